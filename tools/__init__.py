@@ -1,0 +1,1 @@
+"""Programs that keep the house: generation, linting rules, packaging checks."""
