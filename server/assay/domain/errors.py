@@ -30,6 +30,8 @@ AssayError
 ├── RateLimited               429
 ├── Unavailable               503
 └── Internal                  500  the store or the code broke a promise; text never leaves
+    ├── StaleLease                 a runner wrote for a job that it no longer holds
+    └── SchemaMismatch             the database is not of this release
 
 An error's message says what was sent, what is allowed and the way out; every
 dynamic part of it is also in `metadata`, so that programs need not parse it.
@@ -289,3 +291,15 @@ class Internal(AssayError):
     """The code or the store broke a promise; the text is logged and never sent."""
 
     reason = "INTERNAL"
+
+
+class StaleLease(Internal):
+    """A runner wrote for a job whose lease has moved on; nothing of it was kept."""
+
+    reason = "STALE_LEASE"
+
+
+class SchemaMismatch(Internal):
+    """The database holds an older or newer schema; the text names `assay migrate`."""
+
+    reason = "SCHEMA_MISMATCH"

@@ -1,0 +1,66 @@
+"""Pages of a listing, and the tokens that lead from one to the next."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
+
+from assay.domain.errors import BadPageToken, clip
+
+T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cursor:
+    """The place of one row in a listing that is ordered by (created_at, id)."""
+
+    created_at: datetime  # aware, UTC, to the microsecond
+    id: str  # breaks ties between rows of one microsecond
+
+    def token(self, scope: str) -> str:
+        """Return this place as an opaque page token, valid for the listing `scope` only.
+
+        `scope` is any text that names the listing and its filters, organization included.
+        """
+        micros = (self.created_at - _EPOCH) // timedelta(microseconds=1)
+        text = json.dumps([micros, self.id, _mark(scope)], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, token: str, scope: str) -> Cursor:
+        """Return the place that `token` names; BadPageToken if it is of another listing."""
+        try:
+            padded = token + "=" * (-len(token) % 4)
+            micros, key, mark = json.loads(base64.b64decode(padded, b"-_", validate=True))
+            place = cls(created_at=_EPOCH + timedelta(microseconds=int(micros)), id=str(key))
+        except (ValueError, TypeError, OverflowError, binascii.Error) as error:
+            raise _bad_token(token) from error
+        if mark != _mark(scope):
+            raise _bad_token(token)
+        return place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a listing."""
+
+    items: tuple[T, ...]  # in the order of the listing
+    next: Cursor | None  # where the next page starts (exclusive); None: this was the last
+
+
+def _mark(scope: str) -> str:
+    return hashlib.sha256(scope.encode()).hexdigest()[:16]
+
+
+def _bad_token(token: str) -> BadPageToken:
+    return BadPageToken(
+        f"The page token '{clip(token)}' was not made by this listing with these arguments. "
+        "Start again without a page token.",
+        metadata={"field": "page_token", "page_token": token},
+    )
