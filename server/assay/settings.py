@@ -1,0 +1,272 @@
+"""Every setting of Assay: its environment variable, its default and its meaning.
+
+This is the only module that reads the environment. A setting `lease_seconds` is
+read from `ASSAY_LEASE_SECONDS`; command-line options of the same name win over it.
+`docs/settings.md` is generated from this file by `assay settings --markdown`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_PREFIX = "ASSAY_"
+MIN_HS256_BYTES = 32
+
+# One numeric environment for every process that computes (decisions/0010): AVX-512 sorts were
+# measured 5-6 times slower than AVX2 ones, and np.log differs between the two.
+NUMPY_DISABLED_FEATURES = "X86_V4 AVX512_ICL AVX512_SPR"
+COMPUTE_ENVIRONMENT: Mapping[str, str] = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    **(
+        {"NPY_DISABLE_CPU_FEATURES": NUMPY_DISABLED_FEATURES}
+        if platform.machine().lower() in {"x86_64", "amd64"}
+        else {}  # numpy warns about features that its build does not know
+    ),
+}
+
+
+def prepare_compute_environment() -> None:
+    """Fix the numeric environment of this process and its children; call before numpy is imported.
+
+    Overwrites what is set: a result is only reproducible under one known setting.
+    """
+    os.environ.update(COMPUTE_ENVIRONMENT)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Words = Annotated[tuple[str, ...], NoDecode]  # from the environment as comma-separated words
+
+
+class _Base(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", populate_by_name=True
+    )
+
+
+class Settings(_Base):
+    """The settings of a server, a runner and a gateway."""
+
+    # --- where things are kept
+    data_dir: Path = Field(
+        Path("assay-data"), description="Folder of the database, the blobs and the local keys."
+    )
+    database_url: str | None = Field(
+        None,
+        description="SQLAlchemy URL of the database. When absent: SQLite in `data_dir`.",
+    )
+    blobs_url: str | None = Field(
+        None, description="Folder or URL of the blobs. When absent: `blobs` in `data_dir`."
+    )
+
+    # --- where the server listens
+    grpc_host: str = Field("127.0.0.1", description="Address on which the gRPC server listens.")
+    grpc_port: Port = Field(50051, description="Port of the gRPC server; 0 takes a free one.")
+    drain_seconds: float = Field(
+        10.0, ge=0, description="How long a stopping server or gateway lets calls finish."
+    )
+
+    # --- where the gateway listens, and to whom it speaks
+    http_host: str = Field("127.0.0.1", description="Address on which the gateway listens.")
+    http_port: Port = Field(8080, description="Port of the gateway for REST.")
+    gateway_grpc_port: Port = Field(
+        8081, description="Port of the gateway for native gRPC, balanced over the upstreams."
+    )
+    gateway_admin_port: Port = Field(
+        9901, description="Port of Envoy's administration, on 127.0.0.1 only."
+    )
+    gateway_upstreams: Words = Field(
+        (), description="`host:port` of each gRPC server. When absent: the server's own address."
+    )
+    gateway_concurrency: int = Field(1, ge=1, description="Envoy's worker threads.")
+    cors_origins: Words = Field(
+        (), description="Origins whose browser pages may call the REST routes; `*` is any."
+    )
+
+    # --- how much is computed
+    workers: int = Field(
+        0, ge=0, description="Compute processes of a runner; 0 is one for each CPU."
+    )
+    lease_seconds: float = Field(
+        4.0, gt=0, le=60, description="How long a runner holds a job without a sign of life."
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="How often a job may be taken before it fails with ATTEMPTS_SPENT."
+    )
+    compute_memory_bytes: int = Field(
+        4 * 1024**3, ge=256 * 1024**2, description="Memory limit of one compute process, in bytes."
+    )
+    event_days: int = Field(
+        30, ge=1, description="Days for which the events of an ended job are kept."
+    )
+
+    # --- who may call
+    jwt_issuer: str | None = Field(None, description="The `iss` that a token must have.")
+    jwt_audience: str | None = Field(None, description="The `aud` that a token must have.")
+    jwt_jwks_url: str | None = Field(None, description="URL of the key set that signs tokens.")
+    jwt_jwks_file: Path | None = Field(None, description="File with the key set that signs tokens.")
+    jwt_algorithms: Words = Field(
+        ("RS256", "ES256", "EdDSA"), description="Signature algorithms that are accepted."
+    )
+    jwt_hs256_secret: SecretStr | None = Field(
+        None, description="Shared secret for HS256 tokens, of 32 bytes or more; off when absent."
+    )
+    jwt_leeway_seconds: float = Field(
+        10.0, ge=0, le=300, description="Clock difference that is forgiven in `exp` and `nbf`."
+    )
+    jwt_organization_claim: str = Field(
+        "org_id", description="The claim that names the organization; without it a token gets 401."
+    )
+    jwt_permissions_claims: Words = Field(
+        ("scope", "permissions"),
+        description="Claims that list permissions, as a list or as words; the first present counts.",
+    )
+    development_key: Path | None = Field(
+        None,
+        description="Private key with which `assay token` signs, trusted by every server that has"
+        " the file. When absent: `development-key.pem` in `data_dir`.",
+    )
+    bootstrap_key: SecretStr | None = Field(
+        None,
+        description="`prefix.secret` of an admin key that the first start of an empty store makes."
+        " When absent, `assay up` makes one and shows it once.",
+    )
+    bootstrap_organization: str = Field(
+        "default", description="Organization of the bootstrap key and of `assay token`."
+    )
+
+    # --- how much a caller may ask
+    rate_read_per_minute: int = Field(
+        6000, ge=1, description="Reads of one principal in a minute, beyond which it gets 429."
+    )
+    rate_write_per_minute: int = Field(
+        1200, ge=1, description="Writes of one principal in a minute, beyond which it gets 429."
+    )
+    rate_stream_per_minute: int = Field(
+        600, ge=1, description="Streams opened by one principal in a minute; beyond it gets 429."
+    )
+    limits_storage_url: str = Field(
+        "memory://",
+        description="Where rates are counted: in each server (`memory://`) or in a shared"
+        " `redis://` server.",
+    )
+    max_file_bytes: int = Field(
+        4 * 1024**3, ge=1, description="Bytes of one uploaded file; more gets 413."
+    )
+    max_chunk_bytes: int = Field(
+        1024**2, ge=1024, le=1024**2, description="Bytes of one chunk of predictions; more: 413."
+    )
+    max_body_bytes: int = Field(
+        4 * 1024**2, ge=1024, description="Bytes of one JSON body; more gets 413."
+    )
+
+    # --- what is told
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least serious lines that are logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Lines for people (`text`) or for machines (`json`)."
+    )
+
+    @field_validator(
+        "gateway_upstreams",
+        "cors_origins",
+        "jwt_algorithms",
+        "jwt_permissions_claims",
+        mode="before",
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _words(value)
+
+    @field_validator("bootstrap_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        prefix, dot, secret = (
+            ("", "", "") if value is None else value.get_secret_value().partition(".")
+        )
+        if value is not None and not (prefix and dot and len(secret) >= 22 and "." not in secret):
+            raise ValueError(
+                "must be prefix.secret, with a secret of 22 characters or more and no other dot"
+            )
+        return value
+
+    @field_validator("jwt_hs256_secret")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < MIN_HS256_BYTES:
+            raise ValueError(f"must have {MIN_HS256_BYTES} bytes or more")
+        return value
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with its default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'assay.db'}"
+
+    @property
+    def blobs(self) -> str:
+        """The blobs' folder or URL, with its default filled in."""
+        return self.blobs_url or str(self.data_dir.absolute() / "blobs")
+
+    @property
+    def development_key_path(self) -> Path:
+        """The file of the local development key, which need not exist."""
+        return self.development_key or self.data_dir.absolute() / "development-key.pem"
+
+    @property
+    def worker_count(self) -> int:
+        """Compute processes, with 0 replaced by the CPUs that this process may use."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """The gRPC servers that the gateway speaks to, with the default filled in."""
+        return self.gateway_upstreams or (f"127.0.0.1:{self.grpc_port}",)
+
+
+class ClientSettings(_Base):
+    """The settings of the commands that call a running service."""
+
+    url: str = Field(
+        "grpc://127.0.0.1:50051",
+        description="Where the commands find the service: `grpc://host:port`, or `grpcs://` for TLS.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="API key (`prefix.secret`) that the commands send."
+    )
+    token: SecretStr | None = Field(
+        None, description="JWT that the commands send, where no API key is given."
+    )
+    timeout_seconds: float = Field(
+        30.0, gt=0, description="How long a command waits for one short answer."
+    )
+
+
+def documented_settings() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (section, environment variable, default, meaning) of every setting, in order."""
+    sections: tuple[tuple[str, type[BaseModel]], ...] = (
+        ("Server, runner and gateway", Settings),
+        ("Commands that call a service", ClientSettings),
+    )
+    for section, model in sections:
+        for name, field in model.model_fields.items():
+            yield section, ENV_PREFIX + name.upper(), _shown(field.default), field.description or ""
+
+
+def _shown(default: object) -> str:
+    if default is None or default == ():
+        return ""
+    return ",".join(default) if isinstance(default, tuple) else str(default)
+
+
+def _words(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
