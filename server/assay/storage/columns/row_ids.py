@@ -1,0 +1,89 @@
+"""Row ids: their texts, a stable 64-bit hash of each, and the search for duplicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", np.int64, np.uint8)
+
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowIds:
+    """The row ids of one block as texts (integers by decimal text), none null."""
+
+    texts: pa.LargeStringArray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def at(self, indices: NDArray[np.integer]) -> list[str]:
+        """Return the ids at `indices`."""
+        return [str(text) for text in self.texts.take(pa.array(indices)).to_pylist()]
+
+    def hashes(self) -> NDArray[np.uint64]:
+        """Return a 64-bit hash of each id: the same in every process, release and block.
+
+        The bytes are taken as little-endian words of 8, the last one padded with zeros, and
+        mixed one after the other into the length (splitmix64's finisher).
+        """
+        array = self.texts
+        _, offsets_buffer, data_buffer = array.buffers()
+        first, last = array.offset, array.offset + len(array) + 1
+        offsets = _view(offsets_buffer, np.int64)[first:last]
+        starts, sizes = offsets[:-1], np.diff(offsets)
+        data = _view(data_buffer, np.uint8)
+        padded = np.concatenate([data, np.zeros(8, np.uint8)])
+        # Every byte position starts a word of eight bytes; reading them unaligned saves a loop.
+        words = np.ndarray((len(padded) - 7,), "<u8", padded.tobytes(), strides=(1,))
+        state = _mix(sizes.astype(np.uint64) * _PRIME)
+        for at in range(0, int(sizes.max(initial=0)), 8):
+            live = np.flatnonzero(sizes > at)
+            left = np.minimum(sizes[live] - at, 8)
+            word = words[starts[live] + at] & _MASKS[left]
+            state[live] = _mix(state[live] ^ (word * _PRIME))
+        return state
+
+    def first_duplicate(self) -> tuple[int, int, str] | None:
+        """Return (first index, second index, id) of the earliest repeated id, or None."""
+        encoded = self.texts.dictionary_encode()
+        if len(encoded.dictionary) == len(self.texts):
+            return None
+        codes = encoded.indices.to_numpy()
+        # Codes are given in order of first sight: a fresh id has the next code.
+        highest = np.maximum.accumulate(codes)
+        fresh = np.concatenate([[True], highest[1:] > highest[:-1]])
+        second = int(np.flatnonzero(~fresh)[0])
+        first = int(np.flatnonzero(codes == codes[second])[0])
+        return first, second, self.texts[second].as_py()
+
+
+_MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], np.uint64)
+
+
+def _view(buffer: pa.Buffer | None, kind: type[Number]) -> NDArray[Number]:
+    if buffer is None:  # an array without bytes may have no buffer
+        return np.empty(0, kind)
+    # A pyarrow buffer speaks the buffer protocol; its stubs do not say so.
+    return np.frombuffer(cast(bytes, buffer), kind)
+
+
+def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    state = (state ^ (state >> np.uint64(30))) * _MIX_1
+    state = (state ^ (state >> np.uint64(27))) * _MIX_2
+    mixed: NDArray[np.uint64] = state ^ (state >> np.uint64(31))
+    return mixed
+
+
+def as_texts(column: pa.Array[Any]) -> pa.LargeStringArray:
+    """Return a string or integer array as large strings."""
+    return cast(pa.LargeStringArray, pc.cast(column, pa.large_string()))

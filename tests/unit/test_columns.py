@@ -1,0 +1,233 @@
+"""What good columns become: codes, scores, derived predictions, ids; from Arrow and from CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.storage.columns import (
+    ClassChunk,
+    RowIds,
+    Rules,
+    ValueChunk,
+    encode,
+    obvious_positive,
+    read_chunk,
+    read_csv,
+    read_stored,
+)
+
+
+def classes(rules: Rules = Rules(), /, **columns: Any) -> ClassChunk:  # noqa: B008  # frozen value
+    """Return the chunk of the given columns; `__` in a name stands for a colon."""
+    table = pa.table({name.replace("__", ":"): values for name, values in columns.items()})
+    chunk = read_chunk(encode(table), rules, 0)
+    assert isinstance(chunk, ClassChunk)
+    return chunk
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["b", "a", "b"]),
+        pa.array(["b", "a", "b"], pa.large_string()),
+        pa.array(["b", "a", "b"], pa.string_view()),
+        pa.array(["b", "a", "b"]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays(
+            pa.array([1, 3, 1], pa.uint8()), pa.array(["never", "b", None, "a"], pa.large_string())
+        ),
+    ],
+    ids=["string", "large", "view", "dictionary", "unused entries"],
+)
+def test_every_spelling_of_strings_is_the_same_label(column: pa.Array[Any]) -> None:
+    """Plain, large, viewed and dictionary-encoded strings give the same sorted codes."""
+    chunk = classes(y_true=column, y_pred=column)
+    assert chunk.labels == ("a", "b")
+    assert chunk.true.tolist() == [1, 0, 1]
+    assert chunk.true.dtype == np.uint8
+
+
+def test_integers_and_booleans_are_labels_by_their_text() -> None:
+    """Integers are labels by decimal text and booleans are true and false."""
+    assert classes(y_true=[10, 9], y_pred=[-1, 9]).labels == ("-1", "10", "9")
+    assert classes(y_true=[True, False], y_pred=[True, True]).labels == ("false", "true")
+
+
+def test_declared_labels_keep_their_order() -> None:
+    """Codes follow the declared order, and a declared label that does not occur keeps its code."""
+    rules = Rules(labels=("z", "m", "a"))
+    assert classes(rules, y_true=["a"], y_pred=["z"]).labels == ("z", "m", "a")
+    scored = classes(rules, y_true=["a"], score__a=[0.5], score__m=[0.25], score__z=[0.25])
+    assert [column.tolist() for column in scored.scores] == [[0.25], [0.25], [0.5]]
+
+
+def test_absent_predictions_follow_from_class_scores() -> None:
+    """Without y_pred the highest score decides, the first label on ties, and this is echoed."""
+    chunk = classes(y_true=["a", "b"], score__b=[0.5, 0.6], score__a=[0.5, 0.4])
+    assert chunk.pred_derived
+    assert [chunk.labels[code] for code in chunk.pred] == ["a", "b"]
+
+
+def test_absent_predictions_follow_from_a_lone_score() -> None:
+    """Without y_pred a lone score of 0.5 or more predicts the positive label."""
+    chunk = classes(y_true=["yes", "yes", "no"], score=[0.5, 0.499, 0.9])
+    assert [chunk.labels[code] for code in chunk.pred] == ["yes", "no", "yes"]
+    assert chunk.positive == chunk.labels.index("yes")
+
+
+def test_a_block_with_one_label_of_an_obvious_pair_knows_the_other() -> None:
+    """A chunk in which only `0` occurs still predicts `1` from its score."""
+    assert classes(y_true=[0, 0], score=[0.1, 0.9]).labels == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive"),
+    [
+        (("0", "1"), "1"),
+        (("true", "false"), "true"),
+        (("False", "True"), "True"),
+        (("NO", "YES"), "YES"),
+        (("no", "YES"), None),
+        (("1", "2"), None),
+        (("0", "1", "2"), None),
+        (("cat", "dog"), None),
+    ],
+)
+def test_only_an_obvious_pair_has_an_undeclared_positive(
+    labels: tuple[str, ...], positive: str | None
+) -> None:
+    """1/0, true/false and yes/no name their positive label; nothing else is guessed."""
+    assert obvious_positive(labels) == positive
+
+
+def test_float32_scores_may_sum_less_exactly() -> None:
+    """Rows of float32 scores may miss 1 by 1e-4, for they cannot do better."""
+    scores = {
+        "score:a": pa.array([0.33335], pa.float32()),
+        "score:b": pa.array([0.66670], pa.float32()),
+    }
+    chunk = read_chunk(encode(pa.table({"y_true": ["a"], **scores})), Rules(), 0)
+    assert isinstance(chunk, ClassChunk)
+    assert chunk.scores[0].dtype == np.float64
+
+
+def test_renormalize_divides_by_the_sum() -> None:
+    """With renormalize the scores of a row are divided by their sum instead of refused."""
+    chunk = classes(Rules(renormalize=True), y_true=["a"], score__a=[0.3], score__b=[0.1])
+    assert chunk.scores[0].tolist() == [0.3 / (0.3 + 0.1)]
+
+
+def test_negative_zero_is_zero() -> None:
+    """A score of -0.0 has the bits of 0.0, so that ties are ties."""
+    assert not np.signbit(classes(y_true=[0, 1], score=[-0.0, 0.0]).scores[0]).any()
+
+
+def test_regressions_take_integers_and_floats() -> None:
+    """Integers, float32 and float64 become float64."""
+    table = pa.table(
+        {"y_true": pa.array([1, 2], pa.int16()), "y_pred": pa.array([0.5, 2], pa.float32())}
+    )
+    chunk = read_chunk(encode(table), Rules(regression=True), 7)
+    assert isinstance(chunk, ValueChunk)
+    assert (chunk.true.tolist(), chunk.pred.tolist(), chunk.first_row) == (
+        [1.0, 2.0],
+        [0.5, 2.0],
+        7,
+    )
+
+
+def test_extras_are_kept() -> None:
+    """Slices, features and cluster ids are accepted beside the scored columns."""
+    chunk = classes(
+        y_true=["a"], y_pred=["a"], slice__country=["de"], feature__age=[1.5], cluster_id=[3]
+    )
+    assert set(chunk.extras) == {"slice:country", "feature:age", "cluster_id"}
+
+
+def test_stored_chunks_are_read_by_column() -> None:
+    """A stored chunk gives only the columns that are asked for."""
+    data = encode(pa.table({"y_true": [0, 1], "score": [0.1, 0.9], "row_id": ["x", "y"]}))
+    chunk = read_stored(data, Rules(), 0, ("y_true", "score"))
+    assert chunk.row_ids is None
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=40), st.integers(0, 39))
+def test_id_hashes_do_not_depend_on_the_block(texts: list[str], cut: int) -> None:
+    """The hash of a row id is the same in whatever block the row stands."""
+    whole = RowIds(texts=pa.array(texts, pa.large_string())).hashes()
+    parts = [
+        RowIds(texts=pa.array(part, pa.large_string())).hashes()
+        for part in (texts[:cut], texts[cut:])
+    ]
+    assert np.array_equal(whole, np.concatenate(parts))
+    sliced = RowIds(texts=pa.array(["first", *texts], pa.large_string()).slice(1)).hashes()
+    assert np.array_equal(whole, sliced)
+    assert len(set(whole.tolist())) == len(set(texts))
+
+
+def test_id_hashes_never_change() -> None:
+    """The hash of an id is fixed for all releases, since stored partials are ordered by it."""
+    ids = RowIds(texts=pa.array(["", "a", "row-000000000017"], pa.large_string()))
+    assert [f"{value:016x}" for value in ids.hashes()] == FIXED_HASHES
+
+
+FIXED_HASHES = ["0000000000000000", "fb40d9931b99fca5", "11d340412076df32"]
+
+
+# csv.writer writes what RFC 4180 says; fields cover quotes, commas, newlines and non-ASCII.
+FIELD = st.text(
+    st.sampled_from('ab"\',\n\r\té𝄞 ;'), min_size=1, max_size=6
+).filter(lambda text: text.strip("\r\n \t") != "")  # fmt: skip  # the filter belongs to the text
+
+
+@given(st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=20), st.booleans())
+def test_csv_says_what_arrow_says(rows: list[tuple[str, str]], bom: bool) -> None:
+    """Any quoted field of a CSV file is read as the same label that Arrow would carry."""
+    text = io.StringIO()
+    csv.writer(text).writerows([("y_true", "y_pred"), *rows])
+    blocks = _read(text.getvalue().encode("utf-8-sig" if bom else "utf-8"))
+    chunk = classes(y_true=[row[0] for row in rows], y_pred=[row[1] for row in rows])
+    assert blocks[0].labels == chunk.labels
+    assert np.array_equal(blocks[0].true, chunk.true)
+    assert np.array_equal(blocks[0].pred, chunk.pred)
+
+
+def test_a_long_csv_is_cut_into_self_contained_chunks(tmp_path: Path) -> None:
+    """A file larger than a block becomes chunks of 1 MiB or less that hold the same rows."""
+    rng = np.random.default_rng(5)
+    path = tmp_path / "long.csv"
+    truth = rng.integers(0, 2, 150_000)
+    scores = rng.random(150_000)
+    lines = (
+        f"{a},{b!r},id-{i}" for i, (a, b) in enumerate(zip(truth, scores.tolist(), strict=True))
+    )
+    path.write_text("y_true,score,row_id\n" + "\n".join(lines))
+    blocks = list(read_csv(path, Rules()))
+    assert len(blocks) > 3
+    assert max(len(block.encoded) for block in blocks) < 1_100_000
+    assert np.array_equal(np.concatenate([block.chunk.scores[0] for block in blocks]), scores)  # type: ignore[union-attr]  # classes
+    first = 0
+    for block in blocks:
+        again = read_chunk(block.encoded, Rules(), first)
+        assert np.array_equal(again.true, block.chunk.true)
+        assert block.chunk.first_row == first
+        first += again.rows
+
+
+def _read(data: bytes) -> list[ClassChunk]:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        file.write(data)
+        file.flush()
+        chunks = [block.chunk for block in read_csv(Path(file.name), Rules())]
+    assert all(isinstance(chunk, ClassChunk) for chunk in chunks)
+    return chunks  # type: ignore[return-value]  # checked on the line above
