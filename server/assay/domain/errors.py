@@ -29,6 +29,7 @@ AssayError
 │   └── JobNotCancelable
 ├── RateLimited               429
 ├── Unavailable               503
+├── Canceled                  499  the caller went away before the answer
 └── Internal                  500  the store or the code broke a promise; text never leaves
     ├── StaleLease                 a runner wrote for a job that it no longer holds
     └── SchemaMismatch             the database is not of this release
@@ -285,6 +286,12 @@ class Unavailable(AssayError):
     """The service cannot answer now; the same request may succeed later."""
 
     reason = "UNAVAILABLE"
+
+
+class Canceled(AssayError):
+    """The caller went away before the answer."""
+
+    reason = "CANCELED"
 
 
 class Internal(AssayError):

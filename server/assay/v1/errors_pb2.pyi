@@ -84,6 +84,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """500. A fault of the service. Report the request_id."""
     ERROR_REASON_UNIMPLEMENTED: _ErrorReason.ValueType  # 30
     """501. The method does not exist."""
+    ERROR_REASON_CANCELED: _ErrorReason.ValueType  # 31
+    """499. The caller went away before the answer."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -150,4 +152,6 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 29
 """500. A fault of the service. Report the request_id."""
 ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 30
 """501. The method does not exist."""
+ERROR_REASON_CANCELED: ErrorReason.ValueType  # 31
+"""499. The caller went away before the answer."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,1 @@
+"""The wire: the only room that imports grpc. A handler requires, converts, calls and converts."""

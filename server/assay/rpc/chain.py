@@ -1,0 +1,195 @@
+"""The way of a call through the links to its handler and back, for every shape of call.
+
+One implementation serves unary and streams: a handler is always an async iterator of replies
+over an async iterator of requests; the four shapes of gRPC are four thin faces of it. Whatever
+a handler raises becomes one refusal here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from assay.domain.clock import Clock
+from assay.domain.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
+from assay.rpc.call import Call
+from assay.rpc.links.link import Link
+from assay.rpc.methods import Method
+from assay.rpc.refusal import Refusal, refuse
+
+log = logging.getLogger("assay.rpc")
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Chain:
+    """The links in their order, and how a handler is wrapped by them."""
+
+    def __init__(
+        self,
+        links: Sequence[Link],
+        *,
+        clock: Clock,
+        blocking: Executor,
+        inline_reads: bool,
+    ) -> None:
+        """Take the links; `inline_reads` is True where point reads beat a thread hop."""
+        self._links = tuple(links)
+        self._clock = clock
+        self._blocking = blocking
+        self._inline_reads = inline_reads
+
+    def wrap(self, method: Method, handler: Callable[..., Any]) -> grpc.RpcMethodHandler:
+        """Return the gRPC handler that passes the links and then calls `handler`.
+
+        A handler is `(request, call) -> reply`; with a streaming side, the request is an async
+        iterator of messages, or the reply an async iterator. No (de)serialiser is registered:
+        bytes that are no message must be refused in our own words.
+        """
+        if method.client_streaming and method.server_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._streamed(method, handler))
+        if method.client_streaming:
+            return grpc.stream_unary_rpc_method_handler(self._answered(method, handler))
+        if method.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._streamed(method, handler))
+        return grpc.unary_unary_rpc_method_handler(self._answered(method, handler))
+
+    def _answered(
+        self, method: Method, handler: Callable[..., Awaitable[Message | bytes]]
+    ) -> Callable[[Any, Context], Awaitable[bytes]]:
+        async def serve(incoming: bytes | AsyncIterator[bytes], context: Context) -> bytes:
+            call = self._call(method, context)
+            try:
+                await self._enter(call)
+                reply = await handler(_requests(method, incoming), call)
+                data = reply if isinstance(reply, bytes) else reply.SerializeToString()
+                await _send_headers(call, context)
+            except Exception as error:  # noqa: BLE001 - the one place where every error is told
+                await self._abort(call, context, error)
+            except asyncio.CancelledError:
+                self._leave(call, _canceled())
+                raise
+            self._leave(call, None)
+            return data
+
+        return serve
+
+    def _streamed(
+        self, method: Method, handler: Callable[..., AsyncIterator[Message | bytes]]
+    ) -> Callable[[Any, Context], AsyncIterator[bytes]]:
+        async def serve(
+            incoming: bytes | AsyncIterator[bytes], context: Context
+        ) -> AsyncIterator[bytes]:
+            call = self._call(method, context)
+            try:
+                await self._enter(call)
+                async for reply in handler(_requests(method, incoming), call):
+                    await _send_headers(call, context)
+                    yield reply if isinstance(reply, bytes) else reply.SerializeToString()
+            except Exception as error:  # noqa: BLE001 - the one place where every error is told
+                await self._abort(call, context, error)
+            except (asyncio.CancelledError, GeneratorExit):
+                self._leave(call, _canceled())
+                raise
+            self._leave(call, None)
+
+        return serve
+
+    def _call(self, method: Method, context: Context) -> Call:
+        metadata = {
+            str(key): value
+            for key, value in context.invocation_metadata() or ()
+            if isinstance(value, str)
+        }
+        return Call(
+            method=method,
+            metadata=metadata,
+            started=self._clock.monotonic(),
+            run_blocking=self._run_blocking,
+            run_inline=method.point_read and self._inline_reads,
+        )
+
+    async def _run_blocking(self, function: Callable[[], object]) -> object:
+        return await asyncio.get_running_loop().run_in_executor(self._blocking, function)
+
+    async def _enter(self, call: Call) -> None:
+        for link in self._links:
+            await link.before(call)
+        if call.method.http_status != 200 and call.is_rest:
+            call.respond(call.method.http_status)
+
+    def _leave(self, call: Call, error: AssayError | None) -> None:
+        for link in reversed(self._links):
+            link.after(call, error)
+
+    async def _abort(self, call: Call, context: Context, error: Exception) -> NoReturn:
+        told = self._told(call, error)
+        self._leave(call, told)
+        refusal = self._refusal(call, told)
+        await context.abort(refusal.code, refusal.message, refusal.trailers)
+        raise AssertionError("abort raises")  # for the type checker: abort is typed to return
+
+    def _told(self, call: Call, error: Exception) -> AssayError:
+        if isinstance(error, Internal) or not isinstance(error, AssayError):
+            log.error("call failed", exc_info=error, extra={"request_id": call.request_id})
+            return error if isinstance(error, Internal) else Internal("unexpected")
+        return error
+
+    def _refusal(self, call: Call, error: AssayError) -> Refusal:
+        headers = {"x_request_id": call.request_id} if call.request_id else {}
+        if isinstance(error, RateLimited):
+            for name in ("limit", "remaining", "reset"):
+                headers[f"x_ratelimit_{name}"] = error.metadata.get(name, "")
+        return refuse(
+            error,
+            request_id=call.request_id,
+            path=call.path,
+            now=self._clock.now(),
+            rest=call.is_rest,
+            **headers,
+        )
+
+
+def _requests(method: Method, incoming: bytes | AsyncIterator[bytes]) -> Any:
+    if isinstance(incoming, bytes):
+        return _parse(method, incoming, required=True)
+    return _parse_all(method, incoming)
+
+
+async def _parse_all(method: Method, incoming: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    first = True
+    async for data in incoming:
+        # Only the first message of a transcoded upload carries the path's fields.
+        yield _parse(method, data, required=first)
+        first = False
+
+
+def _parse(method: Method, data: bytes, *, required: bool) -> Message:
+    message = method.request()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise InvalidArgument(
+            "The request cannot be decoded: it is not valid UTF-8, is nested too deeply, "
+            "or is not a message of this method."
+        ) from error
+    if required:
+        method.requirements.check(message)
+    return message
+
+
+async def _send_headers(call: Call, context: Context) -> None:
+    # Sent once and only now: headers sent before an abort would drop its trailers.
+    if call.headers:
+        headers, call.headers = call.headers, {}
+        await context.send_initial_metadata(tuple(headers.items()))
+
+
+def _canceled() -> AssayError:
+    return Canceled("The caller went away before the answer.")

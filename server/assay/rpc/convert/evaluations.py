@@ -1,0 +1,45 @@
+"""Evaluations on the wire."""
+
+from __future__ import annotations
+
+from assay.domain.canonical import canonical_json, sha256_hex
+from assay.domain.evaluation import EvaluationResult
+from assay.rpc.convert import jobs, values
+from assay.usecases.evaluations import KnownEvaluation
+from assay.v1 import evaluation_pb2
+
+
+def evaluation(known: KnownEvaluation) -> evaluation_pb2.Evaluation:
+    """Return an evaluation, with its result when there is one, as a message."""
+    stored = known.evaluation
+    message = evaluation_pb2.Evaluation(
+        evaluation_id=stored.evaluation_id,
+        model_id=stored.model_id,
+        version_id=stored.version_id,
+        dataset_split=stored.dataset_split,
+        revision=stored.revision,
+        job_id=stored.job_id,
+        status=stored.state.value.lower(),
+        state=jobs.state(stored.state),
+        next_row=known.next_row,
+        metrics=values.metrics(stored.metrics),
+        error=jobs.error(stored.error),
+        created_at=values.timestamp(stored.created_at),
+        evaluated_at=values.timestamp(stored.evaluated_at),
+    )
+    if stored.result is not None:
+        _add_result(message, stored.result)
+    return message
+
+
+def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) -> None:
+    message.undefined.extend(values.undefined(result.undefined))
+    message.rows = result.rows
+    message.labels.extend(result.labels)
+    message.label_set_inferred = result.label_set_inferred
+    if result.positive_label is not None:
+        message.positive_label = result.positive_label
+    message.metric_spec_hash = result.spec_hash
+    message.metric_spec = canonical_json(dict(result.spec)).decode()
+    message.result_hash = sha256_hex(result.to_json())
+    message.clipped_rows = result.clipped_rows

@@ -1,0 +1,142 @@
+"""Jobs, their events and levels on the wire, as messages and as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from assay.domain.errors import MAX_VALUE_CHARS
+from assay.domain.job import Event, Job, JobError, Level
+from assay.domain.states import JobState
+from assay.rpc.convert import values
+from assay.usecases.watches import Batch
+from assay.v1 import job_pb2, job_service_pb2
+
+
+def state(job_state: JobState) -> job_pb2.JobState:
+    """Return a state as its enum value."""
+    return job_pb2.JobState.Value(f"JOB_STATE_{job_state.value}")
+
+
+def error(stored: JobError | None) -> job_pb2.JobError | None:
+    """Return why a job failed; the violations follow in the message's metadata."""
+    if stored is None:
+        return None
+    metadata = {key: str(value)[:MAX_VALUE_CHARS] for key, value in stored.metadata.items()}
+    return job_pb2.JobError(reason=stored.reason, message=stored.message, metadata=metadata)
+
+
+def job(stored: Job, progress: Mapping[str, Any] | None) -> job_pb2.Job:
+    """Return a job and its newest progress as a message."""
+    return job_pb2.Job(
+        job_id=stored.job_id,
+        kind=stored.kind,
+        status=stored.state.value.lower(),
+        state=state(stored.state),
+        resource_id=stored.resource or "",
+        progress=_progress(progress or {"rows": stored.next_row}),
+        attempts=stored.attempts,
+        error=error(stored.error),
+        created_at=values.timestamp(stored.created_at),
+        started_at=values.timestamp(stored.started_at),
+        ended_at=values.timestamp(stored.ended_at),
+        last_sequence=stored.last_sequence,
+    )
+
+
+def batch(found: Batch) -> job_service_pb2.WatchJobResponse:
+    """Return what a watch has to tell as one message."""
+    return job_service_pb2.WatchJobResponse(
+        events=[event(item) for item in found.events],
+        levels=[item for item in map(level, found.levels) if item is not None],
+        bookmark=found.bookmark,
+    )
+
+
+def event(stored: Event) -> job_pb2.JobEvent:
+    """Return one event as a message."""
+    message = job_pb2.JobEvent(sequence=stored.sequence)
+    message.at.FromDatetime(stored.at)
+    if stored.kind == "state":
+        message.state_changed.CopyFrom(_state_changed(stored.data))
+    return message
+
+
+def _state_changed(data: Mapping[str, Any]) -> job_pb2.StateChanged:
+    changed = job_pb2.StateChanged(
+        to=state(JobState(data["to"])), cause=str(data.get("reason") or data.get("cause") or "")
+    )
+    if data.get("from"):
+        # `from` is a keyword of Python, so the generated field is reached by name.
+        setattr(changed, "from", state(JobState(data["from"])))
+    if data.get("error"):
+        told = data["error"]
+        changed.error.CopyFrom(
+            job_pb2.JobError(
+                reason=told["reason"], message=told["message"], metadata=told.get("metadata", {})
+            )
+        )
+    return changed
+
+
+def level(stored: Level) -> job_pb2.JobLevel | None:
+    """Return one level as a message; None for one that is not part of the contract."""
+    message = job_pb2.JobLevel(as_of_sequence=stored.as_of_sequence)
+    if stored.key == "progress":
+        message.progress.CopyFrom(_progress(stored.data))
+    elif stored.key == "metrics":
+        live = job_pb2.LiveMetrics(
+            rows=stored.data.get("rows", 0), metrics=values.metrics(stored.data.get("metrics", {}))
+        )
+        message.metrics.CopyFrom(live)
+    else:
+        return None
+    return message
+
+
+def _progress(data: Mapping[str, Any]) -> job_pb2.JobProgress:
+    return job_pb2.JobProgress(
+        done=data.get("done", 0), total=data.get("total", 0), rows=data.get("rows", 0)
+    )
+
+
+def lines(found: Batch) -> list[bytes]:
+    """Return a batch as NDJSON, one event, level or bookmark a line."""
+    return [_line(kind, message) for kind, _, message in _frames(found)]
+
+
+def server_sent_events(found: Batch) -> list[bytes]:
+    """Return a batch as Server-Sent Events; only numbered ones carry an id to resume after."""
+    frames = []
+    for kind, sequence, message in _frames(found):
+        head = f"id: {sequence}\n" if sequence is not None else ""
+        data = _line(kind, message).decode().rstrip("\n")
+        frames.append(f"{head}event: {kind}\ndata: {data}\n\n".encode())
+    return frames
+
+
+def _frames(found: Batch) -> Sequence[tuple[str, int | None, dict[str, Any]]]:
+    frames: list[tuple[str, int | None, dict[str, Any]]] = []
+    for item in found.events:
+        frames.append((item.kind, item.sequence, _json(event(item)) | {"sequence": item.sequence}))
+    for one in found.levels:
+        message = level(one)
+        if message is not None:
+            values_of = _json(message) | {"as_of_sequence": one.as_of_sequence}
+            frames.append((one.key, None, values_of))
+    if found.bookmark and not found.events:
+        frames.append(("bookmark", found.bookmark, {"bookmark": found.bookmark}))
+    return frames
+
+
+def _json(message: Message) -> dict[str, Any]:
+    printed: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return printed
+
+
+def _line(kind: str, message: Mapping[str, Any]) -> bytes:
+    return json.dumps({"type": kind, **message}, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,33 @@
+"""API keys on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from assay.domain.errors import InvalidArgument
+from assay.domain.identity import ApiKey
+from assay.rpc.convert import values
+from assay.v1 import key_pb2, key_service_pb2
+
+
+def key(stored: ApiKey) -> key_pb2.ApiKey:
+    """Return a key without its secret."""
+    return key_pb2.ApiKey(
+        prefix=stored.prefix,
+        name=stored.name,
+        permissions=sorted(stored.permissions),
+        created_at=values.timestamp(stored.created_at),
+        expires_at=values.timestamp(stored.expires_at),
+        revoked_at=values.timestamp(stored.revoked_at),
+    )
+
+
+def expiry(request: key_service_pb2.CreateKeyRequest) -> datetime | None:
+    """Return when the key is to expire; None is never."""
+    if not request.HasField("expires_at"):
+        return None
+    try:
+        moment: datetime = request.expires_at.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of("expires_at", "a time from year 1 to 9999 is allowed") from None
+    return moment

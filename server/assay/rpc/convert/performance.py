@@ -1,0 +1,107 @@
+"""Stored quality numbers on the wire."""
+
+from __future__ import annotations
+
+from google.protobuf import struct_pb2
+
+from assay.domain.evaluation import EvaluationResult
+from assay.rpc.convert import values
+from assay.usecases.performance import Performance
+from assay.v1 import metric_pb2, performance_pb2, performance_table_service_pb2
+
+
+def summary(found: Performance) -> performance_pb2.PerformanceSummary:
+    """Return the headline numbers of an evaluation."""
+    result = found.result
+    return performance_pb2.PerformanceSummary(
+        model_id=found.model.model_id,
+        version_id=found.evaluation.version_id,
+        task_type=found.model.task_type.value,
+        dataset_split=found.evaluation.dataset_split,
+        metrics=values.metrics(result.metrics),
+        evaluated_at=values.timestamp(found.evaluation.evaluated_at),
+        evaluation_id=found.evaluation.evaluation_id,
+        rows=result.rows,
+        undefined=values.undefined(result.undefined),
+        averaging=_averaging(result),
+        positive_label=result.positive_label,
+        label_set_inferred=result.label_set_inferred,
+        metric_spec_hash=result.spec_hash,
+    )
+
+
+def _averaging(result: EvaluationResult) -> str | None:
+    if result.task == "regression":
+        return None
+    return "positive_class" if result.positive_label is not None else "weighted"
+
+
+def report(found: Performance, average: str) -> performance_pb2.ClassificationReport:
+    """Return the scores of every class and the `average` of them."""
+    result = found.result
+    scores = result.averages[average]
+    return performance_pb2.ClassificationReport(
+        model_id=found.model.model_id,
+        version_id=found.evaluation.version_id,
+        dataset_split=found.evaluation.dataset_split,
+        per_class={
+            one.label: metric_pb2.ClassScores(
+                precision=one.precision,
+                recall=one.recall,
+                f1_score=one.f1_score,
+                support=one.support,
+                roc_auc=one.roc_auc,
+            )
+            for one in result.per_class
+        },
+        overall=performance_pb2.OverallScores(
+            accuracy=result.metrics.get("accuracy", 0.0),
+            precision=scores["precision"],
+            recall=scores["recall"],
+            f1_score=scores["f1_score"],
+            average=average,
+        ),
+        labels=result.labels,
+        undefined=values.undefined(result.undefined),
+    )
+
+
+def confusion(found: Performance) -> performance_pb2.ConfusionMatrix:
+    """Return the confusion matrix as packed counts."""
+    result = found.result
+    return performance_pb2.ConfusionMatrix(
+        model_id=found.model.model_id,
+        version_id=found.evaluation.version_id,
+        dataset_split=found.evaluation.dataset_split,
+        labels=result.labels,
+        counts=[count for row in result.confusion or () for count in row],
+        positive_label=result.positive_label,
+    )
+
+
+def confusion_table(found: Performance) -> performance_table_service_pb2.ConfusionTable:
+    """Return the confusion matrix as rows, with the four counts of a binary classifier."""
+    result = found.result
+    rows = result.confusion or ()
+    message = performance_table_service_pb2.ConfusionTable(
+        model_id=found.model.model_id,
+        version_id=found.evaluation.version_id,
+        dataset_split=found.evaluation.dataset_split,
+        labels=result.labels,
+        matrix=[_list(row) for row in rows],
+    )
+    if result.positive_label is not None and len(result.labels) == 2:
+        positive = result.labels.index(result.positive_label)
+        negative = 1 - positive
+        message.binary.positive_label = result.positive_label
+        message.binary.true_positive = rows[positive][positive]
+        message.binary.false_positive = rows[negative][positive]
+        message.binary.false_negative = rows[positive][negative]
+        message.binary.true_negative = rows[negative][negative]
+    return message
+
+
+def _list(row: tuple[int, ...]) -> struct_pb2.ListValue:
+    return struct_pb2.ListValue(
+        values=[struct_pb2.Value(number_value=float(count)) for count in row]
+    )

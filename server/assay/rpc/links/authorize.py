@@ -1,0 +1,26 @@
+"""Checks that the principal holds every permission that the method's policy names."""
+
+from __future__ import annotations
+
+from assay.domain.errors import PermissionDenied
+from assay.rpc.call import Call
+from assay.rpc.links.link import Passive
+
+
+class Authorize(Passive):
+    """Refuses with PermissionDenied, naming what is lacking."""
+
+    name = "authorize"
+
+    async def before(self, call: Call) -> None:
+        """Compare the policy's permissions with the principal's."""
+        if call.method.anonymous:
+            return
+        lacking = sorted(p for p in call.method.permissions if not call.caller.allows(p))
+        if lacking:
+            words = ", ".join(lacking)
+            raise PermissionDenied(
+                f"This call needs {words}, which the credential does not grant. "
+                "Ask an administrator of your organization for it.",
+                metadata={"permissions": words},
+            )

@@ -1,0 +1,25 @@
+"""Gives every call an id that logs, errors and callers share."""
+
+from __future__ import annotations
+
+import re
+
+from assay.domain.ids import Ids
+from assay.rpc.call import Call
+from assay.rpc.links.link import Passive
+
+_ALLOWED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestId(Passive):
+    """Keeps the caller's `x-request-id` where it is harmless, else makes one."""
+
+    name = "request_id"
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    async def before(self, call: Call) -> None:
+        """Set `call.request_id`."""
+        sent = call.metadata.get("x-request-id", "")
+        call.request_id = sent if _ALLOWED.fullmatch(sent) else self._ids.new_request_id()

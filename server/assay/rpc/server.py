@@ -1,0 +1,126 @@
+"""The map of the process: one server, its links in order, its services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from assay.domain.clock import Clock
+from assay.domain.ids import Ids
+from assay.rpc import methods
+from assay.rpc.auth import Authenticator
+from assay.rpc.chain import Chain
+from assay.rpc.links.access_log import AccessLog
+from assay.rpc.links.authenticate import Authenticate
+from assay.rpc.links.authorize import Authorize
+from assay.rpc.links.link import Link
+from assay.rpc.links.rate_limit import RateLimit, Rates
+from assay.rpc.links.request_id import RequestId
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # of one gRPC message; larger things are streamed
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    ("grpc.so_reuseport", 0),  # two servers on one port must fail, not share it
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class PortTaken(RuntimeError):
+    """The address that the server should listen on cannot be bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a server is made of."""
+
+    handlers: Sequence[object]  # one instance a service, of the class named as the service
+    authenticator: Authenticator
+    rates: Rates
+    limits_storage_url: str
+    clock: Clock
+    ids: Ids
+    access_log: TextIO
+    blocking: Executor  # threads for store calls
+    inline_reads: bool  # True where a point read beats a thread hop
+
+
+def links(parts: Parts) -> tuple[Link, ...]:
+    """Return the links in their order, with the reason for each place."""
+    return (
+        # First, so that every line and every refusal bears the id.
+        RequestId(parts.ids),
+        # Before whatever may refuse, so that refusals are logged too.
+        AccessLog(parts.access_log, parts.clock),
+        # 401 comes before all that depends on who is calling.
+        Authenticate(parts.authenticator),
+        # 429 before 403: a caller who hammers forbidden methods is slowed as well.
+        RateLimit(parts.rates, parts.limits_storage_url),
+        # 403 before the request is looked at, so that it reveals nothing about resources.
+        Authorize(),
+    )
+
+
+class Server:
+    """A grpc.aio server of the whole contract, with health and reflection."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._links = links(parts)
+        self._chain = Chain(
+            self._links,
+            clock=parts.clock,
+            blocking=parts.blocking,
+            inline_reads=parts.inline_reads,
+        )
+        self._server = grpc.aio.server(options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self.port = 0
+        names = self._register({type(handler).__name__: handler for handler in parts.handlers})
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names += [health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server)
+
+    def _register(self, handlers: dict[str, Any]) -> list[str]:
+        names = []
+        for service in methods.services():
+            handler = handlers[service.name]
+            wrapped = {
+                method.name: self._chain.wrap(method, getattr(handler, method.name))
+                for method in methods.methods_of(service)
+            }
+            generic = grpc.method_handlers_generic_handler(service.full_name, wrapped)
+            self._server.add_generic_rpc_handlers((generic,))
+            names.append(service.full_name)
+        return names
+
+    async def start(self, address: str) -> int:
+        """Listen on `host:port` (port 0 takes a free one), report SERVING, return the port."""
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise PortTaken(f"Cannot listen on {address}: is another server there?") from error
+        await self._server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        return self.port
+
+    async def stop(self, *, notice: float, grace: float) -> None:
+        """Report NOT_SERVING, give balancers `notice` seconds, then calls `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(notice)
+        await self._server.stop(grace)
+        for link in self._links:
+            if isinstance(link, AccessLog):
+                link.flush()
+
+    async def wait(self) -> None:
+        """Return when the server has stopped."""
+        await self._server.wait_for_termination()

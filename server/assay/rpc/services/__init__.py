@@ -1,0 +1,1 @@
+"""One handler class a service: require, convert, call, convert."""

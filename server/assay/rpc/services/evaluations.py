@@ -1,0 +1,140 @@
+"""EvaluationService: predictions in, evaluations out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from assay.rpc.call import Call
+from assay.rpc.convert import evaluations as convert
+from assay.rpc.convert import values
+from assay.usecases.evaluations import EvaluationRequest, Evaluations
+from assay.usecases.files import FileUploads
+from assay.usecases.uploads import SentChunk, Uploads
+from assay.v1 import evaluation_pb2, evaluation_service_pb2
+
+DEFAULT_SPLIT = "test"
+
+
+class EvaluationService:
+    """Evaluations of versions."""
+
+    def __init__(self, evaluations: Evaluations, uploads: Uploads, files: FileUploads) -> None:
+        self._evaluations = evaluations
+        self._uploads = uploads
+        self._files = files
+
+    async def CreateEvaluation(
+        self, request: evaluation_service_pb2.CreateEvaluationRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Open an upload."""
+        known = await call.run(
+            self._evaluations.open,
+            call.organization_id,
+            EvaluationRequest(
+                model_id=request.model_id,
+                version_id=request.version_id,
+                dataset_split=request.dataset_split,
+                positive_label=request.positive_label or None,
+                renormalize=request.renormalize,
+                request_id=call.idempotency_key(request.request_id),
+                created_by=call.caller.subject,
+            ),
+        )
+        return convert.evaluation(known)
+
+    async def UploadPredictions(
+        self,
+        requests: AsyncIterator[evaluation_service_pb2.UploadPredictionsRequest],
+        call: Call,
+    ) -> AsyncIterator[evaluation_service_pb2.UploadPredictionsResponse]:
+        """Take chunks and acknowledge each."""
+        async for acknowledged in self._uploads.take(call.organization_id, _chunks(requests)):
+            yield evaluation_service_pb2.UploadPredictionsResponse(
+                first_row=acknowledged.first_row,
+                rows=acknowledged.rows,
+                next_row=acknowledged.next_row,
+                metrics=values.metrics(acknowledged.metrics),
+            )
+
+    async def FinishEvaluation(
+        self, request: evaluation_service_pb2.FinishEvaluationRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """End an upload and queue its measurement."""
+        known = await call.run(
+            self._evaluations.finish, call.organization_id, request.evaluation_id, request.rows
+        )
+        return convert.evaluation(known)
+
+    async def UploadEvaluationFile(
+        self,
+        requests: AsyncIterator[evaluation_service_pb2.UploadEvaluationFileRequest],
+        call: Call,
+    ) -> evaluation_pb2.Evaluation:
+        """Take one file, measure it and answer with the evaluation."""
+        first = await anext(aiter(requests))
+        asked = EvaluationRequest(
+            model_id=first.model_id,
+            version_id=first.version_id,
+            dataset_split=first.dataset_split or DEFAULT_SPLIT,
+            positive_label=first.positive_label or None,
+            renormalize=first.renormalize,
+            request_id=call.idempotency_key(first.request_id),
+            created_by=call.caller.subject,
+        )
+        known = await self._files.measure(
+            call.organization_id,
+            asked,
+            content_type=first.file.content_type or call.metadata.get("content-type", ""),
+            pieces=_pieces(first, requests),
+        )
+        if not known.is_terminal:
+            call.respond(202, location=f"/api/v1/evaluations/{known.evaluation.evaluation_id}")
+        return convert.evaluation(known)
+
+    async def GetEvaluation(
+        self, request: evaluation_service_pb2.GetEvaluationRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Return one evaluation."""
+        known = await call.run(
+            self._evaluations.get, call.organization_id, request.evaluation_id
+        )
+        return convert.evaluation(known)
+
+    async def ListEvaluations(
+        self, request: evaluation_service_pb2.ListEvaluationsRequest, call: Call
+    ) -> evaluation_service_pb2.ListEvaluationsResponse:
+        """Return a page of a version's evaluations."""
+        page = await call.run(
+            self._evaluations.list,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+            request.page_size,
+            request.page_token,
+        )
+        return evaluation_service_pb2.ListEvaluationsResponse(
+            evaluations=[convert.evaluation(known) for known in page.items],
+            next_page_token=page.next_token,
+        )
+
+
+async def _chunks(
+    requests: AsyncIterator[evaluation_service_pb2.UploadPredictionsRequest],
+) -> AsyncIterator[SentChunk]:
+    async for request in requests:
+        yield SentChunk(
+            evaluation_id=request.evaluation_id,
+            first_row=request.first_row,
+            sha256=request.sha256,
+            data=request.arrow,
+        )
+
+
+async def _pieces(
+    first: evaluation_service_pb2.UploadEvaluationFileRequest,
+    rest: AsyncIterator[evaluation_service_pb2.UploadEvaluationFileRequest],
+) -> AsyncIterator[bytes]:
+    yield first.file.data
+    async for request in rest:
+        yield request.file.data

@@ -1,0 +1,91 @@
+"""JobService, and JobWatchService for REST."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from google.api import httpbody_pb2
+
+from assay.domain.errors import InvalidArgument, clip
+from assay.rpc.call import Call
+from assay.rpc.convert import jobs as convert
+from assay.usecases.jobs import Jobs
+from assay.usecases.watches import MAX_BOOKMARK_SECONDS, Watches
+from assay.v1 import job_pb2, job_service_pb2, job_watch_service_pb2
+
+
+class JobService:
+    """Jobs of the caller's organization."""
+
+    def __init__(self, jobs: Jobs, watches: Watches) -> None:
+        self._jobs = jobs
+        self._watches = watches
+
+    async def GetJob(self, request: job_service_pb2.GetJobRequest, call: Call) -> job_pb2.Job:
+        """Return one job."""
+        job, progress = await call.run(self._jobs.get, call.organization_id, request.job_id)
+        return convert.job(job, progress)
+
+    async def CancelJob(
+        self, request: job_service_pb2.CancelJobRequest, call: Call
+    ) -> job_pb2.Job:
+        """Ask a job to end."""
+        job, progress = await call.run(self._jobs.cancel, call.organization_id, request.job_id)
+        return convert.job(job, progress)
+
+    async def WatchJob(
+        self, request: job_service_pb2.WatchJobRequest, call: Call
+    ) -> AsyncIterator[job_service_pb2.WatchJobResponse]:
+        """Stream a job's events."""
+        interval = request.bookmark_interval.ToMilliseconds() / 1000
+        async for batch in self._watches.watch(
+            call.organization_id,
+            request.job_id,
+            after_sequence=request.after_sequence,
+            bookmark_seconds=interval or MAX_BOOKMARK_SECONDS,
+        ):
+            yield convert.batch(batch)
+
+
+class JobWatchService:
+    """The REST face of JobService.WatchJob."""
+
+    def __init__(self, watches: Watches) -> None:
+        self._watches = watches
+
+    async def WatchJobEvents(
+        self, request: job_watch_service_pb2.WatchJobEventsRequest, call: Call
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        """Stream a job as Server-Sent Events."""
+        async for batch in self._watches.watch(
+            call.organization_id,
+            request.job_id,
+            after_sequence=_resume_point(call, request.after_sequence),
+            bookmark_seconds=request.bookmark_seconds or MAX_BOOKMARK_SECONDS,
+        ):
+            data = b"".join(convert.server_sent_events(batch))
+            yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=data)
+
+    async def WatchJobLines(
+        self, request: job_watch_service_pb2.WatchJobLinesRequest, call: Call
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        """Stream a job as NDJSON."""
+        async for batch in self._watches.watch(
+            call.organization_id,
+            request.job_id,
+            after_sequence=request.after_sequence,
+            bookmark_seconds=request.bookmark_seconds or MAX_BOOKMARK_SECONDS,
+        ):
+            data = b"".join(convert.lines(batch))
+            yield httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
+
+
+def _resume_point(call: Call, after_sequence: int) -> int:
+    sent = call.metadata.get("last-event-id")
+    if sent is None:
+        return after_sequence
+    if not (sent.isascii() and sent.isdigit() and len(sent) < 19):
+        raise InvalidArgument.of(
+            "Last-Event-ID", f"'{clip(sent)}' was sent; the id of an event of this job is allowed"
+        )
+    return int(sent)

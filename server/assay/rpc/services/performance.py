@@ -1,0 +1,75 @@
+"""PerformanceService, and PerformanceTableService for shapes that only JSON has."""
+
+from __future__ import annotations
+
+from assay.rpc.call import Call
+from assay.rpc.convert import performance as convert
+from assay.usecases.performance import PerformanceReader, check_average
+from assay.v1 import performance_pb2, performance_service_pb2, performance_table_service_pb2
+
+
+class PerformanceService:
+    """Stored evaluations, read."""
+
+    def __init__(self, performance: PerformanceReader) -> None:
+        self._performance = performance
+
+    async def GetPerformanceSummary(
+        self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
+    ) -> performance_pb2.PerformanceSummary:
+        """Return the headline metrics."""
+        found = await call.run(
+            self._performance.of,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+        )
+        return convert.summary(found)
+
+    async def GetClassificationReport(
+        self, request: performance_service_pb2.GetClassificationReportRequest, call: Call
+    ) -> performance_pb2.ClassificationReport:
+        """Return the scores of every class."""
+        average = check_average(request.average)
+        found = await call.run(
+            self._performance.of_classifier,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+        )
+        return convert.report(found, average)
+
+    async def GetConfusionMatrix(
+        self, request: performance_service_pb2.GetConfusionMatrixRequest, call: Call
+    ) -> performance_pb2.ConfusionMatrix:
+        """Return the confusion matrix as packed counts."""
+        found = await call.run(
+            self._performance.of_classifier,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+        )
+        return convert.confusion(found)
+
+
+class PerformanceTableService:
+    """The REST face of the tables."""
+
+    def __init__(self, performance: PerformanceReader) -> None:
+        self._performance = performance
+
+    async def GetConfusionTable(
+        self, request: performance_table_service_pb2.GetConfusionTableRequest, call: Call
+    ) -> performance_table_service_pb2.ConfusionTable:
+        """Return the confusion matrix as rows."""
+        found = await call.run(
+            self._performance.of_classifier,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+        )
+        return convert.confusion_table(found)
