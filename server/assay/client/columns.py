@@ -1,0 +1,152 @@
+"""From what a caller holds – arrays, lists, data frames, tables – to Arrow tables of its rows.
+
+Nothing is guessed about meaning: labels become text (integers by decimal, booleans as
+true/false), numbers stay as they are, and every value is checked by the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from assay.client.errors import BadInput
+
+SLICE_ROWS = 65_536  # rows that are turned into Arrow at a time
+ArrowColumn = Any  # pyarrow's stubs give each type a class, which generic code cannot follow
+Values = Any  # one column: a NumPy array, list, Series, tensor, Arrow array, …
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Rows to be sent: tables in order, and their number where it is known."""
+
+    tables: Iterable[pa.Table]
+    rows: int | None
+
+
+def from_columns(
+    *,
+    y_true: Values,
+    y_pred: Values | None,
+    scores: Values | None,
+    labels: Sequence[object] | None,
+    row_id: Values | None,
+    slices: Mapping[str, Values] | None,
+) -> Source:
+    """Return the rows of separate columns.
+
+    Args:
+        y_true: ground truth, one value a row.
+        y_pred: predictions, one value a row; None when they follow from the scores.
+        scores: one column – the positive class's probability – or rows × classes, or a mapping
+            from label to column.
+        labels: the labels of the columns of `scores`, where that is rows × classes.
+        row_id: ids, one a row.
+        slices: further columns by which results may be cut, by name.
+
+    Raises:
+        BadInput: columns of unequal length, or score columns without labels.
+    """
+    columns: dict[str, Values] = {"y_true": y_true}
+    if y_pred is not None:
+        columns["y_pred"] = y_pred
+    if scores is not None:
+        columns.update(_score_columns(scores, labels))
+    if row_id is not None:
+        columns["row_id"] = row_id
+    columns.update({f"slice:{name}": values for name, values in (slices or {}).items()})
+    return from_mapping(columns)
+
+
+def from_mapping(columns: Mapping[str, Values]) -> Source:
+    """Return the rows of columns that already bear the service's names."""
+    readers = {name: _reader(name, values) for name, values in columns.items()}
+    lengths = {name: length for name, (length, _) in readers.items()}
+    if not lengths:
+        raise BadInput("There are no columns; send at least y_true and y_pred.")
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise BadInput(f"The columns have unequal numbers of rows: {told}.")
+    rows = next(iter(lengths.values()))
+
+    def tables() -> Iterator[pa.Table]:
+        for start in range(0, rows, SLICE_ROWS):
+            stop = min(start + SLICE_ROWS, rows)
+            yield pa.table({name: read(start, stop) for name, (_, read) in readers.items()})
+
+    return Source(tables=tables(), rows=rows)
+
+
+def from_data(data: object) -> Source:
+    """Return the rows of a table: Arrow's, a data frame, or a mapping of columns."""
+    if isinstance(data, pa.Table):
+        return Source(tables=[data], rows=data.num_rows)
+    if isinstance(data, pa.RecordBatch):
+        return Source(tables=[pa.Table.from_batches([data])], rows=data.num_rows)
+    if isinstance(data, pa.RecordBatchReader):
+        return Source(tables=(pa.Table.from_batches([batch]) for batch in data), rows=None)
+    if isinstance(data, Mapping):
+        return from_mapping(data)
+    if hasattr(data, "columns") and hasattr(data, "__getitem__"):  # pandas and its likes
+        return from_mapping({str(name): data[name] for name in data.columns})
+    raise BadInput(
+        f"Rows cannot be read from a {type(data).__name__}; send columns by keyword, an Arrow"
+        " table, a data frame, a mapping of columns, or the path of a file."
+    )
+
+
+def _score_columns(scores: Values, labels: Sequence[object] | None) -> dict[str, Values]:
+    if isinstance(scores, Mapping):
+        return {f"score:{label_text(label)}": values for label, values in scores.items()}
+    if hasattr(scores, "columns"):  # a data frame: its columns are the labels
+        return {f"score:{label_text(label)}": scores[label] for label in scores.columns}
+    grid = scores if isinstance(scores, (pa.Array, pa.ChunkedArray)) else np.asarray(scores)
+    if isinstance(grid, (pa.Array, pa.ChunkedArray)) or grid.ndim == 1:
+        return {"score": grid}
+    if grid.ndim != 2:
+        raise BadInput(f"scores has {grid.ndim} dimensions; 1 or 2 (rows × classes) are allowed.")
+    if labels is None or len(labels) != grid.shape[1]:
+        sent = "none were" if labels is None else f"{len(labels)} were"
+        raise BadInput(
+            f"scores has {grid.shape[1]} columns, which need as many labels; {sent} sent."
+            " Pass labels=model.classes_ or its like."
+        )
+    return {f"score:{label_text(label)}": grid[:, at] for at, label in enumerate(labels)}
+
+
+def label_text(label: object) -> str:
+    """Return a label as the service writes it.
+
+    Raises:
+        BadInput: the label is a float, whose text would be a guess.
+    """
+    if isinstance(label, (bool, np.bool_)):
+        return "true" if label else "false"
+    if isinstance(label, (float, np.floating)):
+        raise BadInput(f"The label {label!r} is a float; labels are text, integers or booleans.")
+    return str(label)
+
+
+def _reader(name: str, values: Values) -> tuple[int, Callable[[int, int], ArrowColumn]]:
+    """Return a column's length and a function that gives a slice of it as Arrow."""
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return len(values), lambda start, stop: values.slice(start, stop - start)
+    if isinstance(values, (list, tuple)):
+        return len(values), lambda start, stop: _array(name, values[start:stop])
+    array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    if array.ndim != 1:
+        raise BadInput(f"{name} has {array.ndim} dimensions; a column has 1.")
+    return len(array), lambda start, stop: _array(name, array[start:stop])
+
+
+def _array(name: str, values: Values) -> ArrowColumn:
+    try:
+        made: ArrowColumn = pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        text = str(error).splitlines()[0]
+        raise BadInput(f"{name} holds values that are not of one type: {text}") from error
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made

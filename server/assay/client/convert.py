@@ -1,0 +1,265 @@
+"""From the messages of `assay.v1` to the client's values; the only place that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from assay.client import types
+from assay.v1 import (
+    evaluation_pb2,
+    job_pb2,
+    key_pb2,
+    metric_pb2,
+    model_pb2,
+    performance_pb2,
+    server_service_pb2,
+    version_pb2,
+    version_service_pb2,
+)
+
+
+def model(message: model_pb2.Model) -> types.Model:
+    """Return a model."""
+    return types.Model(
+        model_id=message.model_id,
+        name=message.name,
+        task_type=message.task_type,
+        description=message.description,
+        project_path=_optional(message, "project_path"),
+        labels=tuple(message.labels),
+        positive_label=_optional(message, "positive_label"),
+        status=message.status,
+        promoted_version_id=_optional(message, "promoted_version_id"),
+        created_at=_time(message.created_at),
+        updated_at=_time(message.updated_at),
+    )
+
+
+def version(message: version_pb2.Version) -> types.Version:
+    """Return a version."""
+    return types.Version(
+        version_id=message.version_id,
+        model_id=message.model_id,
+        version_number=message.version_number,
+        status=message.status,
+        is_promoted=message.is_promoted,
+        algorithm=message.algorithm,
+        hyperparameters=json_format.MessageToDict(message.hyperparameters),
+        metrics=metrics(message.metrics),
+        label=_optional(message, "label"),
+        created_at=_time(message.created_at),
+        trained_at=_time_or_none(message, "trained_at"),
+        promoted_at=_time_or_none(message, "promoted_at"),
+        promoted_by=_optional(message, "promoted_by"),
+    )
+
+
+def promotion(message: version_service_pb2.PromoteVersionResponse) -> types.Promotion:
+    """Return a promotion."""
+    return types.Promotion(
+        model_id=message.model_id,
+        version_id=message.version_id,
+        version_number=message.version_number,
+        promoted_at=_time(message.promoted_at),
+        promoted_by=message.promoted_by,
+    )
+
+
+def evaluation(message: evaluation_pb2.Evaluation) -> types.Evaluation:
+    """Return an evaluation."""
+    return types.Evaluation(
+        evaluation_id=message.evaluation_id,
+        model_id=message.model_id,
+        version_id=message.version_id,
+        dataset_split=message.dataset_split,
+        revision=message.revision,
+        job_id=message.job_id,
+        status=message.status,
+        next_row=int(message.next_row),
+        rows=int(message.rows),
+        metrics=metrics(message.metrics),
+        undefined=_undefined(message.undefined),
+        labels=tuple(message.labels),
+        label_set_inferred=message.label_set_inferred,
+        positive_label=_optional(message, "positive_label"),
+        clipped_rows=int(message.clipped_rows),
+        failure=_failure(message),
+        metric_spec_hash=message.metric_spec_hash,
+        metric_spec=message.metric_spec,
+        result_hash=message.result_hash,
+        created_at=_time(message.created_at),
+        evaluated_at=_time_or_none(message, "evaluated_at"),
+    )
+
+
+def summary(message: performance_pb2.PerformanceSummary) -> types.PerformanceSummary:
+    """Return a performance summary."""
+    return types.PerformanceSummary(
+        model_id=message.model_id,
+        version_id=message.version_id,
+        task_type=message.task_type,
+        dataset_split=message.dataset_split,
+        metrics=metrics(message.metrics),
+        undefined=_undefined(message.undefined),
+        rows=int(message.rows),
+        averaging=_optional(message, "averaging"),
+        positive_label=_optional(message, "positive_label"),
+        label_set_inferred=message.label_set_inferred,
+        evaluation_id=message.evaluation_id,
+        metric_spec_hash=message.metric_spec_hash,
+        evaluated_at=_time(message.evaluated_at),
+    )
+
+
+def report(message: performance_pb2.ClassificationReport) -> types.ClassificationReport:
+    """Return a classification report, its classes in the order of the labels."""
+    labels = tuple(message.labels) or tuple(sorted(message.per_class))
+    return types.ClassificationReport(
+        model_id=message.model_id,
+        version_id=message.version_id,
+        dataset_split=message.dataset_split,
+        per_class={label: _class_scores(message.per_class[label]) for label in labels},
+        overall=types.OverallScores(
+            accuracy=message.overall.accuracy,
+            precision=message.overall.precision,
+            recall=message.overall.recall,
+            f1_score=message.overall.f1_score,
+            average=message.overall.average,
+        ),
+        undefined=_undefined(message.undefined),
+    )
+
+
+def confusion(message: performance_pb2.ConfusionMatrix) -> types.ConfusionMatrix:
+    """Return a confusion matrix as rows."""
+    side = len(message.labels)
+    cells = tuple(message.counts)
+    return types.ConfusionMatrix(
+        model_id=message.model_id,
+        version_id=message.version_id,
+        dataset_split=message.dataset_split,
+        labels=tuple(message.labels),
+        counts=tuple(cells[row * side : (row + 1) * side] for row in range(side)),
+        positive_label=_optional(message, "positive_label"),
+    )
+
+
+def job(message: job_pb2.Job) -> types.Job:
+    """Return a job."""
+    return types.Job(
+        job_id=message.job_id,
+        kind=message.kind,
+        status=message.status,
+        resource_id=message.resource_id,
+        progress=_progress(message.progress),
+        attempts=message.attempts,
+        failure=_failure(message),
+        last_sequence=message.last_sequence,
+        created_at=_time(message.created_at),
+        started_at=_time_or_none(message, "started_at"),
+        ended_at=_time_or_none(message, "ended_at"),
+    )
+
+
+def event(message: job_pb2.JobEvent) -> types.JobEvent:
+    """Return an event of a job."""
+    change = message.state_changed
+    return types.JobEvent(
+        sequence=message.sequence,
+        at=_time(message.at),
+        from_state=_state(getattr(change, "from")) or None,  # `from` is a word of Python
+        to_state=_state(change.to),
+        cause=change.cause,
+        failure=_failure(change),
+    )
+
+
+def level(message: job_pb2.JobLevel) -> types.JobLevel:
+    """Return a level of a job."""
+    if message.WhichOneof("level") == "progress":
+        return types.JobLevel(
+            as_of_sequence=message.as_of_sequence, progress=_progress(message.progress)
+        )
+    return types.JobLevel(
+        as_of_sequence=message.as_of_sequence,
+        rows=int(message.metrics.rows),
+        metrics=metrics(message.metrics.metrics),
+    )
+
+
+def api_key(message: key_pb2.ApiKey) -> types.ApiKey:
+    """Return an API key."""
+    return types.ApiKey(
+        prefix=message.prefix,
+        name=message.name,
+        permissions=tuple(message.permissions),
+        created_at=_time(message.created_at),
+        expires_at=_time_or_none(message, "expires_at"),
+        revoked_at=_time_or_none(message, "revoked_at"),
+    )
+
+
+def server_info(message: server_service_pb2.ServerInfo) -> types.ServerInfo:
+    """Return the server's description."""
+    limits = {field.name: int(value) for field, value in message.limits.ListFields()}
+    return types.ServerInfo(
+        version=message.version, metrics_version=message.metrics_version, limits=limits
+    )
+
+
+def metrics(message: metric_pb2.Metrics) -> dict[str, float]:
+    """Return the metrics that have a value, in the order of the contract.
+
+    Read off the message's own description, so that a new metric needs no line here.
+    """
+    return {field.name: float(value) for field, value in message.ListFields()}
+
+
+def _class_scores(message: metric_pb2.ClassScores) -> types.ClassScores:
+    return types.ClassScores(
+        precision=message.precision,
+        recall=message.recall,
+        f1_score=message.f1_score,
+        support=message.support,
+        roc_auc=message.roc_auc if message.HasField("roc_auc") else None,
+    )
+
+
+def _undefined(rows: Iterable[metric_pb2.UndefinedMetric]) -> Mapping[str, str]:
+    return {row.metric: row.reason for row in rows}
+
+
+def _progress(message: job_pb2.JobProgress) -> types.JobProgress:
+    return types.JobProgress(done=message.done, total=message.total, rows=int(message.rows))
+
+
+def _failure(
+    message: evaluation_pb2.Evaluation | job_pb2.Job | job_pb2.StateChanged,
+) -> types.Failure | None:
+    if not message.HasField("error"):
+        return None
+    error = message.error
+    return types.Failure(reason=error.reason, message=error.message, metadata=dict(error.metadata))
+
+
+def _state(number: job_pb2.JobState.ValueType) -> str:
+    if number == job_pb2.JOB_STATE_UNSPECIFIED:
+        return ""
+    return job_pb2.JobState.Name(number).removeprefix("JOB_STATE_").lower()
+
+
+def _optional(message: Message, name: str) -> str | None:
+    return str(getattr(message, name)) if message.HasField(name) else None
+
+
+def _time(message: Timestamp) -> datetime:
+    return message.ToDatetime(UTC)
+
+
+def _time_or_none(message: Message, name: str) -> datetime | None:
+    return _time(getattr(message, name)) if message.HasField(name) else None

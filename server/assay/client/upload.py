@@ -1,0 +1,104 @@
+"""A resumable upload: at most 8 chunks in flight, each acknowledged once it is durable."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import grpc
+
+from assay.client.chunks import EncodedChunk
+from assay.client.errors import from_rpc
+from assay.client.transport import Transport, is_cut
+from assay.v1 import evaluation_service_pb2 as pb
+from assay.v1.evaluation_service_pb2_grpc import EvaluationServiceStub
+
+IN_FLIGHT = 8
+
+OnAcknowledged = Callable[[pb.UploadPredictionsResponse], None]
+
+
+class Upload:
+    """Sends the chunks of one evaluation; a broken connection costs only what was in flight."""
+
+    def __init__(self, transport: Transport, evaluation_id: str, told: OnAcknowledged) -> None:
+        self._transport = transport
+        self._stub = EvaluationServiceStub(transport.channel)
+        self._evaluation_id = evaluation_id
+        self._told = told
+        # Sent and not acknowledged, oldest first: what a new connection sends again.
+        self._unacknowledged: deque[EncodedChunk] = deque()
+        self._next_row = 0
+
+    def send(self, chunks: Iterator[EncodedChunk]) -> int:
+        """Send all chunks and return the number of rows that are durable.
+
+        Raises:
+            ServiceError: a chunk was refused, or the service stayed away for too long.
+            BadInput: from reading `chunks`.
+        """
+        attempts = self._transport.patience.attempts()
+        while True:
+            before = self._next_row
+            try:
+                self._stream(chunks)
+            except grpc.RpcError as error:
+                if self._next_row > before:  # it worked for a while: patience starts anew
+                    attempts = self._transport.patience.attempts()
+                if not is_cut(error) or not next(attempts):
+                    raise from_rpc(error) from error
+                self._resume()
+            else:
+                return self._next_row
+
+    def _stream(self, chunks: Iterator[EncodedChunk]) -> None:
+        outgoing: queue.SimpleQueue[pb.UploadPredictionsRequest | None] = queue.SimpleQueue()
+        call = self._stub.UploadPredictions(
+            iter(outgoing.get, None), metadata=self._transport.metadata
+        )
+        answers = iter(call)
+        try:
+            for chunk in self._unacknowledged:
+                outgoing.put(self._request(chunk))
+            more = True
+            while more or self._unacknowledged:
+                if more and len(self._unacknowledged) < IN_FLIGHT:
+                    fresh = next(chunks, None)
+                    if fresh is None:
+                        more = False
+                        outgoing.put(None)
+                        continue
+                    self._unacknowledged.append(fresh)
+                    outgoing.put(self._request(fresh))
+                else:
+                    self._acknowledge(next(answers))
+            for _ in answers:  # the status: OK, or raised
+                pass
+        finally:
+            outgoing.put(None)  # lets gRPC's own thread go
+            call.cancel()  # type: ignore[no-untyped-call]  # grpc's stubs leave it untyped
+
+    def _acknowledge(self, answer: pb.UploadPredictionsResponse) -> None:
+        self._next_row = answer.next_row
+        self._forget(answer.next_row)
+        self._told(answer)
+
+    def _resume(self) -> None:
+        """Ask where the upload stands; acknowledgements may have been lost."""
+        request = pb.GetEvaluationRequest(evaluation_id=self._evaluation_id)
+        stands = self._transport.call(self._stub.GetEvaluation, request)
+        self._next_row = int(stands.next_row)
+        self._forget(self._next_row)
+
+    def _forget(self, next_row: int) -> None:
+        while self._unacknowledged and self._unacknowledged[0].first_row < next_row:
+            self._unacknowledged.popleft()
+
+    def _request(self, chunk: EncodedChunk) -> pb.UploadPredictionsRequest:
+        return pb.UploadPredictionsRequest(
+            evaluation_id=self._evaluation_id,
+            first_row=chunk.first_row,
+            sha256=chunk.sha256,
+            arrow=chunk.arrow,
+        )
