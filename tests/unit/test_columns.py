@@ -19,7 +19,6 @@ from assay.storage.columns import (
     Rules,
     ValueChunk,
     encode,
-    obvious_positive,
     read_chunk,
     read_csv,
     read_stored,
@@ -86,26 +85,7 @@ def test_absent_predictions_follow_from_a_lone_score() -> None:
 def test_a_block_with_one_label_of_an_obvious_pair_knows_the_other() -> None:
     """A chunk in which only `0` occurs still predicts `1` from its score."""
     assert classes(y_true=[0, 0], score=[0.1, 0.9]).labels == ("0", "1")
-
-
-@pytest.mark.parametrize(
-    ("labels", "positive"),
-    [
-        (("0", "1"), "1"),
-        (("true", "false"), "true"),
-        (("False", "True"), "True"),
-        (("NO", "YES"), "YES"),
-        (("no", "YES"), None),
-        (("1", "2"), None),
-        (("0", "1", "2"), None),
-        (("cat", "dog"), None),
-    ],
-)
-def test_only_an_obvious_pair_has_an_undeclared_positive(
-    labels: tuple[str, ...], positive: str | None
-) -> None:
-    """1/0, true/false and yes/no name their positive label; nothing else is guessed."""
-    assert obvious_positive(labels) == positive
+    assert classes(y_true=["yes"], score=[0.1]).labels == ("no", "yes")
 
 
 def test_float32_scores_may_sum_less_exactly() -> None:

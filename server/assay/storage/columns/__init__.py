@@ -6,7 +6,6 @@ from assay.storage.columns.chunk import (
     ClassChunk,
     Rules,
     ValueChunk,
-    obvious_positive,
 )
 from assay.storage.columns.csv_file import CsvBlock, read_csv
 from assay.storage.columns.row_ids import RowIds
@@ -19,7 +18,6 @@ __all__ = [
     "Rules",
     "ValueChunk",
     "encode",
-    "obvious_positive",
     "read_chunk",
     "read_csv",
     "read_stored",

@@ -20,13 +20,6 @@ MAX_LABEL_CHARS = 1024
 MAX_CHUNK_ROWS = 1 << 22
 MAX_COLUMNS = MAX_LABELS + 1_000
 
-# A pair of labels whose positive one needs no telling, by their case-folded text.
-OBVIOUS_PAIRS = (
-    {"positive": "1", "negative": "0"},
-    {"positive": "true", "negative": "false"},
-    {"positive": "yes", "negative": "no"},
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
@@ -89,30 +82,3 @@ def code_type(labels: int) -> type[np.unsignedinteger[Any]]:
     if labels <= 1 << 8:
         return np.uint8
     return np.uint16 if labels <= 1 << 16 else np.uint32
-
-
-def obvious_mate(label: str) -> tuple[str, bool] | None:
-    """Return the other label of the obvious pair of `label`, and whether `label` is positive.
-
-    `1`/`0`, `true`/`false`, `yes`/`no` in lower, Title or UPPER case; None for any other label.
-    """
-    for pair in OBVIOUS_PAIRS:
-        for mine, other, is_positive in (
-            ("positive", "negative", True),
-            ("negative", "positive", False),
-        ):
-            for style in (str.lower, str.title, str.upper):
-                if label == style(pair[mine]):
-                    return style(pair[other]), is_positive
-    return None
-
-
-def obvious_positive(labels: tuple[str, ...]) -> str | None:
-    """Return the positive label of an obvious pair, or None when there is nothing obvious."""
-    if len(labels) != 2:
-        return None
-    for label, other in (labels, labels[::-1]):
-        mate = obvious_mate(label)
-        if mate is not None and mate[1] and mate[0] == other:
-            return label
-    return None

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assay.domain.errors import clip
-from assay.storage.columns.chunk import MAX_LABEL_CHARS, MAX_LABELS
+from assay.metrics.chunk import MAX_LABELS
+from assay.storage.columns.chunk import MAX_LABEL_CHARS
 from assay.storage.columns.refusals import Place, bad_column
 
 ALLOWED = "a label is a string, an integer or a boolean"

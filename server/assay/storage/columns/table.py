@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.domain.errors import clip
+from assay.metrics.spec import obvious_positive
 from assay.storage.columns.chunk import (
     MAX_LABEL_CHARS,
     Chunk,
@@ -22,8 +23,6 @@ from assay.storage.columns.chunk import (
     Rules,
     ValueChunk,
     code_type,
-    obvious_mate,
-    obvious_positive,
 )
 from assay.storage.columns.labels import Coded, code_labels, is_label_type, is_text, refuse_null
 from assay.storage.columns.numbers import (
@@ -37,6 +36,8 @@ from assay.storage.columns.refusals import Place, bad_column
 from assay.storage.columns.roles import Roles, assign_roles
 from assay.storage.columns.row_ids import RowIds, as_texts
 
+# The other label of an obvious pair, for a block in which only the positive one occurs.
+MATES = {"1": ("0",), "true": ("false",), "yes": ("no",)}
 THRESHOLD = 0.5  # a lone score at or above it predicts the positive label
 
 
@@ -133,10 +134,6 @@ def _positive(labels: tuple[str, ...], roles: Roles, rules: Rules) -> str | None
     if rules.positive_label is not None:
         return rules.positive_label
     positive = obvious_positive(labels)
-    if positive is None and len(labels) == 1:
-        # A block may hold only one label of an obvious pair.
-        mate = obvious_mate(labels[0])
-        positive = None if mate is None else labels[0] if mate[1] else mate[0]
     if positive is None and roles.has_score:
         raise bad_column(
             "score",
@@ -152,8 +149,7 @@ def _with_mate(labels: tuple[str, ...], positive: str) -> tuple[str, ...]:
     if positive not in labels:
         labels = tuple(sorted((*labels, positive)))
     if len(labels) == 1:
-        mate = obvious_mate(positive)
-        labels = labels if mate is None else tuple(sorted((*labels, mate[0])))
+        labels = tuple(sorted((*labels, *MATES.get(positive, ()))))
     if len(labels) > 2:
         raise bad_column(
             "score",
