@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import protos
+from assay.cli.envoy_config import GatewaySettings, render
+from tools import pages, protos
 from tools.routes import table
 
 V1 = Path("server/assay/v1")
@@ -42,10 +43,11 @@ def make(root: Path) -> list[Path]:
     protos.compile_python(root / "server")
     data = protos.descriptor_set()
     documented = protos.descriptor_set(source_info=True)
+    rules = table(data)
     texts = {
         V1 / "__init__.py": V1_INIT,
-        Path("gateway/routes.json"): json.dumps(table(data), indent=1) + "\n",
-        **rendered(data, documented),
+        Path("gateway/routes.json"): json.dumps(rules, indent=1) + "\n",
+        **rendered(data, documented, rules),
     }
     for name, text in texts.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -60,11 +62,10 @@ def make(root: Path) -> list[Path]:
     return [*texts, Path("gateway/assay.binpb"), *modules]
 
 
-def rendered(data: bytes, documented: bytes) -> dict[Path, str]:
-    """Return the generated pages; they import what was generated before them."""
-    from tools import pages  # noqa: PLC0415 — the code that pages are made from needs v1 to exist
-
+def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[Path, str]:
+    """Return the generated pages, and the gateway's configuration at default settings."""
     return {
+        Path("gateway/envoy.yaml"): render(GatewaySettings(), rules),
         Path("gateway/README.md"): pages.gateway_page(data),
         Path("docs/errors.md"): pages.errors_page(documented),
         Path("docs/states.md"): pages.states_page(),

@@ -1,0 +1,98 @@
+-- What the transcoder cannot say by itself: HTTP statuses outside gRPC's table, bodies of
+-- refusals, and empty answers. The server asks for them in response headers, which on a refusal
+-- are its trailers: `x-http-status` (such as 201, 204 or 422) and `x-error-body` (JSON).
+-- Every refusal leaves with one body, whoever made it.
+
+-- The words for refusals that gRPC itself makes, without a body from the server.
+local WORDS = {
+  ["400"] = {"INVALID_ARGUMENT", "validation_error", "Bad Request"},
+  ["401"] = {"UNAUTHENTICATED", "unauthorized", "Unauthorized"},
+  ["403"] = {"PERMISSION_DENIED", "forbidden", "Forbidden"},
+  ["404"] = {"NOT_FOUND", "not_found", "Not Found"},
+  ["409"] = {"ABORTED", "conflict", "Conflict"},
+  ["413"] = {"RESOURCE_EXHAUSTED", "payload_too_large", "Payload Too Large"},
+  ["429"] = {"RESOURCE_EXHAUSTED", "rate_limited", "Too Many Requests"},
+  ["499"] = {"CANCELLED", "canceled", "Client Closed Request"},
+  ["501"] = {"UNIMPLEMENTED", "not_implemented", "Not Implemented"},
+  ["503"] = {"UNAVAILABLE", "service_unavailable", "Service Unavailable"},
+  ["504"] = {"DEADLINE_EXCEEDED", "gateway_timeout", "Gateway Timeout"},
+}
+local UNKNOWN = {"INTERNAL", "internal_error", "Internal Server Error"}
+local RETRYABLE = {["429"] = true, ["499"] = true, ["503"] = true, ["504"] = true}
+local NAMESPACE = "assay"
+
+local function quoted(text)
+  local escaped = text:gsub('[%c"\\]', function(c) return string.format("\\u%04x", c:byte()) end)
+  return '"' .. escaped .. '"'
+end
+
+-- The body for a refusal of gRPC's own; `message` and `details` are JSON already.
+local function shaped(status, seen, message, details)
+  local words = WORDS[status] or UNKNOWN
+  return string.format(
+    '{"statusCode":%s,"status":"%s","code":"%s","error":"%s","message":%s,"retryable":%s,'
+      .. '"request_id":%s,"timestamp":"%s","path":%s,"details":%s,"reportErrorUrl":null}',
+    status, words[1], words[2], words[3], message, tostring(RETRYABLE[status] == true),
+    quoted(seen.request_id or ""), os.date("!%Y-%m-%dT%H:%M:%S.000Z"), quoted(seen.path or ""), details)
+end
+
+-- The transcoder names our message types in its refusals; a caller of REST never meets those.
+local function without_types(body)
+  local text = body:gsub(' in the type \\"[%w%.]+\\"', "")
+  text = text:gsub(" for type TYPE_(%u%w*)", function(kind) return " for a value of type " .. kind:lower() end)
+  return text
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local known = handle:streamInfo():dynamicMetadata()
+  known:set(NAMESPACE, "path", (headers:get(":path"):gsub("%?.*", "")))
+  known:set(NAMESPACE, "request_id", headers:get("x-request-id"))
+end
+
+local function replace_body(handle, text)
+  handle:headers():replace("content-type", "application/json")
+  local size = handle:body(true):setBytes(text) -- may yield: headers read before are dead after it
+  handle:headers():replace("content-length", tostring(size))
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local kind = headers:get("content-type")
+  if kind ~= nil and kind:sub(1, 16) == "application/grpc" then
+    return -- not transcoded: its status and trailers belong to the caller
+  end
+  local status = headers:get(":status")
+  for _, name in ipairs({"grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding"}) do
+    headers:remove(name)
+  end
+  local wanted, body = headers:get("x-http-status"), headers:get("x-error-body")
+  local failed = status:sub(1, 1) == "4" or status:sub(1, 1) == "5"
+  if wanted ~= nil then
+    headers:remove("x-http-status")
+    if wanted:match(failed and "^[45]%d%d$" or "^2%d%d$") then
+      status = wanted
+      headers:replace(":status", status)
+    end
+  end
+  if body ~= nil then
+    headers:remove("x-error-body")
+  end
+  if status == "204" then
+    headers:remove("content-type")
+    headers:remove("content-length")
+    handle:body(true):setBytes("")
+  elseif failed and body ~= nil then
+    replace_body(handle, body)
+  elseif failed then
+    local own = handle:body(true)
+    local text = own:getBytes(0, own:length())
+    local message, details = text:match('^{"code":%d+,"message":(".*"),"details":(%[.*%])}%s*$')
+    if message ~= nil then
+      local seen = handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
+      replace_body(handle, shaped(status, seen, message, details))
+    elseif status == "400" then
+      replace_body(handle, without_types(text))
+    end
+  end
+end

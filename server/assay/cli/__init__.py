@@ -1,0 +1,1 @@
+"""The command line: start the service, call it, and tell what it said."""
