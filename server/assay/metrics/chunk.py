@@ -1,0 +1,125 @@
+"""What one chunk of rows looks like to the statistics: arrays, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.integer]
+Scores = NDArray[np.floating]
+
+MAX_LABELS = 2048  # a dense confusion matrix of this many labels takes 32 MiB
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationChunk:
+    """Rows of a classifier: label codes, and the probabilities if there are any.
+
+    labels      the table that codes point into; no duplicates
+    fixed       True: this is the declared label set; False: labels are whatever was observed
+    true        (n,) integer codes into labels
+    predicted   (n,) integer codes into labels
+    scores      None, or (columns, n) float32 | float64 in [0, 1], one row per column
+    score_labels  the label each score column is the probability of: all of `labels` in their
+                order, or the positive label alone (which need not occur in the chunk)
+    """
+
+    labels: tuple[str, ...]
+    fixed: bool
+    true: Codes
+    predicted: Codes
+    scores: Scores | None = None
+    score_labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("the label table holds a label twice")
+        if len(self.labels) > MAX_LABELS:
+            raise ValueError(f"{len(self.labels)} labels; at most {MAX_LABELS} are supported")
+        for name, codes in (("true", self.true), ("predicted", self.predicted)):
+            _check_codes(name, codes, self.rows, len(self.labels))
+        if self.scores is not None:
+            self._check_scores(self.scores)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.true)
+
+    @property
+    def lone(self) -> bool:
+        """Whether the only score is the positive label's."""
+        return len(self.score_labels) == 1
+
+    @cached_property
+    def hits(self) -> Codes:
+        """(n,) the score column that belongs to each row's truth; for a lone column 0, else 1."""
+        if not self.lone:
+            return self.true
+        positive = self.score_labels[0]
+        code = self.labels.index(positive) if positive in self.labels else len(self.labels)
+        other: NDArray[np.bool_] = self.true != code
+        return other.astype(np.uint8)
+
+    def probability_of_truth(self) -> NDArray[np.float64]:
+        """Return (n,) the probability given to each row's true label, in float64."""
+        scores = self.scores
+        if scores is None:
+            raise ValueError("the chunk has no scores")
+        if self.lone:
+            positive = scores[0].astype(np.float64)
+            p: NDArray[np.float64] = np.where(self.hits == 0, positive, 1.0 - positive)
+            return p
+        if not scores.flags.c_contiguous:
+            return scores[self.true, np.arange(self.rows)].astype(np.float64)
+        flat = self.true.astype(np.intp)
+        flat *= self.rows
+        flat += np.arange(self.rows)
+        return scores.reshape(-1).take(flat).astype(np.float64)
+
+    def _check_scores(self, scores: Scores) -> None:
+        if scores.dtype not in (np.float32, np.float64):
+            raise ValueError(f"scores are float32 or float64, not {scores.dtype}")
+        if scores.shape != (len(self.score_labels), self.rows):
+            raise ValueError(
+                f"scores have shape {scores.shape}, expected {(len(self.score_labels), self.rows)}"
+            )
+        if not self.lone and not (self.fixed and self.score_labels == self.labels):
+            raise ValueError(
+                "score columns are the fixed labels in their order, or the positive one"
+            )
+        if scores.size and not (float(scores.min()) >= 0.0 and float(scores.max()) <= 1.0):
+            raise ValueError("scores must lie in [0, 1]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionChunk:
+    """Rows of a regressor: truth and prediction, both (n,) and finite, as float64."""
+
+    true: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.true.ndim != 1 or self.true.shape != self.predicted.shape:
+            raise ValueError(f"shapes {self.true.shape} and {self.predicted.shape} differ")
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.true)
+
+
+def as_scores(scores: Scores | Sequence[Scores]) -> Scores:
+    """Return (columns, n) scores from such an array or from one array per column."""
+    return scores if isinstance(scores, np.ndarray) else np.stack(scores)
+
+
+def _check_codes(name: str, codes: Codes, rows: int, labels: int) -> None:
+    if codes.ndim != 1 or len(codes) != rows or not np.issubdtype(codes.dtype, np.integer):
+        raise ValueError(f"{name} must be {rows} integer codes, got {codes.dtype}{codes.shape}")
+    if rows and (int(codes.max()) >= labels or int(codes.min()) < 0):
+        raise ValueError(f"{name} holds a code outside the {labels} labels")

@@ -1,0 +1,150 @@
+"""The byte codec of statistics: versioned, checked by CRC, and never pickle.
+
+An envelope is `b"ASM"`, one byte of kind, one byte of version, the payload and
+the CRC-32 of all of it, little-endian. Equal statistics encode to equal bytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAGIC = b"ASM"
+VERSION = 1
+_HEADER = len(MAGIC) + 2
+_CRC = 4
+_WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
+
+
+class CodecError(ValueError):
+    """The bytes are not a statistic of a version that this code reads."""
+
+
+class Writer:
+    """Appends values to one payload."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def count(self, value: int) -> None:
+        """Append a non-negative integer of any size, as a LEB128 varint."""
+        if value < 0:
+            raise ValueError(f"a count is never negative: {value}")
+        out = bytearray()
+        while value > 0x7F:
+            out.append(value & 0x7F | 0x80)
+            value >>= 7
+        out.append(value)
+        self._parts.append(bytes(out))
+
+    def blob(self, value: bytes) -> None:
+        """Append bytes, preceded by their number."""
+        self.count(len(value))
+        self._parts.append(value)
+
+    def text(self, value: str) -> None:
+        """Append a string, as UTF-8."""
+        self.blob(value.encode("utf-8", "surrogatepass"))
+
+    def integer(self, value: int) -> None:
+        """Append an integer of any size and sign; trailing zero bits cost nothing."""
+        magnitude = abs(value)
+        shift = (magnitude & -magnitude).bit_length() - 1 if magnitude else 0
+        magnitude >>= shift
+        self.count(shift << 1 | (value < 0))
+        self.blob(magnitude.to_bytes((magnitude.bit_length() + 7) // 8, "little"))
+
+    def counts(self, values: NDArray[np.int64]) -> None:
+        """Append an array of non-negative integers in the narrowest width that holds them."""
+        top = int(values.max()) if values.size else 0
+        if values.size and int(values.min()) < 0:
+            raise ValueError("counts are never negative")
+        width = next(width for width in _WIDTHS if top < 1 << 8 * width)
+        self.count(width)
+        self.blob(values.astype(_WIDTHS[width]).tobytes())
+
+    def payload(self) -> bytes:
+        """Return what was appended so far."""
+        return b"".join(self._parts)
+
+    def seal(self, kind: bytes) -> bytes:
+        """Return the whole envelope. `kind` is one byte."""
+        body = MAGIC + kind + bytes([VERSION]) + self.payload()
+        return body + zlib.crc32(body).to_bytes(_CRC, "little")
+
+
+class Reader:
+    """Reads a payload back; every fault is a CodecError."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+        self._at = 0
+
+    @classmethod
+    def unseal(cls, data: bytes, kind: bytes) -> Reader:
+        """Check the envelope and return a reader of its payload."""
+        if len(data) < _HEADER + _CRC or data[: len(MAGIC)] != MAGIC:
+            raise CodecError("these bytes are not a statistic of Assay")
+        body, crc = data[:-_CRC], data[-_CRC:]
+        if zlib.crc32(body).to_bytes(_CRC, "little") != crc:
+            raise CodecError("the statistic is corrupt: its checksum does not match")
+        if data[3:4] != kind:
+            raise CodecError(f"the statistic is of kind {data[3:4]!r}, expected {kind!r}")
+        if data[4] != VERSION:
+            raise CodecError(f"the statistic has version {data[4]}; this code reads {VERSION}")
+        return cls(body[_HEADER:])
+
+    def count(self) -> int:
+        """Read a varint."""
+        value = shift = 0
+        while True:
+            if self._at >= len(self._payload):
+                raise CodecError("the statistic ends in the middle of a number")
+            byte = self._payload[self._at]
+            self._at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def blob(self) -> bytes:
+        """Read bytes."""
+        size = self.count()
+        end = self._at + size
+        if end > len(self._payload):
+            raise CodecError("the statistic ends in the middle of a field")
+        value = self._payload[self._at : end]
+        self._at = end
+        return value
+
+    def text(self) -> str:
+        """Read a string."""
+        try:
+            return self.blob().decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise CodecError("a label of the statistic is not UTF-8") from error
+
+    def integer(self) -> int:
+        """Read an integer of any size and sign."""
+        head = self.count()
+        if head > 1 << 24:
+            raise CodecError("a number of the statistic has an absurd exponent")
+        value = int.from_bytes(self.blob(), "little") << (head >> 1)
+        return -value if head & 1 else value
+
+    def counts(self) -> NDArray[np.int64]:
+        """Read an array of non-negative integers as int64, writable and owned."""
+        width, raw = self.count(), self.blob()
+        if width not in _WIDTHS or len(raw) % width:
+            raise CodecError("an array of the statistic has a width that does not exist")
+        values = np.frombuffer(raw, dtype=_WIDTHS[width]).astype(np.int64)
+        if values.size and int(values.min()) < 0:
+            raise CodecError("a count of the statistic is negative")
+        return values
+
+    def end(self) -> None:
+        """Refuse bytes that nobody read."""
+        if self._at != len(self._payload):
+            raise CodecError("the statistic is longer than its contents")

@@ -1,0 +1,114 @@
+"""Confusion counts: how often each true label was predicted as each label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.metrics.chunk import ClassificationChunk, Codes
+from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.tally import Counts, Tally
+
+_NARROW = 16  # up to this many labels a pair of codes fits in one byte
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionCounts:
+    """A k × k matrix of int64 counts, rows true, columns predicted, in the order of `labels`.
+
+    With `fixed` labels only matrices of the same labels merge; otherwise the label
+    set is what was observed, sorted, and merging takes the union.
+    """
+
+    TAG: ClassVar[str] = "confusion"
+
+    labels: tuple[str, ...]
+    fixed: bool
+    tally: Tally  # over k * k cells, true * k + predicted
+
+    @classmethod
+    def of_codes(
+        cls, true: Codes, predicted: Codes, labels: tuple[str, ...], *, fixed: bool = True
+    ) -> ConfusionCounts:
+        """Count (n,) codes into `labels`; the caller has checked that they are in range."""
+        k = len(labels)
+        kind = np.uint8 if k <= _NARROW else np.uint16 if k <= 256 else np.int64
+        pairs: NDArray[np.integer] = true.astype(kind)
+        pairs *= kind(k)
+        pairs += predicted.astype(kind, copy=False)
+        counts = cls(labels=labels, fixed=fixed, tally=Tally.of_indices(pairs, k * k))
+        return counts if fixed else counts._observed()
+
+    @classmethod
+    def of_chunk(cls, chunk: ClassificationChunk) -> ConfusionCounts:
+        """Count one chunk, once through it."""
+        return cls.of_codes(chunk.true, chunk.predicted, chunk.labels, fixed=chunk.fixed)
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[ConfusionCounts]) -> ConfusionCounts:
+        """Add matrices. Raises ValueError when fixed label sets differ."""
+        first = parts[0]
+        if any(part.fixed != first.fixed for part in parts):
+            raise ValueError("a declared label set does not merge with an observed one")
+        labels = first.labels
+        if any(part.labels != labels for part in parts):
+            if first.fixed:
+                raise ValueError("confusion counts of different declared label sets do not merge")
+            labels = tuple(sorted({label for part in parts for label in part.labels}))
+        tally = Tally.merge_all([part.onto(labels).tally for part in parts])
+        return cls(labels=labels, fixed=first.fixed, tally=tally)
+
+    def onto(self, labels: tuple[str, ...]) -> ConfusionCounts:
+        """Return the same counts over another label order or a superset.
+
+        Raises ValueError when a label with counts is missing from `labels`.
+        """
+        if labels == self.labels:
+            return self
+        places = {label: place for place, label in enumerate(labels)}
+        moved = np.array([places.get(label, -1) for label in self.labels], dtype=np.int64)
+        k = max(1, len(self.labels))
+        true, predicted = moved[self.tally.cells // k], moved[self.tally.cells % k]
+        if (true < 0).any() or (predicted < 0).any():
+            raise ValueError("a counted label is not in the label set")
+        tally = Tally.of_pairs(len(labels) ** 2, true * len(labels) + predicted, self.tally.counts)
+        return ConfusionCounts(labels=labels, fixed=self.fixed, tally=tally)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows counted."""
+        return self.tally.total
+
+    @cached_property
+    def matrix(self) -> Counts:
+        """The (k, k) int64 matrix."""
+        return self.tally.dense().reshape(len(self.labels), len(self.labels))
+
+    def _observed(self) -> ConfusionCounts:
+        """Keep only the labels that occur, sorted."""
+        k = max(1, len(self.labels))
+        codes = np.union1d(self.tally.cells // k, self.tally.cells % k).tolist()
+        return self.onto(tuple(sorted(self.labels[code] for code in codes)))
+
+    def write(self, writer: Writer) -> None:
+        """Append labels and counts to a payload."""
+        writer.count(int(self.fixed))
+        writer.count(len(self.labels))
+        for label in self.labels:
+            writer.text(label)
+        self.tally.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader) -> ConfusionCounts:
+        """Read counts back."""
+        fixed = bool(reader.count())
+        labels = tuple(reader.text() for _ in range(reader.count()))
+        tally = Tally.read(reader)
+        if len(set(labels)) != len(labels) or tally.size != len(labels) ** 2:
+            raise CodecError("the confusion counts do not fit their labels")
+        return cls(labels=labels, fixed=fixed, tally=tally)

@@ -1,0 +1,160 @@
+"""Rank histogram: where the scores of each column lie, so that they can be sorted piecewise.
+
+A score s in [0, 1] falls into a bin by the leading bits of min(s, 1 - s): 32 bins an octave,
+towards 0 and, mirrored, towards 1, down to 2**-40. So uniform scores split, and so do the
+saturated ones of a confident classifier. Bins ascend with the score; -0.0 is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.metrics.chunk import ClassificationChunk, Codes, Scores
+from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.tally import Counts, Tally
+
+_MANTISSA = 5  # 2**5 bins an octave
+_OCTAVES = 40
+_HALF = (_OCTAVES - 1) << _MANTISSA  # the bin of 0.5
+BINS = 2 * _HALF + 1
+CELLS = 2 * BINS  # per column: negatives and positives of each bin
+_BLOCK = 65_536  # scores binned at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankHistogram:
+    """Per score column and bin, the rows whose truth is not, and is, the column's label."""
+
+    TAG: ClassVar[str] = "ranks"
+
+    score_labels: tuple[str, ...]
+    score_bits: int  # 32 or 64: the width of the scores; of one evaluation it is always the same
+    tally: Tally  # cell (column * BINS + bin) * 2 + positive
+
+    @classmethod
+    def of_chunk(cls, chunk: ClassificationChunk) -> RankHistogram | None:
+        """Bin one chunk; None without scores."""
+        if chunk.scores is None:
+            return None
+        size = len(chunk.score_labels) * CELLS
+        return cls(
+            score_labels=chunk.score_labels,
+            score_bits=chunk.scores.dtype.itemsize * 8,
+            tally=_tally(chunk.scores, chunk.hits, size),
+        )
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[RankHistogram]) -> RankHistogram:
+        """Add histograms. Raises ValueError when score columns or their width differ."""
+        first = parts[0]
+        for part in parts:
+            if (part.score_labels, part.score_bits) != (first.score_labels, first.score_bits):
+                raise ValueError("chunks with different score columns do not merge")
+        tally = Tally.merge_all([part.tally for part in parts])
+        return cls(score_labels=first.score_labels, score_bits=first.score_bits, tally=tally)
+
+    @property
+    def columns(self) -> int:
+        """The number of score columns."""
+        return len(self.score_labels)
+
+    def column(self, column: int) -> Counts:
+        """Return (BINS, 2) counts of one column: negatives, positives."""
+        first, last = np.searchsorted(self.tally.cells, [column * CELLS, (column + 1) * CELLS])
+        counts = np.zeros(CELLS, dtype=np.int64)
+        counts[self.tally.cells[first:last] - column * CELLS] = self.tally.counts[first:last]
+        return counts.reshape(BINS, 2)
+
+    def pooled(self) -> Counts:
+        """Return (BINS, 2) counts of all columns together."""
+        counts = np.zeros(CELLS, dtype=np.int64)
+        np.add.at(counts, self.tally.cells % CELLS, self.tally.counts)
+        return counts.reshape(BINS, 2)
+
+    def write(self, writer: Writer) -> None:
+        """Append to a payload."""
+        writer.count(self.score_bits)
+        writer.count(len(self.score_labels))
+        for label in self.score_labels:
+            writer.text(label)
+        self.tally.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader) -> RankHistogram:
+        """Read back."""
+        bits = reader.count()
+        labels = tuple(reader.text() for _ in range(reader.count()))
+        tally = Tally.read(reader)
+        if bits not in (32, 64) or not labels or len(set(labels)) != len(labels):
+            raise CodecError("the rank histogram's columns are malformed")
+        if tally.size != len(labels) * CELLS:
+            raise CodecError("the rank histogram does not fit its columns")
+        return cls(score_labels=labels, score_bits=bits, tally=tally)
+
+
+def score_bins(scores: Scores) -> NDArray[np.int64]:
+    """Return the bin of each score, in the shape of `scores`."""
+    mantissa, bias, kind = (52, 1023, np.int64) if scores.itemsize == 8 else (23, 127, np.int32)
+    lowest = (bias - _OCTAVES) << _MANTISSA
+    near = np.subtract(1, scores, dtype=scores.dtype)  # exact for scores of one half and above
+    np.minimum(near, scores, out=near)
+    bins: NDArray[np.signedinteger] = near.view(
+        kind
+    )  # -0.0 is negative as an integer: the maximum below makes it bin 0
+    bins >>= mantissa - _MANTISSA
+    np.maximum(bins, lowest, out=bins)
+    bins -= lowest
+    upper = scores >= 0.5
+    np.subtract(BINS - 1, bins, out=bins, where=upper)
+    return bins.astype(np.int64, copy=False)
+
+
+def bin_edge(place: int) -> float:
+    """Return the smallest float64 score of a bin; for BINS a score above all."""
+    if place >= BINS:
+        return 2.0
+    if place <= 0:
+        return 0.0
+    if place <= _HALF:
+        return _magnitude(place)
+    # The bin's scores have 1 - s below the next bin of magnitudes, so they start just above.
+    return float(np.nextafter(1.0 - _magnitude(BINS - place), 2.0))
+
+
+def _magnitude(place: int) -> float:
+    """Return the smallest float64 whose bin, counted from 0, is `place` (1 to _HALF)."""
+    bits = (((1023 - _OCTAVES) << _MANTISSA) + place) << (52 - _MANTISSA)
+    return float(np.int64(bits).view(np.float64))
+
+
+def _tally(scores: Scores, hits: Codes, size: int) -> Tally:
+    """Count cells of a (columns, n) array, densely if the chunk is big enough for it."""
+    columns, n = scores.shape
+    together = max(1, _BLOCK // max(1, n))
+    if size > 4 * scores.size:
+        cells = [block + first * CELLS for first, block in _cells(scores, hits, together)]
+        return Tally.of_indices(np.concatenate(cells), size)
+    dense = np.zeros(size, dtype=np.int64)
+    for first, block in _cells(scores, hits, together):
+        width = min(together, columns - first) * CELLS
+        start = first * CELLS
+        dense[start : start + width] = np.bincount(block, minlength=width)
+    return Tally.of_dense(dense)
+
+
+def _cells(scores: Scores, hits: Codes, together: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield (first column, flat cells counted from that column) of a few columns at a time."""
+    columns = len(scores)
+    for first in range(0, columns, together):
+        last = min(first + together, columns)
+        places = np.arange(first, last)[:, np.newaxis]
+        cells = score_bins(scores[first:last])
+        cells += (places - first) * BINS
+        cells <<= 1
+        cells |= hits[np.newaxis] == places
+        yield first, cells.reshape(-1)

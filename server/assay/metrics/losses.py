@@ -1,0 +1,132 @@
+"""Log loss and Brier score as exact, mergeable sums over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from assay.metrics.chunk import ClassificationChunk
+from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.exact import UNIT_BITS, ExactSum, sum_groups, sum_row_products
+
+LOG_LOSS_EPSILON = 2.0**-52
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLossSum:
+    """Sum of -ln(probability of the truth), clipped to [eps, 1 - eps] with eps = 2**-52.
+
+    `clipped` counts the rows that the clip changed. The logarithm is taken in float64
+    even of float32 scores; the sum of the rounded logarithms is exact.
+    """
+
+    TAG: ClassVar[str] = "log_loss"
+
+    rows: int
+    clipped: int
+    total: ExactSum
+
+    @classmethod
+    def of_chunk(cls, chunk: ClassificationChunk) -> LogLossSum | None:
+        """Sum one chunk; None without scores."""
+        if chunk.scores is None:
+            return None
+        p = chunk.probability_of_truth()
+        low, high = LOG_LOSS_EPSILON, 1.0 - LOG_LOSS_EPSILON
+        clipped = int(np.count_nonzero(p < low)) + int(np.count_nonzero(p > high))
+        if clipped:
+            np.clip(p, low, high, out=p)
+        np.log(p, out=p)
+        total = ExactSum.of(p)
+        return cls(rows=chunk.rows, clipped=clipped, total=ExactSum(units=-total.units))
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[LogLossSum]) -> LogLossSum:
+        """Add sums."""
+        return cls(
+            rows=sum(part.rows for part in parts),
+            clipped=sum(part.clipped for part in parts),
+            total=ExactSum.merge_all(part.total for part in parts),
+        )
+
+    def write(self, writer: Writer) -> None:
+        """Append to a payload."""
+        writer.count(self.rows)
+        writer.count(self.clipped)
+        self.total.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader) -> LogLossSum:
+        """Read back."""
+        return cls(rows=reader.count(), clipped=reader.count(), total=ExactSum.read(reader))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrierSum:
+    """Per score column, the exact sum over rows of (probability - [truth is the column])².
+
+    Held as sum(p²) - 2·sum(p where true) + positives, every term exact.
+    """
+
+    TAG: ClassVar[str] = "brier"
+
+    rows: int
+    score_labels: tuple[str, ...]
+    columns: tuple[ExactSum, ...]
+
+    @classmethod
+    def of_chunk(cls, chunk: ClassificationChunk) -> BrierSum | None:
+        """Sum one chunk; None without scores."""
+        scores = chunk.scores
+        if scores is None:
+            return None
+        size = len(chunk.score_labels)
+        squares = sum_row_products(scores, scores)
+        # A lone column's `hits` are 0 for positives and 1 for the rest, which is dropped here.
+        ours = scores[0] if chunk.lone else chunk.probability_of_truth()
+        groups = max(size, 2) if chunk.lone else size
+        hits = sum_groups(ours.astype(np.float64, copy=False), chunk.hits, groups)
+        positives = np.bincount(chunk.hits, minlength=groups).tolist()
+        units = [squares[c] - 2 * hits[c] + (positives[c] << UNIT_BITS) for c in range(size)]
+        return cls(
+            rows=chunk.rows,
+            score_labels=chunk.score_labels,
+            columns=tuple(ExactSum(units=total) for total in units),
+        )
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[BrierSum]) -> BrierSum:
+        """Add sums. Raises ValueError when the score columns differ."""
+        labels = parts[0].score_labels
+        if any(part.score_labels != labels for part in parts):
+            raise ValueError("chunks with different score columns do not merge")
+        columns = zip(*(part.columns for part in parts), strict=True)
+        return cls(
+            rows=sum(part.rows for part in parts),
+            score_labels=labels,
+            columns=tuple(ExactSum.merge_all(column) for column in columns),
+        )
+
+    def write(self, writer: Writer) -> None:
+        """Append to a payload."""
+        writer.count(self.rows)
+        writer.count(len(self.score_labels))
+        for label, column in zip(self.score_labels, self.columns, strict=True):
+            writer.text(label)
+            column.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader) -> BrierSum:
+        """Read back."""
+        rows, size = reader.count(), reader.count()
+        pairs = [(reader.text(), ExactSum.read(reader)) for _ in range(size)]
+        if not pairs or len({label for label, _ in pairs}) != size:
+            raise CodecError("the score columns of the statistic are malformed")
+        return cls(
+            rows=rows,
+            score_labels=tuple(label for label, _ in pairs),
+            columns=tuple(total for _, total in pairs),
+        )

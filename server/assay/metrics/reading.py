@@ -1,0 +1,153 @@
+"""One merged statistic as the metrics see it: with its spec, its rank counts, and shared work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from assay.metrics.histogram import RankHistogram
+from assay.metrics.losses import BrierSum, LogLossSum
+from assay.metrics.ranking import MICRO, RankCounts
+from assay.metrics.reasons import Reason
+from assay.metrics.regression import RegressionSums
+from assay.metrics.report import ClassCounts
+from assay.metrics.spec import MetricSpec
+from assay.metrics.statistics import ClassificationStatistic, PartT, Statistic
+from assay.metrics.tally import Counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """ROC AUC per class, one against the rest, and averaged over the classes where it is defined.
+
+    `micro` pools all score columns; it is there only when the pooled column was counted.
+    """
+
+    per_class: Mapping[str, float]
+    undefined: Mapping[str, Reason]  # per class
+    defined_classes: int
+    macro: float | None
+    weighted: float | None  # by support, over the defined classes
+    micro: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """What a metric is computed from; rows > 0 and the needed parts are there."""
+
+    statistic: Statistic
+    spec: MetricSpec
+    ranks: RankCounts
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.statistic.rows
+
+    @cached_property
+    def matrix(self) -> Counts:
+        """The (k, k) confusion matrix in the label order of the spec."""
+        if not isinstance(self.statistic, ClassificationStatistic):
+            raise TypeError("a regression has no confusion matrix")
+        return self.statistic.confusion.onto(self.spec.labels).matrix
+
+    @cached_property
+    def classes(self) -> ClassCounts:
+        """Counts and scores per class."""
+        return ClassCounts.of(self.matrix)
+
+    @property
+    def log_loss(self) -> LogLossSum:
+        """The log loss's sum."""
+        return self._part(LogLossSum)
+
+    @property
+    def brier(self) -> BrierSum:
+        """The Brier score's sums."""
+        return self._part(BrierSum)
+
+    @property
+    def regression(self) -> RegressionSums:
+        """The regression's sums."""
+        return self._part(RegressionSums)
+
+    @property
+    def positive(self) -> int | None:
+        """The place of the positive label in the label order, if there is one."""
+        label = self.spec.positive_label
+        return None if label is None else self.spec.labels.index(label)
+
+    @cached_property
+    def auc(self) -> Mapping[str, Fraction | Reason]:
+        """The exact one-vs-rest ROC AUC per label, or why there is none.
+
+        A lone score column serves both labels: turning score and truth around keeps the area.
+        """
+        histogram = self._part(RankHistogram)
+        areas = [
+            _area(self.ranks, column, histogram.column(column).sum(axis=0).tolist())
+            for column in range(histogram.columns)
+        ]
+        if len(areas) > 1:
+            if histogram.score_labels != self.spec.labels:
+                raise ValueError("the score columns are not the labels of the spec")
+            return dict(zip(histogram.score_labels, areas, strict=True))
+        turned = {
+            Reason.NO_POSITIVES: Reason.NO_NEGATIVES,
+            Reason.NO_NEGATIVES: Reason.NO_POSITIVES,
+        }
+        area = areas[0]
+        other = turned[area] if isinstance(area, Reason) else area
+        ours = histogram.score_labels[0]
+        return {label: area if label == ours else other for label in self.spec.labels}
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """All ROC AUCs as correctly rounded floats."""
+        areas = {label: area for label, area in self.auc.items() if isinstance(area, Fraction)}
+        supports = dict(zip(self.spec.labels, self.classes.support.tolist(), strict=True))
+        weight = sum(supports[label] for label in areas)
+        weighted = sum((supports[label] * area for label, area in areas.items()), Fraction())
+        micro = _area(
+            self.ranks,
+            MICRO,
+            self._part(RankHistogram).pooled().sum(axis=0).tolist(),
+            optional=True,
+        )
+        return Ranking(
+            per_class={label: float(area) for label, area in areas.items()},
+            undefined={k: why for k, why in self.auc.items() if isinstance(why, Reason)},
+            defined_classes=len(areas),
+            macro=float(sum(areas.values(), Fraction()) / len(areas)) if areas else None,
+            weighted=float(weighted / weight) if weight else None,
+            micro=float(micro) if isinstance(micro, Fraction) else None,
+        )
+
+    def _part(self, kind: type[PartT]) -> PartT:
+        part = self.statistic.get(kind)
+        if part is None:
+            raise ValueError(f"the statistic has no {kind.TAG}")
+        return part
+
+
+def _area(
+    ranks: RankCounts, column: int, counted: list[int], *, optional: bool = False
+) -> Fraction | Reason:
+    """Return a column's area, after checking that all of its rows were counted."""
+    negatives, positives = counted
+    if not positives:
+        return Reason.NO_POSITIVES
+    if not negatives:
+        return Reason.NO_NEGATIVES
+    totals = ranks.totals(column)
+    if optional and totals == (0, 0):
+        return Reason.NO_SCORES
+    area = ranks.auc(column)
+    if totals != (positives, negatives) or area is None:
+        raise ValueError(
+            f"score column {column} has {positives} positives and {negatives} negatives, but its "
+            f"counted ranges hold {totals[0]} and {totals[1]}"
+        )
+    return area

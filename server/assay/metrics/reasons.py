@@ -1,0 +1,20 @@
+"""Why a number is not there: an undefined metric carries one of these, never NaN and never zero."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The reason a metric is undefined, or that a zero division was set to zero."""
+
+    EMPTY = "EMPTY"  # there are no rows
+    SINGLE_CLASS = "SINGLE_CLASS"  # truth, or prediction, holds one class only
+    NO_POSITIVES = "NO_POSITIVES"  # no row has this class as its truth
+    NO_NEGATIVES = "NO_NEGATIVES"  # every row has this class as its truth
+    NO_SCORES = "NO_SCORES"  # the metric reads probabilities and none were sent
+    NO_PREDICTED = "NO_PREDICTED"  # no row was predicted as this class
+    NO_SUPPORT = "NO_SUPPORT"  # the class is in neither truth nor prediction
+    CONSTANT_TARGET = "CONSTANT_TARGET"  # the truth never varies, so no variance to explain
+    TOO_FEW_ROWS = "TOO_FEW_ROWS"  # the metric needs at least two rows
+    OVERFLOW = "OVERFLOW"  # the exact value is beyond the range of float64

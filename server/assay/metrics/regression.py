@@ -1,0 +1,86 @@
+"""Everything that the errors of a regressor sum up to, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from assay.metrics.chunk import RegressionChunk
+from assay.metrics.codec import Reader, Writer
+from assay.metrics.exact import ExactSum, sum_row_products, sum_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionSums:
+    """Exact sums over rows of truth y and prediction p.
+
+    Errors are never formed in floating point: sum |y - p| is summed as sum ±y - sum ±p
+    with the sign of the comparison, and squares of errors follow from the three products.
+    """
+
+    TAG: ClassVar[str] = "regression"
+
+    rows: int
+    true: ExactSum  # y
+    predicted: ExactSum  # p
+    true_squared: ExactSum  # y²
+    product: ExactSum  # y·p
+    predicted_squared: ExactSum  # p²
+    absolute_error: ExactSum  # |y - p|
+
+    @classmethod
+    def of_chunk(cls, chunk: RegressionChunk) -> RegressionSums:
+        """Sum one chunk. Raises ValueError on NaN or infinity."""
+        y, p = chunk.true[np.newaxis], chunk.predicted[np.newaxis]
+        sign = (y > p).astype(np.float64) - (y < p)
+        parts = [sum_rows(y), sum_rows(p), sum_row_products(y, y), sum_row_products(y, p)]
+        parts += [sum_row_products(p, p)]
+        absolute = sum_rows(sign * y)[0] - sum_rows(sign * p)[0]
+        totals = [ExactSum(units=part[0]) for part in parts]
+        return cls(
+            rows=chunk.rows,
+            true=totals[0],
+            predicted=totals[1],
+            true_squared=totals[2],
+            product=totals[3],
+            predicted_squared=totals[4],
+            absolute_error=ExactSum(units=absolute),
+        )
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[RegressionSums]) -> RegressionSums:
+        """Add sums."""
+        totals = {name: ExactSum.merge_all(getattr(part, name) for part in parts) for name in _SUMS}
+        return cls(rows=sum(part.rows for part in parts), **totals)
+
+    def squared_error(self) -> Fraction:
+        """Return the exact sum of (y - p)²."""
+        units = self.true_squared.units - 2 * self.product.units + self.predicted_squared.units
+        return ExactSum(units=units).fraction()
+
+    def total_variation(self) -> Fraction:
+        """Return the exact sum of (y - mean y)²; rows > 0."""
+        return self.true_squared.fraction() - self.true.fraction() ** 2 / self.rows
+
+    def residual_variation(self) -> Fraction:
+        """Return the exact sum of (e - mean e)² with e = y - p; rows > 0."""
+        bias = self.true.fraction() - self.predicted.fraction()
+        return self.squared_error() - bias**2 / self.rows
+
+    def write(self, writer: Writer) -> None:
+        """Append to a payload."""
+        writer.count(self.rows)
+        for name in _SUMS:
+            getattr(self, name).write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader) -> RegressionSums:
+        """Read back."""
+        return cls(rows=reader.count(), **{name: ExactSum.read(reader) for name in _SUMS})
+
+
+_SUMS = tuple(field.name for field in fields(RegressionSums) if field.name != "rows")

@@ -1,0 +1,179 @@
+"""What was measured, spelled out: a metric spec travels with every result, and so does its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+
+from assay.metrics.losses import LOG_LOSS_EPSILON
+
+SPEC_VERSION = 1
+
+_OBVIOUS_PAIRS = (("0", "1"), ("false", "true"), ("no", "yes"))
+
+
+class Task(StrEnum):
+    """What the model does."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+class AbsentClassPolicy(StrEnum):
+    """What a class of the label set that is in neither truth nor prediction does to averages."""
+
+    INCLUDE_AS_ZERO = "include_as_zero"  # counts as 0, as scikit-learn with explicit labels
+    EXCLUDE = "exclude"  # does not count, as torchmetrics
+
+
+class ZeroDivision(StrEnum):
+    """What precision, recall and F1 are when their denominator is zero."""
+
+    ZERO = "zero"  # 0, with a reason beside it
+
+
+class SpecError(ValueError):
+    """The labels and scores do not say what to measure; the message names the way out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec:
+    """Everything that changes a number. Equal specs have equal hashes."""
+
+    task: Task
+    labels: tuple[str, ...] = ()  # in the order of every matrix and list; empty for regression
+    positive_label: str | None = None  # binary only; None = no class is the positive one
+    label_set_inferred: bool = False  # True: the labels are those that were observed
+    absent_class_policy: AbsentClassPolicy = AbsentClassPolicy.INCLUDE_AS_ZERO
+    zero_division: ZeroDivision = ZeroDivision.ZERO
+    log_loss_epsilon: float = LOG_LOSS_EPSILON
+    version: int = SPEC_VERSION
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise SpecError("the label set holds a label twice")
+        if self.positive_label is not None and self.positive_label not in self.labels:
+            raise SpecError(f"the positive label {self.positive_label!r} is not in the label set")
+        if self.positive_label is not None and self.task is not Task.BINARY:
+            raise SpecError("only a binary task has a positive label")
+        if self.task is Task.BINARY and len(self.labels) > 2:
+            raise SpecError(f"a binary task has two labels, not {len(self.labels)}")
+        if self.task is Task.REGRESSION and self.labels:
+            raise SpecError("a regression has no labels")
+        if self.log_loss_epsilon != LOG_LOSS_EPSILON or self.version != SPEC_VERSION:
+            raise SpecError("this release measures with version 1 and a clip of 2**-52 only")
+
+    @property
+    def headline(self) -> str:
+        """How precision, recall and F1 are summed up: "positive", "weighted" or "none"."""
+        if self.task is Task.REGRESSION:
+            return "none"
+        return "weighted" if self.positive_label is None else "positive"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the spec as JSON values, the derived headline rules included."""
+        ranked = "positive" if self.headline == "positive" else "ovr_macro_defined"
+        return asdict(self) | {
+            "labels": list(self.labels),
+            "headline": self.headline,
+            "roc_auc_headline": "none" if self.task is Task.REGRESSION else ranked,
+        }
+
+    def to_json(self) -> str:
+        """Return the canonical JSON: keys sorted, no spaces, UTF-8 text."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> MetricSpec:
+        """Read `to_dict` back. Raises SpecError on anything else."""
+        try:
+            known = {name: values[name] for name in cls.__dataclass_fields__}
+            spec = cls(**known)  # type: ignore[arg-type] # checked by the round trip below
+            spec = replace(
+                spec,
+                task=Task(spec.task),
+                labels=tuple(spec.labels),
+                absent_class_policy=AbsentClassPolicy(spec.absent_class_policy),
+                zero_division=ZeroDivision(spec.zero_division),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpecError(f"not a metric spec of version {SPEC_VERSION}: {error}") from error
+        if spec.to_dict() != values:
+            raise SpecError(f"not a metric spec of version {SPEC_VERSION}")
+        return spec
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of the canonical JSON, as "sha256:" and 64 hex digits."""
+        digest = hashlib.sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest()
+        return f"sha256:{digest}"
+
+
+def obvious_positive(labels: Sequence[str]) -> str | None:
+    """Return "1", "true" or "yes" if labels are that pair, or part of it; else None."""
+    seen = set(labels)
+    for negative, positive in _OBVIOUS_PAIRS:
+        if seen and seen <= {negative, positive}:
+            return positive
+    return None
+
+
+def classification_spec(
+    *,
+    declared: Sequence[str] | None = None,
+    positive_label: str | None = None,
+    score_labels: Sequence[str] | None = None,
+    lone_score: bool = False,
+    observed: Sequence[str] = (),
+    absent_class_policy: AbsentClassPolicy = AbsentClassPolicy.INCLUDE_AS_ZERO,
+) -> MetricSpec:
+    """Settle task, label set and positive label by the rules of the numeric contract.
+
+    declared      the labels that the model declares, in its order
+    score_labels  the labels of one score column per class
+    lone_score    whether there is a single `score` column, the positive class's
+    observed      the labels found in truth and prediction
+
+    The set is what is declared, else what the score columns name, else what was observed,
+    sorted. Raises SpecError when a lone score has no positive label or the set is not a pair.
+    """
+    inferred = not declared and not score_labels
+    labels = tuple(declared or score_labels or sorted(set(observed)))
+    positive = positive_label
+    if positive is None:
+        positive = obvious_positive(labels)
+    if inferred and positive is not None and (lone_score or positive_label is not None):
+        labels = tuple(sorted({*labels, positive}))
+    if lone_score and positive is None:
+        raise SpecError(
+            "a lone score column needs to know which label it is the probability of: declare the "
+            "model's positive_label, or send one column score:<label> per label"
+        )
+    if lone_score and len(labels) > 2:
+        raise SpecError(
+            f"a lone score column serves two labels, and there are {len(labels)}: send one column "
+            "score:<label> per label"
+        )
+    binary = len(labels) == 2 or (len(labels) < 2 and positive is not None)
+    if positive_label is not None and not binary:
+        raise SpecError(f"a positive label needs two labels, and there are {len(labels)}")
+    if lone_score and positive not in labels:
+        raise SpecError(f"the positive label {positive!r} is not in the label set")
+    if positive_label is None and positive not in labels:
+        positive = None
+    return MetricSpec(
+        task=Task.BINARY if binary else Task.MULTICLASS,
+        labels=labels,
+        positive_label=positive if binary else None,
+        label_set_inferred=inferred,
+        absent_class_policy=absent_class_policy,
+    )
+
+
+def regression_spec() -> MetricSpec:
+    """Return the spec of a regression."""
+    return MetricSpec(task=Task.REGRESSION)
