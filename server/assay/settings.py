@@ -56,129 +56,157 @@ class Settings(_Base):
 
     # --- where things are kept
     data_dir: Path = Field(
-        Path("assay-data"), description="Folder of the database, the blobs and the local keys."
+        default=Path("assay-data"),
+        description="Folder of the database, the blobs and the local keys.",
     )
     database_url: str | None = Field(
-        None,
+        default=None,
         description="SQLAlchemy URL of the database. When absent: SQLite in `data_dir`.",
     )
     blobs_url: str | None = Field(
-        None, description="Folder or URL of the blobs. When absent: `blobs` in `data_dir`."
+        default=None, description="Folder or URL of the blobs. When absent: `blobs` in `data_dir`."
     )
 
     # --- where the server listens
-    grpc_host: str = Field("127.0.0.1", description="Address on which the gRPC server listens.")
-    grpc_port: Port = Field(50051, description="Port of the gRPC server; 0 takes a free one.")
+    grpc_host: str = Field(
+        default="127.0.0.1", description="Address on which the gRPC server listens."
+    )
+    grpc_port: Port = Field(
+        default=50051, description="Port of the gRPC server; 0 takes a free one."
+    )
     drain_seconds: float = Field(
-        10.0, ge=0, description="How long a stopping server or gateway lets calls finish."
+        default=10.0, ge=0, description="How long a stopping server or gateway lets calls finish."
     )
 
     # --- where the gateway listens, and to whom it speaks
-    http_host: str = Field("127.0.0.1", description="Address on which the gateway listens.")
-    http_port: Port = Field(8080, description="Port of the gateway for REST.")
+    http_host: str = Field(default="127.0.0.1", description="Address on which the gateway listens.")
+    http_port: Port = Field(default=8080, description="Port of the gateway for REST.")
     gateway_grpc_port: Port = Field(
-        8081, description="Port of the gateway for native gRPC, balanced over the upstreams."
+        default=8081,
+        description="Port of the gateway for native gRPC, balanced over the upstreams.",
     )
     gateway_admin_port: Port = Field(
-        9901, description="Port of Envoy's administration, on 127.0.0.1 only."
+        default=9901, description="Port of Envoy's administration, on 127.0.0.1 only."
     )
     gateway_upstreams: Words = Field(
-        (), description="`host:port` of each gRPC server. When absent: the server's own address."
+        default=(),
+        description="`host:port` of each gRPC server. When absent: the server's own address.",
     )
-    gateway_concurrency: int = Field(1, ge=1, description="Envoy's worker threads.")
+    gateway_concurrency: int = Field(default=1, ge=1, description="Envoy's worker threads.")
     cors_origins: Words = Field(
-        (), description="Origins whose browser pages may call the REST routes; `*` is any."
+        default=(), description="Origins whose browser pages may call the REST routes; `*` is any."
     )
 
     # --- how much is computed
     workers: int = Field(
-        0, ge=0, description="Compute processes of a runner; 0 is one for each CPU."
+        default=0, ge=0, description="Compute processes of a runner; 0 is one for each CPU."
     )
     lease_seconds: float = Field(
-        4.0, gt=0, le=60, description="How long a runner holds a job without a sign of life."
+        default=4.0,
+        gt=0,
+        le=60,
+        description="How long a runner holds a job without a sign of life.",
     )
     max_attempts: int = Field(
-        3, ge=1, description="How often a job may be taken before it fails with ATTEMPTS_SPENT."
+        default=3,
+        ge=1,
+        description="How often a job may be taken before it fails with ATTEMPTS_SPENT.",
     )
     compute_memory_bytes: int = Field(
-        4 * 1024**3, ge=256 * 1024**2, description="Memory limit of one compute process, in bytes."
+        default=4 * 1024**3,
+        ge=256 * 1024**2,
+        description="Memory limit of one compute process, in bytes.",
     )
     event_days: int = Field(
-        30, ge=1, description="Days for which the events of an ended job are kept."
+        default=30, ge=1, description="Days for which the events of an ended job are kept."
     )
 
     # --- who may call
-    jwt_issuer: str | None = Field(None, description="The `iss` that a token must have.")
-    jwt_audience: str | None = Field(None, description="The `aud` that a token must have.")
-    jwt_jwks_url: str | None = Field(None, description="URL of the key set that signs tokens.")
-    jwt_jwks_file: Path | None = Field(None, description="File with the key set that signs tokens.")
-    jwt_algorithms: Words = Field(
-        ("RS256", "ES256", "EdDSA"), description="Signature algorithms that are accepted."
+    jwt_issuer: str | None = Field(default=None, description="The `iss` that a token must have.")
+    jwt_audience: str | None = Field(default=None, description="The `aud` that a token must have.")
+    jwt_jwks_url: str | None = Field(
+        default=None, description="URL of the key set that signs tokens."
+    )
+    jwt_jwks_file: Path | None = Field(
+        default=None, description="File with the key set that signs tokens."
     )
     jwt_hs256_secret: SecretStr | None = Field(
-        None, description="Shared secret for HS256 tokens, of 32 bytes or more; off when absent."
+        default=None,
+        description="Shared secret for HS256 tokens, of 32 bytes or more; off when absent.",
     )
     jwt_leeway_seconds: float = Field(
-        10.0, ge=0, le=300, description="Clock difference that is forgiven in `exp` and `nbf`."
+        default=10.0,
+        ge=0,
+        le=300,
+        description="Clock difference that is forgiven in `exp` and `nbf`.",
     )
     jwt_organization_claim: str = Field(
-        "org_id", description="The claim that names the organization; without it a token gets 401."
+        default="org_id",
+        description="The claim that names the organization; without it a token gets 401.",
     )
     jwt_permissions_claims: Words = Field(
-        ("scope", "permissions"),
+        default=("scope", "permissions"),
         description="Claims that list permissions, as a list or as words; the first present counts.",
     )
     development_key: Path | None = Field(
-        None,
+        default=None,
         description="Private key with which `assay token` signs, trusted by every server that has"
         " the file. When absent: `development-key.pem` in `data_dir`.",
     )
     bootstrap_key: SecretStr | None = Field(
-        None,
+        default=None,
         description="`prefix.secret` of an admin key that the first start of an empty store makes."
         " When absent, `assay up` makes one and shows it once.",
     )
     bootstrap_organization: str = Field(
-        "default", description="Organization of the bootstrap key and of `assay token`."
+        default="default", description="Organization of the bootstrap key and of `assay token`."
     )
 
     # --- how much a caller may ask
     rate_read_per_minute: int = Field(
-        6000, ge=1, description="Reads of one principal in a minute, beyond which it gets 429."
+        default=6000,
+        ge=1,
+        description="Reads of one principal in a minute, beyond which it gets 429.",
     )
     rate_write_per_minute: int = Field(
-        1200, ge=1, description="Writes of one principal in a minute, beyond which it gets 429."
+        default=1200,
+        ge=1,
+        description="Writes of one principal in a minute, beyond which it gets 429.",
     )
     rate_stream_per_minute: int = Field(
-        600, ge=1, description="Streams opened by one principal in a minute; beyond it gets 429."
+        default=600,
+        ge=1,
+        description="Streams opened by one principal in a minute; beyond it gets 429.",
     )
     limits_storage_url: str = Field(
-        "memory://",
+        default="memory://",
         description="Where rates are counted: in each server (`memory://`) or in a shared"
         " `redis://` server.",
     )
     max_file_bytes: int = Field(
-        4 * 1024**3, ge=1, description="Bytes of one uploaded file; more gets 413."
+        default=4 * 1024**3, ge=1, description="Bytes of one uploaded file; more gets 413."
     )
     max_chunk_bytes: int = Field(
-        1024**2, ge=1024, le=1024**2, description="Bytes of one chunk of predictions; more: 413."
+        default=1024**2,
+        ge=1024,
+        le=1024**2,
+        description="Bytes of one chunk of predictions; more: 413.",
     )
     max_body_bytes: int = Field(
-        4 * 1024**2, ge=1024, description="Bytes of one JSON body; more gets 413."
+        default=4 * 1024**2, ge=1024, description="Bytes of one JSON body; more gets 413."
     )
 
     # --- what is told
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least serious lines that are logged."
+        default="info", description="The least serious lines that are logged."
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="Lines for people (`text`) or for machines (`json`)."
+        default="text", description="Lines for people (`text`) or for machines (`json`)."
     )
 
     @field_validator(
         "gateway_upstreams",
         "cors_origins",
-        "jwt_algorithms",
         "jwt_permissions_claims",
         mode="before",
     )
@@ -235,17 +263,17 @@ class ClientSettings(_Base):
     """The settings of the commands that call a running service."""
 
     url: str = Field(
-        "grpc://127.0.0.1:50051",
+        default="grpc://127.0.0.1:50051",
         description="Where the commands find the service: `grpc://host:port`, or `grpcs://` for TLS.",
     )
     api_key: SecretStr | None = Field(
-        None, description="API key (`prefix.secret`) that the commands send."
+        default=None, description="API key (`prefix.secret`) that the commands send."
     )
     token: SecretStr | None = Field(
-        None, description="JWT that the commands send, where no API key is given."
+        default=None, description="JWT that the commands send, where no API key is given."
     )
     timeout_seconds: float = Field(
-        30.0, gt=0, description="How long a command waits for one short answer."
+        default=30.0, gt=0, description="How long a command waits for one short answer."
     )
 
 
