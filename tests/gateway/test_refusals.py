@@ -1,0 +1,150 @@
+"""Every refusal that leaves the gateway has one body, whoever made it."""
+
+import http.client
+import json
+import re
+from datetime import datetime
+
+import pytest
+from tests.gateway.conftest import http_client, settings
+from tests.gateway.upstream import VENDOR_BODY
+
+from assay.cli import gateway as gateways
+
+KEYS = {
+    "statusCode", "status", "code", "error", "message", "retryable",
+    "request_id", "timestamp", "path", "details", "reportErrorUrl",
+}  # fmt: skip
+
+
+def check(response, status, code, path):
+    """Check the one body of every refusal, and return it."""
+    body = response.json()
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    assert set(body) == KEYS
+    assert (body["statusCode"], body["code"], body["path"]) == (status, code, path)
+    assert body["reportErrorUrl"] is None
+    assert body["retryable"] is (status in {429, 503, 504})
+    assert body["message"]
+    assert body["request_id"] == response.headers["x-request-id"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", body["timestamp"])
+    assert datetime.fromisoformat(body["timestamp"]).tzinfo is not None
+    return body
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
+def test_unknown_route(web, method):
+    """A path that no rule has is refused with 404, whatever the method."""
+    body = check(web.request(method, "/nope?x=1"), 404, "not_found", "/nope")
+    assert body["status"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/api/v1/models"), ("POST", "/api/v1/server")]
+)
+def test_wrong_method(web, method, path):
+    """A known path with a method that no rule has is refused with 404."""
+    check(web.request(method, path), 404, "not_found", path)
+
+
+@pytest.mark.parametrize("content", [b"{bad", b"[1]", b"null", b'{"name": 1}', b"\xff\xfe"])
+def test_malformed_json(web, content):
+    """A body that is no JSON object of the right types is refused with 400."""
+    response = web.post("/api/v1/models", content=content)
+    body = check(response, 400, "validation_error", "/api/v1/models")
+    assert body["status"] == "INVALID_ARGUMENT"
+    assert "assay.v1" not in response.text
+
+
+def test_unknown_query_parameter_names_it_without_types(web):
+    """An unknown query parameter is refused by name, and no proto type is told."""
+    response = web.get("/api/v1/models/m?bogus=1")
+    body = check(response, 400, "validation_error", "/api/v1/models/m")
+    assert body["message"] == 'Could not find field "bogus".'
+    assert "assay.v1" not in response.text
+
+
+def test_query_parameter_of_wrong_type_is_told_in_plain_words(web):
+    """A query parameter that is no number is refused with its name, its value and what it is."""
+    response = web.get("/api/v1/models?page_size=abc")
+    body = check(response, 400, "validation_error", "/api/v1/models")
+    assert body["message"] == 'page_size: invalid value "abc" for a value of type int32'
+
+
+def test_body_over_the_limit(web):
+    """A JSON body one byte over the limit is refused with 413, and one at the limit is taken."""
+    frame = len(json.dumps({"name": ""}))
+    at_limit = json.dumps({"name": "x" * (65536 - frame)})
+    assert web.post("/api/v1/models", content=at_limit).status_code == 201
+    response = web.post("/api/v1/models", content=at_limit[:-2] + 'x"}')
+    body = check(response, 413, "payload_too_large", "/api/v1/models")
+    assert "65536" in body["message"]
+
+
+def test_bodies_of_a_few_bytes_over_any_limit_leave_the_connection_usable(web):
+    """After a refused body the same client is answered again."""
+    web.post("/api/v1/models", content=b"x" * 200_000)
+    assert web.get("/api/v1/models/m").status_code == 200
+
+
+def test_headers_over_the_limit(gateway):
+    """Headers of more than 60 KiB are refused with 431 and the same body."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.http_port)
+    connection.request("GET", "/api/v1/models/m", headers={"x-long": "x" * 70_000})
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    assert (response.status, body["code"]) == (431, "headers_too_large")
+    assert set(body) == KEYS
+
+
+def test_path_that_is_not_http(gateway):
+    """A path that cannot be decoded is refused with 400 and a message of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.http_port)
+    connection.request("GET", "/%00")
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    assert (response.status, body["message"]) == (400, "The request is not valid HTTP.")
+
+
+def test_refusal_without_a_body_of_the_server_is_shaped(web):
+    """A refusal for which the server sent no REST body gets one, with gRPC's message in it."""
+    body = check(web.get("/api/v1/models/bare"), 404, "not_found", "/api/v1/models/bare")
+    assert body["message"] == 'no "such" thing'
+    assert body["details"] == []
+
+
+def test_details_of_a_refusal_are_kept(web):
+    """The details of a gRPC status stay in the body that the gateway shapes."""
+    response = web.get("/api/v1/models/detailed?")
+    body = check(response, 400, "validation_error", "/api/v1/models/detailed")
+    assert body["details"][0]["reason"] == "NOT_YET"
+
+
+def test_refusal_of_the_server_is_passed_on(web):
+    """Status, body and headers that the server asks for are those that the caller gets."""
+    response = web.get("/api/v1/models/shaped")
+    assert response.status_code == 422
+    assert response.text == VENDOR_BODY
+    assert response.headers["retry-after"] == "7"
+    assert response.headers["content-type"] == "application/json"
+    hidden = {"x-http-status", "x-error-body", "grpc-status", "grpc-message"}
+    assert not hidden & set(response.headers)
+
+
+def test_method_that_the_server_lacks(web):
+    """A route whose method the server does not have is refused with 501."""
+    check(web.get("/api/v1/server"), 501, "not_implemented", "/api/v1/server")
+
+
+def test_no_server():
+    """Without a server a call is refused at once with 503, and told that it may be repeated."""
+    running = gateways.start(settings(upstreams=("127.0.0.1:1",), access_log="/dev/null"))
+    try:
+        with http_client(running) as client:
+            response = client.get("/api/v1/models")
+            check(response, 503, "service_unavailable", "/api/v1/models")
+            assert response.headers["retry-after"] == "1"
+            assert client.get("/healthz").status_code == 503
+    finally:
+        running.stop(0)
