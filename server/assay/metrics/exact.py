@@ -9,6 +9,9 @@ subtraction (Rump, Ogita, Oishi: Accurate Floating-Point Summation, 2008): the
 upper parts lie on a grid so coarse that numpy may sum them in any order without
 rounding, the lower parts are exact and go round again. Blocks that the cut cannot
 handle (near overflow, or spread over hundreds of binades) are summed by exponent.
+
+Products use the same cut: factors in slices so narrow that dot products of slices are exact;
+where that takes too many slices, two-term products (Veltkamp, Dekker) enter the sum instead.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ UNIT_BITS = 2148  # a unit is 2**-2148
 BLOCK = 16_384  # values cut at once: two buffers of 128 KiB stay in the second-level cache
 _MAX_FOLDS = 12  # beyond this many cuts, summing by exponent is cheaper
 _HUGE = 2.0**960  # above this the cut itself could overflow
+_MAX_SLICES = 7  # beyond this many slices, two-term products are cheaper
+_SLICE_EXPONENT = 400  # products of slices inside these bounds stay in the range of float64
 _PRODUCT_HIGH = 2.0**480  # factors inside these bounds have an exact two-term product
 _PRODUCT_LOW = 2.0**-480
 _SPLITTER = 2.0**27 + 1.0  # Veltkamp's constant for 53-bit mantissas
@@ -166,7 +171,11 @@ def _cut(block: Floats, top: float, upper: Floats) -> int:
     Afterwards block + upper is what block was, exactly; sums of `upper` are exact.
     """
     values: int = block.shape[-1]
-    exponent = math.frexp(top)[1] + (values + 2).bit_length()
+    return _cut_at(block, math.frexp(top)[1] + (values + 2).bit_length(), upper)
+
+
+def _cut_at(block: Floats, exponent: int, upper: Floats) -> int:
+    """Move into `upper` what of block lies on the grid 2**(exponent - 53); returns its log2."""
     anchor = math.ldexp(1.0, exponent)
     np.add(block, anchor, out=upper)
     np.subtract(upper, anchor, out=upper)
@@ -211,12 +220,12 @@ def _fold_groups(block: Floats, codes: NDArray[np.integer], size: int) -> list[i
     return totals
 
 
-def _add(totals: list[int], sums: NDArray[np.floating], grid: int) -> None:
-    """Add exact float sums, multiples of 2**grid below 2**(grid + 53), to totals."""
+def _add(totals: list[int], sums: NDArray[np.floating], grid: int, *, times: int = 1) -> None:
+    """Add exact float sums, multiples of 2**grid up to 2**(grid + 53), to totals."""
     shift = UNIT_BITS + grid
     for index, steps in enumerate(np.ldexp(sums, -grid).astype(np.int64).tolist()):
         if steps:
-            totals[index] += steps << shift
+            totals[index] += steps * times << shift
 
 
 def _two_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
@@ -240,6 +249,10 @@ def _two_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 def _fold_products(a: Floats, b: Floats) -> list[int]:
     """Sum a * b along each row of two (rows, n) blocks."""
+    a_slices = _slices(a)
+    b_slices = a_slices if b is a else _slices(b)
+    if a_slices is not None and b_slices is not None:
+        return _multiply_slices(a_slices, b_slices, len(a))
     if _splittable(a) and (b is a or _splittable(b)):
         product, error = _two_product(a, b)
         return [x + y for x, y in zip(_fold(product), _fold(error), strict=True)]
@@ -253,6 +266,39 @@ def _fold_products(a: Floats, b: Floats) -> list[int]:
         totals.append(
             _by_exponent(product, exponent) + _by_exponent(error * 2.0**53, exponent - 53)
         )
+    return totals
+
+
+def _slices(block: Floats) -> list[tuple[int, Floats]] | None:
+    """Cut a block into slices so narrow that dot products of any two of them are exact.
+
+    Returns (log2 of the grid, values) from the top down, or None when too many would be needed
+    or their products could leave the range of float64 (Ozaki et al., Numerical Algorithms 2012).
+    """
+    values: int = block.shape[-1]
+    bits = (53 - values.bit_length()) // 2  # n * 2**(2 * bits) stays below 2**53
+    rest = block.copy()
+    slices: list[tuple[int, Floats]] = []
+    while (top := _magnitude(rest)) != 0.0:
+        exponent = math.frexp(top)[1]
+        if len(slices) == _MAX_SLICES or abs(exponent) > _SLICE_EXPONENT:
+            return None
+        upper = np.empty_like(rest)
+        slices.append((_cut_at(rest, exponent + 53 - bits, upper), upper))
+    return slices
+
+
+def _multiply_slices(
+    left: list[tuple[int, Floats]], right: list[tuple[int, Floats]], rows: int
+) -> list[int]:
+    """Sum the products of two sliced blocks along each row."""
+    totals = [0] * rows
+    for i, (a_grid, a) in enumerate(left):
+        for j, (b_grid, b) in enumerate(right):
+            if left is not right:
+                _add(totals, np.vecdot(a, b), a_grid + b_grid)
+            elif j >= i:  # a square: each mixed product occurs twice
+                _add(totals, np.vecdot(a, b), a_grid + b_grid, times=1 if i == j else 2)
     return totals
 
 

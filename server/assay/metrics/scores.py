@@ -42,25 +42,38 @@ def first_fault(scores: Scores, *, renormalize: bool = False) -> ScoreFault | No
     With several columns each row must sum to 1 within `sum_tolerance`; with `renormalize` only
     to something above zero. A lone column has no sum to check.
     """
-    columns, n = scores.shape
-    for start in range(0, n, _BLOCK):
+    for start in range(0, scores.shape[1], _BLOCK):
         block = scores[:, start : start + _BLOCK]
-        inside = (block >= 0) & (block <= 1)  # False for NaN as well
-        if not inside.all():
-            row = int(np.flatnonzero(~inside.all(axis=0))[0])
-            column = int(np.flatnonzero(~inside[:, row])[0])
-            value = float(block[column, row])
-            finite = bool(np.isfinite(value))
-            kind = ScoreFaultKind.OUT_OF_RANGE if finite else ScoreFaultKind.NOT_FINITE
-            return ScoreFault(kind=kind, row=start + row, column=column, value=value)
-        if columns > 1:
-            sums = block.sum(axis=0, dtype=np.float64)
-            off = sums <= 0.0 if renormalize else np.abs(sums - 1.0) > sum_tolerance(scores)
-            if off.any():
-                row = int(np.flatnonzero(off)[0])
-                kind = ScoreFaultKind.SUM_ZERO if renormalize else ScoreFaultKind.SUM_NOT_ONE
-                return ScoreFault(kind=kind, row=start + row, column=None, value=float(sums[row]))
+        faults = [_bad_score(block, start), _bad_sum(block, start, renormalize=renormalize)]
+        found = [fault for fault in faults if fault is not None]
+        if found:
+            return min(found, key=lambda fault: fault.row)  # a bad score before its bad sum
     return None
+
+
+def _bad_score(block: Scores, start: int) -> ScoreFault | None:
+    if not block.size or (float(block.min()) >= 0.0 and float(block.max()) <= 1.0):
+        return None  # NaN fails both comparisons
+    inside = (block >= 0) & (block <= 1)
+    row = int(np.flatnonzero(~inside.all(axis=0))[0])
+    column = int(np.flatnonzero(~inside[:, row])[0])
+    value = float(block[column, row])
+    finite = bool(np.isfinite(value))
+    kind = ScoreFaultKind.OUT_OF_RANGE if finite else ScoreFaultKind.NOT_FINITE
+    return ScoreFault(kind=kind, row=start + row, column=column, value=value)
+
+
+def _bad_sum(block: Scores, start: int, *, renormalize: bool) -> ScoreFault | None:
+    if len(block) < 2:
+        return None
+    with np.errstate(invalid="ignore"):  # infinities of both signs are a bad score already
+        sums = block.sum(axis=0, dtype=np.float64)
+    off = sums <= 0.0 if renormalize else np.abs(sums - 1.0) > sum_tolerance(block)
+    if not off.any():
+        return None
+    row = int(np.flatnonzero(off)[0])
+    kind = ScoreFaultKind.SUM_ZERO if renormalize else ScoreFaultKind.SUM_NOT_ONE
+    return ScoreFault(kind=kind, row=start + row, column=None, value=float(sums[row]))
 
 
 def renormalized(scores: Scores) -> Scores:
