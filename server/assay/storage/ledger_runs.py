@@ -1,0 +1,270 @@
+"""The runner's side of the ledger: claim, renew, checkpoint, end. See ports_jobs.Jobs.
+
+Every write for a job is fenced: it first looks whether the epoch that the runner was
+given is still the job's, in the transaction that writes, with the row held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select, text
+
+from assay.domain.errors import Internal, StaleLease
+from assay.domain.job import EventDraft, Job, JobError, Lease, Owner, ShardRecord
+from assay.domain.states import JobState, is_terminal
+from assay.storage import ledger_rows as sql
+from assay.storage.events import SqlEvents, SqlLevels
+from assay.storage.leases import is_dead
+from assay.storage.ledger import CANCELED, DEADLINE_PASSED, SqlJobs
+from assay.storage.session import Session
+from assay.storage.sql import Prepared, micros, moment
+
+POSTGRESQL_CLOCK = "postgresql"  # the `lease_boot` of leases that PostgreSQL's clock ends
+SWEEP = 100  # jobs that one transaction frees or ends
+_DB_CLOCK = Prepared(text("SELECT extract(epoch FROM clock_timestamp())::double precision"))
+
+LEASE_LOST = "LEASE_LOST"
+GIVEN_BACK = "GIVEN_BACK"
+ATTEMPTS_SPENT = "ATTEMPTS_SPENT"
+
+
+def _ignore(_job: Job) -> None:
+    """Be told that a job ended, and do nothing."""
+
+
+class SqlLedger(SqlJobs):
+    """Jobs with the methods of a runner; one transaction's view."""
+
+    def __init__(self, session: Session, events: SqlEvents, levels: SqlLevels) -> None:
+        super().__init__(session, events)
+        self._levels = levels
+
+    def claim(
+        self,
+        owner: Owner,
+        lease_seconds: float,
+        kinds: Collection[str],
+        *,
+        ended: Callable[[Job], None] = _ignore,
+    ) -> Job | None:
+        """Lease the oldest job that may run; of any organization."""
+        boot, seconds, now = self._clocks()
+        self._free_lost(boot, seconds, ended)
+        while True:
+            job = self._oldest_queued(kinds, now)
+            if job is None:
+                return None
+            if job.deadline is not None and job.deadline <= now:
+                ended(self._time_out(job))
+            elif job.attempts >= job.max_attempts:
+                ended(self._give_up(job))
+            else:
+                return self._mover.move(
+                    job,
+                    JobState.RUNNING,
+                    lease=(owner.text(), boot, seconds + lease_seconds),
+                    epoch=job.epoch + 1,
+                    attempts=job.attempts + 1,
+                )
+
+    def claimable(self, kinds: Collection[str]) -> bool:
+        """Return whether a claim might find something; of any organization."""
+        boot, seconds, now = self._clocks()
+        lost = select(sql.J.job_id).where(
+            sql.J.state == JobState.RUNNING.value,
+            sql.J.ended_at.is_(None),
+            or_(sql.J.lease_boot != boot, sql.J.lease_expires <= seconds),
+        )
+        return bool(
+            self._db.select(_queued(select(sql.J.job_id), kinds, now).limit(1))
+            or self._db.select(lost.limit(1))
+        )
+
+    def renew(self, owner: Owner, leases: Iterable[Lease], lease_seconds: float) -> Sequence[Lease]:
+        """Extend the leases that are still held; return them."""
+        boot, seconds, _ = self._clocks()
+        held = []
+        for lease in leases:
+            row = self._db.one(
+                sql.RENEW,
+                org=lease.organization_id,
+                job=lease.job_id,
+                held=lease.epoch,
+                owner=owner.text(),
+                boot=boot,
+                expires=seconds + lease_seconds,
+            )
+            if row is not None:
+                held.append(
+                    Lease(
+                        organization_id=lease.organization_id,
+                        job_id=lease.job_id,
+                        epoch=lease.epoch,
+                        cancel_requested=bool(row[0]),
+                    )
+                )
+        return held
+
+    def release(
+        self,
+        organization_id: str,
+        job_id: str,
+        epoch: int,
+        *,
+        not_before: datetime | None = None,
+    ) -> Job:
+        """Give a job back unharmed, for another runner to go on with."""
+        job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
+        queued = self._mover.move(
+            job, JobState.QUEUED, reason=GIVEN_BACK, attempts=job.attempts - 1
+        )
+        return self._cancel_if_asked(queued)
+
+    def free_dead_leases(
+        self,
+        dead: Callable[[Owner], bool] = is_dead,
+        *,
+        ended: Callable[[Job], None] = _ignore,
+    ) -> int:
+        """Queue the jobs whose runner has certainly ended; of any organization."""
+        freed = 0
+        known: dict[str, bool] = {}
+        for row in self._db.all(sql.RUNNING):
+            job = sql.read_job(row)
+            owner = job.lease_owner or ""
+            if owner not in known:
+                known[owner] = dead(Owner.parse(owner))
+            if known[owner]:
+                self._lose(job, ended)
+                freed += 1
+        return freed
+
+    def expire(self, *, ended: Callable[[Job], None] = _ignore) -> int:
+        """End OPEN and QUEUED jobs whose deadline has passed; of any organization."""
+        now = self._clocks()[2]
+        rows = self._db.all(sql.OVERDUE, now=micros(now), most=SWEEP)
+        for row in rows:
+            ended(self._time_out(sql.read_job(row)))
+        return len(rows)
+
+    def checkpoint(
+        self,
+        organization_id: str,
+        job_id: str,
+        epoch: int,
+        records: Sequence[ShardRecord],
+        *,
+        events: Sequence[EventDraft] = (),
+        levels: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> bool:
+        """Store finished shards with what they tell; return False for a repeat."""
+        self._fenced(organization_id, job_id, epoch)
+        added = 0
+        for record in records:
+            values = sql.shard_values(organization_id, job_id, record)
+            added += self._db.run(sql.ADD_SHARD, **values)
+        if records and not added:
+            return False
+        if events:
+            self._events.append(organization_id, job_id, events)
+        for key, data in (levels or {}).items():
+            self._levels.put(organization_id, job_id, key, data)
+        self._db.touched.add((organization_id, job_id))
+        return True
+
+    def end(
+        self,
+        organization_id: str,
+        job_id: str,
+        epoch: int,
+        state: JobState,
+        *,
+        result: bytes | None = None,
+        error: JobError | None = None,
+        events: Sequence[EventDraft] = (),
+    ) -> Job:
+        """Commit a job's end: its result or its error."""
+        if not is_terminal(state) or (state is JobState.SUCCEEDED) != (result is not None):
+            raise Internal(f"A job cannot end as {state} with result {result is not None}.")
+        if state is not JobState.SUCCEEDED and error is None:
+            error = {JobState.CANCELED: CANCELED, JobState.TIMED_OUT: DEADLINE_PASSED}.get(state)
+            if error is None:
+                raise Internal("A job that fails says why.")
+        job = self._fenced(organization_id, job_id, epoch)
+        reason = None if error is None else error.reason
+        return self._mover.move(
+            job, state, reason=reason, error=error, result=result, events=events
+        )
+
+    def backlog(self) -> Mapping[JobState, int]:
+        """Return how many jobs of all organizations have not ended, by state."""
+        return {JobState(state): count for state, count in self._db.all(sql.COUNT_STATES)}
+
+    def _clocks(self) -> tuple[str, float, datetime]:
+        """Return the lease clock's name and seconds, and the time for deadlines."""
+        if self._db.is_sqlite:
+            leases = self._db.leases
+            return leases.boot_id(), leases.seconds(), self._db.clock.now()
+        # One clock for all hosts: the database's own.
+        seconds = float(self._db.one(_DB_CLOCK)[0])
+        return POSTGRESQL_CLOCK, seconds, moment(int(seconds * 1e6))
+
+    def _fenced(self, organization_id: str, job_id: str, epoch: int) -> Job:
+        job = self.lock(organization_id, job_id)
+        if job.state is not JobState.RUNNING or job.epoch != epoch:
+            raise StaleLease(
+                f"The job {job_id} is {job.state} in epoch {job.epoch}, not {epoch}.",
+                metadata={"job_id": job_id, "epoch": job.epoch, "sent": epoch},
+            )
+        return job
+
+    def _oldest_queued(self, kinds: Collection[str], now: datetime) -> Job | None:
+        statement = _queued(sql.SELECT, kinds, now).order_by(sql.J.created_at, sql.J.job_id)
+        rows = self._db.select(statement.limit(1).with_for_update(skip_locked=True, key_share=True))
+        return sql.read_job(rows[0]) if rows else None
+
+    def _free_lost(self, boot: str, seconds: float, ended: Callable[[Job], None]) -> None:
+        for row in self._db.all(sql.LOST, boot=boot, seconds=seconds, most=SWEEP):
+            self._lose(sql.read_job(row), ended)
+
+    def _lose(self, job: Job, ended: Callable[[Job], None]) -> None:
+        queued = self._cancel_if_asked(self._mover.move(job, JobState.QUEUED, reason=LEASE_LOST))
+        if queued.is_terminal:
+            ended(queued)
+        elif queued.attempts >= queued.max_attempts:
+            ended(self._give_up(queued))
+
+    def _cancel_if_asked(self, job: Job) -> Job:
+        if not job.cancel_requested:
+            return job
+        return self._mover.move(job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED)
+
+    def _time_out(self, job: Job) -> Job:
+        return self._mover.move(
+            job, JobState.TIMED_OUT, reason=DEADLINE_PASSED.reason, error=DEADLINE_PASSED
+        )
+
+    def _give_up(self, job: Job) -> Job:
+        error = JobError(
+            reason=ATTEMPTS_SPENT,
+            message=(
+                f"The job was started {job.attempts} times and its runner ended each time "
+                "before it did. It is not started again."
+            ),
+            metadata={"attempts": str(job.attempts)},
+        )
+        return self._mover.move(job, JobState.FAILED, reason=ATTEMPTS_SPENT, error=error)
+
+
+def _queued(statement: Any, kinds: Collection[str], now: datetime) -> Any:
+    """Return `statement` restricted to jobs that may be claimed now."""
+    return statement.where(
+        sql.J.state == JobState.QUEUED.value,
+        sql.J.ended_at.is_(None),
+        sql.J.kind.in_(list(kinds)),
+        or_(sql.J.not_before.is_(None), sql.J.not_before <= micros(now)),
+    )

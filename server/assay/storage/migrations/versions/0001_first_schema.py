@@ -1,0 +1,387 @@
+"""The first schema: models, versions, evaluations, jobs and their logs, keys, requests."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+# PostgreSQL's own collations sort ids by language; ours sort by byte, as SQLite does.
+KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "api_keys",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("prefix", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("permissions", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("length(secret_hash) = 32", name=op.f("ck_api_keys_secret_hash")),
+        sa.PrimaryKeyConstraint("organization_id", "prefix", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("prefix", name=op.f("uq_api_keys_prefix")),
+    )
+    op.create_table(
+        "counters",
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("job_id", KEY, nullable=False),
+        sa.Column("kind", KEY, nullable=False),
+        sa.Column("spec", sa.LargeBinary(), nullable=False),
+        sa.Column("spec_hash", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("request_id", KEY, nullable=True),
+        sa.Column("lease_owner", sa.Text(), nullable=True),
+        sa.Column("lease_boot", sa.Text(), nullable=True),
+        sa.Column("lease_expires", sa.Double(), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("max_attempts", sa.Integer(), nullable=False),
+        sa.Column("next_row", sa.BigInteger(), nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("deadline", sa.BigInteger(), nullable=True),
+        sa.Column("not_before", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("result", sa.LargeBinary(), nullable=True),
+        sa.Column("resource", KEY, nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("last_sequence", sa.Integer(), nullable=False),
+        sa.Column("oldest_sequence", sa.Integer(), nullable=False),
+        sa.Column("level_revision", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'RUNNING') = (lease_boot IS NOT NULL)", name=op.f("ck_jobs_lease_boot")
+        ),
+        sa.CheckConstraint(
+            "(state = 'RUNNING') = (lease_expires IS NOT NULL)", name=op.f("ck_jobs_lease_expires")
+        ),
+        sa.CheckConstraint(
+            "(state = 'RUNNING') = (lease_owner IS NOT NULL)", name=op.f("ck_jobs_lease_owner")
+        ),
+        sa.CheckConstraint(
+            "(state = 'SUCCEEDED') = (result IS NOT NULL)", name=op.f("ck_jobs_result")
+        ),
+        sa.CheckConstraint(
+            "(state IN ('CANCELED', 'FAILED', 'SUCCEEDED', 'TIMED_OUT')) = (ended_at IS NOT NULL)",
+            name=op.f("ck_jobs_ended_at"),
+        ),
+        sa.CheckConstraint(
+            "(state IN ('CANCELED', 'FAILED', 'TIMED_OUT')) = (error IS NOT NULL)",
+            name=op.f("ck_jobs_error"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('OPEN', 'QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT')",
+            name=op.f("ck_jobs_state"),
+        ),
+        sa.CheckConstraint(
+            "attempts >= 0 AND attempts <= max_attempts", name=op.f("ck_jobs_attempts")
+        ),
+        sa.CheckConstraint("epoch >= 0 AND next_row >= 0", name=op.f("ck_jobs_counters")),
+        sa.CheckConstraint("oldest_sequence >= 1", name=op.f("ck_jobs_oldest_sequence")),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_jobs")),
+    )
+    op.create_index(
+        "ix_jobs_listing", "jobs", ["organization_id", "created_at", "job_id"], unique=False
+    )
+    op.create_index(
+        "ix_jobs_pending",
+        "jobs",
+        ["state", "created_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index("ix_jobs_resource", "jobs", ["organization_id", "resource"], unique=False)
+    op.create_index(
+        "uq_jobs_request",
+        "jobs",
+        ["organization_id", "request_id"],
+        unique=True,
+        sqlite_where=sa.text("request_id IS NOT NULL"),
+        postgresql_where=sa.text("request_id IS NOT NULL"),
+    )
+    op.create_table(
+        "models",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("model_id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("task_type", sa.Text(), nullable=False),
+        sa.Column("project_path", KEY, nullable=True),
+        sa.Column("labels", sa.Text(), nullable=True),
+        sa.Column("positive_label", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "task_type IN ('classification', 'regression', 'extraction')",
+            name=op.f("ck_models_task_type"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "model_id", name=op.f("pk_models")),
+    )
+    op.create_index(
+        "ix_models_listing", "models", ["organization_id", "created_at", "model_id"], unique=False
+    )
+    op.create_index(
+        "uq_models_project_path",
+        "models",
+        ["organization_id", "project_path"],
+        unique=True,
+        sqlite_where=sa.text("project_path IS NOT NULL"),
+        postgresql_where=sa.text("project_path IS NOT NULL"),
+    )
+    op.create_table(
+        "requests",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("method", KEY, nullable=False),
+        sa.Column("request_id", KEY, nullable=False),
+        sa.Column("body_hash", sa.Text(), nullable=False),
+        sa.Column("resource_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "method", "request_id", name=op.f("pk_requests")
+        ),
+    )
+    op.create_index("ix_requests_created_at", "requests", ["created_at"], unique=False)
+    op.create_table(
+        "events",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("job_id", KEY, nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.CheckConstraint("batch >= 1 AND batch <= sequence", name=op.f("ck_events_batch")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_events_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", "sequence", name=op.f("pk_events")),
+    )
+    op.create_table(
+        "levels",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("job_id", KEY, nullable=False),
+        sa.Column("key", KEY, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("as_of_sequence", sa.Integer(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_levels_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_levels")),
+    )
+    op.create_table(
+        "shards",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("job_id", KEY, nullable=False),
+        sa.Column("key", KEY, nullable=False),
+        sa.Column("first_row", sa.BigInteger(), nullable=True),
+        sa.Column("rows", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("partial", sa.LargeBinary(), nullable=True),
+        sa.Column("partial_blob", sa.Text(), nullable=True),
+        sa.CheckConstraint("(first_row IS NULL) = (rows IS NULL)", name=op.f("ck_shards_rows")),
+        sa.CheckConstraint("first_row IS NULL OR first_row >= 0", name=op.f("ck_shards_first_row")),
+        sa.CheckConstraint("rows IS NULL OR rows >= 1", name=op.f("ck_shards_rows_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_shards_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_shards")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "job_id",
+            "first_row",
+            name=op.f("uq_shards_organization_id_job_id_first_row"),
+        ),
+    )
+    op.create_table(
+        "versions",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("version_id", KEY, nullable=False),
+        sa.Column("model_id", KEY, nullable=False),
+        sa.Column("version_number", sa.Integer(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("algorithm", sa.Text(), nullable=False),
+        sa.Column("hyperparameters", sa.Text(), nullable=False),
+        sa.Column("is_promoted", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("trained_at", sa.BigInteger(), nullable=True),
+        sa.Column("promoted_at", sa.BigInteger(), nullable=True),
+        sa.Column("promoted_by", sa.Text(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "NOT is_promoted OR status = 'ready'", name=op.f("ck_versions_promoted_is_ready")
+        ),
+        sa.CheckConstraint(
+            "status IN ('draft', 'training', 'ready', 'failed')", name=op.f("ck_versions_status")
+        ),
+        sa.CheckConstraint("version_number >= 1", name=op.f("ck_versions_version_number")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "model_id"],
+            ["models.organization_id", "models.model_id"],
+            name=op.f("fk_versions_models"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "version_id", name=op.f("pk_versions")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "model_id",
+            "version_id",
+            name=op.f("uq_versions_organization_id_model_id_version_id"),
+        ),
+        sa.UniqueConstraint(
+            "organization_id",
+            "model_id",
+            "version_number",
+            name=op.f("uq_versions_organization_id_model_id_version_number"),
+        ),
+    )
+    op.create_index(
+        "uq_versions_promoted",
+        "versions",
+        ["organization_id", "model_id"],
+        unique=True,
+        sqlite_where=sa.text("is_promoted"),
+        postgresql_where=sa.text("is_promoted"),
+    )
+    op.create_table(
+        "evaluations",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("evaluation_id", KEY, nullable=False),
+        sa.Column("model_id", KEY, nullable=False),
+        sa.Column("version_id", KEY, nullable=False),
+        sa.Column("dataset_split", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("job_id", KEY, nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("is_current", sa.Boolean(), nullable=False),
+        sa.Column("metrics", sa.Text(), nullable=True),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("evaluated_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "dataset_split IN ('train', 'validation', 'test')",
+            name=op.f("ck_evaluations_dataset_split"),
+        ),
+        sa.CheckConstraint(
+            "(result IS NULL) = (evaluated_at IS NULL) AND (result IS NULL) = (metrics IS NULL)",
+            name=op.f("ck_evaluations_result"),
+        ),
+        sa.CheckConstraint(
+            "NOT is_current OR result IS NOT NULL", name=op.f("ck_evaluations_current_has_result")
+        ),
+        sa.CheckConstraint("revision >= 1", name=op.f("ck_evaluations_revision")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_evaluations_jobs"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "model_id", "version_id"],
+            ["versions.organization_id", "versions.model_id", "versions.version_id"],
+            name=op.f("fk_evaluations_versions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "evaluation_id", name=op.f("pk_evaluations")),
+        sa.UniqueConstraint(
+            "organization_id", "job_id", name=op.f("uq_evaluations_organization_id_job_id")
+        ),
+        sa.UniqueConstraint(
+            "organization_id",
+            "version_id",
+            "dataset_split",
+            "revision",
+            name=op.f("uq_evaluations_organization_id_version_id_dataset_split_revision"),
+        ),
+    )
+    op.create_index(
+        "ix_evaluations_listing",
+        "evaluations",
+        ["organization_id", "model_id", "created_at", "evaluation_id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_evaluations_current",
+        "evaluations",
+        ["organization_id", "version_id", "dataset_split"],
+        unique=True,
+        sqlite_where=sa.text("is_current"),
+        postgresql_where=sa.text("is_current"),
+    )
+    # ### end Alembic commands ###
+
+
+def downgrade() -> None:
+    op.drop_index(
+        "uq_evaluations_current",
+        table_name="evaluations",
+        sqlite_where=sa.text("is_current"),
+        postgresql_where=sa.text("is_current"),
+    )
+    op.drop_index("ix_evaluations_listing", table_name="evaluations")
+    op.drop_table("evaluations")
+    op.drop_index(
+        "uq_versions_promoted",
+        table_name="versions",
+        sqlite_where=sa.text("is_promoted"),
+        postgresql_where=sa.text("is_promoted"),
+    )
+    op.drop_table("versions")
+    op.drop_table("shards")
+    op.drop_table("levels")
+    op.drop_table("events")
+    op.drop_index("ix_requests_created_at", table_name="requests")
+    op.drop_table("requests")
+    op.drop_index(
+        "uq_models_project_path",
+        table_name="models",
+        sqlite_where=sa.text("project_path IS NOT NULL"),
+        postgresql_where=sa.text("project_path IS NOT NULL"),
+    )
+    op.drop_index("ix_models_listing", table_name="models")
+    op.drop_table("models")
+    op.drop_index(
+        "uq_jobs_request",
+        table_name="jobs",
+        sqlite_where=sa.text("request_id IS NOT NULL"),
+        postgresql_where=sa.text("request_id IS NOT NULL"),
+    )
+    op.drop_index("ix_jobs_resource", table_name="jobs")
+    op.drop_index(
+        "ix_jobs_pending",
+        table_name="jobs",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index("ix_jobs_listing", table_name="jobs")
+    op.drop_table("jobs")
+    op.drop_table("counters")
+    op.drop_table("api_keys")
+    # ### end Alembic commands ###
