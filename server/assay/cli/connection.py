@@ -1,0 +1,49 @@
+"""Which service a command speaks to, and as whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from assay.cli.console import BAD_INPUT, INTERRUPTED, exit_code_of, show_failure
+from assay.client import BadInput, Client, Patience, ServiceError
+from assay.settings import ClientSettings
+
+PATIENCE_SECONDS = 10.0
+
+Url = Annotated[
+    str | None, typer.Option("--url", help="The service: grpc://host:port (ASSAY_URL).")
+]
+Key = Annotated[
+    str | None, typer.Option("--api-key", help="prefix.secret (better as ASSAY_API_KEY).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@contextmanager
+def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
+    """Give a client; a refusal inside the block is shown and ends the command."""
+    settings = ClientSettings()
+    key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
+    token = settings.token.get_secret_value() if settings.token else None
+    target = url or settings.url
+    try:
+        with Client(
+            target,
+            api_key=key,
+            token=token,
+            timeout=settings.timeout_seconds,
+            patience=Patience(seconds=PATIENCE_SECONDS),
+        ) as client:
+            yield client
+    except (ServiceError, BadInput) as error:
+        show_failure(error, target)
+        raise typer.Exit(exit_code_of(error)) from error
+    except KeyboardInterrupt as error:  # 1, which typer would choose, means a failed requirement
+        raise typer.Exit(INTERRUPTED) from error
+    except ValueError as error:  # an address that is none
+        show_failure(error)
+        raise typer.Exit(BAD_INPUT) from error

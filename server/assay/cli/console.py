@@ -1,0 +1,91 @@
+"""How commands speak: results on stdout, everything else on stderr, one message per failure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from assay.client import (
+    BadInput,
+    Conflict,
+    EvaluationFailed,
+    FailedPrecondition,
+    InvalidRequest,
+    NotFound,
+    ServiceError,
+    ServiceUnavailable,
+    TooLarge,
+    Unauthenticated,
+)
+
+OK = 0
+NOT_MET = 1  # a requirement failed, or a watched job ended without success
+BAD_INPUT = 2  # wrong usage, or input that the service refuses
+NO_SERVICE = 3  # the service cannot be reached, or anything else
+INTERRUPTED = 130
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_INPUT_FAULTS = (
+    InvalidRequest, NotFound, Conflict, TooLarge, FailedPrecondition, EvaluationFailed,
+)  # fmt: skip
+
+
+def exit_code_of(error: Exception) -> int:
+    """Return the exit code that tells a pipeline whose fault a failure is."""
+    return BAD_INPUT if isinstance(error, (BadInput, *_INPUT_FAULTS)) else NO_SERVICE
+
+
+def show_failure(error: Exception, url: str | None = None) -> None:
+    """Print what went wrong and the way out, without a traceback."""
+    if not isinstance(error, ServiceError):
+        err.print(f"[bold red]error:[/] {escape(str(error))}")
+        return
+    err.print(f"[bold red]{escape(error.reason)}:[/] {escape(error.message)}")
+    for violation in error.violations:
+        line = f"{violation.field}: {violation.description}"
+        if line != error.message:
+            err.print(f"  {escape(line)}")
+    if error.retry_after is not None:
+        err.print(f"  retry after {error.retry_after:g} s")
+    if isinstance(error, ServiceUnavailable) and url:
+        err.print(
+            f"  Nothing answers at {escape(url)}. Start it with `assay up`, or set ASSAY_URL."
+        )
+    if isinstance(error, Unauthenticated):
+        err.print(
+            "  Set ASSAY_API_KEY to prefix.secret, or ASSAY_TOKEN to what `assay token` prints."
+        )
+    if error.request_id:
+        err.print(f"  request id: {escape(error.request_id)}", style="dim")
+
+
+def print_json(value: object) -> None:
+    """Print a value as one line of JSON, for machines."""
+    print(json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":")))
+
+
+def jsonable(value: Any) -> Any:
+    """Return `value` with dataclasses as objects and times as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: jsonable(getattr(value, field.name)) for field in fields}
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def number(value: float) -> str:
+    """Return a metric as people read it: four places, or six digits where it is large or tiny."""
+    if value == 0 or (1e-3 <= abs(value) < 1e4 and math.isfinite(value)):
+        return f"{value:.4f}"
+    return f"{value:.6g}"

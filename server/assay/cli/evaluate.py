@@ -1,0 +1,180 @@
+"""`assay evaluate`: a file of predictions in, a report and a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.console import BAD_INPUT, NOT_MET, err, number, out, print_json, show_failure
+from assay.cli.report import evaluation_report
+from assay.cli.requirement import Outcome, Requirement
+from assay.client import Client, Evaluation, NotFound
+from assay.client import Progress as Standing
+from assay.client.evaluating import OnProgress, ignore_progress
+
+SHOWN_LIVE = ("accuracy", "f1_score", "roc_auc", "log_loss", "rmse", "r2")
+
+
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow file of predictions.")],
+    *,
+    model: Annotated[str, typer.Option("--model", "-m", help="The model's id.")],
+    version: Annotated[
+        str, typer.Option("--version", "-v", help="The version's id; with --create a new one.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option("--split", "-s", help="train, validation or test.")
+    ] = "test",
+    require: Annotated[
+        list[str] | None,
+        typer.Option("--require", "-r", help="Such as 'accuracy>=0.93'; repeat for more."),
+    ] = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Create the model and the version where absent.")
+    ] = False,
+    task: Annotated[
+        str, typer.Option("--task", help="With --create: classification or regression.")
+    ] = "classification",
+    positive_label: Annotated[
+        str, typer.Option("--positive-label", help="Where the model declares none.")
+    ] = "",
+    renormalize: Annotated[
+        bool, typer.Option("--renormalize", help="Divide each row of scores by its sum.")
+    ] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Promote the version when all requirements hold.")
+    ] = False,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Measure a file of predictions, and check what is required of the numbers.
+
+    Columns: y_true, y_pred, score (the positive class's probability) or score:<label>,
+    row_id, slice:<name>.
+
+    Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong,
+    3 the service cannot be reached.
+    """
+    requirements = _requirements(require or [])
+    if not version and not create:
+        show_failure(ValueError("name a version with --version, or make a new one with --create"))
+        raise typer.Exit(BAD_INPUT)
+    with connected(url, api_key) as client:
+        if create:
+            version = _created(client, model, version, task)
+        with _progress(file, hidden=as_json) as on_progress:
+            evaluation = client.evaluate(
+                model,
+                version,
+                split,
+                file,
+                positive_label=positive_label,
+                renormalize=renormalize,
+                on_progress=on_progress,
+            )
+        outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
+        passed = all(outcome.passed for outcome in outcomes)
+        if promote and passed:
+            client.promote(model, version)
+        _show(client, evaluation, outcomes, promoted=promote and passed, as_json=as_json)
+    if not passed:
+        raise typer.Exit(NOT_MET)
+
+
+def _requirements(texts: list[str]) -> list[Requirement]:
+    try:
+        return [Requirement.parse(text) for text in texts]
+    except ValueError as error:
+        show_failure(error)
+        raise typer.Exit(BAD_INPUT) from error
+
+
+def _created(client: Client, model: str, version: str, task: str) -> str:
+    """Return the version's id, after making it and its model where they are absent."""
+    try:
+        client.get_model(model)
+    except NotFound:
+        client.create_model(model, task, model_id=model)
+        err.print(f"created model {model}", style="dim")
+    if version:
+        try:
+            return client.get_version(model, version).version_id
+        except NotFound:
+            pass
+    made = client.create_version(model, version_id=version).version_id
+    err.print(f"created version {made}", style="dim")
+    return made
+
+
+@contextmanager
+def _progress(file: Path, *, hidden: bool) -> Iterator[OnProgress]:
+    """Give a callback that draws a bar on a terminal, and nothing elsewhere."""
+    if hidden or not err.is_terminal:
+        yield ignore_progress
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(f"sending {file.name}", total=None, numbers="")
+
+        def told(standing: Standing) -> None:
+            measuring = standing.phase == "measure"
+            bar.update(
+                task,
+                description="measuring" if measuring else f"sending {file.name}",
+                total=standing.total or None if measuring else standing.total_rows,
+                completed=standing.done if measuring else standing.rows,
+                numbers=_live(standing),
+            )
+
+        yield told
+
+
+def _live(standing: Standing) -> str:
+    shown = [
+        f"{name} {number(standing.metrics[name])}"
+        for name in SHOWN_LIVE
+        if name in standing.metrics
+    ]
+    return "  ".join([f"{standing.rows:,} rows", *shown])
+
+
+def _show(
+    client: Client,
+    evaluation: Evaluation,
+    outcomes: list[Outcome],
+    *,
+    promoted: bool,
+    as_json: bool,
+) -> None:
+    if as_json:
+        passed = all(outcome.passed for outcome in outcomes)
+        print_json(
+            {
+                "passed": passed,
+                "promoted": promoted,
+                "requirements": outcomes,
+                "evaluation": evaluation,
+            }
+        )
+        return
+    report = None
+    if evaluation.labels:
+        report = client.classification_report(
+            evaluation.model_id, evaluation.version_id, evaluation.dataset_split
+        )
+    out.print(evaluation_report(evaluation, report, outcomes))
+    if promoted:
+        out.print(f"promoted {evaluation.version_id}")

@@ -1,0 +1,220 @@
+"""`assay models`, `versions`, `keys`, `promote` and `watch`: what a running service holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.console import NOT_MET, err, number, out, print_json
+from assay.client import JobEvent, JobLevel
+
+models = typer.Typer(help="Create and list models.", no_args_is_help=True)
+versions = typer.Typer(help="Create and list versions of a model.", no_args_is_help=True)
+keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+
+ModelId = Annotated[str, typer.Option("--model", "-m", help="The model's id.")]
+
+
+@models.command("create")
+def create_model(
+    name: Annotated[str, typer.Argument(help="A human name.")],
+    *,
+    task: Annotated[
+        str, typer.Option("--task", help="classification or regression.")
+    ] = "classification",
+    model_id: Annotated[str, typer.Option("--id", help="An id of your choice.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="A label; repeat in the order of reports.")
+    ] = None,
+    positive_label: Annotated[
+        str, typer.Option("--positive-label", help="The positive label of a binary classifier.")
+    ] = "",
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Create a model and print its id."""
+    with connected(url, api_key) as client:
+        made = client.create_model(
+            name, task, model_id=model_id, labels=label or (), positive_label=positive_label
+        )
+    if as_json:
+        print_json(made)
+    else:
+        print(made.model_id)
+
+
+@models.command("list")
+def list_models(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+    """List models, newest first."""
+    table = Table("model", "name", "task", "status", "promoted", box=None, pad_edge=False)
+    with connected(url, api_key) as client:
+        for model in client.list_models():
+            if as_json:
+                print_json(model)
+            table.add_row(
+                model.model_id,
+                escape(model.name),
+                model.task_type,
+                model.status,
+                model.promoted_version_id or "",
+            )
+    if not as_json:
+        out.print(table)
+
+
+@versions.command("create")
+def create_version(
+    *,
+    model: ModelId,
+    version_id: Annotated[str, typer.Option("--id", help="An id of your choice.")] = "",
+    label: Annotated[str, typer.Option("--label", help="A human label.")] = "",
+    algorithm: Annotated[str, typer.Option("--algorithm", help="The algorithm's name.")] = "",
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Create a version and print its id."""
+    with connected(url, api_key) as client:
+        made = client.create_version(model, version_id=version_id, label=label, algorithm=algorithm)
+    if as_json:
+        print_json(made)
+    else:
+        print(made.version_id)
+
+
+@versions.command("list")
+def list_versions(
+    model: ModelId, as_json: Json = False, url: Url = None, api_key: Key = None
+) -> None:
+    """List the versions of a model, newest first, with their numbers on the test split."""
+    table = Table("version", "number", "status", "promoted", "metrics", box=None, pad_edge=False)
+    with connected(url, api_key) as client:
+        for version in client.list_versions(model):
+            if as_json:
+                print_json(version)
+            shown = list(version.metrics.items())[:4]
+            table.add_row(
+                version.version_id,
+                str(version.version_number),
+                version.status,
+                "yes" if version.is_promoted else "",
+                "  ".join(f"{name} {number(value)}" for name, value in shown),
+            )
+    if not as_json:
+        out.print(table)
+
+
+def promote(
+    version: Annotated[str, typer.Argument(help="The version's id.")],
+    model: ModelId,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Make a ready version the one that is served."""
+    with connected(url, api_key) as client:
+        done = client.promote(model, version)
+    if as_json:
+        print_json(done)
+    else:
+        out.print(f"{done.version_id} (number {done.version_number}) is served now")
+
+
+def watch(
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    after: Annotated[int, typer.Option("--after", help="Only events after this number.")] = 0,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Follow a job to its end; exits with 1 when it ends without success."""
+    last: JobEvent | None = None
+    with connected(url, api_key) as client:
+        for item in client.watch(job, after):
+            last = item if isinstance(item, JobEvent) else last
+            if as_json:
+                print_json(item)
+            elif isinstance(item, JobEvent):
+                _show_event(item)
+            else:
+                _show_level(item)
+        status = last.to_state if last else client.get_job(job).status
+    if status != "succeeded":
+        raise typer.Exit(NOT_MET)
+
+
+def _show_event(event: JobEvent) -> None:
+    why = f"  {event.failure.reason}: {event.failure.message}" if event.failure else ""
+    line = f"{event.sequence:>4}  {event.at:%H:%M:%S}  {event.to_state} ({event.cause}){why}"
+    out.print(escape(line))
+
+
+def _show_level(level: JobLevel) -> None:
+    if level.progress is not None:
+        err.print(
+            f"      {level.progress.done}/{level.progress.total} shards,"
+            f" {level.progress.rows:,} rows",
+            style="dim",
+        )
+    elif level.metrics is not None:
+        shown = "  ".join(f"{name} {number(value)}" for name, value in level.metrics.items())
+        err.print(f"      {shown}", style="dim")
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="A human name.")],
+    *,
+    permission: Annotated[
+        list[str], typer.Option("--permission", "-p", help="Such as model:read; repeat for more.")
+    ],
+    days: Annotated[
+        float | None, typer.Option("--days", help="Days until it stops working.")
+    ] = None,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Make a key and print its secret, this once."""
+    expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    with connected(url, api_key) as client:
+        made = client.create_key(name, permission, expires_at=expires)
+    if as_json:
+        print_json(made)
+    else:
+        print(made.secret)
+        err.print("Keep it now: it is not shown again.", style="dim")
+
+
+@keys.command("list")
+def list_keys(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+    """List keys, newest first, without secrets."""
+    table = Table("prefix", "name", "permissions", "state", box=None, pad_edge=False)
+    now = datetime.now(UTC)
+    with connected(url, api_key) as client:
+        for key in client.list_keys():
+            if as_json:
+                print_json(key)
+            expired = key.expires_at is not None and key.expires_at <= now
+            state = "revoked" if key.revoked_at else "expired" if expired else "works"
+            table.add_row(key.prefix, escape(key.name), " ".join(key.permissions), state)
+    if not as_json:
+        out.print(table)
+
+
+@keys.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="The key's public half.")],
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Revoke a key; it stops working everywhere within 5 seconds."""
+    with connected(url, api_key) as client:
+        client.revoke_key(prefix)
+    out.print(f"{prefix} is revoked")
