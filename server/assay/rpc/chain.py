@@ -45,7 +45,9 @@ class Chain:
         self._blocking = blocking
         self._inline_reads = inline_reads
 
-    def wrap(self, method: Method, handler: Callable[..., Any]) -> grpc.RpcMethodHandler:
+    def wrap(
+        self, method: Method, handler: Callable[..., Any]
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
         """Return the gRPC handler that passes the links and then calls `handler`.
 
         A handler is `(request, call) -> reply`; with a streaming side, the request is an async

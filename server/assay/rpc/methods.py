@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
@@ -83,12 +82,10 @@ def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
         permissions=frozenset(policy.permissions),
         anonymous=policy.anonymous,
         point_read=policy.point_read,
-        rate_class=policy_pb2.RateClass.Name(policy.rate_class)
-        .removeprefix("RATE_CLASS_")
-        .lower(),
+        rate_class=policy_pb2.RateClass.Name(policy.rate_class).removeprefix("RATE_CLASS_").lower(),
         http_status=policy.http_status or 200,
         client_streaming=descriptor.client_streaming,
         server_streaming=descriptor.server_streaming,
-        request=cast(type[Message], GetMessageClass(descriptor.input_type)),
+        request=GetMessageClass(descriptor.input_type),
         requirements=Requirements.of(descriptor.input_type),
     )

@@ -142,7 +142,8 @@ def _details(error: AssayError, row: Row, told: _Told) -> bytes:
             subject=told.metadata.get("rate_class", ""), description=clip(told.message, 200)
         )
         status.details.add().Pack(quota)
-    return status.SerializeToString()
+    data: bytes = status.SerializeToString()
+    return data
 
 
 def _body(row: Row, told: _Told, request_id: str, path: str, now: datetime) -> str:

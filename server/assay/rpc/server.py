@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from assay.domain.clock import Clock
@@ -82,7 +83,7 @@ class Server:
             inline_reads=parts.inline_reads,
         )
         self._server = grpc.aio.server(options=_OPTIONS)
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         self.port = 0
         names = self._register({type(handler).__name__: handler for handler in parts.handlers})
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -39,7 +39,7 @@ class TokenRules:
     hs256_secret: str | None = None  # None: HS256 is refused
     local_key: Path | None = None  # the development key of `assay token`
     organization_claim: str = "org_id"
-    permission_claims: tuple[str, ...] = ("scope", "permissions")
+    permission_claims: tuple[str, ...] = ("scope", "permissions")  # the first present counts
     leeway: float = 10.0  # seconds that clocks may differ
 
 
@@ -90,8 +90,9 @@ class TokenVerifier:
         return self._decode(token, key, [_family(key, algorithm)], rules.issuer)
 
     async def _key(self, token: str, key_id: str | None) -> jwt.PyJWK:
-        if key_id in self._file_keys:
-            return self._file_keys[key_id]
+        known = self._file_keys.get(key_id)
+        if known is not None:
+            return known
         if key_id is None and len(self._file_keys) == 1:
             return next(iter(self._file_keys.values()))
         if self._remote is None:
@@ -123,13 +124,11 @@ class TokenVerifier:
             raise Unauthenticated(
                 f"The token names no organization: claim '{rules.organization_claim}' is absent."
             )
-        permissions: set[str] = set()
-        for name in rules.permission_claims:
-            permissions |= _words(claims.get(name))
+        present = [claims[name] for name in rules.permission_claims if name in claims]
         return Principal(
             organization_id=organization,
             subject=str(claims.get("sub", "token")),
-            permissions=frozenset(permissions),
+            permissions=frozenset(_words(present[0]) if present else ()),
             key_prefix=None,
         )
 

@@ -17,7 +17,7 @@ from assay.usecases.watches import Batch
 from assay.v1 import job_pb2, job_service_pb2
 
 
-def state(job_state: JobState) -> job_pb2.JobState:
+def state(job_state: JobState) -> job_pb2.JobState.ValueType:
     """Return a state as its enum value."""
     return job_pb2.JobState.Value(f"JOB_STATE_{job_state.value}")
 
@@ -111,12 +111,11 @@ def lines(found: Batch) -> list[bytes]:
 
 def server_sent_events(found: Batch) -> list[bytes]:
     """Return a batch as Server-Sent Events; only numbered ones carry an id to resume after."""
-    frames = []
-    for kind, sequence, message in _frames(found):
-        head = f"id: {sequence}\n" if sequence is not None else ""
-        data = _line(kind, message).decode().rstrip("\n")
-        frames.append(f"{head}event: {kind}\ndata: {data}\n\n".encode())
-    return frames
+    return [
+        (b"id: %d\n" % sequence if sequence is not None else b"")
+        + b"event: %s\ndata: %s\n" % (kind.encode(), _line(kind, message))
+        for kind, sequence, message in _frames(found)
+    ]
 
 
 def _frames(found: Batch) -> Sequence[tuple[str, int | None, dict[str, Any]]]:

@@ -62,9 +62,7 @@ def model(known: KnownModel) -> model_pb2.Model:
     )
 
 
-def new_version(
-    request: version_service_pb2.CreateVersionRequest, created_by: str
-) -> NewVersion:
+def new_version(request: version_service_pb2.CreateVersionRequest, created_by: str) -> NewVersion:
     """Return what the request asks to create."""
     return NewVersion(
         version_id=request.version_id or None,

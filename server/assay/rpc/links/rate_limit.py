@@ -47,7 +47,7 @@ class RateLimit(Passive):
         if storage_url.startswith("memory"):
             self._local = FixedWindowRateLimiter(MemoryStorage())
         else:
-            self._shared = SharedWindow(storage_from_string(f"async+{storage_url}"))  # type: ignore[arg-type] # the scheme decides the type
+            self._shared = SharedWindow(storage_from_string(f"async+{storage_url}"))
 
     async def before(self, call: Call) -> None:
         """Count the call against its principal."""

@@ -95,9 +95,7 @@ class EvaluationService:
         self, request: evaluation_service_pb2.GetEvaluationRequest, call: Call
     ) -> evaluation_pb2.Evaluation:
         """Return one evaluation."""
-        known = await call.run(
-            self._evaluations.get, call.organization_id, request.evaluation_id
-        )
+        known = await call.run(self._evaluations.get, call.organization_id, request.evaluation_id)
         return convert.evaluation(known)
 
     async def ListEvaluations(
@@ -109,9 +107,9 @@ class EvaluationService:
             call.organization_id,
             request.model_id,
             request.version_id,
-            request.dataset_split,
-            request.page_size,
-            request.page_token,
+            dataset_split=request.dataset_split,
+            size=request.page_size,
+            token=request.page_token,
         )
         return evaluation_service_pb2.ListEvaluationsResponse(
             evaluations=[convert.evaluation(known) for known in page.items],

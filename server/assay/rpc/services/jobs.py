@@ -26,9 +26,7 @@ class JobService:
         job, progress = await call.run(self._jobs.get, call.organization_id, request.job_id)
         return convert.job(job, progress)
 
-    async def CancelJob(
-        self, request: job_service_pb2.CancelJobRequest, call: Call
-    ) -> job_pb2.Job:
+    async def CancelJob(self, request: job_service_pb2.CancelJobRequest, call: Call) -> job_pb2.Job:
         """Ask a job to end."""
         job, progress = await call.run(self._jobs.cancel, call.organization_id, request.job_id)
         return convert.job(job, progress)

@@ -27,9 +27,7 @@ class KeyService:
             permissions=tuple(request.permissions),
             expires_at=convert.expiry(request),
         )
-        return key_service_pb2.CreateKeyResponse(
-            key=convert.key(made.key), secret=made.credential
-        )
+        return key_service_pb2.CreateKeyResponse(key=convert.key(made.key), secret=made.credential)
 
     async def ListKeys(
         self, request: key_service_pb2.ListKeysRequest, call: Call

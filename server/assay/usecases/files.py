@@ -1,0 +1,175 @@
+"""Taking one file of predictions: streamed to a blob, measured by a job, answered when done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+
+from assay.domain.errors import AssayError, BadContentType, BadFile, clip
+from assay.domain.evaluation import Evaluation, check_split
+from assay.domain.evaluation_job import CSV
+from assay.domain.ids import Ids
+from assay.domain.job import JobError
+from assay.storage.blobs import BlobStore
+from assay.storage.store import Store
+from assay.usecases.evaluations import (
+    EvaluationRequest,
+    Evaluations,
+    KnownEvaluation,
+    evaluation_spec,
+    submit,
+)
+from assay.usecases.idempotency import Once, once
+from assay.usecases.uploads import Offload
+from assay.usecases.watches import MAX_BOOKMARK_SECONDS, Watches
+
+WAIT_SECONDS = 60.0
+BLOCK_BYTES = 1024 * 1024
+FORMATS: Mapping[str, str] = {"text/csv": CSV, "application/csv": CSV}
+
+
+class FileUploads:
+    """Uploads of whole files; async, as a body may be long."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: BlobStore,
+        *,
+        ids: Ids,
+        evaluations: Evaluations,
+        watches: Watches,
+        offload: Offload,
+        max_file_bytes: int,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._ids = ids
+        self._evaluations = evaluations
+        self._watches = watches
+        self._offload = offload
+        self._max_file_bytes = max_file_bytes
+        self._wait_seconds = wait_seconds
+
+    async def measure(
+        self,
+        organization_id: str,
+        request: EvaluationRequest,
+        *,
+        content_type: str,
+        pieces: AsyncIterator[bytes],
+    ) -> KnownEvaluation:
+        """Store a file, measure it, and return the evaluation when it ends or time is up.
+
+        Raises:
+            BadContentType: the file is of a format that is not read here.
+            InvalidArgument, NotFound, WrongTaskType: the request cannot be served.
+            TooLarge: the file is over its limit; nothing of it stays.
+            BadFile, BadPredictions: the file cannot be measured; the evaluation is FAILED.
+        """
+        source = _source(content_type)
+        await self._offload(lambda: self._check(organization_id, request))
+        blob = await self._store_file(organization_id, pieces)
+        evaluation = await self._offload(
+            lambda: self._submit(organization_id, request, source, blob)
+        )
+        await self._wait(organization_id, evaluation.job_id)
+        known = await self._offload(
+            lambda: self._evaluations.get(organization_id, evaluation.evaluation_id)
+        )
+        if known.evaluation.error is not None:
+            raise _as_error(known.evaluation.error, evaluation.evaluation_id)
+        return known
+
+    def _check(self, organization_id: str, request: EvaluationRequest) -> None:
+        check_split("dataset_split", request.dataset_split)
+        with self._store.read() as tx:
+            evaluation_spec(tx, organization_id, request)
+
+    async def _store_file(self, organization_id: str, pieces: AsyncIterator[bytes]) -> str:
+        writer = await self._offload(
+            lambda: self._blobs.writer(organization_id, limit=self._max_file_bytes)
+        )
+        is_empty = True
+        try:
+            async for block in _blocks(pieces):
+                is_empty = False
+                await self._offload(partial(writer.write, block))
+            if is_empty:
+                raise BadFile("The file is empty. Send a header line and at least one row.")
+            return await self._offload(writer.commit)
+        finally:
+            await self._offload(writer.close)
+
+    def _submit(
+        self, organization_id: str, request: EvaluationRequest, source: str, blob: str
+    ) -> Evaluation:
+        body = {**asdict(replace(request, created_by="")), "blob": blob}
+        with self._store.write() as tx:
+            return once(
+                tx,
+                organization_id,
+                Once(method="UploadEvaluationFile", request_id=request.request_id, body=body),
+                make=lambda: submit(
+                    tx, self._ids, organization_id, request, source=source, blob=blob
+                ),
+                again=lambda key: tx.evaluations.get(organization_id, key),
+                key_of=lambda evaluation: evaluation.evaluation_id,
+            )
+
+    async def _wait(self, organization_id: str, job_id: str) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                async for _ in self._watches.watch(
+                    organization_id,
+                    job_id,
+                    after_sequence=0,
+                    bookmark_seconds=MAX_BOOKMARK_SECONDS,
+                ):
+                    pass
+        except TimeoutError:
+            return  # the caller gets 202 and goes on by itself
+
+
+async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the same bytes in blocks of about BLOCK_BYTES, so that a block is worth a thread hop."""
+    gathered = bytearray()
+    async for piece in pieces:
+        gathered += piece
+        if len(gathered) >= BLOCK_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
+
+
+def _source(content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in FORMATS:
+        raise BadContentType(
+            f"The content type '{clip(kind) or 'none'}' was sent; text/csv is allowed. "
+            "Send the file with 'Content-Type: text/csv'.",
+            metadata={"content_type": kind, "allowed": "text/csv"},
+        )
+    return FORMATS[kind]
+
+
+def _as_error(stored: JobError, evaluation_id: str) -> AssayError:
+    """Return the error that ended a job as the refusal that its uploader gets."""
+    kinds = {kind.reason: kind for kind in _error_classes(AssayError)}
+    kind = kinds.get(stored.reason, AssayError)
+    error = AssayError.__new__(kind)
+    AssayError.__init__(
+        error,
+        stored.message,
+        metadata={**stored.metadata, "evaluation_id": evaluation_id},
+        violations=stored.violations,
+    )
+    return error
+
+
+def _error_classes(root: type[AssayError]) -> list[type[AssayError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _error_classes(child))]

@@ -1,0 +1,40 @@
+"""Jobs: read and cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.domain.job import Job
+from assay.storage.ports import Transaction
+from assay.storage.store import Store
+
+JobAndProgress = tuple[Job, Mapping[str, Any] | None]
+
+
+class Jobs:
+    """The jobs of an organization."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, organization_id: str, job_id: str) -> JobAndProgress:
+        """Return a job and its newest progress; raises NotFound."""
+        with self._store.read() as tx:
+            return _with_progress(tx, tx.jobs.get(organization_id, job_id))
+
+    def cancel(self, organization_id: str, job_id: str) -> JobAndProgress:
+        """Ask a job to end: at once where nothing runs, else at the runner's next sign of life.
+
+        Raises:
+            NotFound: no such job.
+            JobNotCancelable: the job has ended.
+        """
+        with self._store.write() as tx:
+            return _with_progress(tx, tx.jobs.request_cancel(organization_id, job_id))
+
+
+def _with_progress(tx: Transaction, job: Job) -> JobAndProgress:
+    levels = tx.levels.after(job.organization_id, job.job_id, 0)
+    progress = next((level.data for level in levels if level.key == "progress"), None)
+    return job, progress

@@ -1,0 +1,51 @@
+"""Page sizes and tokens, the same for every listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from assay.domain.errors import InvalidArgument
+from assay.domain.page import Cursor, Page
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+DEFAULT_PAGE = 50
+MAX_PAGE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Generic[T]):
+    """One page as a caller gets it."""
+
+    items: tuple[T, ...]  # in the order of the listing
+    next_token: str  # leads to the next page; empty on the last one
+
+
+def page_size(sent: int) -> int:
+    """Return how many items to list: 0 is the default, too many is the most allowed.
+
+    Raises:
+        InvalidArgument: negative.
+    """
+    if sent < 0:
+        raise InvalidArgument.of(
+            "page_size",
+            f"{sent} was sent; 0 (the default, {DEFAULT_PAGE}) to {MAX_PAGE} is allowed",
+        )
+    return min(sent or DEFAULT_PAGE, MAX_PAGE)
+
+
+def cursor(token: str, scope: str) -> Cursor | None:
+    """Return where a listing goes on; BadPageToken when the token is of another one."""
+    return Cursor.parse(token, scope) if token else None
+
+
+def listing(page: Page[S], scope: str, convert: Callable[[S], T]) -> Listing[T]:
+    """Return a stored page as a caller gets it."""
+    return Listing(
+        items=tuple(convert(item) for item in page.items),
+        next_token=page.next.token(scope) if page.next else "",
+    )

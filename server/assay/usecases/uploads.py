@@ -1,0 +1,284 @@
+"""Taking predictions chunk by chunk: acknowledged means valid and durable.
+
+An upload is an OPEN job and a chunk is one of its shards. Up to CHUNKS_IN_FLIGHT chunks are
+validated and written at once; they are committed in order, each with the live metrics of all
+rows so far. Any server resumes an upload from its rows alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from assay.domain.errors import HashMismatch, InvalidArgument, TooLarge, UploadFinished
+from assay.domain.job import MAX_INLINE_PARTIAL, Job, ShardRecord
+from assay.domain.states import JobState
+from assay.storage.blobs import BlobStore
+from assay.storage.store import Store
+
+CHUNKS_IN_FLIGHT = 8
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentChunk:
+    """One chunk as it was sent."""
+
+    evaluation_id: str
+    first_row: int
+    sha256: bytes  # 32 bytes
+    data: bytes  # opaque here: it is decoded in compute children only
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledged:
+    """A chunk that is valid and durable."""
+
+    first_row: int
+    rows: int
+    next_row: int  # where the upload goes on
+    metrics: Mapping[str, float]  # exact, of all rows before `next_row`
+
+
+class Ingested(Protocol):
+    """What a compute child says of a valid chunk."""
+
+    rows: int
+    partial: bytes  # mergeable statistic
+
+
+class LiveState(Protocol):
+    """What follows from the partials so far."""
+
+    merged: bytes  # one partial in place of many
+    data: Mapping[str, Any]  # {"rows": …, "metrics": {…}}
+
+
+class Offload(Protocol):
+    """Runs a synchronous call in a thread."""
+
+    def __call__(self, function: Callable[[], R], /) -> Awaitable[R]:
+        """Return what `function` returns."""
+        ...
+
+
+class Compute(Protocol):
+    """What compute children do for an upload; given by the composition root."""
+
+    def ingest(self, spec: bytes, data: bytes, first_row: int) -> Awaitable[Ingested]:
+        """Decode and validate one chunk; raises BadPredictions or BadFile."""
+        ...
+
+    def live(self, spec: bytes, partials: Sequence[bytes]) -> Awaitable[LiveState]:
+        """Merge partials and read the metrics that need no second look at the rows."""
+        ...
+
+
+@dataclass(kw_only=True)
+class _Upload:
+    """One stream's view of its upload. Mutable: it moves on with each commit."""
+
+    organization_id: str
+    job: Job
+    next_row: int
+    merged: bytes | None  # partial of all rows before next_row
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ready:
+    """A chunk that is valid and whose blobs are synced."""
+
+    chunk: SentChunk
+    rows: int
+    partial: bytes
+    blob: str
+    partial_blob: str | None
+
+
+class Uploads:
+    """Uploads of predictions; async, as an upload outlives a thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: BlobStore,
+        *,
+        compute: Compute,
+        offload: Offload,
+        max_chunk_bytes: int,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._compute = compute
+        self._offload = offload
+        self._max_chunk_bytes = max_chunk_bytes
+
+    async def take(
+        self, organization_id: str, chunks: AsyncIterator[SentChunk]
+    ) -> AsyncIterator[Acknowledged]:
+        """Yield an acknowledgement for each chunk, in order.
+
+        Raises:
+            NotFound: no such evaluation.
+            UploadFinished: the evaluation takes no chunks.
+            TooLarge, HashMismatch, BadFile, BadPredictions: a chunk is refused; none of it stays.
+            OffsetGap: a chunk does not start where the upload stands.
+        """
+        first = await anext(chunks, None)
+        if first is None:
+            return
+        upload = await self._offload(lambda: self._open(organization_id, first.evaluation_id))
+        await self._catch_up(upload)
+        flight: asyncio.Queue[asyncio.Task[_Ready] | None] = asyncio.Queue(CHUNKS_IN_FLIGHT)
+        feeder = asyncio.create_task(self._feed(upload, first, chunks, flight))
+        try:
+            while (task := await flight.get()) is not None:
+                yield await self._commit(upload, await task)
+            await feeder
+        finally:
+            await _abandon(feeder, flight)
+
+    def _open(self, organization_id: str, evaluation_id: str) -> _Upload:
+        with self._store.read() as tx:
+            evaluation = tx.evaluations.get(organization_id, evaluation_id)
+            job = tx.jobs.get(organization_id, evaluation.job_id)
+        if job.state is not JobState.OPEN:
+            raise UploadFinished(
+                f"The evaluation '{evaluation_id}' is {job.state.lower()} and takes no more "
+                "chunks. Create a new evaluation to measure again.",
+                metadata={"evaluation_id": evaluation_id, "state": job.state},
+            )
+        return _Upload(
+            organization_id=organization_id,
+            job=job,
+            next_row=job.next_row,
+            merged=None,
+            metrics={},
+        )
+
+    async def _catch_up(self, upload: _Upload) -> None:
+        """Merge what earlier streams, perhaps on other servers, brought in."""
+        if upload.next_row == 0:
+            return
+        partials = await self._offload(lambda: self._stored_partials(upload))
+        live = await self._compute.live(upload.job.spec, partials)
+        upload.merged = live.merged
+        upload.metrics = live.data["metrics"]
+
+    def _stored_partials(self, upload: _Upload) -> list[bytes]:
+        with self._store.read() as tx:
+            records = tx.jobs.shards(upload.organization_id, upload.job.job_id)
+        upload.next_row = sum(record.rows or 0 for record in records)
+        return [
+            record.partial
+            if record.partial is not None
+            else self._blobs.read(upload.organization_id, record.partial_blob or "")
+            for record in records
+        ]
+
+    async def _feed(
+        self,
+        upload: _Upload,
+        first: SentChunk,
+        rest: AsyncIterator[SentChunk],
+        flight: asyncio.Queue[asyncio.Task[_Ready] | None],
+    ) -> None:
+        try:
+            await flight.put(asyncio.create_task(self._prepare(upload, first, first)))
+            async for chunk in rest:
+                await flight.put(asyncio.create_task(self._prepare(upload, first, chunk)))
+        except Exception:
+            # What was sent before the fault is still acknowledged; then the fault is told.
+            await flight.put(None)
+            raise
+        await flight.put(None)
+
+    async def _prepare(self, upload: _Upload, first: SentChunk, chunk: SentChunk) -> _Ready:
+        if chunk.evaluation_id != first.evaluation_id:
+            raise InvalidArgument.of(
+                "evaluation_id", "one stream uploads to one evaluation; open another stream"
+            )
+        self._check(chunk)
+        ingested = await self._compute.ingest(upload.job.spec, chunk.data, chunk.first_row)
+        partial = ingested.partial
+        small = len(partial) <= MAX_INLINE_PARTIAL
+        organization_id = upload.organization_id
+        blob, partial_blob = await self._offload(
+            lambda: (
+                self._blobs.put(organization_id, chunk.data),
+                None if small else self._blobs.put(organization_id, partial),
+            )
+        )
+        return _Ready(
+            chunk=chunk, rows=ingested.rows, partial=partial, blob=blob, partial_blob=partial_blob
+        )
+
+    def _check(self, chunk: SentChunk) -> None:
+        if len(chunk.data) > self._max_chunk_bytes:
+            raise TooLarge(
+                f"The chunk at row {chunk.first_row} has {len(chunk.data)} bytes; at most "
+                f"{self._max_chunk_bytes} are allowed. Send fewer rows in each chunk.",
+                metadata={"bytes": len(chunk.data), "limit": self._max_chunk_bytes},
+            )
+        if hashlib.sha256(chunk.data).digest() != chunk.sha256:
+            raise HashMismatch(
+                f"The chunk at row {chunk.first_row} does not have the SHA-256 that was sent "
+                "with it. Send it again.",
+                metadata={"first_row": chunk.first_row},
+            )
+
+    async def _commit(self, upload: _Upload, ready: _Ready) -> Acknowledged:
+        chunk = ready.chunk
+        is_new = chunk.first_row >= upload.next_row
+        level: Mapping[str, Any] | None = None
+        merged = upload.merged
+        if is_new:
+            known = [upload.merged] if upload.merged is not None else []
+            live = await self._compute.live(upload.job.spec, [*known, ready.partial])
+            level, merged = live.data, live.merged
+        record = await self._offload(lambda: self._store_chunk(upload, ready, level))
+        end = chunk.first_row + (record.rows or 0)
+        if is_new and level is not None:
+            upload.next_row, upload.merged, upload.metrics = end, merged, level["metrics"]
+        return Acknowledged(
+            first_row=chunk.first_row,
+            rows=record.rows or 0,
+            next_row=upload.next_row,
+            metrics=upload.metrics,
+        )
+
+    def _store_chunk(
+        self, upload: _Upload, ready: _Ready, level: Mapping[str, Any] | None
+    ) -> ShardRecord:
+        with self._store.write() as tx:
+            record = tx.jobs.add_chunk(
+                upload.organization_id,
+                upload.job.job_id,
+                first_row=ready.chunk.first_row,
+                rows=ready.rows,
+                sha256=ready.chunk.sha256.hex(),
+                blob=ready.blob,
+                partial=None if ready.partial_blob else ready.partial,
+                partial_blob=ready.partial_blob,
+            )
+            if level is not None:
+                tx.levels.put(upload.organization_id, upload.job.job_id, "metrics", level)
+            return record
+
+
+async def _abandon(
+    feeder: asyncio.Task[None], flight: asyncio.Queue[asyncio.Task[_Ready] | None]
+) -> None:
+    """Stop reading and let go of the chunks that will not be committed."""
+    feeder.cancel()
+    left: list[asyncio.Task[Any]] = [feeder]
+    while not flight.empty():
+        task = flight.get_nowait()
+        if task is not None:
+            task.cancel()
+            left.append(task)
+    await asyncio.gather(*left, return_exceptions=True)

@@ -1,0 +1,131 @@
+"""Watching a job: ordered, unique, reliable, atomic, resumable, bookmarkable.
+
+A watch is a cursor over the job's log. It never holds what it has not sent: a slow subscriber
+costs one parked coroutine and re-reads from the log when it comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from assay.domain.errors import EventsTrimmed, InvalidArgument, OutOfRange
+from assay.domain.job import Event, Level
+from assay.storage.store import Store
+from assay.usecases.pulse import Pulse
+
+MAX_BATCH = 500  # events of one message
+MAX_BOOKMARK_SECONDS = 10.0
+MIN_BOOKMARK_SECONDS = 0.1
+
+Offload = Callable[[Callable[[], "Batch"]], Awaitable["Batch"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a watch tells at once: whole commits, then the newest levels."""
+
+    events: tuple[Event, ...]
+    levels: tuple[Level, ...]
+    bookmark: int  # everything up to this sequence has been told
+    is_last: bool  # the terminal event has been told
+    level_revision: int  # where levels go on
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not (self.events or self.levels)
+
+
+class Watches:
+    """Watches of the jobs of an organization; async, as a watch outlives a thread."""
+
+    def __init__(self, store: Store, pulse: Pulse, offload: Offload) -> None:
+        self._store = store
+        self._pulse = pulse
+        self._offload = offload
+
+    async def watch(
+        self,
+        organization_id: str,
+        job_id: str,
+        *,
+        after_sequence: int,
+        bookmark_seconds: float,
+    ) -> AsyncIterator[Batch]:
+        """Yield what happens to a job after a sequence, until its terminal event was yielded.
+
+        Raises, all before the first batch:
+            InvalidArgument: the bookmark interval is out of range.
+            NotFound: no such job.
+            OutOfRange: the sequence lies in the future.
+            EventsTrimmed: events after the sequence are no longer held.
+        """
+        if not MIN_BOOKMARK_SECONDS <= bookmark_seconds <= MAX_BOOKMARK_SECONDS:
+            raise InvalidArgument.of(
+                "bookmark_interval",
+                f"{bookmark_seconds} s was sent; "
+                f"{MIN_BOOKMARK_SECONDS} s to {MAX_BOOKMARK_SECONDS} s are allowed",
+            )
+        beats = self._pulse.beats
+        batch = await self._offload(partial(self._first, organization_id, job_id, after_sequence))
+        while True:
+            if not batch.is_empty or batch.is_last:
+                yield batch
+            if batch.is_last:
+                return
+            # A full batch means that more is waiting already.
+            if len(batch.events) < MAX_BATCH:
+                woken = await self._pulse.after(beats, bookmark_seconds)
+                if not woken:
+                    yield _bookmark(batch)
+            beats = self._pulse.beats
+            place, levels = batch.bookmark, batch.level_revision
+            batch = await self._offload(partial(self._read, organization_id, job_id, place, levels))
+
+    def _first(self, organization_id: str, job_id: str, after_sequence: int) -> Batch:
+        with self._store.read() as tx:
+            job = tx.jobs.get(organization_id, job_id)
+            if after_sequence > job.last_sequence:
+                raise OutOfRange(
+                    f"Sequence {after_sequence} lies in the future: the newest event of the job "
+                    f"is {job.last_sequence}. Resume after that one, or from 0.",
+                    metadata={"newest_sequence": job.last_sequence},
+                )
+            oldest = tx.events.oldest(organization_id, job_id)
+            if after_sequence + 1 < oldest:
+                raise EventsTrimmed(
+                    f"Events before {oldest} are no longer held. "
+                    f"Resume after {oldest - 1}, and read the job for what came before.",
+                    metadata={"oldest_sequence": oldest},
+                )
+        return self._read(organization_id, job_id, after_sequence, 0)
+
+    def _read(
+        self, organization_id: str, job_id: str, after_sequence: int, level_revision: int
+    ) -> Batch:
+        with self._store.read() as tx:
+            job = tx.jobs.get(organization_id, job_id)
+            events = tuple(
+                tx.events.after(organization_id, job_id, after_sequence, limit=MAX_BATCH)
+            )
+            levels = tuple(tx.levels.after(organization_id, job_id, level_revision))
+        bookmark = events[-1].sequence if events else after_sequence
+        return Batch(
+            events=events,
+            levels=levels,
+            bookmark=bookmark,
+            is_last=job.is_terminal and bookmark >= job.last_sequence,
+            level_revision=max([level_revision, *(level.revision for level in levels)]),
+        )
+
+
+def _bookmark(batch: Batch) -> Batch:
+    return Batch(
+        events=(),
+        levels=(),
+        bookmark=batch.bookmark,
+        is_last=False,
+        level_revision=batch.level_revision,
+    )
