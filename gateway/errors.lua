@@ -19,7 +19,7 @@ local WORDS = {
 }
 local UNKNOWN = {"INTERNAL", "internal_error", "Internal Server Error"}
 local RETRYABLE = {["429"] = true, ["499"] = true, ["503"] = true, ["504"] = true}
-local NAMESPACE = "assay"
+local NAMESPACE = "assay" -- where the filter before this one keeps the path and the request's id
 
 local function quoted(text)
   local escaped = text:gsub('[%c"\\]', function(c) return string.format("\\u%04x", c:byte()) end)
@@ -33,7 +33,8 @@ local function shaped(status, seen, message, details)
     '{"statusCode":%s,"status":"%s","code":"%s","error":"%s","message":%s,"retryable":%s,'
       .. '"request_id":%s,"timestamp":"%s","path":%s,"details":%s,"reportErrorUrl":null}',
     status, words[1], words[2], words[3], message, tostring(RETRYABLE[status] == true),
-    quoted(seen.request_id or ""), os.date("!%Y-%m-%dT%H:%M:%S.000Z"), quoted(seen.path or ""), details)
+    quoted(seen.request_id or ""), os.date("!%Y-%m-%dT%H:%M:%S.000Z"),
+    quoted((seen.path or ""):gsub("%?.*", ""):sub(1, 200)), details)
 end
 
 -- The transcoder names our message types in its refusals; a caller of REST never meets those.
@@ -41,13 +42,6 @@ local function without_types(body)
   local text = body:gsub(' in the type \\"[%w%.]+\\"', "")
   text = text:gsub(" for type TYPE_(%u%w*)", function(kind) return " for a value of type " .. kind:lower() end)
   return text
-end
-
-function envoy_on_request(handle)
-  local headers = handle:headers()
-  local known = handle:streamInfo():dynamicMetadata()
-  known:set(NAMESPACE, "path", (headers:get(":path"):gsub("%?.*", "")))
-  known:set(NAMESPACE, "request_id", headers:get("x-request-id"))
 end
 
 local function replace_body(handle, text)

@@ -95,7 +95,7 @@ def start(settings: GatewaySettings) -> RunningGateway:
         *("--disable-hot-restart", "--concurrency", str(settings.concurrency)),
         *("--log-level", settings.log_level, "--log-path", str(log)),
         *("--drain-time-s", str(max(1, round(settings.drain_seconds)))),
-        *("--drain-strategy", "immediate"),
+        *("--drain-strategy", "immediate", "--file-flush-interval-msec", "1000"),
     ]
     try:
         process, ended = _spawn(command)

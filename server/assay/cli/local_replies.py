@@ -26,7 +26,7 @@ class Reply:
 
 def local_reply_config(max_body_bytes: int) -> Json:
     """Return Envoy's `local_reply_config`: a mapper for each status, and a body for others."""
-    # A filter's own words are shown only if a filter was reached: errors.lua leaves a mark.
+    # A filter's own words are shown only if filters were reached: they note the path.
     spoken = _bad_request(_OWN_WORDS)
     unknown = Reply(
         status=0, name="UNKNOWN", code="error", error="Error", reason="INTERNAL", message=_OWN_WORDS
