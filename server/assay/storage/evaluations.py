@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import LABEL_STYLE_NONE, and_, bindparam, func, literal_column, null, select, update
+from functools import lru_cache
+
+from sqlalchemy import (
+    LABEL_STYLE_NONE,
+    ColumnElement,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 from assay.domain.errors import AlreadyExists, Internal, NotFound
 from assay.domain.evaluation import (
@@ -51,7 +63,9 @@ _COLUMNS = (
     _E.evaluated_at,
     _E.created_by,
 )
-_SERVED = literal_column(f"'{JobState.SUCCEEDED}'")  # what is current has a result
+_SERVED: ColumnElement[str] = literal_column(
+    f"'{JobState.SUCCEEDED}'"
+)  # what is current has a result
 _NOTHING = null()
 _WITH_JOB = tables.evaluations.join(
     tables.jobs, and_(_J.organization_id == _E.organization_id, _J.job_id == _E.job_id)
@@ -172,6 +186,12 @@ _SERVING = {
 }
 
 
+@lru_cache(maxsize=1024)
+def _read_spec(text: str) -> EvaluationSpec:
+    """Return the spec of its JSON; most evaluations of a model share one, and it is frozen."""
+    return EvaluationSpec.from_json(text)
+
+
 def read_evaluation(row: Row) -> Evaluation:
     """Return the evaluation of a row of the columns above, its job's state and error, result."""
     (org, evaluation_id, model_id, version_id, split, revision, job_id, spec) = row[:8]
@@ -184,7 +204,7 @@ def read_evaluation(row: Row) -> Evaluation:
         dataset_split=split,
         revision=revision,
         job_id=job_id,
-        spec=EvaluationSpec.from_json(spec),
+        spec=_read_spec(spec),
         state=JobState(state),
         is_current=bool(current),
         metrics={} if metrics is None else from_json(metrics),
@@ -209,12 +229,12 @@ class SqlEvaluations:
         self._db.one(_LOCK_MODEL, org=organization_id, model_id=new.model_id)
         self._db.one(_LOCK_VERSION, org=organization_id, version_id=new.version_id)
         self._versions.get_of(organization_id, new.model_id, new.version_id)
-        revision = self._db.one(
+        revision = self._db.value(
             _NEXT_REVISION,
             org=organization_id,
             version_id=new.version_id,
             split=new.dataset_split,
-        )[0]
+        )
         for attempt in range(ID_ATTEMPTS):
             evaluation_id = new.evaluation_id or self._db.ids.new_evaluation_id(attempt)
             if self._insert(organization_id, new, evaluation_id, revision):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from functools import lru_cache
+
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, update
 
 from assay.domain.job import Job, JobError, ShardRecord
 from assay.domain.states import JobState
@@ -107,7 +109,7 @@ RUNNING = Prepared(
 )
 OVERDUE = Prepared(
     SELECT.where(
-        J.state.in_([JobState.OPEN.value, JobState.QUEUED.value]),
+        or_(J.state == JobState.OPEN.value, J.state == JobState.QUEUED.value),
         J.ended_at.is_(None),
         J.deadline <= bindparam("now"),
     )
@@ -115,7 +117,50 @@ OVERDUE = Prepared(
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, key_share=True)
 )
+_QUEUED = and_(
+    J.state == JobState.QUEUED.value,
+    J.ended_at.is_(None),
+    or_(J.not_before.is_(None), J.not_before <= bindparam("now")),
+)
+
+
+@lru_cache(maxsize=64)
+def oldest_queued(kinds: frozenset[str]) -> Prepared:
+    """Return the SELECT that locks the oldest job of these kinds that may run at `now`."""
+    return Prepared(
+        SELECT.where(_QUEUED, _is_one_of(kinds))
+        .order_by(J.created_at, J.job_id)
+        .limit(1)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+
+
+@lru_cache(maxsize=64)
+def any_claimable(kinds: frozenset[str]) -> Prepared:
+    """Return the SELECT that finds a queued job of these kinds, or a lost one of any."""
+    lost = and_(
+        J.state == JobState.RUNNING.value,
+        J.ended_at.is_(None),
+        or_(J.lease_boot != bindparam("boot"), J.lease_expires <= bindparam("seconds")),
+    )
+    return Prepared(
+        select(
+            or_(
+                select(J.job_id).where(_QUEUED, _is_one_of(kinds)).exists(),
+                select(J.job_id).where(lost).exists(),
+            )
+        )
+    )
+
+
+def _is_one_of(kinds: frozenset[str]) -> ColumnElement[bool]:
+    return or_(false(), *(J.kind == kind for kind in sorted(kinds)))
+
+
 COUNT_STATES = Prepared(select(J.state, func.count()).where(J.ended_at.is_(None)).group_by(J.state))
+
+BLOBS_OF_SHARDS = Prepared(select(S.organization_id, S.blob, S.partial_blob))
+BLOBS_OF_JOBS = Prepared(select(J.organization_id, J.spec, J.result))
 
 SHARDS = Prepared(
     select(*SHARD_COLUMNS)

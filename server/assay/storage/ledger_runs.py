@@ -6,12 +6,13 @@ given is still the job's, in the transaction that writes, with the row held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import text
 
 from assay.domain.errors import Internal, StaleLease
 from assay.domain.job import EventDraft, Job, JobError, Lease, Owner, ShardRecord
@@ -26,6 +27,9 @@ from assay.storage.sql import Prepared, micros, moment
 POSTGRESQL_CLOCK = "postgresql"  # the `lease_boot` of leases that PostgreSQL's clock ends
 SWEEP = 100  # jobs that one transaction frees or ends
 _DB_CLOCK = Prepared(text("SELECT extract(epoch FROM clock_timestamp())::double precision"))
+
+# Specs and results are the kinds' own JSON; whatever looks like an address in it is one.
+_ADDRESS = re.compile(rb"sha256:[0-9a-f]{64}")
 
 LEASE_LOST = "LEASE_LOST"
 GIVEN_BACK = "GIVEN_BACK"
@@ -74,15 +78,8 @@ class SqlLedger(SqlJobs):
     def claimable(self, kinds: Collection[str]) -> bool:
         """Return whether a claim might find something; of any organization."""
         boot, seconds, now = self._clocks()
-        lost = select(sql.J.job_id).where(
-            sql.J.state == JobState.RUNNING.value,
-            sql.J.ended_at.is_(None),
-            or_(sql.J.lease_boot != boot, sql.J.lease_expires <= seconds),
-        )
-        return bool(
-            self._db.select(_queued(select(sql.J.job_id), kinds, now).limit(1))
-            or self._db.select(lost.limit(1))
-        )
+        statement = sql.any_claimable(frozenset(kinds))
+        return bool(self._db.value(statement, boot=boot, seconds=seconds, now=micros(now)))
 
     def renew(self, owner: Owner, leases: Iterable[Lease], lease_seconds: float) -> Sequence[Lease]:
         """Extend the leases that are still held; return them."""
@@ -204,13 +201,21 @@ class SqlLedger(SqlJobs):
         """Return how many jobs of all organizations have not ended, by state."""
         return {JobState(state): count for state, count in self._db.all(sql.COUNT_STATES)}
 
+    def referenced_blobs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (organization, address) that a row names; of all organizations."""
+        for org, *addresses in self._db.all(sql.BLOBS_OF_SHARDS):
+            yield from ((org, address) for address in addresses if address is not None)
+        for org, *texts in self._db.all(sql.BLOBS_OF_JOBS):
+            for found in _ADDRESS.findall(b" ".join(bytes(one or b"") for one in texts)):
+                yield org, found.decode()
+
     def _clocks(self) -> tuple[str, float, datetime]:
         """Return the lease clock's name and seconds, and the time for deadlines."""
         if self._db.is_sqlite:
             leases = self._db.leases
             return leases.boot_id(), leases.seconds(), self._db.clock.now()
         # One clock for all hosts: the database's own.
-        seconds = float(self._db.one(_DB_CLOCK)[0])
+        seconds = float(self._db.value(_DB_CLOCK))
         return POSTGRESQL_CLOCK, seconds, moment(int(seconds * 1e6))
 
     def _fenced(self, organization_id: str, job_id: str, epoch: int) -> Job:
@@ -223,9 +228,8 @@ class SqlLedger(SqlJobs):
         return job
 
     def _oldest_queued(self, kinds: Collection[str], now: datetime) -> Job | None:
-        statement = _queued(sql.SELECT, kinds, now).order_by(sql.J.created_at, sql.J.job_id)
-        rows = self._db.select(statement.limit(1).with_for_update(skip_locked=True, key_share=True))
-        return sql.read_job(rows[0]) if rows else None
+        row = self._db.one(sql.oldest_queued(frozenset(kinds)), now=micros(now))
+        return None if row is None else sql.read_job(row)
 
     def _free_lost(self, boot: str, seconds: float, ended: Callable[[Job], None]) -> None:
         for row in self._db.all(sql.LOST, boot=boot, seconds=seconds, most=SWEEP):
@@ -258,13 +262,3 @@ class SqlLedger(SqlJobs):
             metadata={"attempts": str(job.attempts)},
         )
         return self._mover.move(job, JobState.FAILED, reason=ATTEMPTS_SPENT, error=error)
-
-
-def _queued(statement: Any, kinds: Collection[str], now: datetime) -> Any:
-    """Return `statement` restricted to jobs that may be claimed now."""
-    return statement.where(
-        sql.J.state == JobState.QUEUED.value,
-        sql.J.ended_at.is_(None),
-        sql.J.kind.in_(list(kinds)),
-        or_(sql.J.not_before.is_(None), sql.J.not_before <= micros(now)),
-    )

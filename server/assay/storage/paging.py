@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, tuple_
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 def newest_first(
-    statement: Select[tuple[object, ...]],
+    statement: Select[Any],
     created_at: ColumnElement[int],
     key: ColumnElement[str],
     *,
     limit: int,
     after: Cursor | None,
-) -> Select[tuple[object, ...]]:
+) -> Select[Any]:
     """Return `statement` ordered by (created_at, key), newest first, strictly after `after`.
 
     It asks for one row more than `limit`, from which `page_of` knows whether more follow.

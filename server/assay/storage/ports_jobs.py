@@ -6,7 +6,7 @@ domain.states, and each change appends a `state` event in the same commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -190,6 +190,10 @@ class Jobs(Protocol):
 
     def backlog(self) -> Mapping[JobState, int]:
         """Return how many jobs of all organizations have not ended, by state."""
+        ...
+
+    def referenced_blobs(self) -> Iterator[tuple[str, str]]:
+        """Yield the (organization, address) of every blob that a shard, spec or result names."""
         ...
 
 

@@ -53,6 +53,12 @@ class Session:
         """Return the first row as a tuple; None when there is none."""
         return self.cursor(statement, values).fetchone()
 
+    def value(self, statement: Prepared, **values: Any) -> Any:
+        """Return the only column of a statement that always returns one row."""
+        row = self.one(statement, **values)
+        assert row is not None
+        return row[0]
+
     def all(self, statement: Prepared, **values: Any) -> list[Row]:
         """Return every row as a tuple."""
         rows: list[Row] = self.cursor(statement, values).fetchall()

@@ -23,7 +23,7 @@ POSTGRESQL = "postgresql"
 
 _DIALECTS: dict[str, Dialect] = {
     SQLITE: SQLiteDialect_pysqlite(paramstyle="named"),
-    POSTGRESQL: PGDialect_psycopg(),
+    POSTGRESQL: PGDialect_psycopg(),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 }
 
 Row = Any  # a tuple of the selected columns; sqlite3 and psycopg are untyped here

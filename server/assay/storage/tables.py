@@ -114,7 +114,7 @@ Index(
     versions.c.organization_id,
     versions.c.model_id,
     unique=True,
-    sqlite_where=text("is_promoted"),
+    sqlite_where=text("is_promoted = 1"),
     postgresql_where=text("is_promoted"),
 )
 
@@ -279,7 +279,7 @@ Index(
     evaluations.c.version_id,
     evaluations.c.dataset_split,
     unique=True,
-    sqlite_where=text("is_current"),
+    sqlite_where=text("is_current = 1"),
     postgresql_where=text("is_current"),
 )
 

@@ -130,7 +130,7 @@ class SqlVersions:
     def create(self, organization_id: str, model_id: str, new: NewVersion) -> Version:
         """Store a new version with the next number; see ports.Versions."""
         self._lock_model(organization_id, model_id)
-        number = self._db.one(_NEXT_NUMBER, org=organization_id, model_id=model_id)[0]
+        number = self._db.value(_NEXT_NUMBER, org=organization_id, model_id=model_id)
         for attempt in range(ID_ATTEMPTS):
             version_id = new.version_id or self._db.ids.new_version_id(attempt)
             added = self._db.run(

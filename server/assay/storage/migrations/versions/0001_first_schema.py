@@ -267,7 +267,7 @@ def upgrade() -> None:
         "versions",
         ["organization_id", "model_id"],
         unique=True,
-        sqlite_where=sa.text("is_promoted"),
+        sqlite_where=sa.text("is_promoted = 1"),
         postgresql_where=sa.text("is_promoted"),
     )
     op.create_table(
@@ -332,7 +332,7 @@ def upgrade() -> None:
         "evaluations",
         ["organization_id", "version_id", "dataset_split"],
         unique=True,
-        sqlite_where=sa.text("is_current"),
+        sqlite_where=sa.text("is_current = 1"),
         postgresql_where=sa.text("is_current"),
     )
     # ### end Alembic commands ###
@@ -342,7 +342,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_evaluations_current",
         table_name="evaluations",
-        sqlite_where=sa.text("is_current"),
+        sqlite_where=sa.text("is_current = 1"),
         postgresql_where=sa.text("is_current"),
     )
     op.drop_index("ix_evaluations_listing", table_name="evaluations")
@@ -350,7 +350,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_versions_promoted",
         table_name="versions",
-        sqlite_where=sa.text("is_promoted"),
+        sqlite_where=sa.text("is_promoted = 1"),
         postgresql_where=sa.text("is_promoted"),
     )
     op.drop_table("versions")
