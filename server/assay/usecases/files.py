@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -90,9 +91,9 @@ class FileUploads:
             evaluation_spec(tx, organization_id, request)
 
     async def _store_file(self, organization_id: str, pieces: AsyncIterator[bytes]) -> str:
-        writer = await self._offload(
-            lambda: self._blobs.writer(organization_id, limit=self._max_file_bytes)
-        )
+        stack = ExitStack()
+        opened = self._blobs.put_stream(organization_id, limit=self._max_file_bytes)
+        writer = await self._offload(partial(stack.enter_context, opened))
         is_empty = True
         try:
             async for block in _blocks(pieces):
@@ -100,9 +101,9 @@ class FileUploads:
                 await self._offload(partial(writer.write, block))
             if is_empty:
                 raise BadFile("The file is empty. Send a header line and at least one row.")
-            return await self._offload(writer.commit)
+            return await self._offload(writer.finish)
         finally:
-            await self._offload(writer.close)
+            await self._offload(stack.close)
 
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str
