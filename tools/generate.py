@@ -53,13 +53,17 @@ def make(root: Path) -> list[Path]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (root / "gateway/assay.binpb").write_bytes(data)
-    modules = [
+    return [*texts, Path("gateway/assay.binpb"), *modules()]
+
+
+def modules() -> list[Path]:
+    """Return the modules and stubs that protoc makes."""
+    return [
         V1 / f"{Path(source).stem}_pb2{grpc}{suffix}"
         for source in protos.sources()
         for grpc in (("", "_grpc") if source.endswith("_service.proto") else ("",))
         for suffix in (".py", ".pyi")
     ]
-    return [*texts, Path("gateway/assay.binpb"), *modules]
 
 
 def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[Path, str]:
