@@ -21,7 +21,8 @@ from assay.storage.columns import (
     encode,
     read_chunk,
     read_csv,
-    read_stored,
+    stored_row_ids,
+    stored_scores,
 )
 
 
@@ -135,8 +136,9 @@ def test_extras_are_kept() -> None:
 def test_stored_chunks_are_read_by_column() -> None:
     """A stored chunk gives only the columns that are asked for."""
     data = encode(pa.table({"y_true": [0, 1], "score": [0.1, 0.9], "row_id": ["x", "y"]}))
-    chunk = read_stored(data, Rules(), 0, ("y_true", "score"))
-    assert chunk.row_ids is None
+    [(truth, scores)] = stored_scores(data, ("score",), ("1",), renormalize=False)
+    assert (truth.tolist(), scores.tolist()) == ([False, True], [0.1, 0.9])
+    assert stored_row_ids(data).at(np.array([1])) == ["y"]
 
 
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=40), st.integers(0, 39))

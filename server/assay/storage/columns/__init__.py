@@ -1,6 +1,6 @@
 """The only reader and writer of Arrow IPC chunks and CSV; runs in compute children alone."""
 
-from assay.storage.columns.arrow import encode, read_chunk, read_stored
+from assay.storage.columns.arrow import encode, read_chunk
 from assay.storage.columns.chunk import (
     Chunk,
     ClassChunk,
@@ -9,9 +9,12 @@ from assay.storage.columns.chunk import (
 )
 from assay.storage.columns.csv_file import CsvBlock, read_csv
 from assay.storage.columns.row_ids import RowIds
+from assay.storage.columns.stored import score_names, stored_row_ids, stored_scores
+from assay.storage.columns.table import THRESHOLD
 
 __all__ = [
     "Chunk",
+    "THRESHOLD",
     "ClassChunk",
     "CsvBlock",
     "RowIds",
@@ -20,5 +23,7 @@ __all__ = [
     "encode",
     "read_chunk",
     "read_csv",
-    "read_stored",
+    "score_names",
+    "stored_row_ids",
+    "stored_scores",
 ]

@@ -26,12 +26,6 @@ def read_chunk(data: bytes, rules: Rules, first_row: int) -> Chunk:
     return chunk_from_table(decode(data), rules, Place(first_row=first_row))
 
 
-def read_stored(data: bytes, rules: Rules, first_row: int, columns: tuple[str, ...]) -> Chunk:
-    """Return only `columns` of a chunk that was accepted before (y_true is always read)."""
-    table = decode(data).select(list(columns))
-    return chunk_from_table(table, rules, Place(first_row=first_row))
-
-
 def decode(data: bytes) -> pa.Table:
     """Return the stream's rows as a table, each buffer checked; raises BadFile."""
     if not data:

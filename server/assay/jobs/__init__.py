@@ -1,0 +1,1 @@
+"""What runs: executors, kinds of job, and the runner that drives the ledger."""

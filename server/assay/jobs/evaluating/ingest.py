@@ -1,0 +1,146 @@
+"""Rows are taken in: decoded, checked, counted once. Runs in compute children alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.domain.evaluation import EvaluationSpec
+from assay.domain.evaluation_job import EvaluationJob
+from assay.domain.model import TaskType
+from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge
+from assay.jobs.kinds.kind import JobBlobs
+from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
+from assay.storage.columns import Chunk, ClassChunk, Rules, read_chunk, read_csv
+
+_MERGE_EVERY = 64  # partials of a file held at a time
+
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestedChunk:
+    """A chunk that was accepted."""
+
+    rows: int
+    partial: bytes  # Partial.to_bytes()
+
+
+def rules_of(spec: EvaluationSpec) -> Rules:
+    """Return what the columns must obey under a spec."""
+    return Rules(
+        regression=spec.task_type is TaskType.REGRESSION,
+        labels=spec.labels,
+        positive_label=spec.positive_label,
+        renormalize=spec.renormalize,
+    )
+
+
+def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
+    """Decode, check and count one chunk of an upload that starts at `first_row`.
+
+    `job_spec` is EvaluationJob.to_json(). Raises BadFile and BadPredictions.
+    """
+    rules = rules_of(EvaluationJob.from_json(job_spec).spec)
+    partial = count(read_chunk(data, rules, first_row), rules)
+    return IngestedChunk(rows=partial.rows, partial=partial.to_bytes())
+
+
+def ingest_csv(path: Path, rules: Rules, blobs: JobBlobs) -> Partial:
+    """Take a CSV file in, block by block; its rows come to rest as Arrow chunks.
+
+    Raises BadFile and BadPredictions.
+    """
+    merged: list[Partial] = []
+    for block in read_csv(path, rules):
+        counted = count(block.chunk, rules)
+        place = Stored(
+            first_row=counted.first_row, rows=counted.rows, blob=blobs.put(block.encoded)
+        )
+        merged.append(_resting(counted, place))
+        if len(merged) == _MERGE_EVERY:
+            merged = [merge(merged)]
+    return merge(merged)
+
+
+def count(chunk: Chunk, rules: Rules) -> Partial:
+    """Return the partial of a chunk's rows."""
+    lanes = _row_hashes(chunk)
+    return Partial(
+        first_row=chunk.first_row,
+        rows=chunk.rows,
+        shape=_shape(chunk),
+        content=(int(lanes.sum(dtype=np.uint64)), int(_mix(lanes).sum(dtype=np.uint64))),
+        environment=environment_hash(),
+        statistic=_statistic(chunk, rules),
+    )
+
+
+def _resting(partial: Partial, place: Stored) -> Partial:
+    fields: Mapping[str, Any] = {**partial.__dict__, "stored": (place,)}
+    return Partial(**fields)
+
+
+def _shape(chunk: Chunk) -> Shape:
+    has_row_ids = chunk.row_ids is not None
+    if not isinstance(chunk, ClassChunk):
+        return Shape(has_row_ids=has_row_ids)
+    score_labels: tuple[str, ...] = ()
+    if chunk.score_kind == "classes":
+        score_labels = chunk.labels
+    elif chunk.score_kind == "positive" and chunk.positive is not None:
+        score_labels = (chunk.labels[chunk.positive],)
+    return Shape(
+        score_kind=chunk.score_kind,
+        score_labels=score_labels,
+        pred_derived=chunk.pred_derived,
+        has_row_ids=has_row_ids,
+    )
+
+
+def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | RegressionStatistic:
+    if not isinstance(chunk, ClassChunk):
+        return RegressionStatistic.of_chunk(true=chunk.true, predicted=chunk.pred)
+    return ClassificationStatistic.of_chunk(
+        labels=chunk.labels,
+        true=chunk.true,
+        predicted=chunk.pred,
+        scores=chunk.scores or None,
+        positive_label=_shape(chunk).score_labels[0] if chunk.score_kind == "positive" else None,
+        labels_fixed=rules.labels is not None or chunk.score_kind == "classes",
+    )
+
+
+def _row_hashes(chunk: Chunk) -> Words:
+    """Return (rows,) hashes of what is scored of each row, and of its id."""
+    if isinstance(chunk, ClassChunk):
+        names = np.array([_text_hash(label) for label in chunk.labels], np.uint64)
+        words = [names[chunk.true], names[chunk.pred]]
+        words += [column.view(np.uint64) for column in chunk.scores]
+    else:
+        words = [chunk.true.view(np.uint64), chunk.pred.view(np.uint64)]
+    if chunk.row_ids is not None:
+        words.append(chunk.row_ids.hashes())
+    state = np.zeros(chunk.rows, np.uint64)
+    for word in words:
+        state = _mix(state ^ word)
+    return state
+
+
+def _text_hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def _mix(words: Words) -> Words:
+    """Return splitmix64 of each word: one to one, and far from linear."""
+    words = words + np.uint64(0x9E3779B97F4A7C15)
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Words = words ^ (words >> np.uint64(31))
+    return mixed

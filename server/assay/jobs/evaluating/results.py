@@ -1,0 +1,124 @@
+"""The merged statistic becomes numbers: the result of an evaluation, and live ones before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from assay.domain.canonical import canonical_json, sha256_hex
+from assay.domain.errors import BadPredictions
+from assay.domain.evaluation import ClassScores, EvaluationResult, EvaluationSpec
+from assay.jobs.evaluating.partial import Partial, environment
+from assay.metrics.ranking import RankCounts
+from assay.metrics.registry import Measures, evaluate, live
+from assay.metrics.report import class_report
+from assay.metrics.spec import MetricSpec, SpecError, classification_spec, regression_spec
+from assay.metrics.statistics import ClassificationStatistic
+from assay.storage.columns import THRESHOLD
+
+
+def settle_spec(partial: Partial, spec: EvaluationSpec) -> MetricSpec:
+    """Return the label set, task and positive label by the rules of the numeric contract.
+
+    Raises BadPredictions when the rows do not say what to measure.
+    """
+    statistic = partial.statistic
+    if not isinstance(statistic, ClassificationStatistic):
+        return regression_spec()
+    shape = partial.shape
+    try:
+        return classification_spec(
+            declared=spec.labels,
+            positive_label=spec.positive_label,
+            score_labels=shape.score_labels if shape.score_kind == "classes" else None,
+            lone_score=shape.score_kind == "positive",
+            observed=statistic.confusion.labels,
+        )
+    except SpecError as error:
+        raise BadPredictions(f"The labels do not say what to measure: {error}.") from error
+
+
+def evaluation_result(
+    partial: Partial, ranks: Iterable[RankCounts], spec: EvaluationSpec
+) -> EvaluationResult:
+    """Return every number of the evaluation."""
+    settled = settle_spec(partial, spec)
+    statistic = partial.statistic
+    measures = evaluate(statistic, RankCounts.merge_all(ranks), settled)
+    echoed = _echo(settled, partial, spec)
+    classes = statistic if isinstance(statistic, ClassificationStatistic) else None
+    return EvaluationResult(
+        rows=partial.rows,
+        task=settled.task.value,
+        labels=settled.labels,
+        positive_label=settled.positive_label,
+        label_set_inferred=settled.label_set_inferred,
+        metrics=dict(measures.metrics),
+        undefined={name: reason.value for name, reason in measures.undefined.items()},
+        per_class=_per_class(classes, settled, measures) if classes else (),
+        averages=_averages(classes, settled) if classes else {},
+        confusion=_matrix(classes, settled) if classes else None,
+        clipped_rows=classes.clipped_rows if classes else 0,
+        spec=echoed,
+        spec_hash=sha256_hex(canonical_json(echoed)),
+        environment=environment(),
+        content_hash=partial.content_hash,
+    )
+
+
+def live_numbers(partial: Partial, spec: EvaluationSpec) -> dict[str, Any]:
+    """Return what follows from the rows so far: exact metrics that need no sorting."""
+    numbers: dict[str, Any] = {"rows": partial.rows, "metrics": {}, "undefined": {}}
+    try:
+        measures = live(partial.statistic, settle_spec(partial, spec))
+    except BadPredictions as error:
+        return {**numbers, "problem": error.message}
+    numbers["metrics"] = dict(measures.metrics)
+    numbers["undefined"] = {name: reason.value for name, reason in measures.undefined.items()}
+    return numbers
+
+
+def _echo(settled: MetricSpec, partial: Partial, spec: EvaluationSpec) -> dict[str, Any]:
+    """Return all that decided the numbers, given and derived."""
+    shape = partial.shape
+    return {
+        **settled.to_dict(),
+        **spec.to_dict(),
+        "labels": list(settled.labels),
+        "positive_label": settled.positive_label,
+        "scores": shape.score_kind,
+        "predictions": "derived" if shape.pred_derived else "given",
+        "threshold": THRESHOLD if shape.pred_derived and shape.score_kind == "positive" else None,
+    }
+
+
+def _per_class(
+    statistic: ClassificationStatistic, settled: MetricSpec, measures: Measures
+) -> tuple[ClassScores, ...]:
+    areas = measures.ranking.per_class if measures.ranking is not None else {}
+    return tuple(
+        ClassScores(
+            label=row.label,
+            precision=row.precision,
+            recall=row.recall,
+            f1_score=row.f1_score,
+            support=row.support,
+            predicted=row.predicted,
+            roc_auc=areas.get(row.label),
+        )
+        for row in class_report(statistic.confusion, settled).per_class
+    )
+
+
+def _averages(
+    statistic: ClassificationStatistic, settled: MetricSpec
+) -> dict[str, dict[str, float]]:
+    return {
+        name: {"precision": row.precision, "recall": row.recall, "f1_score": row.f1_score}
+        for name, row in class_report(statistic.confusion, settled).averages.items()
+    }
+
+
+def _matrix(statistic: ClassificationStatistic, settled: MetricSpec) -> tuple[tuple[int, ...], ...]:
+    matrix = statistic.confusion.onto(settled.labels).matrix
+    return tuple(tuple(row) for row in matrix.tolist())

@@ -1,0 +1,107 @@
+"""Accepted rows are read again: by column, in their order, without holding them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.domain.canonical import canonical_json
+from assay.jobs.evaluating.partial import Stored
+from assay.jobs.kinds.kind import JobBlobs
+from assay.metrics.ranking import MICRO
+from assay.storage.columns import RowIds, Rules, score_names, stored_row_ids, stored_scores
+
+CACHED_CELLS = 8_000_000  # scores held in memory, 72 MB with their truths
+
+ScoreBlock = tuple[NDArray[np.bool_], NDArray[np.float64]]  # (is the column's label, score)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Where the rows of an evaluation rest and how they are read; a blob of its own."""
+
+    rules: Rules
+    score_kind: str
+    score_labels: tuple[str, ...]
+    stored: tuple[Stored, ...]
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical_json(
+            {
+                "rules": asdict(self.rules),
+                "score_kind": self.score_kind,
+                "score_labels": self.score_labels,
+                "stored": [[one.first_row, one.rows, one.blob] for one in self.stored],
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Decode what `to_bytes` wrote."""
+        values = json.loads(data)
+        rules = values["rules"]
+        labels = rules["labels"]
+        return cls(
+            rules=Rules(**{**rules, "labels": None if labels is None else tuple(labels)}),
+            score_kind=values["score_kind"],
+            score_labels=tuple(values["score_labels"]),
+            stored=tuple(
+                Stored(first_row=first, rows=rows, blob=blob)
+                for first, rows, blob in values["stored"]
+            ),
+        )
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return sum(one.rows for one in self.stored)
+
+
+class ScoreReader:
+    """Reads the score columns of stored rows, once where they fit in memory."""
+
+    def __init__(self, manifest: Manifest, blobs: JobBlobs) -> None:
+        self._manifest = manifest
+        self._blobs = blobs
+        self._held: list[list[ScoreBlock]] | None = None
+
+    def read(self, column: int) -> Iterator[ScoreBlock]:
+        """Yield a column's (truth, score) blocks; of MICRO every column's, one after another."""
+        labels = self._manifest.score_labels
+        every = range(len(labels))
+        wanted = every if column == MICRO else range(column, column + 1)
+        if self._manifest.rows * len(labels) <= CACHED_CELLS:
+            if self._held is None:
+                self._held = list(self._blocks(every))
+            for at in wanted:
+                yield from (blocks[at] for blocks in self._held)
+        else:
+            for at in wanted:
+                yield from (blocks[0] for blocks in self._blocks(range(at, at + 1)))
+
+    def _blocks(self, columns: range) -> Iterator[list[ScoreBlock]]:
+        """Yield the wanted columns of each chunk."""
+        manifest = self._manifest
+        names = score_names(manifest.score_kind, manifest.score_labels)
+        # A renormalized score needs the sum over its row, so all columns are read for each.
+        every = manifest.rules.renormalize and len(names) > 1
+        read = range(len(names)) if every else columns
+        for place in manifest.stored:
+            blocks = stored_scores(
+                self._blobs.read(place.blob),
+                [names[at] for at in read],
+                [manifest.score_labels[at] for at in read],
+                renormalize=every,
+            )
+            yield [blocks[at - read.start] for at in columns]
+
+
+def read_row_ids(manifest: Manifest, blobs: JobBlobs) -> Iterator[tuple[int, RowIds]]:
+    """Yield (first row, ids) of every stored chunk."""
+    for place in manifest.stored:
+        yield place.first_row, stored_row_ids(blobs.read(place.blob))

@@ -1,0 +1,11 @@
+"""The kinds of job that runners know. A new kind is one file here and one row below."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from assay.jobs.kinds.evaluation import Evaluation
+from assay.jobs.kinds.kind import Kind
+
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (Evaluation(),)})
+
+__all__ = ["KINDS", "Kind"]

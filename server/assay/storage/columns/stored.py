@@ -1,0 +1,54 @@
+"""Single columns of chunks that were accepted before; only what is asked for is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from assay.storage.columns.chunk import Floats
+from assay.storage.columns.labels import code_labels
+from assay.storage.columns.numbers import row_sums, score_values
+from assay.storage.columns.refusals import Place
+from assay.storage.columns.row_ids import RowIds
+from assay.storage.columns.table import read_row_ids
+
+ANYWHERE = Place()  # accepted rows are not refused again
+
+
+def score_names(kind: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the score columns' names, for a `score_kind` and the labels they belong to."""
+    return ("score",) if kind == "positive" else tuple(f"score:{label}" for label in labels)
+
+
+def stored_scores(
+    data: bytes, names: Sequence[str], labels: Sequence[str], *, renormalize: bool
+) -> list[tuple[NDArray[np.bool_], Floats]]:
+    """Return (is the truth the column's label, score) of each column of an accepted chunk.
+
+    With `renormalize` the columns must be all of the chunk's class scores in label order.
+    """
+    table = _project(data, ("y_true", *names))
+    true = code_labels(table["y_true"], "y_true", ANYWHERE)
+    scores = tuple(score_values(table[name], name, ANYWHERE) for name in names)
+    if renormalize and len(scores) > 1:
+        sums = row_sums(scores)
+        scores = tuple(column / sums for column in scores)
+    codes = [true.texts.index(label) if label in true.texts else -1 for label in labels]
+    return [(true.indices == code, score) for code, score in zip(codes, scores, strict=True)]
+
+
+def stored_row_ids(data: bytes) -> RowIds:
+    """Return the row ids of an accepted chunk."""
+    return read_row_ids(_project(data, ("row_id",)), ANYWHERE)
+
+
+def _project(data: bytes, names: Sequence[str]) -> pa.Table:
+    buffer = pa.py_buffer(data)
+    with pa.ipc.open_stream(buffer) as reader:
+        fields = [reader.schema.get_field_index(name) for name in names]
+    options = pa.ipc.IpcReadOptions(included_fields=fields)
+    with pa.ipc.open_stream(buffer, options=options) as reader:
+        return reader.read_all()
