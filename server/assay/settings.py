@@ -2,7 +2,7 @@
 
 This is the only module that reads the environment. A setting `lease_seconds` is
 read from `ASSAY_LEASE_SECONDS`; command-line options of the same name win over it.
-`docs/settings.md` is generated from this file by `assay settings --markdown`.
+`docs/settings.md` is generated from this file; `assay settings` shows the values in force.
 """
 
 from __future__ import annotations
@@ -91,6 +91,9 @@ class Settings(_Base):
     gateway_upstreams: Words = Field(
         default=(),
         description="`host:port` of each gRPC server. When absent: the server's own address.",
+    )
+    gateway_access_log: str = Field(
+        default="/dev/stdout", description="File to which the gateway writes one line a call."
     )
     gateway_concurrency: int = Field(default=1, ge=1, description="Envoy's worker threads.")
     cors_origins: Words = Field(

@@ -14,7 +14,7 @@ from assay.client.columns import ArrowColumn
 from assay.client.errors import BadInput
 
 CHUNK_BYTES = 1 << 20
-FIRST_ROWS = 8_192  # rows of the first chunk; the next ones follow from its size
+FIRST_ROWS = 1_024  # rows of the first chunk; the next ones follow from its size
 AIM = 0.9  # of the limit, so that uneven rows seldom need a second try
 
 

@@ -232,6 +232,7 @@ class Client:
         slices: Mapping[str, Values] | None = None,
         positive_label: str = "",
         renormalize: bool = False,
+        chunk_bytes: int = CHUNK_BYTES,
         on_progress: OnProgress = ignore_progress,
     ) -> types.Evaluation:
         """Send predictions, wait until they are measured, and return the evaluation.
@@ -253,6 +254,7 @@ class Client:
             slices: further columns by which results may be cut, by name.
             positive_label: the positive label, where the model declares none.
             renormalize: divide each row of scores by its sum instead of refusing it.
+            chunk_bytes: size of a chunk, at most 1 MiB; smaller ones tell of progress more often.
             on_progress: called after each acknowledged chunk and each step of the measuring.
 
         Raises:
@@ -282,7 +284,7 @@ class Client:
             row_id=row_id,
             slices=slices,
         )
-        evaluator = Evaluator(self._transport, on_progress, CHUNK_BYTES)
+        evaluator = Evaluator(self._transport, on_progress, chunk_bytes)
         return evaluator.run(request, rows, task_type=self.get_model(model_id).task_type)
 
     def get_evaluation(self, evaluation_id: str) -> types.Evaluation:

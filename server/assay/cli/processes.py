@@ -1,0 +1,167 @@
+"""`assay up`, `serve`, `work`, `gateway`, `migrate` and `settings`: what runs the service.
+
+The base install is the client; what needs the extra `server` is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.markup import escape
+from rich.table import Table
+
+from assay.cli import logs
+from assay.cli.console import BAD_INPUT, NO_SERVICE, err, out, print_json, show_failure
+from assay.settings import ENV_PREFIX, Settings, documented_settings
+
+if TYPE_CHECKING:
+    from assay.cli.envoy_config import GatewaySettings
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")
+]
+GrpcPort = Annotated[int | None, typer.Option("--grpc-port", help="Port of the gRPC server.")]
+HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the gateway for REST.")]
+
+
+def settings_of(**overrides: Any) -> Settings:
+    """Return the settings, with options that were given in place of the environment's.
+
+    Ends the command when a value is not allowed, naming its variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        for found in error.errors():
+            name = ENV_PREFIX + "_".join(str(part) for part in found["loc"][:1]).upper()
+            err.print(f"[bold red]{name}:[/] {escape(found['msg'])}")
+        raise typer.Exit(BAD_INPUT) from error
+
+
+def wants_tracebacks() -> bool:
+    """Say whether an unforeseen fault shows its traceback."""
+    try:
+        return Settings().log_level == "debug"
+    except ValidationError:
+        return False
+
+
+def up(
+    data_dir: DataDir = None,
+    grpc_port: GrpcPort = None,
+    http_port: HttpPort = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Say where it listens in one line of JSON.")
+    ] = False,
+) -> None:
+    """Run server, runner and gateway in one process, on embedded defaults."""
+    settings = _server_settings(data_dir=data_dir, grpc_port=grpc_port, http_port=http_port)
+    from assay.cli.running import run_up  # noqa: PLC0415 — needs the extra `server`
+
+    raise typer.Exit(asyncio.run(run_up(settings, as_json=as_json)))
+
+
+def serve(data_dir: DataDir = None, grpc_port: GrpcPort = None) -> None:
+    """Run a gRPC server alone; any number may share a database."""
+    settings = _server_settings(data_dir=data_dir, grpc_port=grpc_port)
+    from assay.cli.running import run_serve  # noqa: PLC0415 — needs the extra `server`
+
+    raise typer.Exit(asyncio.run(run_serve(settings)))
+
+
+def work(data_dir: DataDir = None) -> None:
+    """Run a runner of jobs alone; any number may share a database."""
+    settings = _server_settings(data_dir=data_dir)
+    from assay.cli.running import run_work  # noqa: PLC0415 — needs the extra `server`
+
+    raise typer.Exit(asyncio.run(run_work(settings)))
+
+
+def gateway(
+    http_port: HttpPort = None,
+    *,
+    show: Annotated[
+        bool, typer.Option("--print", help="Print Envoy's configuration and leave.")
+    ] = False,
+) -> None:
+    """Run the REST gateway alone, before one or more servers."""
+    settings = _server_settings(http_port=http_port)
+    from assay.cli import envoy_config, gateway  # noqa: PLC0415 — needs the extra `server`
+
+    chosen = gateway_settings(settings)
+    if show:
+        print(envoy_config.render(chosen), end="")
+        return
+
+    def announce(running: gateway.RunningGateway) -> None:
+        err.print(f"REST on {settings.http_host}:{running.http_port}")
+
+    raise typer.Exit(NO_SERVICE if gateway.run(chosen, announce) else 0)
+
+
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database to the schema of this release."""
+    settings = _server_settings(data_dir=data_dir)
+    from assay.storage.schema import migrate as upgrade  # noqa: PLC0415 — needs the extra `server`
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    out.print(f"the database is at schema {upgrade(settings.database)}")
+
+
+def settings(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False
+) -> None:
+    """Show every setting of the service with its value here and now; secrets stay hidden."""
+    current = settings_of()
+    values = {
+        variable: getattr(current, name)
+        for _, variable, _, _ in documented_settings()
+        if hasattr(current, name := variable.removeprefix(ENV_PREFIX).lower())
+    }
+    if as_json:
+        print_json({name: None if value is None else str(value) for name, value in values.items()})
+        return
+    table = Table("setting", "value", "", box=None, pad_edge=False)
+    for name, value in values.items():
+        shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else value
+        table.add_row(name, escape(str(shown)), "set here" if name in os.environ else "")
+    out.print(table)
+
+
+def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
+    """Return what the gateway is told; `changes` win over the settings."""
+    from assay.cli.envoy_config import (  # noqa: PLC0415 — needs the extra `server`
+        GatewaySettings,
+        gateway_folder,
+    )
+
+    told = {
+        "host": settings.http_host,
+        "http_port": settings.http_port,
+        "grpc_port": settings.gateway_grpc_port,
+        "admin_port": settings.gateway_admin_port,
+        "upstreams": settings.upstreams,
+        "cors_origins": settings.cors_origins,
+        "max_body_bytes": settings.max_body_bytes,
+        "access_log": settings.gateway_access_log,
+        "concurrency": settings.gateway_concurrency,
+        "drain_seconds": settings.drain_seconds,
+        "folder": gateway_folder(),
+    }
+    return GatewaySettings(**{**told, **changes})
+
+
+def _server_settings(**overrides: Any) -> Settings:
+    if importlib.util.find_spec("sqlalchemy") is None:
+        show_failure(RuntimeError("this needs the server's packages: pip install 'assay[server]'"))
+        raise typer.Exit(BAD_INPUT)
+    settings = settings_of(**overrides)
+    logs.configure(settings)
+    return settings
