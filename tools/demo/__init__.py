@@ -1,0 +1,1 @@
+"""`make demo`: real models, really fitted, measured by a real service and compared."""
