@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from assay.metrics.losses import LOG_LOSS_EPSILON
 
@@ -88,17 +89,18 @@ class MetricSpec:
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
-    def from_dict(cls, values: dict[str, object]) -> MetricSpec:
+    def from_dict(cls, values: Mapping[str, Any]) -> MetricSpec:
         """Read `to_dict` back. Raises SpecError on anything else."""
         try:
-            known = {name: values[name] for name in cls.__dataclass_fields__}
-            spec = cls(**known)  # type: ignore[arg-type] # checked by the round trip below
-            spec = replace(
-                spec,
-                task=Task(spec.task),
-                labels=tuple(spec.labels),
-                absent_class_policy=AbsentClassPolicy(spec.absent_class_policy),
-                zero_division=ZeroDivision(spec.zero_division),
+            spec = cls(
+                task=Task(values["task"]),
+                labels=tuple(values["labels"]),
+                positive_label=values["positive_label"],
+                label_set_inferred=values["label_set_inferred"],
+                absent_class_policy=AbsentClassPolicy(values["absent_class_policy"]),
+                zero_division=ZeroDivision(values["zero_division"]),
+                log_loss_epsilon=values["log_loss_epsilon"],
+                version=values["version"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SpecError(f"not a metric spec of version {SPEC_VERSION}: {error}") from error

@@ -102,6 +102,8 @@ class Tally:
         cells = np.cumsum(gaps)
         if len(gaps) != len(counts) or (len(counts) and int(counts.min()) < 1):
             raise CodecError("a histogram of the statistic is malformed")
-        if len(cells) and (int(gaps[1:].min(initial=1)) < 1 or int(cells[-1]) >= size):
+        if len(cells) and (
+            int(gaps[1:].min(initial=1)) < 1 or int(cells[-1]) >= size or int(cells.min()) < 0
+        ):
             raise CodecError("a histogram of the statistic names a cell that does not exist")
         return cls(size=size, cells=cells, counts=counts)
