@@ -30,7 +30,7 @@ up: setup ## Start server, runner and gateway on this machine
 
 .PHONY: demo
 demo: setup ## Register, evaluate, promote and read real models, then stop
-	@$(BIN)/assay demo
+	@$(RUN) -m tools.demo
 
 .PHONY: test
 test: setup lint ## Everything that must hold before a change lands (minutes)

@@ -1,0 +1,35 @@
+# One image for server, runner and gateway: `docker run assay serve | work | gateway | up`.
+FROM python:3.11-slim AS build
+WORKDIR /src
+COPY pyproject.toml requirements.lock ./
+RUN python -m venv /opt/assay
+# The service's own dependencies, without the developers' ones, each checked by the lock's hashes.
+RUN python - > runtime.txt <<'PYTHON'
+import re, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+for line in [*project["dependencies"], *project["optional-dependencies"]["server"], "setuptools"]:
+    print(re.match(r"[\w.-]+(\[[\w,]+\])?", line)[0])
+PYTHON
+RUN /opt/assay/bin/pip install --no-cache-dir --require-hashes -c requirements.lock -r runtime.txt
+COPY LICENSE README.md ./
+COPY gateway gateway
+COPY server server
+RUN /opt/assay/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --create-home assay \
+ && install --directory --owner assay --group assay /var/lib/assay
+COPY --from=build /opt/assay /opt/assay
+ENV PATH=/opt/assay/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    ASSAY_DATA_DIR=/var/lib/assay \
+    ASSAY_GRPC_HOST=0.0.0.0 \
+    ASSAY_HTTP_HOST=0.0.0.0 \
+    ASSAY_LOG_FORMAT=json
+USER assay
+WORKDIR /var/lib/assay
+VOLUME /var/lib/assay
+EXPOSE 8080 8081 50051
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["assay"]
+CMD ["up"]

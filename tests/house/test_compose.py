@@ -1,0 +1,73 @@
+"""Dockerfile, docker-compose.yml and the package that they install."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import yaml
+
+from assay.settings import documented_settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def variables(text: str) -> set[str]:
+    return set(re.findall(r"\bASSAY_[A-Z_]+\b", text))
+
+
+def test_compose_has_server_runner_and_gateway():
+    """docker-compose.yml starts a server, a runner and a gateway, from the one image."""
+    services = COMPOSE["services"]
+    assert {"server", "runner", "gateway"} <= set(services)
+    assert {service["image"] for service in services.values()} == {"assay:latest"}
+    assert all("healthcheck" in services[name] for name in ("server", "runner", "gateway"))
+
+
+def test_variables_of_the_images_are_settings():
+    """Each ASSAY_ variable in Dockerfile and docker-compose.yml is a setting that exists."""
+    used = variables(DOCKERFILE) | variables((ROOT / "docker-compose.yml").read_text())
+    assert used <= {variable for _, variable, _, _ in documented_settings()}
+
+
+def test_image_does_not_run_as_root():
+    """The image's last user is not root, and owns the data folder only."""
+    assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["assay"]
+
+
+def test_image_is_given_what_it_copies():
+    """Everything that the Dockerfile copies passes .dockerignore."""
+    allowed = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    assert {name for names in copied for name in names.split()} <= allowed
+
+
+def test_package_holds_what_the_service_needs(tmp_path):
+    """A built package has types, templates and migrations, and the gateway's files."""
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+         "--wheel-dir", tmp_path, copy_of_sources(tmp_path / "src")],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    modules = {
+        str(path.relative_to(ROOT / "server"))
+        for path in (ROOT / "server/assay").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert modules <= set(names)
+    shared = {name.partition("/data/share/assay/")[2] for name in names if "/data/" in name}
+    assert shared == {"gateway/assay.binpb", "gateway/routes.json", "gateway/errors.lua"}
+
+
+def copy_of_sources(folder: Path) -> Path:
+    """Copy what the image copies, so that a build leaves nothing in the tree."""
+    folder.mkdir()
+    for name in ("pyproject.toml", "LICENSE", "README.md", "server", "gateway"):
+        subprocess.run(["cp", "-r", ROOT / name, folder], check=True)
+    return folder
