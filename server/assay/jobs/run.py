@@ -10,10 +10,10 @@ from concurrent.futures import Future
 from enum import Enum, auto
 from typing import Any, ParamSpec, TypeVar
 
-from assay.domain.errors import AssayError, BadFile, Internal, StaleLease, TooLarge
+from assay.domain.errors import AssayError, Internal, StaleLease
 from assay.domain.job import Job, JobError, Lease, Shard, ShardRecord
 from assay.domain.states import JobState
-from assay.jobs.executors import ChildKilledError, Executor, PoolClosedError
+from assay.jobs.executors import Executor, PoolClosedError
 from assay.jobs.kinds.kind import Ending, JobView, Kind
 from assay.jobs.work import Done, plan_shards, reduce_job, run_shard
 from assay.storage.ports import Transaction
@@ -26,15 +26,6 @@ R = TypeVar("R")
 
 WINDOW = 3  # shards in flight for each compute process: enough to keep all of them busy
 
-CRASHED = (
-    "A compute process ended twice, without a word, on the same piece of this job's input "
-    "({shard}); it is not tried again. Check that the input is whole, and send it in smaller "
-    "pieces if it is large."
-)
-OUT_OF_MEMORY = (
-    "A piece of this job ({shard}) needs more memory than a compute process is given. Send "
-    "smaller pieces, or raise ASSAY_COMPUTE_MEMORY_BYTES."
-)
 UNKNOWN = "The job failed for a reason of our own, which was logged. Submit it again."
 
 
@@ -206,12 +197,6 @@ class Run:
     def _failed(self, piece: str, cause: BaseException) -> Ending:
         if isinstance(cause, AssayError) and not isinstance(cause, Internal):
             error = JobError.of(cause)
-        elif isinstance(cause, ChildKilledError):
-            error = JobError.of(BadFile(CRASHED.format(shard=piece), metadata={"shard": piece}))
-        elif isinstance(cause, MemoryError):
-            error = JobError.of(
-                TooLarge(OUT_OF_MEMORY.format(shard=piece), metadata={"shard": piece})
-            )
         else:
             log.error("job %s failed in %s", self.job.job_id, piece, exc_info=cause)
             error = JobError(reason=Internal.reason, message=UNKNOWN)

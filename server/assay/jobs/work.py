@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.domain.job import MAX_INLINE_PARTIAL, EventDraft, Shard, ShardRecord
+from assay.jobs.blobs import JobBlobs
 from assay.jobs.executors.child import blobs
-from assay.jobs.kinds.kind import JobBlobs, JobView, Kind
+from assay.jobs.kinds.kind import JobView, Kind
 
 Finished = Mapping[str, ShardRecord]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from assay.domain.canonical import canonical_json
 from assay.domain.errors import BadPredictions, clip
+from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.stored import Manifest, read_row_ids
-from assay.jobs.kinds.kind import JobBlobs
 
 MAX_ROWS = 6_000_000  # ids of one shard; 96 MB of hashes and row numbers
 MOST_NAMED = 20

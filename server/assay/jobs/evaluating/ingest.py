@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import EvaluationJob
 from assay.domain.model import TaskType
+from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge
-from assay.jobs.kinds.kind import JobBlobs
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.storage.columns import Chunk, ClassChunk, Rules, read_chunk, read_csv
 

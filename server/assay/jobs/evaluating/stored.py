@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.domain.canonical import canonical_json
+from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Stored
-from assay.jobs.kinds.kind import JobBlobs
 from assay.metrics.ranking import MICRO
 from assay.storage.columns import RowIds, Rules, score_names, stored_row_ids, stored_scores
 

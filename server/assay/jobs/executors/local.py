@@ -28,8 +28,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from assay.domain.errors import AssayError
+from assay.domain.errors import AssayError, BadFile, TooLarge
 from assay.jobs.executors.child import ChildSettings, hello, prepare
+
+KILLED = (
+    "A compute process ended twice, without a word, on this input; it is not tried again. Check "
+    "that the input is whole and correct, and send it in smaller pieces if it is large."
+)
+OUT_OF_MEMORY = (
+    "This needs more memory than a compute process is given. Send smaller pieces, or raise "
+    "ASSAY_COMPUTE_MEMORY_BYTES."
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +46,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ChildKilledError(Exception):
-    """The task killed two children: one in the pool and one in quarantine."""
+class ChildKilledError(BadFile):
+    """The task killed two children, one in the pool and one in quarantine: its input is refused."""
 
 
 class RemoteError(Exception):
@@ -183,7 +192,7 @@ class LocalPool:
 
     def _died(self, lane: _Lane, task: _Task) -> None:
         if lane is self._quarantine:
-            task.future.set_exception(ChildKilledError("the task killed its process twice"))
+            task.future.set_exception(ChildKilledError(KILLED))
         else:
             log.warning("a compute process died; the task in flight is run again on its own")
             self._put(self._quarantine, task)
@@ -237,6 +246,8 @@ class _Call:
     def __call__(self) -> Any:
         try:
             return self._fn(*self._args, **self._kwargs)
+        except MemoryError:
+            raise TooLarge(OUT_OF_MEMORY) from None
         except Exception as error:
             # A library's exception may pickle and then not unpickle, which breaks the pool.
             if isinstance(error, AssayError) or type(error).__module__ == "builtins":

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from assay.domain.canonical import canonical_json
 from assay.domain.errors import Internal
@@ -20,12 +20,13 @@ from assay.domain.evaluation import EvaluationResult
 from assay.domain.evaluation_job import CSV, EVALUATION_KIND, EvaluationJob
 from assay.domain.job import Job, Shard, ShardRecord, chunk_key
 from assay.domain.states import JobState, VersionStatus
+from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating import duplicates
 from assay.jobs.evaluating.ingest import ingest_csv, rules_of
 from assay.jobs.evaluating.partial import Partial, Stored, merge
 from assay.jobs.evaluating.results import evaluation_result, live_numbers
 from assay.jobs.evaluating.stored import Manifest, ScoreReader
-from assay.jobs.kinds.kind import Ending, JobBlobs, JobView, ShardOutput
+from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
 from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.statistics import ClassificationStatistic
 from assay.storage.ports import Transaction
@@ -34,10 +35,17 @@ CHUNK, BASE, RANK, IDS = "chunk-", "base", "rank-", "row-ids-"
 ONE_SHARD_CELLS = 2_000_000  # scores that are sorted in a single shard
 
 
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Evaluates a version on a split."""
+    """Evaluates a version on a split. The sizes of shards change no bit of the result."""
 
-    name = EVALUATION_KIND
+    one_shard_cells: int = ONE_SHARD_CELLS
+    max_rows: int = MAX_ROWS  # of a rank shard and of a shard of row ids
+
+    @property
+    def name(self) -> str:
+        """The name in the ledger."""
+        return EVALUATION_KIND
 
     def plan(
         self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
@@ -55,7 +63,7 @@ class Evaluation:
             stored=base.stored,
         )
         address = blobs.put(manifest.to_bytes())
-        return (*_rank_shards(base, address), *_id_shards(base, address))
+        return (*self._rank_shards(base, address), *self._id_shards(base, address))
 
     def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
         """Run one shard of any stage."""
@@ -72,6 +80,7 @@ class Evaluation:
             count_range(
                 lambda column=one.column: reader.read(column),  # type: ignore[misc]  # mypy and defaults
                 one,
+                max_rows=self.max_rows,
             )
             for one in _read_ranges(payload["ranges"])
         ]
@@ -118,6 +127,41 @@ class Evaluation:
             stored=tuple(_record(one) for one in base.stored) if asked.source == CSV else (),
         )
 
+    def _rank_shards(self, base: Partial, manifest: str) -> list[Shard]:
+        """Return shards of ranges of one column each, or a single one for a small evaluation."""
+        statistic = base.statistic
+        if not isinstance(statistic, ClassificationStatistic) or statistic.histogram is None:
+            return []
+        groups: list[list[RankRange]] = []
+        small = base.rows * len(base.shape.score_labels) <= self.one_shard_cells
+        held = 0
+        for one in rank_ranges(statistic.histogram, max_rows=self.max_rows):
+            same = groups and (small or (groups[-1][0].column == one.column))
+            if same and (small or held + one.rows <= self.max_rows):
+                groups[-1].append(one)
+                held += one.rows
+            else:
+                groups.append([one])
+                held = one.rows
+        return [
+            Shard(
+                key=f"{RANK}{number:06d}",
+                payload=canonical_json({"manifest": manifest, "ranges": _write_ranges(group)}),
+            )
+            for number, group in enumerate(groups)
+        ]
+
+    def _id_shards(self, base: Partial, manifest: str) -> list[Shard]:
+        if not base.shape.has_row_ids or len(base.stored) < 2:
+            return []  # inside one chunk repeated ids were refused already
+        return [
+            Shard(
+                key=f"{IDS}{number:06d}",
+                payload=canonical_json({"manifest": manifest, "range": [f"{low:x}", f"{high:x}"]}),
+            )
+            for number, (low, high) in enumerate(duplicates.id_ranges(base.rows, self.max_rows))
+        ]
+
 
 def _record(place: Stored) -> ShardRecord:
     return ShardRecord(
@@ -154,43 +198,6 @@ def _unpack(data: bytes) -> list[Partial]:
         )
         at = start + size
     return partials
-
-
-def _rank_shards(base: Partial, manifest: str) -> list[Shard]:
-    """Return shards of ranges of one column each, or a single one for a small evaluation."""
-    statistic = base.statistic
-    if not isinstance(statistic, ClassificationStatistic) or statistic.histogram is None:
-        return []
-    groups: list[list[RankRange]] = []
-    small = base.rows * len(base.shape.score_labels) <= ONE_SHARD_CELLS
-    held = 0
-    for one in rank_ranges(statistic.histogram):
-        same = groups and (small or (groups[-1][0].column == one.column))
-        if same and (small or held + one.rows <= MAX_ROWS):
-            groups[-1].append(one)
-            held += one.rows
-        else:
-            groups.append([one])
-            held = one.rows
-    return [
-        Shard(
-            key=f"{RANK}{number:06d}",
-            payload=canonical_json({"manifest": manifest, "ranges": _write_ranges(group)}),
-        )
-        for number, group in enumerate(groups)
-    ]
-
-
-def _id_shards(base: Partial, manifest: str) -> list[Shard]:
-    if not base.shape.has_row_ids or len(base.stored) < 2:
-        return []  # inside one chunk repeated ids were refused already
-    return [
-        Shard(
-            key=f"{IDS}{number:06d}",
-            payload=canonical_json({"manifest": manifest, "range": [f"{low:x}", f"{high:x}"]}),
-        )
-        for number, (low, high) in enumerate(duplicates.id_ranges(base.rows))
-    ]
 
 
 def _write_ranges(ranges: list[RankRange]) -> list[list[float | int]]:

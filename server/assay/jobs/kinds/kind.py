@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from assay.domain.job import EventDraft, Job, JobError, Shard, ShardRecord
 from assay.domain.states import JobState
-from assay.storage.blobs import BlobStore
+from assay.jobs.blobs import JobBlobs
 from assay.storage.ports import Transaction
 
 
@@ -48,33 +47,6 @@ class Ending:
     state: JobState  # a terminal one
     result: bytes | None = None  # JSON of the kind, when SUCCEEDED
     error: JobError | None = None  # why, otherwise
-
-
-class JobBlobs:
-    """The blobs of one organization, by content address."""
-
-    def __init__(self, store: BlobStore, organization_id: str) -> None:
-        self._store = store
-        self._organization_id = organization_id
-
-    def read(self, address: str) -> bytes:
-        """Return a blob's bytes."""
-        return self._store.read(self._organization_id, address)
-
-    def put(self, data: bytes) -> str:
-        """Store bytes, synced, and return their address."""
-        return self._store.put(self._organization_id, data)
-
-    def path(self, address: str) -> Path | None:
-        """Return the file of a blob where the store has files, else None."""
-        return self._store.path(self._organization_id, address)
-
-    def partial(self, record: ShardRecord) -> bytes:
-        """Return the partial of a finished shard, wherever it rests."""
-        if record.partial is not None:
-            return record.partial
-        assert record.partial_blob is not None, f"shard {record.key} has no partial"
-        return self.read(record.partial_blob)
 
 
 class Kind(Protocol):
