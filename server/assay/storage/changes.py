@@ -8,6 +8,8 @@ committed is always read from the tables.
 from __future__ import annotations
 
 import itertools
+import select
+import socket
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
@@ -77,6 +79,7 @@ class PostgresChanges:
         self._listening = False
         self._closed = threading.Event()
         self._ready = threading.Event()
+        self._waker, self._wakened = socket.socketpair()
         self._thread = threading.Thread(target=self._listen, name="assay-changes", daemon=True)
         self._thread.start()
         self._ready.wait(10)
@@ -93,8 +96,13 @@ class PostgresChanges:
 
     def close(self) -> None:
         """Stop listening."""
+        if self._closed.is_set():
+            return
         self._closed.set()
+        self._waker.send(b".")
         self._thread.join(5)
+        self._waker.close()
+        self._wakened.close()
 
     def _listen(self) -> None:
         while not self._closed.is_set():
@@ -112,8 +120,11 @@ class PostgresChanges:
             connection.execute(f"LISTEN {CHANNEL}")
             self._listening = True
             self._ready.set()
+            waits: tuple[int | socket.socket, ...] = (connection.pgconn.socket, self._wakened)
             while not self._closed.is_set():
-                for _ in connection.notifies(timeout=0.5):
+                select.select(waits, (), ())
+                connection.pgconn.consume_input()
+                while connection.pgconn.notifies() is not None:
                     self._heard += 1
 
 

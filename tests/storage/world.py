@@ -1,0 +1,105 @@
+"""Shorthand for the rows that most tests of the stores need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from assay.domain.evaluation import Evaluation, EvaluationResult, EvaluationSpec, NewEvaluation
+from assay.domain.job import Job, NewJob, Owner
+from assay.domain.model import Model, NewModel, NewVersion, TaskType, Version
+from assay.domain.states import JobState
+from assay.storage.ports import Transaction
+
+ORG = "acme"
+OTHER = "globex"
+CHURN = NewModel(
+    name="churn",
+    task_type=TaskType.CLASSIFICATION,
+    labels=("no", "yes"),
+    positive_label="yes",
+)
+SPEC = EvaluationSpec(
+    task_type=TaskType.CLASSIFICATION, labels=("no", "yes"), positive_label="yes"
+)
+LEASE = 60.0  # seconds: longer than any test
+EXPIRED = -1.0  # a lease that is over when it begins, on any clock
+
+
+def add_model(tx: Transaction, organization_id: str = ORG, **changes: Any) -> Model:
+    return tx.models.create(organization_id, replace(CHURN, **changes))
+
+
+def add_version(tx: Transaction, model_id: str, organization_id: str = ORG) -> Version:
+    return tx.versions.create(organization_id, model_id, NewVersion())
+
+
+def add_ready_version(tx: Transaction, model_id: str) -> Version:
+    version = add_version(tx, model_id)
+    return tx.versions.mark_ready(ORG, version.version_id)
+
+
+def add_evaluation(
+    tx: Transaction,
+    model_id: str,
+    version_id: str,
+    split: str = "test",
+    organization_id: str = ORG,
+) -> Evaluation:
+    job = tx.jobs.submit(organization_id, NewJob(kind="evaluation", spec=b"{}"))
+    return tx.evaluations.create(
+        organization_id,
+        NewEvaluation(
+            model_id=model_id,
+            version_id=version_id,
+            dataset_split=split,
+            job_id=job.job_id,
+            spec=SPEC,
+        ),
+    )
+
+
+def add_upload(tx: Transaction, **changes: Any) -> Job:
+    new = NewJob(kind="evaluation", spec=b"{}", state=JobState.OPEN)
+    return tx.jobs.submit(ORG, replace(new, **changes))
+
+
+def add_job(tx: Transaction, **changes: Any) -> Job:
+    return tx.jobs.submit(ORG, replace(NewJob(kind="k", spec=b"{}"), **changes))
+
+
+def claimed(tx: Transaction, owner: Owner, lease: float = LEASE) -> Job:
+    job = tx.jobs.claim(owner, lease, ["k", "evaluation"])
+    assert job is not None
+    return job
+
+
+def finish(tx: Transaction, owner: Owner, evaluation: Evaluation, accuracy: float) -> Evaluation:
+    """Run the evaluation's job, which must be the oldest that is queued, to its end."""
+    job = claimed(tx, owner)
+    assert job.job_id == evaluation.job_id
+    result = result_with(accuracy)
+    org = evaluation.organization_id
+    tx.evaluations.finish(org, evaluation.evaluation_id, result)
+    tx.jobs.end(org, job.job_id, job.epoch, JobState.SUCCEEDED, result=result.to_json())
+    return tx.evaluations.get(org, evaluation.evaluation_id)
+
+
+def result_with(accuracy: float) -> EvaluationResult:
+    return EvaluationResult(
+        rows=10,
+        task="binary",
+        labels=("no", "yes"),
+        positive_label="yes",
+        label_set_inferred=False,
+        metrics={"accuracy": accuracy, "f1_score": 0.1 + 0.2},
+        undefined={"roc_auc": "NO_SCORES"},
+        per_class=(),
+        averages={"micro": {"precision": accuracy}},
+        confusion=((4, 1), (2, 3)),
+        clipped_rows=0,
+        spec=SPEC.to_dict(),
+        spec_hash=SPEC.sha256(),
+        environment={"numpy": "2"},
+        content_hash="c" * 64,
+    )
