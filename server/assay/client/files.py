@@ -44,7 +44,7 @@ def from_file(path: Path, *, numeric_targets: bool) -> Source:
             batches = (opened.get_batch(at) for at in range(opened.num_record_batches))
             return Source(tables=_tables(batches), rows=None)
         if kind == ".arrows":
-            return Source(tables=_tables(iter(pa.ipc.open_stream(path.open("rb")))), rows=None)
+            return Source(tables=_stream(path), rows=None)
     except pa.ArrowException as error:
         raise BadInput(f"{path} cannot be read: {_first_line(error)}") from error
     raise BadInput(f"{path} is of a format that is not read; allowed are {KNOWN}.")
@@ -53,6 +53,14 @@ def from_file(path: Path, *, numeric_targets: bool) -> Source:
 def _tables(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     for batch in batches:
         yield pa.Table.from_batches([batch])
+
+
+def _stream(path: Path) -> Iterator[pa.Table]:
+    try:
+        with path.open("rb") as file:
+            yield from _tables(iter(pa.ipc.open_stream(file)))
+    except pa.ArrowException as error:
+        raise BadInput(f"{path} cannot be read: {_first_line(error)}") from error
 
 
 def _csv(path: Path, numeric_targets: bool) -> Iterator[pa.Table]:
@@ -65,7 +73,7 @@ def _csv(path: Path, numeric_targets: bool) -> Iterator[pa.Table]:
         # the label 007 a 7, and a later block disagree.
         reader = pyarrow.csv.open_csv(
             path,
-            read_options=pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES),
+            read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, strings_can_be_null=False

@@ -1,0 +1,62 @@
+"""The README's blocks, run as they stand against the running service."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tools.demo.service import Service
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def run(command: list[str], service: Service, folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**service.environment(), "PATH": path, "NO_PROXY": "*"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("readme")
+
+
+def here(block: str, service: Service) -> str:
+    block = block.replace("http://127.0.0.1:8080", service.rest)
+    return block.replace("127.0.0.1:50051", service.grpc)
+
+
+def test_the_six_calls_work(service, folder):
+    """The six calls of the README lead from nothing to a report, in this order."""
+    calls, gate = blocks("bash")
+    out = run(["bash", "-euo", "pipefail", "-c", here(calls, service)], service, folder)
+    bodies = [json.loads(body) for body in re.split(r"(?<=\})\s*(?=\{)", out)]
+    assert len(bodies) == 6
+    assert bodies[2]["status"] == "succeeded"
+    assert bodies[4]["metrics"]["accuracy"] == pytest.approx(4 / 6)
+    assert bodies[5]["per_class"]["churned"]["support"] == 2
+    out = run(["bash", "-euo", "pipefail", "-c", here(gate, service)], service, folder)
+    assert "pass" in out
+    assert "promoted ver-2" in out
+
+
+def test_the_python_block_works(service, folder):
+    """The README's Python block runs, tells of progress and prints two numbers."""
+    (block,) = blocks("python")
+    out = run([sys.executable, "-c", here(block, service)], service, folder)
+    assert out.splitlines()[-1] == "0.6666666666666666 1.0"
