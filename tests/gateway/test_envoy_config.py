@@ -44,6 +44,7 @@ def test_envoy_accepts_the_configuration(tmp_path, changes):
         text=True,
     )
     assert checked.returncode == 0, checked.stderr[-2000:]
+    assert "[warning]" not in checked.stderr  # nothing that the next Envoy no longer takes
 
 
 def test_admin_is_never_beyond_this_machine():
