@@ -19,9 +19,7 @@ CHURN = NewModel(
     labels=("no", "yes"),
     positive_label="yes",
 )
-SPEC = EvaluationSpec(
-    task_type=TaskType.CLASSIFICATION, labels=("no", "yes"), positive_label="yes"
-)
+SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION, labels=("no", "yes"), positive_label="yes")
 LEASE = 60.0  # seconds: longer than any test
 EXPIRED = -1.0  # a lease that is over when it begins, on any clock
 
