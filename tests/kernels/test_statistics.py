@@ -128,6 +128,17 @@ def test_counts_are_right_at_every_width_of_code(k, kind):
     assert len(statistic.to_bytes()) < 6 * k + 6 * 500 + 100
 
 
+@pytest.mark.parametrize("k", [1, 2, 3, 10, 11, 16])
+@pytest.mark.parametrize("n", [16_383, 16_384, 16_385, 65_536])
+def test_counting_two_rows_at_once_counts_the_same(k, n):
+    """Chunks long enough to be counted two rows at a time, even and odd, are counted right."""
+    true, predicted = np.random.default_rng(n).integers(0, k, (2, n)).astype(np.uint8)
+    labels = tuple(map(str, range(k)))
+    statistic = ClassificationStatistic.of_chunk(labels=labels, true=true, predicted=predicted)
+    expected = np.bincount(true.astype(int) * k + predicted, minlength=k * k)
+    assert np.array_equal(statistic.confusion.matrix.reshape(-1), expected)
+
+
 def test_chunks_of_different_shape_do_not_merge():
     """Scores in some chunks only, other score columns and other widths raise ValueError."""
     with_scores = multiclass(np.random.default_rng(5), 30)

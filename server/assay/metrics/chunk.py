@@ -121,5 +121,6 @@ def as_scores(scores: Scores | Sequence[Scores]) -> Scores:
 def _check_codes(name: str, codes: Codes, rows: int, labels: int) -> None:
     if codes.ndim != 1 or len(codes) != rows or not np.issubdtype(codes.dtype, np.integer):
         raise ValueError(f"{name} must be {rows} integer codes, got {codes.dtype}{codes.shape}")
-    if rows and (int(codes.max()) >= labels or int(codes.min()) < 0):
+    signed = np.issubdtype(codes.dtype, np.signedinteger)
+    if rows and (int(codes.max()) >= labels or (signed and int(codes.min()) < 0)):
         raise ValueError(f"{name} holds a code outside the {labels} labels")

@@ -7,6 +7,7 @@ the CRC-32 of all of it, little-endian. Equal statistics encode to equal bytes.
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ MAGIC = b"ASM"
 VERSION = 1
 _HEADER = len(MAGIC) + 2
 _CRC = 4
-_WIDTHS = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<u8"}
+_WIDTHS = {width: np.dtype(f"<u{width}") for width in (1, 2, 4, 8)}
+_SMALL = [bytes([value]) for value in range(0x80)]
 
 
 class CodecError(ValueError):
@@ -32,6 +34,9 @@ class Writer:
         """Append a non-negative integer of any size, as a LEB128 varint."""
         if value < 0:
             raise ValueError(f"a count is never negative: {value}")
+        if value <= 0x7F:
+            self._parts.append(_SMALL[value])
+            return
         out = bytearray()
         while value > 0x7F:
             out.append(value & 0x7F | 0x80)
@@ -48,6 +53,10 @@ class Writer:
         """Append a string, as UTF-8."""
         self.blob(value.encode("utf-8", "surrogatepass"))
 
+    def labels(self, values: tuple[str, ...]) -> None:
+        """Append a table of labels."""
+        self.blob(_encode_labels(values))
+
     def integer(self, value: int) -> None:
         """Append an integer of any size and sign; trailing zero bits cost nothing."""
         magnitude = abs(value)
@@ -57,10 +66,8 @@ class Writer:
         self.blob(magnitude.to_bytes((magnitude.bit_length() + 7) // 8, "little"))
 
     def counts(self, values: NDArray[np.int64]) -> None:
-        """Append an array of non-negative integers in the narrowest width that holds them."""
+        """Append an array of integers, none negative, in the narrowest width that holds them."""
         top = int(values.max()) if values.size else 0
-        if values.size and int(values.min()) < 0:
-            raise ValueError("counts are never negative")
         width = next(width for width in _WIDTHS if top < 1 << 8 * width)
         self.count(width)
         self.blob(values.astype(_WIDTHS[width]).tobytes())
@@ -126,6 +133,10 @@ class Reader:
         except UnicodeDecodeError as error:
             raise CodecError("a label of the statistic is not UTF-8") from error
 
+    def labels(self) -> tuple[str, ...]:
+        """Read a table of distinct labels."""
+        return _decode_labels(self.blob())
+
     def integer(self) -> int:
         """Read an integer of any size and sign."""
         head = self.count()
@@ -140,11 +151,30 @@ class Reader:
         if width not in _WIDTHS or len(raw) % width:
             raise CodecError("an array of the statistic has a width that does not exist")
         values = np.frombuffer(raw, dtype=_WIDTHS[width]).astype(np.int64)
-        if values.size and int(values.min()) < 0:
-            raise CodecError("a count of the statistic is negative")
+        if width == 8 and values.size and int(values.min()) < 0:
+            raise CodecError("a count of the statistic is beyond 2**63")
         return values
 
     def end(self) -> None:
         """Refuse bytes that nobody read."""
         if self._at != len(self._payload):
             raise CodecError("the statistic is longer than its contents")
+
+
+@lru_cache(maxsize=64)  # the chunks of an upload share one table
+def _encode_labels(labels: tuple[str, ...]) -> bytes:
+    writer = Writer()
+    writer.count(len(labels))
+    for label in labels:
+        writer.text(label)
+    return writer.payload()
+
+
+@lru_cache(maxsize=64)
+def _decode_labels(data: bytes) -> tuple[str, ...]:
+    reader = Reader(data)
+    labels = tuple(reader.text() for _ in range(reader.count()))
+    reader.end()
+    if len(set(labels)) != len(labels):
+        raise CodecError("a label table of the statistic holds a label twice")
+    return labels

@@ -79,18 +79,16 @@ class RankHistogram:
     def write(self, writer: Writer) -> None:
         """Append to a payload."""
         writer.count(self.score_bits)
-        writer.count(len(self.score_labels))
-        for label in self.score_labels:
-            writer.text(label)
+        writer.labels(self.score_labels)
         self.tally.write(writer)
 
     @classmethod
     def read(cls, reader: Reader) -> RankHistogram:
         """Read back."""
         bits = reader.count()
-        labels = tuple(reader.text() for _ in range(reader.count()))
+        labels = reader.labels()
         tally = Tally.read(reader)
-        if bits not in (32, 64) or not labels or len(set(labels)) != len(labels):
+        if bits not in (32, 64) or not labels:
             raise CodecError("the rank histogram's columns are malformed")
         if tally.size != len(labels) * CELLS:
             raise CodecError("the rank histogram does not fit its columns")

@@ -113,20 +113,15 @@ class BrierSum:
     def write(self, writer: Writer) -> None:
         """Append to a payload."""
         writer.count(self.rows)
-        writer.count(len(self.score_labels))
-        for label, column in zip(self.score_labels, self.columns, strict=True):
-            writer.text(label)
+        writer.labels(self.score_labels)
+        for column in self.columns:
             column.write(writer)
 
     @classmethod
     def read(cls, reader: Reader) -> BrierSum:
         """Read back."""
-        rows, size = reader.count(), reader.count()
-        pairs = [(reader.text(), ExactSum.read(reader)) for _ in range(size)]
-        if not pairs or len({label for label, _ in pairs}) != size:
-            raise CodecError("the score columns of the statistic are malformed")
-        return cls(
-            rows=rows,
-            score_labels=tuple(label for label, _ in pairs),
-            columns=tuple(total for _, total in pairs),
-        )
+        rows, labels = reader.count(), reader.labels()
+        if not labels:
+            raise CodecError("the statistic sums no score column")
+        columns = tuple(ExactSum.read(reader) for _ in labels)
+        return cls(rows=rows, score_labels=labels, columns=columns)

@@ -12,7 +12,7 @@ from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.ranking import MICRO, RankCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.regression import RegressionSums
-from assay.metrics.report import ClassCounts
+from assay.metrics.report import AverageRow, ClassCounts, average_row
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import ClassificationStatistic, PartT, Statistic
 from assay.metrics.tally import Counts
@@ -57,6 +57,11 @@ class Reading:
     def classes(self) -> ClassCounts:
         """Counts and scores per class."""
         return ClassCounts.of(self.matrix)
+
+    @cached_property
+    def weighted(self) -> AverageRow:
+        """Precision, recall and F1 weighted by support."""
+        return average_row(self.classes, "weighted", self.spec)
 
     @property
     def log_loss(self) -> LogLossSum:

@@ -19,7 +19,7 @@ from assay.metrics.ranking import RankCounts
 from assay.metrics.reading import Ranking, Reading
 from assay.metrics.reasons import Reason
 from assay.metrics.regression import RegressionSums
-from assay.metrics.report import average_row, zero_divisions
+from assay.metrics.report import zero_divisions
 from assay.metrics.spec import MetricSpec, Task
 from assay.metrics.statistics import Statistic
 
@@ -117,8 +117,7 @@ def _headline(name: str) -> Callable[[Reading], Outcome]:
     def compute(reading: Reading) -> Outcome:
         place = reading.positive
         if place is None:
-            row = average_row(reading.classes, "weighted", reading.spec)
-            return float(getattr(row, name))
+            return float(getattr(reading.weighted, name))
         classes = reading.classes
         zero = zero_divisions(int(classes.support[place]), int(classes.predicted[place]))
         if name in zero:

@@ -5,7 +5,7 @@ Every value is computed by the operations that scikit-learn uses, so it is the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +96,7 @@ def class_report(confusion: ConfusionCounts, spec: MetricSpec) -> ClassReport:
     hits = int(counts.true_positives.sum())
     averages = {name: average_row(counts, name, spec) for name in AVERAGES} if rows else {}
     return ClassReport(
-        per_class=tuple(_row(counts, place, label) for place, label in enumerate(spec.labels)),
+        per_class=tuple(_rows(counts, spec.labels)),
         averages=averages,
         accuracy=hits / rows if rows else None,
         rows=rows,
@@ -136,15 +136,26 @@ def zero_divisions(support: int, predicted: int) -> dict[str, Reason]:
     return found
 
 
-def _row(counts: ClassCounts, place: int, label: str) -> ClassRow:
-    support, predicted = int(counts.support[place]), int(counts.predicted[place])
-    return ClassRow(
-        label=label,
-        precision=float(counts.precision[place]),
-        recall=float(counts.recall[place]),
-        f1_score=float(counts.f1_score[place]),
-        support=support,
-        predicted=predicted,
-        true_positives=int(counts.true_positives[place]),
-        zero_divisions=zero_divisions(support, predicted),
+def _rows(counts: ClassCounts, labels: tuple[str, ...]) -> Iterator[ClassRow]:
+    """Yield one row per label; arrays become Python numbers once, not value by value."""
+    columns = zip(
+        labels,
+        counts.precision.tolist(),
+        counts.recall.tolist(),
+        counts.f1_score.tolist(),
+        counts.support.tolist(),
+        counts.predicted.tolist(),
+        counts.true_positives.tolist(),
+        strict=True,
     )
+    for label, precision, recall, f1_score, support, predicted, hits in columns:
+        yield ClassRow(
+            label=label,
+            precision=precision,
+            recall=recall,
+            f1_score=f1_score,
+            support=support,
+            predicted=predicted,
+            true_positives=hits,
+            zero_divisions=zero_divisions(support, predicted),
+        )

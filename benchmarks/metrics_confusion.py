@@ -1,0 +1,91 @@
+"""Confusion matrix with every per-class and averaged score, from coded labels.
+
+Assay's side is what the service runs: a statistic per 64 Ki rows, encoded, decoded, merged, and
+the report and every count metric read off the merged one. Peers: scikit-learn's
+`classification_report` on integers, and a bare `np.bincount` over the same codes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import harness
+import numpy as np
+from sklearn.metrics import classification_report
+
+from assay.metrics.registry import live
+from assay.metrics.report import class_report
+from assay.metrics.spec import classification_spec
+from assay.metrics.statistics import ClassificationStatistic
+
+CHUNK = 65_536
+CLASSES = 10
+LABELS = tuple(str(label) for label in range(CLASSES))
+
+
+def rows(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return true and predicted uint8 codes of ten balanced classes, 85 % of them right."""
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, CLASSES, n).astype(np.uint8)
+    noise = rng.integers(0, CLASSES, n).astype(np.uint8)
+    return true, np.where(rng.random(n) < 0.85, true, noise)
+
+
+def assay(true: np.ndarray, predicted: np.ndarray) -> object:
+    """Measure as the service does."""
+    partials = [
+        ClassificationStatistic.of_chunk(
+            labels=LABELS, true=true[i : i + CHUNK], predicted=predicted[i : i + CHUNK]
+        ).to_bytes()
+        for i in range(0, len(true), CHUNK)
+    ]
+    whole = ClassificationStatistic.merge_all(map(ClassificationStatistic.from_bytes, partials))
+    spec = classification_spec(declared=LABELS)
+    return class_report(whole.confusion, spec), live(whole, spec)
+
+
+def bincount(true: np.ndarray, predicted: np.ndarray) -> object:
+    """Count the pairs of codes, and nothing else."""
+    return np.bincount(true * np.uint8(CLASSES) + predicted, minlength=CLASSES * CLASSES)
+
+
+def main() -> int:
+    """Print the ratios; 1 if a bar is missed."""
+    ratios = []
+    for n, name, runs in ((1_000_000, "1 M", 5), (10_000_000, "10 M", 1)):
+        true, predicted = rows(n)
+        wide = true.astype(np.int64), predicted.astype(np.int64)
+        ours, peer = harness.alternate(
+            lambda t=true, p=predicted: assay(t, p),
+            lambda w=wide: classification_report(*w, output_dict=True),
+            runs=runs,
+            warm=n < 10_000_000,
+        )
+        ratios.append(
+            harness.Ratio(
+                name=f"report + confusion, {name}",
+                ours=ours,
+                peer=peer,
+                peer_name="sklearn classification_report, int64",
+                at_least=40,
+            )
+        )
+        ours, floor = harness.alternate(
+            lambda t=true, p=predicted: assay(t, p),
+            lambda t=true, p=predicted: bincount(t, p),
+            runs=15,
+        )
+        ratios.append(
+            harness.Ratio(
+                name=f"report + confusion, {name}",
+                ours=ours,
+                peer=floor,
+                peer_name="bare np.bincount, same codes",
+                at_most=1.5,
+            )
+        )
+    return harness.report("Confusion matrix, report and count metrics from uint8 codes", ratios)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
