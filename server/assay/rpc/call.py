@@ -38,7 +38,8 @@ class Call:
     @property
     def path(self) -> str:
         """The path that the caller used: a REST path without its query, or the gRPC one."""
-        return self.metadata.get(GATEWAY_PATH, self.method.path).split("?", 1)[0]
+        sent = self.metadata.get(GATEWAY_PATH)
+        return self.method.path if sent is None else sent.partition("?")[0]
 
     @property
     def caller(self) -> Principal:

@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from assay.domain.clock import Clock
 from assay.domain.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
 from assay.rpc.call import Call
-from assay.rpc.links.link import Link
+from assay.rpc.links.link import Link, Passive
 from assay.rpc.methods import Method
 from assay.rpc.refusal import Refusal, refuse
 
@@ -40,7 +40,9 @@ class Chain:
         inline_reads: bool,
     ) -> None:
         """Take the links; `inline_reads` is True where point reads beat a thread hop."""
-        self._links = tuple(links)
+        # Most links care for one side only; the others are not even called.
+        self._before = tuple(link.before for link in links if _overrides(link, "before"))
+        self._after = tuple(link.after for link in reversed(links) if _overrides(link, "after"))
         self._clock = clock
         self._blocking = blocking
         self._inline_reads = inline_reads
@@ -104,14 +106,9 @@ class Chain:
         return serve
 
     def _call(self, method: Method, context: Context) -> Call:
-        metadata = {
-            str(key): value
-            for key, value in context.invocation_metadata() or ()
-            if isinstance(value, str)
-        }
         return Call(
             method=method,
-            metadata=metadata,
+            metadata=dict(context.invocation_metadata() or ()),
             started=self._clock.monotonic(),
             run_blocking=self._run_blocking,
             run_inline=method.point_read and self._inline_reads,
@@ -121,14 +118,14 @@ class Chain:
         return await asyncio.get_running_loop().run_in_executor(self._blocking, function)
 
     async def _enter(self, call: Call) -> None:
-        for link in self._links:
-            await link.before(call)
+        for before in self._before:
+            await before(call)
         if call.method.http_status != 200 and call.is_rest:
             call.respond(call.method.http_status)
 
     def _leave(self, call: Call, error: AssayError | None) -> None:
-        for link in reversed(self._links):
-            link.after(call, error)
+        for after in self._after:
+            after(call, error)
 
     async def _abort(self, call: Call, context: Context, error: Exception) -> NoReturn:
         told = self._told(call, error)
@@ -156,6 +153,10 @@ class Chain:
             rest=call.is_rest,
             **headers,
         )
+
+
+def _overrides(link: Link, side: str) -> bool:
+    return getattr(type(link), side) is not getattr(Passive, side)
 
 
 def _requests(method: Method, incoming: bytes | AsyncIterator[bytes]) -> Any:

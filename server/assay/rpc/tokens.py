@@ -159,7 +159,7 @@ def _words(value: object) -> set[str]:
 
 def _family(key: jwt.PyJWK, algorithm: str) -> str:
     # The key decides which algorithm may be used with it; a token may not choose.
-    expected = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}.get(key.key_type)
+    expected = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}.get(str(key.key_type))
     if expected != algorithm:
         raise jwt.InvalidAlgorithmError("the key is not of the token's algorithm")
     return algorithm

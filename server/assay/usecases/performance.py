@@ -6,7 +6,7 @@ Never a silent fallback: a request that cannot be served says what could be.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assay.domain.errors import (
     InvalidArgument,
@@ -38,6 +38,7 @@ class Performance:
     model: Model
     evaluation: Evaluation
     result: EvaluationResult
+    replies: dict[str, bytes] = field(default_factory=dict, compare=False)  # encoded once
 
 
 def check_average(sent: str) -> str:

@@ -119,9 +119,10 @@ def server_sent_events(found: Batch) -> list[bytes]:
 
 
 def _frames(found: Batch) -> Sequence[tuple[str, int | None, dict[str, Any]]]:
-    frames: list[tuple[str, int | None, dict[str, Any]]] = []
-    for item in found.events:
-        frames.append((item.kind, item.sequence, _json(event(item)) | {"sequence": item.sequence}))
+    frames: list[tuple[str, int | None, dict[str, Any]]] = [
+        (item.kind, item.sequence, _json(event(item)) | {"sequence": item.sequence})
+        for item in found.events
+    ]
     for one in found.levels:
         message = level(one)
         if message is not None:

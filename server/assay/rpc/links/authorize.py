@@ -16,7 +16,10 @@ class Authorize(Passive):
         """Compare the policy's permissions with the principal's."""
         if call.method.anonymous:
             return
-        lacking = sorted(p for p in call.method.permissions if not call.caller.allows(p))
+        needed = call.method.permissions
+        if needed <= call.caller.permissions:
+            return
+        lacking = sorted(p for p in needed if not call.caller.allows(p))
         if lacking:
             words = ", ".join(lacking)
             raise PermissionDenied(

@@ -6,18 +6,20 @@ share them.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.aio.strategies import FixedWindowRateLimiter as SharedWindow
-from limits.storage import MemoryStorage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits.aio.storage import Storage as SharedCounters
+from limits.storage import storage_from_string
 
 from assay.domain.errors import RateLimited
+from assay.domain.identity import Principal
 from assay.rpc.call import Call
+from assay.rpc.links.counters import ProcessCounters
 from assay.rpc.links.link import Passive
 
 
@@ -42,26 +44,35 @@ class RateLimit(Passive):
 
     def __init__(self, rates: Rates, storage_url: str = "memory://") -> None:
         self._items = rates.items()
-        self._local: FixedWindowRateLimiter | None = None
-        self._shared: SharedWindow | None = None
-        if storage_url.startswith("memory"):
-            self._local = FixedWindowRateLimiter(MemoryStorage())
-        else:
-            self._shared = SharedWindow(storage_from_string(f"async+{storage_url}"))
+        self._local = ProcessCounters()
+        self._shared: SharedCounters | None = None
+        if not storage_url.startswith("memory"):
+            shared = storage_from_string(f"async+{storage_url}")
+            assert isinstance(shared, SharedCounters), "an async+ scheme gives an async store"
+            self._shared = shared
 
     async def before(self, call: Call) -> None:
         """Count the call against its principal."""
         item = self._items.get(call.method.rate_class)
         if item is None or call.principal is None:
             return
-        keys = (call.method.rate_class, call.principal.organization_id, call.principal.subject)
-        if self._local is not None:
-            if not self._local.hit(item, *keys):
-                stats = self._local.get_window_stats(item, *keys)
-                raise _limited(item, stats.reset_time, keys[0])
-        elif self._shared is not None and not await self._shared.hit(item, *keys):
-            window = await self._shared.get_window_stats(item, *keys)
-            raise _limited(item, window.reset_time, keys[0])
+        key = _key(item, call.principal, call.method.rate_class)
+        if self._shared is not None:
+            count = await self._shared.incr(key, item.get_expiry())
+        else:
+            count = self._local.incr(key, item.get_expiry())
+        if count > item.amount:
+            raise _limited(item, await self._reset_time(key), call.method.rate_class)
+
+    async def _reset_time(self, key: str) -> float:
+        if self._shared is not None:
+            return await self._shared.get_expiry(key)
+        return self._local.get_expiry(key)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _key(item: RateLimitItem, principal: Principal, rate_class: str) -> str:
+    return item.key_for(rate_class, principal.organization_id, principal.subject)
 
 
 def _limited(item: RateLimitItem, reset_time: float, rate_class: str) -> RateLimited:

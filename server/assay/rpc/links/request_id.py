@@ -21,5 +21,8 @@ class RequestId(Passive):
 
     async def before(self, call: Call) -> None:
         """Set `call.request_id`."""
-        sent = call.metadata.get("x-request-id", "")
-        call.request_id = sent if _ALLOWED.fullmatch(sent) else self._ids.new_request_id()
+        sent = call.metadata.get("x-request-id")
+        if sent is not None and _ALLOWED.fullmatch(sent):
+            call.request_id = sent
+        else:
+            call.request_id = self._ids.new_request_id()

@@ -16,8 +16,8 @@ class PerformanceService:
 
     async def GetPerformanceSummary(
         self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
-    ) -> performance_pb2.PerformanceSummary:
-        """Return the headline metrics."""
+    ) -> bytes:
+        """Return the headline metrics; encoded once for as long as nothing is committed."""
         found = await call.run(
             self._performance.of,
             call.organization_id,
@@ -25,7 +25,10 @@ class PerformanceService:
             request.version_id,
             request.dataset_split,
         )
-        return convert.summary(found)
+        reply = found.replies.get("summary")
+        if reply is None:
+            reply = found.replies["summary"] = convert.summary(found).SerializeToString()
+        return reply
 
     async def GetClassificationReport(
         self, request: performance_service_pb2.GetClassificationReportRequest, call: Call
