@@ -7,7 +7,6 @@ here that is done in passing, now and then.
 from __future__ import annotations
 
 import time
-from typing import ClassVar
 
 from limits.storage import Storage
 
@@ -17,7 +16,7 @@ PRUNE_AT = 10_000  # counters held before the expired ones are forgotten
 class ProcessCounters(Storage):
     """Counters of one process, for one event loop."""
 
-    STORAGE_SCHEME: ClassVar[list[str]] = ["assay-process"]
+    STORAGE_SCHEME = ["assay-process"]  # noqa: RUF012 — `limits` declares it as a plain attribute
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
