@@ -52,7 +52,7 @@ def test_the_six_calls_work(service, folder):
     assert bodies[5]["per_class"]["churned"]["support"] == 2
     out = run(["bash", "-euo", "pipefail", "-c", here(gate, service)], service, folder)
     assert "pass" in out
-    assert "promoted ver-2" in out
+    assert "promoted churn-2" in out
 
 
 def test_the_python_block_works(service, folder):

@@ -28,13 +28,16 @@ def main() -> int:
             ASSAY_MAX_BODY_BYTES=str(MAX_BODY),
         )
         console.print(f"REST on {running.rest}, gRPC on {running.grpc}")
-        wrong: list[str] = ["the demo broke off"]
+        wrong: list[str] = []
         try:
-            wrong = Story(running, console).tell()
+            wrong += Story(running, console).tell()
+        except Exception as error:  # noqa: BLE001 — whatever it was, it is told and the service stops
+            console.print_exception()
+            wrong.append(f"the demo broke off: {error}")
         finally:
             wrong += running.stop()
-            if wrong:
-                console.print(running.log.read_text()[-4000:], style="dim", markup=False)
+        if wrong:
+            console.print(running.log.read_text()[-4000:], style="dim", markup=False)
     for entry in wrong:
         console.print(f"WRONG: {entry}", style="bold red", markup=False)
     console.print(f"{time.monotonic() - began:.1f} s; nothing is left running")

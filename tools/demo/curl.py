@@ -93,13 +93,13 @@ class Curl:
     def _print(self, shown: list[str], credential: str, answer: Answer) -> None:
         # Nobody should see a whole secret scroll by, not even that of a demo.
         words = [word.replace(credential, _short(credential)) for word in shown]
-        self.console.print(f"$ {shlex.join(words)}", style="bold", markup=False)
+        self.console.print(f"$ {shlex.join(words)}", style="bold", markup=False, soft_wrap=True)
         lines = pretty(answer.text).splitlines()
         cut = [*lines[:MAX_LINES], f"… {len(lines) - MAX_LINES} more lines"]
         style = "red" if answer.status >= 400 else "green"
         self.console.print(f"HTTP {answer.status}", style=style)
         for line in lines if len(lines) <= MAX_LINES else cut:
-            self.console.print(f"  {line[:160]}", markup=False)
+            self.console.print(f"  {line[:160]}", markup=False, soft_wrap=True)
 
     def unseen(self, routes: list[dict[str, Any]]) -> list[str]:
         """Return the routes that no call has taken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from tools.demo.curl import Answer, Curl
 from tools.demo.service import Service
 
 ROUTES = Path(__file__).parents[2] / "gateway" / "routes.json"
+FOREST, LOGISTIC = "digits-forest", "digits-logistic"  # a version's id is an organization's own
 WRITES_PER_MINUTE = 60  # low, so that the demo can show what happens beyond
 MAX_BODY = 64 * 1024
 SMALL_CHUNKS = 16 * 1024  # bytes; real ones are 1 MiB, but these data sets are small
@@ -55,8 +57,7 @@ class Story:
         self.client.create_model(
             "Handwritten digits", "classification", model_id="digits", labels=list("0123456789")
         )
-        for number, found in enumerate(data.digits(), start=1):
-            version = f"ver-{number}"
+        for version, found in zip((FOREST, LOGISTIC), data.digits(), strict=True):
             self.client.create_version(
                 "digits",
                 version_id=version,
@@ -64,7 +65,7 @@ class Story:
                 hyperparameters=found.hyperparameters,
             )
             done = self._evaluate(version, found)
-            title = f"digits {version} ({found.algorithm})"
+            title = f"{version} ({found.algorithm})"
             self.compare.metrics(title, done.metrics, data.expected(found, None), binary=False)
             report = self.client.classification_report("digits", version)
             ours = {
@@ -76,13 +77,13 @@ class Story:
             self.compare.equal(
                 f"{title}: confusion matrix", rows(matrix.counts), data.confusion(found)
             )
-        self.client.promote("digits", "ver-1")
+        self.client.promote("digits", FOREST)
         return done
 
     def _evaluate(self, version: str, found: data.Predictions) -> Evaluation:
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}")
         with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task(f"digits {version}", total=len(found.y_true), seen="")
+            task = bar.add_task(version, total=len(found.y_true), seen="")
 
             def told(standing: Standing) -> None:
                 accuracy = standing.metrics.get("accuracy")
@@ -118,7 +119,7 @@ class Story:
             positive_label="malignant",
         )
         command = [
-            *("evaluate", str(file), "--model", "tumours", "--version", "ver-1", "--create"),
+            *("evaluate", str(file), "--model", "tumours", "--version", "tumours-1", "--create"),
             *("--require", "accuracy>=0.9", "--require", "roc_auc>=0.95", "--promote"),
         ]
         self.compare.that(self._assay(command) == 0, "the gate did not let a good model pass")
@@ -128,7 +129,7 @@ class Story:
         )
         ours = self.client.performance_summary("tumours").metrics
         theirs = data.expected(found, "malignant")
-        self.compare.metrics("tumours ver-1", ours, theirs, binary=True)
+        self.compare.metrics("tumours", ours, theirs, binary=True)
 
     def diabetes(self) -> None:
         """A regression, through one REST call with a CSV file."""
@@ -168,13 +169,13 @@ class Story:
             "/api/v1/models",
             model,
             f"{model}/versions",
-            f"{model}/versions/ver-1",
-            f"{model}/versions/compare?version_a=ver-1&version_b=ver-2",
-            f"{model}/versions/ver-2/evaluations",
+            f"{model}/versions/{FOREST}",
+            f"{model}/versions/compare?version_a={FOREST}&version_b={LOGISTIC}",
+            f"{model}/versions/{LOGISTIC}/evaluations",
             f"/api/v1/evaluations/{evaluation.evaluation_id}",
             f"{model}/performance/summary",
             f"{model}/performance/classification-report?average=macro",
-            f"{model}/performance/confusion-matrix?version_id=ver-2",
+            f"{model}/performance/confusion-matrix?version_id={LOGISTIC}",
             job,
             f"{job}:watch",
             f"{job}:watch.ndjson?after_sequence=1",
@@ -244,7 +245,8 @@ class Story:
             )
 
     def _assay(self, arguments: list[str]) -> int:
-        self.console.print(f"$ assay {' '.join(arguments)}", style="bold", markup=False)
+        shown = f"$ assay {shlex.join(arguments)}"
+        self.console.print(shown, style="bold", markup=False, soft_wrap=True)
         done = subprocess.run(
             [sys.executable, "-m", "assay", *arguments],
             env=self.service.environment(),

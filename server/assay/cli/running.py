@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from importlib import metadata
 
-from rich.panel import Panel
-
 from assay.app import Backend, RunnerProcess, ServerProcess
 from assay.cli import gateway
 from assay.cli.console import NO_SERVICE, OK, err, print_json
@@ -142,19 +140,11 @@ def _announce(
             }
         )
         return
-    key = secret or "$ASSAY_API_KEY"
-    lines = [
-        f"REST   [bold]{rest}[/]",
-        f"gRPC   [bold]{grpc}[/]",
-        f"data   {settings.data_dir.absolute()}",
-        "",
-    ]
+    # Plain lines, not a box: they are made for copying.
+    err.print(f"[bold]Assay {metadata.version('assay')} is up.[/] Ctrl-C stops it.")
+    err.print(f"  REST  {rest}\n  gRPC  {grpc}\n  data  {settings.data_dir.absolute()}\n")
     if secret:
-        lines += [
-            "An admin key was made. It is shown this once:",
-            f"  [bold]export ASSAY_API_KEY={secret}[/]",
-            "",
-        ]
-    lines += [f"curl -H 'Authorization: ApiKey {key}' {rest}/api/v1/models", "Ctrl-C stops it."]
-    title = f"Assay {metadata.version('assay')} is up"
-    err.print(Panel("\n".join(lines), title=title, title_align="left", expand=False))
+        err.print("An admin key was made. It is shown this once:\n")
+        err.print(f"  export ASSAY_API_KEY={secret}\n", markup=False)
+    call = f'curl -H "Authorization: ApiKey $ASSAY_API_KEY" {rest}/api/v1/models'
+    err.print(f"Try it:\n\n  {call}\n", markup=False)

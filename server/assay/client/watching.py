@@ -23,7 +23,7 @@ def watch(transport: Transport, job_id: str, after_sequence: int) -> Iterator[Jo
         ServiceError: refused, or not answered though it was tried again.
     """
     stub = JobServiceStub(transport.channel)
-    attempts = transport.patience.attempts()
+    attempts, ended = transport.patience.attempts(), False
     while True:
         call = stub.WatchJob(
             pb.WatchJobRequest(job_id=job_id, after_sequence=after_sequence),
@@ -35,11 +35,12 @@ def watch(transport: Transport, job_id: str, after_sequence: int) -> Iterator[Jo
                 for message in answer.events:
                     event = convert.event(message)
                     after_sequence = event.sequence
+                    ended = ended or event.is_terminal
                     yield event
-                    if event.is_terminal:
-                        return
                 yield from map(convert.level, answer.levels)
                 after_sequence = max(after_sequence, answer.bookmark)
+                if ended:
+                    return
         except grpc.RpcError as error:
             if not is_cut(error) or not next(attempts):
                 raise from_rpc(error) from error
