@@ -195,7 +195,6 @@ class RunnerProcess:
         self._runner = Runner(
             backend.store,
             executor=backend.pool,
-            blobs=backend.blobs,
             lease_seconds=backend.settings.lease_seconds,
         )
 
