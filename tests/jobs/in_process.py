@@ -1,0 +1,77 @@
+"""Runs an evaluation without pool, ledger or runner: the same functions, one after another."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from assay.domain.evaluation import EvaluationResult, EvaluationSpec
+from assay.domain.evaluation_job import CHUNKS, CSV, EvaluationJob
+from assay.domain.job import ShardRecord, chunk_key
+from assay.jobs.blobs import JobBlobs
+from assay.jobs.evaluating.ingest import ingest_chunk
+from assay.jobs.kinds.evaluation import Evaluation
+from assay.jobs.kinds.kind import JobView
+from assay.storage.blobs import open_blobs
+
+ORG = "acme"
+
+
+class InProcess:
+    """An evaluation of chunks or of a file; `kind` sets the sizes of its shards."""
+
+    def __init__(self, folder: Path, kind: Evaluation | None = None) -> None:
+        self._blobs = JobBlobs(open_blobs(folder), ORG)
+        self._kind = kind or Evaluation()
+        self.shards: list[str] = []  # keys in the order in which they ran
+
+    def chunks(self, spec: EvaluationSpec, chunks: list[bytes]) -> bytes:
+        """Return the result of an upload of these chunks."""
+        asked = asked_for(spec)
+        finished: dict[str, ShardRecord] = {}
+        first = 0
+        for data in chunks:
+            taken = ingest_chunk(asked.to_json(), data, first)
+            finished[chunk_key(first)] = ShardRecord(
+                key=chunk_key(first), first_row=first, rows=taken.rows,
+                blob=self._blobs.put(data), partial=taken.partial,
+            )  # fmt: skip  # one record
+            first += taken.rows
+        return self._run(asked, finished)
+
+    def csv(self, spec: EvaluationSpec, data: bytes) -> bytes:
+        """Return the result of one CSV file."""
+        return self._run(asked_for(spec, CSV, self._blobs.put(data)), {})
+
+    def _run(self, asked: EvaluationJob, finished: dict[str, ShardRecord]) -> bytes:
+        view = JobView(organization_id=ORG, job_id="job", spec=asked.to_json(), rows=0)
+        shuffle = random.Random(7).shuffle  # any order will do
+        while True:
+            planned = self._kind.plan(view, finished, self._blobs)
+            missing = [shard for shard in planned if shard.key not in finished]
+            if not missing:
+                return self._kind.reduce(view, finished, self._blobs)
+            shuffle(missing)
+            for shard in missing:
+                output = self._kind.run(view, shard, self._blobs)
+                finished[shard.key] = ShardRecord(key=shard.key, partial=output.partial)
+                finished.update({record.key: record for record in output.stored})
+                self.shards.append(shard.key)
+
+
+def result(data: bytes) -> EvaluationResult:
+    """Return the result of its bytes."""
+    return EvaluationResult.from_json(data)
+
+
+def result_of(folder: Path, spec: EvaluationSpec, chunks: list[bytes]) -> bytes:
+    """Return the result of an upload; for a child of a pool."""
+    return InProcess(folder).chunks(spec, chunks)
+
+
+def asked_for(spec: EvaluationSpec, source: str = CHUNKS, blob: str | None = None) -> EvaluationJob:
+    """Return a job's spec."""
+    return EvaluationJob(
+        evaluation_id="evl-1", model_id="mdl-1", version_id="ver-1", dataset_split="test",
+        spec=spec, source=source, blob=blob,
+    )  # fmt: skip  # one value

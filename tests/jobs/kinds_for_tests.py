@@ -1,0 +1,127 @@
+"""A job kind used by tests alone: its shards do what the spec says, step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assay.domain.errors import BadPredictions
+from assay.domain.job import EventDraft, Job, Shard, ShardRecord
+from assay.jobs.blobs import JobBlobs
+from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
+from assay.storage.ports import Transaction
+
+
+class Steps:
+    """A job of `shards` shards; `do` names what some of them do instead of nothing.
+
+    kill        the shard kills its process
+    kill once   it does so unless the file `flag` exists, which it makes first
+    block       it waits until the named pipe `gate` is opened by the test
+    refuse      it raises BadPredictions
+    crash       it raises an exception of nobody's
+    memory      it allocates a terabyte
+    large       its partial is larger than a row holds
+    """
+
+    name = "steps"
+
+    def plan(
+        self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
+    ) -> tuple[Shard, ...]:
+        """Return all shards at once."""
+        spec = json.loads(job.spec)
+        return tuple(
+            Shard(key=key, payload=spec.get("do", {}).get(key, "").encode()) for key in keys(spec)
+        )
+
+    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+        """Do what the spec says."""
+        spec = json.loads(job.spec)
+        act(shard.payload.decode(), spec)
+        partial = f"{shard.key} ran".encode()
+        if shard.payload == b"large":
+            partial += b"." * 100_000
+        event = EventDraft(kind="finished", data={"shard": shard.key})
+        if "log" in spec:
+            with Path(spec["log"]).open("a") as log:
+                log.write(shard.key + "\n")
+        return ShardOutput(partial=partial, levels={"last": {"key": shard.key}}, events=(event,))
+
+    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+        """Return the sizes of all partials."""
+        return json.dumps(
+            {key: len(blobs.partial(finished[key])) for key in sorted(finished)}
+        ).encode()
+
+    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+        """Note the end in the log; fail where the spec asks for it."""
+        if ending.result is not None and json.loads(job.spec).get("unsettled"):
+            raise RuntimeError("settling failed")
+        tx.events.append(job.organization_id, job.job_id, [
+            EventDraft(kind="settled", data={"state": ending.state.value})
+        ])  # fmt: skip  # one event
+
+
+def keys(spec: Mapping[str, Any]) -> list[str]:
+    """Return the keys of all shards."""
+    return [f"step-{number:03d}" for number in range(spec.get("shards", 1))]
+
+
+def act(what: str, spec: Mapping[str, Any]) -> None:
+    """Do one of the things above."""
+    if what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "kill once":
+        flag = Path(spec["flag"])
+        if not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    if what == "block":
+        Path(spec["gate"]).read_bytes()
+    if what == "refuse":
+        raise BadPredictions("row 7, column score: no.", metadata={"row": 7})
+    if what == "crash":
+        raise KeyError("a secret of ours")
+    if what == "memory":
+        bytearray(1 << 40)
+
+
+def pid() -> int:
+    """Return the process that ran it."""
+    return os.getpid()
+
+
+def wait_for(path: str) -> int:
+    """Wait until somebody opens the named pipe to write, and return the pid."""
+    Path(path).read_bytes()
+    return os.getpid()
+
+
+def kill_self() -> None:
+    """Die as by the kernel's hand."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def allocate(size: int) -> int:
+    """Allocate and touch memory."""
+    return len(bytearray(size))
+
+
+def setting(name: str) -> str | None:
+    """Return a variable of the child's environment."""
+    return os.environ.get(name)
+
+
+def raise_unpicklable() -> None:
+    """Raise what pickles but does not unpickle."""
+
+    class Odd(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(one + two)
+
+    raise Odd(1, 2)

@@ -1,0 +1,288 @@
+"""An evaluation has the numbers of scikit-learn, and the same bytes however its rows came."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn import datasets, linear_model, metrics, model_selection, preprocessing
+from tests.jobs.conftest import PATIENCE, House
+from tests.jobs.in_process import InProcess, asked_for, result, result_of
+
+from assay.domain.errors import BadPredictions, FailedPrecondition
+from assay.domain.evaluation import EvaluationSpec
+from assay.domain.model import TaskType
+from assay.domain.states import JobState, VersionStatus
+from assay.jobs.evaluating.ingest import ingest_chunk
+from assay.jobs.evaluating.partial import Partial, merge
+from assay.jobs.kinds.evaluation import Evaluation
+from assay.storage.columns import encode
+
+CLASSES = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
+CANCER = EvaluationSpec(
+    task_type=TaskType.CLASSIFICATION, labels=("malignant", "benign"), positive_label="malignant"
+)
+VALUES = EvaluationSpec(task_type=TaskType.REGRESSION)
+
+Table = pa.Table
+
+
+@functools.cache
+def cancer() -> Table:
+    """Breast cancer: a lone score of declared labels."""
+    data = datasets.load_breast_cancer()
+    model = linear_model.LogisticRegression(max_iter=200)
+    scores = model_selection.cross_val_predict(
+        model, preprocessing.scale(data.data), data.target, cv=3, method="predict_proba"
+    )
+    names = np.array(["malignant", "benign"])
+    return pa.table({"y_true": names[data.target], "score": scores[:, 0]})
+
+
+@functools.cache
+def digits() -> Table:
+    """Digits: ten classes with a score each, and row ids."""
+    data = datasets.load_digits()
+    model = linear_model.LogisticRegression(max_iter=60, tol=1e-2)
+    scores = model_selection.cross_val_predict(
+        model, data.data / 16, data.target, cv=2, method="predict_proba"
+    )
+    ids = [f"digit-{row}" for row in range(len(scores))]
+    columns = {f"score:{label}": scores[:, label] for label in range(10)}
+    return pa.table({"y_true": data.target, **columns, "row_id": ids})
+
+
+@functools.cache
+def diabetes() -> Table:
+    """Diabetes: a regression."""
+    data = datasets.load_diabetes()
+    predicted = model_selection.cross_val_predict(linear_model.Ridge(), data.data, data.target)
+    return pa.table({"y_true": data.target, "y_pred": predicted})
+
+
+def cut(table: Table, edges: list[int]) -> list[bytes]:
+    """Return the table as chunks that begin at `edges`."""
+    bounds = sorted({0, table.num_rows, *edges})
+    return [encode(table.slice(low, high - low)) for low, high in itertools.pairwise(bounds)]
+
+
+def test_binary_numbers_are_scikit_learns(tmp_path: Path) -> None:
+    """On breast cancer every number equals scikit-learn's, with malignant as positive class."""
+    got = result(InProcess(tmp_path).chunks(CANCER, cut(cancer(), [100, 101])))
+    true = np.array(cancer()["y_true"])
+    score = np.array(cancer()["score"])
+    pred = np.where(score >= 0.5, "malignant", "benign")
+    assert got.task == "binary"
+    assert got.positive_label == "malignant"
+    assert got.metrics["accuracy"] == metrics.accuracy_score(true, pred)
+    for name, ours in (("precision", metrics.precision_score), ("recall", metrics.recall_score),
+                       ("f1_score", metrics.f1_score)):  # fmt: skip  # pairs
+        assert got.metrics[name] == ours(true, pred, pos_label="malignant")
+    assert got.metrics["roc_auc"] == pytest.approx(
+        metrics.roc_auc_score(true == "malignant", score), rel=1e-12
+    )
+    loss = metrics.log_loss(
+        true, np.column_stack([1 - score, score]), labels=["benign", "malignant"]
+    )
+    assert got.metrics["log_loss"] == pytest.approx(loss, rel=1e-12)
+    assert got.metrics["brier"] == pytest.approx(
+        metrics.brier_score_loss(true == "malignant", score), rel=1e-12
+    )
+    labels = ["malignant", "benign"]
+    assert np.array_equal(got.confusion, metrics.confusion_matrix(true, pred, labels=labels))  # type: ignore[arg-type]  # not None
+    assert got.spec["predictions"] == "derived"
+    assert got.spec["threshold"] == 0.5
+
+
+def test_multiclass_numbers_are_scikit_learns(tmp_path: Path) -> None:
+    """On digits every class and average equals scikit-learn's report, and ROC AUC is macro."""
+    got = result(InProcess(tmp_path).chunks(CLASSES, cut(digits(), [500, 1000])))
+    true = np.array(digits()["y_true"])
+    scores = np.column_stack([np.array(digits()[f"score:{label}"]) for label in range(10)])
+    report = metrics.classification_report(true, scores.argmax(axis=1), output_dict=True)
+    assert not got.label_set_inferred
+    for row in got.per_class:
+        theirs = report[row.label]
+        assert (row.precision, row.recall, row.f1_score, row.support) == (
+            theirs["precision"], theirs["recall"], theirs["f1-score"], int(theirs["support"])
+        )  # fmt: skip  # one row
+    for name in ("macro", "weighted"):
+        assert got.averages[name]["f1_score"] == report[f"{name} avg"]["f1-score"]
+    assert got.metrics["f1_score"] == got.averages["weighted"]["f1_score"]
+    area = metrics.roc_auc_score(true, scores, multi_class="ovr")
+    assert got.metrics["roc_auc"] == pytest.approx(area, rel=1e-12)
+    assert got.metrics["log_loss"] == pytest.approx(metrics.log_loss(true, scores), rel=1e-12)
+
+
+def test_regression_numbers_are_scikit_learns(tmp_path: Path) -> None:
+    """On diabetes mae, mse, rmse and r2 equal scikit-learn's."""
+    got = result(InProcess(tmp_path).chunks(VALUES, cut(diabetes(), [7])))
+    true, pred = (np.array(diabetes()[name]) for name in ("y_true", "y_pred"))
+    for name, ours in (("mae", metrics.mean_absolute_error), ("mse", metrics.mean_squared_error),
+                       ("rmse", metrics.root_mean_squared_error), ("r2", metrics.r2_score)):  # fmt: skip  # pairs
+        assert got.metrics[name] == pytest.approx(ours(true, pred), rel=1e-12)
+    assert got.confusion is None
+
+
+TABLES = {"cancer": (CANCER, cancer), "digits": (CLASSES, digits), "diabetes": (VALUES, diabetes)}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@given(data=st.data())
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_order_and_no_chunks_change_a_byte(
+    name: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    """Any permutation of the rows, cut anywhere, in shards of any size, gives the same bytes."""
+    spec, load = TABLES[name]
+    table = load()
+    whole = InProcess(tmp_path).chunks(spec, cut(table, []))
+    order = np.random.default_rng(data.draw(st.integers(0, 99))).permutation(table.num_rows)
+    edges = data.draw(st.lists(st.integers(1, table.num_rows - 1), max_size=4))
+    rows = data.draw(st.sampled_from([50, 333, 6_000_000]))
+    small = InProcess(tmp_path, Evaluation(one_shard_cells=0, max_rows=rows))
+    assert small.chunks(spec, cut(table.take(pa.array(order)), edges)) == whole
+    if rows < table.num_rows and name != "diabetes":
+        assert sum(key.startswith("rank-") for key in small.shards) > 1
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_csv_file_says_what_chunks_say(name: str, tmp_path: Path) -> None:
+    """A CSV file of the same values gives the same bytes as Arrow chunks."""
+    spec, load = TABLES[name]
+    chunks = InProcess(tmp_path).chunks(spec, cut(load(), [50]))
+    assert InProcess(tmp_path).csv(spec, csv_of(load())) == chunks
+
+
+def csv_of(table: Table) -> bytes:
+    """Return a table as CSV with floats that read back to the bit."""
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    lines = [",".join(table.column_names), *(",".join(map(_text, row)) for row in rows)]
+    return "\n".join(lines).encode()
+
+
+def _text(value: Any) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def test_renormalized_scores_rank_as_they_count(tmp_path: Path) -> None:
+    """With renormalize, sums and ranks are those of the divided scores, and this is echoed."""
+    doubled = digits()
+    for label in range(10):
+        at = doubled.column_names.index(f"score:{label}")
+        halved = pa.array(np.array(doubled[f"score:{label}"]) / 2)
+        doubled = doubled.set_column(at, f"score:{label}", halved)
+    spec = EvaluationSpec(task_type=TaskType.CLASSIFICATION, renormalize=True)
+    got = result(InProcess(tmp_path).chunks(spec, cut(doubled, [77])))
+    plain = result(InProcess(tmp_path).chunks(CLASSES, cut(digits(), [])))
+    assert got.metrics["roc_auc"] == pytest.approx(plain.metrics["roc_auc"], rel=1e-9)
+    assert got.spec["renormalize"] is True
+
+
+def test_repeated_ids_fail_naming_twenty(tmp_path: Path) -> None:
+    """Row ids that two chunks share fail the evaluation, which names up to 20 and their rows."""
+    table = pa.table({"y_true": [0, 1] * 50, "y_pred": [0, 1] * 50,
+                      "row_id": [f"r{row % 60}" for row in range(100)]})  # fmt: skip  # columns
+    sizes = Evaluation(max_rows=7)
+    with pytest.raises(BadPredictions) as caught:
+        InProcess(tmp_path, sizes).chunks(CLASSES, cut(table, [60]))
+    assert caught.value.metadata["count"] == "40"
+    assert "'r0' (rows 0 and 60)" in caught.value.message
+    assert "'r19' (rows 19 and 79)" in caught.value.message
+    assert "'r20'" not in caught.value.message
+
+
+def test_chunks_of_other_columns_fail_naming_the_row(tmp_path: Path) -> None:
+    """A chunk with other columns than the first fails the evaluation, which names its first row."""
+    chunks = cut(pa.table({"y_true": [0, 1], "score": [0.1, 0.9], "y_pred": [0, 1]}), [])
+    chunks += cut(pa.table({"y_true": [0, 1], "y_pred": [0, 1]}), [])
+    with pytest.raises(BadPredictions, match="The chunk at row 2 has no scores"):
+        InProcess(tmp_path).chunks(CLASSES, chunks)
+
+
+def test_a_third_label_beside_a_lone_score_fails(tmp_path: Path) -> None:
+    """A lone score over labels that turn out to be three fails the evaluation with the way out."""
+    spec = EvaluationSpec(task_type=TaskType.CLASSIFICATION, positive_label="a")
+    chunks = [
+        encode(pa.table({"y_true": ["a", other], "y_pred": ["a", other], "score": [0.9, 0.1]}))
+        for other in ("b", "c")
+    ]
+    with pytest.raises(BadPredictions, match="score:<label>"):
+        InProcess(tmp_path).chunks(spec, chunks)
+
+
+def test_an_unobvious_pair_has_no_positive_class(tmp_path: Path) -> None:
+    """Two undeclared labels without an obvious positive give a weighted headline, echoed as such."""
+    table = pa.table({"y_true": ["cat", "dog", "dog"], "y_pred": ["cat", "cat", "dog"]})
+    got = result(InProcess(tmp_path).chunks(CLASSES, cut(table, [1])))
+    assert got.positive_label is None
+    assert got.label_set_inferred
+    assert got.metrics["f1_score"] == got.averages["weighted"]["f1_score"]
+    assert got.spec["headline"] == "weighted"
+    assert got.undefined["roc_auc"] == "NO_SCORES"
+
+
+def test_partials_of_other_environments_do_not_merge() -> None:
+    """Rows counted in two numeric environments are refused, since their bits may differ."""
+    chunk = encode(pa.table({"y_true": [0, 1], "y_pred": [0, 1]}))
+    spec = asked_for(CLASSES).to_json()
+    ours = Partial.from_bytes(ingest_chunk(spec, chunk, 0).partial)
+    foreign = Partial(**{**ours.__dict__, "environment": "another", "first_row": 2})
+    with pytest.raises(FailedPrecondition, match="numeric environments"):
+        merge([ours, foreign])
+
+
+def test_an_upload_becomes_an_evaluation(house: House) -> None:
+    """An uploaded and finished evaluation succeeds, is served, and makes its version ready."""
+    asked = house.evaluation(CANCER)
+    house.runner()
+    house.upload(asked, cut(cancer(), [200, 400]))
+    job = house.job_of(asked)
+    house.signals.wait("ended", job)
+    with house.store.read() as tx:
+        evaluation = tx.evaluations.get(job.organization_id, asked.evaluation_id)
+        version = tx.versions.get(job.organization_id, asked.version_id)
+    assert evaluation.state is JobState.SUCCEEDED
+    assert evaluation.is_current
+    assert version.status is VersionStatus.READY
+    # In a child, for its numeric environment is part of the result.
+    again = house.pool.submit(result_of, house.folder / "again", CANCER, cut(cancer(), []))
+    assert evaluation.result == result(again.result(PATIENCE))
+    assert house.levels(job)["metrics"]["metrics"]["accuracy"] == evaluation.metrics["accuracy"]
+
+
+def test_a_bad_file_fails_and_leaves_the_version_alone(house: House) -> None:
+    """A CSV file with a wrong row ends FAILED, naming row and line; the version stays a draft."""
+    asked = house.evaluation(CLASSES, csv=b"y_true,score\n1,0.5\n0,1.5\n")
+    house.runner()
+    job = house.job_of(asked)
+    house.signals.wait("ended", job)
+    with house.store.read() as tx:
+        evaluation = tx.evaluations.get(job.organization_id, asked.evaluation_id)
+        version = tx.versions.get(job.organization_id, asked.version_id)
+    assert evaluation.state is JobState.FAILED
+    assert evaluation.error is not None
+    assert "row 1 (line 3), column score" in evaluation.error.message
+    assert version.status is VersionStatus.DRAFT
+
+
+def test_the_chunks_of_a_file_are_named_by_rows(house: House) -> None:
+    """The chunks that a CSV file became are shards of its job, so that their blobs are kept."""
+    asked = house.evaluation(CANCER, csv=csv_of(cancer()))
+    house.runner()
+    job = house.job_of(asked)
+    house.signals.wait("ended", job)
+    with house.store.read() as tx:
+        records = tx.jobs.shards(job.organization_id, job.job_id)
+    chunks = [record for record in records if record.first_row is not None]
+    assert sum(record.rows or 0 for record in chunks) == cancer().num_rows
+    assert all(house.blobs.read(job.organization_id, chunk.blob or "") for chunk in chunks)

@@ -1,0 +1,159 @@
+"""The pool survives its children, and its children never survive it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.jobs import kinds_for_tests as tasks
+
+from assay.domain.errors import BadFile, BadPredictions, TooLarge
+from assay.jobs.executors import ChildKilledError, LocalPool, PoolClosedError
+from assay.jobs.executors.local import RemoteError
+from assay.settings import COMPUTE_ENVIRONMENT
+
+PATIENCE = 30.0
+ROOT = Path(__file__).parents[2]
+
+
+def test_tasks_run_in_children(pool: LocalPool) -> None:
+    """A task runs in another process than the one that submits it."""
+    assert pool.submit(tasks.pid).result(PATIENCE) in pool.pids()
+    assert os.getpid() not in pool.pids()
+
+
+def test_tasks_can_be_awaited(pool: LocalPool) -> None:
+    """A coroutine awaits a task's result without holding its event loop."""
+    assert asyncio.run(pool.run(tasks.allocate, 10)) == 10
+
+
+def test_refusals_cross_the_border(pool: LocalPool) -> None:
+    """A refusal raised in a child arrives with its type, message and metadata."""
+    error = pool.submit(tasks.act, "refuse", {}).exception(PATIENCE)
+    assert isinstance(error, BadPredictions)
+    assert error.metadata == {"row": "7"}
+
+
+def test_exceptions_that_cannot_be_unpickled_do_no_harm(pool: LocalPool) -> None:
+    """An exception that pickles badly arrives as its traceback, and the children live on."""
+    before = pool.pids()
+    error = pool.submit(tasks.raise_unpicklable).exception(PATIENCE)
+    assert isinstance(error, RemoteError)
+    assert "Odd" in str(error)
+    assert pool.pids() == before
+
+
+def test_a_killed_child_costs_no_task(pool: LocalPool, tmp_path: Path) -> None:
+    """When a child is killed in the middle of a task, the task is run again and answers."""
+    os.mkfifo(tmp_path / "gate")
+    waiting = pool.submit(tasks.wait_for, str(tmp_path / "gate"))
+    with (tmp_path / "gate").open("wb"):  # opens when the child waits at the other end
+        victim = _reader_of(tmp_path / "gate", pool.pids())
+        os.kill(victim, signal.SIGKILL)
+    with (tmp_path / "gate").open("wb"):  # the second run waits there too
+        pass
+    assert waiting.result(PATIENCE) != victim
+    assert pool.submit(tasks.pid).result(PATIENCE) in pool.pids()
+
+
+def test_what_kills_twice_is_refused_and_others_are_not(pool: LocalPool) -> None:
+    """A task that kills its process in the pool and in quarantine is refused; the others answer."""
+    parent = os.getpid()
+    poison = pool.submit(tasks.kill_self)
+    others = [pool.submit(tasks.allocate, size) for size in range(20)]
+    error = poison.exception(PATIENCE)
+    assert isinstance(error, ChildKilledError)
+    assert isinstance(error, BadFile)
+    assert [other.result(PATIENCE) for other in others] == list(range(20))
+    assert os.getpid() == parent
+
+
+def test_children_have_a_memory_limit(pool: LocalPool) -> None:
+    """A task that needs more memory than its child may have is refused, and the child lives on."""
+    before = pool.pids()
+    error = pool.submit(tasks.allocate, 3 << 30).exception(PATIENCE)
+    assert isinstance(error, TooLarge)
+    assert "ASSAY_COMPUTE_MEMORY_BYTES" in error.message
+    assert pool.pids() == before
+
+
+def test_children_outlive_the_thread_that_submitted(pool: LocalPool) -> None:
+    """Children stay when a submitting thread ends, though the kernel ties them to a thread."""
+    assert pool.submit(tasks.pid).result(PATIENCE)
+    before = pool.pids()
+    thread = threading.Thread(target=lambda: pool.submit(tasks.pid).result(PATIENCE))
+    thread.start()
+    thread.join(PATIENCE)
+    assert pool.submit(tasks.pid).result(PATIENCE) in before
+
+
+def test_children_compute_in_one_numeric_environment(pool: LocalPool) -> None:
+    """Children are started with one BLAS thread and a fixed set of CPU features."""
+    for name, value in COMPUTE_ENVIRONMENT.items():
+        assert pool.submit(tasks.setting, name).result(PATIENCE) == value
+
+
+def test_a_closed_pool_gives_up_what_waits(tmp_path: Path) -> None:
+    """Closing a pool ends its children, and fails what had not begun as not run."""
+    os.mkfifo(tmp_path / "gate")
+    pool = LocalPool(workers=1)
+    begun = pool.submit(tasks.wait_for, str(tmp_path / "gate"))
+    waiting = [pool.submit(tasks.pid) for _ in range(5)]
+    with (tmp_path / "gate").open("wb"):
+        closing = threading.Thread(target=pool.close)
+        closing.start()
+    closing.join(PATIENCE)
+    assert begun.result(PATIENCE)
+    assert isinstance(waiting[-1].exception(PATIENCE), PoolClosedError)
+    with pytest.raises(PoolClosedError):
+        pool.submit(tasks.pid)
+
+
+PARENT = """
+import sys
+from assay.jobs.executors import LocalPool
+from tests.jobs import kinds_for_tests as tasks
+if __name__ == "__main__":
+    pool = LocalPool(workers=2)
+    pool.warm_up()
+    print(*pool.pids(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
+    """Kill -9 of the parent leaves no child behind."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'server'}:{ROOT}"},
+    )
+    assert parent.stdout is not None
+    assert parent.stdin is not None
+    children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    assert len(children) == 2
+    parent.kill()
+    parent.wait(PATIENCE)
+    _, alive = psutil.wait_procs(children, PATIENCE)
+    assert not alive
+    parent.stdout.close()
+    parent.stdin.close()
+
+
+def _reader_of(pipe: Path, pids: frozenset[int]) -> int:
+    """Return the child that holds the pipe open."""
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            if file.exists() and file.readlink() == pipe:
+                return pid
+    raise AssertionError("no child reads the pipe")
