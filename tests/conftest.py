@@ -12,5 +12,7 @@ from tools.demo import service as services
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Service]:
     """The whole service on free ports, as `assay up` starts it; stopped at the end."""
     running = services.start(tmp_path_factory.mktemp("service"))
-    yield running
-    assert running.stop() == []
+    assert running.process.stdout is not None
+    with running.process.stdout:
+        yield running
+        assert running.stop() == []
