@@ -30,6 +30,7 @@ class Upload:
         # Sent and not acknowledged, oldest first: what a new connection sends again.
         self._unacknowledged: deque[EncodedChunk] = deque()
         self._next_row = 0
+        self._window = IN_FLIGHT
 
     def send(self, chunks: Iterator[EncodedChunk]) -> int:
         """Send all chunks and return the number of rows that are durable.
@@ -44,11 +45,13 @@ class Upload:
             try:
                 self._stream(chunks)
             except grpc.RpcError as error:
-                if self._next_row > before:  # it worked for a while: patience starts anew
-                    attempts = self._transport.patience.attempts()
                 if not is_cut(error) or not next(attempts):
                     raise from_rpc(error) from error
+                # A line that breaks under the load is given less of it.
+                self._window = max(1, self._window // 2)
                 self._resume()
+                if self._next_row > before:  # it worked for a while: patience starts anew
+                    attempts = self._transport.patience.attempts()
             else:
                 return self._next_row
 
@@ -59,28 +62,33 @@ class Upload:
         )
         answers = iter(call)
         try:
-            for chunk in self._unacknowledged:
-                outgoing.put(self._request(chunk))
-            more = True
-            while more or self._unacknowledged:
-                if more and len(self._unacknowledged) < IN_FLIGHT:
-                    fresh = next(chunks, None)
-                    if fresh is None:
-                        more = False
-                        outgoing.put(None)
-                        continue
-                    self._unacknowledged.append(fresh)
-                    outgoing.put(self._request(fresh))
-                else:
-                    self._acknowledge(next(answers))
+            sent = 0  # of those that wait for an acknowledgement
+            while self._fill(chunks) or self._unacknowledged:
+                for chunk in list(self._unacknowledged)[sent : self._window]:
+                    outgoing.put(self._request(chunk))
+                    sent += 1
+                waiting = len(self._unacknowledged)
+                self._acknowledge(next(answers))
+                sent -= waiting - len(self._unacknowledged)
+            outgoing.put(None)
             for _ in answers:  # the status: OK, or raised
                 pass
         finally:
             outgoing.put(None)  # lets gRPC's own thread go
             call.cancel()  # type: ignore[no-untyped-call]  # grpc's stubs leave it untyped
 
+    def _fill(self, chunks: Iterator[EncodedChunk]) -> bool:
+        """Take the next chunks until the window is full; return False when there are no more."""
+        while len(self._unacknowledged) < self._window:
+            chunk = next(chunks, None)
+            if chunk is None:
+                return False
+            self._unacknowledged.append(chunk)
+        return True
+
     def _acknowledge(self, answer: pb.UploadPredictionsResponse) -> None:
         self._next_row = answer.next_row
+        self._window = min(IN_FLIGHT, self._window + 1)
         self._forget(answer.next_row)
         self._told(answer)
 

@@ -1,0 +1,255 @@
+"""The Python client against the running service."""
+
+import threading
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn import metrics
+
+from assay.client import (
+    BadInput,
+    Client,
+    Conflict,
+    FailedPrecondition,
+    InvalidRequest,
+    JobEvent,
+    JobLevel,
+    NotFound,
+    Patience,
+    PermissionDenied,
+    ServiceUnavailable,
+    Unauthenticated,
+)
+
+LABELS = ["ant", "bee", "cat"]
+
+
+def rows(count, seed=1):
+    """Random truths and probabilities over LABELS."""
+    made = np.random.default_rng(seed)
+    scores = made.dirichlet(np.ones(3), count)
+    truth = np.array(LABELS)[made.integers(0, 3, count)]
+    return truth, np.array(LABELS)[scores.argmax(axis=1)], scores
+
+
+def test_arrays_give_the_numbers_of_scikit_learn(client, fresh):
+    """An evaluation of NumPy arrays has the metrics that scikit-learn computes."""
+    model, version = fresh()
+    truth, pred, scores = rows(2_000)
+    done = client.evaluate(
+        model, version, y_true=truth, y_pred=pred, scores=scores, labels=LABELS, row_id=range(2_000)
+    )
+    assert (done.status, done.rows, done.revision) == ("succeeded", 2_000, 1)
+    assert done.labels == tuple(LABELS)
+    assert done.metrics["accuracy"] == metrics.accuracy_score(truth, pred)
+    assert done.metrics["log_loss"] == pytest.approx(metrics.log_loss(truth, scores), rel=1e-12)
+    summary = client.performance_summary(model, version)
+    assert summary.metrics == done.metrics
+    matrix = client.confusion_matrix(model, version)
+    expected = metrics.confusion_matrix(truth, pred, labels=LABELS)
+    assert [list(row) for row in matrix.counts] == expected.tolist()
+    report = client.classification_report(model, version, average="macro")
+    assert report.overall.f1_score == metrics.f1_score(truth, pred, average="macro")
+    assert list(report.per_class) == LABELS
+
+
+def test_every_way_in_gives_the_same_result(client, fresh, tmp_path):
+    """Lists, frames, Arrow tables and files with equal rows give results with equal hashes."""
+    truth, pred, scores = rows(500)
+    columns = {"y_true": truth, "y_pred": pred}
+    columns |= {f"score:{label}": scores[:, at] for at, label in enumerate(LABELS)}
+    frame = pd.DataFrame(columns)
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    frame.to_csv(tmp_path / "p.csv", index=False, float_format="%.17g")
+    frame.to_parquet(tmp_path / "p.parquet")
+    model, version = fresh()
+    hashes = {
+        client.evaluate(model, version, "train", data).result_hash
+        for data in (frame, table, columns, tmp_path / "p.csv", str(tmp_path / "p.parquet"))
+    }
+    by_name = client.evaluate(
+        model, version, "train", y_true=list(truth), y_pred=list(pred),
+        scores={label: scores[:, at] for at, label in enumerate(LABELS)}, chunk_bytes=4_096,
+    )  # fmt: skip
+    assert hashes == {by_name.result_hash}
+    revisions = [one.revision for one in client.list_evaluations(model, version, "train")]
+    assert revisions == [6, 5, 4, 3, 2, 1]
+
+
+def test_a_regression_keeps_its_numbers(client, fresh):
+    """A regression's targets are sent as numbers."""
+    model, version = fresh("regression")
+    truth, pred = [3.0, -0.5, 2.0, 7.0], [2.5, 0.0, 2.0, 8.0]
+    done = client.evaluate(model, version, y_true=truth, y_pred=pred)
+    assert done.metrics["r2"] == pytest.approx(metrics.r2_score(truth, pred), rel=1e-12)
+    assert done.labels == ()
+
+
+def test_progress_tells_exact_metrics_of_the_rows_so_far(client, fresh):
+    """Each acknowledgement carries the exact accuracy of all rows up to it."""
+    model, version = fresh()
+    truth, pred, _ = rows(3_000)
+    seen = []
+    client.evaluate(
+        model, version, y_true=truth, y_pred=pred, chunk_bytes=2_048, on_progress=seen.append
+    )
+    uploads = [one for one in seen if one.phase == "upload"]
+    assert len(uploads) > 2
+    assert uploads[-1].rows == uploads[-1].total_rows == 3_000
+    for one in uploads:
+        expected = metrics.accuracy_score(truth[: one.rows], pred[: one.rows])
+        assert one.metrics["accuracy"] == expected
+    assert seen[-1].phase == "measure"
+
+
+def test_an_upload_goes_on_over_connections_that_break(service, client, fresh, cutter):
+    """An upload whose connection is cut again and again ends with the result of a whole one."""
+    model, version = fresh()
+    truth, pred, scores = rows(20_000)
+    columns = {"y_true": truth, "y_pred": pred, "scores": scores, "labels": LABELS}
+    whole = client.evaluate(model, version, **columns)
+    relay = cutter(200_000)
+    with Client(relay.address, api_key=service.key) as broken:
+        done = broken.evaluate(model, version, chunk_bytes=40_000, **columns)
+    assert relay.cuts >= 2
+    assert done.result_hash == whole.result_hash
+    assert done.metrics == whole.metrics
+
+
+def test_a_watch_goes_on_over_connections_that_break(service, client, fresh, cutter):
+    """Each event comes once and in order although connections are cut in between."""
+    model, version = fresh()
+    done = client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"])
+    relay = cutter(600)
+    with Client(relay.address, api_key=service.key) as broken:
+        events = [one for one in broken.watch(done.job_id) if isinstance(one, JobEvent)]
+    direct = [one for one in client.watch(done.job_id) if isinstance(one, JobEvent)]
+    assert events == direct
+    assert [one.sequence for one in direct] == list(range(1, len(direct) + 1))
+    assert direct[-1].is_terminal
+
+
+def test_a_watch_resumes_after_a_sequence(client, fresh):
+    """A watch starts strictly after the sequence it is given, and ends if that was the last."""
+    model, version = fresh()
+    done = client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"])
+    events = [one for one in client.watch(done.job_id) if isinstance(one, JobEvent)]
+    later = [one for one in client.watch(done.job_id, 2) if isinstance(one, JobEvent)]
+    assert later == events[2:]
+    last = events[-1].sequence
+    assert [one for one in client.watch(done.job_id, last) if not isinstance(one, JobLevel)] == []
+    assert client.get_job(done.job_id).last_sequence == last
+
+
+def test_a_watch_sees_a_job_that_is_still_to_come(client, fresh):
+    """A watch that began before the upload ended sees the job to its end."""
+    model, version = fresh()
+    seen, started = [], threading.Event()
+
+    def told(standing):
+        if not started.is_set() and standing.phase == "upload":
+            started.set()
+            job = next(client.list_evaluations(model, version)).job_id
+            watching.append(threading.Thread(target=lambda: seen.extend(client.watch(job))))
+            watching[0].start()
+
+    watching: list[threading.Thread] = []
+    client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"], on_progress=told)
+    watching[0].join(30)
+    states = [one.to_state for one in seen if isinstance(one, JobEvent)]
+    assert states[0] == "open"
+    assert states[-1] == "succeeded"
+
+
+def test_bad_predictions_are_refused_by_row_and_column(client, fresh):
+    """A score that is no probability is refused with its row and column, and nothing is kept."""
+    model, version = fresh(labels=["no", "yes"], positive_label="yes")
+    with pytest.raises(InvalidRequest) as refused:
+        client.evaluate(model, version, y_true=["no", "yes"], scores=[0.5, 1.5])
+    assert refused.value.reason == "BAD_PREDICTIONS"
+    assert "1.5" in refused.value.message
+    assert "score" in refused.value.message
+    assert refused.value.request_id
+    (left,) = client.list_evaluations(model, version)
+    assert left.status == "canceled"
+    with pytest.raises(FailedPrecondition) as nothing:
+        client.performance_summary(model)
+    assert nothing.value.reason == "NO_TRAINED_VERSION"
+
+
+def test_duplicates_across_chunks_are_found(client, fresh):
+    """A row id that occurs in two chunks ends the evaluation without a result, naming it."""
+    from assay.client import EvaluationFailed
+
+    model, version = fresh()
+    ids = [f"row-{number}" for number in range(2_000)]
+    ids[1_999] = "row-7"
+    labels = ["a", "b"] * 1_000
+    with pytest.raises(EvaluationFailed, match="row-7") as refused:
+        client.evaluate(model, version, y_true=labels, y_pred=labels, row_id=ids, chunk_bytes=4_096)
+    assert refused.value.reason == "BAD_PREDICTIONS"
+
+
+def test_no_rows_are_refused(client, fresh):
+    """An evaluation of nothing is refused before it is queued."""
+    model, version = fresh()
+    with pytest.raises(BadInput, match="no rows"):
+        client.evaluate(model, version, y_true=[], y_pred=[])
+
+
+def test_refusals_are_typed(service, client, fresh):
+    """Each kind of refusal is an exception of its own, with reason and metadata."""
+    with pytest.raises(NotFound) as absent:
+        client.get_model("mdl-absent")
+    assert absent.value.reason == "NOT_FOUND"
+    assert absent.value.metadata["resource_id"] == "mdl-absent"
+    model, version = fresh()
+    with pytest.raises(Conflict):
+        client.create_model("again", "classification", model_id=model)
+    with pytest.raises(FailedPrecondition) as early:
+        client.promote(model, version)
+    assert early.value.reason == "VERSION_NOT_READY"
+    with pytest.raises(InvalidRequest) as wrong:
+        client.create_model("x", "clustering")
+    assert wrong.value.violations[0].field == "task_type"
+    with Client(service.grpc) as nobody, pytest.raises(Unauthenticated):
+        nobody.get_model(model)
+    key = client.create_key("reader", ["model:read"])
+    with Client(service.grpc, api_key=key.secret) as reader:
+        assert reader.get_model(model).model_id == model
+        with pytest.raises(PermissionDenied):
+            reader.create_version(model)
+    client.revoke_key(key.key.prefix)
+    assert next(one for one in client.list_keys() if one.prefix == key.key.prefix).revoked_at
+
+
+def test_a_service_that_is_not_there_is_said_to_be_away():
+    """A client gives up after its patience, with an exception of its own."""
+    patience = Patience(seconds=0.2, first_wait=0.05)
+    with Client("127.0.0.1:1", patience=patience) as client, pytest.raises(ServiceUnavailable):
+        client.server_info()
+
+
+def test_promotion_is_seen_by_readers(client, fresh):
+    """After a promotion a summary without a version is that of the promoted one."""
+    model, first = fresh()
+    second = client.create_version(model, hyperparameters={"depth": 3, "name": "x"}).version_id
+    client.evaluate(model, first, y_true=["a", "b"], y_pred=["a", "a"])
+    client.evaluate(model, second, y_true=["a", "b"], y_pred=["a", "b"])
+    client.promote(model, first)
+    assert client.performance_summary(model).version_id == first
+    done = client.promote(model, second)
+    assert done.version_number == 2
+    assert client.performance_summary(model).version_id == second
+    promoted = [one.version_id for one in client.list_versions(model) if one.is_promoted]
+    assert promoted == [second]
+    assert client.get_version(model, second).hyperparameters == {"depth": 3.0, "name": "x"}
+    assert model in {one.model_id for one in client.list_models()}
+
+
+def test_server_info_needs_no_credential(service):
+    """Anybody may ask which limits are in force."""
+    with Client(service.grpc) as nobody:
+        assert nobody.server_info().limits["chunk_bytes"] == 1 << 20
