@@ -189,6 +189,7 @@ GOOD = {
         ({"scores": np.full((2, 2), 0.5), "labels_fixed": False}, "fixed labels"),
         ({"scores": np.array([[0.5, np.nan], [0.5, 0.5]])}, "lie in"),
         ({"scores": np.array([[0.5, 1.5], [0.5, 0.5]])}, "lie in"),
+        ({"scores": np.array([[0.5, -0.1], [0.5, 0.5]])}, "lie in"),
         ({"scores": np.array([[1, 0], [0, 1]])}, "float32 or float64"),
     ],
 )

@@ -92,7 +92,7 @@ class ClassificationChunk:
             raise ValueError(
                 "score columns are the fixed labels in their order, or the positive one"
             )
-        if scores.size and not (float(scores.min()) >= 0.0 and float(scores.max()) <= 1.0):
+        if scores.size and not _within_unit(scores):
             raise ValueError("scores must lie in [0, 1]")
 
 
@@ -116,6 +116,17 @@ class RegressionChunk:
 def as_scores(scores: Scores | Sequence[Scores]) -> Scores:
     """Return (columns, n) scores from such an array or from one array per column."""
     return scores if isinstance(scores, np.ndarray) else np.stack(scores)
+
+
+def _within_unit(scores: Scores) -> bool:
+    """Tell whether all scores lie in [0, 1], in one pass over them.
+
+    As unsigned integers floats in [0, 1] are at most the bits of 1.0; NaN and what is above 1 or
+    negative are more. -0.0 is too, so a first no is looked at again.
+    """
+    bits = scores.view(f"u{scores.itemsize}")
+    one = scores.dtype.type(1).view(bits.dtype)
+    return bool(bits.max() <= one) or (float(scores.min()) >= 0.0 and float(scores.max()) <= 1.0)
 
 
 def _check_codes(name: str, codes: Codes, rows: int, labels: int) -> None:
