@@ -31,12 +31,18 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
     def __init__(self) -> None:
         self.arrived = threading.Event()  # a `slow` call is in flight
         self.go_on = threading.Event()
+        self.refuses = False  # answers UNAVAILABLE, as a server that is leaving does
 
     async def GetModel(self, request, context):
+        await self._may_refuse(context)
         answer = getattr(self, f"_{request.model_id}", None)
         if answer is not None:
             return await answer(context)
         return model_pb2.Model(model_id=request.model_id)
+
+    async def _may_refuse(self, context):
+        if self.refuses:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "leaving")
 
     async def _slow(self, context):
         self.arrived.set()
@@ -64,6 +70,7 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
         return model_pb2.Model(model_id="echo", description=json.dumps(seen))
 
     async def CreateModel(self, request, context):
+        await self._may_refuse(context)
         headers = (("x-http-status", "201"), ("location", "/api/v1/models/new"))
         await context.send_initial_metadata(headers)
         return model_pb2.Model(model_id="new", name=request.name)

@@ -21,6 +21,7 @@ MAY_MAKE = {
     "client/": "runs in the caller's process, and takes others by argument",
     "storage/blobs.py": "names of temporary files, which nobody sees",
     "rpc/links/rate_limit.py": "the limits library counts in the system's time",
+    "rpc/links/counters.py": "a counter store of that library",
 }
 WAIVER = re.compile(r"#\s*(noqa|type:\s*ignore|pragma|ruff:|mypy:|pylint:|fmt:\s*off)")
 WITH_REASON = re.compile(
