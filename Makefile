@@ -44,7 +44,7 @@ test-slow: setup ## The long tests: crashes, loads, big files
 lint: setup ## Style, types, floors, contract, generated files
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
-	PYTHONPATH=server $(BIN)/lint-imports --no-cache --no-logo | tail -n 3
+	floors=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$floors"; exit 1; }
 	$(RUN) -m tools.generate --check
 	$(RUN) -m tools.contract
 	$(RUN) -m mypy

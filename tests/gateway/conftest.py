@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.gateway.upstream import Upstream
 
 from assay.cli import gateway as gateways
 from assay.cli.envoy_config import GatewaySettings, gateway_folder
+from tests.gateway.upstream import Upstream
 
 ORIGIN = "https://dashboard.example"
 

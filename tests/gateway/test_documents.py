@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import httpx
 import pytest
+
 from tests.gateway.test_refusals import check
 
 # (true, predicted) → rows; 4500 churned and 9500 not, as in document 002.

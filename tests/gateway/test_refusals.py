@@ -6,10 +6,10 @@ import re
 from datetime import datetime
 
 import pytest
-from tests.gateway.conftest import http_client, settings
-from tests.gateway.upstream import VENDOR_BODY
 
 from assay.cli import gateway as gateways
+from tests.gateway.conftest import http_client, settings
+from tests.gateway.upstream import VENDOR_BODY
 
 KEYS = {
     "statusCode", "status", "code", "error", "message", "retryable",

@@ -1,10 +1,10 @@
 """A gateway before two servers."""
 
 import pytest
-from tests.gateway.conftest import http_client, settings
-from tests.gateway.upstream import Upstream
 
 from assay.cli import gateway as gateways
+from tests.gateway.conftest import http_client, settings
+from tests.gateway.upstream import Upstream
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import time
 
 import grpc
 import pytest
-from tests.gateway.conftest import ORIGIN
 
 from assay.v1 import model_service_pb2, model_service_pb2_grpc
+from tests.gateway.conftest import ORIGIN
 
 
 def seen_by_server(web, **headers):
