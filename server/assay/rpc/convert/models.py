@@ -68,7 +68,7 @@ def new_version(request: version_service_pb2.CreateVersionRequest, created_by: s
         version_id=request.version_id or None,
         label=request.label or None,
         algorithm=request.algorithm,
-        hyperparameters=values.from_struct(request.hyperparameters),
+        hyperparameters=values.from_struct("hyperparameters", request.hyperparameters),
         created_by=created_by,
     )
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2, timestamp_pb2
 
+from assay.domain.errors import InvalidArgument, clip
 from assay.v1 import metric_pb2
+
+# A page of 500 versions must fit one message, and a reply nests deeper than its request did.
+MAX_OBJECT_BYTES = 64 * 1024
+MAX_OBJECT_DEPTH = 16
 
 _METRIC_FIELDS = frozenset(metric_pb2.Metrics.DESCRIPTOR.fields_by_name)
 
@@ -40,20 +46,46 @@ def struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     return message
 
 
-def from_struct(message: struct_pb2.Struct) -> dict[str, Any]:
-    """Return a Struct as a JSON object; its numbers are floats, whole ones ints."""
-    values: dict[str, Any] = json_format.MessageToDict(message)
-    return {key: _whole(value) for key, value in values.items()}
+def from_struct(field: str, message: struct_pb2.Struct) -> dict[str, Any]:
+    """Return a Struct as a JSON object; its numbers are floats, whole ones ints.
+
+    Raises:
+        InvalidArgument: `field` is too large or too deep, or holds a number that JSON has not.
+    """
+    size = message.ByteSize()
+    if size > MAX_OBJECT_BYTES:
+        raise InvalidArgument.of(
+            field, f"{size} bytes were sent; at most {MAX_OBJECT_BYTES} are allowed"
+        )
+    return _object(field, message, 1)
 
 
-def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    return value
+def _object(path: str, message: struct_pb2.Struct, depth: int) -> dict[str, Any]:
+    return {
+        key: _plain(f"{path}.{clip(key, 40)}", value, depth)
+        for key, value in message.fields.items()
+    }
+
+
+def _plain(path: str, value: struct_pb2.Value, depth: int) -> Any:
+    if depth > MAX_OBJECT_DEPTH:
+        raise InvalidArgument.of(
+            clip(path), f"is nested deeper than {MAX_OBJECT_DEPTH} levels, which are allowed"
+        )
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _object(path, value.struct_value, depth + 1)
+    if kind == "list_value":
+        return [_plain(path, item, depth + 1) for item in value.list_value.values]
+    if kind == "number_value":
+        return _number(path, value.number_value)
+    return None if kind in {None, "null_value"} else getattr(value, kind)
+
+
+def _number(path: str, number: float) -> float | int:
+    if not math.isfinite(number):
+        raise InvalidArgument.of(clip(path), f"{number} was sent; finite numbers are allowed")
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def value(json_value: Any) -> struct_pb2.Value:
