@@ -112,13 +112,14 @@ class Evaluations:
         """
         split = check_split("dataset_split", dataset_split) if dataset_split else None
         scope = f"evaluations/{organization_id}/{version_id}/{dataset_split}"
+        limit, after = page_size(size), cursor(token, scope)
         with self._store.read() as tx:
             version_under(tx, organization_id, model_id, version_id)
             page = tx.evaluations.list(
                 organization_id,
                 model_id,
-                limit=page_size(size),
-                after=cursor(token, scope),
+                limit=limit,
+                after=after,
                 version_id=version_id,
                 dataset_split=split,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from assay.domain.model import Model, NewModel
+from assay.domain.model import Model, NewModel, TaskType
 from assay.domain.states import ModelStatus, model_status
 from assay.storage.ports import Transaction
 from assay.storage.store import Store
@@ -28,6 +28,15 @@ class ModelChange:
     description: str | None = None
     project_path: str | None = None  # empty takes the path away
     positive_label: str | None = None  # empty takes the label away
+
+    def __post_init__(self) -> None:
+        # What is wrong for every model is refused before anything is said of this one.
+        NewModel(
+            name="any" if self.name is None else self.name,
+            task_type=TaskType.CLASSIFICATION,
+            project_path=self.project_path or None,
+            description=self.description or "",
+        )
 
     def apply(self, model: Model) -> Model:
         """Return `model` with the changes made."""
