@@ -19,7 +19,7 @@ from assay.domain.errors import AssayError, Internal, Violation, clip
 from assay.rpc.status import Row, row_of
 
 DOMAIN = "assay"
-MAX_BYTES = 4096  # of status details and REST body together
+MAX_BYTES = 4096  # of message, status details and REST body together, as they travel
 _INTERNAL_TEXT = "The service failed to answer. Report the request_id if it goes on."
 
 
@@ -70,7 +70,7 @@ def refuse(
         if rest:
             body = _body(row, told, request_id, clip(path, budget.value), now)
             trailers += (("x-http-status", str(row.http_status)), ("x-error-body", body))
-        if _size(trailers) <= MAX_BYTES:
+        if _encoded_size(told.message) + _size(trailers) <= MAX_BYTES:
             break
     return Refusal(code=row.grpc_code, message=told.message, trailers=trailers)
 
@@ -101,6 +101,11 @@ class _Told:
                 for violation in error.violations[: budget.violations]
             ),
         )
+
+
+def _encoded_size(message: str) -> int:
+    # gRPC sends the message percent-encoded: an emoji takes twelve bytes.
+    return sum(1 if 0x20 <= byte <= 0x7E and byte != 0x25 else 3 for byte in message.encode())
 
 
 def _size(trailers: tuple[tuple[str, str | bytes], ...]) -> int:
