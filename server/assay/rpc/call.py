@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from assay.domain.errors import Unauthenticated
 from assay.domain.identity import Principal
+from assay.domain.job import check_request_id
 from assay.rpc.methods import Method
 
 P = ParamSpec("P")
@@ -59,8 +60,14 @@ class Call:
         self.headers.update(headers)
 
     def idempotency_key(self, request_id: str) -> str | None:
-        """Return the request's own id, else the header Idempotency-Key, else None."""
-        return request_id or self.metadata.get("idempotency-key") or None
+        """Return the request's own id, else the header Idempotency-Key, else None.
+
+        Raises:
+            InvalidArgument: it is too long or not printable.
+        """
+        sent = request_id or self.metadata.get("idempotency-key") or None
+        check_request_id(sent)
+        return sent
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a synchronous use case, with at most one thread hop."""

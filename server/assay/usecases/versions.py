@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from assay.domain.model import NewVersion, Version
@@ -49,7 +49,8 @@ class Versions:
         request = Once(
             method="CreateVersion",
             request_id=request_id,
-            body={"model_id": model_id, **asdict(new)},
+            # Who repeats a request does not matter: keys are changed between retries.
+            body={"model_id": model_id, **asdict(replace(new, created_by=""))},
         )
         with self._store.write() as tx:
             return once(
