@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from assay.domain.errors import InvalidArgument
 from assay.rpc.call import Call
 from assay.rpc.convert import evaluations as convert
 from assay.rpc.convert import values
@@ -71,7 +72,9 @@ class EvaluationService:
         call: Call,
     ) -> evaluation_pb2.Evaluation:
         """Take one file, measure it and answer with the evaluation."""
-        first = await anext(aiter(requests))
+        first = await anext(aiter(requests), None)
+        if first is None:
+            raise InvalidArgument("Nothing was sent. Send the model, the version and the file.")
         asked = EvaluationRequest(
             model_id=first.model_id,
             version_id=first.version_id,
