@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from dataclasses import dataclass
@@ -38,10 +37,11 @@ class Cursor:
         try:
             padded = token + "=" * (-len(token) % 4)
             micros, key, mark = json.loads(base64.b64decode(padded, b"-_", validate=True))
-            place = cls(created_at=_EPOCH + timedelta(microseconds=int(micros)), id=str(key))
-        except (ValueError, TypeError, OverflowError, binascii.Error) as error:
+            place = cls(created_at=_EPOCH + timedelta(microseconds=int(micros)), id=key)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise _bad_token(token) from error
-        if mark != _mark(scope):
+        # The mark can be forged: a stored id is printable ASCII, and nothing else is looked up.
+        if mark != _mark(scope) or not _is_id(key):
             raise _bad_token(token)
         return place
 
@@ -52,6 +52,10 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]  # in the order of the listing
     next: Cursor | None  # where the next page starts (exclusive); None: this was the last
+
+
+def _is_id(key: object) -> bool:
+    return isinstance(key, str) and key.isascii() and key.isprintable()
 
 
 def _mark(scope: str) -> str:
