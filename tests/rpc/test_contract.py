@@ -80,12 +80,10 @@ def test_every_request_field_says_how_it_behaves():
     """Each field of each request, nested ones of ours included, is required or optional."""
     for method in DESCRIPTORS:
         for field in method.input_type.fields:
-            behaviour = set(
-                field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
-            )
-            assert len(behaviour & {field_behavior_pb2.REQUIRED, field_behavior_pb2.OPTIONAL}) == 1, (
-                field.full_name
-            )
+            behaviour = set(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
+            assert (
+                len(behaviour & {field_behavior_pb2.REQUIRED, field_behavior_pb2.OPTIONAL}) == 1
+            ), field.full_name
 
 
 def test_comments_say_errors_and_agree_with_field_behaviour():

@@ -180,11 +180,11 @@ class Caller:
         self.headers = {item.key: item.value for item in started.initial_metadata()}
         return reply
 
-    def __call__(self, name: str, **fields: Any) -> Any:
+    def __call__(self, name: str, /, **fields: Any) -> Any:
         """Call a method that takes one message, by its field values."""
         return self.raw(name, message(name, **fields))
 
-    def refused(self, name: str, request: Any = None, **fields: Any) -> Refused:
+    def refused(self, name: str, request: Any = None, /, **fields: Any) -> Refused:
         """Return how a call is refused; fails when it is not."""
         try:
             answer = self.raw(name, message(name, **fields) if request is None else request)
@@ -223,7 +223,7 @@ class Caller:
         return self.raw("UploadPredictions", iter(sent(evaluation_id, chunks, start)))
 
 
-def message(name: str, **fields: Any) -> Message:
+def message(name: str, /, **fields: Any) -> Message:
     """Return the request of a method."""
     return CALLS[name][0].request(**fields)
 
