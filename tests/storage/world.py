@@ -20,6 +20,7 @@ CHURN = NewModel(
     positive_label="yes",
 )
 SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION, labels=("no", "yes"), positive_label="yes")
+NEW_JOB = NewJob(kind="k", spec=b"{}")
 LEASE = 60.0  # seconds: longer than any test
 EXPIRED = -1.0  # a lease that is over when it begins, on any clock
 
@@ -63,7 +64,7 @@ def add_upload(tx: Transaction, **changes: Any) -> Job:
 
 
 def add_job(tx: Transaction, **changes: Any) -> Job:
-    return tx.jobs.submit(ORG, replace(NewJob(kind="k", spec=b"{}"), **changes))
+    return tx.jobs.submit(ORG, replace(NEW_JOB, **changes))
 
 
 def claimed(tx: Transaction, owner: Owner, lease: float = LEASE) -> Job:

@@ -1,0 +1,156 @@
+"""Blobs: what storage.blobs promises."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assay.domain.errors import Internal, InvalidArgument, NotFound, TooLarge
+from assay.storage.blobs import LocalBlobs, open_blobs
+
+NOW = datetime(2026, 3, 13, tzinfo=UTC)
+DATA = b"some rows"
+ADDRESS = "sha256:" + hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    return LocalBlobs(tmp_path / "blobs")
+
+
+def files(blobs: LocalBlobs) -> list[Path]:
+    return [path for path in blobs._root.rglob("*") if path.is_file() and path.name != "lock"]
+
+
+def age(blobs: LocalBlobs, address: str, then: datetime) -> None:
+    path = blobs.path("acme", address)
+    os.utime(path, (then.timestamp(), then.timestamp()))
+
+
+def test_a_blob_reads_back_by_its_address(blobs):
+    """A blob's address is the hash of its bytes, and gives the bytes back, whole or as a file."""
+    assert blobs.put("acme", DATA) == ADDRESS
+    assert blobs.read("acme", ADDRESS) == DATA
+    with blobs.open("acme", ADDRESS) as file:
+        assert file.read(4) == b"some"
+    assert blobs.path("acme", ADDRESS).read_bytes() == DATA
+    blobs.verify("acme", ADDRESS)
+
+
+def test_the_same_bytes_are_kept_once(blobs):
+    """Bytes put again, also at the same time, are one file and one address."""
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: blobs.put("acme", DATA), range(32))) == {ADDRESS}
+    assert len(files(blobs)) == 1
+
+
+def test_nothing_is_shared_between_organizations(blobs):
+    """An address that one organization has is absent for every other one."""
+    blobs.put("acme", DATA)
+    for read in (blobs.read, blobs.open, blobs.path, blobs.verify):
+        with pytest.raises(NotFound):
+            read("globex", ADDRESS)
+
+
+def test_a_stream_is_hashed_while_it_is_written(blobs):
+    """A streamed blob has the address of its bytes, however they were cut."""
+    with blobs.put_stream("acme", limit=100) as writer:
+        for byte in DATA:
+            writer.write(bytes([byte]))
+        assert writer.size == len(DATA)
+        assert writer.finish() == ADDRESS == writer.finish()
+    assert blobs.read("acme", ADDRESS) == DATA
+
+
+def test_a_stream_over_its_limit_keeps_nothing(blobs):
+    """A stream longer than its limit is refused with the limit, and leaves no file."""
+    with pytest.raises(TooLarge, match="8 bytes"), blobs.put_stream("acme", limit=8) as writer:
+        writer.write(b"12345678")
+        writer.write(b"9")
+    assert files(blobs) == []
+
+
+def test_a_stream_that_is_not_finished_keeps_nothing(blobs):
+    """A stream that ends early, by an error or without finish, leaves no file."""
+    with blobs.put_stream("acme", limit=8) as writer:
+        writer.write(b"1")
+    with pytest.raises(RuntimeError), blobs.put_stream("acme", limit=8) as writer:
+        writer.write(b"1")
+        raise RuntimeError
+    assert files(blobs) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "sha256:", "../../etc/passwd", "sha256:../../x", ADDRESS + "/..", ADDRESS.upper()]
+    + ["sha256:" + "0" * 63, "md5:" + "0" * 64, ADDRESS + "\n"],
+)
+def test_only_addresses_are_looked_up(blobs, address):
+    """Anything that is not exactly an address is refused before the disk is touched."""
+    with pytest.raises(InvalidArgument, match="address"):
+        blobs.read("acme", address)
+
+
+@pytest.mark.parametrize(
+    "organization", ["..", ".", "", "a/b", "/etc", "~tmp", "Acme", "x" * 300, "é", "a\x00b", "~"]
+)
+def test_no_organization_reaches_out_of_its_folder(blobs, organization):
+    """Whatever an organization is called, its blobs stay in a folder of its own."""
+    blobs.put("acme", DATA)
+    with pytest.raises(NotFound):
+        blobs.read(organization, ADDRESS)
+    blobs.put(organization, DATA)
+    path = blobs.path(organization, ADDRESS)
+    assert path.parents[2] == blobs._root
+    assert path != blobs.path("acme", ADDRESS)
+
+
+def test_a_damaged_blob_is_found(blobs):
+    """A blob whose bytes changed no longer verifies."""
+    blobs.put("acme", DATA)
+    blobs.path("acme", ADDRESS).write_bytes(b"other")
+    with pytest.raises(Internal, match="damaged"):
+        blobs.verify("acme", ADDRESS)
+
+
+def test_orphans_are_collected_after_a_day(blobs):
+    """A blob that no row names is deleted a day after it was last put, and no other one."""
+    named = blobs.put("acme", b"named")
+    old = blobs.put("acme", b"old")
+    fresh = blobs.put("acme", b"fresh")
+    again = blobs.put("acme", b"again")
+    for address in (named, old, again):
+        age(blobs, address, NOW - timedelta(hours=25))
+    age(blobs, fresh, NOW - timedelta(hours=23))
+    blobs.put("acme", b"again")
+    assert blobs.collect([("acme", named), ("globex", old)], NOW) == 1
+    with pytest.raises(NotFound):
+        blobs.read("acme", old)
+    for kept in (named, fresh, again):
+        blobs.verify("acme", kept)
+    assert blobs.put("acme", b"old") == old
+    blobs.verify("acme", old)
+
+
+def test_abandoned_temporary_files_are_collected(blobs):
+    """What a killed writer left behind is deleted after a day."""
+    left = blobs._root / "~tmp" / "left"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    assert blobs.collect([], NOW) == 1
+    assert not left.exists()
+
+
+def test_blobs_are_opened_by_path_or_url(tmp_path):
+    """A folder is opened by path or file URL; what is not supported is refused by name."""
+    address = open_blobs(tmp_path / "a b").put("acme", DATA)
+    url = f"file://{str(tmp_path).replace(' ', '%20')}/a%20b"
+    assert open_blobs(url).read("acme", address) == DATA
+    for wrong in ("s3://bucket/x", "file://host/x"):
+        with pytest.raises(InvalidArgument, match="blob_url"):
+            open_blobs(wrong)
