@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
@@ -85,7 +86,7 @@ class Chain:
         return serve
 
     def _streamed(
-        self, method: Method, handler: Callable[..., AsyncIterator[Message | bytes]]
+        self, method: Method, handler: Callable[..., AsyncGenerator[Message | bytes, None]]
     ) -> Callable[[Any, Context], AsyncIterator[bytes]]:
         async def serve(
             incoming: bytes | AsyncIterator[bytes], context: Context
@@ -93,9 +94,11 @@ class Chain:
             call = self._call(method, context)
             try:
                 await self._enter(call)
-                async for reply in handler(_requests(method, incoming), call):
-                    await _send_headers(call, context)
-                    yield reply if isinstance(reply, bytes) else reply.SerializeToString()
+                # A caller who goes away ends the handler here and now, not when it is collected.
+                async with aclosing(handler(_requests(method, incoming), call)) as replies:
+                    async for reply in replies:
+                        await _send_headers(call, context)
+                        yield reply if isinstance(reply, bytes) else reply.SerializeToString()
             except Exception as error:  # noqa: BLE001 - the one place where every error is told
                 await self._abort(call, context, error)
             except (asyncio.CancelledError, GeneratorExit):

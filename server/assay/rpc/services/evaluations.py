@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from assay.domain.errors import InvalidArgument
 from assay.rpc.call import Call
@@ -47,15 +48,17 @@ class EvaluationService:
         self,
         requests: AsyncIterator[evaluation_service_pb2.UploadPredictionsRequest],
         call: Call,
-    ) -> AsyncIterator[evaluation_service_pb2.UploadPredictionsResponse]:
+    ) -> AsyncGenerator[evaluation_service_pb2.UploadPredictionsResponse, None]:
         """Take chunks and acknowledge each."""
-        async for acknowledged in self._uploads.take(call.organization_id, _chunks(requests)):
-            yield evaluation_service_pb2.UploadPredictionsResponse(
-                first_row=acknowledged.first_row,
-                rows=acknowledged.rows,
-                next_row=acknowledged.next_row,
-                metrics=values.metrics(acknowledged.metrics),
-            )
+        taken = self._uploads.take(call.organization_id, _chunks(requests))
+        async with aclosing(taken):
+            async for acknowledged in taken:
+                yield evaluation_service_pb2.UploadPredictionsResponse(
+                    first_row=acknowledged.first_row,
+                    rows=acknowledged.rows,
+                    next_row=acknowledged.next_row,
+                    metrics=values.metrics(acknowledged.metrics),
+                )
 
     async def FinishEvaluation(
         self, request: evaluation_service_pb2.FinishEvaluationRequest, call: Call

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from google.api import httpbody_pb2
 
@@ -33,16 +34,18 @@ class JobService:
 
     async def WatchJob(
         self, request: job_service_pb2.WatchJobRequest, call: Call
-    ) -> AsyncIterator[job_service_pb2.WatchJobResponse]:
+    ) -> AsyncGenerator[job_service_pb2.WatchJobResponse, None]:
         """Stream a job's events."""
         interval = request.bookmark_interval.ToMilliseconds() / 1000
-        async for batch in self._watches.watch(
+        batches = self._watches.watch(
             call.organization_id,
             request.job_id,
             after_sequence=request.after_sequence,
             bookmark_seconds=interval or MAX_BOOKMARK_SECONDS,
-        ):
-            yield convert.batch(batch)
+        )
+        async with aclosing(batches):
+            async for batch in batches:
+                yield convert.batch(batch)
 
 
 class JobWatchService:
@@ -53,29 +56,33 @@ class JobWatchService:
 
     async def WatchJobEvents(
         self, request: job_watch_service_pb2.WatchJobEventsRequest, call: Call
-    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
         """Stream a job as Server-Sent Events."""
-        async for batch in self._watches.watch(
+        batches = self._watches.watch(
             call.organization_id,
             request.job_id,
             after_sequence=_resume_point(call, request.after_sequence),
             bookmark_seconds=request.bookmark_seconds or MAX_BOOKMARK_SECONDS,
-        ):
-            data = b"".join(convert.server_sent_events(batch))
-            yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=data)
+        )
+        async with aclosing(batches):
+            async for batch in batches:
+                data = b"".join(convert.server_sent_events(batch))
+                yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=data)
 
     async def WatchJobLines(
         self, request: job_watch_service_pb2.WatchJobLinesRequest, call: Call
-    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
         """Stream a job as NDJSON."""
-        async for batch in self._watches.watch(
+        batches = self._watches.watch(
             call.organization_id,
             request.job_id,
             after_sequence=request.after_sequence,
             bookmark_seconds=request.bookmark_seconds or MAX_BOOKMARK_SECONDS,
-        ):
-            data = b"".join(convert.lines(batch))
-            yield httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
+        )
+        async with aclosing(batches):
+            async for batch in batches:
+                data = b"".join(convert.lines(batch))
+                yield httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
 
 
 def _resume_point(call: Call, after_sequence: int) -> int:
