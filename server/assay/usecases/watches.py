@@ -6,7 +6,8 @@ costs one parked coroutine and re-reads from the log when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -53,7 +54,7 @@ class Watches:
         *,
         after_sequence: int,
         bookmark_seconds: float,
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch, None]:
         """Yield what happens to a job after a sequence, until its terminal event was yielded.
 
         Raises, all before the first batch:
@@ -68,18 +69,22 @@ class Watches:
                 f"{bookmark_seconds} s was sent; "
                 f"{MIN_BOOKMARK_SECONDS} s to {MAX_BOOKMARK_SECONDS} s are allowed",
             )
-        beats = self._pulse.beats
+        time = asyncio.get_running_loop().time
+        beats, told = self._pulse.beats, time()
         batch = await self._offload(partial(self._first, organization_id, job_id, after_sequence))
         while True:
             if not batch.is_empty or batch.is_last:
                 yield batch
+                told = time()
             if batch.is_last:
                 return
             # A full batch means that more is waiting already.
             if len(batch.events) < MAX_BATCH:
-                woken = await self._pulse.after(beats, bookmark_seconds)
-                if not woken:
+                # Commits to other jobs wake this watch too, but break no silence of it.
+                left = told + bookmark_seconds - time()
+                if left <= 0 or not await self._pulse.after(beats, left):
                     yield _bookmark(batch)
+                    told = time()
             beats = self._pulse.beats
             place, levels = batch.bookmark, batch.level_revision
             batch = await self._offload(partial(self._read, organization_id, job_id, place, levels))
