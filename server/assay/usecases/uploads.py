@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -99,6 +99,14 @@ class _Ready:
     partial_blob: str | None
 
 
+class _Flight:
+    """The chunks that were read and are not committed yet, in their order."""
+
+    def __init__(self) -> None:
+        self.room = asyncio.Semaphore(CHUNKS_IN_FLIGHT)
+        self.queue: asyncio.Queue[asyncio.Task[_Ready] | None] = asyncio.Queue()  # None: the end
+
+
 class Uploads:
     """Uploads of predictions; async, as an upload outlives a thread."""
 
@@ -119,7 +127,7 @@ class Uploads:
 
     async def take(
         self, organization_id: str, chunks: AsyncIterator[SentChunk]
-    ) -> AsyncIterator[Acknowledged]:
+    ) -> AsyncGenerator[Acknowledged, None]:
         """Yield an acknowledgement for each chunk, in order.
 
         Raises:
@@ -132,12 +140,15 @@ class Uploads:
         if first is None:
             return
         upload = await self._offload(lambda: self._open(organization_id, first.evaluation_id))
-        await self._catch_up(upload)
-        flight: asyncio.Queue[asyncio.Task[_Ready] | None] = asyncio.Queue(CHUNKS_IN_FLIGHT)
+        if upload.next_row > 0:
+            await self._catch_up(upload)
+        flight = _Flight()
         feeder = asyncio.create_task(self._feed(upload, first, chunks, flight))
         try:
-            while (task := await flight.get()) is not None:
-                yield await self._commit(upload, await task)
+            while (task := await flight.queue.get()) is not None:
+                acknowledged = await self._commit(upload, await task)
+                flight.room.release()
+                yield acknowledged
             await feeder
         finally:
             await _abandon(feeder, flight)
@@ -161,10 +172,10 @@ class Uploads:
         )
 
     async def _catch_up(self, upload: _Upload) -> None:
-        """Merge what earlier streams, perhaps on other servers, brought in."""
-        if upload.next_row == 0:
-            return
+        """Merge what other streams, perhaps on other servers, brought in."""
         partials = await self._offload(lambda: self._stored_partials(upload))
+        if not partials:
+            return
         live = await self._compute.live(upload.job.spec, partials)
         upload.merged = live.merged
         upload.metrics = live.data["metrics"]
@@ -185,17 +196,21 @@ class Uploads:
         upload: _Upload,
         first: SentChunk,
         rest: AsyncIterator[SentChunk],
-        flight: asyncio.Queue[asyncio.Task[_Ready] | None],
+        flight: _Flight,
     ) -> None:
         try:
-            await flight.put(asyncio.create_task(self._prepare(upload, first, first)))
+            await self._start(upload, first, first, flight)
             async for chunk in rest:
-                await flight.put(asyncio.create_task(self._prepare(upload, first, chunk)))
-        except Exception:
-            # What was sent before the fault is still acknowledged; then the fault is told.
-            await flight.put(None)
-            raise
-        await flight.put(None)
+                await self._start(upload, first, chunk, flight)
+        finally:
+            # What was sent before a fault is still acknowledged; then the fault is told.
+            flight.queue.put_nowait(None)
+
+    async def _start(
+        self, upload: _Upload, first: SentChunk, chunk: SentChunk, flight: _Flight
+    ) -> None:
+        await flight.room.acquire()
+        flight.queue.put_nowait(asyncio.create_task(self._prepare(upload, first, chunk)))
 
     async def _prepare(self, upload: _Upload, first: SentChunk, chunk: SentChunk) -> _Ready:
         if chunk.evaluation_id != first.evaluation_id:
@@ -233,6 +248,9 @@ class Uploads:
 
     async def _commit(self, upload: _Upload, ready: _Ready) -> Acknowledged:
         chunk = ready.chunk
+        if chunk.first_row > upload.next_row:
+            # Another stream may have brought in the rows between: their numbers count too.
+            await self._catch_up(upload)
         is_new = chunk.first_row >= upload.next_row
         level: Mapping[str, Any] | None = None
         merged = upload.merged
@@ -265,19 +283,20 @@ class Uploads:
                 partial=None if ready.partial_blob else ready.partial,
                 partial_blob=ready.partial_blob,
             )
-            if level is not None:
+            end = ready.chunk.first_row + (record.rows or 0)
+            job = tx.jobs.get(upload.organization_id, upload.job.job_id)
+            # A chunk that another stream brought in before must not set newer numbers back.
+            if level is not None and end == job.next_row:
                 tx.levels.put(upload.organization_id, upload.job.job_id, "metrics", level)
             return record
 
 
-async def _abandon(
-    feeder: asyncio.Task[None], flight: asyncio.Queue[asyncio.Task[_Ready] | None]
-) -> None:
+async def _abandon(feeder: asyncio.Task[None], flight: _Flight) -> None:
     """Stop reading and let go of the chunks that will not be committed."""
     feeder.cancel()
     left: list[asyncio.Task[Any]] = [feeder]
-    while not flight.empty():
-        task = flight.get_nowait()
+    while not flight.queue.empty():
+        task = flight.queue.get_nowait()
         if task is not None:
             task.cancel()
             left.append(task)
