@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
+from typing import TypeVar
 
 from assay.domain.errors import AssayError, BadContentType, BadFile, clip
 from assay.domain.evaluation import Evaluation, check_split
@@ -25,6 +26,8 @@ from assay.usecases.evaluations import (
 from assay.usecases.idempotency import Once, once
 from assay.usecases.uploads import Offload
 from assay.usecases.watches import MAX_BOOKMARK_SECONDS, Watches
+
+R = TypeVar("R")
 
 WAIT_SECONDS = 60.0
 BLOCK_BYTES = 1024 * 1024
@@ -93,17 +96,29 @@ class FileUploads:
     async def _store_file(self, organization_id: str, pieces: AsyncIterator[bytes]) -> str:
         stack = ExitStack()
         opened = self._blobs.put_stream(organization_id, limit=self._max_file_bytes)
-        writer = await self._offload(partial(stack.enter_context, opened))
         is_empty = True
         try:
+            writer = await self._whole(partial(stack.enter_context, opened))
             async for block in _blocks(pieces):
                 is_empty = False
-                await self._offload(partial(writer.write, block))
+                await self._whole(partial(writer.write, block))
             if is_empty:
                 raise BadFile("The file is empty. Send a header line and at least one row.")
-            return await self._offload(writer.finish)
+            return await self._whole(writer.finish)
         finally:
-            await self._offload(stack.close)
+            await self._whole(stack.close)
+
+    async def _whole(self, function: Callable[[], R]) -> R:
+        """Run `function` in a thread to its end, even when the caller goes away meanwhile.
+
+        Else a file would be closed under a thread that writes it, or opened and left behind.
+        """
+        running = asyncio.ensure_future(self._offload(function))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.gather(running, return_exceptions=True)
+            raise
 
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str
