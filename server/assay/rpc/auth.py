@@ -1,8 +1,9 @@
 """Who is calling: API keys and JWTs, from the Authorization header to a Principal.
 
 A bearer with two dots and a JSON header is a JWT, else it is an API key. Both are remembered for
-a moment, so that a hot caller costs one dictionary look-up: a JWT until it expires, a key for
-KEY_MEMORY_SECONDS, which bounds how long a revoked key still works.
+a moment, so that a hot caller costs one dictionary look-up: a JWT for TOKEN_MEMORY_SECONDS, which
+bounds how long one of a withdrawn signing key still works, a key for KEY_MEMORY_SECONDS, which
+bounds how long a revoked one does, and neither beyond its own end.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from assay.domain.identity import ApiKey, Principal
 from assay.rpc.tokens import TokenVerifier
 
 KEY_MEMORY_SECONDS = 2.0
+TOKEN_MEMORY_SECONDS = 300.0
 MAX_REMEMBERED = 10_000
 MAX_CREDENTIAL_CHARS = 8_192
 
@@ -78,7 +80,7 @@ class Authenticator:
     async def _by_token(self, token: str) -> tuple[Principal, float]:
         principal, expires_at = await self._tokens.verify(token)
         left = expires_at - self._clock.now().timestamp()
-        return principal, self._clock.monotonic() + left
+        return principal, self._clock.monotonic() + min(left, TOKEN_MEMORY_SECONDS)
 
     async def _by_key(self, credential: str) -> tuple[Principal, float]:
         prefix, dot, secret = credential.partition(".")
@@ -97,7 +99,10 @@ class Authenticator:
             permissions=frozenset(key.permissions),
             key_prefix=key.prefix,
         )
-        return principal, self._clock.monotonic() + KEY_MEMORY_SECONDS
+        left = KEY_MEMORY_SECONDS
+        if key.expires_at is not None:
+            left = min(left, (key.expires_at - now).total_seconds())
+        return principal, self._clock.monotonic() + left
 
     def _remember(self, authorization: str, principal: Principal, until: float) -> None:
         self._memory[authorization] = _Remembered(principal=principal, until=until)
