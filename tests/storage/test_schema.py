@@ -53,12 +53,12 @@ def shape(url: str) -> set[str]:
             found = {
                 " ".join(map(str, row))
                 for query in (
-                    "SELECT table_name, column_name, data_type, is_nullable, column_default, "
-                    "collation_name FROM information_schema.columns "
-                    "WHERE table_schema = 'public'",
+                    """SELECT table_name, column_name, data_type, is_nullable, column_default,
+                    collation_name FROM information_schema.columns
+                    WHERE table_schema = 'public'""",
                     "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
-                    "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) "
-                    "FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+                    """SELECT conrelid::regclass, conname, pg_get_constraintdef(oid)
+                    FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
                 )
                 for row in connection.execute(sa.text(query))
             }

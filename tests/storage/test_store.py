@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import sqlalchemy
 
-from assay.domain.errors import Internal, InvalidArgument, Unavailable
+from assay.domain.errors import Internal, InvalidArgument, NotFound, Unavailable
 from assay.storage import engine as engines
 from assay.storage.store import open_store
 from tests.storage.world import ORG, add_job, add_model
@@ -19,7 +20,7 @@ def test_a_write_block_that_raises_leaves_nothing(store):
     """Whatever a write block did is gone when it raises, and the next block starts clean."""
     heard = []
     store.on_commit(heard.append)
-    with pytest.raises(RuntimeError), store.write() as tx:
+    with suppress(RuntimeError), store.write() as tx:
         add_model(tx)
         add_job(tx)
         raise RuntimeError
@@ -80,6 +81,13 @@ def test_a_busy_database_is_unavailable(store, open_another, monkeypatch):
     assert refusal.value.retry_after == 1
     with other.write() as tx:
         add_model(tx)
+
+
+def test_no_text_breaks_a_read(store):
+    """An id that no row can have, whatever its characters, is absent or refused, not an error."""
+    for text in ("", "'", "\x00", "a\x00b", "%s", ":org", "é" * 5000):
+        with pytest.raises((NotFound, InvalidArgument)), store.read() as tx:
+            tx.models.get(ORG, text)
 
 
 def test_many_threads_write_and_read_at_once(store):

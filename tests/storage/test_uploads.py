@@ -26,7 +26,7 @@ def upload(store):
         return add_upload(tx).job_id
 
 
-def send(tx, upload, first_row, rows=10, sha256="a" * 64, partial=b"p") -> ShardRecord:
+def send(tx, upload, first_row, rows=10, sha256="a" * 64, *, partial=b"p") -> ShardRecord:
     return tx.jobs.add_chunk(
         ORG,
         upload,
@@ -81,9 +81,12 @@ def test_a_gap_is_refused_with_the_expected_row(store, upload, first_row, rows, 
 
 
 def test_a_chunk_of_no_rows_is_refused(store, upload):
-    """A chunk holds at least one row."""
-    with pytest.raises(InvalidArgument, match="rows"), store.write() as tx:
-        send(tx, upload, 0, rows=0)
+    """A chunk holds at least one row, and no more than any chunk can."""
+    for rows in (0, -1, 2**64 - 1):
+        with pytest.raises(InvalidArgument, match="rows"), store.write() as tx:
+            send(tx, upload, 0, rows=rows)
+    with pytest.raises(OffsetGap), store.write() as tx:
+        send(tx, upload, 2**64 - 1)
 
 
 def test_of_two_writers_one_gets_the_row(store, upload, open_another):

@@ -133,7 +133,7 @@ def test_a_key_is_live_until_it_expires_or_is_revoked():
 
 @given(
     st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 1)),  # noqa: DTZ001  # hypothesis wants naive bounds
-    st.text(max_size=70),
+    st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=70),
     st.text(max_size=30),
 )
 def test_a_page_token_reads_back_in_its_own_listing_alone(at, key, scope):

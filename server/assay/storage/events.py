@@ -26,6 +26,8 @@ _J = tables.jobs.c
 _E = tables.events.c
 _L = tables.levels.c
 
+_LARGEST = 2**31 - 1  # of the column; a caller may name any number
+
 _THE_JOB = and_(_J.organization_id == bindparam("org"), _J.job_id == bindparam("job"))
 # Raising the counter locks the job's row until the commit, so that of two writers the
 # second gets its numbers after the first has committed: no gap, and no reordering.
@@ -120,6 +122,7 @@ class SqlEvents:
     ) -> Sequence[Event]:
         """Return the events that follow `sequence`, whole commits only; see ports.Events."""
         oldest = self.oldest(organization_id, job_id)
+        sequence = min(sequence, _LARGEST)
         if sequence + 1 < oldest:
             raise EventsTrimmed(
                 f"The events of the job '{job_id}' after {sequence} are trimmed; the oldest held "
@@ -184,7 +187,8 @@ class SqlLevels:
 
     def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[Level]:
         """Return the levels written after `revision`; see ports.Levels."""
-        rows = self._db.all(_LEVELS, org=organization_id, job=job_id, after=revision)
+        after = min(revision, _LARGEST)
+        rows = self._db.all(_LEVELS, org=organization_id, job=job_id, after=after)
         if not rows and self._db.one(_KNOWN, org=organization_id, job=job_id) is None:
             raise NotFound.of("job", job_id)
         return [

@@ -37,6 +37,8 @@ from assay.storage.paging import newest_first, page_of
 from assay.storage.session import Session
 from assay.storage.sql import micros_or_none
 
+MAX_CHUNK_ROWS = 2**31  # far above what a chunk's bytes can hold
+
 CANCELED = JobError(reason="CANCELED", message="The job was canceled before it ended.")
 DEADLINE_PASSED = JobError(reason="DEADLINE_PASSED", message="The job's deadline passed.")
 
@@ -184,8 +186,8 @@ class SqlJobs:
         partial_blob: str | None = None,
     ) -> ShardRecord:
         """Accept one chunk of an upload, once."""
-        if rows < 1:
-            raise InvalidArgument.of("rows", "a chunk holds at least one row")
+        if not 1 <= rows <= MAX_CHUNK_ROWS:
+            raise InvalidArgument.of("rows", f"a chunk holds 1 to {MAX_CHUNK_ROWS} rows")
         job = self.lock(organization_id, job_id)
         _require_open(job)
         if first_row != job.next_row:
@@ -297,10 +299,10 @@ class SqlJobs:
         )
 
     def _repeated(self, job: Job, first_row: int, rows: int, sha256: str) -> ShardRecord:
-        row = self._db.one(
+        row = first_row < job.next_row and self._db.one(
             sql.CHUNK_AT, org=job.organization_id, job=job.job_id, first_row=first_row
         )
-        if row is not None:
+        if row:
             stored = sql.read_shard(row)
             if (stored.rows, stored.sha256) == (rows, sha256):
                 return stored

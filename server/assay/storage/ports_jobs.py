@@ -83,7 +83,7 @@ class Jobs(Protocol):
         changes nothing. Any other that does not start at `next_row` raises OffsetGap, which
         names the expected row; of two writers with different chunks for one row one gets it.
         A finished upload raises UploadFinished, one that was canceled or timed out
-        FailedPrecondition, fewer than one row InvalidArgument.
+        FailedPrecondition, a number of rows that no chunk can have InvalidArgument.
         """
         ...
 

@@ -24,7 +24,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, exc
 
 from assay.domain.clock import Clock, SystemClock
-from assay.domain.errors import Conflict, Internal, Unavailable
+from assay.domain.errors import Conflict, Internal, InvalidArgument, Unavailable
 from assay.domain.ids import Ids, SystemIds
 from assay.storage.changes import CHANNEL, Changes, Hints, Listener, PostgresChanges, SqliteChanges
 from assay.storage.engine import BUSY_SECONDS, engine_name, make_engine
@@ -360,6 +360,9 @@ class _PostgresBlock:
 def _translate(error: BaseException) -> None:
     """Raise what the house understands for an error of a driver; return for all others."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    if isinstance(cause, psycopg.DataError):
+        # SQLite finds nothing for such a text; PostgreSQL cannot even be asked for it.
+        raise InvalidArgument("A text holds the character U+0000, which is not allowed.") from error
     if isinstance(cause, psycopg.errors.UniqueViolation):
         raise Conflict("Another request changed the same thing. Try again.") from error
     if isinstance(cause, (sqlite3.OperationalError, psycopg.OperationalError, exc.TimeoutError)):
