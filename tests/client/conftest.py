@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tools.demo.service import Service
 
 from assay.client import Client
+from tools.demo.service import Service
 
 _numbers = itertools.count(1)
 

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from tools import protos
-from tools.api_page import api_page, rpcs
 
 from assay.settings import documented_settings
 from assay.v1 import errors_pb2
+from tools import protos
+from tools.api_page import api_page, rpcs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

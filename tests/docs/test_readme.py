@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tools.demo.service import Service
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

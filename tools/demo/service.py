@@ -37,10 +37,16 @@ class Service:
             "ASSAY_DATA_DIR": str(self.data_dir),
         }
 
+    def forget(self) -> None:
+        """Let go of its standard output, on which nothing more comes."""
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
     def stop(self) -> list[str]:
         """Stop it as Ctrl-C would; return what is wrong with its end, or nothing."""
         family = descendants(self.process.pid)
         self.process.send_signal(signal.SIGINT)
+        self.forget()
         try:
             code = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -12,7 +12,7 @@ from assay.cli.console import BAD_INPUT, INTERRUPTED, exit_code_of, show_failure
 from assay.client import BadInput, Client, Patience, ServiceError
 from assay.settings import ClientSettings
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0  # for a service that is just starting
 
 Url = Annotated[
     str | None, typer.Option("--url", help="The service: grpc://host:port (ASSAY_URL).")
@@ -36,7 +36,7 @@ def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
             api_key=key,
             token=token,
             timeout=settings.timeout_seconds,
-            patience=Patience(seconds=PATIENCE_SECONDS),
+            patience=Patience(seconds=min(PATIENCE_SECONDS, settings.timeout_seconds)),
         ) as client:
             yield client
     except (ServiceError, BadInput) as error:

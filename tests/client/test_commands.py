@@ -1,0 +1,145 @@
+"""The commands that call a running service."""
+
+import json
+
+import pytest
+
+GOOD = "y_true,y_pred,score\nyes,yes,0.9\nno,no,0.2\nyes,yes,0.8\nno,yes,0.6\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "predictions.csv"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_gate_lets_a_good_model_pass(assay, file, client):
+    """A version that meets its requirements exits with 0 and, when asked, is served."""
+    done = assay(
+        "evaluate", file, "--model", "gate-good", "--version", "gate-good-1", "--create",
+        "--require", "accuracy>=0.75", "--require", "roc_auc==1", "--promote",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "pass  accuracy>=0.75" in done.stdout
+    assert "promoted gate-good-1" in done.stdout
+    assert client.performance_summary("gate-good").version_id == "gate-good-1"
+
+
+def test_a_gate_stops_a_bad_model(assay, file, client):
+    """A requirement that does not hold exits with 1, says by how much, and promotes nothing."""
+    done = assay(
+        "evaluate", file, "--model", "gate-bad", "--version", "gate-bad-1", "--create",
+        "--require", "accuracy>=0.76", "--require", "rmse<=1", "--promote",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "FAIL  accuracy>=0.76" in done.stdout
+    assert "is 0.75" in done.stdout
+    assert "no such metric" in done.stdout
+    assert client.get_model("gate-bad").promoted_version_id is None
+
+
+def test_machines_get_json(assay, file):
+    """With --json one object says whether all requirements hold, with every number."""
+    done = assay("evaluate", file, "--model", "gate-json", "--create", "--json", "-r", "mcc>=0.99")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert told["passed"] is False
+    assert told["requirements"][0]["metric"] == "mcc"
+    assert told["evaluation"]["metrics"]["accuracy"] == 0.75
+    assert told["evaluation"]["rows"] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        ("y_true,y_pred\nyes,yes\n", ["--require", "accuracy"], "is no requirement"),
+        ("y_true,score\nyes,much\n", [], "row 0, column score"),
+        ("y_true,score\nyes,1.5\nno,0.2\n", [], "BAD_PREDICTIONS"),
+        ("y_pred\nyes\n", [], "y_true"),
+        ("y_true,y_pred\nyes,yes\n", ["--split", "holdout"], "holdout"),
+        ("", [], "is empty"),
+        ("y_true,y_pred\n", [], "no rows"),
+    ],
+)
+def test_wrong_input_exits_with_2(assay, tmp_path, text, options, told):
+    """What the caller has to mend exits with 2 and says what it is, without a traceback."""
+    file = tmp_path / "p.csv"
+    file.write_text(text)
+    done = assay("evaluate", file, "--model", "wrong-input", "--create", *options)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_model_exits_with_2(assay, file):
+    """Without --create a model that does not exist is wrong input."""
+    done = assay("evaluate", file, "--model", "mdl-absent", "--version", "ver-absent")
+    assert done.returncode == 2
+    assert "NOT_FOUND: There is no model 'mdl-absent'" in done.stderr
+    assert assay("evaluate", file, "--model", "mdl-absent").returncode == 2
+    assert assay("evaluate").returncode == 2
+
+
+def test_a_service_that_is_away_exits_with_3(assay):
+    """A service that does not answer exits with 3 and says where it was looked for."""
+    done = assay("models", "list", "--url", "127.0.0.1:1", ASSAY_TIMEOUT_SECONDS="1")
+    assert done.returncode == 3
+    assert "127.0.0.1:1" in done.stderr
+    refused = assay("models", "list", "--api-key", "no.such-key-0123456789")
+    assert refused.returncode == 3
+    assert "UNAUTHENTICATED" in refused.stderr
+    assert "request id: " in refused.stderr
+
+
+def test_models_and_versions_are_made_and_listed(assay):
+    """Creating prints the id alone, so that a script can take it."""
+    model = assay("models", "create", "From the shell", "--label", "a", "--label", "b")
+    assert model.stdout.startswith("mdl-")
+    name = model.stdout.strip()
+    version = assay("versions", "create", "--model", name, "--algorithm", "tree").stdout.strip()
+    assert version.startswith("ver-")
+    assert "From the shell" in assay("models", "list").stdout
+    listed = json.loads(assay("versions", "list", "--model", name, "--json").stdout)
+    assert (listed["version_id"], listed["algorithm"]) == (version, "tree")
+    early = assay("promote", version, "--model", name)
+    assert early.returncode == 2
+    assert "VERSION_NOT_READY" in early.stderr
+
+
+def test_a_key_works_until_it_is_revoked(assay):
+    """A key is shown once, does what it may and no more, and is listed without its secret."""
+    made = assay("keys", "create", "shell", "-p", "model:read", "--days", "1")
+    secret = made.stdout.strip()
+    prefix = secret.partition(".")[0]
+    assert assay("models", "list", "--api-key", secret).returncode == 0
+    denied = assay("models", "create", "x", "--api-key", secret)
+    assert denied.returncode == 3
+    assert "PERMISSION_DENIED" in denied.stderr
+    assert assay("keys", "revoke", prefix).returncode == 0
+    listed = assay("keys", "list").stdout
+    assert secret not in listed
+    assert any(prefix in line and "revoked" in line for line in listed.splitlines())
+
+
+def test_a_development_token_is_trusted(assay):
+    """A token signed by the data folder's key works, with the permissions that it names."""
+    token = assay("token", "--permissions", "model:read", "--ttl", "60").stdout.strip()
+    assert token.count(".") == 2
+    as_token = {"ASSAY_API_KEY": "", "ASSAY_TOKEN": token}
+    assert assay("models", "list", **as_token).returncode == 0
+    assert "model:write" in assay("models", "create", "x", **as_token).stderr
+
+
+def test_a_job_is_watched_to_its_end(assay, client, fresh):
+    """Watching a job prints its states and exits with 0 only if it succeeded."""
+    model, version = fresh()
+    done = client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"])
+    watched = assay("watch", done.job_id)
+    assert watched.returncode == 0
+    assert [line.split()[2] for line in watched.stdout.splitlines()] == [
+        "open", "queued", "running", "succeeded",
+    ]  # fmt: skip
+    lines = [json.loads(line) for line in assay("watch", done.job_id, "--json").stdout.splitlines()]
+    assert [line["sequence"] for line in lines if "sequence" in line] == [1, 2, 3, 4]
+    assert assay("watch", "no-such-job").returncode == 2
