@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from sqlalchemy import (
@@ -192,8 +193,11 @@ def _read_spec(text: str) -> EvaluationSpec:
     return EvaluationSpec.from_json(text)
 
 
-def read_evaluation(row: Row) -> Evaluation:
-    """Return the evaluation of a row of the columns above, its job's state and error, result."""
+def read_evaluation(row: Row, headline: Mapping[str, float] | None = None) -> Evaluation:
+    """Return the evaluation of a row of the columns above, its job's state and error, result.
+
+    `headline` is what its metrics' JSON says, where that was read already.
+    """
     (org, evaluation_id, model_id, version_id, split, revision, job_id, spec) = row[:8]
     (current, metrics, created, evaluated, created_by, state, error, result) = row[8:]
     return Evaluation(
@@ -207,7 +211,7 @@ def read_evaluation(row: Row) -> Evaluation:
         spec=_read_spec(spec),
         state=JobState(state),
         is_current=bool(current),
-        metrics={} if metrics is None else from_json(metrics),
+        metrics=headline or ({} if metrics is None else from_json(metrics)),
         result=None if result is None else EvaluationResult.from_json(result),
         error=None if error is None else JobError.from_json(error),
         created_at=moment(created),
@@ -312,10 +316,12 @@ class SqlEvaluations:
         version = row[_MODEL_END:_VERSION_END]
         if dataset_split != "test" and found:
             version = (*version[:-1], None)
+        chosen = read_version(version) if found else None
+        headline = None if chosen is None else chosen.metrics
         return Serving(
             model=read_model(row[:_MODEL_END]),
-            version=read_version(version) if found else None,
-            evaluation=read_evaluation(row[_VERSION_END:]) if evaluated else None,
+            version=chosen,
+            evaluation=read_evaluation(row[_VERSION_END:], headline) if evaluated else None,
         )
 
     def splits_evaluated(self, organization_id: str, version_id: str) -> tuple[str, ...]:

@@ -96,12 +96,12 @@ def micros_or_none(moment: datetime | None) -> int | None:
 
 def moment(value: int) -> datetime:
     """Return the time that `micros` wrote."""
-    return _EPOCH + timedelta(microseconds=value)
+    return _EPOCH + _MICROSECOND * value
 
 
 def moment_or_none(value: int | None) -> datetime | None:
     """Return `moment(value)`, or None for None."""
-    return None if value is None else _EPOCH + timedelta(microseconds=value)
+    return None if value is None else _EPOCH + _MICROSECOND * value
 
 
 def json_text(value: Any) -> str:
