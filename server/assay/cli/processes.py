@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -121,17 +120,18 @@ def settings(
     """Show every setting of the service with its value here and now; secrets stay hidden."""
     current = settings_of()
     values = {
-        variable: getattr(current, name)
+        name: (variable, getattr(current, name))
         for _, variable, _, _ in documented_settings()
         if hasattr(current, name := variable.removeprefix(ENV_PREFIX).lower())
     }
     if as_json:
-        print_json({name: None if value is None else str(value) for name, value in values.items()})
+        print_json({name: None if it is None else str(it) for name, it in values.values()})
         return
     table = Table("setting", "value", "", box=None, pad_edge=False)
-    for name, value in values.items():
+    for name, (variable, value) in values.items():
         shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else value
-        table.add_row(name, escape(str(shown)), "set here" if name in os.environ else "")
+        origin = "set here" if name in current.model_fields_set else ""
+        table.add_row(variable, escape(str(shown)), origin)
     out.print(table)
 
 
