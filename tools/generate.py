@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from assay.cli.envoy_config import GatewaySettings, render
-from tools import pages, protos
+from tools import api_page, pages, protos
 from tools.routes import table
 
 V1 = Path("server/assay/v1")
@@ -71,6 +71,7 @@ def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[P
     return {
         Path("gateway/envoy.yaml"): render(GatewaySettings(), rules),
         Path("gateway/README.md"): pages.gateway_page(data),
+        Path("docs/api.md"): api_page.api_page(documented),
         Path("docs/errors.md"): pages.errors_page(documented),
         Path("docs/states.md"): pages.states_page(),
         Path("docs/settings.md"): pages.settings_page(),
