@@ -92,6 +92,9 @@ def test_the_first_start_makes_a_key_and_shows_it_once(tmp_path):
             shown.append(ready["key"])
             with Client(ready["grpc"], api_key=shown[0]) as client:
                 assert list(client.list_models()) == []
+            # The gateway serves native gRPC too.
+            with Client(ready["gateway_grpc"], api_key=shown[0]) as client:
+                assert list(client.list_models()) == []
             request = urllib.request.Request(f"{ready['rest']}/api/v1/server")
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=10) as answer:
@@ -148,3 +151,23 @@ def test_the_gateway_prints_its_configuration():
     assert done.returncode == 0
     assert "8123" in done.stdout
     assert "10.0.0.7" in done.stdout
+
+
+def test_the_base_install_is_the_client():
+    """Without the server's packages the commands of the client work, and others name the extra."""
+    code = (
+        "import sys;"
+        "sys.modules.update(dict.fromkeys(['sqlalchemy', 'jwt', 'envoy', 'limits', 'scipy']));"
+        "from assay.__main__ import main; main()"
+    )
+    for arguments, expected in (
+        (["models", "list", "--help"], 0),
+        (["settings"], 0),
+        (["up"], 2),
+        (["token"], 2),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == expected, done.stderr
+        assert ("assay[server]" in done.stderr) is bool(expected)

@@ -61,7 +61,7 @@ def up(
     ] = False,
 ) -> None:
     """Run server, runner and gateway in one process, on embedded defaults."""
-    settings = _server_settings(data_dir=data_dir, grpc_port=grpc_port, http_port=http_port)
+    settings = server_settings(data_dir=data_dir, grpc_port=grpc_port, http_port=http_port)
     from assay.cli.running import run_up  # noqa: PLC0415 — needs the extra `server`
 
     raise typer.Exit(asyncio.run(run_up(settings, as_json=as_json)))
@@ -69,7 +69,7 @@ def up(
 
 def serve(data_dir: DataDir = None, grpc_port: GrpcPort = None) -> None:
     """Run a gRPC server alone; any number may share a database."""
-    settings = _server_settings(data_dir=data_dir, grpc_port=grpc_port)
+    settings = server_settings(data_dir=data_dir, grpc_port=grpc_port)
     from assay.cli.running import run_serve  # noqa: PLC0415 — needs the extra `server`
 
     raise typer.Exit(asyncio.run(run_serve(settings)))
@@ -77,7 +77,7 @@ def serve(data_dir: DataDir = None, grpc_port: GrpcPort = None) -> None:
 
 def work(data_dir: DataDir = None) -> None:
     """Run a runner of jobs alone; any number may share a database."""
-    settings = _server_settings(data_dir=data_dir)
+    settings = server_settings(data_dir=data_dir)
     from assay.cli.running import run_work  # noqa: PLC0415 — needs the extra `server`
 
     raise typer.Exit(asyncio.run(run_work(settings)))
@@ -91,7 +91,7 @@ def gateway(
     ] = False,
 ) -> None:
     """Run the REST gateway alone, before one or more servers."""
-    settings = _server_settings(http_port=http_port)
+    settings = server_settings(http_port=http_port)
     from assay.cli import envoy_config, gateway  # noqa: PLC0415 — needs the extra `server`
 
     chosen = gateway_settings(settings)
@@ -107,7 +107,7 @@ def gateway(
 
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database to the schema of this release."""
-    settings = _server_settings(data_dir=data_dir)
+    settings = server_settings(data_dir=data_dir)
     from assay.storage.schema import migrate as upgrade  # noqa: PLC0415 — needs the extra `server`
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,11 @@ def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
     return GatewaySettings(**{**told, **changes})
 
 
-def _server_settings(**overrides: Any) -> Settings:
+def server_settings(**overrides: Any) -> Settings:
+    """Return the settings of a command that needs the extra `server`, and begin to log.
+
+    Ends the command with the way out where only the base install is there.
+    """
     if importlib.util.find_spec("sqlalchemy") is None:
         show_failure(RuntimeError("this needs the server's packages: pip install 'assay[server]'"))
         raise typer.Exit(BAD_INPUT)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.processes import DataDir, settings_of
+from assay.cli.processes import DataDir, server_settings
 
 
 def token(
@@ -24,9 +24,9 @@ def token(
     data_dir: DataDir = None,
 ) -> None:
     """Print a token that every server with the same data folder trusts."""
+    settings = server_settings(data_dir=data_dir)
     from assay.rpc.tokens import mint  # noqa: PLC0415 — the base install has no PyJWT
 
-    settings = settings_of(data_dir=data_dir)
     print(
         mint(
             Path(settings.development_key_path),
