@@ -110,9 +110,16 @@ def test_a_port_that_is_taken_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = assay("up", "--data-dir", tmp_path, "--grpc-port", port, "--http-port", 0)
-    assert done.returncode == 3
-    assert str(port) in done.stderr
-    assert "Traceback" not in done.stderr
+        assert done.returncode == 3
+        assert str(port) in done.stderr
+        assert "Traceback" not in done.stderr
+        again = assay(
+            "up", "--data-dir", tmp_path, "--grpc-port", 0, "--http-port", port,
+            ASSAY_GATEWAY_GRPC_PORT="0", ASSAY_GATEWAY_ADMIN_PORT="0",
+        )  # fmt: skip
+        assert again.returncode == 3
+        assert str(port) in again.stderr
+        assert "Traceback" not in again.stderr
 
 
 def test_serve_and_work_refuse_a_database_without_schema(tmp_path):

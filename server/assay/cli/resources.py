@@ -151,7 +151,8 @@ def watch(
 
 def _show_event(event: JobEvent) -> None:
     why = f"  {event.failure.reason}: {event.failure.message}" if event.failure else ""
-    line = f"{event.sequence:>4}  {event.at:%H:%M:%S}  {event.to_state} ({event.cause}){why}"
+    cause = f" ({event.cause})" if event.cause else ""
+    line = f"{event.sequence:>4}  {event.at:%H:%M:%S}  {event.to_state}{cause}{why}"
     out.print(escape(line))
 
 
