@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from assay.domain.errors import EventsTrimmed, InvalidArgument, OutOfRange
-from assay.domain.job import Event, Level
+from assay.domain.job import Event, JobError, Level
 from assay.storage.store import Store
 from assay.usecases.pulse import Pulse
 
@@ -31,6 +31,8 @@ class Batch:
     levels: tuple[Level, ...]
     bookmark: int  # everything up to this sequence has been told
     is_last: bool  # the terminal event has been told
+    has_more: bool = False  # the log already holds more than fits this batch
+    error: JobError | None = None  # of a job that has ended without a result
     level_revision: int  # where levels go on
 
     @property
@@ -78,8 +80,7 @@ class Watches:
                 told = time()
             if batch.is_last:
                 return
-            # A full batch means that more is waiting already.
-            if len(batch.events) < MAX_BATCH:
+            if not batch.has_more:
                 # Commits to other jobs wake this watch too, but break no silence of it.
                 left = told + bookmark_seconds - time()
                 if left <= 0 or not await self._pulse.after(beats, left):
@@ -122,6 +123,8 @@ class Watches:
             levels=levels,
             bookmark=bookmark,
             is_last=job.is_terminal and bookmark >= job.last_sequence,
+            has_more=bookmark < job.last_sequence,
+            error=job.error,
             level_revision=max([level_revision, *(level.revision for level in levels)]),
         )
 

@@ -11,10 +11,23 @@ from google.protobuf.message import Message
 
 from assay.domain.errors import MAX_VALUE_CHARS
 from assay.domain.job import Event, Job, JobError, Level
-from assay.domain.states import JobState
+from assay.domain.states import JobState, is_terminal
 from assay.rpc.convert import values
 from assay.usecases.watches import Batch
 from assay.v1 import job_pb2, job_service_pb2
+
+_CAUSES = {
+    JobState.RUNNING: "claimed",
+    JobState.SUCCEEDED: "finished",
+    JobState.FAILED: "failed",
+    JobState.CANCELED: "canceled",
+    JobState.TIMED_OUT: "deadline_passed",
+}
+_LEDGER_CAUSES = {
+    "GIVEN_BACK": "released",
+    "LEASE_LOST": "lease_lost",
+    "ATTEMPTS_SPENT": "attempts_spent",
+}
 
 
 def state(job_state: JobState) -> job_pb2.JobState.ValueType:
@@ -24,8 +37,10 @@ def state(job_state: JobState) -> job_pb2.JobState.ValueType:
 
 def error(stored: JobError | None) -> job_pb2.JobError | None:
     """Return why a job failed; the violations follow in the message's metadata."""
-    if stored is None:
-        return None
+    return None if stored is None else _job_error(stored)
+
+
+def _job_error(stored: JobError) -> job_pb2.JobError:
     metadata = {key: str(value)[:MAX_VALUE_CHARS] for key, value in stored.metadata.items()}
     return job_pb2.JobError(reason=stored.reason, message=stored.message, metadata=metadata)
 
@@ -51,36 +66,40 @@ def job(stored: Job, progress: Mapping[str, Any] | None) -> job_pb2.Job:
 def batch(found: Batch) -> job_service_pb2.WatchJobResponse:
     """Return what a watch has to tell as one message."""
     return job_service_pb2.WatchJobResponse(
-        events=[event(item) for item in found.events],
+        events=[event(item, found.error) for item in found.events],
         levels=[item for item in map(level, found.levels) if item is not None],
         bookmark=found.bookmark,
     )
 
 
-def event(stored: Event) -> job_pb2.JobEvent:
-    """Return one event as a message."""
+def event(stored: Event, job_error: JobError | None) -> job_pb2.JobEvent:
+    """Return one event as a message; the terminal one tells the error of its job."""
     message = job_pb2.JobEvent(sequence=stored.sequence)
     message.at.FromDatetime(stored.at)
     if stored.kind == "state":
-        message.state_changed.CopyFrom(_state_changed(stored.data))
+        message.state_changed.CopyFrom(_state_changed(stored.data, job_error))
     return message
 
 
-def _state_changed(data: Mapping[str, Any]) -> job_pb2.StateChanged:
-    changed = job_pb2.StateChanged(
-        to=state(JobState(data["to"])), cause=str(data.get("reason") or data.get("cause") or "")
-    )
-    if data.get("from"):
+def _state_changed(data: Mapping[str, Any], job_error: JobError | None) -> job_pb2.StateChanged:
+    to = JobState(data["to"])
+    start = JobState(data["from"]) if data.get("from") else None
+    changed = job_pb2.StateChanged(to=state(to), cause=_cause(start, to, data.get("reason")))
+    if start is not None:
         # `from` is a keyword of Python, so the generated field is reached by name.
-        setattr(changed, "from", state(JobState(data["from"])))
-    if data.get("error"):
-        told = data["error"]
-        changed.error.CopyFrom(
-            job_pb2.JobError(
-                reason=told["reason"], message=told["message"], metadata=told.get("metadata", {})
-            )
-        )
+        setattr(changed, "from", state(start))
+    if is_terminal(to) and job_error is not None:
+        changed.error.MergeFrom(_job_error(job_error))
     return changed
+
+
+def _cause(start: JobState | None, to: JobState, reason: str | None) -> str:
+    """Return why a state changed, in the words of StateChanged.cause."""
+    if start is None:
+        return "submitted"
+    if reason in _LEDGER_CAUSES:
+        return _LEDGER_CAUSES[reason]
+    return "upload_finished" if to is JobState.QUEUED else _CAUSES[to]
 
 
 def level(stored: Level) -> job_pb2.JobLevel | None:
@@ -120,7 +139,7 @@ def server_sent_events(found: Batch) -> list[bytes]:
 
 def _frames(found: Batch) -> Sequence[tuple[str, int | None, dict[str, Any]]]:
     frames: list[tuple[str, int | None, dict[str, Any]]] = [
-        (item.kind, item.sequence, _json(event(item)) | {"sequence": item.sequence})
+        (item.kind, item.sequence, _json(event(item, found.error)) | {"sequence": item.sequence})
         for item in found.events
     ]
     for one in found.levels:
