@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.rpc import world
-from tests.rpc.world import Caller, LoopThread, Running
 
 from assay.app import Backend, RunnerProcess
 from assay.settings import prepare_compute_environment
+from tests.rpc import world
+from tests.rpc.world import Caller, LoopThread, Running
 
 _numbers = itertools.count(1)
 

@@ -13,13 +13,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
-from tests.rpc.world import Running
-from tools import protos
 
 import assay.v1
 from assay.domain.identity import Permission
 from assay.rpc import methods
 from assay.v1 import policy_pb2
+from tests.rpc.world import Running
+from tools import protos
 
 SERVICES = list(methods.services())
 DESCRIPTORS: list[MethodDescriptor] = [method for service in SERVICES for method in service.methods]

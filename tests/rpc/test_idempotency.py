@@ -6,9 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.rpc.world import Caller
 
 from assay.domain.job import MAX_REQUEST_ID
+from tests.rpc.world import Caller
 
 
 def test_a_repeated_create_returns_the_first(me: Caller):

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 from google.protobuf import struct_pb2
-from tests.rpc import world
-from tests.rpc.world import CALLS, Caller, Running, message
 
 from assay.domain.identity import Permission
+from tests.rpc import world
+from tests.rpc.world import CALLS, Caller, Running, message
 
 BODY_KEYS = [
     "statusCode", "status", "code", "error", "message", "retryable", "request_id",

@@ -8,6 +8,7 @@ import io
 import json
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -319,6 +320,33 @@ def binary(rows: int, seed: int = 7) -> Binary:
 BINARY_CSV = binary(40).csv
 
 
+class Log(io.StringIO):
+    """An access log that can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._news = threading.Condition()
+
+    def write(self, text: str) -> int:
+        with self._news:
+            count = super().write(text)
+            self._news.notify_all()
+        return count
+
+    @contextmanager
+    def awaiting(self, method: str, code: str) -> Iterator[None]:
+        """Wait at the end of the block until a call of the method ended with the code."""
+        start = self.tell()
+
+        def seen() -> bool:
+            lines = self.getvalue()[start:].splitlines()
+            return any(f"/{method}" in line and f'"{code}"' in line for line in lines)
+
+        yield
+        with self._news:
+            assert self._news.wait_for(seen, PATIENCE), self.getvalue()[start:]
+
+
 @dataclass
 class Running:
     """A server that serves."""
@@ -328,7 +356,7 @@ class Running:
     thread: LoopThread
     channel: grpc.Channel
     port: int
-    log: io.StringIO
+    log: Log
 
     def organization(self, name: str, permissions: tuple[str, ...] = ("admin",)) -> Caller:
         """Return a caller with a new key of an organization."""
@@ -391,7 +419,7 @@ class LoopThread:
 
 def serve(thread: LoopThread, backend: Backend) -> Running:
     """Start a server of a backend on a loop."""
-    log = io.StringIO()
+    log = Log()
 
     async def start() -> tuple[ServerProcess, int]:
         server = ServerProcess(backend, access_log=log)  # binds to the running loop
