@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +131,7 @@ class ServerProcess:
                 ids=backend.ids,
                 access_log=access_log,
                 blocking=self._threads,
+                change_token=backend.store.changes.token,
                 inline_reads=backend.store.engine_name == SQLITE,
             )
         )
@@ -139,7 +141,12 @@ class ServerProcess:
         settings = self._backend.settings
         # The first upload must not wait for children to import their modules.
         await self._offload(self._backend.pool.warm_up)
-        return await self._server.start(f"{settings.grpc_host}:{settings.grpc_port}")
+        port = await self._server.start(f"{settings.grpc_host}:{settings.grpc_port}")
+        # What is loaded now stays for good: the collector need not walk it after every few
+        # hundred calls, which cost a hot read a tenth of its CPU.
+        gc.collect()
+        gc.freeze()
+        return port
 
     async def stop(self) -> None:
         """Report NOT_SERVING, let calls finish, stop."""

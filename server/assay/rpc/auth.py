@@ -44,6 +44,13 @@ class Authenticator:
         self._clock = clock
         self._memory: OrderedDict[str, _Remembered] = OrderedDict()
 
+    def remembered(self, authorization: str | None) -> Principal | None:
+        """Return who sent this a moment ago, None when that must be found out."""
+        found = self._memory.get(authorization) if authorization else None
+        if found is None or self._clock.monotonic() >= found.until:
+            return None
+        return found.principal
+
     async def principal(self, authorization: str | None) -> Principal:
         """Return who sent `authorization`.
 
@@ -55,9 +62,9 @@ class Authenticator:
                 "No credential was sent. Send 'Authorization: Bearer <token or key>' "
                 "or 'Authorization: ApiKey <prefix>.<secret>'."
             )
-        remembered = self._memory.get(authorization)
-        if remembered is not None and self._clock.monotonic() < remembered.until:
-            return remembered.principal
+        known = self.remembered(authorization)
+        if known is not None:
+            return known
         principal, until = await self._resolve(authorization)
         self._remember(authorization, principal, until)
         return principal

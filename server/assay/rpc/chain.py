@@ -23,6 +23,7 @@ from assay.rpc.call import Call
 from assay.rpc.links.link import Link, Passive
 from assay.rpc.methods import Method
 from assay.rpc.refusal import Refusal, refuse
+from assay.rpc.replies import ReplyMemory
 
 log = logging.getLogger("assay.rpc")
 
@@ -39,8 +40,10 @@ class Chain:
         clock: Clock,
         blocking: Executor,
         inline_reads: bool,
+        replies: ReplyMemory,
     ) -> None:
         """Take the links; `inline_reads` is True where point reads beat a thread hop."""
+        self._replies = replies
         # Most links care for one side only; the others are not even called.
         self._before = tuple(link.before for link in links if _overrides(link, "before"))
         self._after = tuple(link.after for link in reversed(links) if _overrides(link, "after"))
@@ -72,8 +75,10 @@ class Chain:
             call = self._call(method, context)
             try:
                 await self._enter(call)
-                reply = await handler(_requests(method, incoming), call)
-                data = reply if isinstance(reply, bytes) else reply.SerializeToString()
+                if method.point_read and isinstance(incoming, bytes):
+                    data = await self._remembered(call, incoming, handler)
+                else:
+                    data = _encode(await handler(_requests(method, incoming), call))
                 await _send_headers(call, context)
             except Exception as error:  # noqa: BLE001 - the one place where every error is told
                 await self._abort(call, context, error)
@@ -84,6 +89,19 @@ class Chain:
             return data
 
         return serve
+
+    async def _remembered(
+        self, call: Call, data: bytes, handler: Callable[..., Awaitable[Message | bytes]]
+    ) -> bytes:
+        """Answer a point read as it was answered before, unless something was committed since."""
+        principal = call.principal
+        organization_id = "" if principal is None else principal.organization_id
+        key = (organization_id, call.method.path, data)
+        reply, token = self._replies.get(key)
+        if reply is None:
+            reply = _encode(await handler(_requests(call.method, data), call))
+            self._replies.put(key, reply, token)
+        return reply
 
     def _streamed(
         self, method: Method, handler: Callable[..., AsyncGenerator[Message | bytes, None]]
@@ -98,7 +116,7 @@ class Chain:
                 async with aclosing(handler(_requests(method, incoming), call)) as replies:
                     async for reply in replies:
                         await _send_headers(call, context)
-                        yield reply if isinstance(reply, bytes) else reply.SerializeToString()
+                        yield _encode(reply)
             except Exception as error:  # noqa: BLE001 - the one place where every error is told
                 await self._abort(call, context, error)
             except (asyncio.CancelledError, GeneratorExit):
@@ -122,7 +140,9 @@ class Chain:
 
     async def _enter(self, call: Call) -> None:
         for before in self._before:
-            await before(call)
+            waiting = before(call)
+            if waiting is not None:
+                await waiting
         if call.method.http_status != 200 and call.is_rest:
             call.respond(call.method.http_status)
 
@@ -156,6 +176,10 @@ class Chain:
             rest=call.is_rest,
             **headers,
         )
+
+
+def _encode(reply: Message | bytes) -> bytes:
+    return reply if isinstance(reply, bytes) else reply.SerializeToString()
 
 
 def _overrides(link: Link, side: str) -> bool:

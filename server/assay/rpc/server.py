@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -24,6 +24,7 @@ from assay.rpc.links.authorize import Authorize
 from assay.rpc.links.link import Link
 from assay.rpc.links.rate_limit import RateLimit, Rates
 from assay.rpc.links.request_id import RequestId
+from assay.rpc.replies import ReplyMemory
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # of one gRPC message; larger things are streamed
 
@@ -52,6 +53,7 @@ class Parts:
     ids: Ids
     access_log: TextIO
     blocking: Executor  # threads for store calls
+    change_token: Callable[[], Hashable]  # differs whenever a commit came between two looks
     inline_reads: bool  # True where a point read beats a thread hop
 
 
@@ -71,6 +73,19 @@ def links(parts: Parts) -> tuple[Link, ...]:
     )
 
 
+class _AllMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its stub alone
+    """Finds a method of any service at once, instead of asking one service after the other."""
+
+    def __init__(self, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]) -> None:
+        self._handlers = handlers
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Return the handler of a method, None when there is none."""
+        return self._handlers.get(handler_call_details.method)
+
+
 class Server:
     """A grpc.aio server of the whole contract, with health and reflection."""
 
@@ -81,6 +96,7 @@ class Server:
             clock=parts.clock,
             blocking=parts.blocking,
             inline_reads=parts.inline_reads,
+            replies=ReplyMemory(parts.change_token),
         )
         self._server = grpc.aio.server(options=_OPTIONS)
         self._health = HealthServicer()
@@ -92,15 +108,13 @@ class Server:
 
     def _register(self, handlers: dict[str, Any]) -> list[str]:
         names = []
+        wrapped = {}
         for service in methods.services():
             handler = handlers[service.name]
-            wrapped = {
-                method.name: self._chain.wrap(method, getattr(handler, method.name))
-                for method in methods.methods_of(service)
-            }
-            generic = grpc.method_handlers_generic_handler(service.full_name, wrapped)
-            self._server.add_generic_rpc_handlers((generic,))
+            for method in methods.methods_of(service):
+                wrapped[method.path] = self._chain.wrap(method, getattr(handler, method.name))
             names.append(service.full_name)
+        self._server.add_generic_rpc_handlers((_AllMethods(wrapped),))
         return names
 
     async def start(self, address: str) -> int:

@@ -5,8 +5,7 @@ Never a silent fallback: a request that cannot be served says what could be.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from assay.domain.errors import (
     InvalidArgument,
@@ -28,7 +27,6 @@ DEFAULT_SPLIT = "test"
 AVERAGES = ("micro", "macro", "weighted")
 DEFAULT_AVERAGE = "weighted"
 MAX_NAMED = 10  # versions that a refusal names
-MAX_REMEMBERED = 1_000  # evaluations held in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,6 @@ class Performance:
     model: Model
     evaluation: Evaluation
     result: EvaluationResult
-    replies: dict[str, bytes] = field(default_factory=dict, compare=False)  # encoded once
 
 
 def check_average(sent: str) -> str:
@@ -52,16 +49,10 @@ def check_average(sent: str) -> str:
 
 
 class PerformanceReader:
-    """Reads stored evaluations; computes nothing.
-
-    What was read is remembered until anything is committed anywhere, so that a hot dashboard
-    costs a look at the store's change token.
-    """
+    """Reads stored evaluations; computes nothing."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._memory: dict[tuple[str, str, str, str], Performance] = {}
-        self._token: Hashable = None
 
     def of(
         self, organization_id: str, model_id: str, version_id: str, dataset_split: str
@@ -75,7 +66,7 @@ class PerformanceReader:
             SplitNotEvaluated: the version was not evaluated on the split.
         """
         split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
-        return self._remembered((organization_id, model_id, version_id, split), any_task=True)
+        return self._read((organization_id, model_id, version_id, split), any_task=True)
 
     def of_classifier(
         self, organization_id: str, model_id: str, version_id: str, dataset_split: str
@@ -86,21 +77,7 @@ class PerformanceReader:
             WrongTaskType: the model is not a classification model.
         """
         split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
-        return self._remembered((organization_id, model_id, version_id, split), any_task=False)
-
-    def _remembered(self, key: tuple[str, str, str, str], *, any_task: bool) -> Performance:
-        token = self._store.changes.token()
-        if token != self._token or len(self._memory) >= MAX_REMEMBERED:
-            self._memory = {}
-            self._token = token
-        memory = self._memory
-        found = memory.get(key)
-        if found is None:
-            found = self._read(key, any_task=any_task)
-            memory[key] = found
-        if not any_task:
-            _require_classifier(found.model)
-        return found
+        return self._read((organization_id, model_id, version_id, split), any_task=False)
 
     def _read(self, key: tuple[str, str, str, str], *, any_task: bool) -> Performance:
         organization_id, model_id, version_id, split = key

@@ -46,15 +46,29 @@ class Acknowledged:
 class Ingested(Protocol):
     """What a compute child says of a valid chunk."""
 
-    rows: int
-    partial: bytes  # mergeable statistic
+    @property
+    def rows(self) -> int:
+        """Rows of the chunk."""
+        ...
+
+    @property
+    def partial(self) -> bytes:
+        """The mergeable statistic of the chunk, encoded."""
+        ...
 
 
 class LiveState(Protocol):
     """What follows from the partials so far."""
 
-    merged: bytes  # one partial in place of many
-    data: Mapping[str, Any]  # {"rows": …, "metrics": {…}}
+    @property
+    def merged(self) -> bytes:
+        """One partial in place of many, encoded."""
+        ...
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The numbers: {"rows": …, "metrics": {…}}."""
+        ...
 
 
 class Offload(Protocol):

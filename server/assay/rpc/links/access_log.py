@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TextIO
 
 from assay.domain.clock import Clock
@@ -21,7 +21,7 @@ from assay.rpc.status import row_of
 FLUSH_SECONDS = 0.25
 
 
-_Ended = tuple[Call, AssayError | None, datetime, float]
+_Ended = tuple[Call, AssayError | None, float]  # the last: monotonic seconds
 
 
 class AccessLog(Passive):
@@ -38,13 +38,17 @@ class AccessLog(Passive):
         """Remember how one call ended and see that its line is written soon."""
         if not self._calls:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
-        self._calls.append((call, error, self._clock.now(), self._clock.monotonic()))
+        self._calls.append((call, error, self._clock.monotonic()))
 
     def flush(self) -> None:
         """Write what is gathered. Lines are put together here, many at once, off the hot path."""
         calls, self._calls = self._calls, []
         if calls:
-            self._stream.writelines([_line(*ended) for ended in calls])
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            self._stream.writelines(
+                _line(call, error, now - timedelta(seconds=monotonic - ended), ended)
+                for call, error, ended in calls
+            )
             self._stream.flush()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from assay.rpc.auth import Authenticator
 from assay.rpc.call import Call
 from assay.rpc.links.link import Passive
@@ -15,8 +17,13 @@ class Authenticate(Passive):
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    async def before(self, call: Call) -> None:
+    def before(self, call: Call) -> Awaitable[None] | None:
         """Resolve the Authorization header."""
         if call.method.anonymous:
-            return
-        call.principal = await self._authenticator.principal(call.metadata.get("authorization"))
+            return None
+        authorization = call.metadata.get("authorization")
+        call.principal = self._authenticator.remembered(authorization)
+        return None if call.principal is not None else self._resolve(call, authorization)
+
+    async def _resolve(self, call: Call, authorization: str | None) -> None:
+        call.principal = await self._authenticator.principal(authorization)

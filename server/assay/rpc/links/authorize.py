@@ -12,7 +12,7 @@ class Authorize(Passive):
 
     name = "authorize"
 
-    async def before(self, call: Call) -> None:
+    def before(self, call: Call) -> None:
         """Compare the policy's permissions with the principal's."""
         if call.method.anonymous:
             return

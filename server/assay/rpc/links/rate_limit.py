@@ -6,10 +6,9 @@ share them.
 
 from __future__ import annotations
 
-import functools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -17,9 +16,8 @@ from limits.aio.storage import Storage as SharedCounters
 from limits.storage import storage_from_string
 
 from assay.domain.errors import RateLimited
-from assay.domain.identity import Principal
 from assay.rpc.call import Call
-from assay.rpc.links.counters import ProcessCounters
+from assay.rpc.links.counters import Key, ProcessCounters
 from assay.rpc.links.link import Passive
 
 
@@ -51,28 +49,24 @@ class RateLimit(Passive):
             assert isinstance(shared, SharedCounters), "an async+ scheme gives an async store"
             self._shared = shared
 
-    async def before(self, call: Call) -> None:
+    def before(self, call: Call) -> Awaitable[None] | None:
         """Count the call against its principal."""
-        item = self._items.get(call.method.rate_class)
-        if item is None or call.principal is None:
-            return
-        key = _key(item, call.principal, call.method.rate_class)
+        principal, rate_class = call.principal, call.method.rate_class
+        item = self._items.get(rate_class)
+        if item is None or principal is None:
+            return None
+        key = (rate_class, principal.organization_id, principal.subject)
         if self._shared is not None:
-            count = await self._shared.incr(key, item.get_expiry())
-        else:
-            count = self._local.incr(key, item.get_expiry())
-        if count > item.amount:
-            raise _limited(item, await self._reset_time(key), call.method.rate_class)
-
-    async def _reset_time(self, key: str) -> float:
-        if self._shared is not None:
-            return await self._shared.get_expiry(key)
-        return self._local.get_expiry(key)
+            return _count_shared(self._shared, item, key)
+        if self._local.add(key, item.get_expiry()) > item.amount:
+            raise _limited(item, self._local.ends(key), rate_class)
+        return None
 
 
-@functools.lru_cache(maxsize=10_000)
-def _key(item: RateLimitItem, principal: Principal, rate_class: str) -> str:
-    return item.key_for(rate_class, principal.organization_id, principal.subject)
+async def _count_shared(shared: SharedCounters, item: RateLimitItem, key: Key) -> None:
+    text = item.key_for(*key)
+    if await shared.incr(text, item.get_expiry()) > item.amount:
+        raise _limited(item, await shared.get_expiry(text), key[0])
 
 
 def _limited(item: RateLimitItem, reset_time: float, rate_class: str) -> RateLimited:

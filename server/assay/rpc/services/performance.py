@@ -16,8 +16,8 @@ class PerformanceService:
 
     async def GetPerformanceSummary(
         self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
-    ) -> bytes:
-        """Return the headline metrics; encoded once for as long as nothing is committed."""
+    ) -> performance_pb2.PerformanceSummary:
+        """Return the headline metrics."""
         found = await call.run(
             self._performance.of,
             call.organization_id,
@@ -25,10 +25,7 @@ class PerformanceService:
             request.version_id,
             request.dataset_split,
         )
-        reply = found.replies.get("summary")
-        if reply is None:
-            reply = found.replies["summary"] = convert.summary(found).SerializeToString()
-        return reply
+        return convert.summary(found)
 
     async def GetClassificationReport(
         self, request: performance_service_pb2.GetClassificationReportRequest, call: Call
