@@ -1,0 +1,118 @@
+"""Another organization's ids: absent everywhere, and told exactly as absent ones are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rpc.world import CALLS, Caller, Refused, Running, binary, chunk, message
+
+IDS = {"model_id", "version_id", "version_a", "version_b", "job_id", "evaluation_id", "prefix"}
+
+
+def requests(ids: dict[str, str]) -> dict[str, Any]:
+    """Return a well-formed request of each method that names something by id."""
+    others = {
+        "name": "n", "task_type": "regression", "dataset_split": "test", "rows": 20,
+        "permissions": ["model:read"],
+    }  # fmt: skip  # a table
+    made: dict[str, Any] = {}
+    for name, (method, _) in CALLS.items():
+        fields = method.request.DESCRIPTOR.fields_by_name
+        if name in {"CreateModel", "CreateKey"} or not IDS & set(fields):
+            continue
+        if name == "UploadPredictions":
+            made[name] = [chunk(ids["evaluation_id"], 0, binary(20).chunk(0, 20))]
+            continue
+        sent = {key: value for key, value in (others | ids).items() if key in fields}
+        if name == "CreateVersion":
+            sent.pop("version_id")
+        request = message(name, **sent)
+        if name == "UploadEvaluationFile":
+            request.file.content_type, request.file.data = "text/csv", binary(20).csv
+        made[name] = [request] if method.client_streaming else request
+    return made
+
+
+def refusal(caller: Caller, name: str, request: Any) -> Refused:
+    return caller.refused(name, iter(request) if isinstance(request, list) else request)
+
+
+@pytest.fixture
+def mine(me: Caller) -> dict[str, str]:
+    """One thing of every kind, in my organization."""
+    model_id, version_id = me.ready()
+    evaluation = me(
+        "CreateEvaluation", model_id=model_id, version_id=version_id, dataset_split="test"
+    )
+    key = me("CreateKey", name="k", permissions=["model:read"]).key
+    return {
+        "model_id": model_id, "version_id": version_id, "version_a": version_id,
+        "version_b": version_id, "job_id": evaluation.job_id, "prefix": key.prefix,
+        "evaluation_id": evaluation.evaluation_id,
+    }  # fmt: skip  # a table
+
+
+def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
+    """Only creates of top-level things, listings of them and server info name no id."""
+    walked = set(requests(mine))
+    assert set(CALLS) - walked == {
+        "CreateModel", "CreateKey", "ListModels", "ListKeys", "GetServerInfo",
+    }  # fmt: skip  # a set
+
+
+def test_another_organizations_ids_are_absent_everywhere(
+    me: Caller, other: Caller, mine: dict[str, str]
+):
+    """Each method answers another organization NOT_FOUND, and nothing of mine changes."""
+    model = me("GetModel", model_id=mine["model_id"])
+    for name, request in requests(mine).items():
+        refused = refusal(other, name, request)
+        assert refused.told == ("NOT_FOUND", "NOT_FOUND"), name
+    assert me("GetModel", model_id=mine["model_id"]) == model
+    assert me("GetJob", job_id=mine["job_id"]).status == "open"
+    assert me("GetEvaluation", evaluation_id=mine["evaluation_id"]).next_row == 0
+
+
+def test_a_foreign_id_is_told_exactly_as_an_absent_one(other: Caller, mine: dict[str, str]):
+    """The refusals of a foreign id and of an absent one differ in the id alone."""
+    absent = {key: "zz-" + value[3:] for key, value in mine.items()}
+    there, nowhere = requests(mine), requests(absent)
+    for name in there:
+        foreign = refusal(other.rest("/p"), name, there[name])
+        unknown = refusal(other.rest("/p"), name, nowhere[name])
+        texts = []
+        for refused, ids in ((foreign, mine), (unknown, absent)):
+            body = {k: v for k, v in refused.body.items() if k not in {"request_id", "timestamp"}}
+            text = repr((refused.message, refused.metadata, refused.violations, body))
+            for value in ids.values():
+                text = text.replace(value, "ID")
+            texts.append(text)
+        assert texts[0] == texts[1], name
+
+
+def test_listings_show_ones_own_alone(
+    rpc: Running, me: Caller, other: Caller, mine: dict[str, str]
+):
+    """Listings of another organization hold nothing of mine."""
+    assert other("ListModels").models == []
+    prefixes = {key.prefix for key in other("ListKeys").keys}
+    assert mine["prefix"] not in prefixes
+    assert len(prefixes) == 1
+
+
+def test_equal_ids_in_two_organizations_do_not_meet(me: Caller, other: Caller):
+    """Two organizations may choose the same ids, and each sees its own numbers."""
+    for caller, seed in ((me, 1), (other, 2)):
+        caller.model(model_id="m")
+        caller.version("m", version_id="v")
+        caller.measure("m", "v", binary(40, seed=seed).csv)
+        caller("PromoteVersion", model_id="m", version_id="v")
+    mine = me("GetPerformanceSummary", model_id="m")
+    theirs = other("GetPerformanceSummary", model_id="m")
+    assert mine.evaluation_id != theirs.evaluation_id
+    assert mine.metrics != theirs.metrics
+    assert me("GetPerformanceSummary", model_id="m") == mine
+    other("DeleteModel", model_id="m")
+    assert me("GetPerformanceSummary", model_id="m") == mine
