@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.jobs.kinds_for_tests import Steps
 
 from assay.domain.canonical import canonical_json
 from assay.domain.evaluation import EvaluationSpec, NewEvaluation
@@ -25,6 +24,7 @@ from assay.jobs.runner import Runner, Signal
 from assay.settings import prepare_compute_environment
 from assay.storage.blobs import BlobStore, open_blobs
 from assay.storage.store import Store, open_store
+from tests.jobs.kinds_for_tests import Steps
 
 ORG = "acme"
 PATIENCE = 30.0  # seconds until a signal that never comes fails its test

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,8 @@ def raise_unpicklable() -> None:
             super().__init__(one + two)
 
     raise Odd(1, 2)
+
+
+def has_module(name: str) -> bool:
+    """Say whether a module was imported in the child."""
+    return name in sys.modules

@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, House
-from tests.jobs.kinds_for_tests import keys
-from tests.jobs.test_evaluation import cut, digits
 
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import EvaluationJob
 from assay.domain.model import TaskType
 from assay.domain.states import JobState
 from assay.storage.store import open_store
+from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, House
+from tests.jobs.kinds_for_tests import keys
+from tests.jobs.test_evaluation import cut, digits
 
 ROOT = Path(__file__).parents[2]
 SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION)

@@ -13,8 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn import datasets, linear_model, metrics, model_selection, preprocessing
-from tests.jobs.conftest import PATIENCE, House
-from tests.jobs.in_process import InProcess, asked_for, result, result_of
 
 from assay.domain.errors import BadPredictions, FailedPrecondition
 from assay.domain.evaluation import EvaluationSpec
@@ -24,6 +22,8 @@ from assay.jobs.evaluating.ingest import ingest_chunk
 from assay.jobs.evaluating.partial import Partial, merge
 from assay.jobs.kinds.evaluation import Evaluation
 from assay.storage.columns import encode
+from tests.jobs.conftest import PATIENCE, House
+from tests.jobs.in_process import InProcess, asked_for, result, result_of
 
 CLASSES = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
 CANCER = EvaluationSpec(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -11,13 +12,19 @@ import threading
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 import pytest
-from tests.jobs import kinds_for_tests as tasks
 
 from assay.domain.errors import BadFile, BadPredictions, TooLarge
+from assay.domain.evaluation import EvaluationSpec
+from assay.domain.model import TaskType
+from assay.jobs.evaluating.ingest import ingest_chunk
 from assay.jobs.executors import ChildKilledError, LocalPool, PoolClosedError
 from assay.jobs.executors.local import RemoteError
 from assay.settings import COMPUTE_ENVIRONMENT
+from assay.storage.columns import encode
+from tests.jobs import kinds_for_tests as tasks
+from tests.jobs.in_process import asked_for
 
 PATIENCE = 30.0
 ROOT = Path(__file__).parents[2]
@@ -56,7 +63,7 @@ def test_a_killed_child_costs_no_task(pool: LocalPool, tmp_path: Path) -> None:
     waiting = pool.submit(tasks.wait_for, str(tmp_path / "gate"))
     with (tmp_path / "gate").open("wb"):  # opens when the child waits at the other end
         victim = _reader_of(tmp_path / "gate", pool.pids())
-        os.kill(victim, signal.SIGKILL)
+        kill(victim)
     with (tmp_path / "gate").open("wb"):  # the second run waits there too
         pass
     assert waiting.result(PATIENCE) != victim
@@ -157,3 +164,22 @@ def _reader_of(pipe: Path, pids: frozenset[int]) -> int:
             if file.exists() and file.readlink() == pipe:
                 return pid
     raise AssertionError("no child reads the pipe")
+
+
+def test_decoding_a_chunk_imports_no_pandas(pool: LocalPool) -> None:
+    """A child's first chunk does not wait for pandas, which pyarrow would import by itself."""
+    table = pa.table({"y_true": ["a", "b"], "y_pred": ["a", "b"], "row_id": [1, 2]})
+    spec = asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)).to_json()
+    assert pool.submit(ingest_chunk, spec, encode(table), 0).result(PATIENCE).rows == 2
+    loaded = [pool.submit(tasks.has_module, "pandas").result(PATIENCE) for _ in range(4)]
+    assert not any(loaded)
+
+
+def kill(pid: int) -> None:
+    """Kill a process, and wait until it has let go of all it held."""
+    handle = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        assert select.select([handle], [], [], PATIENCE)[0]
+    finally:
+        os.close(handle)

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, House, open_gate
-from tests.jobs.kinds_for_tests import keys
 
 from assay.domain.job import Job, Owner
 from assay.domain.states import JobState
@@ -18,6 +16,8 @@ from assay.jobs.executors import LocalPool
 from assay.jobs.runner import Runner, Signal
 from assay.storage.leases import this_process
 from assay.storage.store import open_store
+from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, House, open_gate
+from tests.jobs.kinds_for_tests import keys
 
 OTHER = Owner(host="elsewhere", boot_id="b", pid=1, started="1", name="other")
 

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from dataclasses import dataclass
 
 from assay.storage.blobs import BlobStore, open_blobs
@@ -53,7 +54,8 @@ def blobs() -> BlobStore:
 
 
 def hello() -> int:
-    """Return the child's pid; the first task of each child, so that it is warm."""
+    """Return the child's pid, slowly enough for another child to take the next task."""
+    time.sleep(0.005)
     return os.getpid()
 
 

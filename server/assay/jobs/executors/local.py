@@ -114,8 +114,10 @@ class LocalPool:
 
     def warm_up(self) -> None:
         """Start every child and wait until each has its modules; the first job is then quick."""
-        for future in [self.submit(hello) for _ in range(self._workers)]:
-            future.result()
+        warm: set[int] = set()
+        # A child that is ready early may answer for its siblings, so each is waited for.
+        while len(warm) < self._workers or not warm >= self.pids():
+            warm |= {one.result() for one in [self.submit(hello) for _ in range(self._workers)]}
 
     def pids(self) -> frozenset[int]:
         """Return the processes of the pool that now live, without the quarantined one."""

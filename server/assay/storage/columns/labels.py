@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from assay.domain.errors import clip
 from assay.metrics.chunk import MAX_LABELS
+from assay.storage.columns.arrays import flags, numbers, one_array
 from assay.storage.columns.chunk import MAX_LABEL_CHARS
 from assay.storage.columns.refusals import Place, bad_column
 
@@ -89,7 +90,7 @@ def refuse_null(column: pa.ChunkedArray[Any], name: str, place: Place) -> None:
         column = column.cast(column.type.value_type)
         missing = column.null_count
     if missing:
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
+        row = int(np.flatnonzero(flags(column.is_null()))[0])
         raise place.bad_value(
             row,
             name,
@@ -114,12 +115,12 @@ def _texts(values: pa.Array[Any]) -> list[str]:
 
 
 def _from_plain(column: pa.ChunkedArray[Any]) -> Coded:
-    values = pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)
+    values = one_array(column)
     if pa.types.is_string_view(values.type):
         values = pc.cast(values, pa.large_string())
-    encoded = cast("pa.DictionaryArray[Any, Any]", values.dictionary_encode())
+    encoded = values.dictionary_encode()
     return Coded(
-        texts=tuple(_texts(encoded.dictionary)), indices=encoded.indices.to_numpy().astype(np.int64)
+        texts=tuple(_texts(encoded.dictionary)), indices=numbers(encoded.indices).astype(np.int64)
     )
 
 
@@ -137,7 +138,7 @@ def _from_dictionaries(column: pa.ChunkedArray[Any], name: str) -> Coded:
                 "each label has one code",
                 "Encode the column again, or send plain strings",
             )
-        indices = piece.indices.to_numpy().astype(np.int64)
+        indices = numbers(piece.indices).astype(np.int64)
         used = np.bincount(indices, minlength=len(entries)) > 0
         codes = np.array(
             [

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from assay.storage.columns.arrays import flags, numbers
 from assay.storage.columns.chunk import Floats
 from assay.storage.columns.labels import is_text, refuse_null
 from assay.storage.columns.refusals import Place, bad_column
@@ -47,7 +48,7 @@ def target_values(column: pa.ChunkedArray[Any], name: str, place: Place) -> Floa
         refuse_null(column, name, place)
         for value in (pc.min(column).as_py(), pc.max(column).as_py()):
             if value is not None and abs(value) > EXACT_INTEGERS:
-                row = int(np.flatnonzero(pc.equal(column, value).to_numpy())[0])
+                row = int(np.flatnonzero(flags(pc.equal(column, value)))[0])
                 raise place.bad_value(
                     row,
                     name,
@@ -112,7 +113,7 @@ def _is_number(text: str) -> bool:
 
 def _finite(column: pa.ChunkedArray[Any], name: str, place: Place, allowed: str) -> Floats:
     refuse_null(column, name, place)
-    values: NDArray[np.float64] = column.to_numpy().astype(np.float64)
+    values: NDArray[np.float64] = numbers(column).astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong):
         raise place.bad_value(

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from assay.storage.columns.arrays import from_numbers, numbers
+
 Number = TypeVar("Number", np.int64, np.uint8)
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -26,9 +28,9 @@ class RowIds:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def at(self, indices: NDArray[np.integer]) -> list[str]:
+    def at(self, indices: NDArray[np.int64]) -> list[str]:
         """Return the ids at `indices`."""
-        return [str(text) for text in self.texts.take(pa.array(indices)).to_pylist()]
+        return [str(text) for text in self.texts.take(from_numbers(indices)).to_pylist()]
 
     def hashes(self) -> NDArray[np.uint64]:
         """Return a 64-bit hash of each id: the same in every process, release and block.
@@ -58,7 +60,7 @@ class RowIds:
         encoded = self.texts.dictionary_encode()
         if len(encoded.dictionary) == len(self.texts):
             return None
-        codes = encoded.indices.to_numpy()
+        codes = numbers(encoded.indices)
         # Codes are given in order of first sight: a fresh id has the next code.
         highest = np.maximum.accumulate(codes)
         fresh = np.concatenate([[True], highest[1:] > highest[:-1]])

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assay.domain.errors import clip
 from assay.metrics.spec import obvious_positive
+from assay.storage.columns.arrays import numbers, one_array
 from assay.storage.columns.chunk import (
     MAX_LABEL_CHARS,
     Chunk,
@@ -94,9 +96,9 @@ def read_row_ids(table: pa.Table, place: Place) -> RowIds:
     refuse_null(column, "row_id", place)
     if pa.types.is_dictionary(column.type):
         column = column.cast(kind)
-    texts = as_texts(pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], kind))
+    texts = as_texts(one_array(column))
     ids = RowIds(texts=texts)
-    sizes = pa.compute.utf8_length(texts).to_numpy()
+    sizes = numbers(pc.utf8_length(texts))
     wrong = np.flatnonzero((sizes < 1) | (sizes > MAX_LABEL_CHARS))
     if len(wrong):
         raise place.bad_value(
