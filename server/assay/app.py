@@ -11,6 +11,7 @@ import gc
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from importlib import metadata
 from typing import TextIO, TypeVar
 
@@ -21,6 +22,7 @@ from assay.domain.model import MAX_LABEL, MAX_LABELS
 from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
 from assay.jobs.evaluating.live import LiveState, live_state
 from assay.jobs.executors.local import LocalPool
+from assay.jobs.keeper import Keeper
 from assay.jobs.runner import Runner
 from assay.metrics.spec import SPEC_VERSION
 from assay.rpc.auth import Authenticator
@@ -204,14 +206,22 @@ class RunnerProcess:
             executor=backend.pool,
             lease_seconds=backend.settings.lease_seconds,
         )
+        self._keeper = Keeper(
+            backend.store,
+            backend.blobs,
+            clock=backend.clock,
+            event_age=timedelta(days=backend.settings.event_days),
+        )
 
     def start(self) -> None:
         """Free what a dead process of this machine left, and begin to claim jobs."""
         self._runner.start()
+        self._keeper.start()
 
     def stop(self) -> None:
         """Give the leases back, so that another runner goes on at once."""
         self._runner.stop()
+        self._keeper.stop()
 
 
 def token_rules(settings: Settings) -> TokenRules:

@@ -1,0 +1,58 @@
+"""The keeper forgets what is old and keeps everything else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assay.domain.errors import NotFound
+from assay.domain.job import NewJob
+from assay.jobs.keeper import Keeper, Swept
+from assay.storage.blobs import open_blobs
+from assay.storage.store import open_store
+
+ORG = "org"
+
+
+class LaterClock:
+    """A clock that stands still, some time after now."""
+
+    def __init__(self, later: timedelta) -> None:
+        self._now = datetime.now(UTC) + later
+
+    def now(self) -> datetime:
+        """Return the time at which it stands."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Return seconds that never grow."""
+        return 0.0
+
+
+def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -> None:
+    """Orphaned blobs, old requests and old logs go; what a row names or is young stays."""
+    store = open_store(f"sqlite:///{tmp_path / 'assay.db'}", upgrade=True)
+    blobs = open_blobs(tmp_path / "blobs")
+    orphan, named = blobs.put(ORG, b"orphan"), blobs.put(ORG, b"named")
+    with store.write() as tx:
+        spec = b'{"blob":"' + named.encode() + b'"}'
+        old = tx.jobs.submit(ORG, NewJob(kind="test", spec=spec))
+        tx.jobs.request_cancel(ORG, old.job_id)
+        waiting = tx.jobs.submit(ORG, NewJob(kind="test", spec=b"{}"))
+        tx.requests.record(ORG, "Create", "one", body_hash="0" * 64, resource_id="x")
+
+    def keeper(later: timedelta) -> Keeper:
+        return Keeper(store, blobs, clock=LaterClock(later), event_age=timedelta(days=30))
+
+    assert keeper(timedelta(hours=1)).sweep() == Swept(logs=0, requests=0, blobs=0)
+    assert keeper(timedelta(days=40)).sweep() == Swept(logs=1, requests=1, blobs=1)
+
+    assert blobs.read(ORG, named) == b"named"
+    with store.read() as tx:
+        assert [event.data["to"] for event in tx.events.after(ORG, old.job_id, 1)] == ["CANCELED"]
+        assert [event.data["to"] for event in tx.events.after(ORG, waiting.job_id, 0)] == ["QUEUED"]
+    store.close()
+    with pytest.raises(NotFound):
+        blobs.read(ORG, orphan)
