@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import fcntl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -184,15 +184,22 @@ def house(tmp_path: Path, pool: LocalPool, blob_folder: Path) -> Iterator[House]
     store.close()
 
 
+class Gate:
+    """A locked file at which shards that `block` wait; once opened it stays open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def open(self) -> None:
+        """Let every shard pass, now and later."""
+        self._file.close()
+
+
 @pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """A named pipe at which shards that `block` wait until a test opens it to write."""
-    path = tmp_path / "gate"
-    os.mkfifo(path)
-    return path
-
-
-def open_gate(path: Path) -> None:
-    """Wait for a shard at the gate, and let it and all others there go on."""
-    with path.open("wb"):
-        pass
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate that is opened with the end of the test, so that no child waits for ever."""
+    gate = Gate(tmp_path / "gate")
+    yield gate
+    gate.open()

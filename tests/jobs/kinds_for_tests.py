@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ class Steps:
 
     kill        the shard kills its process
     kill once   it does so unless the file `flag` exists, which it makes first
-    block       it waits until the named pipe `gate` is opened by the test
+    block       it waits until the test lets go of its lock on the file `gate`
     refuse      it raises BadPredictions
     crash       it raises an exception of nobody's
     memory      it allocates a terabyte
@@ -83,7 +84,8 @@ def act(what: str, spec: Mapping[str, Any]) -> None:
             flag.touch()
             os.kill(os.getpid(), signal.SIGKILL)
     if what == "block":
-        Path(spec["gate"]).read_bytes()
+        with Path(spec["gate"]).open() as gate:
+            fcntl.flock(gate, fcntl.LOCK_SH)
     if what == "refuse":
         raise BadPredictions("row 7, column score: no.", metadata={"row": 7})
     if what == "crash":

@@ -16,7 +16,7 @@ from assay.jobs.executors import LocalPool
 from assay.jobs.runner import Runner, Signal
 from assay.storage.leases import this_process
 from assay.storage.store import open_store
-from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, House, open_gate
+from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, Gate, House
 from tests.jobs.kinds_for_tests import keys
 
 OTHER = Owner(host="elsewhere", boot_id="b", pid=1, started="1", name="other")
@@ -71,15 +71,15 @@ def test_a_large_partial_rests_as_a_blob(house: House) -> None:
     assert json.loads(house.job(job).result or b"")["step-000"] > 100_000
 
 
-def test_several_jobs_run_at_a_time(house: House, gate: Path) -> None:
+def test_several_jobs_run_at_a_time(house: House, gate: Gate) -> None:
     """A job that waits does not hold up the next one."""
-    slow = house.steps({"do": {"step-000": "block"}, "gate": str(gate)})
+    slow = house.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     house.runner(most_jobs=2)
     house.signals.wait("claimed", slow)
     quick = house.steps({})
     house.signals.wait("ended", quick)
     assert house.job(slow).state is JobState.RUNNING
-    open_gate(gate)
+    gate.open()
     house.signals.wait("ended", slow)
 
 
@@ -160,9 +160,9 @@ def test_poison_is_refused_not_retried_for_ever(house: House) -> None:
     assert house.job(after).state is JobState.SUCCEEDED
 
 
-def test_a_running_job_is_canceled_at_once(house: House, gate: Path) -> None:
+def test_a_running_job_is_canceled_at_once(house: House, gate: Gate) -> None:
     """A cancel ends a running job without waiting for its shards or its lease."""
-    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate)})
+    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     house.runner(lease_seconds=60)
     house.signals.wait("claimed", job)
     with house.store.write() as tx:
@@ -170,51 +170,50 @@ def test_a_running_job_is_canceled_at_once(house: House, gate: Path) -> None:
     house.signals.wait("ended", job)
     assert error_of(house, job)[:2] == (JobState.CANCELED, "CANCELED")
     assert ("settled", {"state": "CANCELED"}) in house.events(job)
-    open_gate(gate)
+    gate.open()
 
 
-def test_a_deadline_ends_a_running_job(house: House, gate: Path) -> None:
+def test_a_deadline_ends_a_running_job(house: House, gate: Gate) -> None:
     """A job that is still running at its deadline ends TIMED_OUT."""
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
-    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate)}, deadline=soon)
+    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate.path)}, deadline=soon)
     house.runner(lease_seconds=0.4)
     house.signals.wait("ended", job)
     assert house.job(job).state is JobState.TIMED_OUT
-    open_gate(gate)
+    gate.open()
 
 
-def test_a_graceful_stop_hands_over_what_is_left(house: House, gate: Path) -> None:
+def test_a_graceful_stop_hands_over_what_is_left(house: House, gate: Gate) -> None:
     """A stopping runner gives its lease and attempt back; the next runs only missing shards."""
     log = house.folder / "log"
-    spec = {"shards": 9, "do": {"step-008": "block"}, "gate": str(gate), "log": str(log)}
+    spec = {"shards": 9, "do": {"step-008": "block"}, "gate": str(gate.path), "log": str(log)}
     job = house.steps(spec)
     first = house.runner(lease_seconds=60)
-    with gate.open("wb"):  # opens when the last shard waits, and the others have been sent
-        house.signals.wait("checkpoint", job)
-        first.stop()
+    house.signals.wait("checkpoint", job)
+    first.stop()
     house.signals.wait("released", job)
     assert house.job(job).state is JobState.QUEUED
     assert house.job(job).attempts == 0
     with house.store.read() as tx:
         done = [record.key for record in tx.jobs.shards(ORG, job.job_id)]
     house.runner()
-    open_gate(gate)
+    gate.open()
     house.signals.wait("ended", job)
     assert house.job(job).state is JobState.SUCCEEDED
     ran = log.read_text().split()
     assert all(ran.count(key) == 1 for key in done)
 
 
-def test_a_stale_runner_writes_nothing(house: House, gate: Path) -> None:
+def test_a_stale_runner_writes_nothing(house: House, gate: Gate) -> None:
     """A runner whose lease was taken by another drops its work and leaves no trace of it."""
-    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate)})
+    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     house.runner(lease_seconds=60)
     house.signals.wait("claimed", job)
     with house.store.write() as tx:
         tx.jobs.free_dead_leases(dead=lambda _: True)
         taken = tx.jobs.claim(OTHER, 60, ["steps"])
     assert taken is not None
-    open_gate(gate)
+    gate.open()
     house.signals.wait("lost", job)
     assert house.job(job) == taken
     with house.store.read() as tx:
@@ -223,9 +222,9 @@ def test_a_stale_runner_writes_nothing(house: House, gate: Path) -> None:
         tx.jobs.end(ORG, job.job_id, taken.epoch, JobState.CANCELED)
 
 
-def test_a_lost_lease_is_noticed_by_the_heartbeat(house: House, gate: Path) -> None:
+def test_a_lost_lease_is_noticed_by_the_heartbeat(house: House, gate: Gate) -> None:
     """A runner whose lease is gone stops at its next heartbeat, without having to write."""
-    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate)})
+    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     house.runner(lease_seconds=0.4, kinds=TEST_KINDS)
     house.signals.wait("claimed", job)
     with house.store.write() as tx:
@@ -233,15 +232,15 @@ def test_a_lost_lease_is_noticed_by_the_heartbeat(house: House, gate: Path) -> N
         taken = tx.jobs.claim(OTHER, 60, ["steps"])
     assert taken is not None
     house.signals.wait("lost", job)
-    open_gate(gate)
+    gate.open()
     with house.store.write() as tx:
         tx.jobs.end(ORG, job.job_id, taken.epoch, JobState.CANCELED)
 
 
-def test_a_lease_outlives_a_long_shard(house: House, gate: Path) -> None:
+def test_a_lease_outlives_a_long_shard(house: House, gate: Gate) -> None:
     """Heartbeats keep a job with its runner for as long as a shard takes."""
     beats = threading.Event()
-    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate)})
+    job = house.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     house.runner(lease_seconds=0.2)
     house.signals.wait("claimed", job)
     count = 0
@@ -255,7 +254,7 @@ def test_a_lease_outlives_a_long_shard(house: House, gate: Path) -> None:
     forget = house.store.on_commit(three_leases)
     assert beats.wait(PATIENCE)
     forget()
-    open_gate(gate)
+    gate.open()
     house.signals.wait("ended", job)
     assert house.job(job).epoch == 1
 
