@@ -49,7 +49,8 @@ class TokenVerifier:
     def __init__(self, rules: TokenRules) -> None:
         self._rules = rules
         self._remote = (
-            jwt.PyJWKClient(rules.jwks_url, cache_keys=True, lifespan=300, timeout=5)
+            # Single keys are not cached beside the set: they would never be forgotten.
+            jwt.PyJWKClient(rules.jwks_url, cache_keys=False, lifespan=300, timeout=5)
             if rules.jwks_url
             else None
         )
@@ -86,18 +87,22 @@ class TokenVerifier:
         if key_id == LOCAL_KEY_ID and rules.local_key is not None and rules.local_key.exists():
             public = load_local_key(rules.local_key).public_key()
             return self._decode(token, public, ["EdDSA"], LOCAL_ISSUER, DEFAULT_AUDIENCE)
-        key = await self._key(token, key_id)
+        key = await self._key(key_id)
         return self._decode(token, key, [_family(key, algorithm)], rules.issuer)
 
-    async def _key(self, token: str, key_id: str | None) -> jwt.PyJWK:
+    async def _key(self, key_id: str | None) -> jwt.PyJWK:
         known = self._file_keys.get(key_id)
         if known is not None:
             return known
         if key_id is None and len(self._file_keys) == 1:
             return next(iter(self._file_keys.values()))
-        if self._remote is None:
+        if self._remote is None or key_id is None:
             raise jwt.InvalidKeyError("the signing key is unknown")
-        return await asyncio.to_thread(self._remote.get_signing_key_from_jwt, token)
+        try:
+            return await asyncio.to_thread(self._remote.get_signing_key, key_id)
+        except (ValueError, OSError, jwt.PyJWKSetError) as error:
+            # What the identity provider serves is no key set, which is not the caller's fault.
+            raise jwt.PyJWKClientConnectionError("no key set") from error
 
     def _decode(
         self,
