@@ -18,12 +18,13 @@ from typing import TextIO, TypeVar
 from assay.domain.clock import SystemClock
 from assay.domain.identity import ApiKey
 from assay.domain.ids import SystemIds
-from assay.domain.model import MAX_LABEL, MAX_LABELS
+from assay.domain.model import MAX_LABEL
 from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
 from assay.jobs.evaluating.live import LiveState, live_state
 from assay.jobs.executors.local import LocalPool
 from assay.jobs.keeper import Keeper
 from assay.jobs.runner import Runner
+from assay.metrics.chunk import MAX_LABELS
 from assay.metrics.spec import SPEC_VERSION
 from assay.rpc.auth import Authenticator
 from assay.rpc.links.rate_limit import Rates
@@ -160,7 +161,9 @@ class ServerProcess:
         backend, settings = self._backend, self._backend.settings
         store = backend.store
         watches = Watches(store, _pulse(store), self._offload)
-        evaluations = Evaluations(store, backend.ids)
+        evaluations = Evaluations(
+            store, backend.ids, backend.clock, max_attempts=settings.max_attempts
+        )
         uploads = Uploads(
             store,
             backend.blobs,
@@ -171,7 +174,6 @@ class ServerProcess:
         files = FileUploads(
             store,
             backend.blobs,
-            ids=backend.ids,
             evaluations=evaluations,
             watches=watches,
             offload=self._offload,

@@ -64,7 +64,7 @@ def test_a_project_path_is_unique(me: Caller):
         ("labels", ["only"]),
         ("labels", ["a", "a"]),
         ("labels", ["a", ""]),
-        ("labels", ["a", "b" * 257]),
+        ("labels", ["a", "b" * 1025]),
         ("positive_label", "c"),
         ("project_path", "p" * 1025),
         ("name", "a\x00b"),

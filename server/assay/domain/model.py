@@ -11,12 +11,12 @@ from typing import Any
 from assay.domain.errors import InvalidArgument, clip
 from assay.domain.ids import check_resource_id
 from assay.domain.states import VersionStatus
+from assay.metrics.chunk import MAX_LABELS
 
 MAX_NAME = 200  # characters of a model's name or of a version's label
 MAX_TEXT = 4_000  # characters of a description
 MAX_PATH = 1_024  # characters of a project path
-MAX_LABELS = 10_000  # classes that a model may declare
-MAX_LABEL = 256  # characters of one class label
+MAX_LABEL = 1_024  # characters of one class label
 
 
 class TaskType(StrEnum):

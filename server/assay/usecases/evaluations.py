@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 
+from assay.domain.clock import Clock
 from assay.domain.errors import InvalidArgument, WrongTaskType, clip
 from assay.domain.evaluation import Evaluation, EvaluationSpec, NewEvaluation, check_split
 from assay.domain.evaluation_job import CHUNKS, EVALUATION_KIND, EvaluationJob
@@ -16,6 +18,8 @@ from assay.storage.store import Store
 from assay.usecases.idempotency import Once, once
 from assay.usecases.paging import Listing, cursor, listing, page_size
 from assay.usecases.resolve import version_under
+
+UPLOAD_LIFETIME = timedelta(days=7)  # from its opening to the end of its measurement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +51,11 @@ class KnownEvaluation:
 class Evaluations:
     """The evaluations of an organization."""
 
-    def __init__(self, store: Store, ids: Ids) -> None:
+    def __init__(self, store: Store, ids: Ids, clock: Clock, *, max_attempts: int = 3) -> None:
         self._store = store
         self._ids = ids
+        self._clock = clock
+        self._max_attempts = max_attempts
 
     def open(self, organization_id: str, request: EvaluationRequest) -> KnownEvaluation:
         """Open an upload of predictions; a repeated request returns the first one.
@@ -70,7 +76,7 @@ class Evaluations:
                     request_id=request.request_id,
                     body=asdict(replace(request, created_by="")),
                 ),
-                make=lambda: submit(tx, self._ids, organization_id, request, source=CHUNKS),
+                make=lambda: self.submit(tx, organization_id, request, source=CHUNKS),
                 again=lambda key: tx.evaluations.get(organization_id, key),
                 key_of=lambda evaluation: evaluation.evaluation_id,
             )
@@ -130,50 +136,53 @@ class Evaluations:
             lambda item: KnownEvaluation(evaluation=item, next_row=jobs[item.job_id].next_row),
         )
 
-
-def submit(
-    tx: Transaction,
-    ids: Ids,
-    organization_id: str,
-    request: EvaluationRequest,
-    *,
-    source: str,
-    blob: str | None = None,
-) -> Evaluation:
-    """Store an evaluation and its job in one commit: OPEN for chunks, QUEUED for a file."""
-    spec = evaluation_spec(tx, organization_id, request)
-    evaluation_id = ids.new_evaluation_id()
-    order = EvaluationJob(
-        evaluation_id=evaluation_id,
-        model_id=request.model_id,
-        version_id=request.version_id,
-        dataset_split=request.dataset_split,
-        spec=spec,
-        source=source,
-        blob=blob,
-    )
-    job = tx.jobs.submit(
-        organization_id,
-        NewJob(
-            kind=EVALUATION_KIND,
-            spec=order.to_json(),
-            state=JobState.OPEN if source == CHUNKS else JobState.QUEUED,
-            resource=evaluation_id,
-            created_by=request.created_by,
-        ),
-    )
-    return tx.evaluations.create(
-        organization_id,
-        NewEvaluation(
+    def submit(
+        self,
+        tx: Transaction,
+        organization_id: str,
+        request: EvaluationRequest,
+        *,
+        source: str,
+        blob: str | None = None,
+    ) -> Evaluation:
+        """Store an evaluation and its job in one commit: OPEN for chunks, QUEUED for a file."""
+        spec = evaluation_spec(tx, organization_id, request)
+        evaluation_id = self._ids.new_evaluation_id()
+        order = EvaluationJob(
             evaluation_id=evaluation_id,
             model_id=request.model_id,
             version_id=request.version_id,
             dataset_split=request.dataset_split,
-            job_id=job.job_id,
             spec=spec,
-            created_by=request.created_by,
-        ),
-    )
+            source=source,
+            blob=blob,
+        )
+        job = tx.jobs.submit(organization_id, self._job(order, request.created_by))
+        return tx.evaluations.create(
+            organization_id,
+            NewEvaluation(
+                evaluation_id=evaluation_id,
+                model_id=request.model_id,
+                version_id=request.version_id,
+                dataset_split=request.dataset_split,
+                job_id=job.job_id,
+                spec=spec,
+                created_by=request.created_by,
+            ),
+        )
+
+    def _job(self, order: EvaluationJob, created_by: str) -> NewJob:
+        is_upload = order.source == CHUNKS
+        return NewJob(
+            kind=EVALUATION_KIND,
+            spec=order.to_json(),
+            state=JobState.OPEN if is_upload else JobState.QUEUED,
+            resource=order.evaluation_id,
+            max_attempts=self._max_attempts,
+            # An upload that nobody finishes must not stay open for ever.
+            deadline=self._clock.now() + UPLOAD_LIFETIME if is_upload else None,
+            created_by=created_by,
+        )
 
 
 def evaluation_spec(

@@ -12,7 +12,6 @@ from typing import TypeVar
 from assay.domain.errors import AssayError, BadContentType, BadFile, clip
 from assay.domain.evaluation import Evaluation, check_split
 from assay.domain.evaluation_job import CSV
-from assay.domain.ids import Ids
 from assay.domain.job import JobError
 from assay.storage.blobs import BlobStore
 from assay.storage.store import Store
@@ -21,7 +20,6 @@ from assay.usecases.evaluations import (
     Evaluations,
     KnownEvaluation,
     evaluation_spec,
-    submit,
 )
 from assay.usecases.idempotency import Once, once
 from assay.usecases.uploads import Offload
@@ -42,7 +40,6 @@ class FileUploads:
         store: Store,
         blobs: BlobStore,
         *,
-        ids: Ids,
         evaluations: Evaluations,
         watches: Watches,
         offload: Offload,
@@ -51,7 +48,6 @@ class FileUploads:
     ) -> None:
         self._store = store
         self._blobs = blobs
-        self._ids = ids
         self._evaluations = evaluations
         self._watches = watches
         self._offload = offload
@@ -129,8 +125,8 @@ class FileUploads:
                 tx,
                 organization_id,
                 Once(method="UploadEvaluationFile", request_id=request.request_id, body=body),
-                make=lambda: submit(
-                    tx, self._ids, organization_id, request, source=source, blob=blob
+                make=lambda: self._evaluations.submit(
+                    tx, organization_id, request, source=source, blob=blob
                 ),
                 again=lambda key: tx.evaluations.get(organization_id, key),
                 key_of=lambda evaluation: evaluation.evaluation_id,

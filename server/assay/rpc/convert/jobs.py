@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import json_format
@@ -28,6 +28,8 @@ _LEDGER_CAUSES = {
     "LEASE_LOST": "lease_lost",
     "ATTEMPTS_SPENT": "attempts_spent",
 }
+
+Frame = tuple[str, int | None, dict[str, Any]]  # kind, sequence where numbered, JSON object
 
 
 def state(job_state: JobState) -> job_pb2.JobState.ValueType:
@@ -137,19 +139,21 @@ def server_sent_events(found: Batch) -> list[bytes]:
     ]
 
 
-def _frames(found: Batch) -> Sequence[tuple[str, int | None, dict[str, Any]]]:
-    frames: list[tuple[str, int | None, dict[str, Any]]] = [
+def _frames(found: Batch) -> list[Frame]:
+    events: list[Frame] = [
         (item.kind, item.sequence, _json(event(item, found.error)) | {"sequence": item.sequence})
         for item in found.events
     ]
-    for one in found.levels:
-        message = level(one)
-        if message is not None:
-            values_of = _json(message) | {"as_of_sequence": one.as_of_sequence}
-            frames.append((one.key, None, values_of))
-    if found.bookmark and not found.events:
-        frames.append(("bookmark", found.bookmark, {"bookmark": found.bookmark}))
-    return frames
+    levels: list[Frame] = [
+        (one.key, None, _json(message) | {"as_of_sequence": one.as_of_sequence})
+        for one in found.levels
+        if (message := level(one)) is not None
+    ]
+    if found.is_last:
+        return levels + events  # the terminal event is the last word
+    if found.bookmark and not events:
+        levels.append(("bookmark", found.bookmark, {"bookmark": found.bookmark}))
+    return events + levels
 
 
 def _json(message: Message) -> dict[str, Any]:

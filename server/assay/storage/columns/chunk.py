@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from assay.domain.model import MAX_LABEL
 from assay.metrics.chunk import MAX_LABELS
 from assay.storage.columns.row_ids import RowIds
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
 Floats = NDArray[np.float64]
 
-MAX_LABEL_CHARS = 1024
+MAX_LABEL_CHARS = MAX_LABEL
 MAX_CHUNK_ROWS = 1 << 22
 MAX_COLUMNS = MAX_LABELS + 1_000
 
