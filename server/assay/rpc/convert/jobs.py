@@ -150,7 +150,7 @@ def _frames(found: Batch) -> list[Frame]:
         if (message := level(one)) is not None
     ]
     if found.is_last:
-        return levels + events  # the terminal event is the last word
+        return events[:-1] + levels + events[-1:]  # the terminal event is the last word
     if found.bookmark and not events:
         levels.append(("bookmark", found.bookmark, {"bookmark": found.bookmark}))
     return events + levels
