@@ -7,8 +7,10 @@ and key confusion are refused because every key is bound to its own family of al
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -192,15 +194,13 @@ def _make_local_key(path: Path) -> None:
         serialization.NoEncryption(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(pem)
-    try:
-        os.link(fresh, path)  # fails when another process was first: its key stays
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
+    # A name of its own for each maker, readable by its owner alone.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name) as fresh:
+        fresh.write(pem)
+        fresh.flush()
+        os.fsync(fresh.fileno())
+        with contextlib.suppress(FileExistsError):  # another was first: its key stays
+            os.link(fresh.name, path)
 
 
 def mint(
