@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import json_format
 from sklearn import metrics as oracle
 
-from tests.rpc.world import Caller, binary, csv
+from tests.rpc.world import Caller, binary, csv, message
 
 DATA = binary(140)
 SUMMARY_METRICS = {"accuracy", "precision", "recall", "f1_score", "roc_auc", "log_loss"}
@@ -298,3 +298,16 @@ def test_documents_name_no_field_that_is_missing():
     }
     for name, message in messages.items():
         assert set(examples[name]) <= set(message.DESCRIPTOR.fields_by_name), name
+
+
+def test_a_large_matrix_does_not_stop_the_service(me: Caller):
+    """While a matrix of a thousand classes is made, other calls are answered."""
+    labels = [f"c{number:04d}" for number in range(1000)]
+    model_id, _ = me.ready(csv(y_true=labels, y_pred=labels[1:] + labels[:1]), labels=labels)
+    slow = me.begin("GetConfusionTable", message("GetConfusionTable", model_id=model_id))
+    answered = 0
+    while not slow.done():
+        me("ListModels")
+        answered += 1
+    assert len(slow.result().matrix) == 1000
+    assert answered > 3

@@ -73,4 +73,8 @@ class Call:
         """Run a synchronous use case, with at most one thread hop."""
         if self.run_inline:
             return function(*args, **kwargs)
-        return await self.run_blocking(lambda: function(*args, **kwargs))  # type: ignore[return-value] # the port is untyped, the lambda returns R
+        return await self.run_aside(lambda: function(*args, **kwargs))
+
+    async def run_aside(self, function: Callable[[], R]) -> R:
+        """Run what is too long for the event loop in a thread."""
+        return await self.run_blocking(function)  # type: ignore[return-value]  # the port is untyped; it returns what `function` does

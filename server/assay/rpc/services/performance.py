@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from assay.rpc.call import Call
 from assay.rpc.convert import performance as convert
-from assay.usecases.performance import PerformanceReader, check_average
+from assay.usecases.performance import Performance, PerformanceReader, check_average
 from assay.v1 import performance_pb2, performance_service_pb2, performance_table_service_pb2
+
+M = TypeVar("M")
+
+MAX_INLINE_LABELS = 64  # a matrix of more takes milliseconds to build: not on the event loop
 
 
 class PerformanceService:
@@ -39,7 +46,7 @@ class PerformanceService:
             request.version_id,
             request.dataset_split,
         )
-        return convert.report(found, average)
+        return await _built(call, found, lambda it: convert.report(it, average))
 
     async def GetConfusionMatrix(
         self, request: performance_service_pb2.GetConfusionMatrixRequest, call: Call
@@ -52,7 +59,7 @@ class PerformanceService:
             request.version_id,
             request.dataset_split,
         )
-        return convert.confusion(found)
+        return await _built(call, found, convert.confusion)
 
 
 class PerformanceTableService:
@@ -72,4 +79,10 @@ class PerformanceTableService:
             request.version_id,
             request.dataset_split,
         )
-        return convert.confusion_table(found)
+        return await _built(call, found, convert.confusion_table)
+
+
+async def _built(call: Call, found: Performance, build: Callable[[Performance], M]) -> M:
+    if len(found.result.labels) <= MAX_INLINE_LABELS:
+        return build(found)
+    return await call.run_aside(lambda: build(found))
