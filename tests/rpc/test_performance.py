@@ -296,8 +296,8 @@ def test_documents_name_no_field_that_is_missing():
         "report.per_class": metric_pb2.ClassScores,
         "report.overall": performance_pb2.OverallScores,
     }
-    for name, message in messages.items():
-        assert set(examples[name]) <= set(message.DESCRIPTOR.fields_by_name), name
+    for name, answer in messages.items():
+        assert set(examples[name]) <= set(answer.DESCRIPTOR.fields_by_name), name
 
 
 def test_a_large_matrix_does_not_stop_the_service(me: Caller):
