@@ -68,8 +68,8 @@ def show_failure(error: Exception, url: str | None = None) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a value as one line of JSON, for machines."""
-    print(json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":")))
+    """Print a value as one line of JSON, for machines, which may wait for it on a pipe."""
+    print(json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":")), flush=True)
 
 
 def jsonable(value: Any) -> Any:
