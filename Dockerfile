@@ -1,16 +1,11 @@
 # One image for server, runner and gateway: `docker run assay serve | work | gateway | up`.
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY pyproject.toml requirements.lock ./
+COPY pyproject.toml requirements.lock requirements-server.lock ./
 RUN python -m venv /opt/assay
-# The service's own dependencies, without the developers' ones, each checked by the lock's hashes.
-RUN python - > runtime.txt <<'PYTHON'
-import re, tomllib
-project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-for line in [*project["dependencies"], *project["optional-dependencies"]["server"], "setuptools"]:
-    print(re.match(r"[\w.-]+(\[[\w,]+\])?", line)[0])
-PYTHON
-RUN /opt/assay/bin/pip install --no-cache-dir --require-hashes -c requirements.lock -r runtime.txt
+# What the service needs and what builds its package; every file is checked by its hash.
+RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock > build.lock
+RUN /opt/assay/bin/pip install --no-cache-dir --require-hashes -r requirements-server.lock -r build.lock
 COPY LICENSE README.md ./
 COPY gateway gateway
 COPY server server

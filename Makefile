@@ -59,15 +59,15 @@ generate: setup ## Re-make what is generated from protos/ and from the code
 	@$(RUN) -m tools.generate
 
 .PHONY: lock
-lock: setup ## Resolve pyproject.toml anew into requirements.lock
-	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --all-extras --generate-hashes \
-	  --strip-extras --no-annotate --allow-unsafe --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --output-file=requirements.lock pyproject.toml
+lock: setup ## Resolve pyproject.toml anew into the two locks
+	@export CUSTOM_COMPILE_COMMAND="make lock"
+	compile() {
+	  $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-annotate --allow-unsafe \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" pyproject.toml
+	}
+	compile --all-extras --output-file=requirements.lock
+	compile --extra server --constraint requirements.lock --output-file=requirements-server.lock
 
 .PHONY: bench
 bench: setup ## Measure the bars, as ratios; both sides run here and now
 	@$(RUN) -m benchmarks
-
-.PHONY: bench-peers
-bench-peers: setup ## Measure against other libraries, each in an environment of its own
-	@$(RUN) -m benchmarks.peers

@@ -1,11 +1,15 @@
 """Dockerfile, docker-compose.yml and the package that they install."""
 
+import json
 import re
+import signal
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import httpx
+import pytest
 import yaml
 
 from assay.settings import documented_settings
@@ -65,9 +69,51 @@ def test_package_holds_what_the_service_needs(tmp_path):
     assert shared == {"gateway/assay.binpb", "gateway/routes.json", "gateway/errors.lua"}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_image_steps_install_a_service_that_runs(tmp_path):
+    """What the Dockerfile installs, without a source tree beside it, starts and answers."""
+    sources = copy_of_sources(tmp_path / "src")
+    run(sys.executable, "-m", "venv", tmp_path / "assay", cwd=sources)
+    (only_build_tools,) = re.findall(r"^RUN (sed .+)$", DOCKERFILE, re.MULTILINE)
+    run("sh", "-c", only_build_tools, cwd=sources)
+    steps = re.findall(r"^RUN /opt/assay/bin/pip (.+)$", DOCKERFILE, re.MULTILINE)
+    assert len(steps) == 2
+    for step in steps:
+        run(tmp_path / "assay/bin/pip", *step.split(), cwd=sources)
+    (tmp_path / "data").mkdir()
+    with subprocess.Popen(
+        [tmp_path / "assay/bin/assay", "up", "--json", "--grpc-port", "0", "--http-port", "0"],
+        cwd=tmp_path,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "ASSAY_DATA_DIR": str(tmp_path / "data"),
+            "ASSAY_GATEWAY_GRPC_PORT": "0",
+            "ASSAY_GATEWAY_ADMIN_PORT": "0",
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as service:
+        try:
+            where = json.loads(service.stdout.readline())["rest"]
+            answer = httpx.get(f"{where}/api/v1/server", trust_env=False)
+            assert answer.status_code == 200, answer.text
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(60) == 0
+        finally:
+            service.kill()
+
+
+def run(*command: object, cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def copy_of_sources(folder: Path) -> Path:
     """Copy what the image copies, so that a build leaves nothing in the tree."""
     folder.mkdir()
-    for name in ("pyproject.toml", "LICENSE", "README.md", "server", "gateway"):
+    allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    for name in allowed:
         subprocess.run(["cp", "-r", ROOT / name, folder], check=True)
     return folder

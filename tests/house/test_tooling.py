@@ -10,6 +10,7 @@ from tools import generate, protos
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
+IMAGE_LOCK = (ROOT / "requirements-server.lock").read_text()
 
 
 def canonical(name: str) -> str:
@@ -26,11 +27,21 @@ def test_lock_names_every_dependency_with_hashes():
     assert [name for name, hashes in pins if not hashes] == []
 
 
+def test_lock_of_the_image_is_part_of_the_lock():
+    """The image gets the versions that the tests ran with, and no developer's tool."""
+    pins = set(re.findall(r"^(\S+==\S+)", LOCK, re.MULTILINE))
+    image = set(re.findall(r"^(\S+==\S+)", IMAGE_LOCK, re.MULTILINE))
+    assert image < pins
+    assert not {"pytest", "mypy", "ruff"} & {pin.partition("==")[0] for pin in image}
+
+
 def test_lock_depends_on_no_machine():
-    """The lock names neither an index nor a path, so that it installs anywhere."""
+    """The locks name neither an index nor a path, so that they install anywhere."""
     assert (
         re.findall(
-            r"https?://|file:/|^-|@ |--(?:extra-)?index-url|--find-links", LOCK, re.MULTILINE
+            r"https?://|file:/|^-|@ |--(?:extra-)?index-url|--find-links",
+            LOCK + IMAGE_LOCK,
+            re.MULTILINE,
         )
         == []
     )
