@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.kernels.make import STREAMS, Rows, binary, measure, merged, multiclass
 
 from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRICS, live
 from assay.metrics.spec import Task, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic
+from tests.kernels.make import STREAMS, Rows, binary, measure, merged, multiclass
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 

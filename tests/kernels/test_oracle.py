@@ -7,13 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from sklearn import metrics as sk
-from tests.kernels.make import STREAMS, Rows, measure, merged
 
 from assay.metrics.exact import rounded_sqrt
 from assay.metrics.registry import METRICS
 from assay.metrics.report import class_report
 from assay.metrics.spec import AbsentClassPolicy, Task
 from assay.metrics.statistics import ClassificationStatistic
+from tests.kernels.make import STREAMS, Rows, measure, merged
 
 PREFIXES = (1, 2, 3, 5, 8, 13, 40, 150, 1000)
 

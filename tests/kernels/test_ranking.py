@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kernels.make import binary, merged, multiclass
 
 from assay.metrics.histogram import BINS, bin_edge, score_bins
 from assay.metrics.ranking import (
@@ -18,6 +17,7 @@ from assay.metrics.ranking import (
 )
 from assay.metrics.registry import evaluate
 from assay.metrics.statistics import ClassificationStatistic
+from tests.kernels.make import binary, merged, multiclass
 
 TINY = 5e-324
 SCORE = st.one_of(

@@ -3,7 +3,6 @@ import zlib
 
 import numpy as np
 import pytest
-from tests.kernels.make import STREAMS, binary, merged, multiclass
 
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
@@ -15,6 +14,7 @@ from assay.metrics.statistics import (
     statistic_from_bytes,
 )
 from assay.metrics.tally import Tally
+from tests.kernels.make import STREAMS, binary, merged, multiclass
 
 
 def observed(labels, true, predicted):
