@@ -44,7 +44,9 @@ class Pulse:
             self._next = asyncio.get_running_loop().create_future()
         self._waiting += 1
         try:
-            await asyncio.wait_for(asyncio.shield(self._next), seconds)
+            # Not `wait_for`: until Python 3.12 it loses a cancellation that meets a beat.
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(self._next)
         except TimeoutError:
             return False
         finally:
