@@ -40,6 +40,8 @@ OUT_OF_MEMORY = (
     "ASSAY_COMPUTE_MEMORY_BYTES."
 )
 
+SEND_ATTEMPTS = 3  # executors made anew for one task before it is given up
+
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
@@ -211,11 +213,18 @@ class _Lane:
         self.waiting: deque[_Task] = deque()
 
     def send(self, call: Callable[[], Any]) -> Future[Any]:
-        try:
-            return self._open().submit(call)
-        except BrokenProcessPool:  # it broke before this task, which is not to blame
-            self.stop()
-            return self._open().submit(call)
+        failure: Exception | None = None
+        for _ in range(SEND_ATTEMPTS):
+            try:
+                return self._open().submit(call)
+            # It broke before this task, which is not to blame. While it is breaking, its pipes
+            # close one by one and a child that is just being made fails in other ways.
+            except (BrokenProcessPool, ValueError, OSError, RuntimeError) as error:
+                failure = error
+                self.stop()
+        unsent: Future[Any] = Future()
+        unsent.set_exception(failure)
+        return unsent
 
     def pids(self) -> frozenset[int]:
         executor = self._executor

@@ -39,22 +39,7 @@ def decode(data: bytes) -> pa.Table:
             bytes=len(data),
         )
     try:
-        with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
-            batches = []
-            rows = 0
-            for batch in reader:
-                rows += batch.num_rows
-                if rows > MAX_CHUNK_ROWS:
-                    raise bad_file(
-                        f"The chunk holds {rows} rows or more",
-                        f"at most {MAX_CHUNK_ROWS} are allowed",
-                        "Send it in smaller chunks",
-                        rows=rows,
-                    )
-                batch.validate(full=True)
-                batches.append(batch)
-            table = pa.Table.from_batches(batches, reader.schema)
-        table.validate(full=True)
+        table = _read(data)
     except MemoryError as error:
         raise bad_file(
             "The chunk needs more memory than a chunk is given",
@@ -71,6 +56,26 @@ def decode(data: bytes) -> pa.Table:
         ) from error
     if table.num_rows == 0:
         raise bad_file("The chunk holds no rows", "a chunk has at least one row", WAY_OUT, rows=0)
+    return table
+
+
+def _read(data: bytes) -> pa.Table:
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+        batches = []
+        rows = 0
+        for batch in reader:
+            rows += batch.num_rows
+            if rows > MAX_CHUNK_ROWS:
+                raise bad_file(
+                    f"The chunk holds {rows} rows or more",
+                    f"at most {MAX_CHUNK_ROWS} are allowed",
+                    "Send it in smaller chunks",
+                    rows=rows,
+                )
+            batch.validate(full=True)
+            batches.append(batch)
+        table = pa.Table.from_batches(batches, reader.schema)
+    table.validate(full=True)
     return table
 
 
