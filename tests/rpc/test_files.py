@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from assay.app import Backend
+from assay.usecases.files import FileUploads
 from tests.rpc import world
 from tests.rpc.world import Caller, LoopThread, Running, binary, csv, message, pieces
 
@@ -215,3 +217,78 @@ def test_a_file_over_the_limit_leaves_nothing(tmp_path: Path, loop_thread: LoopT
     assert me("GetServerInfo").limits.file_bytes == 10_000
     running.stop()
     backend.close()
+
+
+@pytest.fixture
+def idle(
+    tmp_path: Path, loop_thread: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Running]:
+    """A server beside which nothing runs jobs; it waits a moment for them, not a minute."""
+    monkeypatch.setitem(FileUploads.__init__.__kwdefaults__, "wait_seconds", 0.3)
+    backend = Backend(world.settings(tmp_path, workers=1), upgrade=True)
+    running = world.serve(loop_thread, backend)
+    yield running
+    running.stop()
+    backend.close()
+
+
+def test_a_measurement_that_takes_long_is_answered_202(idle: Running):
+    """When time is up the answer is 202 with the evaluation as it is and where to look."""
+    me = idle.organization("slow")
+    model_id, version_id = me.pair()
+    rest = me.rest()
+    pending = rest.measure(model_id, version_id, DATA.csv)
+    assert pending.status == "queued"
+    assert rest.headers["x-http-status"] == "202"
+    assert rest.headers["location"] == f"/api/v1/evaluations/{pending.evaluation_id}"
+    keyed = me.having(idempotency_key="k")
+    first = keyed.measure(model_id, version_id, DATA.csv)
+    assert keyed.measure(model_id, version_id, DATA.csv).evaluation_id == first.evaluation_id
+
+
+def test_a_canceled_measurement_is_told_to_its_uploader(idle: Running):
+    """An uploader whose job is canceled by another caller learns that, and not of a fault."""
+    me = idle.organization("canceling")
+    model_id, version_id = me.pair()
+    keyed = me.having(idempotency_key="k").rest()
+    pending = keyed.measure(model_id, version_id, DATA.csv)
+    me("CancelJob", job_id=pending.job_id)
+    refused = keyed.refused("UploadEvaluationFile", pieces(model_id, version_id, DATA.csv))
+    assert refused.told == ("CANCELLED", "CANCELED")
+    assert refused.metadata["evaluation_id"] == pending.evaluation_id
+    assert me("GetEvaluation", evaluation_id=pending.evaluation_id).status == "canceled"
+
+
+def test_an_uploader_that_leaves_does_not_stop_its_measurement(idle: Running):
+    """Once the file is stored its job stays, whoever waits for it."""
+    me = idle.organization("leaving")
+    model_id, version_id = me.pair()
+    call = me.begin("UploadEvaluationFile", pieces(model_id, version_id, DATA.csv))
+    while not me("ListEvaluations", model_id=model_id, version_id=version_id).evaluations:
+        assert not call.done()
+    with idle.log.awaiting("UploadEvaluationFile", "CANCELLED"):
+        call.cancel()
+    (left,) = me("ListEvaluations", model_id=model_id, version_id=version_id).evaluations
+    assert left.status == "queued"
+    assert idle.tasks("FileUploads", "Watches") == []
+
+
+def test_a_stop_ends_open_streams(idle: Running):
+    """A server that stops with watches and uploads open ends them, and answers nothing twice."""
+    me = idle.organization("stopping")
+    model_id, version_id = me.pair()
+    evaluation = me(
+        "CreateEvaluation", model_id=model_id, version_id=version_id, dataset_split="test"
+    )
+    watch = me.begin("WatchJob", message("WatchJob", job_id=evaluation.job_id))
+    assert next(watch).events
+    feed: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    upload = me.begin("UploadPredictions", iter(feed.get, None))
+    feed.put(world.chunk(evaluation.evaluation_id, 0, DATA.chunk(0, 20)))
+    assert next(upload).next_row == 20
+    idle.thread.run(idle.server.stop())
+    for call in (watch, upload):
+        with pytest.raises(grpc.RpcError):
+            list(call)
+    feed.put(None)
+    assert idle.tasks("Watches.", "Uploads.") == []

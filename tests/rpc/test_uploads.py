@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import queue
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -359,3 +360,31 @@ def test_regression_uploads_are_measured(me: Caller):
     done = finished(me, evaluation_id, 5)
     assert done.metrics.mse == pytest.approx(oracle.mean_squared_error(true, pred), rel=1e-12)
     assert done.metrics.r2 == pytest.approx(oracle.r2_score(true, pred), rel=1e-12)
+
+
+def test_of_many_finishes_at_once_one_counts(me: Caller, evaluation: str):
+    """Of eight finishes at once one queues the job, and the others are refused as 409."""
+    me.upload(evaluation, [DATA.chunk(0, 50)])
+
+    def finish(_: int) -> str:
+        try:
+            return me("FinishEvaluation", evaluation_id=evaluation, rows=50).job_id
+        except grpc.RpcError as error:
+            return error.code().name
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = sorted(threads.map(finish, range(8)))
+    assert answers.count("ABORTED") == 7
+
+
+def test_many_uploads_at_once_are_all_exact(me: Caller):
+    """Ten uploads side by side each end with the metrics of their own rows."""
+
+    def whole(seed: int) -> None:
+        data = binary(120, seed=seed)
+        evaluation_id = opened(me)
+        me.upload(evaluation_id, slices(data, 25))
+        assert_exact(finished(me, evaluation_id, 120).metrics, data, 120)
+
+    with ThreadPoolExecutor(10) as threads:
+        list(threads.map(whole, range(10)))
