@@ -85,6 +85,9 @@ def gateway_page(data: bytes) -> str:
         | `assay.binpb` | the descriptor set that the transcoder reads |
         | `routes.json` | the HTTP rules, from which the configuration is rendered |
 
+        `GET /healthz` answers 200 while a server can be reached, and 503 when none can or the
+        gateway is about to stop; it needs no credential and is not logged.
+
         ## Routes
         """
     rows = ["| method | path | RPC | permission | success |", "|---|---|---|---|---|"]
