@@ -114,6 +114,7 @@ class EvaluationResult:
     spec_hash: str  # SHA-256 of the spec's canonical JSON
     environment: Mapping[str, Any]  # numeric environment in which the numbers are exact
     content_hash: str  # SHA-256 that names the evaluated rows, whatever their chunks
+    details: str | None = None  # blob address of EvaluationDetails; None: made before them
 
     def to_json(self) -> bytes:
         """Return the canonical JSON of the result."""
@@ -134,6 +135,7 @@ class EvaluationResult:
                 "spec_hash": self.spec_hash,
                 "environment": dict(self.environment),
                 "content_hash": self.content_hash,
+                "details": self.details,
             }
         )
 

@@ -1,0 +1,97 @@
+"""The details of an evaluation: one canonical document that reads back as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from assay.domain import evaluation_details
+from assay.domain.evaluation import EvaluationResult
+from assay.domain.evaluation_details import (
+    AreaDetails,
+    BrierParts,
+    CalibrationBin,
+    CalibrationDetails,
+    CalibrationTable,
+    CurveDetails,
+    EvaluationDetails,
+    IntervalDetails,
+    MistakeCell,
+    MistakeDetails,
+    ResidualDetails,
+    SliceDetails,
+)
+from tests.unit.test_domain_values import RESULT
+
+TABLE = CalibrationTable(
+    bins=(
+        CalibrationBin(low=0.0, high=0.5, count=2, mean_confidence=0.3, accuracy=0.5, gap=-0.2),
+        CalibrationBin(low=0.5, high=1.0, count=0),
+    ),
+    ece=0.2,
+    mce=0.2,
+    ece_signed=-0.2,
+    brier=BrierParts(reliability=0.1, resolution=0.2, uncertainty=0.25, within_bin=0.0),
+)
+DETAILS = EvaluationDetails(
+    calibration=CalibrationDetails(target="positive", headline=TABLE, per_class={"b": TABLE}),
+    curves={
+        "b": CurveDetails(
+            thresholds=(None, 0.75, 0.25),
+            tp=(0.0, 1.0, 2.0),
+            fp=(0.0, 0.0, 1.0),
+            positives=2.0,
+            negatives=1.0,
+            best_f1=(0.25, 2.0, 1.0),
+        )
+    },
+    roc_auc=AreaDetails(per_class={"b": 1 / 3}, undefined={"a": "NO_POSITIVES"}, defined_classes=1),
+    average_precision=AreaDetails(per_class={"b": 0.1}, undefined={}, defined_classes=1, macro=0.1),
+    residuals=ResidualDetails(
+        quantiles={"0.5": 0.25}, minimum=-1.0, maximum=2.0, edges=(-1.0, 0.5, 2.0), counts=(1, 3)
+    ),
+    slices={
+        "country": (
+            SliceDetails(value=None, rows=1, metrics={"accuracy": 1.0}, undefined={}),
+            SliceDetails(value="LV", rows=2, weight=1.5, metrics={}, undefined={"mcc": "EMPTY"}),
+        )
+    },
+    mistakes=(
+        MistakeCell(
+            true_label="a",
+            predicted_label="b",
+            total=7,
+            kept=(MistakeDetails(row=3, row_id="r3", confidence=0.9, features='{"x":1}'),),
+        ),
+    ),
+    intervals={"accuracy": IntervalDetails(low=0.1, high=0.9, level=0.95, method="wilson")},
+)
+
+
+def test_details_read_back_as_they_were():
+    """Details, full or empty, read back equal, and equal details are equal bytes."""
+    for details in (DETAILS, EvaluationDetails()):
+        data = details.to_json()
+        again = EvaluationDetails.from_json(data)
+        assert again == details
+        assert again.to_json() == data
+
+
+def test_details_are_frozen_and_keyword_only():
+    """Every part of the details is a frozen dataclass whose fields are named where it is made."""
+    classes = [
+        one
+        for one in vars(evaluation_details).values()
+        if dataclasses.is_dataclass(one) and one.__module__ == evaluation_details.__name__
+    ]
+    assert len(classes) > 10
+    for one in classes:
+        assert one.__dataclass_params__.frozen, one
+        assert all(field.kw_only for field in dataclasses.fields(one)), one
+
+
+def test_results_of_before_the_details_are_read():
+    """A result that was stored before details existed reads back with none."""
+    values = json.loads(RESULT.to_json())
+    del values["details"]
+    assert EvaluationResult.from_json(json.dumps(values)).details is None
