@@ -231,7 +231,8 @@ class Uploads:
             raise InvalidArgument.of(
                 "evaluation_id", "one stream uploads to one evaluation; open another stream"
             )
-        self._check(chunk)
+        # Two milliseconds for a full chunk, which the event loop does not have.
+        await self._offload(lambda: self._check(chunk))
         ingested = await self._compute.ingest(upload.job.spec, chunk.data, chunk.first_row)
         partial = ingested.partial
         small = len(partial) <= MAX_INLINE_PARTIAL
