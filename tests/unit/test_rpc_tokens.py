@@ -118,6 +118,9 @@ NOW = datetime.now(UTC)
         ({"org_id": ""}, "org_id"),
         ({"org_id": 7}, "org_id"),
         ({"org_id": ["acme"]}, "org_id"),
+        ({"org_id": "a\x00b"}, "org_id"),
+        ({"org_id": "o" * 256}, "org_id"),
+        ({"sub": "ada\nroot"}, "sub"),
     ],
 )
 def test_a_wrong_claim_is_named(rules: TokenRules, changes: dict[str, Any], said: str):

@@ -28,6 +28,7 @@ ASYMMETRIC = ("RS256", "ES256", "EdDSA")
 LOCAL_ISSUER = "assay-local"
 LOCAL_KEY_ID = "assay-local-1"
 DEFAULT_AUDIENCE = "assay"
+MAX_CLAIM_CHARS = 255  # of an organization or a subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +134,8 @@ class TokenVerifier:
             )
         present = [claims[name] for name in rules.permission_claims if name in claims]
         return Principal(
-            organization_id=organization,
-            subject=str(claims.get("sub", "token")),
+            organization_id=_name(rules.organization_claim, organization),
+            subject=_name("sub", str(claims.get("sub", "token"))),
             permissions=frozenset(_words(present[0]) if present else ()),
             key_prefix=None,
         )
@@ -154,6 +155,16 @@ def _what_is_wrong(error: jwt.PyJWTError) -> str:
         if kind in texts:
             return texts[kind]
     return "The token is malformed, or its signature does not hold."
+
+
+def _name(claim: str, value: str) -> str:
+    # Both become columns and log lines; a database may not even be able to hold others.
+    if len(value) > MAX_CLAIM_CHARS or not value.isprintable():
+        raise Unauthenticated(
+            f"The token's claim '{claim}' is not a name: up to {MAX_CLAIM_CHARS} printable "
+            "characters are allowed."
+        )
+    return value
 
 
 def _words(value: object) -> set[str]:
