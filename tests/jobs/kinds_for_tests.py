@@ -100,7 +100,8 @@ def pid() -> int:
 
 
 def wait_for(path: str) -> int:
-    """Wait until somebody opens the named pipe to write, and return the pid."""
+    """Note the pid beside the named pipe, wait until somebody opens it to write, return the pid."""
+    Path(f"{path}.pid").write_text(str(os.getpid()))
     Path(path).read_bytes()
     return os.getpid()
 

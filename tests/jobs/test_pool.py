@@ -20,7 +20,7 @@ from assay.domain.evaluation import EvaluationSpec
 from assay.domain.model import TaskType
 from assay.jobs.evaluating.ingest import ingest_chunk
 from assay.jobs.executors import ChildKilledError, LocalPool, PoolClosedError
-from assay.jobs.executors.local import RemoteError
+from assay.jobs.executors.child import RemoteError
 from assay.settings import COMPUTE_ENVIRONMENT
 from assay.storage.columns import encode
 from tests.jobs import kinds_for_tests as tasks
@@ -62,7 +62,7 @@ def test_a_killed_child_costs_no_task(pool: LocalPool, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     waiting = pool.submit(tasks.wait_for, str(tmp_path / "gate"))
     with (tmp_path / "gate").open("wb"):  # opens when the child waits at the other end
-        victim = _reader_of(tmp_path / "gate", pool.pids())
+        victim = int((tmp_path / "gate.pid").read_text())
         kill(victim)
     with (tmp_path / "gate").open("wb"):  # the second run waits there too
         pass
@@ -155,15 +155,6 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
     assert not alive
     parent.stdout.close()
     parent.stdin.close()
-
-
-def _reader_of(pipe: Path, pids: frozenset[int]) -> int:
-    """Return the child that holds the pipe open."""
-    for pid in pids:
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            if file.exists() and file.readlink() == pipe:
-                return pid
-    raise AssertionError("no child reads the pipe")
 
 
 def test_decoding_a_chunk_imports_no_pandas(pool: LocalPool) -> None:

@@ -5,15 +5,27 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import pickle
 import resource
 import signal
 import sys
-import time
+import traceback
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
+from assay.domain.errors import AssayError, TooLarge
 from assay.storage.blobs import BlobStore, open_blobs
 
 PR_SET_PDEATHSIG = 1
+READY = b"ready"
+OUT_OF_MEMORY = (
+    "This needs more memory than a compute process is given. Send smaller pieces, or raise "
+    "ASSAY_COMPUTE_MEMORY_BYTES."
+)
+
+
+class RemoteError(Exception):
+    """A task raised an exception that is no refusal; the text is its traceback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +65,30 @@ def blobs() -> BlobStore:
     return _State.blobs
 
 
-def hello() -> int:
-    """Return the child's pid, slowly enough for another child to take the next task."""
-    time.sleep(0.005)
-    return os.getpid()
+def serve(connection: Connection, settings: ChildSettings) -> None:
+    """Be a compute child: prepare, say so, and answer tasks until the pipe ends."""
+    prepare(settings)
+    connection.send_bytes(READY)
+    while True:
+        try:
+            payload = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        connection.send_bytes(_perform(payload))
+
+
+def _perform(payload: bytes) -> bytes:
+    """Return the pickled (succeeded, result or exception) of a pickled call."""
+    try:
+        fn, args, kwargs = pickle.loads(payload)  # noqa: S301  # from our parent, by its own pipe
+        return pickle.dumps((True, fn(*args, **kwargs)), pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        return pickle.dumps((False, TooLarge(OUT_OF_MEMORY)))
+    except AssayError as error:
+        return pickle.dumps((False, error))
+    except Exception as error:  # noqa: BLE001  # whatever a task raises is its answer
+        # Another exception may not survive the way; its text does, and is for the log alone.
+        return pickle.dumps((False, RemoteError("".join(traceback.format_exception(error)))))
 
 
 def _die_with_parent(parent_pid: int) -> None:

@@ -1,14 +1,14 @@
 """A pool of spawned processes that survives the death of any of them.
 
-Three traps shape it (each is a test in tests/jobs):
+One thread, as long-lived as the pool, makes every child, hands each one task at a time and
+reads the answers. That shape comes from traps (each is a test in tests/jobs):
 
-- The kernel's parent-death signal fires when the *thread* that made the child ends, so one
-  thread, as long-lived as the pool, makes every child and feeds every task.
-- A dead child breaks a whole ProcessPoolExecutor, and every task in flight with it. The pool
-  is made anew, and the tasks go one by one through a quarantine of a single child. The one
-  that kills its child there too is poison: its caller gets ChildKilledError, all the others
-  get their results.
+- The kernel's parent-death signal fires when the *thread* that made the child ends.
 - A child that outlives its parent; see `child.prepare`.
+- `concurrent.futures.ProcessPoolExecutor` breaks as a whole when one child dies, blames every
+  task in flight, and may hang when it breaks while it makes a child. Here a death is that of
+  one task: it is run once more in a new child, and when it kills that too it is poison: its
+  caller gets ChildKilledError. Nobody else notices.
 """
 
 from __future__ import annotations
@@ -17,43 +17,36 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import pickle
 import queue
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from assay.domain.errors import AssayError, BadFile, TooLarge
-from assay.jobs.executors.child import ChildSettings, hello, prepare
-
-KILLED = (
-    "A compute process ended twice, without a word, on this input; it is not tried again. Check "
-    "that the input is whole and correct, and send it in smaller pieces if it is large."
-)
-OUT_OF_MEMORY = (
-    "This needs more memory than a compute process is given. Send smaller pieces, or raise "
-    "ASSAY_COMPUTE_MEMORY_BYTES."
-)
-
-SEND_ATTEMPTS = 3  # executors made anew for one task before it is given up
+from assay.domain.errors import BadFile
+from assay.jobs.executors.child import ChildSettings, RemoteError, serve
 
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+MOST_DEATHS = 2  # children that one task may kill before it is refused
+MOST_FAILED_STARTS = 3  # children in a row that may end before they are ready
+
+KILLED = (
+    "A compute process ended twice, without a word, on this input; it is not tried again. Check "
+    "that the input is whole and correct, and send it in smaller pieces if it is large."
+)
+
 
 class ChildKilledError(BadFile):
-    """The task killed two children, one in the pool and one in quarantine: its input is refused."""
-
-
-class RemoteError(Exception):
-    """A task raised an exception of a library; the text is its traceback."""
+    """The task killed two children: its input is refused."""
 
 
 class PoolClosedError(Exception):
@@ -66,6 +59,7 @@ class Executor(Protocol):
     @property
     def parallelism(self) -> int:
         """How many tasks can run at a time."""
+        ...
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run the task once, or again when the infrastructure failed under it.
@@ -73,19 +67,30 @@ class Executor(Protocol):
         The future fails with what the task raised, with ChildKilledError when the task itself
         kills its process, and with PoolClosedError when the executor was closed.
         """
+        ...
 
     def close(self) -> None:
         """Stop; tasks that have not begun fail with PoolClosedError."""
+        ...
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class _Task:
-    call: Callable[[], Any]
+    payload: bytes  # the pickled call
     future: Future[Any] = field(default_factory=Future)
+    deaths: int = 0  # children that died while they ran it
+
+
+@dataclass(kw_only=True, eq=False)
+class _Child:
+    process: SpawnProcess
+    connection: Connection
+    ready: bool = False  # its modules are imported
+    task: _Task | None = None
 
 
 class LocalPool:
-    """`workers` spawned processes, and one more in quarantine when something kills them."""
+    """`workers` spawned processes; starts them at once."""
 
     def __init__(
         self,
@@ -96,17 +101,19 @@ class LocalPool:
         preload: tuple[str, ...] = (),
     ) -> None:
         self._workers = workers
-        settings = ChildSettings(
+        self._settings = ChildSettings(
             parent_pid=os.getpid(), memory_bytes=memory_bytes, blobs_url=blobs_url, preload=preload
         )
-        # One task more than there are children is sent ahead, so that none of them idles; the
-        # others wait here, where the death of a child does not make them suspects.
-        self._pool = _Lane(settings, workers, most_running=workers + 1)
-        self._quarantine = _Lane(settings, 1, most_running=1)
-        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
-        self._close_lock = threading.Lock()
-        self._thread = threading.Thread(target=self._feed, name="assay-pool-feeder", daemon=True)
+        self._context = multiprocessing.get_context("spawn")
+        self._inbox: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._bell, self._ring = self._context.Pipe(duplex=False)
+        self._waiting: deque[_Task] = deque()
+        self._children: tuple[_Child, ...] = ()
+        self._failed_starts = 0
+        self._news = threading.Condition()  # a child is ready, or none can be started
+        self._lock = threading.Lock()  # guards closing against submitting
+        self._closing = False
+        self._thread = threading.Thread(target=self._feed, name="assay-pool", daemon=True)
         self._thread.start()
 
     @property
@@ -115,23 +122,26 @@ class LocalPool:
         return self._workers
 
     def warm_up(self) -> None:
-        """Start every child and wait until each has its modules; the first job is then quick."""
-        warm: set[int] = set()
-        # A child that is ready early may answer for its siblings, so each is waited for.
-        while len(warm) < self._workers or not warm >= self.pids():
-            warm |= {one.result() for one in [self.submit(hello) for _ in range(self._workers)]}
+        """Wait until each child has imported its modules; the first job is then quick.
+
+        Raises RuntimeError when children end before they are ready.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._hopeless or self._ready() == self._workers)
+        if self._hopeless:
+            raise RuntimeError("compute processes end before they are ready; see their output")
 
     def pids(self) -> frozenset[int]:
-        """Return the processes of the pool that now live, without the quarantined one."""
-        return self._pool.pids()
+        """Return the children that now live."""
+        return frozenset(child.process.pid or 0 for child in self._children)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run the task in a child; see Executor.submit."""
-        task = _Task(call=_Call(fn, args, kwargs))
-        with self._close_lock:
-            if self._closed.is_set():
+        task = _Task(payload=pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL))
+        with self._lock:
+            if self._closing:
                 raise PoolClosedError("the pool is closed")
-            self._inbox.put(lambda: self._launch(task))
+            self._send_to_feeder(task)
         return task.future
 
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -140,127 +150,137 @@ class LocalPool:
 
     def close(self) -> None:
         """Stop all children after their current task; what has not begun is given up."""
-        with self._close_lock:
-            if not self._closed.is_set():
-                self._closed.set()
-                self._inbox.put(None)
+        with self._lock:
+            if not self._closing:
+                self._closing = True
+                self._send_to_feeder(None)
         self._thread.join()
 
-    # Everything below runs on the feeder thread, except the callbacks of `_send`.
+    @property
+    def _hopeless(self) -> bool:
+        return self._failed_starts >= MOST_FAILED_STARTS
+
+    def _ready(self) -> int:
+        return sum(child.ready for child in self._children)
+
+    def _send_to_feeder(self, task: _Task | None) -> None:
+        self._inbox.put(task)
+        self._ring.send_bytes(b"!")
+
+    # Everything below runs on the feeder thread.
 
     def _feed(self) -> None:
-        while (step := self._inbox.get()) is not None:
-            try:
-                step()
-            except Exception:  # children die with this thread: it outlives all
-                log.exception("the pool's feeder failed")
-        for lane in (self._pool, self._quarantine):
-            lane.stop()
-        while not self._inbox.empty():  # what the shutdown itself reported
-            step = self._inbox.get()
-            if step is not None:
-                step()
+        while not self._closing or any(child.task for child in self._children):
+            self._start_children()
+            self._hand_out()
+            by_handle: dict[Any, _Child] = {}
+            for child in self._children:
+                by_handle[child.connection] = by_handle[child.process.sentinel] = child
+            heard = wait([self._bell, *by_handle])
+            if self._bell in heard:
+                self._bell.recv_bytes()
+                task = self._inbox.get()
+                if task is not None:
+                    self._waiting.append(task)
+            for child in {by_handle[one] for one in heard if one in by_handle}:
+                self._listen(child)
+        self._shut_down()
 
-    def _launch(self, task: _Task) -> None:
-        if task.future.set_running_or_notify_cancel():
-            self._put(self._pool, task)
-
-    def _put(self, lane: _Lane, task: _Task) -> None:
-        lane.waiting.append(task)
-        self._pump(lane)
-
-    def _pump(self, lane: _Lane) -> None:
-        while lane.waiting and (self._closed.is_set() or lane.running < lane.most_running):
-            task = lane.waiting.popleft()
-            if self._closed.is_set():
-                task.future.set_exception(PoolClosedError("the pool was closed"))
-            else:
-                lane.running += 1
-                lane.send(task.call).add_done_callback(partial(self._ended, lane, task))
-
-    def _ended(self, lane: _Lane, task: _Task, inner: Future[Any]) -> None:
-        """Pass the end of a task on; runs on a thread of the executor."""
-        self._inbox.put(lambda: self._freed(lane))
-        if inner.cancelled():
-            task.future.set_exception(PoolClosedError("the pool was closed"))
-        elif isinstance(error := inner.exception(), BrokenProcessPool):
-            self._inbox.put(lambda: self._died(lane, task))
-        elif error is not None:
-            task.future.set_exception(error)
-        else:
-            task.future.set_result(inner.result())
-
-    def _freed(self, lane: _Lane) -> None:
-        lane.running -= 1
-        self._pump(lane)
-
-    def _died(self, lane: _Lane, task: _Task) -> None:
-        if lane is self._quarantine:
-            task.future.set_exception(ChildKilledError(KILLED))
-        else:
-            log.warning("a compute process died; the task in flight is run again on its own")
-            self._put(self._quarantine, task)
-
-
-class _Lane:
-    """One ProcessPoolExecutor, made anew whenever it broke; used by the feeder thread alone."""
-
-    def __init__(self, settings: ChildSettings, workers: int, most_running: int) -> None:
-        self._settings, self._workers = settings, workers
-        self._executor: ProcessPoolExecutor | None = None
-        self.most_running = most_running
-        self.running = 0
-        self.waiting: deque[_Task] = deque()
-
-    def send(self, call: Callable[[], Any]) -> Future[Any]:
-        failure: Exception | None = None
-        for _ in range(SEND_ATTEMPTS):
-            try:
-                return self._open().submit(call)
-            # It broke before this task, which is not to blame. While it is breaking, its pipes
-            # close one by one and a child that is just being made fails in other ways.
-            except (BrokenProcessPool, ValueError, OSError, RuntimeError) as error:
-                failure = error
-                self.stop()
-        unsent: Future[Any] = Future()
-        unsent.set_exception(failure)
-        return unsent
-
-    def pids(self) -> frozenset[int]:
-        executor = self._executor
-        return frozenset(getattr(executor, "_processes", None) or ())
-
-    def stop(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
-
-    def _open(self) -> ProcessPoolExecutor:
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                self._workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=prepare,
-                initargs=(self._settings,),
+    def _start_children(self) -> None:
+        while len(self._children) < self._workers and not (self._closing or self._hopeless):
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(
+                target=serve, args=(theirs, self._settings), name="assay-compute", daemon=True
             )
-        return self._executor
+            process.start()
+            theirs.close()  # so that the end of the child is the end of the pipe
+            self._children = (*self._children, _Child(process=process, connection=ours))
+        if self._hopeless and not self._children:
+            self._give_up(RuntimeError("compute processes cannot be started"))
 
+    def _hand_out(self) -> None:
+        idle = [child for child in self._children if child.ready and child.task is None]
+        while self._waiting and idle and not self._closing:
+            task = self._waiting.popleft()
+            # A task that is run again has been told so before.
+            if not task.deaths and not task.future.set_running_or_notify_cancel():
+                continue
+            child = idle.pop()
+            child.task = task
+            try:
+                child.connection.send_bytes(task.payload)
+            except OSError:  # it died idle, so the task is not to blame
+                task.deaths -= 1
 
-class _Call:
-    """A picklable call without arguments."""
-
-    def __init__(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self._fn, self._args, self._kwargs = fn, args, kwargs
-
-    def __call__(self) -> Any:
+    def _listen(self, child: _Child) -> None:
+        """Take an answer from a child, or notice that it is dead."""
         try:
-            return self._fn(*self._args, **self._kwargs)
-        except MemoryError:
-            raise TooLarge(OUT_OF_MEMORY) from None
-        except Exception as error:
-            # A library's exception may pickle and then not unpickle, which breaks the pool.
-            if isinstance(error, AssayError) or type(error).__module__ == "builtins":
-                raise
-            raise RemoteError("".join(traceback.format_exception(error))) from None
+            # A child may have answered before it died.
+            if not child.connection.poll():
+                if child.process.is_alive():
+                    return
+                raise EOFError
+            answer = child.connection.recv_bytes()
+        except (EOFError, OSError):
+            self._bury(child)
+            return
+        task, child.task = child.task, None
+        if task is not None:
+            _answer(task.future, answer)
+            return
+        child.ready = True  # its first message has no task
+        self._failed_starts = 0
+        with self._news:
+            self._news.notify_all()
+
+    def _bury(self, child: _Child) -> None:
+        child.process.join()
+        child.connection.close()
+        self._children = tuple(one for one in self._children if one is not child)
+        if not child.ready:
+            self._failed_starts += 1
+            with self._news:
+                self._news.notify_all()
+        if child.task is not None:
+            child.task.deaths += 1
+            log.warning("a compute process died (exit code %s)", child.process.exitcode)
+            if child.task.deaths >= MOST_DEATHS:
+                child.task.future.set_exception(ChildKilledError(KILLED))
+            elif self._closing:
+                child.task.future.set_exception(PoolClosedError("the pool was closed"))
+            else:
+                self._waiting.appendleft(child.task)
+
+    def _give_up(self, error: Exception) -> None:
+        while self._waiting:
+            task = self._waiting.popleft()
+            if task.deaths or task.future.set_running_or_notify_cancel():
+                task.future.set_exception(error)
+
+    def _shut_down(self) -> None:
+        while not self._inbox.empty():
+            task = self._inbox.get()
+            if task is not None:
+                self._waiting.append(task)
+        self._give_up(PoolClosedError("the pool was closed"))
+        for child in self._children:
+            child.connection.close()  # an idle child ends with its pipe
+            if not child.ready:
+                child.process.kill()
+        for child in self._children:
+            child.process.join()
+        self._children = ()
+        self._bell.close()
+        self._ring.close()
+
+
+def _answer(future: Future[Any], data: bytes) -> None:
+    try:
+        succeeded, value = pickle.loads(data)  # noqa: S301  # from our own child, by our own pipe
+    except Exception as error:  # noqa: BLE001  # an exception may pickle and then not unpickle
+        future.set_exception(RemoteError(f"the answer cannot be read: {error!r}"))
+        return
+    if succeeded:
+        future.set_result(value)
+    else:
+        future.set_exception(value)
