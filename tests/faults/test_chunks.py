@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.jobs.in_process import asked_for
 
 from assay.domain.errors import InvalidArgument, TooLarge
 from assay.domain.evaluation import EvaluationSpec
@@ -20,6 +19,7 @@ from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
 from assay.jobs.executors import LocalPool
 from assay.settings import prepare_compute_environment
 from assay.storage.columns import encode
+from tests.jobs.in_process import asked_for
 
 PATIENCE = 60.0
 SPEC = asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)).to_json()
