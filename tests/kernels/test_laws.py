@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assay.metrics.counts import ConfusionCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRICS, live
 from assay.metrics.spec import Task, classification_spec, regression_spec
@@ -96,9 +97,8 @@ def test_perfect_predictions_have_the_best_value(stream):
     measures = measure(perfect)
     for metric in METRICS:
         if metric.name in measures.metrics:
-            best = metric.high if metric.greater_is_better else metric.low
             slack = 1e-15 if metric.name == "log_loss" else 0
-            assert abs(measures.metrics[metric.name] - best) <= slack, metric.name
+            assert abs(measures.metrics[metric.name] - metric.best) <= slack, metric.name
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -148,9 +148,12 @@ def test_a_class_without_rows_is_left_out_of_the_macro_area():
 
 
 def test_without_scores_what_reads_them_says_so():
-    """Labels alone leave ROC AUC, log loss and Brier undefined as NO_SCORES."""
-    measures = measure(STREAMS["labels_only"](np.random.default_rng(1), 50))
-    names = ("roc_auc", "log_loss", "brier")
+    """Labels alone leave ROC AUC, log loss and all that reads scores undefined as NO_SCORES."""
+    rows = STREAMS["labels_only"](np.random.default_rng(1), 50)
+    measures = measure(rows)
+    reading = [metric for metric in METRICS if metric.needs is not ConfusionCounts]
+    names = {metric.name for metric in reading if rows.spec.task in metric.tasks}
+    assert {"roc_auc", "log_loss", "brier", "ece", "top_1_accuracy"} <= names
     assert measures.undefined == dict.fromkeys(names, Reason.NO_SCORES)
 
 

@@ -113,6 +113,41 @@ def spread(values) -> Fraction:
     return sum((value - mean) ** 2 for value in values)
 
 
+def bins(rows: Rows) -> list[tuple[int, Fraction, int]]:
+    """Count, sum of confidences and hits per bin, (lo, hi], row by row."""
+    if rows.lone:
+        confidence, hit = rows.scores[0], rows.true == 1
+    else:
+        confidence, hit = rows.scores.max(axis=0), rows.scores.argmax(axis=0) == rows.true
+    found: dict[int, list] = {}
+    for p, right in zip(confidence.tolist(), hit.tolist(), strict=True):
+        place = max(0, sum(p > edge / 15 for edge in range(15)) - 1)
+        found.setdefault(place, []).append((Fraction(p), right))
+    return [(len(v), sum(p for p, _ in v), sum(right for _, right in v)) for v in found.values()]
+
+
+def exact_ece(rows: Rows) -> float:
+    return float(sum(abs(total - hits) for _, total, hits in bins(rows)) / len(rows))
+
+
+def exact_mce(rows: Rows) -> float:
+    return float(max(abs(total - hits) / count for count, total, hits in bins(rows)))
+
+
+def exact_signed(rows: Rows) -> float:
+    return float(sum(total - hits for _, total, hits in bins(rows)) / len(rows))
+
+
+def top(k: int) -> Oracle:
+    def value(rows: Rows) -> float:
+        # Of equal scores scikit-learn takes the last label first, Assay the first: turn the order.
+        labels = range(len(rows.spec.labels))
+        true = len(labels) - 1 - rows.true.astype(int)
+        return sk.top_k_accuracy_score(true, rows.scores[::-1].T, k=k, labels=labels)
+
+    return Oracle(value=value, bits=True)
+
+
 ORACLES = {
     "accuracy": Oracle(value=of_labels(sk.accuracy_score), bits=True),
     "balanced_accuracy": Oracle(value=of_labels(sk.balanced_accuracy_score), bits=True),
@@ -124,6 +159,12 @@ ORACLES = {
     "roc_auc": Oracle(value=auc),
     "log_loss": Oracle(value=log_loss, exact=exact_log_loss),
     "brier": Oracle(value=exact_brier, exact=exact_brier),
+    "ece": Oracle(value=exact_ece, exact=exact_ece),
+    "mce": Oracle(value=exact_mce, exact=exact_mce),
+    "ece_signed": Oracle(value=exact_signed, exact=exact_signed),
+    "top_1_accuracy": top(1),
+    "top_3_accuracy": top(3),
+    "top_5_accuracy": top(5),
     "mae": Oracle(value=lambda r: sk.mean_absolute_error(r.true, r.predicted), exact=exact_mae),
     "mse": Oracle(
         value=lambda r: sk.mean_squared_error(r.true, r.predicted),

@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 
-from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.codec import VERSION, CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.environment import numeric_environment
 from assay.metrics.ranking import RankCounts, rank_ranges
@@ -73,7 +73,7 @@ def test_other_versions_and_kinds_are_refused_by_name():
     newer = bytearray(good[:-4])
     newer[4] += 1
     newer += zlib.crc32(bytes(newer)).to_bytes(4, "little")
-    with pytest.raises(CodecError, match="version 2"):
+    with pytest.raises(CodecError, match=f"version {VERSION + 1}"):
         ClassificationStatistic.from_bytes(bytes(newer))
     with pytest.raises(CodecError, match="kind"):
         RegressionStatistic.from_bytes(good)

@@ -65,8 +65,26 @@ class ClassificationChunk:
         other: NDArray[np.bool_] = self.true != code
         return other.astype(np.uint8)
 
-    def probability_of_truth(self) -> NDArray[np.float64]:
-        """Return (n,) the probability given to each row's true label, in float64."""
+    @cached_property
+    def truth_ranks(self) -> NDArray[np.integer]:
+        """(n,) how many labels stand before the true one, by score and then by label order.
+
+        0 is the label that argmax finds. There are score columns for all labels.
+        """
+        scores = self.scores
+        if scores is None or self.lone:
+            raise ValueError("ranks need a score column per label")
+        kind = np.uint8 if len(scores) <= 256 else np.uint16
+        ranks: NDArray[np.integer] = np.zeros(self.rows, dtype=kind)
+        ours = self._scores_of_truth(scores)
+        for place, column in enumerate(scores):
+            np.add(ranks, column > ours, out=ranks)
+            np.add(ranks, (column == ours) & (self.true > place), out=ranks)
+        return ranks
+
+    @cached_property
+    def truth_probabilities(self) -> NDArray[np.float64]:
+        """(n,) the probability given to each row's true label, in float64; not to be changed."""
         scores = self.scores
         if scores is None:
             raise ValueError("the chunk has no scores")
@@ -74,12 +92,17 @@ class ClassificationChunk:
             positive = scores[0].astype(np.float64)
             p: NDArray[np.float64] = np.where(self.hits == 0, positive, 1.0 - positive)
             return p
+        return self._scores_of_truth(scores).astype(np.float64, copy=False)
+
+    def _scores_of_truth(self, scores: Scores) -> Scores:
+        """Return (n,) each row's score of its true label."""
         if not scores.flags.c_contiguous:
-            return scores[self.true, np.arange(self.rows)].astype(np.float64)
+            return scores[self.true, np.arange(self.rows)]
         flat = self.true.astype(np.intp)
         flat *= self.rows
         flat += np.arange(self.rows)
-        return scores.reshape(-1).take(flat).astype(np.float64)
+        taken: Scores = scores.reshape(-1).take(flat)
+        return taken
 
     def _check_scores(self, scores: Scores) -> None:
         if scores.dtype not in (np.float32, np.float64):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"ASM"
-VERSION = 1
+VERSION = 2
 _HEADER = len(MAGIC) + 2
 _CRC = 4
 _WIDTHS = {width: np.dtype(f"<u{width}") for width in (1, 2, 4, 8)}

@@ -34,13 +34,12 @@ class LogLossSum:
         """Sum one chunk; None without scores."""
         if chunk.scores is None:
             return None
-        p = chunk.probability_of_truth()
+        p = chunk.truth_probabilities
         low, high = LOG_LOSS_EPSILON, 1.0 - LOG_LOSS_EPSILON
         clipped = int(np.count_nonzero(p < low)) + int(np.count_nonzero(p > high))
         if clipped:
-            np.clip(p, low, high, out=p)
-        np.log(p, out=p)
-        total = ExactSum.of(p)
+            p = np.clip(p, low, high)
+        total = ExactSum.of(np.log(p))
         return cls(rows=chunk.rows, clipped=clipped, total=ExactSum(units=-total.units))
 
     @classmethod
@@ -86,7 +85,7 @@ class BrierSum:
         size = len(chunk.score_labels)
         squares = sum_row_products(scores, scores)
         # A lone column's `hits` are 0 for positives and 1 for the rest, which is dropped here.
-        ours = scores[0] if chunk.lone else chunk.probability_of_truth()
+        ours = scores[0] if chunk.lone else chunk.truth_probabilities
         groups = max(size, 2) if chunk.lone else size
         hits = sum_groups(ours.astype(np.float64, copy=False), chunk.hits, groups)
         positives = np.bincount(chunk.hits, minlength=groups).tolist()

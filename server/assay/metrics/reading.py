@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from assay.metrics.calibration import CalibrationBins, slots_of
 from assay.metrics.histogram import RankHistogram
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.ranking import MICRO, RankCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.regression import RegressionSums
+from assay.metrics.reliability import Calibration, Slot
 from assay.metrics.report import AverageRow, ClassCounts, average_row
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import ClassificationStatistic, PartT, Statistic
@@ -66,17 +68,17 @@ class Reading:
     @property
     def log_loss(self) -> LogLossSum:
         """The log loss's sum."""
-        return self._part(LogLossSum)
+        return self.part(LogLossSum)
 
     @property
     def brier(self) -> BrierSum:
         """The Brier score's sums."""
-        return self._part(BrierSum)
+        return self.part(BrierSum)
 
     @property
     def regression(self) -> RegressionSums:
         """The regression's sums."""
-        return self._part(RegressionSums)
+        return self.part(RegressionSums)
 
     @property
     def positive(self) -> int | None:
@@ -90,7 +92,7 @@ class Reading:
 
         A lone score column serves both labels: turning score and truth around keeps the area.
         """
-        histogram = self._part(RankHistogram)
+        histogram = self.part(RankHistogram)
         areas = [
             _area(self.ranks, column, histogram.column(column).sum(axis=0).tolist())
             for column in range(histogram.columns)
@@ -118,7 +120,7 @@ class Reading:
         micro = _area(
             self.ranks,
             MICRO,
-            self._part(RankHistogram).pooled().sum(axis=0).tolist(),
+            self.part(RankHistogram).pooled().sum(axis=0).tolist(),
             optional=True,
         )
         return Ranking(
@@ -130,7 +132,39 @@ class Reading:
             micro=float(micro) if isinstance(micro, Fraction) else None,
         )
 
-    def _part(self, kind: type[PartT]) -> PartT:
+    @cached_property
+    def _slots(self) -> Mapping[str, Slot]:
+        """Bins per label that has a score, and under "" those of the top label."""
+        bins = self.part(CalibrationBins)
+        slots = [Slot.of(bins, place) for place in range(slots_of(bins.score_labels))]
+        if len(bins.score_labels) > 1:
+            return dict(zip(("", *bins.score_labels), slots, strict=True))
+        positive = bins.score_labels[0]
+        return {label: slots[label != positive] for label in {positive, *self.spec.labels}}
+
+    @property
+    def headline_slot(self) -> Slot:
+        """The positive class's bins; without one the top label's."""
+        return self._slots[self.spec.positive_label or ""]
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The reliability tables."""
+        squares = dict(zip(self.brier.score_labels, self.brier.columns, strict=True))
+        lone = next(iter(squares.values()))  # both labels' Brier score is the same
+        tables = {
+            label: slot.table(squares.get(label, lone).fraction() / self.rows if label else None)
+            for label, slot in self._slots.items()
+        }
+        positive = self.spec.positive_label
+        return Calibration(
+            target="top_label" if positive is None else "positive",
+            headline=tables[positive or ""],
+            per_class={label: tables[label] for label in self.spec.labels},
+        )
+
+    def part(self, kind: type[PartT]) -> PartT:
+        """Return a part that the statistic has."""
         part = self.statistic.get(kind)
         if part is None:
             raise ValueError(f"the statistic has no {kind.TAG}")

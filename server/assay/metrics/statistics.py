@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from assay.metrics.calibration import CalibrationBins
 from assay.metrics.chunk import (
     ClassificationChunk,
     Codes,
@@ -22,6 +23,7 @@ from assay.metrics.histogram import RankHistogram
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.part import Part
 from assay.metrics.regression import RegressionSums
+from assay.metrics.topk import TopRanks
 
 PartT = TypeVar("PartT", bound=Part[Any])
 PartKinds = tuple[type[Part[Any]], ...]
@@ -110,7 +112,14 @@ class ClassificationStatistic(Statistic):
     """What the metrics of a classifier need to know of its rows."""
 
     KIND: ClassVar[bytes] = b"C"
-    PARTS: ClassVar[PartKinds] = (ConfusionCounts, LogLossSum, BrierSum, RankHistogram)
+    PARTS: ClassVar[PartKinds] = (
+        ConfusionCounts,
+        LogLossSum,
+        BrierSum,
+        CalibrationBins,
+        TopRanks,
+        RankHistogram,
+    )
 
     @classmethod
     def of_chunk(

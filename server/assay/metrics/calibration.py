@@ -1,0 +1,150 @@
+"""Calibration bins: how confident the scores are, and how often they are right.
+
+15 bins of equal width, (low, high], the first closed; edges are i/15 correctly rounded, which are
+scikit-learn's. Binned are the score of the top label, and each class's own, one against the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.metrics.chunk import ClassificationChunk, Scores
+from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.exact import UNIT_BITS, sum_rows
+from assay.metrics.tally import Counts, Tally
+
+BINS = 15
+EDGES: NDArray[np.float64] = np.arange(BINS + 1) / BINS
+_BLOCK = 16_384  # scores binned at once: they stay in the second-level cache
+_COARSE = 37  # log2 of the grid of the upper parts: sums of a block are exact on it
+_FINE = 56  # every score above 1/15 is a multiple of 2**-56
+
+_LOWER = EDGES.copy()
+_LOWER[0] = -1.0  # so that 0 stays in the first bin
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationBins:
+    """Per slot and bin: rows, rows that were right, and the exact sum of their scores.
+
+    Slots are the top label and then each score column; of a lone column they are the positive
+    label and the rest, whose score is 1 - s. Of equal top scores the first label's is the top.
+    """
+
+    TAG: ClassVar[str] = "calibration"
+
+    score_labels: tuple[str, ...]
+    counts: Tally  # over slots * BINS cells
+    hits: Tally
+    confidence: tuple[int, ...]  # in units of 2**-UNIT_BITS, one per cell
+
+    @classmethod
+    def of_chunk(cls, chunk: ClassificationChunk) -> CalibrationBins | None:
+        """Bin one chunk; None without scores."""
+        scores = chunk.scores
+        if scores is None:
+            return None
+        slots = chunk.hits.astype(np.int64)
+        if chunk.lone:
+            columns = [scores[0], 1.0 - scores[0].astype(np.float64)]
+        else:
+            columns = [scores.max(axis=0, initial=0.0), *scores]
+            slots += 1
+        hits = np.bincount(
+            slots * BINS + bins_of(chunk.truth_probabilities), minlength=len(columns) * BINS
+        )
+        if not chunk.lone:
+            tops = columns[0][chunk.truth_ranks == 0].astype(np.float64)
+            hits[:BINS] = np.bincount(bins_of(tops), minlength=BINS)
+        binned = [_bin_column(column) for column in columns]
+        return cls(
+            score_labels=chunk.score_labels,
+            counts=Tally.of_dense(np.concatenate([counts for counts, _ in binned])),
+            hits=Tally.of_dense(hits),
+            confidence=tuple(units for _, sums in binned for units in sums),
+        )
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[CalibrationBins]) -> CalibrationBins:
+        """Add bins. Raises ValueError when the score columns differ."""
+        labels = parts[0].score_labels
+        if any(part.score_labels != labels for part in parts):
+            raise ValueError("chunks with different score columns do not merge")
+        cells = zip(*(part.confidence for part in parts), strict=True)
+        return cls(
+            score_labels=labels,
+            counts=Tally.merge_all([part.counts for part in parts]),
+            hits=Tally.merge_all([part.hits for part in parts]),
+            confidence=tuple(map(sum, cells)),
+        )
+
+    def write(self, writer: Writer) -> None:
+        """Append to a payload; only cells with rows have a sum."""
+        writer.labels(self.score_labels)
+        self.counts.write(writer)
+        self.hits.write(writer)
+        for cell in self.counts.cells.tolist():
+            writer.integer(self.confidence[cell])
+
+    @classmethod
+    def read(cls, reader: Reader) -> CalibrationBins:
+        """Read back."""
+        labels = reader.labels()
+        counts, hits = Tally.read(reader), Tally.read(reader)
+        if not labels or {counts.size, hits.size} != {slots_of(labels) * BINS}:
+            raise CodecError("the calibration bins do not fit their columns")
+        confidence = [0] * counts.size
+        for cell in counts.cells.tolist():
+            confidence[cell] = reader.integer()
+        return cls(score_labels=labels, counts=counts, hits=hits, confidence=tuple(confidence))
+
+
+def slots_of(score_labels: tuple[str, ...]) -> int:
+    """Return the number of slots that the score columns have."""
+    return len(score_labels) + 1  # a lone column and the rest; the top label and each column
+
+
+def bins_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the bin of each float64 score."""
+    # The product never rounds below a whole number that the score lies above, so it is at most
+    # one bin too high.
+    bins: NDArray[np.int64] = (scores * BINS).astype(np.int64)
+    bins -= scores <= _LOWER[bins]
+    return bins
+
+
+def _bin_column(scores: Scores) -> tuple[Counts, list[int]]:
+    """Return rows per bin, (BINS,), and their scores' exact sums.
+
+    Above 1/15 scores are multiples of 2**-56 and at most 1: one cut at a fixed grid leaves two
+    parts that any order of additions sums exactly. The first bin's scores may be of any size.
+    """
+    counts = np.zeros(BINS, dtype=np.int64)
+    coarse = np.zeros(BINS, dtype=np.int64)
+    fine = np.zeros(BINS, dtype=np.int64)
+    least = 0
+    for start in range(0, len(scores), _BLOCK):
+        block = scores[start : start + _BLOCK].astype(np.float64, copy=False)
+        bins = bins_of(block)
+        counts += np.bincount(bins, minlength=BINS)
+        least += sum_rows(block[bins == 0][np.newaxis])[0]
+        upper = block + 2.0 ** (52 - _COARSE)
+        upper -= 2.0 ** (52 - _COARSE)
+        coarse += _on_grid(bins, upper, _COARSE)
+        fine += _on_grid(bins, block - upper, _FINE)
+    units = [
+        (high << UNIT_BITS - _COARSE) + (low << UNIT_BITS - _FINE)
+        for high, low in zip(coarse.tolist(), fine.tolist(), strict=True)
+    ]
+    return counts, [least, *units[1:]]
+
+
+def _on_grid(bins: NDArray[np.int64], values: NDArray[np.float64], bits: int) -> Counts:
+    """Return sums per bin as multiples of 2**-bits; the first bin's is not exact."""
+    sums: NDArray[np.float64] = np.bincount(bins, weights=values, minlength=BINS)  # type: ignore[assignment] # scipy-stubs and numpy type weighted counts as int
+    return np.ldexp(sums, bits).astype(np.int64)

@@ -1,0 +1,73 @@
+"""Metrics of a regression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from assay.metrics.exact import rounded_sqrt
+from assay.metrics.metric import REGRESSION, Metric, Outcome
+from assay.metrics.reading import Reading
+from assay.metrics.reasons import Reason
+from assay.metrics.regression import RegressionSums
+
+
+def _mae(reading: Reading) -> Outcome:
+    return reading.regression.absolute_error.mean(reading.rows)
+
+
+def _mse(reading: Reading) -> Outcome:
+    return float(reading.regression.squared_error() / reading.rows)
+
+
+def _rmse(reading: Reading) -> Outcome:
+    return rounded_sqrt(reading.regression.squared_error() / reading.rows)
+
+
+def _r2(reading: Reading) -> Outcome:
+    return _explained(reading, reading.regression.squared_error())
+
+
+def _explained_variance(reading: Reading) -> Outcome:
+    return _explained(reading, reading.regression.residual_variation())
+
+
+def _explained(reading: Reading, left: Fraction) -> Outcome:
+    if reading.rows < 2:
+        return Reason.TOO_FEW_ROWS
+    whole = reading.regression.total_variation()
+    return float(1 - left / whole) if whole else Reason.CONSTANT_TARGET
+
+
+def _error(name: str, compute: Callable[[Reading], Outcome]) -> Metric:
+    return Metric(
+        name=name,
+        tasks=REGRESSION,
+        needs=RegressionSums,
+        low=0.0,
+        high=math.inf,
+        greater_is_better=False,
+        compute=compute,
+    )
+
+
+def _fit(name: str, compute: Callable[[Reading], Outcome]) -> Metric:
+    return Metric(
+        name=name,
+        tasks=REGRESSION,
+        needs=RegressionSums,
+        low=-math.inf,
+        high=1.0,
+        greater_is_better=True,
+        compute=compute,
+    )
+
+
+OF_NUMBERS: tuple[Metric, ...] = (
+    _error("mae", _mae),
+    _error("mse", _mse),
+    _error("rmse", _rmse),
+    _fit("r2", _r2),
+    _fit("explained_variance", _explained_variance),
+)

@@ -1,0 +1,57 @@
+"""How often the truth is among the labels with the highest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from assay.metrics.chunk import ClassificationChunk
+from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.tally import Tally
+
+TOPS = (1, 3, 5)
+_CELLS = max(TOPS) + 1  # ranks 0 to 4, and all that come after
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopRanks:
+    """How many rows have their true label at each rank of the scores.
+
+    Of equal scores the label that comes first in the label order ranks first, as for argmax.
+    """
+
+    TAG: ClassVar[str] = "top_ranks"
+
+    tally: Tally
+
+    @classmethod
+    def of_chunk(cls, chunk: ClassificationChunk) -> TopRanks | None:
+        """Count one chunk; None without a score column per label."""
+        if chunk.scores is None or chunk.lone:
+            return None
+        ranks = np.minimum(chunk.truth_ranks, _CELLS - 1)
+        return cls(tally=Tally.of_dense(np.bincount(ranks, minlength=_CELLS)))
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[TopRanks]) -> TopRanks:
+        """Add counts."""
+        return cls(tally=Tally.merge_all([part.tally for part in parts]))
+
+    def among(self, first: int) -> int:
+        """Return how many rows have their true label among the first 1 to 5."""
+        return int(self.tally.dense()[:first].sum())
+
+    def write(self, writer: Writer) -> None:
+        """Append to a payload."""
+        self.tally.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader) -> TopRanks:
+        """Read back."""
+        tally = Tally.read(reader)
+        if tally.size != _CELLS:
+            raise CodecError("the ranks of the statistic have the wrong size")
+        return cls(tally=tally)
