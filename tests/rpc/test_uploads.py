@@ -310,8 +310,8 @@ def test_a_repeated_chunk_sets_no_level_back(me: Caller, evaluation: str):
     twin = Stream(me)
     twin.send(chunk(evaluation, 0, DATA.chunk(0, 20)))
     twin.next()
-    me.upload(evaluation, [DATA.chunk(20, 80)], start=20)
-    again = twin.exchange(chunk(evaluation, 20, DATA.chunk(20, 80)))
+    me.upload(evaluation, [DATA.chunk(20, 50), DATA.chunk(50, 80)], start=20)
+    again = twin.exchange(chunk(evaluation, 20, DATA.chunk(20, 50)))
     assert_exact(again.metrics, DATA, again.next_row)
     twin.close()
     job_id = me("GetEvaluation", evaluation_id=evaluation).job_id
