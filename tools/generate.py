@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from assay.cli.envoy_config import GatewaySettings, render
-from tools import api_page, pages, protos
+from tools import api_page, openapi, pages, protos
 from tools.routes import table
 
 V1 = Path("server/assay/v1")
@@ -68,9 +68,12 @@ def modules() -> list[Path]:
 
 def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[Path, str]:
     """Return the generated pages, and the gateway's configuration at default settings."""
+    described = openapi.document(documented)
     return {
         Path("gateway/envoy.yaml"): render(GatewaySettings(), rules),
         Path("gateway/README.md"): pages.gateway_page(data),
+        Path("docs/openapi.json"): openapi.page(described),
+        Path("server/assay/rpc/openapi.json"): openapi.served(described),
         Path("docs/api.md"): api_page.api_page(documented),
         Path("docs/errors.md"): pages.errors_page(documented),
         Path("docs/states.md"): pages.states_page(),

@@ -58,12 +58,8 @@ def table(data: bytes) -> dict[str, object]:
 
 
 def _of_method(service: str, method: descriptor_pb2.MethodDescriptorProto) -> Iterator[Route]:
-    rule = option(method.options, "google.api.http")
     policy = option(method.options, "assay.v1.policy")
-    if rule is None:
-        return
-    for binding in (rule, *rule.additional_bindings):  # type: ignore[attr-defined]  # google.api.HttpRule, known at run time
-        verb, path = _verb_and_path(binding)
+    for verb, path, _ in bindings(method):
         yield Route(
             method=verb,
             path=path,
@@ -74,6 +70,15 @@ def _of_method(service: str, method: descriptor_pb2.MethodDescriptorProto) -> It
             permissions=tuple(getattr(policy, "permissions", ())),
             status=getattr(policy, "http_status", 0) or 200,
         )
+
+
+def bindings(method: descriptor_pb2.MethodDescriptorProto) -> Iterator[tuple[str, str, str]]:
+    """Yield (verb, path, body field or * or nothing) of every HTTP rule of a method."""
+    rule = option(method.options, "google.api.http")
+    if rule is None:
+        return
+    for binding in (rule, *rule.additional_bindings):  # type: ignore[attr-defined]  # google.api.HttpRule, known at run time
+        yield *_verb_and_path(binding), binding.body
 
 
 def _verb_and_path(binding: object) -> tuple[str, str]:

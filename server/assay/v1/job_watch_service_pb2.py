@@ -28,7 +28,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n assay/v1/job_watch_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"k\n\x15WatchJobEventsRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x62ookmark_seconds\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\"j\n\x14WatchJobLinesRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x62ookmark_seconds\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\x32\x9e\x02\n\x0fJobWatchService\x12\x81\x01\n\x0eWatchJobEvents\x12\x1f.assay.v1.WatchJobEventsRequest\x1a\x14.google.api.HttpBody\"6\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/jobs/{job_id}:watch0\x01\x12\x86\x01\n\rWatchJobLines\x12\x1e.assay.v1.WatchJobLinesRequest\x1a\x14.google.api.HttpBody\"=\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x03\x82\xd3\xe4\x93\x02$\x12\"/api/v1/jobs/{job_id}:watch.ndjson0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n assay/v1/job_watch_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"k\n\x15WatchJobEventsRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x62ookmark_seconds\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\"j\n\x14WatchJobLinesRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x62ookmark_seconds\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\x32\xc7\x02\n\x0fJobWatchService\x12\x94\x01\n\x0eWatchJobEvents\x12\x1f.assay.v1.WatchJobEventsRequest\x1a\x14.google.api.HttpBody\"I\x90\x02\x01\xca\xf3\x18\x1f\n\x08job:read \x03\x32\x11text/event-stream\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/jobs/{job_id}:watch0\x01\x12\x9c\x01\n\rWatchJobLines\x12\x1e.assay.v1.WatchJobLinesRequest\x1a\x14.google.api.HttpBody\"S\x90\x02\x01\xca\xf3\x18\"\n\x08job:read \x03\x32\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02$\x12\"/api/v1/jobs/{job_id}:watch.ndjson0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,13 +48,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHJOBLINESREQUEST'].fields_by_name['bookmark_seconds']._loaded_options = None
   _globals['_WATCHJOBLINESREQUEST'].fields_by_name['bookmark_seconds']._serialized_options = b'\342A\001\001'
   _globals['_JOBWATCHSERVICE'].methods_by_name['WatchJobEvents']._loaded_options = None
-  _globals['_JOBWATCHSERVICE'].methods_by_name['WatchJobEvents']._serialized_options = b'\220\002\001\312\363\030\014\n\010job:read \003\202\323\344\223\002\035\022\033/api/v1/jobs/{job_id}:watch'
+  _globals['_JOBWATCHSERVICE'].methods_by_name['WatchJobEvents']._serialized_options = b'\220\002\001\312\363\030\037\n\010job:read \0032\021text/event-stream\202\323\344\223\002\035\022\033/api/v1/jobs/{job_id}:watch'
   _globals['_JOBWATCHSERVICE'].methods_by_name['WatchJobLines']._loaded_options = None
-  _globals['_JOBWATCHSERVICE'].methods_by_name['WatchJobLines']._serialized_options = b'\220\002\001\312\363\030\014\n\010job:read \003\202\323\344\223\002$\022\"/api/v1/jobs/{job_id}:watch.ndjson'
+  _globals['_JOBWATCHSERVICE'].methods_by_name['WatchJobLines']._serialized_options = b'\220\002\001\312\363\030\"\n\010job:read \0032\024application/x-ndjson\202\323\344\223\002$\022\"/api/v1/jobs/{job_id}:watch.ndjson'
   _globals['_WATCHJOBEVENTSREQUEST']._serialized_start=159
   _globals['_WATCHJOBEVENTSREQUEST']._serialized_end=266
   _globals['_WATCHJOBLINESREQUEST']._serialized_start=268
   _globals['_WATCHJOBLINESREQUEST']._serialized_end=374
   _globals['_JOBWATCHSERVICE']._serialized_start=377
-  _globals['_JOBWATCHSERVICE']._serialized_end=663
+  _globals['_JOBWATCHSERVICE']._serialized_end=704
 # @@protoc_insertion_point(module_scope)

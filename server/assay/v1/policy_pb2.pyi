@@ -64,6 +64,8 @@ class MethodPolicy(_message.Message):
     POINT_READ_FIELD_NUMBER: _builtins.int
     RATE_CLASS_FIELD_NUMBER: _builtins.int
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
+    PRODUCES_FIELD_NUMBER: _builtins.int
+    CONSUMES_FIELD_NUMBER: _builtins.int
     anonymous: _builtins.bool
     """True when the method answers callers who bring no credential."""
     point_read: _builtins.bool
@@ -76,6 +78,14 @@ class MethodPolicy(_message.Message):
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Permissions that the caller must hold, all of them."""
 
+    @_builtins.property
+    def produces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Content types of the reply, where it is a google.api.HttpBody."""
+
+    @_builtins.property
+    def consumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Content types of the body that is read, where it is a google.api.HttpBody."""
+
     def __init__(
         self,
         *,
@@ -84,10 +94,12 @@ class MethodPolicy(_message.Message):
         point_read: _builtins.bool = ...,
         rate_class: Global___RateClass.ValueType = ...,
         http_status: _builtins.int = ...,
+        produces: _abc.Iterable[_builtins.str] | None = ...,
+        consumes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymous", b"anonymous", "http_status", b"http_status", "permissions", b"permissions", "point_read", b"point_read", "rate_class", b"rate_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymous", b"anonymous", "consumes", b"consumes", "http_status", b"http_status", "permissions", b"permissions", "point_read", b"point_read", "produces", b"produces", "rate_class", b"rate_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

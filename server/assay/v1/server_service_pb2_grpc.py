@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from assay.v1 import server_service_pb2 as assay_dot_v1_dot_server__service__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -40,6 +41,11 @@ class ServerServiceStub:
                 request_serializer=assay_dot_v1_dot_server__service__pb2.GetServerInfoRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_server__service__pb2.ServerInfo.FromString,
                 _registered_method=True)
+        self.GetOpenApi = channel.unary_unary(
+                '/assay.v1.ServerService/GetOpenApi',
+                request_serializer=assay_dot_v1_dot_server__service__pb2.GetOpenApiRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class ServerServiceServicer:
@@ -53,6 +59,13 @@ class ServerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOpenApi(self, request, context):
+        """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ServerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +73,11 @@ def add_ServerServiceServicer_to_server(servicer, server):
                     servicer.GetServerInfo,
                     request_deserializer=assay_dot_v1_dot_server__service__pb2.GetServerInfoRequest.FromString,
                     response_serializer=assay_dot_v1_dot_server__service__pb2.ServerInfo.SerializeToString,
+            ),
+            'GetOpenApi': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOpenApi,
+                    request_deserializer=assay_dot_v1_dot_server__service__pb2.GetOpenApiRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +108,33 @@ class ServerService:
             '/assay.v1.ServerService/GetServerInfo',
             assay_dot_v1_dot_server__service__pb2.GetServerInfoRequest.SerializeToString,
             assay_dot_v1_dot_server__service__pb2.ServerInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOpenApi(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.ServerService/GetOpenApi',
+            assay_dot_v1_dot_server__service__pb2.GetOpenApiRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

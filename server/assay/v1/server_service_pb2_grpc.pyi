@@ -5,6 +5,7 @@ What this server is and what it takes."""
 
 from assay.v1 import server_service_pb2 as _server_service_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -35,6 +36,8 @@ class ServerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ServerServiceAsyncStub: ...
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetServerInfoRequest, _server_service_pb2.ServerInfo]
     """Returns versions and limits. Errors: none of its own."""
+    GetOpenApi: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]
+    """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
 
 @_typing.type_check_only
 class ServerServiceAsyncStub(ServerServiceStub):
@@ -43,6 +46,8 @@ class ServerServiceAsyncStub(ServerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetServerInfoRequest, _server_service_pb2.ServerInfo]  # type: ignore[assignment]
     """Returns versions and limits. Errors: none of its own."""
+    GetOpenApi: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
 
 class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The server's own description."""
@@ -54,5 +59,13 @@ class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_server_service_pb2.ServerInfo, _abc.Awaitable[_server_service_pb2.ServerInfo]]:
         """Returns versions and limits. Errors: none of its own."""
+
+    @_abc_1.abstractmethod
+    def GetOpenApi(
+        self,
+        request: _server_service_pb2.GetOpenApiRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
 
 def add_ServerServiceServicer_to_server(servicer: ServerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
+
+from google.api import httpbody_pb2
 
 from assay.rpc.call import Call
 from assay.v1 import server_service_pb2
@@ -27,6 +30,8 @@ class ServerService:
     """The server's own description."""
 
     def __init__(self, facts: Facts) -> None:
+        document = resources.files("assay.rpc").joinpath("openapi.json").read_bytes()
+        self._document = httpbody_pb2.HttpBody(content_type="application/json", data=document)
         self._info = server_service_pb2.ServerInfo(
             version=facts.version,
             metrics_version=facts.metrics_version,
@@ -46,3 +51,9 @@ class ServerService:
     ) -> server_service_pb2.ServerInfo:
         """Return versions and limits."""
         return self._info
+
+    async def GetOpenApi(
+        self, request: server_service_pb2.GetOpenApiRequest, call: Call
+    ) -> httpbody_pb2.HttpBody:
+        """Return the OpenAPI document."""
+        return self._document

@@ -1,0 +1,61 @@
+"""Replies that the documents show, by RPC, with the fields that Assay adds to them.
+
+A document's numbers are its own and need not add up to a data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_OF_WHAT = {"model_id": "mdl-7f3a19bc92", "version_id": "ver-001a1", "dataset_split": "test"}
+_SPEC_HASH = "5b41362bc82b7f3d56edc5a306db22105707d01ff4819e26faef9724a2d406c9"
+
+EXAMPLES: Mapping[str, Any] = {
+    "GetPerformanceSummary": {
+        **_OF_WHAT,
+        "task_type": "classification",
+        "metrics": {
+            "accuracy": 0.9341,
+            "precision": 0.9185,
+            "recall": 0.9240,
+            "f1_score": 0.9212,
+            "roc_auc": 0.9678,
+            "log_loss": 0.1425,
+        },
+        "evaluated_at": "2026-03-13T14:22:10Z",
+        "evaluation_id": "evl-0a1b2c3d4e5f",
+        "rows": 14000,
+        "undefined": [],
+        "averaging": "positive_class",
+        "positive_label": "churned",
+        "label_set_inferred": False,
+        "metric_spec_hash": _SPEC_HASH,
+    },
+    "GetClassificationReport": {
+        **_OF_WHAT,
+        "per_class": {
+            "not_churned": {
+                "precision": 0.9714,
+                "recall": 0.9602,
+                "f1_score": 0.9657,
+                "support": 9500,
+            },
+            "churned": {
+                "precision": 0.9189,
+                "recall": 0.9405,
+                "f1_score": 0.9295,
+                "support": 4500,
+            },
+        },
+        "overall": {
+            "accuracy": 0.9341,
+            "precision": 0.9525,
+            "recall": 0.9540,
+            "f1_score": 0.9532,
+            "average": "weighted",
+        },
+        "labels": ["not_churned", "churned"],
+        "undefined": [],
+    },
+}
