@@ -81,6 +81,9 @@ class ClassScores:
     support: int  # rows whose truth is the class
     predicted: int  # rows predicted to be the class
     roc_auc: float | None = None  # one against the rest; None: no scores, or one-sided
+    average_precision: float | None = None  # one against the rest; None as roc_auc
+    ece: float | None = None  # of the class's own probability; None: no scores
+    weight: float | None = None  # weighted support; None: unweighted
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as JSON values, every key present."""
@@ -92,6 +95,9 @@ class ClassScores:
             "support": self.support,
             "predicted": self.predicted,
             "roc_auc": self.roc_auc,
+            "average_precision": self.average_precision,
+            "ece": self.ece,
+            "weight": self.weight,
         }
 
 
@@ -114,6 +120,8 @@ class EvaluationResult:
     spec_hash: str  # SHA-256 of the spec's canonical JSON
     environment: Mapping[str, Any]  # numeric environment in which the numbers are exact
     content_hash: str  # SHA-256 that names the evaluated rows, whatever their chunks
+    weight: float | None = None  # total weight of the rows; None: unweighted
+    zero_targets: int | None = None  # rows that mape leaves out; None: not a regression
     details: str | None = None  # blob address of EvaluationDetails; None: made before them
 
     def to_json(self) -> bytes:
@@ -135,6 +143,8 @@ class EvaluationResult:
                 "spec_hash": self.spec_hash,
                 "environment": dict(self.environment),
                 "content_hash": self.content_hash,
+                "weight": self.weight,
+                "zero_targets": self.zero_targets,
                 "details": self.details,
             }
         )

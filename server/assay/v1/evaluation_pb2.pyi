@@ -49,6 +49,8 @@ class Evaluation(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EVALUATED_AT_FIELD_NUMBER: _builtins.int
     CLIPPED_ROWS_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    ZERO_TARGETS_FIELD_NUMBER: _builtins.int
     evaluation_id: _builtins.str
     """The evaluation's id: `evl-…`."""
     model_id: _builtins.str
@@ -81,6 +83,10 @@ class Evaluation(_message.Message):
     """SHA-256 of the result; equal predictions give equal bytes."""
     clipped_rows: _builtins.float
     """Probabilities that the log loss had to clip."""
+    weight: _builtins.float
+    """Total weight of the rows, where they have weights."""
+    zero_targets: _builtins.float
+    """Rows with a target of zero, which mape leaves out; absent for classification."""
     @_builtins.property
     def metrics(self) -> _metric_pb2.Metrics:
         """The metrics, once succeeded."""
@@ -130,13 +136,24 @@ class Evaluation(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         evaluated_at: _timestamp_pb2.Timestamp | None = ...,
         clipped_rows: _builtins.float = ...,
+        weight: _builtins.float | None = ...,
+        zero_targets: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "metrics", b"metrics", "positive_label", b"positive_label"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "metrics", b"metrics", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "clipped_rows", b"clipped_rows", "created_at", b"created_at", "dataset_split", b"dataset_split", "error", b"error", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "job_id", b"job_id", "label_set_inferred", b"label_set_inferred", "labels", b"labels", "metric_spec", b"metric_spec", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "next_row", b"next_row", "positive_label", b"positive_label", "result_hash", b"result_hash", "revision", b"revision", "rows", b"rows", "state", b"state", "status", b"status", "undefined", b"undefined", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "clipped_rows", b"clipped_rows", "created_at", b"created_at", "dataset_split", b"dataset_split", "error", b"error", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "job_id", b"job_id", "label_set_inferred", b"label_set_inferred", "labels", b"labels", "metric_spec", b"metric_spec", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "next_row", b"next_row", "positive_label", b"positive_label", "result_hash", b"result_hash", "revision", b"revision", "rows", b"rows", "state", b"state", "status", b"status", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__positive_label: _TypeAlias = _typing.Literal["positive_label"]  # noqa: Y015
     _WhichOneofArgType__positive_label: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label"]  # noqa: Y015
+    _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
+    _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    _WhichOneofReturnType__zero_targets: _TypeAlias = _typing.Literal["zero_targets"]  # noqa: Y015
+    _WhichOneofArgType__zero_targets: _TypeAlias = _typing.Literal["_zero_targets", b"_zero_targets"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__positive_label) -> _WhichOneofReturnType__positive_label | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__zero_targets) -> _WhichOneofReturnType__zero_targets | None: ...
 
 Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015

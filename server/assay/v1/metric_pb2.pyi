@@ -37,6 +37,16 @@ class Metrics(_message.Message):
     RMSE_FIELD_NUMBER: _builtins.int
     R2_FIELD_NUMBER: _builtins.int
     EXPLAINED_VARIANCE_FIELD_NUMBER: _builtins.int
+    ECE_FIELD_NUMBER: _builtins.int
+    MCE_FIELD_NUMBER: _builtins.int
+    ECE_SIGNED_FIELD_NUMBER: _builtins.int
+    AVERAGE_PRECISION_FIELD_NUMBER: _builtins.int
+    TOP_1_ACCURACY_FIELD_NUMBER: _builtins.int
+    TOP_3_ACCURACY_FIELD_NUMBER: _builtins.int
+    TOP_5_ACCURACY_FIELD_NUMBER: _builtins.int
+    MAX_ERROR_FIELD_NUMBER: _builtins.int
+    MAPE_FIELD_NUMBER: _builtins.int
+    MEDIAN_ABSOLUTE_ERROR_FIELD_NUMBER: _builtins.int
     accuracy: _builtins.float
     """Share of records whose predicted label is the true one; 0 to 1."""
     precision: _builtins.float
@@ -67,6 +77,26 @@ class Metrics(_message.Message):
     """Coefficient of determination; 1 is perfect, no lower bound."""
     explained_variance: _builtins.float
     """Share of the target's variance that is explained; 1 is perfect, no lower bound."""
+    ece: _builtins.float
+    """Expected calibration error over 15 equal-width bins, of the positive class (binary) or the top label (multi-class); 0 to 1."""
+    mce: _builtins.float
+    """Largest calibration error of a bin; 0 to 1."""
+    ece_signed: _builtins.float
+    """Mean confidence less the share that was right; positive is over-confident; -1 to 1."""
+    average_precision: _builtins.float
+    """Area under the precision-recall curve, step-wise; multi-class: macro one-vs-rest over the defined classes; 0 to 1."""
+    top_1_accuracy: _builtins.float
+    """Share of records whose true label has the highest score; 0 to 1."""
+    top_3_accuracy: _builtins.float
+    """Share of records whose true label is among the 3 highest scores; 0 to 1."""
+    top_5_accuracy: _builtins.float
+    """Share of records whose true label is among the 5 highest scores; 0 to 1."""
+    max_error: _builtins.float
+    """Largest absolute error, in the unit of the target."""
+    mape: _builtins.float
+    """Mean absolute error relative to the target, of the records whose target is not zero; 0 or more, 1 is 100 %."""
+    median_absolute_error: _builtins.float
+    """Median absolute error, in the unit of the target."""
     def __init__(
         self,
         *,
@@ -85,17 +115,33 @@ class Metrics(_message.Message):
         rmse: _builtins.float | None = ...,
         r2: _builtins.float | None = ...,
         explained_variance: _builtins.float | None = ...,
+        ece: _builtins.float | None = ...,
+        mce: _builtins.float | None = ...,
+        ece_signed: _builtins.float | None = ...,
+        average_precision: _builtins.float | None = ...,
+        top_1_accuracy: _builtins.float | None = ...,
+        top_3_accuracy: _builtins.float | None = ...,
+        top_5_accuracy: _builtins.float | None = ...,
+        max_error: _builtins.float | None = ...,
+        mape: _builtins.float | None = ...,
+        median_absolute_error: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_balanced_accuracy", b"_balanced_accuracy", "_brier", b"_brier", "_explained_variance", b"_explained_variance", "_f1_score", b"_f1_score", "_kappa", b"_kappa", "_log_loss", b"_log_loss", "_mae", b"_mae", "_mcc", b"_mcc", "_mse", b"_mse", "_precision", b"_precision", "_r2", b"_r2", "_recall", b"_recall", "_rmse", b"_rmse", "_roc_auc", b"_roc_auc", "accuracy", b"accuracy", "balanced_accuracy", b"balanced_accuracy", "brier", b"brier", "explained_variance", b"explained_variance", "f1_score", b"f1_score", "kappa", b"kappa", "log_loss", b"log_loss", "mae", b"mae", "mcc", b"mcc", "mse", b"mse", "precision", b"precision", "r2", b"r2", "recall", b"recall", "rmse", b"rmse", "roc_auc", b"roc_auc"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_average_precision", b"_average_precision", "_balanced_accuracy", b"_balanced_accuracy", "_brier", b"_brier", "_ece", b"_ece", "_ece_signed", b"_ece_signed", "_explained_variance", b"_explained_variance", "_f1_score", b"_f1_score", "_kappa", b"_kappa", "_log_loss", b"_log_loss", "_mae", b"_mae", "_mape", b"_mape", "_max_error", b"_max_error", "_mcc", b"_mcc", "_mce", b"_mce", "_median_absolute_error", b"_median_absolute_error", "_mse", b"_mse", "_precision", b"_precision", "_r2", b"_r2", "_recall", b"_recall", "_rmse", b"_rmse", "_roc_auc", b"_roc_auc", "_top_1_accuracy", b"_top_1_accuracy", "_top_3_accuracy", b"_top_3_accuracy", "_top_5_accuracy", b"_top_5_accuracy", "accuracy", b"accuracy", "average_precision", b"average_precision", "balanced_accuracy", b"balanced_accuracy", "brier", b"brier", "ece", b"ece", "ece_signed", b"ece_signed", "explained_variance", b"explained_variance", "f1_score", b"f1_score", "kappa", b"kappa", "log_loss", b"log_loss", "mae", b"mae", "mape", b"mape", "max_error", b"max_error", "mcc", b"mcc", "mce", b"mce", "median_absolute_error", b"median_absolute_error", "mse", b"mse", "precision", b"precision", "r2", b"r2", "recall", b"recall", "rmse", b"rmse", "roc_auc", b"roc_auc", "top_1_accuracy", b"top_1_accuracy", "top_3_accuracy", b"top_3_accuracy", "top_5_accuracy", b"top_5_accuracy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_balanced_accuracy", b"_balanced_accuracy", "_brier", b"_brier", "_explained_variance", b"_explained_variance", "_f1_score", b"_f1_score", "_kappa", b"_kappa", "_log_loss", b"_log_loss", "_mae", b"_mae", "_mcc", b"_mcc", "_mse", b"_mse", "_precision", b"_precision", "_r2", b"_r2", "_recall", b"_recall", "_rmse", b"_rmse", "_roc_auc", b"_roc_auc", "accuracy", b"accuracy", "balanced_accuracy", b"balanced_accuracy", "brier", b"brier", "explained_variance", b"explained_variance", "f1_score", b"f1_score", "kappa", b"kappa", "log_loss", b"log_loss", "mae", b"mae", "mcc", b"mcc", "mse", b"mse", "precision", b"precision", "r2", b"r2", "recall", b"recall", "rmse", b"rmse", "roc_auc", b"roc_auc"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_average_precision", b"_average_precision", "_balanced_accuracy", b"_balanced_accuracy", "_brier", b"_brier", "_ece", b"_ece", "_ece_signed", b"_ece_signed", "_explained_variance", b"_explained_variance", "_f1_score", b"_f1_score", "_kappa", b"_kappa", "_log_loss", b"_log_loss", "_mae", b"_mae", "_mape", b"_mape", "_max_error", b"_max_error", "_mcc", b"_mcc", "_mce", b"_mce", "_median_absolute_error", b"_median_absolute_error", "_mse", b"_mse", "_precision", b"_precision", "_r2", b"_r2", "_recall", b"_recall", "_rmse", b"_rmse", "_roc_auc", b"_roc_auc", "_top_1_accuracy", b"_top_1_accuracy", "_top_3_accuracy", b"_top_3_accuracy", "_top_5_accuracy", b"_top_5_accuracy", "accuracy", b"accuracy", "average_precision", b"average_precision", "balanced_accuracy", b"balanced_accuracy", "brier", b"brier", "ece", b"ece", "ece_signed", b"ece_signed", "explained_variance", b"explained_variance", "f1_score", b"f1_score", "kappa", b"kappa", "log_loss", b"log_loss", "mae", b"mae", "mape", b"mape", "max_error", b"max_error", "mcc", b"mcc", "mce", b"mce", "median_absolute_error", b"median_absolute_error", "mse", b"mse", "precision", b"precision", "r2", b"r2", "recall", b"recall", "rmse", b"rmse", "roc_auc", b"roc_auc", "top_1_accuracy", b"top_1_accuracy", "top_3_accuracy", b"top_3_accuracy", "top_5_accuracy", b"top_5_accuracy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__accuracy: _TypeAlias = _typing.Literal["accuracy"]  # noqa: Y015
     _WhichOneofArgType__accuracy: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy"]  # noqa: Y015
+    _WhichOneofReturnType__average_precision: _TypeAlias = _typing.Literal["average_precision"]  # noqa: Y015
+    _WhichOneofArgType__average_precision: _TypeAlias = _typing.Literal["_average_precision", b"_average_precision"]  # noqa: Y015
     _WhichOneofReturnType__balanced_accuracy: _TypeAlias = _typing.Literal["balanced_accuracy"]  # noqa: Y015
     _WhichOneofArgType__balanced_accuracy: _TypeAlias = _typing.Literal["_balanced_accuracy", b"_balanced_accuracy"]  # noqa: Y015
     _WhichOneofReturnType__brier: _TypeAlias = _typing.Literal["brier"]  # noqa: Y015
     _WhichOneofArgType__brier: _TypeAlias = _typing.Literal["_brier", b"_brier"]  # noqa: Y015
+    _WhichOneofReturnType__ece: _TypeAlias = _typing.Literal["ece"]  # noqa: Y015
+    _WhichOneofArgType__ece: _TypeAlias = _typing.Literal["_ece", b"_ece"]  # noqa: Y015
+    _WhichOneofReturnType__ece_signed: _TypeAlias = _typing.Literal["ece_signed"]  # noqa: Y015
+    _WhichOneofArgType__ece_signed: _TypeAlias = _typing.Literal["_ece_signed", b"_ece_signed"]  # noqa: Y015
     _WhichOneofReturnType__explained_variance: _TypeAlias = _typing.Literal["explained_variance"]  # noqa: Y015
     _WhichOneofArgType__explained_variance: _TypeAlias = _typing.Literal["_explained_variance", b"_explained_variance"]  # noqa: Y015
     _WhichOneofReturnType__f1_score: _TypeAlias = _typing.Literal["f1_score"]  # noqa: Y015
@@ -106,8 +152,16 @@ class Metrics(_message.Message):
     _WhichOneofArgType__log_loss: _TypeAlias = _typing.Literal["_log_loss", b"_log_loss"]  # noqa: Y015
     _WhichOneofReturnType__mae: _TypeAlias = _typing.Literal["mae"]  # noqa: Y015
     _WhichOneofArgType__mae: _TypeAlias = _typing.Literal["_mae", b"_mae"]  # noqa: Y015
+    _WhichOneofReturnType__mape: _TypeAlias = _typing.Literal["mape"]  # noqa: Y015
+    _WhichOneofArgType__mape: _TypeAlias = _typing.Literal["_mape", b"_mape"]  # noqa: Y015
+    _WhichOneofReturnType__max_error: _TypeAlias = _typing.Literal["max_error"]  # noqa: Y015
+    _WhichOneofArgType__max_error: _TypeAlias = _typing.Literal["_max_error", b"_max_error"]  # noqa: Y015
     _WhichOneofReturnType__mcc: _TypeAlias = _typing.Literal["mcc"]  # noqa: Y015
     _WhichOneofArgType__mcc: _TypeAlias = _typing.Literal["_mcc", b"_mcc"]  # noqa: Y015
+    _WhichOneofReturnType__mce: _TypeAlias = _typing.Literal["mce"]  # noqa: Y015
+    _WhichOneofArgType__mce: _TypeAlias = _typing.Literal["_mce", b"_mce"]  # noqa: Y015
+    _WhichOneofReturnType__median_absolute_error: _TypeAlias = _typing.Literal["median_absolute_error"]  # noqa: Y015
+    _WhichOneofArgType__median_absolute_error: _TypeAlias = _typing.Literal["_median_absolute_error", b"_median_absolute_error"]  # noqa: Y015
     _WhichOneofReturnType__mse: _TypeAlias = _typing.Literal["mse"]  # noqa: Y015
     _WhichOneofArgType__mse: _TypeAlias = _typing.Literal["_mse", b"_mse"]  # noqa: Y015
     _WhichOneofReturnType__precision: _TypeAlias = _typing.Literal["precision"]  # noqa: Y015
@@ -120,12 +174,24 @@ class Metrics(_message.Message):
     _WhichOneofArgType__rmse: _TypeAlias = _typing.Literal["_rmse", b"_rmse"]  # noqa: Y015
     _WhichOneofReturnType__roc_auc: _TypeAlias = _typing.Literal["roc_auc"]  # noqa: Y015
     _WhichOneofArgType__roc_auc: _TypeAlias = _typing.Literal["_roc_auc", b"_roc_auc"]  # noqa: Y015
+    _WhichOneofReturnType__top_1_accuracy: _TypeAlias = _typing.Literal["top_1_accuracy"]  # noqa: Y015
+    _WhichOneofArgType__top_1_accuracy: _TypeAlias = _typing.Literal["_top_1_accuracy", b"_top_1_accuracy"]  # noqa: Y015
+    _WhichOneofReturnType__top_3_accuracy: _TypeAlias = _typing.Literal["top_3_accuracy"]  # noqa: Y015
+    _WhichOneofArgType__top_3_accuracy: _TypeAlias = _typing.Literal["_top_3_accuracy", b"_top_3_accuracy"]  # noqa: Y015
+    _WhichOneofReturnType__top_5_accuracy: _TypeAlias = _typing.Literal["top_5_accuracy"]  # noqa: Y015
+    _WhichOneofArgType__top_5_accuracy: _TypeAlias = _typing.Literal["_top_5_accuracy", b"_top_5_accuracy"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__accuracy) -> _WhichOneofReturnType__accuracy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__average_precision) -> _WhichOneofReturnType__average_precision | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__balanced_accuracy) -> _WhichOneofReturnType__balanced_accuracy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__brier) -> _WhichOneofReturnType__brier | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ece) -> _WhichOneofReturnType__ece | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ece_signed) -> _WhichOneofReturnType__ece_signed | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__explained_variance) -> _WhichOneofReturnType__explained_variance | None: ...
     @_typing.overload
@@ -137,7 +203,15 @@ class Metrics(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mae) -> _WhichOneofReturnType__mae | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mape) -> _WhichOneofReturnType__mape | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_error) -> _WhichOneofReturnType__max_error | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mcc) -> _WhichOneofReturnType__mcc | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__mce) -> _WhichOneofReturnType__mce | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__median_absolute_error) -> _WhichOneofReturnType__median_absolute_error | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mse) -> _WhichOneofReturnType__mse | None: ...
     @_typing.overload
@@ -150,6 +224,12 @@ class Metrics(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__rmse) -> _WhichOneofReturnType__rmse | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__roc_auc) -> _WhichOneofReturnType__roc_auc | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_1_accuracy) -> _WhichOneofReturnType__top_1_accuracy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_3_accuracy) -> _WhichOneofReturnType__top_3_accuracy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_5_accuracy) -> _WhichOneofReturnType__top_5_accuracy | None: ...
 
 Global___Metrics: _TypeAlias = Metrics  # noqa: Y015
 
@@ -190,6 +270,9 @@ class ClassScores(_message.Message):
     F1_SCORE_FIELD_NUMBER: _builtins.int
     SUPPORT_FIELD_NUMBER: _builtins.int
     ROC_AUC_FIELD_NUMBER: _builtins.int
+    AVERAGE_PRECISION_FIELD_NUMBER: _builtins.int
+    ECE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     precision: _builtins.float
     """True positives over all predicted as this class; 0 to 1."""
     recall: _builtins.float
@@ -200,6 +283,12 @@ class ClassScores(_message.Message):
     """Number of records whose true label is this class."""
     roc_auc: _builtins.float
     """Exact one-vs-rest area under the ROC curve, where scores were sent and it is defined."""
+    average_precision: _builtins.float
+    """One-vs-rest average precision, where scores were sent and it is defined; 0 to 1."""
+    ece: _builtins.float
+    """Expected calibration error of this class's own probability, where scores were sent; 0 to 1."""
+    weight: _builtins.float
+    """Total weight of the records whose true label is this class, where rows have weights."""
     def __init__(
         self,
         *,
@@ -208,13 +297,29 @@ class ClassScores(_message.Message):
         f1_score: _builtins.float = ...,
         support: _builtins.int = ...,
         roc_auc: _builtins.float | None = ...,
+        average_precision: _builtins.float | None = ...,
+        ece: _builtins.float | None = ...,
+        weight: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_roc_auc", b"_roc_auc", "roc_auc", b"roc_auc"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_precision", b"_average_precision", "_ece", b"_ece", "_roc_auc", b"_roc_auc", "_weight", b"_weight", "average_precision", b"average_precision", "ece", b"ece", "roc_auc", b"roc_auc", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_roc_auc", b"_roc_auc", "f1_score", b"f1_score", "precision", b"precision", "recall", b"recall", "roc_auc", b"roc_auc", "support", b"support"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_precision", b"_average_precision", "_ece", b"_ece", "_roc_auc", b"_roc_auc", "_weight", b"_weight", "average_precision", b"average_precision", "ece", b"ece", "f1_score", b"f1_score", "precision", b"precision", "recall", b"recall", "roc_auc", b"roc_auc", "support", b"support", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__average_precision: _TypeAlias = _typing.Literal["average_precision"]  # noqa: Y015
+    _WhichOneofArgType__average_precision: _TypeAlias = _typing.Literal["_average_precision", b"_average_precision"]  # noqa: Y015
+    _WhichOneofReturnType__ece: _TypeAlias = _typing.Literal["ece"]  # noqa: Y015
+    _WhichOneofArgType__ece: _TypeAlias = _typing.Literal["_ece", b"_ece"]  # noqa: Y015
     _WhichOneofReturnType__roc_auc: _TypeAlias = _typing.Literal["roc_auc"]  # noqa: Y015
     _WhichOneofArgType__roc_auc: _TypeAlias = _typing.Literal["_roc_auc", b"_roc_auc"]  # noqa: Y015
+    _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
+    _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__average_precision) -> _WhichOneofReturnType__average_precision | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ece) -> _WhichOneofReturnType__ece | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__roc_auc) -> _WhichOneofReturnType__roc_auc | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
 
 Global___ClassScores: _TypeAlias = ClassScores  # noqa: Y015

@@ -39,6 +39,8 @@ class PerformanceSummary(_message.Message):
     POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
     LABEL_SET_INFERRED_FIELD_NUMBER: _builtins.int
     METRIC_SPEC_HASH_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    ZERO_TARGETS_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model."""
     version_id: _builtins.str
@@ -59,6 +61,10 @@ class PerformanceSummary(_message.Message):
     """True when the label set was neither declared nor named by score columns."""
     metric_spec_hash: _builtins.str
     """SHA-256 of the full metric definition."""
+    weight: _builtins.float
+    """Total weight of the rows, where they have weights."""
+    zero_targets: _builtins.float
+    """Rows with a target of zero, which mape leaves out; absent for classification."""
     @_builtins.property
     def metrics(self) -> _metric_pb2.Metrics:
         """The metrics of the model's task type."""
@@ -87,19 +93,29 @@ class PerformanceSummary(_message.Message):
         positive_label: _builtins.str | None = ...,
         label_set_inferred: _builtins.bool = ...,
         metric_spec_hash: _builtins.str = ...,
+        weight: _builtins.float | None = ...,
+        zero_targets: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_averaging", b"_averaging", "_positive_label", b"_positive_label", "averaging", b"averaging", "evaluated_at", b"evaluated_at", "metrics", b"metrics", "positive_label", b"positive_label"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_averaging", b"_averaging", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "averaging", b"averaging", "evaluated_at", b"evaluated_at", "metrics", b"metrics", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_averaging", b"_averaging", "_positive_label", b"_positive_label", "averaging", b"averaging", "dataset_split", b"dataset_split", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "label_set_inferred", b"label_set_inferred", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "positive_label", b"positive_label", "rows", b"rows", "task_type", b"task_type", "undefined", b"undefined", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_averaging", b"_averaging", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "averaging", b"averaging", "dataset_split", b"dataset_split", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "label_set_inferred", b"label_set_inferred", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "positive_label", b"positive_label", "rows", b"rows", "task_type", b"task_type", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__averaging: _TypeAlias = _typing.Literal["averaging"]  # noqa: Y015
     _WhichOneofArgType__averaging: _TypeAlias = _typing.Literal["_averaging", b"_averaging"]  # noqa: Y015
     _WhichOneofReturnType__positive_label: _TypeAlias = _typing.Literal["positive_label"]  # noqa: Y015
     _WhichOneofArgType__positive_label: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label"]  # noqa: Y015
+    _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
+    _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    _WhichOneofReturnType__zero_targets: _TypeAlias = _typing.Literal["zero_targets"]  # noqa: Y015
+    _WhichOneofArgType__zero_targets: _TypeAlias = _typing.Literal["_zero_targets", b"_zero_targets"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__averaging) -> _WhichOneofReturnType__averaging | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__positive_label) -> _WhichOneofReturnType__positive_label | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__zero_targets) -> _WhichOneofReturnType__zero_targets | None: ...
 
 Global___PerformanceSummary: _TypeAlias = PerformanceSummary  # noqa: Y015
 

@@ -43,3 +43,7 @@ def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) ->
     message.metric_spec = canonical_json(dict(result.spec)).decode()
     message.result_hash = sha256_hex(result.to_json())
     message.clipped_rows = result.clipped_rows
+    if result.weight is not None:
+        message.weight = result.weight
+    if result.zero_targets is not None:
+        message.zero_targets = result.zero_targets

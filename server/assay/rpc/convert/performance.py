@@ -27,6 +27,8 @@ def summary(found: Performance) -> performance_pb2.PerformanceSummary:
         positive_label=result.positive_label,
         label_set_inferred=result.label_set_inferred,
         metric_spec_hash=result.spec_hash,
+        weight=result.weight,
+        zero_targets=result.zero_targets,
     )
 
 
@@ -51,6 +53,9 @@ def report(found: Performance, average: str) -> performance_pb2.ClassificationRe
                 f1_score=one.f1_score,
                 support=one.support,
                 roc_auc=one.roc_auc,
+                average_precision=one.average_precision,
+                ece=one.ece,
+                weight=one.weight,
             )
             for one in result.per_class
         },
