@@ -117,10 +117,17 @@ class Server:
         self._server.add_generic_rpc_handlers((_AllMethods(wrapped),))
         return names
 
-    async def start(self, address: str) -> int:
-        """Listen on `host:port` (port 0 takes a free one), report SERVING, return the port."""
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listen on `host:port` (port 0 takes a free one), report SERVING, return the port.
+
+        Without `credentials` calls travel in the clear.
+        """
         try:
-            self.port = self._server.add_insecure_port(address)
+            self.port = (
+                self._server.add_insecure_port(address)
+                if credentials is None
+                else self._server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise PortTaken(f"Cannot listen on {address}: is another server there?") from error
         await self._server.start()
@@ -133,8 +140,7 @@ class Server:
         await asyncio.sleep(notice)
         await self._server.stop(grace)
         for link in self._links:
-            if isinstance(link, AccessLog):
-                link.flush()
+            await link.close()
 
     async def wait(self) -> None:
         """Return when the server has stopped."""

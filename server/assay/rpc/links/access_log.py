@@ -40,6 +40,10 @@ class AccessLog(Passive):
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         self._calls.append((call, error, self._clock.monotonic()))
 
+    async def close(self) -> None:
+        """Write what is gathered."""
+        self.flush()
+
     def flush(self) -> None:
         """Write what is gathered. Lines are put together here, many at once, off the hot path."""
         calls, self._calls = self._calls, []

@@ -28,6 +28,9 @@ class Link(Protocol):
     def after(self, call: Call, error: AssayError | None) -> None:
         """Take note of the end; `error` is what the caller is told, None on success."""
 
+    async def close(self) -> None:
+        """Let go of what the link holds; called once, when the server has stopped."""
+
 
 class Passive:
     """A link that does nothing; others override what they need."""
@@ -40,3 +43,6 @@ class Passive:
 
     def after(self, call: Call, error: AssayError | None) -> None:
         """Take no note."""
+
+    async def close(self) -> None:
+        """Hold nothing."""

@@ -6,19 +6,23 @@ share them.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.aio.storage import Storage as SharedCounters
+from limits.aio.storage import RedisStorage as SharedCounters
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.storage import storage_from_string
 
 from assay.domain.errors import RateLimited
 from assay.rpc.call import Call
 from assay.rpc.links.counters import Key, ProcessCounters
 from assay.rpc.links.link import Passive
+
+log = logging.getLogger("assay.rpc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +49,17 @@ class RateLimit(Passive):
         self._local = ProcessCounters()
         self._shared: SharedCounters | None = None
         if not storage_url.startswith("memory"):
-            shared = storage_from_string(f"async+{storage_url}")
-            assert isinstance(shared, SharedCounters), "an async+ scheme gives an async store"
+            shared = storage_from_string(f"async+{storage_url}", implementation="redispy")
+            assert isinstance(shared, SharedCounters), "limits are kept in Redis"
             self._shared = shared
+
+    async def close(self) -> None:
+        """Close the connections to the shared counters."""
+        if self._shared is not None:
+            bridge = self._shared.bridge
+            assert isinstance(bridge, RedispyBridge), "it was asked for"
+            # `limits` has no way of its own to close what it opened.
+            await bridge.get_connection().aclose()
 
     def before(self, call: Call) -> Awaitable[None] | None:
         """Count the call against its principal."""
@@ -57,16 +69,27 @@ class RateLimit(Passive):
             return None
         key = (rate_class, principal.organization_id, principal.subject)
         if self._shared is not None:
-            return _count_shared(self._shared, item, key)
-        if self._local.add(key, item.get_expiry()) > item.amount:
-            raise _limited(item, self._local.ends(key), rate_class)
+            return self._count_shared(self._shared, item, key)
+        self._count(item, key)
         return None
 
+    def _count(self, item: RateLimitItem, key: Key) -> None:
+        if self._local.add(key, item.get_expiry()) > item.amount:
+            raise _limited(item, self._local.ends(key), key[0])
 
-async def _count_shared(shared: SharedCounters, item: RateLimitItem, key: Key) -> None:
-    text = item.key_for(*key)
-    if await shared.incr(text, item.get_expiry()) > item.amount:
-        raise _limited(item, await shared.get_expiry(text), key[0])
+    async def _count_shared(self, shared: SharedCounters, item: RateLimitItem, key: Key) -> None:
+        text = item.key_for(*key)
+        try:
+            count = await shared.incr(text, item.get_expiry())
+            ends = await shared.get_expiry(text) if count > item.amount else 0.0
+        except shared.base_exceptions as error:
+            # Without the shared counters each server counts for itself: limits are looser for
+            # a while, but nobody is turned away because of them.
+            log.warning("the shared rate counters cannot be reached: %s", type(error).__name__)
+            self._count(item, key)
+            return
+        if count > item.amount:
+            raise _limited(item, ends, key[0])
 
 
 def _limited(item: RateLimitItem, reset_time: float, rate_class: str) -> RateLimited:
