@@ -194,6 +194,16 @@ def test_confusion_matrix(admin, churn):
     assert body["binary"]["true_positive"] == 4232
 
 
+def test_normalized_confusion_matrix(admin, churn):
+    """With normalize=true a row of the matrix holds shares, and the binary counts stay counts."""
+    body = admin.get(churn.path("confusion-matrix"), params={"normalize": "true"}).json()
+    assert body["normalized"] is True
+    assert body["matrix"] == [[9122 / 9500, 378 / 9500], [268 / 4500, 4232 / 4500]]
+    assert body["binary"]["true_positive"] == 4232
+    refused = admin.get(churn.path("confusion-matrix"), params={"normalize": "maybe"})
+    assert refused.status_code == 400
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_bad_split(admin, churn, route):
     """400: an invalid dataset_split is refused, naming what is allowed."""

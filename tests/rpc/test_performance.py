@@ -89,6 +89,24 @@ def test_confusion_matrix_and_table_agree(me: Caller):
     ) == tuple(expected.ravel())  # fmt: skip  # the order of ravel
 
 
+def test_a_normalized_matrix_has_shares_of_each_true_label(me: Caller):
+    """With normalize each row sums to 1, and a label without records has nulls, not zeros."""
+    data = csv(y_true=list("aaab"), y_pred=list("aabb"))
+    model_id, _ = me.ready(data, labels=["a", "b", "unseen"])
+    packed = me("GetConfusionMatrix", model_id=model_id, normalize=True)
+    assert list(packed.counts) == [2, 1, 0, 0, 1, 0, 0, 0, 0]
+    assert [list(row.shares) for row in packed.shares] == [[2 / 3, 1 / 3, 0.0], [0.0, 1.0, 0.0], []]
+    table = me("GetConfusionTable", model_id=model_id, normalize=True)
+    assert table.normalized
+    assert [as_json(row) for row in table.matrix] == [
+        [2 / 3, 1 / 3, 0.0],
+        [0.0, 1.0, 0.0],
+        [None, None, None],
+    ]
+    assert not me("GetConfusionMatrix", model_id=model_id).shares
+    assert not me("GetConfusionTable", model_id=model_id).normalized
+
+
 def test_three_classes_have_no_binary_counts(me: Caller):
     """Of more than two classes the summary is weighted and the table has no positive label."""
     data = csv(y_true=list("abcabc"), y_pred=list("abcaac"))

@@ -244,6 +244,7 @@ class ConfusionMatrix(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     COUNTS_FIELD_NUMBER: _builtins.int
     POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model."""
     version_id: _builtins.str
@@ -260,6 +261,10 @@ class ConfusionMatrix(_message.Message):
     def counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Row-major counts, labels × labels; a row is a true label, a column a predicted one."""
 
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfusionShares]:
+        """Where asked for: the shares of each true label's records, one row a label."""
+
     def __init__(
         self,
         *,
@@ -269,13 +274,38 @@ class ConfusionMatrix(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         counts: _abc.Iterable[_builtins.int] | None = ...,
         positive_label: _builtins.str | None = ...,
+        shares: _abc.Iterable[Global___ConfusionShares] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "positive_label", b"positive_label"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "counts", b"counts", "dataset_split", b"dataset_split", "labels", b"labels", "model_id", b"model_id", "positive_label", b"positive_label", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "counts", b"counts", "dataset_split", b"dataset_split", "labels", b"labels", "model_id", b"model_id", "positive_label", b"positive_label", "shares", b"shares", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__positive_label: _TypeAlias = _typing.Literal["positive_label"]  # noqa: Y015
     _WhichOneofArgType__positive_label: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__positive_label) -> _WhichOneofReturnType__positive_label | None: ...
 
 Global___ConfusionMatrix: _TypeAlias = ConfusionMatrix  # noqa: Y015
+
+@_typing.final
+class ConfusionShares(_message.Message):
+    """How the records of one true label were predicted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHARES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """One share a predicted label, together 1; none where no record has the true label."""
+
+    def __init__(
+        self,
+        *,
+        shares: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["shares", b"shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfusionShares: _TypeAlias = ConfusionShares  # noqa: Y015

@@ -89,22 +89,26 @@ class GetConfusionMatrixRequest(_message.Message):
     MODEL_ID_FIELD_NUMBER: _builtins.int
     VERSION_ID_FIELD_NUMBER: _builtins.int
     DATASET_SPLIT_FIELD_NUMBER: _builtins.int
+    NORMALIZE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
     """Optional. The version; the promoted one when empty."""
     dataset_split: _builtins.str
     """Optional. train, validation or test, which is the default."""
+    normalize: _builtins.bool
+    """Optional. Also returns the shares of each true label's records, so that a row sums to 1."""
     def __init__(
         self,
         *,
         model_id: _builtins.str = ...,
         version_id: _builtins.str = ...,
         dataset_split: _builtins.str = ...,
+        normalize: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "normalize", b"normalize", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -72,7 +72,7 @@ class PerformanceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetConfusionMatrix(self, request, context):
-        """Returns the confusion matrix as packed counts. Errors: as GetClassificationReport.
+        """Returns the confusion matrix as packed counts. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

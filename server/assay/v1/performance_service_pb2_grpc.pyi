@@ -39,7 +39,7 @@ class PerformanceServiceStub:
     GetClassificationReport: _grpc.UnaryUnaryMultiCallable[_performance_service_pb2.GetClassificationReportRequest, _performance_pb2.ClassificationReport]
     """Returns the scores of every class. Errors: 400 bad dataset_split or average; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
     GetConfusionMatrix: _grpc.UnaryUnaryMultiCallable[_performance_service_pb2.GetConfusionMatrixRequest, _performance_pb2.ConfusionMatrix]
-    """Returns the confusion matrix as packed counts. Errors: as GetClassificationReport."""
+    """Returns the confusion matrix as packed counts. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
 
 @_typing.type_check_only
 class PerformanceServiceAsyncStub(PerformanceServiceStub):
@@ -51,7 +51,7 @@ class PerformanceServiceAsyncStub(PerformanceServiceStub):
     GetClassificationReport: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetClassificationReportRequest, _performance_pb2.ClassificationReport]  # type: ignore[assignment]
     """Returns the scores of every class. Errors: 400 bad dataset_split or average; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
     GetConfusionMatrix: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetConfusionMatrixRequest, _performance_pb2.ConfusionMatrix]  # type: ignore[assignment]
-    """Returns the confusion matrix as packed counts. Errors: as GetClassificationReport."""
+    """Returns the confusion matrix as packed counts. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
 
 class PerformanceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Stored evaluations, read; nothing is computed on the fly."""
@@ -78,6 +78,6 @@ class PerformanceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _performance_service_pb2.GetConfusionMatrixRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_performance_pb2.ConfusionMatrix, _abc.Awaitable[_performance_pb2.ConfusionMatrix]]:
-        """Returns the confusion matrix as packed counts. Errors: as GetClassificationReport."""
+        """Returns the confusion matrix as packed counts. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
 
 def add_PerformanceServiceServicer_to_server(servicer: PerformanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

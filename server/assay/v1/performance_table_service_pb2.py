@@ -28,7 +28,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(assay/v1/performance_table_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"i\n\x18GetConfusionTableRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\xb1\x01\n\x0e\x43onfusionTable\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x15\n\rdataset_split\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12*\n\x06matrix\x18\x05 \x03(\x0b\x32\x1a.google.protobuf.ListValue\x12&\n\x06\x62inary\x18\x06 \x01(\x0b\x32\x16.assay.v1.BinaryCounts\"\x84\x01\n\x0c\x42inaryCounts\x12\x16\n\x0epositive_label\x18\x01 \x01(\t\x12\x15\n\rtrue_positive\x18\x02 \x01(\r\x12\x16\n\x0e\x66\x61lse_positive\x18\x03 \x01(\r\x12\x16\n\x0e\x66\x61lse_negative\x18\x04 \x01(\r\x12\x15\n\rtrue_negative\x18\x05 \x01(\r2\xc4\x01\n\x17PerformanceTableService\x12\xa8\x01\n\x11GetConfusionTable\x12\".assay.v1.GetConfusionTableRequest\x1a\x18.assay.v1.ConfusionTable\"U\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x38\x12\x36/api/v1/models/{model_id}/performance/confusion-matrixb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(assay/v1/performance_table_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x82\x01\n\x18GetConfusionTableRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tnormalize\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xc5\x01\n\x0e\x43onfusionTable\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x15\n\rdataset_split\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12*\n\x06matrix\x18\x05 \x03(\x0b\x32\x1a.google.protobuf.ListValue\x12&\n\x06\x62inary\x18\x06 \x01(\x0b\x32\x16.assay.v1.BinaryCounts\x12\x12\n\nnormalized\x18\x07 \x01(\x08\"\x84\x01\n\x0c\x42inaryCounts\x12\x16\n\x0epositive_label\x18\x01 \x01(\t\x12\x15\n\rtrue_positive\x18\x02 \x01(\r\x12\x16\n\x0e\x66\x61lse_positive\x18\x03 \x01(\r\x12\x16\n\x0e\x66\x61lse_negative\x18\x04 \x01(\r\x12\x15\n\rtrue_negative\x18\x05 \x01(\r2\xc4\x01\n\x17PerformanceTableService\x12\xa8\x01\n\x11GetConfusionTable\x12\".assay.v1.GetConfusionTableRequest\x1a\x18.assay.v1.ConfusionTable\"U\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x38\x12\x36/api/v1/models/{model_id}/performance/confusion-matrixb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,14 +41,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONFUSIONTABLEREQUEST'].fields_by_name['version_id']._serialized_options = b'\342A\001\001'
   _globals['_GETCONFUSIONTABLEREQUEST'].fields_by_name['dataset_split']._loaded_options = None
   _globals['_GETCONFUSIONTABLEREQUEST'].fields_by_name['dataset_split']._serialized_options = b'\342A\001\001'
+  _globals['_GETCONFUSIONTABLEREQUEST'].fields_by_name['normalize']._loaded_options = None
+  _globals['_GETCONFUSIONTABLEREQUEST'].fields_by_name['normalize']._serialized_options = b'\342A\001\001'
   _globals['_PERFORMANCETABLESERVICE'].methods_by_name['GetConfusionTable']._loaded_options = None
   _globals['_PERFORMANCETABLESERVICE'].methods_by_name['GetConfusionTable']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\0028\0226/api/v1/models/{model_id}/performance/confusion-matrix'
-  _globals['_GETCONFUSIONTABLEREQUEST']._serialized_start=170
-  _globals['_GETCONFUSIONTABLEREQUEST']._serialized_end=275
-  _globals['_CONFUSIONTABLE']._serialized_start=278
-  _globals['_CONFUSIONTABLE']._serialized_end=455
-  _globals['_BINARYCOUNTS']._serialized_start=458
-  _globals['_BINARYCOUNTS']._serialized_end=590
-  _globals['_PERFORMANCETABLESERVICE']._serialized_start=593
-  _globals['_PERFORMANCETABLESERVICE']._serialized_end=789
+  _globals['_GETCONFUSIONTABLEREQUEST']._serialized_start=171
+  _globals['_GETCONFUSIONTABLEREQUEST']._serialized_end=301
+  _globals['_CONFUSIONTABLE']._serialized_start=304
+  _globals['_CONFUSIONTABLE']._serialized_end=501
+  _globals['_BINARYCOUNTS']._serialized_start=504
+  _globals['_BINARYCOUNTS']._serialized_end=636
+  _globals['_PERFORMANCETABLESERVICE']._serialized_start=639
+  _globals['_PERFORMANCETABLESERVICE']._serialized_end=835
 # @@protoc_insertion_point(module_scope)

@@ -28,22 +28,26 @@ class GetConfusionTableRequest(_message.Message):
     MODEL_ID_FIELD_NUMBER: _builtins.int
     VERSION_ID_FIELD_NUMBER: _builtins.int
     DATASET_SPLIT_FIELD_NUMBER: _builtins.int
+    NORMALIZE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
     """Optional. The version; the promoted one when empty."""
     dataset_split: _builtins.str
     """Optional. train, validation or test, which is the default."""
+    normalize: _builtins.bool
+    """Optional. Shares of each true label's records instead of counts, so that a row sums to 1."""
     def __init__(
         self,
         *,
         model_id: _builtins.str = ...,
         version_id: _builtins.str = ...,
         dataset_split: _builtins.str = ...,
+        normalize: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "normalize", b"normalize", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -51,7 +55,7 @@ Global___GetConfusionTableRequest: _TypeAlias = GetConfusionTableRequest  # noqa
 
 @_typing.final
 class ConfusionTable(_message.Message):
-    """Counts of (true, predicted) label pairs, as rows."""
+    """Counts of (true, predicted) label pairs, or their shares, as rows."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -61,19 +65,22 @@ class ConfusionTable(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     MATRIX_FIELD_NUMBER: _builtins.int
     BINARY_FIELD_NUMBER: _builtins.int
+    NORMALIZED_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model."""
     version_id: _builtins.str
     """The version that was measured."""
     dataset_split: _builtins.str
     """The split that it was measured on."""
+    normalized: _builtins.bool
+    """True when the matrix holds shares."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The labels, in the order of rows and columns."""
 
     @_builtins.property
     def matrix(self) -> _containers.RepeatedCompositeFieldContainer[_struct_pb2.ListValue]:
-        """One row a true label, one column a predicted label."""
+        """One row a true label, one column a predicted label; of shares, a label without records has nulls."""
 
     @_builtins.property
     def binary(self) -> Global___BinaryCounts:
@@ -88,10 +95,11 @@ class ConfusionTable(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         matrix: _abc.Iterable[_struct_pb2.ListValue] | None = ...,
         binary: Global___BinaryCounts | None = ...,
+        normalized: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["binary", b"binary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["binary", b"binary", "dataset_split", b"dataset_split", "labels", b"labels", "matrix", b"matrix", "model_id", b"model_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["binary", b"binary", "dataset_split", b"dataset_split", "labels", b"labels", "matrix", b"matrix", "model_id", b"model_id", "normalized", b"normalized", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf import struct_pb2
 
 from assay.domain.evaluation import EvaluationResult
@@ -71,20 +73,24 @@ def report(found: Performance, average: str) -> performance_pb2.ClassificationRe
     )
 
 
-def confusion(found: Performance) -> performance_pb2.ConfusionMatrix:
-    """Return the confusion matrix as packed counts."""
+def confusion(found: Performance, *, normalize: bool) -> performance_pb2.ConfusionMatrix:
+    """Return the confusion matrix as packed counts, and as shares where asked for."""
     result = found.result
+    rows = result.confusion or ()
     return performance_pb2.ConfusionMatrix(
         model_id=found.model.model_id,
         version_id=found.evaluation.version_id,
         dataset_split=found.evaluation.dataset_split,
         labels=result.labels,
-        counts=[count for row in result.confusion or () for count in row],
+        counts=[count for row in rows for count in row],
         positive_label=result.positive_label,
+        shares=[performance_pb2.ConfusionShares(shares=_shares(row)) for row in rows if normalize],
     )
 
 
-def confusion_table(found: Performance) -> performance_table_service_pb2.ConfusionTable:
+def confusion_table(
+    found: Performance, *, normalize: bool
+) -> performance_table_service_pb2.ConfusionTable:
     """Return the confusion matrix as rows, with the four counts of a binary classifier."""
     result = found.result
     rows = result.confusion or ()
@@ -93,7 +99,8 @@ def confusion_table(found: Performance) -> performance_table_service_pb2.Confusi
         version_id=found.evaluation.version_id,
         dataset_split=found.evaluation.dataset_split,
         labels=result.labels,
-        matrix=[_list(row) for row in rows],
+        matrix=[_list(_shares(row) or [None] * len(row) if normalize else row) for row in rows],
+        normalized=normalize,
     )
     if result.positive_label is not None and len(result.labels) == 2:
         positive = result.labels.index(result.positive_label)
@@ -106,7 +113,18 @@ def confusion_table(found: Performance) -> performance_table_service_pb2.Confusi
     return message
 
 
-def _list(row: tuple[int, ...]) -> struct_pb2.ListValue:
+def _shares(row: Sequence[int]) -> list[float]:
+    """Return the shares of a row of counts; of an empty row none are defined."""
+    total = sum(row)
+    return [count / total for count in row] if total else []
+
+
+def _list(row: Sequence[float | None]) -> struct_pb2.ListValue:
     return struct_pb2.ListValue(
-        values=[struct_pb2.Value(number_value=float(count)) for count in row]
+        values=[
+            struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
+            if number is None
+            else struct_pb2.Value(number_value=float(number))
+            for number in row
+        ]
     )

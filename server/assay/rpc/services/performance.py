@@ -59,7 +59,8 @@ class PerformanceService:
             request.version_id,
             request.dataset_split,
         )
-        return await _built(call, found, convert.confusion)
+        normalize = request.normalize
+        return await _built(call, found, lambda it: convert.confusion(it, normalize=normalize))
 
 
 class PerformanceTableService:
@@ -79,7 +80,10 @@ class PerformanceTableService:
             request.version_id,
             request.dataset_split,
         )
-        return await _built(call, found, convert.confusion_table)
+        normalize = request.normalize
+        return await _built(
+            call, found, lambda it: convert.confusion_table(it, normalize=normalize)
+        )
 
 
 async def _built(call: Call, found: Performance, build: Callable[[Performance], M]) -> M:
