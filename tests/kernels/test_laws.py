@@ -120,7 +120,10 @@ def test_a_single_class_has_no_area_and_no_correlation():
     """With one class in the truth ROC AUC is SINGLE_CLASS, and so are MCC and kappa if all is it."""
     rows = one_class(binary(np.random.default_rng(8), 300), 0)
     measures = measure(replace(rows, predicted=rows.true))
-    assert measures.undefined == dict.fromkeys(("mcc", "kappa", "roc_auc"), Reason.SINGLE_CLASS)
+    assert measures.undefined == {
+        **dict.fromkeys(("mcc", "kappa", "roc_auc"), Reason.SINGLE_CLASS),
+        "average_precision": Reason.NO_POSITIVES,
+    }
     assert measures.zero_divisions == {
         "precision": Reason.NO_PREDICTED,
         "recall": Reason.NO_POSITIVES,

@@ -67,6 +67,17 @@ def auc(rows: Rows) -> float:
     return float(np.mean(areas))
 
 
+def average_precision(rows: Rows) -> float:
+    if rows.lone:
+        return sk.average_precision_score(rows.true, rows.scores[0])
+    values = [
+        sk.average_precision_score(hot(rows)[:, c], rows.scores[c])
+        for c in range(len(rows.scores))
+        if hot(rows)[:, c].sum()
+    ]
+    return float(np.mean(values))
+
+
 def truth_probability(rows: Rows) -> np.ndarray:
     if rows.lone:
         return np.where(rows.true == 1, rows.scores[0], 1 - rows.scores[0])
@@ -157,6 +168,7 @@ ORACLES = {
     "mcc": Oracle(value=of_labels(sk.matthews_corrcoef), bits=True),
     "kappa": Oracle(value=kappa, bits=True),
     "roc_auc": Oracle(value=auc),
+    "average_precision": Oracle(value=average_precision),
     "log_loss": Oracle(value=log_loss, exact=exact_log_loss),
     "brier": Oracle(value=exact_brier, exact=exact_brier),
     "ece": Oracle(value=exact_ece, exact=exact_ece),
@@ -265,14 +277,18 @@ def test_absent_classes_are_averaged_as_zero_or_left_out():
 
 
 def test_roc_auc_averages_equal_scikit_learns():
-    """Macro, weighted and micro one-vs-rest areas agree with scikit-learn's."""
+    """Macro, weighted and micro one-vs-rest areas and precisions agree with scikit-learn's."""
     rows = STREAMS["multiclass"](np.random.default_rng(6), 2000)
-    ranking = measure(rows, np.random.default_rng(6)).ranking
+    measures = measure(rows, np.random.default_rng(6))
+    ranking, precisions = measures.ranking, measures.average_precision
     assert ranking is not None
+    assert precisions is not None
     assert ranking.defined_classes == 4
     for average in ("macro", "weighted", "micro"):
         theirs = sk.roc_auc_score(hot(rows), rows.scores.T, average=average)
         assert getattr(ranking, average) == pytest.approx(theirs, rel=1e-12)
+        theirs = sk.average_precision_score(hot(rows), rows.scores.T, average=average)
+        assert getattr(precisions, average) == pytest.approx(theirs, rel=1e-12)
 
 
 def test_r2_survives_an_offset_of_a_billion():

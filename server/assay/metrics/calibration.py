@@ -122,7 +122,8 @@ def _bin_column(scores: Scores) -> tuple[Counts, list[int]]:
     """Return rows per bin, (BINS,), and their scores' exact sums.
 
     Above 1/15 scores are multiples of 2**-56 and at most 1: one cut at a fixed grid leaves two
-    parts that any order of additions sums exactly. The first bin's scores may be of any size.
+    parts that any order of additions sums exactly. The first bin's scores may be of any size; it
+    holds most scores of most classes, and is summed without being binned.
     """
     counts = np.zeros(BINS, dtype=np.int64)
     coarse = np.zeros(BINS, dtype=np.int64)
@@ -130,13 +131,16 @@ def _bin_column(scores: Scores) -> tuple[Counts, list[int]]:
     least = 0
     for start in range(0, len(scores), _BLOCK):
         block = scores[start : start + _BLOCK].astype(np.float64, copy=False)
-        bins = bins_of(block)
+        high = block > EDGES[1]
+        above = block[high]
+        least += sum_rows(np.where(high, 0.0, block)[np.newaxis])[0]
+        bins = bins_of(above)
         counts += np.bincount(bins, minlength=BINS)
-        least += sum_rows(block[bins == 0][np.newaxis])[0]
-        upper = block + 2.0 ** (52 - _COARSE)
+        counts[0] += len(block) - len(above)
+        upper = above + 2.0 ** (52 - _COARSE)
         upper -= 2.0 ** (52 - _COARSE)
         coarse += _on_grid(bins, upper, _COARSE)
-        fine += _on_grid(bins, block - upper, _FINE)
+        fine += _on_grid(bins, above - upper, _FINE)
     units = [
         (high << UNIT_BITS - _COARSE) + (low << UNIT_BITS - _FINE)
         for high, low in zip(coarse.tolist(), fine.tolist(), strict=True)
@@ -145,6 +149,6 @@ def _bin_column(scores: Scores) -> tuple[Counts, list[int]]:
 
 
 def _on_grid(bins: NDArray[np.int64], values: NDArray[np.float64], bits: int) -> Counts:
-    """Return sums per bin as multiples of 2**-bits; the first bin's is not exact."""
+    """Return sums per bin as multiples of 2**-bits."""
     sums: NDArray[np.float64] = np.bincount(bins, weights=values, minlength=BINS)  # type: ignore[assignment] # scipy-stubs and numpy type weighted counts as int
     return np.ldexp(sums, bits).astype(np.int64)

@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.metrics.weights import Weights, check_weights
+
 Codes = NDArray[np.integer]
 Scores = NDArray[np.floating]
 
@@ -26,6 +28,7 @@ class ClassificationChunk:
     scores      None, or (columns, n) float32 | float64 in [0, 1], one row per column
     score_labels  the label each score column is the probability of: all of `labels` in their
                 order, or the positive label alone (which need not occur in the chunk)
+    weights     None, or (n,) millionths
     """
 
     labels: tuple[str, ...]
@@ -34,6 +37,7 @@ class ClassificationChunk:
     predicted: Codes
     scores: Scores | None = None
     score_labels: tuple[str, ...] = ()
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):
@@ -44,6 +48,8 @@ class ClassificationChunk:
             _check_codes(name, codes, self.rows, len(self.labels))
         if self.scores is not None:
             self._check_scores(self.scores)
+        if self.weights is not None:
+            check_weights(self.weights, self.rows)
 
     @property
     def rows(self) -> int:

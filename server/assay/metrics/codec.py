@@ -6,6 +6,7 @@ the CRC-32 of all of it, little-endian. Equal statistics encode to equal bytes.
 
 from __future__ import annotations
 
+import math
 import zlib
 from functools import lru_cache
 
@@ -64,6 +65,10 @@ class Writer:
         magnitude >>= shift
         self.count(shift << 1 | (value < 0))
         self.blob(magnitude.to_bytes((magnitude.bit_length() + 7) // 8, "little"))
+
+    def number(self, value: float) -> None:
+        """Append a float64."""
+        self._parts.append(np.array(value, dtype="<f8").tobytes())
 
     def counts(self, values: NDArray[np.int64]) -> None:
         """Append an array of integers, none negative, in the narrowest width that holds them."""
@@ -144,6 +149,17 @@ class Reader:
             raise CodecError("a number of the statistic has an absurd exponent")
         value = int.from_bytes(self.blob(), "little") << (head >> 1)
         return -value if head & 1 else value
+
+    def number(self) -> float:
+        """Read a float64 that is not NaN."""
+        end = self._at + 8
+        if end > len(self._payload):
+            raise CodecError("the statistic ends in the middle of a number")
+        value = float(np.frombuffer(self._payload[self._at : end], dtype="<f8")[0])
+        self._at = end
+        if math.isnan(value):
+            raise CodecError("a number of the statistic is NaN")
+        return value
 
     def counts(self) -> NDArray[np.int64]:
         """Read an array of non-negative integers as int64, writable and owned."""

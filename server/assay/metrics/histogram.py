@@ -65,16 +65,11 @@ class RankHistogram:
 
     def column(self, column: int) -> Counts:
         """Return (BINS, 2) counts of one column: negatives, positives."""
-        first, last = np.searchsorted(self.tally.cells, [column * CELLS, (column + 1) * CELLS])
-        counts = np.zeros(CELLS, dtype=np.int64)
-        counts[self.tally.cells[first:last] - column * CELLS] = self.tally.counts[first:last]
-        return counts.reshape(BINS, 2)
+        return _column(self.tally, column)
 
     def pooled(self) -> Counts:
         """Return (BINS, 2) counts of all columns together."""
-        counts = np.zeros(CELLS, dtype=np.int64)
-        np.add.at(counts, self.tally.cells % CELLS, self.tally.counts)
-        return counts.reshape(BINS, 2)
+        return _pooled(self.tally)
 
     def write(self, writer: Writer) -> None:
         """Append to a payload."""
@@ -95,11 +90,69 @@ class RankHistogram:
         return cls(score_labels=labels, score_bits=bits, tally=tally)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RankWeights:
+    """The weights of the rows of a RankHistogram, in millionths, over the same cells."""
+
+    TAG: ClassVar[str] = "rank_weights"
+
+    tally: Tally
+
+    @classmethod
+    def of_chunk(cls, chunk: ClassificationChunk) -> RankWeights | None:
+        """Bin one chunk; None without scores or weights."""
+        if chunk.scores is None or chunk.weights is None:
+            return None
+        columns = np.arange(len(chunk.scores))[:, np.newaxis]
+        cells = (columns * BINS + score_bins(chunk.scores)) * 2 + (chunk.hits == columns)
+        weights = np.broadcast_to(chunk.weights, cells.shape).reshape(-1)
+        tally = Tally.of_pairs(len(columns) * CELLS, cells.reshape(-1), weights)
+        return cls(tally=tally.positive())
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[RankWeights]) -> RankWeights:
+        """Add weights."""
+        return cls(tally=Tally.merge_all([part.tally for part in parts]))
+
+    def column(self, column: int) -> Counts:
+        """Return (BINS, 2) weights of one column: negatives, positives."""
+        return _column(self.tally, column)
+
+    def pooled(self) -> Counts:
+        """Return (BINS, 2) weights of all columns together."""
+        return _pooled(self.tally)
+
+    def write(self, writer: Writer) -> None:
+        """Append to a payload."""
+        self.tally.write(writer)
+
+    @classmethod
+    def read(cls, reader: Reader) -> RankWeights:
+        """Read back."""
+        tally = Tally.read(reader)
+        if tally.size % CELLS:
+            raise CodecError("the weights of the ranks do not fit their columns")
+        return cls(tally=tally)
+
+
 def score_bins(scores: Scores) -> NDArray[np.int64]:
     """Return the bin of each score, in the shape of `scores`."""
     bins = _depths(scores)
     np.subtract(BINS - 1, bins, out=bins, where=scores >= 0.5)
     return bins
+
+
+def _column(tally: Tally, column: int) -> Counts:
+    first, last = np.searchsorted(tally.cells, [column * CELLS, (column + 1) * CELLS])
+    counts = np.zeros(CELLS, dtype=np.int64)
+    counts[tally.cells[first:last] - column * CELLS] = tally.counts[first:last]
+    return counts.reshape(BINS, 2)
+
+
+def _pooled(tally: Tally) -> Counts:
+    counts = np.zeros(CELLS, dtype=np.int64)
+    np.add.at(counts, tally.cells % CELLS, tally.counts)
+    return counts.reshape(BINS, 2)
 
 
 def _depths(scores: Scores) -> NDArray[np.int64]:

@@ -25,6 +25,16 @@ def _roc_auc(reading: Reading) -> Outcome:
     return Reason.SINGLE_CLASS if isinstance(area, Reason) else float(area)
 
 
+def _average_precision(reading: Reading) -> Outcome:
+    label, ranking = reading.spec.positive_label, reading.precision_ranking
+    if ranking is None or reading.precisions is None:
+        return None
+    if label is None:
+        return Reason.NO_POSITIVES if ranking.macro is None else ranking.macro
+    value = reading.precisions[label]
+    return value if isinstance(value, Reason) else float(value)
+
+
 def _log_loss(reading: Reading) -> Outcome:
     return reading.log_loss.total.mean(reading.rows)
 
@@ -85,6 +95,16 @@ OF_SCORES: tuple[Metric, ...] = (
         high=1.0,
         greater_is_better=True,
         compute=_roc_auc,
+    ),
+    Metric(
+        name="average_precision",
+        tasks=CLASSIFICATION,
+        needs=RankHistogram,
+        needs_ranks=True,
+        low=0.0,
+        high=1.0,
+        greater_is_better=True,
+        compute=_average_precision,
     ),
     Metric(
         name="log_loss",

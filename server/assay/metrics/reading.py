@@ -22,7 +22,7 @@ from assay.metrics.tally import Counts
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """ROC AUC per class, one against the rest, and averaged over the classes where it is defined.
+    """ROC AUC or average precision per class, one against the rest, and over the defined classes.
 
     `micro` pools all score columns; it is there only when the pooled column was counted.
     """
@@ -93,41 +93,61 @@ class Reading:
         A lone score column serves both labels: turning score and truth around keeps the area.
         """
         histogram = self.part(RankHistogram)
-        areas = [
-            _area(self.ranks, column, histogram.column(column).sum(axis=0).tolist())
-            for column in range(histogram.columns)
-        ]
+        areas = {
+            label: _area(self.ranks, column, _sides(histogram.column(column)))
+            for column, label in enumerate(histogram.score_labels)
+        }
         if len(areas) > 1:
             if histogram.score_labels != self.spec.labels:
                 raise ValueError("the score columns are not the labels of the spec")
-            return dict(zip(histogram.score_labels, areas, strict=True))
+            return areas
         turned = {
             Reason.NO_POSITIVES: Reason.NO_NEGATIVES,
             Reason.NO_NEGATIVES: Reason.NO_POSITIVES,
         }
-        area = areas[0]
-        other = turned[area] if isinstance(area, Reason) else area
-        ours = histogram.score_labels[0]
+        ours, area = next(iter(areas.items()))
+        other = turned.get(area, area) if isinstance(area, Reason) else area
         return {label: area if label == ours else other for label in self.spec.labels}
 
     @cached_property
     def ranking(self) -> Ranking:
         """All ROC AUCs as correctly rounded floats."""
-        areas = {label: area for label, area in self.auc.items() if isinstance(area, Fraction)}
+        pooled = _sides(self.part(RankHistogram).pooled())
+        counted = self.ranks.totals(MICRO) != (0, 0)
+        return self._averaged(self.auc, _area(self.ranks, MICRO, pooled) if counted else None)
+
+    @cached_property
+    def precisions(self) -> Mapping[str, Fraction | Reason] | None:
+        """The exact average precision per score column; None where curves were not counted."""
+        histogram = self.part(RankHistogram)
+        found: dict[str, Fraction | Reason] = {}
+        for column, label in enumerate(histogram.score_labels):
+            value = _precision(self.ranks, column, _sides(histogram.column(column)))
+            if value is None:
+                return None
+            found[label] = value
+        return found
+
+    @cached_property
+    def precision_ranking(self) -> Ranking | None:
+        """All average precisions as correctly rounded floats; None as `precisions`."""
+        if self.precisions is None:
+            return None
+        pooled = _sides(self.part(RankHistogram).pooled())
+        return self._averaged(self.precisions, _precision(self.ranks, MICRO, pooled))
+
+    def _averaged(
+        self, values: Mapping[str, Fraction | Reason], micro: Fraction | Reason | None
+    ) -> Ranking:
+        defined = {label: value for label, value in values.items() if isinstance(value, Fraction)}
         supports = dict(zip(self.spec.labels, self.classes.support.tolist(), strict=True))
-        weight = sum(supports[label] for label in areas)
-        weighted = sum((supports[label] * area for label, area in areas.items()), Fraction())
-        micro = _area(
-            self.ranks,
-            MICRO,
-            self.part(RankHistogram).pooled().sum(axis=0).tolist(),
-            optional=True,
-        )
+        weight = sum(supports[label] for label in defined)
+        weighted = sum((supports[label] * value for label, value in defined.items()), Fraction())
         return Ranking(
-            per_class={label: float(area) for label, area in areas.items()},
-            undefined={k: why for k, why in self.auc.items() if isinstance(why, Reason)},
-            defined_classes=len(areas),
-            macro=float(sum(areas.values(), Fraction()) / len(areas)) if areas else None,
+            per_class={label: float(value) for label, value in defined.items()},
+            undefined={k: why for k, why in values.items() if isinstance(why, Reason)},
+            defined_classes=len(defined),
+            macro=float(sum(defined.values(), Fraction()) / len(defined)) if defined else None,
             weighted=float(weighted / weight) if weight else None,
             micro=float(micro) if isinstance(micro, Fraction) else None,
         )
@@ -171,22 +191,36 @@ class Reading:
         return part
 
 
-def _area(
-    ranks: RankCounts, column: int, counted: list[int], *, optional: bool = False
-) -> Fraction | Reason:
+def _sides(counts: Counts) -> tuple[int, int]:
+    """Return (negatives, positives) of a histogram."""
+    negatives, positives = counts.sum(axis=0).tolist()
+    return negatives, positives
+
+
+def _area(ranks: RankCounts, column: int, rows: tuple[int, int]) -> Fraction | Reason:
     """Return a column's area, after checking that all of its rows were counted."""
-    negatives, positives = counted
+    negatives, positives = rows
     if not positives:
         return Reason.NO_POSITIVES
     if not negatives:
         return Reason.NO_NEGATIVES
     totals = ranks.totals(column)
-    if optional and totals == (0, 0):
-        return Reason.NO_SCORES
-    area = ranks.auc(column)
-    if totals != (positives, negatives) or area is None:
+    if totals != (positives, negatives):
         raise ValueError(
             f"score column {column} has {positives} positives and {negatives} negatives, but its "
             f"counted ranges hold {totals[0]} and {totals[1]}"
         )
-    return area
+    area = ranks.auc(column)
+    return Reason.NO_WEIGHT if area is None else area
+
+
+def _precision(ranks: RankCounts, column: int, rows: tuple[int, int]) -> Fraction | Reason | None:
+    """Return a column's average precision; None where no curve was counted."""
+    negatives, positives = rows
+    if not positives:
+        return Reason.NO_POSITIVES
+    if not negatives:
+        return Fraction(1)  # whatever the threshold, all that is predicted is right
+    if ranks.weightless(column):
+        return Reason.NO_WEIGHT
+    return ranks.average_precision(column)

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     NO_PREDICTED = "NO_PREDICTED"  # no row was predicted as this class
     NO_SUPPORT = "NO_SUPPORT"  # the class is in neither truth nor prediction
     TOO_FEW_CLASSES = "TOO_FEW_CLASSES"  # among so few classes the truth always is
+    NO_WEIGHT = "NO_WEIGHT"  # the weights of the rows add up to zero
     CONSTANT_TARGET = "CONSTANT_TARGET"  # the truth never varies, so no variance to explain
     TOO_FEW_ROWS = "TOO_FEW_ROWS"  # the metric needs at least two rows
     OVERFLOW = "OVERFLOW"  # the exact value is beyond the range of float64

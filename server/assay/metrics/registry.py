@@ -34,6 +34,7 @@ class Measures:
     undefined: Mapping[str, Reason]
     zero_divisions: Mapping[str, Reason]  # of metrics whose 0 stands for a division by zero
     ranking: Ranking | None  # ROC AUC per class and averaged; None without scores, and live
+    average_precision: Ranking | None = None  # likewise; None where curves were not counted
     calibration: Calibration | None = None  # None without scores, and live
 
 
@@ -75,6 +76,7 @@ def _measure(statistic: Statistic, ranks: RankCounts, spec: MetricSpec, *, live:
         undefined=undefined,
         zero_divisions=set_to_zero,
         ranking=reading.ranking if ranked and not live else None,
+        average_precision=reading.precision_ranking if ranked and not live else None,
         calibration=reading.calibration if binned and not live else None,
     )
 

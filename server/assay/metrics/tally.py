@@ -68,6 +68,11 @@ class Tally:
             return cls(size=size, cells=cells, counts=counts)
         return cls(size=size, cells=cells[starts], counts=np.add.reduceat(counts, starts))
 
+    def positive(self) -> Tally:
+        """Return the tally without cells that count nothing, which weights of zero leave."""
+        kept = self.counts > 0
+        return Tally(size=self.size, cells=self.cells[kept], counts=self.counts[kept])
+
     @property
     def total(self) -> int:
         """The number of hits."""

@@ -1,0 +1,160 @@
+"""ROC and precision-recall curves: what each threshold gives, for thresholds kept at the finish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+STEPS = 499  # kept are the thresholds at 499 equal steps of either rate, and the start
+MAX_POINTS = 2 * STEPS + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """Rows, or their weight, at and above a threshold; None lies above every score."""
+
+    threshold: float | None
+    true_positives: int
+    false_positives: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdRow:
+    """What predicting `score >= threshold` gives; counts in rows or their weight."""
+
+    threshold: float | None
+    true_positives: float
+    false_positives: float
+    false_negatives: float
+    true_negatives: float
+    precision: float | None  # None: nothing is predicted positive
+    recall: float
+    false_positive_rate: float
+    f1_score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Points with falling thresholds, the first above every score, the last at the lowest.
+
+    Between two neighbours less than 1/499 of the positives and of the negatives lies strictly
+    inside, scores shared by more rows than that being points of their own.
+    """
+
+    points: tuple[CurvePoint, ...]
+    positives: int  # at least 1, as negatives
+    negatives: int
+    best_f1: CurvePoint  # over all thresholds, kept or not; of equal ones the highest
+    unit: int = 1  # how many of the counts make a row: 1, or 1 000 000 where rows have weights
+
+    def at_resolution(self, points: int) -> Curve:
+        """Return an evenly chosen subsample of at most `points` (2 or more), both ends kept."""
+        last = len(self.points) - 1
+        if points < 2:
+            raise ValueError(f"a curve has at least 2 points, not {points}")
+        if points > last:
+            return self
+        kept = (self.points[place * last // (points - 1)] for place in range(points))
+        return replace(self, points=tuple(kept))
+
+    def roc(self) -> list[tuple[float, float, float | None]]:
+        """Return (false positive rate, true positive rate, threshold) per point."""
+        return [
+            (p.false_positives / self.negatives, p.true_positives / self.positives, p.threshold)
+            for p in self.points
+        ]
+
+    def precision_recall(self) -> list[tuple[float, float, float | None]]:
+        """Return (recall, precision, threshold) per point; the first is (0, 1), as usual."""
+        rows = map(self.row, self.points)
+        return [
+            (row.recall, 1.0 if row.precision is None else row.precision, row.threshold)
+            for row in rows
+        ]
+
+    def table(self) -> list[ThresholdRow]:
+        """Return what each kept threshold gives."""
+        return [self.row(point) for point in self.points]
+
+    def row(self, point: CurvePoint) -> ThresholdRow:
+        """Return what one threshold gives."""
+        hits, wrong = point.true_positives, point.false_positives
+        predicted = hits + wrong
+        return ThresholdRow(
+            threshold=point.threshold,
+            true_positives=self._rows(hits),
+            false_positives=self._rows(wrong),
+            false_negatives=self._rows(self.positives - hits),
+            true_negatives=self._rows(self.negatives - wrong),
+            precision=hits / predicted if predicted else None,
+            recall=hits / self.positives,
+            false_positive_rate=wrong / self.negatives,
+            f1_score=2 * hits / (predicted + self.positives),
+        )
+
+    def best_by_cost(self, *, false_positive: float, false_negative: float) -> ThresholdRow:
+        """Return the kept threshold with the least cost; of equal ones the highest.
+
+        At most (false_positive * negatives + false_negative * positives) / 499 could be saved by
+        a threshold that was not kept. Raises ValueError for negative costs.
+        """
+        if not (0 <= false_positive < float("inf") and 0 <= false_negative < float("inf")):
+            raise ValueError("costs are finite and at least 0")
+
+        def cost(point: CurvePoint) -> float:
+            missed = self.positives - point.true_positives
+            return false_positive * point.false_positives + false_negative * missed
+
+        return self.row(min((*self.points, self.best_f1), key=lambda p: (cost(p), _below(p))))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values; `from_dict` reads them back."""
+        best = self.best_f1
+        return {
+            "thresholds": [point.threshold for point in self.points],
+            "true_positives": [point.true_positives for point in self.points],
+            "false_positives": [point.false_positives for point in self.points],
+            "positives": self.positives,
+            "negatives": self.negatives,
+            "best_f1": [best.threshold, best.true_positives, best.false_positives],
+            "unit": self.unit,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Curve:
+        """Read `to_dict` back."""
+        columns = (values["thresholds"], values["true_positives"], values["false_positives"])
+        return cls(
+            points=tuple(_point(each) for each in zip(*columns, strict=True)),
+            positives=values["positives"],
+            negatives=values["negatives"],
+            best_f1=_point(values["best_f1"]),
+            unit=values["unit"],
+        )
+
+    def _rows(self, count: int) -> float:
+        return count if self.unit == 1 else count / self.unit
+
+
+def targets(rows: int, above: int, inside: int) -> list[int]:
+    """Return which of `inside` rows, the highest being 0, a curve keeps a point at.
+
+    They are those at the 499 equal steps through all `rows` of their class, of which `above`
+    rank higher than those inside.
+    """
+    if not inside:
+        return []
+    first = max(1, above * STEPS // rows)
+    last = min(STEPS, (above + inside) * STEPS // rows + 1)
+    places = {-(-step * rows // STEPS) - above - 1 for step in range(first, last + 1)}
+    return sorted(place for place in places if 0 <= place < inside)
+
+
+def _point(values: Sequence[Any]) -> CurvePoint:
+    threshold, hits, wrong = values
+    return CurvePoint(threshold=threshold, true_positives=hits, false_positives=wrong)
+
+
+def _below(point: CurvePoint) -> float:
+    return float("-inf") if point.threshold is None else -point.threshold
