@@ -59,7 +59,7 @@ class RateLimit(Passive):
             bridge = self._shared.bridge
             assert isinstance(bridge, RedispyBridge), "it was asked for"
             # `limits` has no way of its own to close what it opened.
-            await bridge.get_connection().aclose()
+            await bridge.get_connection().aclose()  # type: ignore[attr-defined] # its protocol
 
     def before(self, call: Call) -> Awaitable[None] | None:
         """Count the call against its principal."""
