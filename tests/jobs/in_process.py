@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from assay.domain.evaluation import EvaluationResult, EvaluationSpec
-from assay.domain.evaluation_job import CHUNKS, CSV, EvaluationJob
+from assay.domain.evaluation_job import CHUNKS, EvaluationJob
 from assay.domain.job import ShardRecord, chunk_key
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.ingest import ingest_chunk
@@ -39,9 +39,9 @@ class InProcess:
             first += taken.rows
         return self._run(asked, finished)
 
-    def csv(self, spec: EvaluationSpec, data: bytes) -> bytes:
-        """Return the result of one CSV file."""
-        return self._run(asked_for(spec, CSV, self._blobs.put(data)), {})
+    def file(self, spec: EvaluationSpec, source: str, data: bytes) -> bytes:
+        """Return the result of one file."""
+        return self._run(asked_for(spec, source, self._blobs.put(data)), {})
 
     def _run(self, asked: EvaluationJob, finished: dict[str, ShardRecord]) -> bytes:
         view = JobView(organization_id=ORG, job_id="job", spec=asked.to_json(), rows=0)

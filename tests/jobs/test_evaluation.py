@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from sklearn import datasets, linear_model, metrics, model_selection, preprocess
 
 from assay.domain.errors import BadPredictions, FailedPrecondition
 from assay.domain.evaluation import EvaluationSpec
+from assay.domain.evaluation_job import CSV
 from assay.domain.model import TaskType
 from assay.domain.states import JobState, VersionStatus
 from assay.jobs.evaluating.ingest import ingest_chunk
@@ -23,6 +23,7 @@ from assay.jobs.evaluating.partial import Partial, merge
 from assay.jobs.kinds.evaluation import Evaluation
 from assay.storage.columns import encode
 from tests.jobs.conftest import PATIENCE, House
+from tests.jobs.formats import FORMATS, written
 from tests.jobs.in_process import InProcess, asked_for, result, result_of
 
 CLASSES = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
@@ -155,23 +156,13 @@ def test_no_order_and_no_chunks_change_a_byte(
         assert sum(key.startswith("rank-") for key in small.shards) > 1
 
 
+@pytest.mark.parametrize("source", FORMATS)
 @pytest.mark.parametrize("name", TABLES)
-def test_a_csv_file_says_what_chunks_say(name: str, tmp_path: Path) -> None:
-    """A CSV file of the same values gives the same bytes as Arrow chunks."""
+def test_a_file_says_what_chunks_say(name: str, source: str, tmp_path: Path) -> None:
+    """A file of the same values gives the same bytes as Arrow chunks, whatever its format."""
     spec, load = TABLES[name]
     chunks = InProcess(tmp_path).chunks(spec, cut(load(), [50]))
-    assert InProcess(tmp_path).csv(spec, csv_of(load())) == chunks
-
-
-def csv_of(table: Table) -> bytes:
-    """Return a table as CSV with floats that read back to the bit."""
-    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    lines = [",".join(table.column_names), *(",".join(map(_text, row)) for row in rows)]
-    return "\n".join(lines).encode()
-
-
-def _text(value: Any) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
+    assert InProcess(tmp_path).file(spec, source, written(load(), source)) == chunks
 
 
 def test_renormalized_scores_rank_as_they_count(tmp_path: Path) -> None:
@@ -277,7 +268,7 @@ def test_a_bad_file_fails_and_leaves_the_version_alone(house: House) -> None:
 
 def test_the_chunks_of_a_file_are_named_by_rows(house: House) -> None:
     """The chunks that a CSV file became are shards of its job, so that their blobs are kept."""
-    asked = house.evaluation(CANCER, csv=csv_of(cancer()))
+    asked = house.evaluation(CANCER, csv=written(cancer(), CSV))
     house.runner()
     job = house.job_of(asked)
     house.signals.wait("ended", job)

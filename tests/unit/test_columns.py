@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.domain.evaluation_job import CSV
 from assay.storage.columns import (
     ClassChunk,
     RowIds,
@@ -20,7 +21,7 @@ from assay.storage.columns import (
     ValueChunk,
     encode,
     read_chunk,
-    read_csv,
+    read_file,
     stored_row_ids,
     stored_scores,
 )
@@ -192,7 +193,7 @@ def test_a_long_csv_is_cut_into_self_contained_chunks(tmp_path: Path) -> None:
         f"{a},{b!r},id-{i}" for i, (a, b) in enumerate(zip(truth, scores.tolist(), strict=True))
     )
     path.write_text("y_true,score,row_id\n" + "\n".join(lines))
-    blocks = list(read_csv(path, Rules()))
+    blocks = list(read_file(path, CSV, Rules()))
     assert len(blocks) > 3
     assert max(len(block.encoded) for block in blocks) < 1_100_000
     assert np.array_equal(np.concatenate([block.chunk.scores[0] for block in blocks]), scores)  # type: ignore[union-attr]  # classes
@@ -210,6 +211,6 @@ def _read(data: bytes) -> list[ClassChunk]:
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         file.write(data)
         file.flush()
-        chunks = [block.chunk for block in read_csv(Path(file.name), Rules())]
+        chunks = [block.chunk for block in read_file(Path(file.name), CSV, Rules())]
     assert all(isinstance(chunk, ClassChunk) for chunk in chunks)
     return chunks  # type: ignore[return-value]  # checked on the line above

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from assay.domain.errors import BadFile, BadPredictions, InvalidArgument
-from assay.storage.columns import Rules, encode, read_chunk, read_csv
+from assay.domain.evaluation_job import CSV
+from assay.storage.columns import Rules, encode, read_chunk, read_file
 
 DECLARED = Rules(labels=("a", "b"), positive_label="b")
 REGRESSION = Rules(regression=True)
@@ -159,8 +160,8 @@ def test_a_stream_cut_between_batches_is_refused() -> None:
         read_chunk(whole, Rules(), 0)
 
 
-CSV: dict[str, tuple[Rules, bytes, tuple[str, ...]]] = {
-    "empty": (Rules(), b"", ("empty", "RFC 4180")),
+CSVS: dict[str, tuple[Rules, bytes, tuple[str, ...]]] = {
+    "empty": (Rules(), b"", ("empty", "sent as CSV")),
     "header alone": (Rules(), b"y_true,y_pred\n", ("header but no rows",)),
     "header without an end of line": (Rules(), b"y_true,y_pred", ("header but no rows",)),
     "too few fields": (Rules(), b"y_true,y_pred\na,b\n\nc\n", ("line 4 (row 1)", "1 field")),
@@ -173,14 +174,14 @@ CSV: dict[str, tuple[Rules, bytes, tuple[str, ...]]] = {
 }  # fmt: skip  # one case is one row of the table
 
 
-@pytest.mark.parametrize("case", CSV)
+@pytest.mark.parametrize("case", CSVS)
 def test_files_that_are_no_csv_are_refused(case: str, tmp_path: Path) -> None:
     """A file that is no whole CSV is refused by its line, with what is allowed."""
-    rules, data, parts = CSV[case]
+    rules, data, parts = CSVS[case]
     path = tmp_path / "rows.csv"
     path.write_bytes(data)
     with pytest.raises(BadFile) as caught:
-        list(read_csv(path, rules))
+        list(read_file(path, CSV, rules))
     for part in parts:
         assert part in caught.value.message
 
@@ -202,6 +203,6 @@ def test_bad_rows_of_a_csv_have_a_line(data: bytes, parts: tuple[str, ...], tmp_
     path = tmp_path / "rows.csv"
     path.write_bytes(data)
     with pytest.raises(InvalidArgument) as caught:
-        list(read_csv(path, Rules()))
+        list(read_file(path, CSV, Rules()))
     for part in parts:
         assert part in caught.value.message

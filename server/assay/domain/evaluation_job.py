@@ -13,7 +13,12 @@ from assay.domain.evaluation import EvaluationSpec
 
 EVALUATION_KIND = "evaluation"
 CHUNKS = "chunks"  # Arrow chunks, uploaded as shards of the open job
-CSV = "csv"  # one CSV file, stored as a blob
+# One file, stored as a blob:
+CSV = "csv"
+JSON_LINES = "json_lines"
+PARQUET = "parquet"
+ARROW_STREAM = "arrow_stream"
+ARROW_FILE = "arrow_file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +30,7 @@ class EvaluationJob:
     version_id: str  # the version that is measured
     dataset_split: str  # one of SPLITS
     spec: EvaluationSpec  # what decides the numbers
-    source: str = CHUNKS  # CHUNKS or CSV
+    source: str = CHUNKS  # CHUNKS, or the format of a file
     blob: str | None = None  # address of the file; None for chunks
 
     def to_json(self) -> bytes:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from assay.domain.errors import AssayError, BadContentType, BadFile, clip
 from assay.domain.evaluation import Evaluation, check_split
-from assay.domain.evaluation_job import CSV
+from assay.domain.evaluation_job import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from assay.domain.job import JobError
 from assay.storage.blobs import BlobStore
 from assay.storage.store import Store
@@ -29,7 +29,19 @@ R = TypeVar("R")
 
 WAIT_SECONDS = 60.0
 BLOCK_BYTES = 1024 * 1024
-FORMATS: Mapping[str, str] = {"text/csv": CSV, "application/csv": CSV}
+FORMATS: Mapping[str, str] = {
+    "text/csv": CSV,
+    "application/csv": CSV,
+    "application/vnd.apache.parquet": PARQUET,
+    "application/x-parquet": PARQUET,
+    "application/vnd.apache.arrow.stream": ARROW_STREAM,
+    "application/vnd.apache.arrow.file": ARROW_FILE,
+    "application/x-ndjson": JSON_LINES,
+    "application/jsonl": JSON_LINES,
+}
+ALLOWED = (
+    "text/csv, application/x-ndjson and application/vnd.apache.(parquet|arrow.stream|arrow.file)"
+)
 
 
 class FileUploads:
@@ -99,7 +111,7 @@ class FileUploads:
                 is_empty = False
                 await self._whole(partial(writer.write, block))
             if is_empty:
-                raise BadFile("The file is empty. Send a header line and at least one row.")
+                raise BadFile("The file is empty. Send at least one row.")
             return await self._whole(writer.finish)
         finally:
             await self._whole(stack.close)
@@ -162,9 +174,9 @@ def _source(content_type: str) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in FORMATS:
         raise BadContentType(
-            f"The content type '{clip(kind) or 'none'}' was sent; text/csv is allowed. "
-            "Send the file with 'Content-Type: text/csv'.",
-            metadata={"content_type": kind, "allowed": "text/csv"},
+            f"The content type '{clip(kind) or 'none'}' was sent; allowed are {ALLOWED}. "
+            "Send the file as what it is, such as 'Content-Type: text/csv'.",
+            metadata={"content_type": kind, "allowed": ALLOWED},
         )
     return FORMATS[kind]
 

@@ -17,7 +17,7 @@ from assay.domain.model import TaskType
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
-from assay.storage.columns import Chunk, ClassChunk, Rules, read_chunk, read_csv
+from assay.storage.columns import Chunk, ClassChunk, Rules, read_chunk, read_file
 
 _MERGE_EVERY = 64  # partials of a file held at a time
 
@@ -52,13 +52,13 @@ def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
     return IngestedChunk(rows=partial.rows, partial=partial.to_bytes())
 
 
-def ingest_csv(path: Path, rules: Rules, blobs: JobBlobs) -> Partial:
-    """Take a CSV file in, block by block; its rows come to rest as Arrow chunks.
+def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Partial:
+    """Take a file in, block by block; its rows come to rest as Arrow chunks.
 
-    Raises BadFile and BadPredictions.
+    Raises BadFile, BadPredictions and TooLarge.
     """
     merged: list[Partial] = []
-    for block in read_csv(path, rules):
+    for block in read_file(path, source, rules):
         counted = count(block.chunk, rules)
         place = Stored(
             first_row=counted.first_row, rows=counted.rows, blob=blobs.put(block.encoded)

@@ -2,8 +2,8 @@
 
 Stages, each a set of shards that may run in any order:
 
-1. what the upload brought as `chunk-…`, or `ingest` for a CSV file, which writes such chunks;
-2. `base` merges their partials (`ingest` is its own base);
+1. what the upload brought as `chunk-…`, or nothing yet for a file;
+2. `base` merges their partials, or reads the file and writes such chunks;
 3. `rank-…` sorts score columns by key range, `row-ids-…` looks for repeated ids by hash range;
 4. reduce reads the metrics off.
 """
@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from assay.domain.canonical import canonical_json
 from assay.domain.errors import Internal
 from assay.domain.evaluation import EvaluationResult
-from assay.domain.evaluation_job import CSV, EVALUATION_KIND, EvaluationJob
+from assay.domain.evaluation_job import CHUNKS, EVALUATION_KIND, EvaluationJob
 from assay.domain.job import Job, Shard, ShardRecord, chunk_key
 from assay.domain.states import JobState, VersionStatus
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating import duplicates
-from assay.jobs.evaluating.ingest import ingest_csv, rules_of
+from assay.jobs.evaluating.ingest import ingest_file, rules_of
 from assay.jobs.evaluating.partial import Partial, Stored, merge
 from assay.jobs.evaluating.results import evaluation_result, live_numbers
 from assay.jobs.evaluating.stored import Manifest, ScoreReader
@@ -53,7 +53,8 @@ class Evaluation:
         """Return the base shard, and once it is finished those that sort scores and compare ids."""
         asked = EvaluationJob.from_json(job.spec)
         if BASE not in finished:
-            payload = b"" if asked.source == CSV else _pack(finished, blobs).encode()
+            is_upload = asked.source == CHUNKS
+            payload = _pack(finished, blobs).encode() if is_upload else b""
             return (Shard(key=BASE, payload=payload),)
         base = Partial.from_bytes(blobs.partial(finished[BASE]))
         manifest = Manifest(
@@ -114,17 +115,17 @@ class Evaluation:
 
     def _base(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
         asked = EvaluationJob.from_json(job.spec)
-        if asked.source == CSV:
+        if asked.source == CHUNKS:
+            base = merge(_unpack(blobs.read(shard.payload.decode())))
+        else:
             path = blobs.path(asked.blob or "")
             if path is None:
                 raise Internal(f"the blob {asked.blob} has no local file")
-            base = ingest_csv(path, rules_of(asked.spec), blobs)
-        else:
-            base = merge(_unpack(blobs.read(shard.payload.decode())))
+            base = ingest_file(path, asked.source, rules_of(asked.spec), blobs)
         return ShardOutput(
             partial=base.to_bytes(),
             levels={"metrics": live_numbers(base, asked.spec)},
-            stored=tuple(_record(one) for one in base.stored) if asked.source == CSV else (),
+            stored=() if asked.source == CHUNKS else tuple(_record(one) for one in base.stored),
         )
 
     def _rank_shards(self, base: Partial, manifest: str) -> list[Shard]:

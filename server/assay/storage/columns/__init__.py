@@ -1,13 +1,14 @@
-"""The only reader and writer of Arrow IPC chunks and CSV; runs in compute children alone."""
+"""The only reader and writer of Arrow, Parquet, CSV and JSON Lines; runs in compute children alone."""
 
 from assay.storage.columns.arrow import encode, read_chunk
+from assay.storage.columns.blocks import FileBlock
 from assay.storage.columns.chunk import (
     Chunk,
     ClassChunk,
     Rules,
     ValueChunk,
 )
-from assay.storage.columns.csv_file import CsvBlock, read_csv
+from assay.storage.columns.files import READERS, read_file
 from assay.storage.columns.row_ids import RowIds
 from assay.storage.columns.stored import score_names, stored_row_ids, stored_scores
 from assay.storage.columns.table import THRESHOLD
@@ -16,13 +17,14 @@ __all__ = [
     "Chunk",
     "THRESHOLD",
     "ClassChunk",
-    "CsvBlock",
+    "FileBlock",
+    "READERS",
     "RowIds",
     "Rules",
     "ValueChunk",
     "encode",
     "read_chunk",
-    "read_csv",
+    "read_file",
     "score_names",
     "stored_row_ids",
     "stored_scores",

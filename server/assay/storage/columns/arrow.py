@@ -49,7 +49,7 @@ def decode(data: bytes) -> pa.Table:
         ) from error
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise bad_file(
-            f"The {len(data)} bytes cannot be read as Arrow ({_first_line(error)})",
+            f"The {len(data)} bytes cannot be read as Arrow ({first_line(error)})",
             FORMAT,
             WAY_OUT,
             bytes=len(data),
@@ -88,5 +88,6 @@ def encode(table: pa.Table) -> bytes:
     return written
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says, in one short line."""
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -17,28 +17,18 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from assay.domain.errors import BadFile, clip
-from assay.storage.columns.arrow import encode
-from assay.storage.columns.chunk import Chunk, Rules
+from assay.storage.columns.blocks import FileBlock, blocks
+from assay.storage.columns.chunk import Rules
 from assay.storage.columns.numbers import SCORE, parse_floats
 from assay.storage.columns.refusals import Place, bad_file
 from assay.storage.columns.roles import Roles, assign_roles
-from assay.storage.columns.table import chunk_from_table
 
 BLOCK_BYTES = 1 << 20
-CHUNK_BYTES = 1 << 20
 FORMAT = "a CSV file is UTF-8 text with commas, one header line and one line per row (RFC 4180)"
 NO_ROWS = "The file has a header but no rows"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CsvBlock:
-    """Rows of the file, validated, and the same rows as a chunk to be stored."""
-
-    chunk: Chunk
-    encoded: bytes  # one Arrow IPC stream of about 1 MiB at most
-
-
-def read_csv(path: Path, rules: Rules) -> Iterator[CsvBlock]:
+def read_csv(path: Path, rules: Rules) -> Iterator[FileBlock]:
     """Yield the file's rows in order, in blocks that do not depend on anything but the file.
 
     Raises BadFile when the file is empty, truncated or no CSV, and BadPredictions, naming row,
@@ -47,23 +37,17 @@ def read_csv(path: Path, rules: Rules) -> Iterator[CsvBlock]:
     lines = _Lines(path=path)
     names = lines.header()
     roles = assign_roles(names, rules)
-    first_row = 0
     with path.open("rb") as file:
         counted = _QuoteCounter(file)
         try:
-            for batch in _batches(counted, names):
-                table = _typed(batch, roles, rules, Place(first_row=first_row, line_of=lines.of))
-                for piece in _pieces(table):
-                    place = Place(first_row=first_row, line_of=lines.of)
-                    chunk = chunk_from_table(piece, rules, place)
-                    yield CsvBlock(chunk=chunk, encoded=encode(piece))
-                    first_row += piece.num_rows
+            tables = _tables(counted, names, roles, rules, lines)
+            yield from blocks(
+                tables, path, rules, allowed=FORMAT, line_of=lines.of, nothing=NO_ROWS
+            )
         except pa.ArrowException as error:
             lines.refuse(len(names), error)
     if counted.quotes % 2:
         lines.refuse_open_quote()
-    if first_row == 0:
-        raise bad_file(NO_ROWS, FORMAT, "Send at least one row", rows=0)
 
 
 class _QuoteCounter:
@@ -92,8 +76,10 @@ class _QuoteCounter:
         return False
 
 
-def _batches(file: _QuoteCounter, names: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the file's blocks with every column as text."""
+def _tables(
+    file: _QuoteCounter, names: list[str], roles: Roles, rules: Rules, lines: _Lines
+) -> Iterator[pa.Table]:
+    """Yield the file's blocks with typed columns."""
     reader = pacsv.open_csv(
         cast(IO[bytes], file),  # Arrow asks for no more than these methods
         read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
@@ -102,7 +88,10 @@ def _batches(file: _QuoteCounter, names: list[str]) -> Iterator[pa.RecordBatch]:
             column_types={name: pa.string() for name in names}, strings_can_be_null=False
         ),
     )
-    yield from reader
+    first_row = 0
+    for batch in reader:
+        yield _typed(batch, roles, rules, Place(first_row=first_row, line_of=lines.of))
+        first_row += batch.num_rows
 
 
 def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, place: Place) -> pa.Table:
@@ -118,13 +107,6 @@ def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, place: Place) -> p
         else:
             columns[name] = column
     return pa.table(columns)
-
-
-def _pieces(table: pa.Table) -> Iterator[pa.Table]:
-    """Yield the table in pieces whose buffers are about CHUNK_BYTES or less."""
-    step = max(1, table.num_rows * CHUNK_BYTES // max(table.nbytes, 1))
-    for at in range(0, table.num_rows, step):
-        yield table.slice(at, step)
 
 
 @dataclass(frozen=True, kw_only=True)

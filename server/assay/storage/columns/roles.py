@@ -52,13 +52,18 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
     return roles
 
 
-def _refuse_names(names: Sequence[str]) -> None:
-    if len(names) > MAX_COLUMNS:
+def refuse_too_many(columns: int) -> None:
+    """Raise BadPredictions for more columns than any upload has."""
+    if columns > MAX_COLUMNS:
         raise BadPredictions(
-            f"The upload has {len(names)} columns; at most {MAX_COLUMNS} are allowed. Leave out "
+            f"The upload has {columns} columns; at most {MAX_COLUMNS} are allowed. Leave out "
             "features that you do not need.",
-            metadata={"columns": len(names)},
+            metadata={"columns": columns},
         )
+
+
+def _refuse_names(names: Sequence[str]) -> None:
+    refuse_too_many(len(names))
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -1,0 +1,114 @@
+"""JSON Lines: UTF-8, one object a line, all with the keys of the first; read as a stream.
+
+Blank lines are no rows. Every value is typed by the part that its column plays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pyarrow as pa
+
+from assay.domain.errors import clip
+from assay.storage.columns.blocks import FileBlock, blocks
+from assay.storage.columns.chunk import Rules
+from assay.storage.columns.refusals import Place, bad_file
+from assay.storage.columns.texts import table_of_values
+
+LINE_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 20
+FORMAT = "JSON Lines is UTF-8 text with one JSON object per line, all with the same keys"
+WAY_OUT = "Write each row as one object on a line of its own"
+
+Row = dict[str, Any]
+
+
+def read_json_lines(path: Path, rules: Rules) -> Iterator[FileBlock]:
+    """Yield the file's rows in order, in blocks that do not depend on anything but the file.
+
+    Raises BadFile, naming the line, when a line is no JSON object, and BadPredictions, naming
+    row, line and column, when a row breaks a rule.
+    """
+
+    def line_of(row: int) -> int:
+        for number, (line, _) in enumerate(_lines(path)):
+            if number == row:
+                return line
+        raise AssertionError(f"the file has no row {row}, though it was read")
+
+    tables = _tables(path, rules, Place(line_of=line_of))
+    return blocks(tables, path, rules, allowed=FORMAT, line_of=line_of)
+
+
+def _tables(path: Path, rules: Rules, place: Place) -> Iterator[pa.Table]:
+    rows: list[Row] = []
+    names: list[str] = []
+    keys: AbstractSet[str] = frozenset()
+    first_row = size = 0
+    for line, data in _lines(path):
+        row = _row(line, data)
+        if not names:
+            names, keys = list(row), row.keys()
+        if row.keys() != keys:
+            _refuse_keys(row, names, Place(first_row=first_row + len(rows), line_of=place.line_of))
+        rows.append(row)
+        size += len(data)
+        if size >= BLOCK_BYTES:
+            yield _table(rows, names, rules, Place(first_row=first_row, line_of=place.line_of))
+            first_row += len(rows)
+            rows, size = [], 0
+    if rows:
+        yield _table(rows, names, rules, Place(first_row=first_row, line_of=place.line_of))
+
+
+def _table(rows: list[Row], names: list[str], rules: Rules, place: Place) -> pa.Table:
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return table_of_values(columns, rules, place)
+
+
+def _row(line: int, data: bytes) -> Row:
+    try:
+        row = json.loads(data.decode())
+    except UnicodeDecodeError as error:
+        _refuse_line(line, f"it is not UTF-8 ({error.reason})", error)
+    except (ValueError, RecursionError) as error:
+        says = str(error).splitlines()[0][:100]
+        _refuse_line(line, f"it cannot be read as JSON ({says})", error)
+    if not isinstance(row, dict):
+        _refuse_line(line, f"it holds {clip(json.dumps(row), 40)}, which is no object", None)
+    return row
+
+
+def _refuse_keys(row: Row, names: list[str], place: Place) -> None:
+    """Raise BadPredictions for a key that the first row lacks; an absent one is a null."""
+    for name in row:
+        if name not in names:
+            raise place.bad_value(
+                0,
+                name,
+                "the key is new",
+                f"the first row has {clip(', '.join(names))}",
+                "Give every row the same keys, with null where there is no value",
+            )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (number from 1, bytes) of each line that is not blank."""
+    with path.open("rb") as file:
+        number = 0
+        while data := file.readline(LINE_BYTES + 1):
+            number += 1
+            if number == 1:
+                data = data.removeprefix(b"\xef\xbb\xbf")
+            if len(data) > LINE_BYTES:
+                _refuse_line(number, f"it has more than {LINE_BYTES} bytes", None)
+            if data.strip():
+                yield number, data
+
+
+def _refuse_line(line: int, sent: str, cause: Exception | None) -> NoReturn:
+    raise bad_file(f"line {line}: {sent}", FORMAT, WAY_OUT, line=line) from cause
