@@ -8,109 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from assay.domain.canonical import canonical_json
+from assay.metrics.curves import Curve
+from assay.metrics.reliability import (
+    BrierDecomposition,
+    Calibration,
+    ReliabilityBin,
+    ReliabilityTable,
+)
 
-MAX_CURVE_POINTS = 1_000  # of one class; a resolution is a subsample of these
 MAX_MISTAKES = 500  # kept of each (true, predicted) cell, the most confident first
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrationBin:
-    """Records whose confidence lies in (low, high]; the first bin holds its low edge too."""
-
-    low: float
-    high: float
-    count: int  # records
-    weight: float | None = None  # their total weight; None: unweighted
-    mean_confidence: float | None = None  # None: the bin is empty
-    accuracy: float | None = None  # share that is what was claimed; None: empty
-    gap: float | None = None  # mean_confidence - accuracy; None: empty
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrierParts:
-    """The Brier score, taken apart: reliability - resolution + uncertainty + within_bin."""
-
-    reliability: float
-    resolution: float
-    uncertainty: float
-    within_bin: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrationTable:
-    """How far confidences are true of one class, or of the top label."""
-
-    bins: tuple[CalibrationBin, ...]
-    ece: float  # expected calibration error, 0 to 1
-    mce: float  # largest gap of a bin, 0 to 1
-    ece_signed: float  # -1 to 1; positive: over-confident
-    brier: BrierParts | None = None
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CalibrationTable:
-        """Return the table of its JSON values."""
-        brier = values["brier"]
-        return cls(
-            bins=tuple(CalibrationBin(**one) for one in values["bins"]),
-            ece=values["ece"],
-            mce=values["mce"],
-            ece_signed=values["ece_signed"],
-            brier=None if brier is None else BrierParts(**brier),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrationDetails:
-    """The calibration of an evaluation with scores."""
-
-    target: str  # what the headline is of: `positive` or `top_label`
-    headline: CalibrationTable
-    per_class: Mapping[str, CalibrationTable]  # by label, each one against the rest
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CalibrationDetails:
-        """Return the calibration of its JSON values."""
-        return cls(
-            target=values["target"],
-            headline=CalibrationTable.from_dict(values["headline"]),
-            per_class={
-                label: CalibrationTable.from_dict(table)
-                for label, table in values["per_class"].items()
-            },
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurveDetails:
-    """The counts that ROC, precision-recall and threshold tables of one class follow from.
-
-    Point i: of the rows with a score of at least `thresholds[i]`, `tp[i]` are of the class and
-    `fp[i]` are not. Thresholds fall; both ends are kept, and the first point is None: above all
-    scores. Counts are rows, or weights where the rows have some.
-    """
-
-    thresholds: tuple[float | None, ...]  # at most MAX_CURVE_POINTS
-    tp: tuple[float, ...]
-    fp: tuple[float, ...]
-    positives: float  # all that are of the class
-    negatives: float  # all that are not
-    best_f1: tuple[float | None, float, float]  # threshold, tp, fp; exact, of every threshold
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CurveDetails:
-        """Return the curve of its JSON values."""
-        return cls(
-            thresholds=tuple(values["thresholds"]),
-            tp=tuple(values["tp"]),
-            fp=tuple(values["fp"]),
-            positives=values["positives"],
-            negatives=values["negatives"],
-            best_f1=tuple(values["best_f1"]),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,8 +108,8 @@ class IntervalDetails:
 class EvaluationDetails:
     """Everything of one evaluation that its row has no place for; None where it does not apply."""
 
-    calibration: CalibrationDetails | None = None  # None: no scores
-    curves: Mapping[str, CurveDetails] = field(default_factory=dict)  # by label
+    calibration: Calibration | None = None  # None: no scores
+    curves: Mapping[str, Curve] = field(default_factory=dict)  # by label
     roc_auc: AreaDetails | None = None  # None: no scores
     average_precision: AreaDetails | None = None  # None: no scores
     residuals: ResidualDetails | None = None  # None: not a regression
@@ -209,7 +119,21 @@ class EvaluationDetails:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON; equal details are equal bytes."""
-        return canonical_json(asdict(self))
+        calibration, mistakes = self.calibration, self.mistakes
+        return canonical_json(
+            {
+                "calibration": None if calibration is None else calibration.to_dict(),
+                "curves": {label: curve.to_dict() for label, curve in self.curves.items()},
+                "roc_auc": _values(self.roc_auc),
+                "average_precision": _values(self.average_precision),
+                "residuals": _values(self.residuals),
+                "slices": {
+                    name: [_values(one) for one in rows] for name, rows in self.slices.items()
+                },
+                "mistakes": None if mistakes is None else [asdict(one) for one in mistakes],
+                "intervals": {name: _values(one) for name, one in self.intervals.items()},
+            }
+        )
 
     @classmethod
     def from_json(cls, data: bytes | str) -> EvaluationDetails:
@@ -218,10 +142,8 @@ class EvaluationDetails:
         calibration, residuals = values["calibration"], values["residuals"]
         mistakes = values["mistakes"]
         return cls(
-            calibration=None if calibration is None else CalibrationDetails.from_dict(calibration),
-            curves={
-                label: CurveDetails.from_dict(curve) for label, curve in values["curves"].items()
-            },
+            calibration=None if calibration is None else _calibration(calibration),
+            curves={label: Curve.from_dict(curve) for label, curve in values["curves"].items()},
             roc_auc=_area(values["roc_auc"]),
             average_precision=_area(values["average_precision"]),
             residuals=None if residuals is None else ResidualDetails.from_dict(residuals),
@@ -236,5 +158,29 @@ class EvaluationDetails:
         )
 
 
+def _values(one: Any) -> dict[str, Any] | None:
+    """Return the fields of a flat dataclass; they are JSON values already."""
+    return None if one is None else {each.name: getattr(one, each.name) for each in fields(one)}
+
+
 def _area(values: Mapping[str, Any] | None) -> AreaDetails | None:
     return None if values is None else AreaDetails(**values)
+
+
+def _calibration(values: Mapping[str, Any]) -> Calibration:
+    return Calibration(
+        target=values["target"],
+        headline=_reliability(values["headline"]),
+        per_class={label: _reliability(table) for label, table in values["per_class"].items()},
+    )
+
+
+def _reliability(values: Mapping[str, Any]) -> ReliabilityTable:
+    brier = values["brier"]
+    return ReliabilityTable(
+        bins=tuple(ReliabilityBin(**one) for one in values["bins"]),
+        ece=values["ece"],
+        mce=values["mce"],
+        ece_signed=values["ece_signed"],
+        brier=None if brier is None else BrierDecomposition(**brier),
+    )
