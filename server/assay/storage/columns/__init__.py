@@ -12,6 +12,7 @@ from assay.storage.columns.files import READERS, read_file
 from assay.storage.columns.row_ids import RowIds
 from assay.storage.columns.stored import score_names, stored_row_ids, stored_scores
 from assay.storage.columns.table import THRESHOLD
+from assay.storage.columns.values import encode_values
 
 __all__ = [
     "Chunk",
@@ -23,6 +24,7 @@ __all__ = [
     "Rules",
     "ValueChunk",
     "encode",
+    "encode_values",
     "read_chunk",
     "read_file",
     "score_names",

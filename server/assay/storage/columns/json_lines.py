@@ -17,7 +17,7 @@ from assay.domain.errors import clip
 from assay.storage.columns.blocks import FileBlock, blocks
 from assay.storage.columns.chunk import Rules
 from assay.storage.columns.refusals import Place, bad_file
-from assay.storage.columns.texts import table_of_values
+from assay.storage.columns.values import table_of_values
 
 LINE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 20

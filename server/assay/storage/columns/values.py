@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from assay.domain.errors import BadPredictions
+from assay.storage.columns.arrow import encode
 from assay.storage.columns.chunk import Rules
 from assay.storage.columns.labels import ALLOWED
 from assay.storage.columns.numbers import EXACT_INTEGERS, SCORE
 from assay.storage.columns.refusals import Place
 from assay.storage.columns.roles import assign_roles
+from assay.storage.columns.table import chunk_from_table
 
 Values = Sequence[object]
 
@@ -47,6 +49,16 @@ def table_of_values(columns: Mapping[str, Values], rules: Rules, place: Place) -
             is_label = name in ("y_true", "y_pred")
             arrays.append(texts.dictionary_encode() if is_label else texts)
     return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def encode_values(columns: Mapping[str, Values], rules: Rules) -> bytes:
+    """Return columns of Python values, all of one length, as a valid Arrow chunk.
+
+    Raises BadPredictions as `table_of_values` does, and for whatever else breaks a rule.
+    """
+    table = table_of_values(columns, rules, Place())
+    chunk_from_table(table, rules, Place())
+    return encode(table)
 
 
 def text_array(texts: Sequence[str | None]) -> pa.Array[Any]:
