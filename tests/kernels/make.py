@@ -24,6 +24,7 @@ class Rows:
     true: np.ndarray
     predicted: np.ndarray
     scores: np.ndarray | None = None
+    weights: np.ndarray | None = None  # millionths
 
     def __len__(self) -> int:
         return len(self.true)
@@ -34,28 +35,34 @@ class Rows:
 
     def take(self, index: Any) -> Rows:
         scores = None if self.scores is None else np.ascontiguousarray(self.scores[:, index])
-        return replace(self, true=self.true[index], predicted=self.predicted[index], scores=scores)
+        weights = None if self.weights is None else self.weights[index]
+        ours = {"true": self.true[index], "predicted": self.predicted[index]}
+        return replace(self, **ours, scores=scores, weights=weights)
 
     def statistic(self) -> Statistic:
         """The partial of these rows as one chunk."""
         if not self.spec.labels:
-            return RegressionStatistic.of_chunk(true=self.true, predicted=self.predicted)
+            return RegressionStatistic.of_chunk(
+                true=self.true, predicted=self.predicted, weights=self.weights
+            )
         return ClassificationStatistic.of_chunk(
             labels=self.spec.labels,
             true=self.true,
             predicted=self.predicted,
             scores=self.scores,
             positive_label=self.spec.positive_label,
+            weights=self.weights,
         )
 
-    def column(self, column: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def column(self, column: int) -> Iterator[tuple[np.ndarray, ...]]:
         """The stored score column, in chunks of 100 rows."""
         assert self.scores is not None
         for each in range(len(self.scores)) if column == MICRO else [column]:
             code = self.spec.labels.index(self.spec.positive_label) if self.lone else each
             for start in range(0, len(self), 100):
                 part = slice(start, start + 100)
-                yield self.true[part] == code, self.scores[each, part]
+                block = self.true[part] == code, self.scores[each, part]
+                yield block if self.weights is None else (*block, self.weights[part])
 
     def count(self, ranges: Sequence[RankRange], max_rows: int) -> RankCounts:
         """Count ranges one by one and merge them, each through its bytes."""
@@ -90,7 +97,9 @@ def measure(rows: Rows, rng: np.random.Generator | None = None) -> Measures:
     counts = None
     if isinstance(statistic, ClassificationStatistic) and statistic.histogram is not None:
         limit = 10**6 if rng is None else int(rng.integers(1, 200))
-        ranges = rank_ranges(statistic.histogram, max_rows=limit, micro=True)
+        ranges = rank_ranges(
+            statistic.histogram, max_rows=limit, micro=True, weights=statistic.rank_weights
+        )
         counts = rows.count(ranges, limit)
     return evaluate(statistic, counts, rows.spec)
 
@@ -136,7 +145,15 @@ def regression(rng: np.random.Generator, n: int, offset: float = 0.0) -> Rows:
     return Rows(spec=regression_spec(), true=true, predicted=true + rng.normal(size=n) * 0.5)
 
 
-STREAMS = {
+def weighted(rows: Rows, rng: np.random.Generator, places: int = 6) -> Rows:
+    """The rows with random decimal weights, some of them zero."""
+    step = 10 ** (6 - places)
+    weights = rng.integers(0, 3 * 10**places, len(rows)) * step
+    weights[rng.random(len(rows)) < 0.05] = 0
+    return replace(rows, weights=weights)
+
+
+UNWEIGHTED = {
     "multiclass": multiclass,
     "multiclass_tied": lambda rng, n: multiclass(rng, n, 3, digits=1),
     "binary": binary,
@@ -144,4 +161,11 @@ STREAMS = {
     "labels_only": labels_only,
     "regression": regression,
     "regression_offset": lambda rng, n: regression(rng, n, 1e9),
+}
+
+STREAMS = UNWEIGHTED | {
+    "multiclass_weighted": lambda rng, n: weighted(multiclass(rng, n, digits=2), rng),
+    "binary_weighted": lambda rng, n: weighted(binary(rng, n), rng, 2),
+    "labels_weighted": lambda rng, n: weighted(labels_only(rng, n), rng),
+    "regression_weighted": lambda rng, n: weighted(regression(rng, n), rng),
 }

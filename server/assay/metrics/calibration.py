@@ -17,6 +17,8 @@ from assay.metrics.chunk import ClassificationChunk, Scores
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.exact import UNIT_BITS, sum_rows
 from assay.metrics.tally import Counts, Tally
+from assay.metrics.weighted import tally_of, weigh_groups
+from assay.metrics.weights import Weights
 
 BINS = 15
 EDGES: NDArray[np.float64] = np.arange(BINS + 1) / BINS
@@ -30,7 +32,7 @@ _LOWER[0] = -1.0  # so that 0 stays in the first bin
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationBins:
-    """Per slot and bin: rows, rows that were right, and the exact sum of their scores.
+    """Per slot and bin: rows (or weights), those that were right, and the exact sum of scores.
 
     Slots are the top label and then each score column; of a lone column they are the positive
     label and the rest, whose score is 1 - s. Of equal top scores the first label's is the top.
@@ -55,13 +57,17 @@ class CalibrationBins:
         else:
             columns = [scores.max(axis=0, initial=0.0), *scores]
             slots += 1
-        hits = np.bincount(
-            slots * BINS + bins_of(chunk.truth_probabilities), minlength=len(columns) * BINS
-        )
+        weights = chunk.weights
+        right = slots * BINS + bins_of(chunk.truth_probabilities)
+        hits = tally_of(right, len(columns) * BINS, weights)
         if not chunk.lone:
-            tops = columns[0][chunk.truth_ranks == 0].astype(np.float64)
-            hits[:BINS] = np.bincount(bins_of(tops), minlength=BINS)
-        binned = [_bin_column(column) for column in columns]
+            found = np.flatnonzero(chunk.truth_ranks == 0)
+            tops = bins_of(columns[0][found].astype(np.float64))
+            hits[:BINS] = tally_of(tops, BINS, None if weights is None else weights[found])
+        if weights is None:
+            binned = [_bin_column(column) for column in columns]
+        else:
+            binned = [_weigh_column(column, weights) for column in columns]
         return cls(
             score_labels=chunk.score_labels,
             counts=Tally.of_dense(np.concatenate([counts for counts, _ in binned])),
@@ -146,6 +152,13 @@ def _bin_column(scores: Scores) -> tuple[Counts, list[int]]:
         for high, low in zip(coarse.tolist(), fine.tolist(), strict=True)
     ]
     return counts, [least, *units[1:]]
+
+
+def _weigh_column(scores: Scores, weights: Weights) -> tuple[Counts, list[int]]:
+    """Return weights per bin, (BINS,), and the exact sums of weight * score."""
+    wide = scores.astype(np.float64, copy=False)
+    bins = bins_of(wide)
+    return tally_of(bins, BINS, weights), weigh_groups(wide, bins, BINS, weights)
 
 
 def _on_grid(bins: NDArray[np.int64], values: NDArray[np.float64], bits: int) -> Counts:

@@ -131,8 +131,11 @@ class RegressionChunk:
 
     true: NDArray[np.float64]
     predicted: NDArray[np.float64]
+    weights: Weights | None = None  # (n,) millionths
 
     def __post_init__(self) -> None:
+        if self.weights is not None:
+            check_weights(self.weights, self.rows)
         if self.true.ndim != 1 or self.true.shape != self.predicted.shape:
             raise ValueError(f"shapes {self.true.shape} and {self.predicted.shape} differ")
 

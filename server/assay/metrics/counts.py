@@ -48,7 +48,7 @@ class ConfusionCounts:
         else:
             tally = Tally.of_indices(pairs, k * k)
         counts = cls(labels=labels, fixed=fixed, tally=tally)
-        return counts if fixed else counts._observed()
+        return counts if fixed else counts.observed()
 
     @classmethod
     def of_chunk(cls, chunk: ClassificationChunk) -> ConfusionCounts:
@@ -95,7 +95,7 @@ class ConfusionCounts:
         """The (k, k) int64 matrix."""
         return self.tally.dense().reshape(len(self.labels), len(self.labels))
 
-    def _observed(self) -> ConfusionCounts:
+    def observed(self) -> ConfusionCounts:
         """Keep only the labels that occur, sorted."""
         k = max(1, len(self.labels))
         codes = np.union1d(self.tally.cells // k, self.tally.cells % k).tolist()

@@ -11,6 +11,7 @@ import numpy as np
 from assay.metrics.chunk import ClassificationChunk
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.exact import UNIT_BITS, ExactSum, sum_groups, sum_row_products
+from assay.metrics.weighted import tally_of, weigh_groups, weigh_row_products, weigh_rows
 
 LOG_LOSS_EPSILON = 2.0**-52
 
@@ -20,7 +21,8 @@ class LogLossSum:
     """Sum of -ln(probability of the truth), clipped to [eps, 1 - eps] with eps = 2**-52.
 
     `clipped` counts the rows that the clip changed. The logarithm is taken in float64
-    even of float32 scores; the sum of the rounded logarithms is exact.
+    even of float32 scores; the sum of the rounded logarithms is exact. With weights it is the
+    sum of weight * logarithm, in millionths.
     """
 
     TAG: ClassVar[str] = "log_loss"
@@ -39,7 +41,10 @@ class LogLossSum:
         clipped = int(np.count_nonzero(p < low)) + int(np.count_nonzero(p > high))
         if clipped:
             p = np.clip(p, low, high)
-        total = ExactSum.of(np.log(p))
+        logs = np.log(p)
+        total = ExactSum.of(logs)
+        if chunk.weights is not None:
+            total = ExactSum(units=weigh_rows(logs[np.newaxis], chunk.weights)[0])
         return cls(rows=chunk.rows, clipped=clipped, total=ExactSum(units=-total.units))
 
     @classmethod
@@ -67,7 +72,8 @@ class LogLossSum:
 class BrierSum:
     """Per score column, the exact sum over rows of (probability - [truth is the column])².
 
-    Held as sum(p²) - 2·sum(p where true) + positives, every term exact.
+    Held as sum(p²) - 2·sum(p where true) + positives, every term exact, and in millionths where
+    rows have weights.
     """
 
     TAG: ClassVar[str] = "brier"
@@ -83,12 +89,20 @@ class BrierSum:
         if scores is None:
             return None
         size = len(chunk.score_labels)
-        squares = sum_row_products(scores, scores)
+        weights = chunk.weights
+        if weights is None:
+            squares = sum_row_products(scores, scores)
+        else:
+            squares = weigh_row_products(scores, scores, weights)
         # A lone column's `hits` are 0 for positives and 1 for the rest, which is dropped here.
         ours = scores[0] if chunk.lone else chunk.truth_probabilities
         groups = max(size, 2) if chunk.lone else size
-        hits = sum_groups(ours.astype(np.float64, copy=False), chunk.hits, groups)
-        positives = np.bincount(chunk.hits, minlength=groups).tolist()
+        ours = ours.astype(np.float64, copy=False)
+        if weights is None:
+            hits = sum_groups(ours, chunk.hits, groups)
+        else:
+            hits = weigh_groups(ours, chunk.hits, groups, weights)
+        positives = tally_of(chunk.hits, groups, weights).tolist()
         units = [squares[c] - 2 * hits[c] + (positives[c] << UNIT_BITS) for c in range(size)]
         return cls(
             rows=chunk.rows,

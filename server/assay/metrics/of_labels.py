@@ -15,7 +15,7 @@ from assay.metrics.report import zero_divisions
 
 
 def _accuracy(reading: Reading) -> Outcome:
-    return int(reading.classes.true_positives.sum()) / reading.rows
+    return int(reading.classes.true_positives.sum()) / int(reading.classes.support.sum())
 
 
 def _headline(name: str) -> Callable[[Reading], Outcome]:
@@ -40,7 +40,8 @@ def _balanced_accuracy(reading: Reading) -> Outcome:
 
 def _mcc(reading: Reading) -> Outcome:
     # Integers throughout: scikit-learn's float64 products lose bits beyond 94 million rows.
-    classes, rows = reading.classes, reading.rows
+    classes = reading.classes
+    rows = int(classes.support.sum())
     true, predicted = classes.support.tolist(), classes.predicted.tolist()
     hits = int(classes.true_positives.sum())
     together = hits * rows - sum(t * p for t, p in zip(true, predicted, strict=True))

@@ -14,15 +14,15 @@ from assay.metrics.regression import RegressionSums
 
 
 def _mae(reading: Reading) -> Outcome:
-    return reading.regression.absolute_error.mean(reading.rows)
+    return reading.regression.absolute_error.mean(reading.weight)
 
 
 def _mse(reading: Reading) -> Outcome:
-    return float(reading.regression.squared_error() / reading.rows)
+    return float(reading.regression.squared_error() / reading.weight)
 
 
 def _rmse(reading: Reading) -> Outcome:
-    return rounded_sqrt(reading.regression.squared_error() / reading.rows)
+    return rounded_sqrt(reading.regression.squared_error() / reading.weight)
 
 
 def _r2(reading: Reading) -> Outcome:

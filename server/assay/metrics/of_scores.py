@@ -36,17 +36,17 @@ def _average_precision(reading: Reading) -> Outcome:
 
 
 def _log_loss(reading: Reading) -> Outcome:
-    return reading.log_loss.total.mean(reading.rows)
+    return reading.log_loss.total.mean(reading.weight)
 
 
 def _brier(reading: Reading) -> Outcome:
     columns = dict(zip(reading.brier.score_labels, reading.brier.columns, strict=True))
     positive = reading.spec.positive_label
     if positive is not None and positive in columns:
-        return columns[positive].mean(reading.rows)
+        return columns[positive].mean(reading.weight)
     # Without a positive class two columns are halved, which is either one's score if rows sum to 1.
     share = 2 if reading.spec.task is Task.BINARY else 1
-    return sum(total.units for total in columns.values()) / (reading.rows * share << UNIT_BITS)
+    return sum(total.units for total in columns.values()) / (reading.weight * share << UNIT_BITS)
 
 
 def _top(first: int) -> Callable[[Reading], Outcome]:
@@ -55,7 +55,7 @@ def _top(first: int) -> Callable[[Reading], Outcome]:
     def compute(reading: Reading) -> Outcome:
         if first >= len(reading.spec.labels):
             return Reason.TOO_FEW_CLASSES
-        return reading.part(TopRanks).among(first) / reading.rows
+        return reading.part(TopRanks).among(first) / reading.weight
 
     return compute
 

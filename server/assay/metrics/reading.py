@@ -14,10 +14,11 @@ from assay.metrics.ranking import MICRO, RankCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.regression import RegressionSums
 from assay.metrics.reliability import Calibration, Slot
-from assay.metrics.report import AverageRow, ClassCounts, average_row
+from assay.metrics.report import AverageRow, ClassCounts, average_row, whole_matrix
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import ClassificationStatistic, PartT, Statistic
 from assay.metrics.tally import Counts
+from assay.metrics.weights import UNIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +49,23 @@ class Reading:
         """The number of rows."""
         return self.statistic.rows
 
+    @property
+    def weight(self) -> int:
+        """What sums over rows are divided by: the rows, or the sum of their weights."""
+        weight = self.statistic.weight
+        return self.rows if weight is None else weight
+
+    @property
+    def unit(self) -> int:
+        """How much of the weight makes a row of weight one."""
+        return 1 if self.statistic.weight is None else UNIT
+
     @cached_property
     def matrix(self) -> Counts:
-        """The (k, k) confusion matrix in the label order of the spec."""
+        """The (k, k) confusion matrix in the label order of the spec, by weight if there are any."""
         if not isinstance(self.statistic, ClassificationStatistic):
             raise TypeError("a regression has no confusion matrix")
-        return self.statistic.confusion.onto(self.spec.labels).matrix
+        return whole_matrix(self.statistic.confusion, self.statistic.weighted, self.spec)
 
     @cached_property
     def classes(self) -> ClassCounts:
@@ -156,7 +168,7 @@ class Reading:
     def _slots(self) -> Mapping[str, Slot]:
         """Bins per label that has a score, and under "" those of the top label."""
         bins = self.part(CalibrationBins)
-        slots = [Slot.of(bins, place) for place in range(slots_of(bins.score_labels))]
+        slots = [Slot.of(bins, place, self.unit) for place in range(slots_of(bins.score_labels))]
         if len(bins.score_labels) > 1:
             return dict(zip(("", *bins.score_labels), slots, strict=True))
         positive = bins.score_labels[0]
@@ -173,7 +185,7 @@ class Reading:
         squares = dict(zip(self.brier.score_labels, self.brier.columns, strict=True))
         lone = next(iter(squares.values()))  # both labels' Brier score is the same
         tables = {
-            label: slot.table(squares.get(label, lone).fraction() / self.rows if label else None)
+            label: slot.table(squares.get(label, lone).fraction() / self.weight if label else None)
             for label, slot in self._slots.items()
         }
         positive = self.spec.positive_label

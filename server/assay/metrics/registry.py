@@ -20,6 +20,7 @@ from assay.metrics.reasons import Reason
 from assay.metrics.reliability import Calibration
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import Statistic
+from assay.metrics.weights import UNIT
 
 METRICS: tuple[Metric, ...] = (*OF_LABELS, *OF_SCORES, *OF_NUMBERS)
 
@@ -36,6 +37,7 @@ class Measures:
     ranking: Ranking | None  # ROC AUC per class and averaged; None without scores, and live
     average_precision: Ranking | None = None  # likewise; None where curves were not counted
     calibration: Calibration | None = None  # None without scores, and live
+    weight: float | None = None  # of all rows; None where rows have none
 
 
 def evaluate(statistic: Statistic, rank_counts: RankCounts | None, spec: MetricSpec) -> Measures:
@@ -69,14 +71,15 @@ def _measure(statistic: Statistic, ranks: RankCounts, spec: MetricSpec, *, live:
             set_to_zero[metric.name] = outcome.reason
             outcome = 0.0
         metrics[metric.name] = outcome
-    ranked = statistic.rows > 0 and statistic.get(RankHistogram) is not None
-    binned = statistic.rows > 0 and statistic.get(CalibrationBins) is not None
+    ranked = reading.weight > 0 and statistic.get(RankHistogram) is not None
+    binned = reading.weight > 0 and statistic.get(CalibrationBins) is not None
     return Measures(
         metrics=metrics,
         undefined=undefined,
         zero_divisions=set_to_zero,
         ranking=reading.ranking if ranked and not live else None,
         average_precision=reading.precision_ranking if ranked and not live else None,
+        weight=None if statistic.weight is None else statistic.weight / UNIT,
         calibration=reading.calibration if binned and not live else None,
     )
 
@@ -86,6 +89,8 @@ def _outcome(metric: Metric, reading: Reading) -> Outcome:
         return Reason.NO_SCORES
     if reading.rows == 0:
         return Reason.EMPTY
+    if reading.weight == 0:
+        return Reason.NO_WEIGHT
     try:
         return metric.compute(reading)
     except OverflowError:

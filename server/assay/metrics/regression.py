@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from assay.metrics.chunk import RegressionChunk
 from assay.metrics.codec import Reader, Writer
 from assay.metrics.exact import ExactSum, sum_row_products, sum_rows
+from assay.metrics.weighted import weigh_row_products, weigh_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class RegressionSums:
 
     TAG: ClassVar[str] = "regression"
 
-    rows: int
+    weight: int  # rows, or the sum of their weights; then all sums are weighted, in millionths
     true: ExactSum  # y
     predicted: ExactSum  # p
     true_squared: ExactSum  # y²
@@ -37,12 +39,17 @@ class RegressionSums:
         """Sum one chunk. Raises ValueError on NaN or infinity."""
         y, p = chunk.true[np.newaxis], chunk.predicted[np.newaxis]
         sign = (y > p).astype(np.float64) - (y < p)
-        parts = [sum_rows(y), sum_rows(p), sum_row_products(y, y), sum_row_products(y, p)]
-        parts += [sum_row_products(p, p)]
-        absolute = sum_rows(sign * y)[0] - sum_rows(sign * p)[0]
-        totals = [ExactSum(units=part[0]) for part in parts]
+        if chunk.weights is None:
+            weight, total, product = chunk.rows, sum_rows, sum_row_products
+        else:
+            weight = int(chunk.weights.sum())
+            total = partial(weigh_rows, weights=chunk.weights)
+            product = partial(weigh_row_products, weights=chunk.weights)
+        units = [total(y), total(p), product(y, y), product(y, p), product(p, p)]
+        absolute = total(sign * y)[0] - total(sign * p)[0]
+        totals = [ExactSum(units=each[0]) for each in units]
         return cls(
-            rows=chunk.rows,
+            weight=weight,
             true=totals[0],
             predicted=totals[1],
             true_squared=totals[2],
@@ -55,7 +62,7 @@ class RegressionSums:
     def merge_all(cls, parts: Sequence[RegressionSums]) -> RegressionSums:
         """Add sums."""
         totals = {name: ExactSum.merge_all(getattr(part, name) for part in parts) for name in _SUMS}
-        return cls(rows=sum(part.rows for part in parts), **totals)
+        return cls(weight=sum(part.weight for part in parts), **totals)
 
     def squared_error(self) -> Fraction:
         """Return the exact sum of (y - p)²."""
@@ -63,24 +70,24 @@ class RegressionSums:
         return ExactSum(units=units).fraction()
 
     def total_variation(self) -> Fraction:
-        """Return the exact sum of (y - mean y)²; rows > 0."""
-        return self.true_squared.fraction() - self.true.fraction() ** 2 / self.rows
+        """Return the exact sum of (y - mean y)²; weight > 0."""
+        return self.true_squared.fraction() - self.true.fraction() ** 2 / self.weight
 
     def residual_variation(self) -> Fraction:
-        """Return the exact sum of (e - mean e)² with e = y - p; rows > 0."""
+        """Return the exact sum of (e - mean e)² with e = y - p; weight > 0."""
         bias = self.true.fraction() - self.predicted.fraction()
-        return self.squared_error() - bias**2 / self.rows
+        return self.squared_error() - bias**2 / self.weight
 
     def write(self, writer: Writer) -> None:
         """Append to a payload."""
-        writer.count(self.rows)
+        writer.count(self.weight)
         for name in _SUMS:
             getattr(self, name).write(writer)
 
     @classmethod
     def read(cls, reader: Reader) -> RegressionSums:
         """Read back."""
-        return cls(rows=reader.count(), **{name: ExactSum.read(reader) for name in _SUMS})
+        return cls(weight=reader.count(), **{name: ExactSum.read(reader) for name in _SUMS})
 
 
-_SUMS = tuple(field.name for field in fields(RegressionSums) if field.name != "rows")
+_SUMS = tuple(field.name for field in fields(RegressionSums) if field.name != "weight")

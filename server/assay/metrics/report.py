@@ -15,6 +15,7 @@ from assay.metrics.counts import ConfusionCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.spec import AbsentClassPolicy, MetricSpec
 from assay.metrics.tally import Counts
+from assay.metrics.weights import UNIT
 
 Floats = NDArray[np.float64]
 
@@ -29,10 +30,11 @@ class ClassRow:
     precision: float
     recall: float
     f1_score: float
-    support: int  # rows whose truth is the class
+    support: int  # rows whose truth is the class, whatever their weight
     predicted: int  # rows predicted as the class
     true_positives: int
     zero_divisions: Mapping[str, Reason]  # of "precision", "recall", "f1_score"
+    weight: float | None = None  # of the rows whose truth is the class; None: rows have none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class ClassReport:
     averages: Mapping[str, AverageRow]  # "micro", "macro", "weighted"
     accuracy: float | None
     rows: int
+    weight: float | None = None  # of all rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,21 +89,43 @@ def divide(numerator: Counts | NDArray[np.floating], denominator: Counts) -> Flo
     return ratio
 
 
-def class_report(confusion: ConfusionCounts, spec: MetricSpec) -> ClassReport:
+def class_report(
+    confusion: ConfusionCounts, spec: MetricSpec, weighted: ConfusionCounts | None = None
+) -> ClassReport:
     """Read the report of a confusion matrix, in the label order of the spec.
 
-    Raises ValueError when a counted label is not in the spec.
+    `weighted` is the matrix by weight, where rows have any: the scores follow from it, the counts
+    from `confusion`. Raises ValueError when a counted label is not in the spec.
     """
-    counts = ClassCounts.of(confusion.onto(spec.labels).matrix)
-    rows = int(counts.support.sum())
-    hits = int(counts.true_positives.sum())
-    averages = {name: average_row(counts, name, spec) for name in AVERAGES} if rows else {}
+    plain = ClassCounts.of(confusion.onto(spec.labels).matrix)
+    counts, weights = plain, None
+    if weighted is not None:
+        counts = ClassCounts.of(whole_matrix(confusion, weighted, spec))
+        weights = (weighted.onto(spec.labels).matrix.sum(axis=1) / UNIT).tolist()
+    whole = int(counts.support.sum())
+    averages = {name: average_row(counts, name, spec) for name in AVERAGES} if whole else {}
     return ClassReport(
-        per_class=tuple(_rows(counts, spec.labels)),
+        per_class=tuple(_rows(plain, counts, weights, spec.labels)),
         averages=averages,
-        accuracy=hits / rows if rows else None,
-        rows=rows,
+        accuracy=int(counts.true_positives.sum()) / whole if whole else None,
+        rows=int(plain.support.sum()),
+        weight=None if weighted is None else weighted.rows / UNIT,
     )
+
+
+def whole_matrix(
+    confusion: ConfusionCounts, weighted: ConfusionCounts | None, spec: MetricSpec
+) -> Counts:
+    """Return the (k, k) matrix that scores are read off, in the label order of the spec.
+
+    Of weights, in millionths, it is a whole number of the largest unit up to 1 that they are all
+    multiples of: so whole weights give the very numbers that as many rows would.
+    """
+    if weighted is None:
+        return confusion.onto(spec.labels).matrix
+    unit = np.gcd.reduce(weighted.tally.counts, initial=UNIT)
+    whole: Counts = weighted.onto(spec.labels).matrix // unit
+    return whole
 
 
 def average_row(counts: ClassCounts, name: str, spec: MetricSpec) -> AverageRow:
@@ -136,19 +161,36 @@ def zero_divisions(support: int, predicted: int) -> dict[str, Reason]:
     return found
 
 
-def _rows(counts: ClassCounts, labels: tuple[str, ...]) -> Iterator[ClassRow]:
+def _rows(
+    plain: ClassCounts, counts: ClassCounts, weights: list[float] | None, labels: tuple[str, ...]
+) -> Iterator[ClassRow]:
     """Yield one row per label; arrays become Python numbers once, not value by value."""
+    nothing: list[float | None] = [None] * len(labels)
     columns = zip(
         labels,
         counts.precision.tolist(),
         counts.recall.tolist(),
         counts.f1_score.tolist(),
+        plain.support.tolist(),
+        plain.predicted.tolist(),
+        plain.true_positives.tolist(),
         counts.support.tolist(),
         counts.predicted.tolist(),
-        counts.true_positives.tolist(),
+        weights or nothing,
         strict=True,
     )
-    for label, precision, recall, f1_score, support, predicted, hits in columns:
+    for (
+        label,
+        precision,
+        recall,
+        f1_score,
+        support,
+        predicted,
+        hits,
+        true,
+        given,
+        weight,
+    ) in columns:
         yield ClassRow(
             label=label,
             precision=precision,
@@ -157,5 +199,6 @@ def _rows(counts: ClassCounts, labels: tuple[str, ...]) -> Iterator[ClassRow]:
             support=support,
             predicted=predicted,
             true_positives=hits,
-            zero_divisions=zero_divisions(support, predicted),
+            zero_divisions=zero_divisions(true, given),
+            weight=weight,
         )

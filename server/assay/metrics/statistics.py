@@ -19,11 +19,13 @@ from assay.metrics.chunk import (
 )
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.histogram import RankHistogram
+from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.part import Part
 from assay.metrics.regression import RegressionSums
 from assay.metrics.topk import TopRanks
+from assay.metrics.weighted import WeightedConfusion, WeightTotal
+from assay.metrics.weights import Weights
 
 PartT = TypeVar("PartT", bound=Part[Any])
 PartKinds = tuple[type[Part[Any]], ...]
@@ -44,6 +46,12 @@ class Statistic:
         part = self.parts.get(kind)
         return part if isinstance(part, kind) else None
 
+    @property
+    def weight(self) -> int | None:
+        """The weights of all rows together, in millionths; None where rows have none."""
+        total = self.get(WeightTotal)
+        return None if total is None else total.total
+
     @classmethod
     def merge_all(cls, statistics: Iterable[Self]) -> Self:
         """Merge one or more statistics, in any order and grouping, to the same bits.
@@ -58,7 +66,7 @@ class Statistic:
             return ours[0]
         kinds = ours[0].parts.keys()
         if any(one.parts.keys() != kinds for one in ours):
-            raise ValueError("some chunks have scores and others do not")
+            raise ValueError("some chunks have scores or weights and others do not")
         parts = {kind: kind.merge_all([one.parts[kind] for one in ours]) for kind in kinds}
         return cls(rows=sum(one.rows for one in ours), parts=parts)
 
@@ -114,11 +122,14 @@ class ClassificationStatistic(Statistic):
     KIND: ClassVar[bytes] = b"C"
     PARTS: ClassVar[PartKinds] = (
         ConfusionCounts,
+        WeightTotal,
+        WeightedConfusion,
         LogLossSum,
         BrierSum,
         CalibrationBins,
         TopRanks,
         RankHistogram,
+        RankWeights,
     )
 
     @classmethod
@@ -131,6 +142,7 @@ class ClassificationStatistic(Statistic):
         scores: Scores | Sequence[Scores] | None = None,
         positive_label: str | None = None,
         labels_fixed: bool = True,
+        weights: Weights | None = None,
     ) -> ClassificationStatistic:
         """Take one chunk in.
 
@@ -141,6 +153,7 @@ class ClassificationStatistic(Statistic):
         scores        (columns, n) float32 | float64 in [0, 1], or one (n,) array per column:
                       one column per label in their order, or the positive label's alone
         positive_label  what a lone score column is the probability of; needed for one only
+        weights       (n,) int64 millionths, as `weights.millionths` makes them, or None
 
         Raises ValueError where the arrays break these rules; callers refuse bad rows before.
         """
@@ -158,6 +171,7 @@ class ClassificationStatistic(Statistic):
             predicted=np.asarray(predicted),
             scores=matrix,
             score_labels=score_labels,
+            weights=weights,
         )
         return cls._of(chunk.rows, chunk)
 
@@ -175,6 +189,17 @@ class ClassificationStatistic(Statistic):
         return self.get(RankHistogram)
 
     @property
+    def weighted(self) -> ConfusionCounts | None:
+        """The confusion counts by weight, in millionths; None where rows have none."""
+        part = self.get(WeightedConfusion)
+        return None if part is None else part.confusion
+
+    @property
+    def rank_weights(self) -> RankWeights | None:
+        """The weights that `rank_ranges` needs beside the histogram, where rows have any."""
+        return self.get(RankWeights)
+
+    @property
     def clipped_rows(self) -> int:
         """The rows whose probability of the truth was clipped for the log loss."""
         losses = self.get(LogLossSum)
@@ -186,14 +211,20 @@ class RegressionStatistic(Statistic):
     """What the metrics of a regressor need to know of its rows."""
 
     KIND: ClassVar[bytes] = b"V"
-    PARTS: ClassVar[PartKinds] = (RegressionSums,)
+    PARTS: ClassVar[PartKinds] = (WeightTotal, RegressionSums)
 
     @classmethod
-    def of_chunk(cls, *, true: ArrayLike, predicted: ArrayLike) -> RegressionStatistic:
-        """Take one chunk in: (n,) finite numbers each, read as float64. Raises ValueError."""
+    def of_chunk(
+        cls, *, true: ArrayLike, predicted: ArrayLike, weights: Weights | None = None
+    ) -> RegressionStatistic:
+        """Take one chunk in: (n,) finite numbers each, read as float64. Raises ValueError.
+
+        `weights` are (n,) int64 millionths, as `weights.millionths` makes them, or None.
+        """
         chunk = RegressionChunk(
             true=np.asarray(true).astype(np.float64, copy=False),
             predicted=np.asarray(predicted).astype(np.float64, copy=False),
+            weights=weights,
         )
         return cls._of(chunk.rows, chunk)
 

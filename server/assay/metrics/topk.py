@@ -11,6 +11,7 @@ import numpy as np
 from assay.metrics.chunk import ClassificationChunk
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.tally import Tally
+from assay.metrics.weighted import tally_of
 
 TOPS = (1, 3, 5)
 _CELLS = max(TOPS) + 1  # ranks 0 to 4, and all that come after
@@ -18,7 +19,7 @@ _CELLS = max(TOPS) + 1  # ranks 0 to 4, and all that come after
 
 @dataclass(frozen=True, kw_only=True)
 class TopRanks:
-    """How many rows have their true label at each rank of the scores.
+    """How many rows (or what weights) have their true label at each rank of the scores.
 
     Of equal scores the label that comes first in the label order ranks first, as for argmax.
     """
@@ -33,7 +34,7 @@ class TopRanks:
         if chunk.scores is None or chunk.lone:
             return None
         ranks = np.minimum(chunk.truth_ranks, _CELLS - 1)
-        return cls(tally=Tally.of_dense(np.bincount(ranks, minlength=_CELLS)))
+        return cls(tally=Tally.of_dense(tally_of(ranks, _CELLS, chunk.weights)))
 
     @classmethod
     def merge_all(cls, parts: Sequence[TopRanks]) -> TopRanks:
