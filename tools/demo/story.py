@@ -165,6 +165,7 @@ class Story:
         model = "/api/v1/models/digits"
         job = f"/api/v1/jobs/{evaluation.job_id}"
         for path in (
+            "/openapi.json",
             "/api/v1/server",
             "/api/v1/models",
             model,
