@@ -26,6 +26,9 @@ from assay.rpc.links.rate_limit import RateLimit, Rates
 from assay.rpc.links.request_id import RequestId
 from assay.rpc.replies import ReplyMemory
 
+# A watch is a call too; requests are read before anybody knows who sent them, so that without
+# a bound a stranger could fill the memory.
+MAX_CALLS = 4_096
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # of one gRPC message; larger things are streamed
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
@@ -98,7 +101,7 @@ class Server:
             inline_reads=parts.inline_reads,
             replies=ReplyMemory(parts.change_token),
         )
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         self._health = HealthServicer()
         self.port = 0
         names = self._register({type(handler).__name__: handler for handler in parts.handlers})
