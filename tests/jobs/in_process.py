@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 from assay.domain.evaluation import EvaluationResult, EvaluationSpec
+from assay.domain.evaluation_details import EvaluationDetails
 from assay.domain.evaluation_job import CHUNKS, EvaluationJob
 from assay.domain.job import ShardRecord, chunk_key
 from assay.jobs.blobs import JobBlobs
@@ -42,6 +43,12 @@ class InProcess:
     def file(self, spec: EvaluationSpec, source: str, data: bytes) -> bytes:
         """Return the result of one file."""
         return self._run(asked_for(spec, source, self._blobs.put(data)), {})
+
+    def details(self, data: bytes) -> EvaluationDetails:
+        """Return the details that a result names."""
+        address = result(data).details
+        assert address is not None
+        return EvaluationDetails.from_json(self._blobs.read(address))
 
     def _run(self, asked: EvaluationJob, finished: dict[str, ShardRecord]) -> bytes:
         view = JobView(organization_id=ORG, job_id="job", spec=asked.to_json(), rows=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from assay.domain.canonical import canonical_json, sha256_hex
@@ -38,15 +39,41 @@ def settle_spec(partial: Partial, spec: EvaluationSpec) -> MetricSpec:
         raise BadPredictions(f"The labels do not say what to measure: {error}.") from error
 
 
-def evaluation_result(
-    partial: Partial, ranks: Iterable[RankCounts], spec: EvaluationSpec
-) -> EvaluationResult:
-    """Return every number of the evaluation."""
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """All rows of an evaluation, and what was read off them."""
+
+    partial: Partial
+    spec: EvaluationSpec  # as asked for
+    settled: MetricSpec  # as the rows decided what was not
+    ranks: RankCounts
+    measures: Measures
+
+    @property
+    def classes(self) -> ClassificationStatistic | None:
+        """The statistic of a classification."""
+        statistic = self.partial.statistic
+        return statistic if isinstance(statistic, ClassificationStatistic) else None
+
+
+def measure(partial: Partial, ranks: Iterable[RankCounts], spec: EvaluationSpec) -> Measured:
+    """Compute every number; raises BadPredictions when the rows do not say what to measure."""
     settled = settle_spec(partial, spec)
-    statistic = partial.statistic
-    measures = evaluate(statistic, RankCounts.merge_all(ranks), settled)
-    echoed = _echo(settled, partial, spec)
-    classes = statistic if isinstance(statistic, ClassificationStatistic) else None
+    counts = RankCounts.merge_all(ranks)
+    return Measured(
+        partial=partial,
+        spec=spec,
+        settled=settled,
+        ranks=counts,
+        measures=evaluate(partial.statistic, counts, settled),
+    )
+
+
+def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
+    """Return what the evaluation's row holds; `details` is the address of the rest."""
+    partial, settled, measures = measured.partial, measured.settled, measured.measures
+    echoed = _echo(settled, partial, measured.spec)
+    classes = measured.classes
     return EvaluationResult(
         rows=partial.rows,
         task=settled.task.value,
@@ -63,6 +90,7 @@ def evaluation_result(
         spec_hash=sha256_hex(canonical_json(echoed)),
         environment=environment(),
         content_hash=partial.content_hash,
+        details=details,
     )
 
 

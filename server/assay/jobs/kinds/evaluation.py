@@ -5,7 +5,7 @@ Stages, each a set of shards that may run in any order:
 1. what the upload brought as `chunk-…`, or nothing yet for a file;
 2. `base` merges their partials, or reads the file and writes such chunks;
 3. `rank-…` sorts score columns by key range, `row-ids-…` looks for repeated ids by hash range;
-4. reduce reads the metrics off.
+4. reduce reads the metrics off and writes the details, then the result that names them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from assay.domain.job import Job, Shard, ShardRecord, chunk_key
 from assay.domain.states import JobState, VersionStatus
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating import duplicates
+from assay.jobs.evaluating.details import evaluation_details
 from assay.jobs.evaluating.ingest import ingest_file, rules_of
 from assay.jobs.evaluating.partial import Partial, Stored, merge
-from assay.jobs.evaluating.results import evaluation_result, live_numbers
+from assay.jobs.evaluating.results import evaluation_result, live_numbers, measure
 from assay.jobs.evaluating.stored import Manifest, ScoreReader
 from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
 from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
@@ -83,12 +84,12 @@ class Evaluation:
                 one,
                 max_rows=self.max_rows,
             )
-            for one in _read_ranges(payload["ranges"])
+            for one in map(RankRange.from_list, payload["ranges"])
         ]
         return ShardOutput(partial=RankCounts.merge_all(counts).to_bytes())
 
     def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
-        """Return EvaluationResult.to_json(); raises BadPredictions for repeated ids."""
+        """Return EvaluationResult.to_json(), its details being written; raises BadPredictions for repeated ids."""
         keys = sorted(key for key in finished if not key.startswith(CHUNK))  # base holds those
         partials = {key: blobs.partial(finished[key]) for key in keys}
         duplicates.refuse(
@@ -100,7 +101,9 @@ class Evaluation:
             RankCounts.from_bytes(data) for key, data in partials.items() if key.startswith(RANK)
         ]
         spec = EvaluationJob.from_json(job.spec).spec
-        return evaluation_result(Partial.from_bytes(partials[BASE]), ranks, spec).to_json()
+        measured = measure(Partial.from_bytes(partials[BASE]), ranks, spec)
+        details = blobs.put(evaluation_details(measured).to_json())
+        return evaluation_result(measured, details).to_json()
 
     def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
         """Store the result and make the version ready; a job without one leaves both alone."""
@@ -136,7 +139,8 @@ class Evaluation:
         groups: list[list[RankRange]] = []
         small = base.rows * len(base.shape.score_labels) <= self.one_shard_cells
         held = 0
-        for one in rank_ranges(statistic.histogram, max_rows=self.max_rows):
+        micro = len(base.shape.score_labels) > 1
+        for one in rank_ranges(statistic.histogram, max_rows=self.max_rows, micro=micro):
             same = groups and (small or (groups[-1][0].column == one.column))
             if same and (small or held + one.rows <= self.max_rows):
                 groups[-1].append(one)
@@ -147,7 +151,9 @@ class Evaluation:
         return [
             Shard(
                 key=f"{RANK}{number:06d}",
-                payload=canonical_json({"manifest": manifest, "ranges": _write_ranges(group)}),
+                payload=canonical_json(
+                    {"manifest": manifest, "ranges": [one.to_list() for one in group]}
+                ),
             )
             for number, group in enumerate(groups)
         ]
@@ -199,14 +205,3 @@ def _unpack(data: bytes) -> list[Partial]:
         )
         at = start + size
     return partials
-
-
-def _write_ranges(ranges: list[RankRange]) -> list[list[float | int]]:
-    return [[one.column, one.low, one.high, one.rows] for one in ranges]
-
-
-def _read_ranges(values: list[list[float]]) -> list[RankRange]:
-    return [
-        RankRange(column=int(column), low=low, high=high, rows=int(rows))
-        for column, low, high, rows in values
-    ]
