@@ -29,6 +29,7 @@ from assay.metrics.spec import SPEC_VERSION
 from assay.rpc.auth import Authenticator
 from assay.rpc.links.rate_limit import Rates
 from assay.rpc.server import Parts, Server
+from assay.rpc.services.diagnostics import DiagnosticsService
 from assay.rpc.services.evaluations import EvaluationService
 from assay.rpc.services.jobs import JobService, JobWatchService
 from assay.rpc.services.keys import KeyService
@@ -40,6 +41,9 @@ from assay.settings import Settings
 from assay.storage.blobs import BlobStore, open_blobs
 from assay.storage.sql import SQLITE
 from assay.storage.store import Store, open_store
+from assay.usecases.curves import Curves
+from assay.usecases.details import DetailsReader
+from assay.usecases.diagnostics import Diagnostics
 from assay.usecases.evaluations import Evaluations
 from assay.usecases.files import FileUploads
 from assay.usecases.jobs import Jobs
@@ -180,7 +184,9 @@ class ServerProcess:
             max_file_bytes=settings.max_file_bytes,
         )
         performance = PerformanceReader(store)
+        details = DetailsReader(performance, backend.blobs)
         return [
+            DiagnosticsService(Curves(details), Diagnostics(details)),
             EvaluationService(evaluations, uploads, files),
             JobService(Jobs(store), watches),
             JobWatchService(watches),

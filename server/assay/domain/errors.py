@@ -23,6 +23,8 @@ AssayError
 │   ├── NoTrainedVersion
 │   ├── NoPromotedVersion
 │   ├── SplitNotEvaluated
+│   ├── DetailsNotStored
+│   ├── NoScores
 │   ├── VersionNotReady
 │   ├── VersionOfAnotherModel
 │   ├── ResourceInUse
@@ -250,6 +252,18 @@ class SplitNotEvaluated(FailedPrecondition):
     """The version has no stored evaluation for the split."""
 
     reason = "SPLIT_NOT_EVALUATED"
+
+
+class DetailsNotStored(FailedPrecondition):
+    """The evaluation was made before curves, tables and mistakes were stored."""
+
+    reason = "DETAILS_NOT_STORED"
+
+
+class NoScores(FailedPrecondition):
+    """The evaluation was made of labels alone, and what was asked for needs scores."""
+
+    reason = "NO_SCORES"
 
 
 class VersionNotReady(FailedPrecondition):

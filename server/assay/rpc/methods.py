@@ -18,6 +18,7 @@ from assay.rpc.require import Requirements
 from assay.v1 import policy_pb2
 
 SERVICE_MODULES = (
+    "diagnostics_service",
     "evaluation_service",
     "job_service",
     "job_watch_service",

@@ -66,7 +66,7 @@ class PerformanceReader:
             SplitNotEvaluated: the version was not evaluated on the split.
         """
         split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
-        return self._read((organization_id, model_id, version_id, split), any_task=True)
+        return self._read((organization_id, model_id, version_id, split), None)
 
     def of_classifier(
         self, organization_id: str, model_id: str, version_id: str, dataset_split: str
@@ -77,9 +77,20 @@ class PerformanceReader:
             WrongTaskType: the model is not a classification model.
         """
         split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
-        return self._read((organization_id, model_id, version_id, split), any_task=False)
+        return self._read((organization_id, model_id, version_id, split), TaskType.CLASSIFICATION)
 
-    def _read(self, key: tuple[str, str, str, str], *, any_task: bool) -> Performance:
+    def of_regression(
+        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
+    ) -> Performance:
+        """Return as `of` does, for regression models alone.
+
+        Raises:
+            WrongTaskType: the model is not a regression model.
+        """
+        split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
+        return self._read((organization_id, model_id, version_id, split), TaskType.REGRESSION)
+
+    def _read(self, key: tuple[str, str, str, str], task: TaskType | None) -> Performance:
         organization_id, model_id, version_id, split = key
         with self._store.read() as tx:
             serving = tx.evaluations.serving(organization_id, model_id, version_id or None, split)
@@ -87,8 +98,8 @@ class PerformanceReader:
             if version is None and version_id:
                 hint = f"The model '{model_id}' has no such version."
                 raise NotFound.of("version", version_id, hint)
-            if not any_task:
-                _require_classifier(model)
+            if task is not None:
+                _require(model, task)
             if version is None:
                 raise _nothing_promoted(tx, model)
             if evaluation is None or evaluation.result is None:
@@ -96,11 +107,11 @@ class PerformanceReader:
         return Performance(model=model, evaluation=evaluation, result=evaluation.result)
 
 
-def _require_classifier(model: Model) -> None:
-    if model.task_type is not TaskType.CLASSIFICATION:
+def _require(model: Model, task: TaskType) -> None:
+    if model.task_type is not task:
         raise WrongTaskType(
             f"The model '{model.model_id}' is a {model.task_type} model; this route serves "
-            "classification models only. See its performance summary instead.",
+            f"{task} models only. See its performance summary instead.",
             metadata={"model_id": model.model_id, "task_type": model.task_type},
         )
 

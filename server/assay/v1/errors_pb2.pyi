@@ -86,6 +86,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """501. The method does not exist."""
     ERROR_REASON_CANCELED: _ErrorReason.ValueType  # 31
     """499. The caller went away before the answer."""
+    ERROR_REASON_DETAILS_NOT_STORED: _ErrorReason.ValueType  # 32
+    """422. The evaluation was made before curves, tables and mistakes were stored. Evaluate the split again."""
+    ERROR_REASON_NO_SCORES: _ErrorReason.ValueType  # 33
+    """422. The evaluation was made without the scores that this needs. Evaluate the split again with score columns."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -154,4 +158,8 @@ ERROR_REASON_UNIMPLEMENTED: ErrorReason.ValueType  # 30
 """501. The method does not exist."""
 ERROR_REASON_CANCELED: ErrorReason.ValueType  # 31
 """499. The caller went away before the answer."""
+ERROR_REASON_DETAILS_NOT_STORED: ErrorReason.ValueType  # 32
+"""422. The evaluation was made before curves, tables and mistakes were stored. Evaluate the split again."""
+ERROR_REASON_NO_SCORES: ErrorReason.ValueType  # 33
+"""422. The evaluation was made without the scores that this needs. Evaluate the split again with score columns."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
