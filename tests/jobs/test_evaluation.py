@@ -132,7 +132,55 @@ def test_regression_numbers_are_scikit_learns(tmp_path: Path) -> None:
     assert got.confusion is None
 
 
-TABLES = {"cancer": (CANCER, cancer), "digits": (CLASSES, digits), "diabetes": (VALUES, diabetes)}
+@functools.cache
+def weighted(name: str) -> Table:
+    """A table with weights of up to three places."""
+    table = {"cancer": cancer, "diabetes": diabetes}[name]()
+    weights = np.random.default_rng(4).integers(0, 3000, table.num_rows) / 1000
+    return table.append_column("weight", pa.array(weights))
+
+
+TABLES = {
+    "cancer": (CANCER, cancer),
+    "digits": (CLASSES, digits),
+    "diabetes": (VALUES, diabetes),
+    "weighted cancer": (CANCER, lambda: weighted("cancer")),
+    "weighted diabetes": (VALUES, lambda: weighted("diabetes")),
+}
+
+
+def test_weighted_numbers_are_scikit_learns(tmp_path: Path) -> None:
+    """With weights every number equals scikit-learn's with sample_weight; support stays rows."""
+    got = result(InProcess(tmp_path).chunks(CANCER, cut(weighted("cancer"), [100])))
+    table = weighted("cancer")
+    true, score, weight = (np.array(table[name]) for name in ("y_true", "score", "weight"))
+    pred = np.where(score >= 0.5, "malignant", "benign")
+    for name, theirs in (("accuracy", metrics.accuracy_score(true, pred, sample_weight=weight)),
+                         ("precision", metrics.precision_score(
+                             true, pred, pos_label="malignant", sample_weight=weight)),
+                         ("roc_auc", metrics.roc_auc_score(
+                             true == "malignant", score, sample_weight=weight)),
+                         ("average_precision", metrics.average_precision_score(
+                             true == "malignant", score, sample_weight=weight))):  # fmt: skip  # pairs
+        assert got.metrics[name] == pytest.approx(theirs, rel=1e-12)
+    assert got.weight == pytest.approx(weight.sum(), rel=1e-12)
+    assert sum(row.support for row in got.per_class) == got.rows == table.num_rows
+    assert got.per_class[0].weight == pytest.approx(weight[true == "malignant"].sum(), rel=1e-12)
+
+
+def test_weights_in_some_chunks_only_fail(tmp_path: Path) -> None:
+    """A chunk without weights among chunks with them fails the evaluation, naming its first row."""
+    chunks = [*cut(weighted("cancer"), []), *cut(cancer(), [])]
+    with pytest.raises(BadPredictions, match=r"The chunk at row 569 has .* no weight"):
+        InProcess(tmp_path).chunks(CANCER, chunks)
+
+
+def test_weights_without_end_fail(tmp_path: Path) -> None:
+    """Weights that add up to more than is exact fail, in one chunk or in several."""
+    heavy = pa.table({"y_true": [0] * 6000, "y_pred": [0] * 6000, "weight": [1_000_000] * 6000})
+    for edges in ([], [3000]):
+        with pytest.raises(BadPredictions, match="the weights add up to more than 9007199254"):
+            InProcess(tmp_path).chunks(CLASSES, cut(pa.concat_tables([heavy] * 2), edges))
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -152,7 +200,7 @@ def test_no_order_and_no_chunks_change_a_byte(
     rows = data.draw(st.sampled_from([50, 333, 6_000_000]))
     small = InProcess(tmp_path, Evaluation(one_shard_cells=0, max_rows=rows))
     assert small.chunks(spec, cut(table.take(pa.array(order)), edges)) == whole
-    if rows < table.num_rows and name != "diabetes":
+    if rows < table.num_rows and "diabetes" not in name:
         assert sum(key.startswith("rank-") for key in small.shards) > 1
 
 

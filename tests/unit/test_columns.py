@@ -90,6 +90,13 @@ def test_a_block_with_one_label_of_an_obvious_pair_knows_the_other() -> None:
     assert classes(y_true=["yes"], score=[0.1]).labels == ("no", "yes")
 
 
+@pytest.mark.parametrize("rules", [Rules(), Rules(positive_label="1")])
+def test_a_block_without_the_positive_label_is_read(rules: Rules) -> None:
+    """A chunk of labels alone in which the positive one does not occur is as good as any."""
+    chunk = classes(rules, y_true=[0, 0], y_pred=[0, 0])
+    assert (chunk.labels, chunk.positive) == (("0",), None)
+
+
 def test_float32_scores_may_sum_less_exactly() -> None:
     """Rows of float32 scores may miss 1 by 1e-4, for they cannot do better."""
     scores = {
@@ -137,7 +144,7 @@ def test_extras_are_kept() -> None:
 def test_stored_chunks_are_read_by_column() -> None:
     """A stored chunk gives only the columns that are asked for."""
     data = encode(pa.table({"y_true": [0, 1], "score": [0.1, 0.9], "row_id": ["x", "y"]}))
-    [(truth, scores)] = stored_scores(data, ("score",), ("1",), renormalize=False)
+    [(truth, scores)] = stored_scores(data, ("score",), ("1",), renormalize=False, weighted=False)
     assert (truth.tolist(), scores.tolist()) == ([False, True], [0.1, 0.9])
     assert stored_row_ids(data).at(np.array([1])) == ["y"]
 

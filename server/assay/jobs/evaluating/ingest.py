@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.domain.errors import BadPredictions
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import EvaluationJob
 from assay.domain.model import TaskType
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
+from assay.metrics.weights import check_weights
 from assay.storage.columns import Chunk, ClassChunk, Rules, read_chunk, read_file
 
 _MERGE_EVERY = 64  # partials of a file held at a time
@@ -71,6 +73,7 @@ def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Parti
 
 def count(chunk: Chunk, rules: Rules) -> Partial:
     """Return the partial of a chunk's rows."""
+    _check_weights(chunk)
     lanes = _row_hashes(chunk)
     return Partial(
         first_row=chunk.first_row,
@@ -82,6 +85,19 @@ def count(chunk: Chunk, rules: Rules) -> Partial:
     )
 
 
+def _check_weights(chunk: Chunk) -> None:
+    if chunk.weights is None:
+        return
+    try:
+        check_weights(chunk.weights, chunk.rows)
+    except ValueError as error:
+        raise BadPredictions(
+            f"row {chunk.first_row} and those after it, column weight: {error}. Scale all weights "
+            "by the same factor.",
+            metadata={"row": chunk.first_row, "column": "weight"},
+        ) from error
+
+
 def _resting(partial: Partial, place: Stored) -> Partial:
     fields: Mapping[str, Any] = {**partial.__dict__, "stored": (place,)}
     return Partial(**fields)
@@ -89,8 +105,9 @@ def _resting(partial: Partial, place: Stored) -> Partial:
 
 def _shape(chunk: Chunk) -> Shape:
     has_row_ids = chunk.row_ids is not None
+    has_weights = chunk.weights is not None
     if not isinstance(chunk, ClassChunk):
-        return Shape(has_row_ids=has_row_ids)
+        return Shape(has_row_ids=has_row_ids, has_weights=has_weights)
     score_labels: tuple[str, ...] = ()
     if chunk.score_kind == "classes":
         score_labels = chunk.labels
@@ -101,12 +118,15 @@ def _shape(chunk: Chunk) -> Shape:
         score_labels=score_labels,
         pred_derived=chunk.pred_derived,
         has_row_ids=has_row_ids,
+        has_weights=has_weights,
     )
 
 
 def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | RegressionStatistic:
     if not isinstance(chunk, ClassChunk):
-        return RegressionStatistic.of_chunk(true=chunk.true, predicted=chunk.pred)
+        return RegressionStatistic.of_chunk(
+            true=chunk.true, predicted=chunk.pred, weights=chunk.weights
+        )
     return ClassificationStatistic.of_chunk(
         labels=chunk.labels,
         true=chunk.true,
@@ -114,6 +134,7 @@ def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | Regressi
         scores=chunk.scores or None,
         positive_label=_shape(chunk).score_labels[0] if chunk.score_kind == "positive" else None,
         labels_fixed=rules.labels is not None or chunk.score_kind == "classes",
+        weights=chunk.weights,
     )
 
 
@@ -125,6 +146,8 @@ def _row_hashes(chunk: Chunk) -> Words:
         words += [column.view(np.uint64) for column in chunk.scores]
     else:
         words = [chunk.true.view(np.uint64), chunk.pred.view(np.uint64)]
+    if chunk.weights is not None:
+        words.append(chunk.weights.view(np.uint64))
     if chunk.row_ids is not None:
         words.append(chunk.row_ids.hashes())
     state = np.zeros(chunk.rows, np.uint64)

@@ -44,12 +44,14 @@ class Shape:
     score_labels: tuple[str, ...] = ()  # of the score columns; the positive one of a lone score
     pred_derived: bool = False  # predictions follow from the scores
     has_row_ids: bool = False
+    has_weights: bool = False
 
     def says(self) -> str:
         """Return the columns in words."""
         scores = {"none": "no scores", "positive": "a lone score of", "classes": "scores of"}
         words = [f"{scores[self.score_kind]} {', '.join(self.score_labels[:5])}".strip()]
         words.append("no y_pred" if self.pred_derived else "y_pred")
+        words.append("weight" if self.has_weights else "no weight")
         words.append("row_id" if self.has_row_ids else "no row_id")
         return ", ".join(words)
 
@@ -157,11 +159,12 @@ def _merge_statistics(ours: list[Partial]) -> AnyStatistic:
     first = ours[0].statistic
     every = [one.statistic for one in ours]
     # The task is declared, so all of one evaluation are of one kind.
-    if isinstance(first, RegressionStatistic):
-        return RegressionStatistic.merge_all(cast(list[RegressionStatistic], every))
     try:
+        if isinstance(first, RegressionStatistic):
+            return RegressionStatistic.merge_all(cast(list[RegressionStatistic], every))
         return ClassificationStatistic.merge_all(cast(list[ClassificationStatistic], every))
     except ValueError as error:
         raise BadPredictions(
-            f"The chunks do not belong together: {error}. Send all rows with the same labels."
+            f"The chunks do not belong together: {error}. Send all rows with the same labels, and "
+            "weights of a smaller scale."
         ) from error

@@ -91,6 +91,7 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
         environment=environment(),
         content_hash=partial.content_hash,
         details=details,
+        weight=measures.weight,
     )
 
 
@@ -116,6 +117,7 @@ def _echo(settled: MetricSpec, partial: Partial, spec: EvaluationSpec) -> dict[s
         "positive_label": settled.positive_label,
         "scores": shape.score_kind,
         "predictions": "derived" if shape.pred_derived else "given",
+        "weights": "given" if shape.has_weights else None,
         "threshold": THRESHOLD if shape.pred_derived and shape.score_kind == "positive" else None,
     }
 
@@ -124,6 +126,8 @@ def _per_class(
     statistic: ClassificationStatistic, settled: MetricSpec, measures: Measures
 ) -> tuple[ClassScores, ...]:
     areas = measures.ranking.per_class if measures.ranking is not None else {}
+    precisions = measures.average_precision
+    calibration = measures.calibration
     return tuple(
         ClassScores(
             label=row.label,
@@ -133,8 +137,11 @@ def _per_class(
             support=row.support,
             predicted=row.predicted,
             roc_auc=areas.get(row.label),
+            average_precision=precisions.per_class.get(row.label) if precisions else None,
+            ece=calibration.per_class[row.label].ece if calibration else None,
+            weight=row.weight,
         )
-        for row in class_report(statistic.confusion, settled).per_class
+        for row in class_report(statistic.confusion, settled, statistic.weighted).per_class
     )
 
 
@@ -143,7 +150,9 @@ def _averages(
 ) -> dict[str, dict[str, float]]:
     return {
         name: {"precision": row.precision, "recall": row.recall, "f1_score": row.f1_score}
-        for name, row in class_report(statistic.confusion, settled).averages.items()
+        for name, row in class_report(
+            statistic.confusion, settled, statistic.weighted
+        ).averages.items()
     }
 
 

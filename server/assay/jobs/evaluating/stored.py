@@ -6,18 +6,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from assay.domain.canonical import canonical_json
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Stored
 from assay.metrics.ranking import MICRO
-from assay.storage.columns import RowIds, Rules, score_names, stored_row_ids, stored_scores
+from assay.storage.columns import (
+    RowIds,
+    Rules,
+    ScoreBlock,
+    score_names,
+    stored_row_ids,
+    stored_scores,
+)
 
 CACHED_CELLS = 8_000_000  # scores held in memory, 72 MB with their truths
-
-ScoreBlock = tuple[NDArray[np.bool_], NDArray[np.float64]]  # (is the column's label, score)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class Manifest:
     rules: Rules
     score_kind: str
     score_labels: tuple[str, ...]
+    weighted: bool  # rows have weights
     stored: tuple[Stored, ...]
 
     def to_bytes(self) -> bytes:
@@ -36,6 +39,7 @@ class Manifest:
                 "rules": asdict(self.rules),
                 "score_kind": self.score_kind,
                 "score_labels": self.score_labels,
+                "weighted": self.weighted,
                 "stored": [[one.first_row, one.rows, one.blob] for one in self.stored],
             }
         )
@@ -50,6 +54,7 @@ class Manifest:
             rules=Rules(**{**rules, "labels": None if labels is None else tuple(labels)}),
             score_kind=values["score_kind"],
             score_labels=tuple(values["score_labels"]),
+            weighted=values["weighted"],
             stored=tuple(
                 Stored(first_row=first, rows=rows, blob=blob)
                 for first, rows, blob in values["stored"]
@@ -71,7 +76,7 @@ class ScoreReader:
         self._held: list[list[ScoreBlock]] | None = None
 
     def read(self, column: int) -> Iterator[ScoreBlock]:
-        """Yield a column's (truth, score) blocks; of MICRO every column's, one after another."""
+        """Yield a column's blocks; of MICRO every column's, one after another."""
         labels = self._manifest.score_labels
         every = range(len(labels))
         wanted = every if column == MICRO else range(column, column + 1)
@@ -97,6 +102,7 @@ class ScoreReader:
                 [names[at] for at in read],
                 [manifest.score_labels[at] for at in read],
                 renormalize=every,
+                weighted=manifest.weighted,
             )
             yield [blocks[at - read.start] for at in columns]
 

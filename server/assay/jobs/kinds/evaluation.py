@@ -62,6 +62,7 @@ class Evaluation:
             rules=rules_of(asked.spec),
             score_kind=base.shape.score_kind,
             score_labels=base.shape.score_labels,
+            weighted=base.shape.has_weights,
             stored=base.stored,
         )
         address = blobs.put(manifest.to_bytes())
@@ -140,7 +141,12 @@ class Evaluation:
         small = base.rows * len(base.shape.score_labels) <= self.one_shard_cells
         held = 0
         micro = len(base.shape.score_labels) > 1
-        for one in rank_ranges(statistic.histogram, max_rows=self.max_rows, micro=micro):
+        for one in rank_ranges(
+            statistic.histogram,
+            max_rows=self.max_rows,
+            micro=micro,
+            weights=statistic.rank_weights,
+        ):
             same = groups and (small or (groups[-1][0].column == one.column))
             if same and (small or held + one.rows <= self.max_rows):
                 groups[-1].append(one)

@@ -10,7 +10,7 @@ from assay.storage.columns.chunk import (
 )
 from assay.storage.columns.files import READERS, read_file
 from assay.storage.columns.row_ids import RowIds
-from assay.storage.columns.stored import score_names, stored_row_ids, stored_scores
+from assay.storage.columns.stored import ScoreBlock, score_names, stored_row_ids, stored_scores
 from assay.storage.columns.table import THRESHOLD
 from assay.storage.columns.values import encode_values
 
@@ -22,6 +22,7 @@ __all__ = [
     "READERS",
     "RowIds",
     "Rules",
+    "ScoreBlock",
     "ValueChunk",
     "encode",
     "encode_values",

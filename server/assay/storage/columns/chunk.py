@@ -16,6 +16,7 @@ from assay.storage.columns.row_ids import RowIds
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
 Floats = NDArray[np.float64]
+Weights = NDArray[np.int64]  # millionths
 
 MAX_LABEL_CHARS = MAX_LABEL
 MAX_CHUNK_ROWS = 1 << 22
@@ -50,6 +51,7 @@ class ClassChunk:
     scores: tuple[Floats, ...]
     positive: int | None  # code of the positive label, always known for "positive"
     pred_derived: bool  # y_pred was absent and follows from the scores
+    weights: Weights | None  # (rows,); None: each row counts once
     row_ids: RowIds | None
     extras: Mapping[str, pa.ChunkedArray[Any]]
 
@@ -66,6 +68,7 @@ class ValueChunk:
     first_row: int
     true: Floats
     pred: Floats
+    weights: Weights | None  # (rows,); None: each row counts once
     row_ids: RowIds | None
     extras: Mapping[str, pa.ChunkedArray[Any]]
 

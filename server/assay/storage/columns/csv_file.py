@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 from assay.domain.errors import BadFile, clip
 from assay.storage.columns.blocks import FileBlock, blocks
 from assay.storage.columns.chunk import Rules
-from assay.storage.columns.numbers import SCORE, parse_floats
+from assay.storage.columns.numbers import SCORE, WEIGHT, parse_floats
 from assay.storage.columns.refusals import Place, bad_file
 from assay.storage.columns.roles import Roles, assign_roles
 
@@ -96,11 +96,14 @@ def _tables(
 
 def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, place: Place) -> pa.Table:
     """Return a block with numbers as float64 and labels as dictionaries."""
-    numbers = set(roles.score_columns) | ({"y_true", "y_pred"} if rules.regression else set())
-    allowed = "a regression's value is a finite number" if rules.regression else SCORE
+    numbers = {*roles.score_columns, "weight"}
+    if rules.regression:
+        numbers |= {"y_true", "y_pred"}
+    value = "a regression's value is a finite number" if rules.regression else SCORE
     columns = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if name in numbers:
+            allowed = WEIGHT if name == "weight" else value
             columns[name] = parse_floats(column, name, place, allowed)
         elif name in ("y_true", "y_pred"):
             columns[name] = column.dictionary_encode()

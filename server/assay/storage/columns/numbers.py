@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from assay.metrics.weights import WeightError, millionths
 from assay.storage.columns.arrays import flags, numbers
-from assay.storage.columns.chunk import Floats
+from assay.storage.columns.chunk import Floats, Weights
 from assay.storage.columns.labels import is_text, refuse_null
 from assay.storage.columns.refusals import Place, bad_column
 
+WEIGHT = "a weight is a decimal from 0 to 1000000 with at most six places"
 SCORE = "a score is a probability from 0 to 1"
 EXACT_INTEGERS = 1 << 53  # integers beyond it are not all float64
 SUM_TOLERANCE = {"float": 1e-4, "double": 1e-6}
@@ -64,6 +66,27 @@ def target_values(column: pa.ChunkedArray[Any], name: str, place: Place) -> Floa
             "Cast the column to float64",
         )
     return _finite(column, name, place, "a regression's value is a finite number")
+
+
+def weight_values(column: pa.ChunkedArray[Any], place: Place) -> Weights:
+    """Return the column `weight` as millionths; refuses what is no decimal of six places."""
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise bad_column(
+            "weight", f"its type is {kind}", f"{WEIGHT}, as a number", "Cast the column to float64"
+        )
+    refuse_null(column, "weight", place)
+    wide = column if pa.types.is_floating(kind) else pc.cast(column, pa.float64(), safe=False)
+    try:
+        return millionths(numbers(wide).astype(np.float64))
+    except WeightError as error:
+        raise place.bad_value(
+            error.row,
+            "weight",
+            f"the weight is {error.value!r}",
+            WEIGHT,
+            "Round it, or scale all weights by the same factor",
+        ) from error
 
 
 def row_sums(scores: tuple[Floats, ...]) -> Floats:
@@ -127,4 +150,12 @@ def _finite(column: pa.ChunkedArray[Any], name: str, place: Place, allowed: str)
     return values + 0.0  # -0.0 becomes 0.0, so that equal scores have equal bits
 
 
-__all__ = ["is_text", "parse_floats", "refuse_sums", "row_sums", "score_values", "target_values"]
+__all__ = [
+    "is_text",
+    "parse_floats",
+    "refuse_sums",
+    "row_sums",
+    "score_values",
+    "target_values",
+    "weight_values",
+]

@@ -9,7 +9,11 @@ from assay.domain.errors import BadPredictions, clip
 from assay.storage.columns.chunk import MAX_COLUMNS, MAX_LABEL_CHARS, Rules
 from assay.storage.columns.refusals import bad_column
 
-KNOWN = "y_true, y_pred, score, score:<label>, row_id, slice:<name>, feature:<name> and cluster_id"
+KNOWN = (
+    "y_true, y_pred, score, score:<label>, weight, row_id, slice:<name>, feature:<name> and "
+    "cluster_id"
+)
+PARTS = ("y_true", "y_pred", "score", "weight", "row_id", "cluster_id")
 KEPT_PREFIXES = ("slice:", "feature:")
 
 
@@ -20,6 +24,7 @@ class Roles:
     has_pred: bool
     has_score: bool  # the lone column `score`
     score_labels: tuple[str, ...]  # of `score:<label>`, in label order
+    has_weight: bool
     has_row_id: bool
     extras: tuple[str, ...]  # slices, features and cluster_id, kept with the rows
 
@@ -45,6 +50,7 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
         has_pred="y_pred" in names,
         has_score="score" in names,
         score_labels=score_labels if rules.labels is not None else tuple(sorted(score_labels)),
+        has_weight="weight" in names,
         has_row_id="row_id" in names,
         extras=tuple(n for n in names if n == "cluster_id" or n.startswith(KEPT_PREFIXES)),
     )
@@ -71,17 +77,8 @@ def _refuse_names(names: Sequence[str]) -> None:
                 name, "it occurs twice", "each column occurs once", "Rename or remove one of them"
             )
         seen.add(name)
-        if name == "weight":
-            raise bad_column(
-                name,
-                "weighted rows are not read yet",
-                f"the columns are {KNOWN}",
-                "Leave the column out; every row then counts once",
-            )
         prefix, colon, rest = name.partition(":")
-        known = name in ("y_true", "y_pred", "score", "row_id", "cluster_id") or (
-            colon and prefix in ("score", "slice", "feature")
-        )
+        known = name in PARTS or (colon and prefix in ("score", "slice", "feature"))
         if not known:
             raise bad_column(
                 name,
@@ -131,7 +128,7 @@ def _refuse_missing(names: Sequence[str], roles: Roles, rules: Rules) -> None:
         raise bad_column(
             roles.score_columns[0],
             "a regression has no scores",
-            "a regression's columns are y_true, y_pred, row_id, slice:<name>, feature:<name>",
+            "a regression's columns are y_true, y_pred, weight, row_id, slice:<name>, feature:<name>",
             "Leave the column out, or evaluate a classification model",
         )
     if roles.has_score and roles.score_labels:

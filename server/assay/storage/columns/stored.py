@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assay.storage.columns.chunk import Floats
+from assay.storage.columns.chunk import Floats, Weights
 from assay.storage.columns.labels import code_labels
-from assay.storage.columns.numbers import row_sums, score_values
+from assay.storage.columns.numbers import row_sums, score_values, weight_values
 from assay.storage.columns.refusals import Place
 from assay.storage.columns.row_ids import RowIds
 from assay.storage.columns.table import read_row_ids
@@ -23,21 +23,29 @@ def score_names(kind: str, labels: Sequence[str]) -> tuple[str, ...]:
     return ("score",) if kind == "positive" else tuple(f"score:{label}" for label in labels)
 
 
+# Is the truth the column's label, the score, and the row's weight where rows have some.
+ScoreBlock = tuple[NDArray[np.bool_], Floats] | tuple[NDArray[np.bool_], Floats, Weights]
+
+
 def stored_scores(
-    data: bytes, names: Sequence[str], labels: Sequence[str], *, renormalize: bool
-) -> list[tuple[NDArray[np.bool_], Floats]]:
-    """Return (is the truth the column's label, score) of each column of an accepted chunk.
+    data: bytes, names: Sequence[str], labels: Sequence[str], *, renormalize: bool, weighted: bool
+) -> list[ScoreBlock]:
+    """Return a block for each score column of an accepted chunk.
 
     With `renormalize` the columns must be all of the chunk's class scores in label order.
     """
-    table = _project(data, ("y_true", *names))
+    table = _project(data, ("y_true", *names, *["weight"] * weighted))
     true = code_labels(table["y_true"], "y_true", ANYWHERE)
     scores = tuple(score_values(table[name], name, ANYWHERE) for name in names)
     if renormalize and len(scores) > 1:
         sums = row_sums(scores)
         scores = tuple(column / sums for column in scores)
     codes = [true.texts.index(label) if label in true.texts else -1 for label in labels]
-    return [(true.indices == code, score) for code, score in zip(codes, scores, strict=True)]
+    pairs = zip(codes, scores, strict=True)
+    if weighted:
+        weights = weight_values(table["weight"], ANYWHERE)
+        return [(true.indices == code, score, weights) for code, score in pairs]
+    return [(true.indices == code, score) for code, score in pairs]
 
 
 def stored_row_ids(data: bytes) -> RowIds:

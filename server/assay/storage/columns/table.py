@@ -33,6 +33,7 @@ from assay.storage.columns.numbers import (
     row_sums,
     score_values,
     target_values,
+    weight_values,
 )
 from assay.storage.columns.refusals import Place, bad_column
 from assay.storage.columns.roles import Roles, assign_roles
@@ -47,12 +48,14 @@ def chunk_from_table(table: pa.Table, rules: Rules, place: Place) -> Chunk:
     """Return the rows of `table` as arrays; raises BadPredictions naming row and column."""
     roles = assign_roles(table.column_names, rules)
     row_ids = read_row_ids(table, place) if roles.has_row_id else None
+    weights = weight_values(table["weight"], place) if roles.has_weight else None
     extras = {name: _kept(table[name], name, place) for name in roles.extras}
     if rules.regression:
         return ValueChunk(
             first_row=place.first_row,
             true=target_values(table["y_true"], "y_true", place),
             pred=target_values(table["y_pred"], "y_pred", place),
+            weights=weights,
             row_ids=row_ids,
             extras=extras,
         )
@@ -65,7 +68,8 @@ def chunk_from_table(table: pa.Table, rules: Rules, place: Place) -> Chunk:
         labels = _with_mate(labels, positive)
         true_codes = _recode(true, labels, "y_true", rules, place)
     scores = _scores(table, roles, rules, place)
-    code = None if positive is None else labels.index(positive)
+    # Without scores the positive label need not occur in each block, nor be needed.
+    code = labels.index(positive) if positive in labels else None
     return ClassChunk(
         first_row=place.first_row,
         labels=labels,
@@ -77,6 +81,7 @@ def chunk_from_table(table: pa.Table, rules: Rules, place: Place) -> Chunk:
         scores=scores,
         positive=code,
         pred_derived=pred is None,
+        weights=weights,
         row_ids=row_ids,
         extras=extras,
     )

@@ -17,7 +17,7 @@ from assay.domain.errors import BadPredictions
 from assay.storage.columns.arrow import encode
 from assay.storage.columns.chunk import Rules
 from assay.storage.columns.labels import ALLOWED
-from assay.storage.columns.numbers import EXACT_INTEGERS, SCORE
+from assay.storage.columns.numbers import EXACT_INTEGERS, SCORE, WEIGHT
 from assay.storage.columns.refusals import Place
 from assay.storage.columns.roles import assign_roles
 from assay.storage.columns.table import chunk_from_table
@@ -40,7 +40,7 @@ def table_of_values(columns: Mapping[str, Values], rules: Rules, place: Place) -
     arrays: list[pa.Array[Any]] = []
     for name, values in columns.items():
         if name in numbers:
-            allowed = TARGET if rules.regression else SCORE
+            allowed = WEIGHT if name == "weight" else TARGET if rules.regression else SCORE
             arrays.append(_numbers(values, name, place, allowed))
         elif name.startswith("feature:"):
             arrays.append(_feature(values, name, place))
