@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from assay.metrics.order import (
+    ResidualCounts,
+    ResidualRange,
+    count_residuals,
+    residual_ranges,
+)
 from assay.metrics.ranking import MICRO, RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.registry import Measures, evaluate
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
@@ -71,6 +78,20 @@ class Rows:
         ]
         return RankCounts.merge_all(RankCounts.from_bytes(part.to_bytes()) for part in parts)
 
+    def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The stored rows of a regression, in chunks of 100."""
+        for start in range(0, len(self), 100):
+            yield self.true[start : start + 100], self.predicted[start : start + 100]
+
+    def count_residuals(self, statistic: RegressionStatistic, max_rows: int) -> ResidualCounts:
+        """Look for the wanted ranks, each reading through its JSON values and bytes."""
+        ranges = residual_ranges(statistic.residuals, max_rows=max_rows)
+        carried = [ResidualRange.from_list(json.loads(json.dumps(r.to_list()))) for r in ranges]
+        parts = [count_residuals(self.pairs, each, max_rows=max_rows) for each in carried]
+        return ResidualCounts.merge_all(
+            ResidualCounts.from_bytes(part.to_bytes()) for part in parts[::-1]
+        )
+
 
 def shards(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
     """One chunk, or with `rng` the rows permuted and cut into up to six uneven chunks."""
@@ -101,7 +122,11 @@ def measure(rows: Rows, rng: np.random.Generator | None = None) -> Measures:
             statistic.histogram, max_rows=limit, micro=True, weights=statistic.rank_weights
         )
         counts = rows.count(ranges, limit)
-    return evaluate(statistic, counts, rows.spec)
+    residuals = None
+    if isinstance(statistic, RegressionStatistic):
+        limit = 10**6 if rng is None else int(rng.integers(1, 200))
+        residuals = rows.count_residuals(statistic, limit)
+    return evaluate(statistic, counts, rows.spec, residual_counts=residuals)
 
 
 def multiclass(rng: np.random.Generator, n: int, k: int = 4, digits: int | None = None) -> Rows:

@@ -167,6 +167,9 @@ def test_regression_reasons():
     assert measure(rows.take([0])).undefined == dict.fromkeys(names, Reason.TOO_FEW_ROWS)
     flat = replace(rows, true=np.full(5, 3.0))
     assert measure(flat).undefined == dict.fromkeys(names, Reason.CONSTANT_TARGET)
+    zeros = measure(replace(rows, true=np.zeros(5)))
+    assert zeros.undefined["mape"] is Reason.NO_NONZERO_TARGET
+    assert zeros.zero_targets == 5
     huge = measure(replace(rows, predicted=rows.true + 1e300))
     assert huge.undefined["mse"] is Reason.OVERFLOW
     assert huge.metrics["rmse"] == 1e300

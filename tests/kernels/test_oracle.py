@@ -118,6 +118,11 @@ def exact_mse(rows: Rows) -> Fraction:
     return sum(e * e for e in errors(rows)) / len(rows)
 
 
+def exact_mape(rows: Rows) -> float:
+    shares = np.abs(rows.predicted - rows.true) / np.abs(rows.true)
+    return float(sum(map(Fraction, shares)) / len(rows))
+
+
 def spread(values) -> Fraction:
     values = [Fraction(value) for value in values]
     mean = sum(values) / len(values)
@@ -185,6 +190,13 @@ ORACLES = {
     "rmse": Oracle(
         value=lambda r: sk.root_mean_squared_error(r.true, r.predicted),
         exact=lambda r: rounded_sqrt(exact_mse(r)),
+    ),
+    "median_absolute_error": Oracle(
+        value=lambda r: sk.median_absolute_error(r.true, r.predicted), bits=True
+    ),
+    "max_error": Oracle(value=lambda r: sk.max_error(r.true, r.predicted), bits=True),
+    "mape": Oracle(
+        value=lambda r: sk.mean_absolute_percentage_error(r.true, r.predicted), exact=exact_mape
     ),
     "r2": Oracle(
         value=lambda r: sk.r2_score(r.true, r.predicted),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from assay.metrics.exact import rounded_sqrt
 from assay.metrics.metric import REGRESSION, Metric, Outcome
+from assay.metrics.order import median_error
 from assay.metrics.reading import Reading
 from assay.metrics.reasons import Reason
 from assay.metrics.regression import RegressionSums
+from assay.metrics.residuals import Residuals
 
 
 def _mae(reading: Reading) -> Outcome:
@@ -38,6 +41,30 @@ def _explained(reading: Reading, left: Fraction) -> Outcome:
         return Reason.TOO_FEW_ROWS
     whole = reading.regression.total_variation()
     return float(1 - left / whole) if whole else Reason.CONSTANT_TARGET
+
+
+def _max_error(reading: Reading) -> Outcome:
+    return reading.part(Residuals).largest
+
+
+def _median_absolute_error(reading: Reading) -> Outcome:
+    counts = reading.residual_counts
+    return None if counts is None else median_error(reading.part(Residuals), counts)
+
+
+def _mape(reading: Reading) -> Outcome:
+    residuals = reading.part(Residuals)
+    if residuals.overflows:
+        return Reason.OVERFLOW
+    if not residuals.relative_weight:
+        return Reason.NO_NONZERO_TARGET
+    return residuals.relative.mean(residuals.relative_weight)
+
+
+def _residual(
+    name: str, compute: Callable[[Reading], Outcome], *, needs_ranks: bool = False
+) -> Metric:
+    return replace(_error(name, compute), needs=Residuals, needs_ranks=needs_ranks)
 
 
 def _error(name: str, compute: Callable[[Reading], Outcome]) -> Metric:
@@ -68,6 +95,9 @@ OF_NUMBERS: tuple[Metric, ...] = (
     _error("mae", _mae),
     _error("mse", _mse),
     _error("rmse", _rmse),
+    _residual("median_absolute_error", _median_absolute_error, needs_ranks=True),
+    _residual("max_error", _max_error),
+    _residual("mape", _mape),
     _fit("r2", _r2),
     _fit("explained_variance", _explained_variance),
 )

@@ -10,6 +10,7 @@ from functools import cached_property
 from assay.metrics.calibration import CalibrationBins, slots_of
 from assay.metrics.histogram import RankHistogram
 from assay.metrics.losses import BrierSum, LogLossSum
+from assay.metrics.order import ResidualCounts
 from assay.metrics.ranking import MICRO, RankCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.regression import RegressionSums
@@ -43,6 +44,7 @@ class Reading:
     statistic: Statistic
     spec: MetricSpec
     ranks: RankCounts
+    residual_counts: ResidualCounts | None = None
 
     @property
     def rows(self) -> int:

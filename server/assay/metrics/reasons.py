@@ -18,5 +18,6 @@ class Reason(StrEnum):
     TOO_FEW_CLASSES = "TOO_FEW_CLASSES"  # among so few classes the truth always is
     NO_WEIGHT = "NO_WEIGHT"  # the weights of the rows add up to zero
     CONSTANT_TARGET = "CONSTANT_TARGET"  # the truth never varies, so no variance to explain
+    NO_NONZERO_TARGET = "NO_NONZERO_TARGET"  # no row has a truth to relate its error to
     TOO_FEW_ROWS = "TOO_FEW_ROWS"  # the metric needs at least two rows
     OVERFLOW = "OVERFLOW"  # the exact value is beyond the range of float64

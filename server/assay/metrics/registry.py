@@ -6,7 +6,7 @@ Rows stand in `of_labels`, `of_scores` and `of_numbers`, beside the functions th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assay.metrics.calibration import CalibrationBins
 from assay.metrics.histogram import RankHistogram
@@ -14,10 +14,12 @@ from assay.metrics.metric import Metric, Outcome, SetToZero
 from assay.metrics.of_labels import OF_LABELS
 from assay.metrics.of_numbers import OF_NUMBERS
 from assay.metrics.of_scores import OF_SCORES
+from assay.metrics.order import ResidualCounts, ResidualSummary, summarize
 from assay.metrics.ranking import RankCounts
 from assay.metrics.reading import Ranking, Reading
 from assay.metrics.reasons import Reason
 from assay.metrics.reliability import Calibration
+from assay.metrics.residuals import Residuals
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import Statistic
 from assay.metrics.weights import UNIT
@@ -38,23 +40,39 @@ class Measures:
     average_precision: Ranking | None = None  # likewise; None where curves were not counted
     calibration: Calibration | None = None  # None without scores, and live
     weight: float | None = None  # of all rows; None where rows have none
+    zero_targets: int | None = None  # rows of a regression whose truth is 0, which mape leaves out
+    residuals: ResidualSummary | None = None  # of a regression whose residuals were counted
 
 
-def evaluate(statistic: Statistic, rank_counts: RankCounts | None, spec: MetricSpec) -> Measures:
+def evaluate(
+    statistic: Statistic,
+    rank_counts: RankCounts | None,
+    spec: MetricSpec,
+    *,
+    residual_counts: ResidualCounts | None = None,
+) -> Measures:
     """Read every metric of the spec's task off a merged statistic.
 
-    Raises ValueError when the rank counts are not all of the statistic's rows.
+    Without `residual_counts` the order statistics of a regression are left out, and without what
+    lies above its ranges the average precision. Raises ValueError when the counts are not all of
+    the statistic's rows.
     """
-    return _measure(statistic, rank_counts or RankCounts(), spec, live=False)
+    reading = Reading(
+        statistic=statistic,
+        spec=spec,
+        ranks=rank_counts or RankCounts(),
+        residual_counts=residual_counts,
+    )
+    return _measure(reading, live=False)
 
 
 def live(statistic: Statistic, spec: MetricSpec) -> Measures:
     """Read the metrics that need no rank counts; the others are neither defined nor undefined."""
-    return _measure(statistic, RankCounts(), spec, live=True)
+    return _measure(Reading(statistic=statistic, spec=spec, ranks=RankCounts()), live=True)
 
 
-def _measure(statistic: Statistic, ranks: RankCounts, spec: MetricSpec, *, live: bool) -> Measures:
-    reading = Reading(statistic=statistic, spec=spec, ranks=ranks)
+def _measure(reading: Reading, *, live: bool) -> Measures:
+    statistic, spec = reading.statistic, reading.spec
     metrics: dict[str, float] = {}
     undefined: dict[str, Reason] = {}
     set_to_zero: dict[str, Reason] = {}
@@ -71,17 +89,32 @@ def _measure(statistic: Statistic, ranks: RankCounts, spec: MetricSpec, *, live:
             set_to_zero[metric.name] = outcome.reason
             outcome = 0.0
         metrics[metric.name] = outcome
-    ranked = reading.weight > 0 and statistic.get(RankHistogram) is not None
-    binned = reading.weight > 0 and statistic.get(CalibrationBins) is not None
-    return Measures(
+    measures = Measures(
         metrics=metrics,
         undefined=undefined,
         zero_divisions=set_to_zero,
-        ranking=reading.ranking if ranked and not live else None,
-        average_precision=reading.precision_ranking if ranked and not live else None,
+        ranking=None,
         weight=None if statistic.weight is None else statistic.weight / UNIT,
-        calibration=reading.calibration if binned and not live else None,
     )
+    residuals = statistic.get(Residuals)
+    if residuals is not None:
+        measures = replace(measures, zero_targets=residuals.zero_targets)
+    return measures if live else _with_tables(measures, reading)
+
+
+def _with_tables(measures: Measures, reading: Reading) -> Measures:
+    """Add what stands beside the metrics of a finished evaluation."""
+    statistic, counts = reading.statistic, reading.residual_counts
+    residuals = statistic.get(Residuals)
+    if residuals is not None and reading.rows and counts is not None:
+        measures = replace(measures, residuals=summarize(residuals, counts))
+    if reading.weight and statistic.get(RankHistogram) is not None:
+        measures = replace(
+            measures, ranking=reading.ranking, average_precision=reading.precision_ranking
+        )
+    if reading.weight and statistic.get(CalibrationBins) is not None:
+        measures = replace(measures, calibration=reading.calibration)
+    return measures
 
 
 def _outcome(metric: Metric, reading: Reading) -> Outcome:

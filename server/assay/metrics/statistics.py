@@ -23,6 +23,7 @@ from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.part import Part
 from assay.metrics.regression import RegressionSums
+from assay.metrics.residuals import Residuals
 from assay.metrics.topk import TopRanks
 from assay.metrics.weighted import WeightedConfusion, WeightTotal
 from assay.metrics.weights import Weights
@@ -211,7 +212,7 @@ class RegressionStatistic(Statistic):
     """What the metrics of a regressor need to know of its rows."""
 
     KIND: ClassVar[bytes] = b"V"
-    PARTS: ClassVar[PartKinds] = (WeightTotal, RegressionSums)
+    PARTS: ClassVar[PartKinds] = (WeightTotal, RegressionSums, Residuals)
 
     @classmethod
     def of_chunk(
@@ -227,6 +228,11 @@ class RegressionStatistic(Statistic):
             weights=weights,
         )
         return cls._of(chunk.rows, chunk)
+
+    @property
+    def residuals(self) -> Residuals | None:
+        """The histogram of residuals, from which `residual_ranges` plans."""
+        return self.get(Residuals)
 
 
 def statistic_from_bytes(data: bytes) -> ClassificationStatistic | RegressionStatistic:

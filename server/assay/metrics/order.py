@@ -1,0 +1,305 @@
+"""Exact order statistics of residuals at bounded memory, and their histogram: the second phase.
+
+1. Every chunk adds to Residuals.
+2. `residual_ranges` names the bins that hold a wanted rank, in as few readings as memory allows.
+3. `count_residuals` reads the stored rows once, keeps what lies in those bins and picks the ranks;
+   a bin that is too full is cut within until it fits.
+4. ResidualCounts merge; `summarize` interpolates the quantiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.residuals import (
+    Floats,
+    Residuals,
+    bin_keys,
+    ordered_keys,
+    residuals_of,
+    value_of,
+)
+
+KIND = b"O"
+QUANTILES = ("0.01", "0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99")
+HISTOGRAM_BINS = 50
+MAX_ROWS = 6_000_000  # 48 MB of keys
+_SPLITS = 4096  # pieces that a bin too full is cut into
+
+ResidualChunks = Callable[[], Iterable[tuple[Floats, Floats]]]
+Ranked = tuple[bool, int]  # (of magnitudes, rank from 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Values whose keys lie in [low, high), and the ranks wanted among them."""
+
+    absolute: bool  # of magnitudes instead of residuals
+    low: int
+    high: int
+    rows: int
+    below: int  # rows with lower keys
+    ranks: tuple[int, ...]  # from 0, among all rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualRange:
+    """What one reading of the stored rows looks for; `to_list` and `from_list` carry it along."""
+
+    pieces: tuple[Piece, ...]
+    edges: tuple[float, ...] = ()  # of the histogram, in one reading alone
+
+    def to_list(self) -> list[Any]:
+        """Return JSON values."""
+        pieces = [[*list(asdict(piece).values())[:5], list(piece.ranks)] for piece in self.pieces]
+        return [pieces, list(self.edges)]
+
+    @classmethod
+    def from_list(cls, values: Sequence[Any]) -> ResidualRange:
+        """Read `to_list` back."""
+        pieces, edges = values
+        return cls(pieces=tuple(map(_piece, pieces)), edges=tuple(edges))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualCounts:
+    """Values found at ranks, and the histogram's counts once they are counted."""
+
+    values: Mapping[Ranked, float]
+    histogram: tuple[int, ...] = ()
+
+    @classmethod
+    def merge_all(cls, parts: Iterable[ResidualCounts]) -> ResidualCounts:
+        """Unite. Raises ValueError when two readings differ about a rank or the histogram."""
+        values: dict[Ranked, float] = {}
+        histogram: tuple[int, ...] = ()
+        for part in parts:
+            for rank, value in part.values.items():
+                if values.setdefault(rank, value) != value:
+                    raise ValueError(f"rank {rank} was found to be {values[rank]} and {value}")
+            if histogram and part.histogram not in {(), histogram}:
+                raise ValueError("the histogram of residuals was counted twice, differently")
+            histogram = histogram or part.histogram
+        return cls(values=dict(sorted(values.items())), histogram=histogram)
+
+    def to_bytes(self) -> bytes:
+        """Encode; equal counts give equal bytes."""
+        writer = Writer()
+        writer.count(len(self.values))
+        for (absolute, rank), value in sorted(self.values.items()):
+            writer.count(rank << 1 | absolute)
+            writer.number(value)
+        writer.counts(np.array(self.histogram, dtype=np.int64))
+        return writer.seal(KIND)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ResidualCounts:
+        """Decode. Raises CodecError."""
+        reader = Reader.unseal(data, KIND)
+        values: dict[Ranked, float] = {}
+        for _ in range(reader.count()):
+            rank = reader.count()
+            values[bool(rank & 1), rank >> 1] = reader.number()
+        histogram = tuple(reader.counts().tolist())
+        reader.end()
+        if len(histogram) > HISTOGRAM_BINS:
+            raise CodecError("the histogram of residuals has too many bins")
+        return cls(values=values, histogram=histogram)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualSummary:
+    """How residuals y - p are spread; every row counts once."""
+
+    quantiles: Mapping[str, float]  # by QUANTILES, interpolated linearly as numpy does
+    minimum: float
+    maximum: float
+    edges: tuple[float, ...]  # 51 of 50 bins of equal width, [low, high), the last closed
+    counts: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return asdict(self)
+
+
+def residual_ranges(
+    residuals: Residuals | None, *, max_rows: int = MAX_ROWS
+) -> tuple[ResidualRange, ...]:
+    """Name what must be read again; nothing without rows."""
+    if residuals is None or not residuals.bins.total:
+        return ()
+    pieces = _pieces(residuals)
+    groups: list[list[Piece]] = [[]]
+    for piece in pieces:
+        if groups[-1] and sum(each.rows for each in groups[-1]) + piece.rows > max_rows:
+            groups.append([])
+        groups[-1].append(piece)
+    return tuple(
+        ResidualRange(pieces=tuple(group), edges=() if place else _edges(residuals))
+        for place, group in enumerate(groups)
+    )
+
+
+def count_residuals(
+    read: ResidualChunks, target: ResidualRange, *, max_rows: int = MAX_ROWS
+) -> ResidualCounts:
+    """Find the wanted ranks, holding at most `max_rows` keys at once.
+
+    `read()` gives all rows anew each time, as chunks of (n,) truth and (n,) prediction. Raises
+    ValueError when the rows are not those that were planned for.
+    """
+    fitting = [piece for piece in target.pieces if piece.rows <= max_rows]
+    kept: list[list[NDArray[np.int64]]] = [[] for _ in fitting]
+    inner = np.array(target.edges[1:-1])
+    histogram = np.zeros(max(0, len(target.edges) - 1), dtype=np.int64)
+    for true, predicted in read():
+        residuals = residuals_of(true, predicted)
+        keys = {flag: _keys(residuals, absolute=flag) for flag in {p.absolute for p in fitting}}
+        for held, piece in zip(kept, fitting, strict=True):
+            ours = keys[piece.absolute]
+            held.append(ours[(ours >= piece.low) & (ours < piece.high)])
+        if len(histogram):
+            places = np.searchsorted(inner, residuals, side="right")
+            histogram += np.bincount(places, minlength=len(histogram))
+    values: dict[Ranked, float] = {}
+    for piece, held in zip(fitting, kept, strict=True):
+        values |= _pick(piece, np.concatenate(held) if held else np.empty(0, dtype=np.int64))
+    for piece in target.pieces:
+        if piece.rows > max_rows:
+            values |= _cut(read, piece, max_rows)
+    return ResidualCounts(values=values, histogram=tuple(histogram.tolist()))
+
+
+def median_error(residuals: Residuals, counts: ResidualCounts) -> float:
+    """Return the median of |y - p|. Raises ValueError where its ranks were not counted."""
+    rows = residuals.bins.total
+    return _between(counts, Fraction(rows - 1, 2), absolute=True)
+
+
+def summarize(residuals: Residuals, counts: ResidualCounts) -> ResidualSummary | None:
+    """Return the summary; None where a residual is beyond float64."""
+    rows = residuals.bins.total
+    if max(residuals.high, -residuals.low) == np.inf:
+        return None
+    quantiles = {
+        name: _between(counts, (rows - 1) * Fraction(name), absolute=False) for name in QUANTILES
+    }
+    edges = _edges(residuals)
+    if sum(counts.histogram) != rows or len(counts.histogram) != len(edges) - 1:
+        raise ValueError(f"the histogram counted {sum(counts.histogram)} of {rows} residuals")
+    return ResidualSummary(
+        quantiles=quantiles,
+        minimum=residuals.low,
+        maximum=residuals.high,
+        edges=edges,
+        counts=counts.histogram,
+    )
+
+
+def _pieces(residuals: Residuals) -> list[Piece]:
+    """Return the bins that hold wanted ranks, each once."""
+    rows = residuals.bins.total
+    quantiles = [(rows - 1) * Fraction(name) for name in QUANTILES]
+    wanted = {False: _neighbours(quantiles), True: _neighbours([Fraction(rows - 1, 2)])}
+    pieces: list[Piece] = []
+    for absolute, ranks in wanted.items():
+        counts = residuals.counts(absolute=absolute)
+        ends = np.cumsum(counts)
+        places = np.searchsorted(ends, ranks, side="right")
+        for place in np.unique(places).tolist():
+            low, high = bin_keys(place)
+            ours = [rank for rank, at in zip(ranks, places.tolist(), strict=True) if at == place]
+            pieces.append(
+                Piece(
+                    absolute=absolute,
+                    low=low,
+                    high=high,
+                    rows=int(counts[place]),
+                    below=int(ends[place] - counts[place]),
+                    ranks=tuple(ours),
+                )
+            )
+    return pieces
+
+
+def _neighbours(places: Iterable[Fraction]) -> list[int]:
+    """Return the ranks on both sides of each place."""
+    return sorted({rank for place in places for rank in (int(place), -int(-place // 1))})
+
+
+def _between(counts: ResidualCounts, place: Fraction, *, absolute: bool) -> float:
+    low, high = _neighbours([place])[0], _neighbours([place])[-1]
+    try:
+        below, above = counts.values[absolute, low], counts.values[absolute, high]
+    except KeyError as error:
+        raise ValueError(f"the residual of rank {error} was not counted") from error
+    if np.inf in {abs(below), abs(above)}:
+        raise OverflowError("a residual is beyond float64")
+    return float(Fraction(below) + (Fraction(above) - Fraction(below)) * (place - low))
+
+
+def _edges(residuals: Residuals) -> tuple[float, ...]:
+    low, high = residuals.low, residuals.high
+    if max(high, -low) == np.inf:
+        return ()
+    bins = HISTOGRAM_BINS if low < high else 1
+    width = (Fraction(high) - Fraction(low)) / bins
+    return tuple(float(Fraction(low) + place * width) for place in range(bins + 1))
+
+
+def _keys(residuals: Floats, *, absolute: bool) -> NDArray[np.int64]:
+    return ordered_keys(np.abs(residuals) if absolute else residuals)
+
+
+def _pick(piece: Piece, keys: NDArray[np.int64]) -> dict[Ranked, float]:
+    """Sort a piece's keys and return the values at its ranks."""
+    if len(keys) != piece.rows:
+        raise ValueError(f"{piece} holds {len(keys)} rows, its histogram counted {piece.rows}")
+    keys.sort()
+    places = np.array(piece.ranks) - piece.below
+    values = (value_of(key) for key in keys[places].tolist())
+    return {(piece.absolute, rank): v for rank, v in zip(piece.ranks, values, strict=True)}
+
+
+def _cut(read: ResidualChunks, piece: Piece, max_rows: int) -> dict[Ranked, float]:
+    """Cut a piece that is too full into equal pieces of its key space, and look into those."""
+    step = max(1, -(-(piece.high - piece.low) // _SPLITS))
+    rows = np.zeros(_SPLITS, dtype=np.int64)
+    for true, predicted in read():
+        keys = _keys(residuals_of(true, predicted), absolute=piece.absolute)
+        keys = keys[(keys >= piece.low) & (keys < piece.high)]
+        rows += np.bincount((keys - piece.low) // step, minlength=_SPLITS)
+    if int(rows.sum()) != piece.rows:
+        raise ValueError(f"{piece} holds {rows.sum()} rows, its histogram counted {piece.rows}")
+    ends = np.cumsum(rows) + piece.below
+    places = np.searchsorted(ends, piece.ranks, side="right").tolist()
+    values: dict[Ranked, float] = {}
+    for place in sorted(set(places)):
+        ours = tuple(rank for rank, at in zip(piece.ranks, places, strict=True) if at == place)
+        low = piece.low + place * step
+        if step == 1:  # one value, shared by all of its rows
+            values |= {(piece.absolute, rank): value_of(low) for rank in ours}
+            continue
+        inner = Piece(
+            absolute=piece.absolute,
+            low=low,
+            high=min(low + step, piece.high),
+            rows=int(rows[place]),
+            below=int(ends[place] - rows[place]),
+            ranks=ours,
+        )
+        found = count_residuals(read, ResidualRange(pieces=(inner,)), max_rows=max_rows)
+        values |= found.values
+    return values
+
+
+def _piece(values: Sequence[Any]) -> Piece:
+    absolute, low, high, rows, below, ranks = values
+    return Piece(absolute=absolute, low=low, high=high, rows=rows, below=below, ranks=tuple(ranks))
