@@ -62,7 +62,8 @@ def test_routes_follow_from_the_rules():
     config = yaml.safe_load(render(settings(), rules))
     manager = config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]
     manager = manager["typed_config"]
-    route = manager["route_config"]["virtual_hosts"][0]["routes"][0]
+    routes = manager["route_config"]["virtual_hosts"][0]["routes"]
+    route = next(route for route in routes if route.get("name") == "Put")
     assert route["match"]["safe_regex"]["regex"] == r"/api/jobs/[^/]+/.*/?"
     camel, snake = (
         item["typed_config"] for item in manager["http_filters"] if "transcode" in item["name"]

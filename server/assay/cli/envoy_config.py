@@ -25,11 +25,17 @@ _STREAM_BUFFER = 16 * 1024**2  # bytes of one message that the transcoder holds
 _READ_SECONDS = 15
 _WRITE_SECONDS = 30
 _UPLOAD_SECONDS = 75  # the server answers an upload within 60 s, finished or not
+_GRPC_QUIET_SECONDS = 300
 _QUIET_SECONDS = 60  # a watch sends a bookmark at least every 10 s
+# The last of each line are those of grpc-web.
 _EXPOSED = (
-    "location,retry-after,x-request-id,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset"
+    "location,retry-after,x-request-id,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset,"
+    "grpc-status,grpc-message,grpc-status-details-bin"
 )
-_ALLOWED = "authorization,content-type,idempotency-key,last-event-id,x-request-id"
+_ALLOWED = (
+    "authorization,content-type,idempotency-key,last-event-id,x-request-id,"
+    "grpc-timeout,x-grpc-web,x-user-agent"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +159,38 @@ def _routes(rules: list[Json]) -> list[Json]:
         "match": {"prefix": "/"},
         "route": {"cluster": "assay", "timeout": f"{_WRITE_SECONDS}s"},
     }
-    return [*uploads, *watches, read, write]
+    return [_grpc_web(), *uploads, *watches, read, write]
+
+
+def _grpc_web() -> Json:
+    """Return the route of browser callers who speak gRPC: nothing that is made for REST applies."""
+    rest_only = ("header_mutation", "buffer", "compressor")
+    kind = {"name": "content-type", "string_match": {"prefix": "application/grpc-web"}}
+    return {
+        "name": "grpc-web",
+        "match": {"prefix": "/", "headers": [_method("POST"), kind]},
+        "route": {
+            "cluster": "assay",
+            # The caller's deadline is the only one, and the server keeps it: Envoy would answer a
+            # grpc-web caller UNAVAILABLE instead of DEADLINE_EXCEEDED.
+            "timeout": "0s",
+            "idle_timeout": f"{_GRPC_QUIET_SECONDS}s",
+        },
+        # Instead of the filter, which takes the caller's deadline and binary metadata away too.
+        "request_headers_to_remove": [
+            "x-http-status",
+            "x-error-body",
+            "x-envoy-original-path",
+            "x-envoy-original-method",
+        ],
+        "typed_per_filter_config": {
+            f"envoy.filters.http.{name}": {
+                "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+                "disabled": True,
+            }
+            for name in rest_only
+        },
+    }
 
 
 def _upload(rule: Json) -> Json:

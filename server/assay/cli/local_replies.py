@@ -32,7 +32,20 @@ def local_reply_config(max_body_bytes: int) -> Json:
         status=0, name="UNKNOWN", code="error", error="Error", reason="INTERNAL", message=_OWN_WORDS
     )
     mappers = [_mapper(reply) for reply in replies(max_body_bytes)]
-    return {"mappers": [_mapper(spoken, marked=True), *mappers], "body_format": _format(unknown)}
+    return {
+        "mappers": [_of_grpc(), _mapper(spoken, marked=True), *mappers],
+        "body_format": _format(unknown),
+    }
+
+
+def _of_grpc() -> Json:
+    """Return the mapper of grpc-web callers, whose refusals have a message and no body."""
+    kind = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    # A transcoded call of REST is gRPC by now too, but it bears the path that it came by.
+    transcoded = {"name": "x-envoy-original-path", "present_match": True, "invert_match": True}
+    both = [{"header_filter": {"header": header}} for header in (kind, transcoded)]
+    words = {"text_format_source": {"inline_string": _OWN_WORDS}}
+    return {"filter": {"and_filter": {"filters": both}}, "body_format_override": words}
 
 
 def replies(max_body_bytes: int) -> tuple[Reply, ...]:
