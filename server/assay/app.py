@@ -15,6 +15,8 @@ from datetime import timedelta
 from importlib import metadata
 from typing import TextIO, TypeVar
 
+import grpc
+
 from assay.domain.clock import SystemClock
 from assay.domain.identity import ApiKey
 from assay.domain.ids import SystemIds
@@ -36,6 +38,7 @@ from assay.rpc.services.keys import KeyService
 from assay.rpc.services.models import ModelService, VersionService
 from assay.rpc.services.performance import PerformanceService, PerformanceTableService
 from assay.rpc.services.server_info import Facts, ServerService
+from assay.rpc.tls import server_credentials
 from assay.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
 from assay.settings import Settings
 from assay.storage.blobs import BlobStore, open_blobs
@@ -148,7 +151,8 @@ class ServerProcess:
         settings = self._backend.settings
         # The first upload must not wait for children to import their modules.
         await self._offload(self._backend.pool.warm_up)
-        port = await self._server.start(f"{settings.grpc_host}:{settings.grpc_port}")
+        address = f"{settings.grpc_host}:{settings.grpc_port}"
+        port = await self._server.start(address, _credentials(settings))
         # What is loaded now stays for good: the collector need not walk it after every few
         # hundred calls, which cost a hot read a tenth of its CPU.
         gc.collect()
@@ -246,6 +250,15 @@ def token_rules(settings: Settings) -> TokenRules:
         permission_claims=settings.jwt_permissions_claims,
         leeway=settings.jwt_leeway_seconds,
     )
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    certificate, key = settings.grpc_tls_certificate, settings.grpc_tls_key
+    if certificate is None and key is None and settings.grpc_tls_client_ca is None:
+        return None
+    if certificate is None or key is None:  # never in the clear because of a slip
+        raise ValueError("A server with TLS needs both a certificate and its key.")
+    return server_credentials(certificate, key, settings.grpc_tls_client_ca)
 
 
 def facts(settings: Settings) -> Facts:

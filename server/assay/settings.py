@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, FilePath, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_PREFIX = "ASSAY_"
@@ -74,6 +74,18 @@ class Settings(_Base):
     grpc_port: Port = Field(
         default=50051, description="Port of the gRPC server; 0 takes a free one."
     )
+    grpc_tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the gRPC server's certificate and its chain; turns TLS on.",
+    )
+    grpc_tls_key: Path | None = Field(
+        default=None, description="PEM file of that certificate's key, not encrypted."
+    )
+    grpc_tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the CAs of which every caller of the gRPC server must have a"
+        " certificate (mutual TLS).",
+    )
     drain_seconds: float = Field(
         default=10.0, ge=0, description="How long a stopping server or gateway lets calls finish."
     )
@@ -92,12 +104,38 @@ class Settings(_Base):
         default=(),
         description="`host:port` of each gRPC server. When absent: the server's own address.",
     )
+    gateway_tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate and chain of both listeners of the gateway; turns"
+        " https and TLS for native gRPC on.",
+    )
+    gateway_tls_key: Path | None = Field(
+        default=None, description="PEM file of that certificate's key, not encrypted."
+    )
+    gateway_upstream_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the CAs of the servers' certificates; turns TLS on between gateway"
+        " and servers. `assay up` trusts its own server's certificate instead.",
+    )
+    gateway_upstream_name: str | None = Field(
+        default=None,
+        description="DNS name that the servers' certificates bear. When absent: the hosts of"
+        " the upstreams.",
+    )
+    gateway_upstream_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate that the gateway shows to servers that ask.",
+    )
+    gateway_upstream_key: Path | None = Field(
+        default=None, description="PEM file of that certificate's key, not encrypted."
+    )
     gateway_access_log: str = Field(
         default="/dev/stdout", description="File to which the gateway writes one line a call."
     )
     gateway_concurrency: int = Field(default=1, ge=1, description="Envoy's worker threads.")
     cors_origins: Words = Field(
-        default=(), description="Origins whose browser pages may call the REST routes; `*` is any."
+        default=(),
+        description="Origins whose browser pages may call REST and grpc-web; `*` is any.",
     )
 
     # --- how much is computed
@@ -274,6 +312,16 @@ class ClientSettings(_Base):
     )
     token: SecretStr | None = Field(
         default=None, description="JWT that the commands send, where no API key is given."
+    )
+    ca_file: FilePath | None = Field(
+        default=None,
+        description="PEM file of the CAs that `grpcs://` trusts. When absent: gRPC's public ones.",
+    )
+    client_certificate: FilePath | None = Field(
+        default=None, description="PEM file of the certificate shown to a service that asks."
+    )
+    client_key: FilePath | None = Field(
+        default=None, description="PEM file of that certificate's key, not encrypted."
     )
     timeout_seconds: float = Field(
         default=30.0, gt=0, description="How long a command waits for one short answer."

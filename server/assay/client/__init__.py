@@ -13,10 +13,12 @@ from assay.client.errors import (
     ServiceError,
     ServiceFault,
     ServiceUnavailable,
+    TlsFailed,
     TooLarge,
     Unauthenticated,
     Violation,
 )
+from assay.client.tls import Tls
 from assay.client.transport import Patience
 from assay.client.types import (
     ApiKey,
@@ -73,6 +75,8 @@ __all__ = [
     "ServiceError",
     "ServiceFault",
     "ServiceUnavailable",
+    "Tls",
+    "TlsFailed",
     "TooLarge",
     "Unauthenticated",
     "Violation",

@@ -14,6 +14,7 @@ from assay.client import convert, types
 from assay.client.chunks import CHUNK_BYTES
 from assay.client.columns import Values
 from assay.client.evaluating import Evaluator, OnProgress, Rows, ignore_progress
+from assay.client.tls import Tls
 from assay.client.transport import Address, Patience, Transport
 from assay.client.watching import watch
 from assay.v1 import (
@@ -64,7 +65,7 @@ class Client:
         *,
         api_key: str | None = None,
         token: str | None = None,
-        secure: bool = False,
+        tls: Tls | None = None,
         timeout: float = 30.0,
         patience: Patience | None = None,
         request_ids: Callable[[], str] = new_request_id,
@@ -75,14 +76,14 @@ class Client:
             target: `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS.
             api_key: `prefix.secret`; wins over `token`.
             token: a JWT.
-            secure: True for TLS, where `target` does not say so.
+            tls: whom to trust and what to show; makes `host:port` TLS too.
             timeout: seconds that one short call may take.
             patience: how a service that does not answer is tried again.
             request_ids: makes the ids by which a repeated create is recognised.
         """
         credential = f"ApiKey {api_key}" if api_key else f"Bearer {token}" if token else None
         self._transport = Transport(
-            Address.parse(target, secure=secure),
+            Address.parse(target, tls),
             authorization=credential,
             timeout=timeout,
             patience=patience or Patience(),
@@ -391,8 +392,7 @@ class Client:
 
     def revoke_key(self, prefix: str) -> None:
         """Revoke a key; it stops working everywhere within 5 s."""
-        request = key_service_pb2.RevokeKeyRequest(prefix=prefix)
-        self._transport.call(self._keys.RevokeKey, request)
+        self._transport.call(self._keys.RevokeKey, key_service_pb2.RevokeKeyRequest(prefix=prefix))
 
     def server_info(self) -> types.ServerInfo:
         """Return the server's versions and limits; needs no credential."""

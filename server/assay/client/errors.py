@@ -11,6 +11,7 @@ ServiceError
 ├── RateLimited          429  see `retry_after`
 ├── EvaluationFailed          the predictions were found wrong while they were measured
 ├── ServiceUnavailable   503  nothing answers; the client has already retried
+│   └── TlsFailed             what answers is not trusted, or does not speak TLS
 └── ServiceFault         500  and every answer that the contract does not know
 
 BadInput, a ValueError, is what the client itself refuses before anything is sent.
@@ -18,8 +19,9 @@ BadInput, a ValueError, is what the client itself refuses before anything is sen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import grpc
@@ -128,6 +130,10 @@ class ServiceUnavailable(ServiceError):
     """Nothing answers at the target, though the call was repeated."""
 
 
+class TlsFailed(ServiceUnavailable):
+    """Something answers at the target, but no secure connection to it comes about."""
+
+
 class ServiceFault(ServiceError):
     """The service broke, or answered what the contract does not know; report the request id."""
 
@@ -145,6 +151,8 @@ _BY_CODE: Mapping[grpc.StatusCode, type[ServiceError]] = {
     grpc.StatusCode.UNAVAILABLE: ServiceUnavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: ServiceUnavailable,
 }
+# What gRPC says of a handshake that failed; it has no code of its own for that.
+_TLS_MARKS = ("Tls handshake failed", "Ssl handshake failed", "Hostname Verification Check failed")
 _BY_REASON: Mapping[str, type[ServiceError]] = {
     # Two refusals share a status with others on the wire.
     "TOO_LARGE": TooLarge,
@@ -163,11 +171,29 @@ def from_rpc(error: grpc.RpcError) -> ServiceError:
         reason="UNAVAILABLE" if code is grpc.StatusCode.UNAVAILABLE else code.name,
         request_id=_text(metadata.get("x-request-id")),
     )
+    if code is grpc.StatusCode.UNAVAILABLE and is_tls_fault(call.details()):
+        return TlsFailed(replace(refusal, message=_tls_words(refusal.message)))
     packed = metadata.get("grpc-status-details-bin")
     if isinstance(packed, bytes):
         refusal = _detailed(refusal, status_pb2.Status.FromString(packed))
     kind = _BY_REASON.get(refusal.reason) or _BY_CODE.get(code, ServiceFault)
     return kind(refusal)
+
+
+def is_tls_fault(details: str | None) -> bool:
+    """Say whether gRPC's words for a connection that failed tell of TLS; trying again is vain."""
+    return bool(details) and any(mark in str(details) for mark in _TLS_MARKS)
+
+
+def _tls_words(details: str) -> str:
+    if "Hostname Verification" in details:
+        return "The service's certificate is for another host name than the one in the address."
+    if "WRONG_VERSION_NUMBER" in details:
+        return "What answers there does not speak TLS."
+    found = re.search(r"CERTIFICATE_VERIFY_FAILED: ([\w -]+)", details)
+    if found:
+        return f"The service's certificate is not trusted: {found[1]}."
+    return f"No secure connection comes about. {details}"
 
 
 def _detailed(refusal: Refusal, status: status_pb2.Status) -> Refusal:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import grpc
 from google.protobuf.message import Message
 
-from assay.client.errors import from_rpc
+from assay.client.errors import from_rpc, is_tls_fault
+from assay.client.tls import Tls
 
 MAX_MESSAGE_BYTES = 64 << 20
 # How a stream ends that was cut, depending on which side noticed first.
@@ -27,21 +28,24 @@ class Address:
     """Where the service is, and whether TLS leads there."""
 
     target: str
-    secure: bool
+    tls: Tls | None  # None: in the clear
 
     @classmethod
-    def parse(cls, url: str, *, secure: bool = False) -> Address:
+    def parse(cls, url: str, tls: Tls | None = None) -> Address:
         """Return the address of `host:port`, `grpc://host:port` or `grpcs://host:port`.
 
         Raises:
-            ValueError: another scheme.
+            ValueError: another scheme, or TLS is asked for and the scheme says otherwise.
         """
         if "://" not in url:
-            return cls(target=url, secure=secure)
+            return cls(target=url, tls=tls)
         parts = urlsplit(url)
         if parts.scheme not in {"grpc", "grpcs"} or not parts.netloc:
             raise ValueError(f"'{url}' is no address; write grpc://host:port or grpcs://host:port.")
-        return cls(target=parts.netloc, secure=secure or parts.scheme == "grpcs")
+        if parts.scheme == "grpc" and tls is not None:
+            # Whoever names a CA must not find credentials sent in the clear.
+            raise ValueError(f"A CA or certificate is given, but '{url}' is without TLS: grpcs://.")
+        return cls(target=parts.netloc, tls=(tls or Tls()) if parts.scheme == "grpcs" else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +85,8 @@ class Transport:
             ("grpc.max_reconnect_backoff_ms", 2_000),
         ]
         self.channel = (
-            grpc.secure_channel(address.target, grpc.ssl_channel_credentials(), options)
-            if address.secure
+            grpc.secure_channel(address.target, address.tls.credentials(), options)
+            if address.tls is not None
             else grpc.insecure_channel(address.target, options)
         )
         self.metadata = (("authorization", authorization),) if authorization else ()
@@ -121,13 +125,14 @@ class Transport:
 
 
 def _is_away(error: grpc.RpcError) -> bool:
-    return cast(grpc.Call, error).code() is grpc.StatusCode.UNAVAILABLE
+    call = cast(grpc.Call, error)
+    return call.code() is grpc.StatusCode.UNAVAILABLE and not is_tls_fault(call.details())
 
 
 def is_cut(error: grpc.RpcError) -> bool:
     """Say whether a stream broke on its way, rather than being refused by the service."""
     call = cast(grpc.Call, error)
     if call.code() is grpc.StatusCode.UNAVAILABLE:
-        return True
+        return _is_away(error)
     answered = any(key == "grpc-status-details-bin" for key, _ in call.trailing_metadata() or ())
     return call.code() in CUT and not answered
