@@ -31,6 +31,8 @@ AssayError
 │   └── JobNotCancelable
 ├── RateLimited               429
 ├── Unavailable               503
+├── AttemptsSpent             500  a job took its runner down each time it was tried
+├── DeadlinePassed            504
 ├── Canceled                  499  the caller went away before the answer
 └── Internal                  500  the store or the code broke a promise; text never leaves
     ├── StaleLease                 a runner wrote for a job that it no longer holds
@@ -300,6 +302,18 @@ class Unavailable(AssayError):
     """The service cannot answer now; the same request may succeed later."""
 
     reason = "UNAVAILABLE"
+
+
+class AttemptsSpent(AssayError):
+    """A job took its runner down each time it was tried."""
+
+    reason = "ATTEMPTS_SPENT"
+
+
+class DeadlinePassed(AssayError):
+    """A job's deadline passed before it ended."""
+
+    reason = "DEADLINE_PASSED"
 
 
 class Canceled(AssayError):

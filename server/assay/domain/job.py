@@ -22,7 +22,7 @@ STATE_EVENT = "state"  # data: from (absent on the first), to, and a reason wher
 class JobError:
     """Why a job ended without a result, in the words of the error that ended it."""
 
-    reason: str  # as AssayError.reason, or ATTEMPTS_SPENT, CANCELED, DEADLINE_PASSED
+    reason: str  # as AssayError.reason of the error that a call would have got
     message: str  # for people: what happened, what is allowed, the way out
     metadata: Mapping[str, str] = field(default_factory=dict)  # the message's dynamic parts
     violations: tuple[Violation, ...] = ()  # fields, rows or columns that are wrong

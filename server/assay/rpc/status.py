@@ -52,6 +52,8 @@ TABLE: dict[type[errors.AssayError], Row] = {
     errors.Unavailable: _row(
         _CODE.UNAVAILABLE, 503, "Service Unavailable", "service_unavailable", retry=True
     ),
+    errors.AttemptsSpent: _row(_CODE.INTERNAL, 500, "Internal Server Error", "job_failed"),
+    errors.DeadlinePassed: _row(_CODE.DEADLINE_EXCEEDED, 504, "Gateway Timeout", "timeout"),
     errors.Canceled: _row(_CODE.CANCELLED, 499, "Client Closed Request", "canceled", retry=True),
     errors.Internal: _row(_CODE.INTERNAL, 500, "Internal Server Error", "internal_error"),
     errors.AssayError: _row(_CODE.INTERNAL, 500, "Internal Server Error", "internal_error"),

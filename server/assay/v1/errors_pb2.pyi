@@ -90,6 +90,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """422. The evaluation was made before curves, tables and mistakes were stored. Evaluate the split again."""
     ERROR_REASON_NO_SCORES: _ErrorReason.ValueType  # 33
     """422. The evaluation was made without the scores that this needs. Evaluate the split again with score columns."""
+    ERROR_REASON_ATTEMPTS_SPENT: _ErrorReason.ValueType  # 34
+    """500. The job took its runner down each time it was tried. Check its input, and submit it again."""
+    ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 35
+    """504. The job's deadline passed before it ended. Submit it again."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -162,4 +166,8 @@ ERROR_REASON_DETAILS_NOT_STORED: ErrorReason.ValueType  # 32
 """422. The evaluation was made before curves, tables and mistakes were stored. Evaluate the split again."""
 ERROR_REASON_NO_SCORES: ErrorReason.ValueType  # 33
 """422. The evaluation was made without the scores that this needs. Evaluate the split again with score columns."""
+ERROR_REASON_ATTEMPTS_SPENT: ErrorReason.ValueType  # 34
+"""500. The job took its runner down each time it was tried. Check its input, and submit it again."""
+ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 35
+"""504. The job's deadline passed before it ended. Submit it again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
