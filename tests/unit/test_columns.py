@@ -152,13 +152,13 @@ def test_stored_chunks_are_read_by_column() -> None:
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=40), st.integers(0, 39))
 def test_id_hashes_do_not_depend_on_the_block(texts: list[str], cut: int) -> None:
     """The hash of a row id is the same in whatever block the row stands."""
-    whole = RowIds(texts=pa.array(texts, pa.large_string())).hashes()
+    whole = RowIds(texts=pa.array(texts, pa.large_string())).hashes
     parts = [
-        RowIds(texts=pa.array(part, pa.large_string())).hashes()
+        RowIds(texts=pa.array(part, pa.large_string())).hashes
         for part in (texts[:cut], texts[cut:])
     ]
     assert np.array_equal(whole, np.concatenate(parts))
-    sliced = RowIds(texts=pa.array(["first", *texts], pa.large_string()).slice(1)).hashes()
+    sliced = RowIds(texts=pa.array(["first", *texts], pa.large_string()).slice(1)).hashes
     assert np.array_equal(whole, sliced)
     assert len(set(whole.tolist())) == len(set(texts))
 
@@ -166,7 +166,7 @@ def test_id_hashes_do_not_depend_on_the_block(texts: list[str], cut: int) -> Non
 def test_id_hashes_never_change() -> None:
     """The hash of an id is fixed for all releases, since stored partials are ordered by it."""
     ids = RowIds(texts=pa.array(["", "a", "row-000000000017"], pa.large_string()))
-    assert [f"{value:016x}" for value in ids.hashes()] == FIXED_HASHES
+    assert [f"{value:016x}" for value in ids.hashes] == FIXED_HASHES
 
 
 FIXED_HASHES = ["0000000000000000", "fb40d9931b99fca5", "11d340412076df32"]

@@ -52,7 +52,7 @@ def test_long_files_of_all_formats_are_the_same_rows(tmp_path: Path) -> None:
             (
                 np.concatenate([chunk.true for chunk in chunks]).tobytes(),
                 np.concatenate([chunk.scores[1] for chunk in chunks]).tobytes(),
-                np.concatenate([chunk.row_ids.hashes() for chunk in chunks]).tobytes(),  # type: ignore[union-attr]  # sent
+                np.concatenate([chunk.row_ids.hashes for chunk in chunks]).tobytes(),  # type: ignore[union-attr]  # sent
             )
         )
     assert len(seen) == 1

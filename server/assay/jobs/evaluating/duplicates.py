@@ -15,7 +15,7 @@ from assay.domain.errors import BadPredictions, clip
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.stored import Manifest, read_row_ids
 
-MAX_ROWS = 6_000_000  # ids of one shard; 96 MB of hashes and row numbers
+MAX_ROWS = 12_000_000  # ids of one shard; 96 MB of hashes
 MOST_NAMED = 20
 _PROVED_AT_ONCE = 256  # repeated hashes whose ids are looked up together
 
@@ -62,6 +62,16 @@ def id_ranges(rows: int, max_rows: int = MAX_ROWS) -> tuple[tuple[int, int], ...
 
 def find_duplicates(manifest: Manifest, low: int, high: int, blobs: JobBlobs) -> Duplicates:
     """Return the ids with a hash in [low, high) that more than one row has."""
+    if not _any_twice(manifest, low, high, blobs):
+        return Duplicates(count=0)
+    # Which rows they are takes twice the memory, so it is found out in halves.
+    middle = (low + high) // 2
+    halves = [_find(manifest, *half, blobs) for half in ((low, middle), (middle, high))]
+    named = sorted((one for half in halves for one in half.named), key=lambda one: one.row)
+    return Duplicates(count=sum(half.count for half in halves), named=tuple(named[:MOST_NAMED]))
+
+
+def _find(manifest: Manifest, low: int, high: int, blobs: JobBlobs) -> Duplicates:
     hashes, rows = _collect(manifest, low, high, blobs)
     order = np.argsort(hashes, kind="stable")  # rows ascend among equal hashes
     hashes, rows = hashes[order], rows[order]
@@ -100,15 +110,36 @@ def refuse(found: Iterable[Duplicates]) -> None:
     )
 
 
+def _any_twice(manifest: Manifest, low: int, high: int, blobs: JobBlobs) -> bool:
+    """Say whether a hash in [low, high) occurs twice; holds nothing but the hashes."""
+    share = (high - low) / (1 << 64)
+    room = int(manifest.rows * share * 1.01) + 10_000  # hashes are spread evenly
+    every, filled = np.empty(room, np.uint64), 0
+    for _, ids in read_row_ids(manifest, blobs):
+        found = ids.hashes if share == 1 else ids.hashes[_inside(ids.hashes, low, high)]
+        if filled + len(found) > len(every):  # unless somebody chose them
+            every.resize(2 * len(every) + len(found), refcheck=False)
+        every[filled : filled + len(found)] = found
+        filled += len(found)
+    every = every[:filled]
+    every.sort()
+    return bool((every[1:] == every[:-1]).any())
+
+
+def _inside(hashes: Hashes, low: int, high: int) -> NDArray[np.bool_]:
+    # `high` may be 2**64, which a uint64 does not hold.
+    inside: NDArray[np.bool_] = (hashes >= np.uint64(low)) & (hashes <= np.uint64(high - 1))
+    return inside
+
+
 def _collect(
     manifest: Manifest, low: int, high: int, blobs: JobBlobs
 ) -> tuple[Hashes, NDArray[np.int64]]:
     hashes: list[Hashes] = []
     rows: list[NDArray[np.int64]] = []
     for first_row, ids in read_row_ids(manifest, blobs):
-        found = ids.hashes()
-        # `high` may be 2**64, which a uint64 does not hold.
-        inside = np.flatnonzero((found >= np.uint64(low)) & (found <= np.uint64(high - 1)))
+        found = ids.hashes
+        inside = np.flatnonzero(_inside(found, low, high))
         hashes.append(found[inside])
         rows.append(inside.astype(np.int64) + first_row)
     return np.concatenate(hashes), np.concatenate(rows)
@@ -119,7 +150,7 @@ def _prove(manifest: Manifest, wanted: Sequence[int] | Hashes, blobs: JobBlobs) 
     seen: dict[str, int] = {}
     proved: list[Duplicate] = []
     for first_row, ids in read_row_ids(manifest, blobs):
-        hits = np.flatnonzero(np.isin(ids.hashes(), wanted))
+        hits = np.flatnonzero(np.isin(ids.hashes, wanted))
         for hit, text in zip(hits.tolist(), ids.at(hits), strict=True):
             row = first_row + hit
             if text in seen:

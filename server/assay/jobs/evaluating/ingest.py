@@ -149,7 +149,7 @@ def _row_hashes(chunk: Chunk) -> Words:
     if chunk.weights is not None:
         words.append(chunk.weights.view(np.uint64))
     if chunk.row_ids is not None:
-        words.append(chunk.row_ids.hashes())
+        words.append(chunk.row_ids.hashes)
     state = np.zeros(chunk.rows, np.uint64)
     for word in words:
         state = _mix(state ^ word)

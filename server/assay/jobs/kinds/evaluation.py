@@ -41,7 +41,7 @@ class Evaluation:
     """Evaluates a version on a split. The sizes of shards change no bit of the result."""
 
     one_shard_cells: int = ONE_SHARD_CELLS
-    max_rows: int = MAX_ROWS  # of a rank shard and of a shard of row ids
+    max_rows: int = MAX_ROWS  # of a rank shard; one of row ids holds twice as many
 
     @property
     def name(self) -> str:
@@ -172,7 +172,7 @@ class Evaluation:
                 key=f"{IDS}{number:06d}",
                 payload=canonical_json({"manifest": manifest, "range": [f"{low:x}", f"{high:x}"]}),
             )
-            for number, (low, high) in enumerate(duplicates.id_ranges(base.rows, self.max_rows))
+            for number, (low, high) in enumerate(duplicates.id_ranges(base.rows, 2 * self.max_rows))
         ]
 
 

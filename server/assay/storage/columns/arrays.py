@@ -28,7 +28,10 @@ def flags(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> NDArray[np.bool_]:
 def one_array(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> pa.Array[Any]:
     """Return a column's chunks as one array."""
     if isinstance(column, pa.ChunkedArray):
-        return column.combine_chunks()
+        if column.num_chunks == 1:
+            return column.chunk(0)
+        whole: pa.Array[Any] = column.combine_chunks()
+        return whole
     return column
 
 

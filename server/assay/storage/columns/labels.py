@@ -85,7 +85,8 @@ def code_labels(column: pa.ChunkedArray[Any], name: str, place: Place) -> Coded:
 def refuse_null(column: pa.ChunkedArray[Any], name: str, place: Place) -> None:
     """Raise BadPredictions naming the first null of the column, if there is one."""
     missing = column.null_count
-    if pa.types.is_dictionary(column.type):
+    is_coded = pa.types.is_dictionary(column.type)
+    if is_coded and any(_entries(piece).null_count for piece in column.chunks):
         # A null may also hide behind an index that points at a null entry.
         column = column.cast(column.type.value_type)
         missing = column.null_count
@@ -99,6 +100,11 @@ def refuse_null(column: pa.ChunkedArray[Any], name: str, place: Place) -> None:
             "Fill it in, or leave the row out of the evaluation",
             count=missing,
         )
+
+
+def _entries(piece: pa.Array[Any]) -> pa.Array[Any]:
+    assert isinstance(piece, pa.DictionaryArray)
+    return piece.dictionary
 
 
 def _way_out(kind: pa.DataType) -> str:

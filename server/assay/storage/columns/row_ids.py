@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assay.storage.columns.arrays import from_numbers, numbers
+from assay.storage.columns.arrays import from_numbers, numbers, one_array
 
 Number = TypeVar("Number", np.int64, np.uint8)
 
@@ -32,18 +33,24 @@ class RowIds:
         """Return the ids at `indices`."""
         return [str(text) for text in self.texts.take(from_numbers(indices)).to_pylist()]
 
+    @cached_property
     def hashes(self) -> NDArray[np.uint64]:
-        """Return a 64-bit hash of each id: the same in every process, release and block.
+        """(rows,) a 64-bit hash of each id: the same in every process, release and block.
 
         The bytes are taken as little-endian words of 8, the last one padded with zeros, and
         mixed one after the other into the length (splitmix64's finisher).
         """
-        array = self.texts
-        _, offsets_buffer, data_buffer = array.buffers()
-        first, last = array.offset, array.offset + len(array) + 1
-        offsets = _view(offsets_buffer, np.int64)[first:last]
-        starts, sizes = offsets[:-1], np.diff(offsets)
-        data = _view(data_buffer, np.uint8)
+        offsets, sizes = self._offsets, self.sizes
+        data = _view(self.texts.buffers()[2], np.uint8)
+        size = int(sizes[0]) if len(sizes) else 0
+        if size and size % 8 == 0 and (sizes == size).all():
+            # Ids of one length lie beside each other as whole words: hex digests, UUID bytes.
+            table = data[offsets[0] : offsets[-1]].view("<u8").reshape(-1, size // 8)
+            alike = _mix(np.full(len(sizes), size, np.uint64) * _PRIME)
+            for column in table.T:
+                alike = _mix(alike ^ (column * _PRIME))
+            return alike
+        starts = offsets[:-1]
         padded = np.concatenate([data, np.zeros(8, np.uint8)])
         # Every byte position starts a word of eight bytes; reading them unaligned saves a loop.
         words = np.ndarray((len(padded) - 7,), "<u8", padded.tobytes(), strides=(1,))
@@ -55,8 +62,21 @@ class RowIds:
             state[live] = _mix(state[live] ^ (word * _PRIME))
         return state
 
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """(rows,) the number of bytes of each id."""
+        return np.diff(self._offsets)
+
+    @property
+    def _offsets(self) -> NDArray[np.int64]:
+        first, last = self.texts.offset, self.texts.offset + len(self.texts) + 1
+        return _view(self.texts.buffers()[1], np.int64)[first:last]
+
     def first_duplicate(self) -> tuple[int, int, str] | None:
         """Return (first index, second index, id) of the earliest repeated id, or None."""
+        ascending = np.sort(self.hashes)
+        if not (ascending[1:] == ascending[:-1]).any():
+            return None  # equal ids have equal hashes
         encoded = self.texts.dictionary_encode()
         if len(encoded.dictionary) == len(self.texts):
             return None
@@ -86,6 +106,8 @@ def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return mixed
 
 
-def as_texts(column: pa.Array[Any]) -> pa.LargeStringArray:
-    """Return a string or integer array as large strings."""
-    return cast(pa.LargeStringArray, pc.cast(column, pa.large_string()))
+def row_ids_of(column: pa.ChunkedArray[Any]) -> RowIds:
+    """Return a column of strings or integers, none null, as row ids."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return RowIds(texts=cast(pa.LargeStringArray, pc.cast(one_array(column), pa.large_string())))

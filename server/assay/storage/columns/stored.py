@@ -12,8 +12,7 @@ from assay.storage.columns.chunk import Floats, Weights
 from assay.storage.columns.labels import code_labels
 from assay.storage.columns.numbers import row_sums, score_values, weight_values
 from assay.storage.columns.refusals import Place
-from assay.storage.columns.row_ids import RowIds
-from assay.storage.columns.table import read_row_ids
+from assay.storage.columns.row_ids import RowIds, row_ids_of
 
 ANYWHERE = Place()  # accepted rows are not refused again
 
@@ -50,7 +49,7 @@ def stored_scores(
 
 def stored_row_ids(data: bytes) -> RowIds:
     """Return the row ids of an accepted chunk."""
-    return read_row_ids(_project(data, ("row_id",)), ANYWHERE)
+    return row_ids_of(_project(data, ("row_id",))["row_id"])
 
 
 def _project(data: bytes, names: Sequence[str]) -> pa.Table:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from assay.domain.errors import clip
 from assay.metrics.spec import obvious_positive
-from assay.storage.columns.arrays import numbers, one_array
+from assay.storage.columns.arrays import numbers
 from assay.storage.columns.chunk import (
     MAX_LABEL_CHARS,
     Chunk,
@@ -37,7 +37,7 @@ from assay.storage.columns.numbers import (
 )
 from assay.storage.columns.refusals import Place, bad_column
 from assay.storage.columns.roles import Roles, assign_roles
-from assay.storage.columns.row_ids import RowIds, as_texts
+from assay.storage.columns.row_ids import RowIds, row_ids_of
 
 # The other label of an obvious pair, for a block in which only the positive one occurs.
 MATES = {"1": ("0",), "true": ("false",), "yes": ("no",)}
@@ -99,11 +99,10 @@ def read_row_ids(table: pa.Table, place: Place) -> RowIds:
             "Cast the column to string",
         )
     refuse_null(column, "row_id", place)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(kind)
-    texts = as_texts(one_array(column))
-    ids = RowIds(texts=texts)
-    sizes = numbers(pc.utf8_length(texts))
+    ids = row_ids_of(column)
+    sizes = ids.sizes
+    if sizes.max(initial=1) > MAX_LABEL_CHARS:  # bytes are no fewer than characters
+        sizes = numbers(pc.utf8_length(ids.texts)).astype(np.int64)
     wrong = np.flatnonzero((sizes < 1) | (sizes > MAX_LABEL_CHARS))
     if len(wrong):
         raise place.bad_value(
