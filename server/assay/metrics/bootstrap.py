@@ -1,0 +1,160 @@
+"""A bootstrap that gives the same interval under any sharding: weights are a hash, not a draw.
+
+A row's weight in a replicate is the Poisson(1) quantile of a hash of (cluster, replicate, seed).
+Rows of one cluster share their weights, so intervals resample clusters; two runs on the same rows
+share them too, so their differences are paired. Each replicate is an ordinary statistic, and its
+metrics are the registry's: those of labels, log loss and Brier score, and of a regression's sums.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.metrics.chunk import ClassificationChunk, RegressionChunk
+from assay.metrics.codec import Reader, Writer
+from assay.metrics.intervals import Interval
+from assay.metrics.registry import live
+from assay.metrics.resampled import BLOCK, Resampled
+from assay.metrics.spec import MetricSpec
+from assay.metrics.statistics import Statistic, statistic_from_bytes
+
+KIND = b"B"
+REPLICATES = 200
+MOST_REPLICATES = 2000
+_STEP = np.uint64(0x9E37_79B9_7F4A_7C15)  # splitmix64's
+
+Hashes = NDArray[np.uint64]
+
+
+def _thresholds() -> Hashes:
+    """Return where 64-bit hashes turn to the next Poisson(1) weight: exact, from integers."""
+    # e, to 200 bits; P(X <= k) = (1/0! + … + 1/k!) / e.
+    euler = sum(Fraction(1, math.factorial(term)) for term in range(60))
+    total, edges = Fraction(), []
+    for term in range(20):
+        total += Fraction(1, math.factorial(term))
+        edges.append(min((1 << 64) - 1, int(total / euler * (1 << 64))))
+    return np.array(edges, dtype=np.uint64)
+
+
+_EDGES = _thresholds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+    """One statistic per replicate, of rows weighted by their clusters' hashes."""
+
+    seed: int
+    replicates: tuple[Statistic, ...]
+
+    @classmethod
+    def of_chunk(
+        cls,
+        chunk: ClassificationChunk | RegressionChunk,
+        clusters: Hashes,
+        *,
+        replicates: int = REPLICATES,
+        seed: int = 0,
+    ) -> Bootstrap:
+        """Take one chunk in; `clusters` are (n,) 64-bit hashes that name what is resampled."""
+        if not 2 <= replicates <= MOST_REPLICATES:
+            raise ValueError(f"{replicates} replicates; from 2 to {MOST_REPLICATES} are supported")
+        if clusters.shape != (chunk.rows,) or clusters.dtype != np.uint64:
+            raise ValueError(f"clusters are {chunk.rows} uint64 hashes")
+        if chunk.weights is not None:
+            raise ValueError("a bootstrap of weighted rows is not supported")
+        resampled = Resampled.of(chunk, replicates)
+        for start in range(0, chunk.rows, BLOCK):
+            block = clusters[start : start + BLOCK]
+            weights = [poisson_weights(block, each, seed) for each in range(replicates)]
+            resampled.add(start, np.array(weights, dtype=np.float64))
+        return cls(seed=seed, replicates=resampled.statistics())
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[Bootstrap]) -> Bootstrap:
+        """Merge replicate by replicate. Raises ValueError when seeds or numbers differ."""
+        first = parts[0]
+        shape = (first.seed, len(first.replicates))
+        if any((part.seed, len(part.replicates)) != shape for part in parts):
+            raise ValueError("bootstraps of other seeds or numbers of replicates do not merge")
+        kind = type(first.replicates[0])
+        columns = zip(*(part.replicates for part in parts), strict=True)
+        merged = tuple(kind.merge_all(column) for column in columns)
+        return cls(seed=first.seed, replicates=merged)
+
+    def to_bytes(self) -> bytes:
+        """Encode; equal bootstraps give equal bytes."""
+        writer = Writer()
+        writer.integer(self.seed)
+        writer.count(len(self.replicates))
+        for replicate in self.replicates:
+            writer.blob(replicate.to_bytes())
+        return writer.seal(KIND)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Bootstrap:
+        """Decode. Raises CodecError."""
+        reader = Reader.unseal(data, KIND)
+        seed = reader.integer()
+        blobs = [reader.blob() for _ in range(reader.count())]
+        reader.end()
+        return cls(seed=seed, replicates=tuple(map(statistic_from_bytes, blobs)))
+
+    def values(self, spec: MetricSpec) -> list[Mapping[str, float]]:
+        """Return the live metrics of every replicate."""
+        return [live(replicate, spec).metrics for replicate in self.replicates]
+
+
+def bootstrap_intervals(
+    bootstrap: Bootstrap, spec: MetricSpec, level: float = 0.95
+) -> dict[str, Interval]:
+    """Return the percentile interval of every metric that all replicates define."""
+    values = bootstrap.values(spec)
+    names = [name for name in values[0] if all(name in each for each in values)]
+    return {name: _percentiles([each[name] for each in values], level) for name in names}
+
+
+def paired_intervals(
+    first: Bootstrap, second: Bootstrap, spec: MetricSpec, level: float = 0.95
+) -> dict[str, Interval]:
+    """Return the interval of first - second per metric, for two runs on the same clusters."""
+    if (first.seed, len(first.replicates)) != (second.seed, len(second.replicates)):
+        raise ValueError("paired bootstraps have the same seed and number of replicates")
+    pairs = list(zip(first.values(spec), second.values(spec), strict=True))
+    names = [name for name in pairs[0][0] if all(name in a and name in b for a, b in pairs)]
+    return {name: _percentiles([a[name] - b[name] for a, b in pairs], level) for name in names}
+
+
+def _percentiles(values: list[float], level: float) -> Interval:
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level lies between 0 and 1, not at {level}")
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail]).tolist()
+    return Interval(low=low, high=high, level=level, method="bootstrap")
+
+
+def poisson_weights(clusters: Hashes, replicate: int, seed: int) -> NDArray[np.int64]:
+    """Return (n,) Poisson(1) weights: a function of cluster, replicate and seed alone."""
+    salt = _mix(_mix(np.array([seed % (1 << 64)], dtype=np.uint64)) + np.uint64(replicate))
+    weights: NDArray[np.int64] = np.searchsorted(_EDGES, _mix(clusters ^ salt), side="right")
+    return weights
+
+
+def row_clusters(first_row: int, rows: int) -> Hashes:
+    """Return clusters of rows that have none: each row is its own, named by its number."""
+    return _mix(np.arange(first_row, first_row + rows, dtype=np.uint64))
+
+
+def _mix(words: Hashes) -> Hashes:
+    """Return splitmix64 of each word: one to one, and far from linear."""
+    words = words + _STEP
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58_476D_1CE4_E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D0_49BB_1331_11EB)
+    mixed: Hashes = words ^ (words >> np.uint64(31))
+    return mixed
