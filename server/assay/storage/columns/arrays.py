@@ -6,7 +6,7 @@ compute child half a second before its first chunk and 60 MB for good.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,8 +30,7 @@ def one_array(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> pa.Array[Any]:
     if isinstance(column, pa.ChunkedArray):
         if column.num_chunks == 1:
             return column.chunk(0)
-        whole: pa.Array[Any] = column.combine_chunks()
-        return whole
+        return cast("pa.Array[Any]", column.combine_chunks())
     return column
 
 
