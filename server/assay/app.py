@@ -18,11 +18,13 @@ from typing import TextIO, TypeVar
 import grpc
 
 from assay.domain.clock import SystemClock
+from assay.domain.evaluation import EvaluationSpec
 from assay.domain.identity import ApiKey
 from assay.domain.ids import SystemIds
 from assay.domain.model import MAX_LABEL
 from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
 from assay.jobs.evaluating.live import LiveState, live_state
+from assay.jobs.evaluating.typed_rows import RowsChunk, rows_to_chunk
 from assay.jobs.executors.local import LocalPool
 from assay.jobs.keeper import Keeper
 from assay.jobs.runner import Runner
@@ -32,7 +34,7 @@ from assay.rpc.auth import Authenticator
 from assay.rpc.links.rate_limit import Rates
 from assay.rpc.server import Parts, Server
 from assay.rpc.services.diagnostics import DiagnosticsService
-from assay.rpc.services.evaluations import EvaluationService
+from assay.rpc.services.evaluations import EvaluationRowsService, EvaluationService
 from assay.rpc.services.jobs import JobService, JobWatchService
 from assay.rpc.services.keys import KeyService
 from assay.rpc.services.models import ModelService, VersionService
@@ -55,6 +57,7 @@ from assay.usecases.models import Models
 from assay.usecases.paging import MAX_PAGE
 from assay.usecases.performance import PerformanceReader
 from assay.usecases.pulse import Pulse
+from assay.usecases.rows import ROWS_WAIT_SECONDS, Columns, RowUploads
 from assay.usecases.uploads import CHUNKS_IN_FLIGHT, Uploads
 from assay.usecases.versions import Versions
 from assay.usecases.watches import Watches
@@ -79,6 +82,10 @@ class PoolCompute:
     async def live(self, spec: bytes, partials: Sequence[bytes]) -> LiveState:
         """Merge partials and read the metrics that need no second look at the rows."""
         return await self._pool.run(live_state, spec, list(partials))
+
+    async def rows(self, spec: EvaluationSpec, columns: Columns) -> RowsChunk:
+        """Make typed rows a chunk."""
+        return await self._pool.run(rows_to_chunk, spec, columns)
 
 
 class Backend:
@@ -191,6 +198,7 @@ class ServerProcess:
         details = DetailsReader(performance, backend.blobs)
         return [
             DiagnosticsService(Curves(details), Diagnostics(details)),
+            EvaluationRowsService(self._rows(evaluations, watches)),
             EvaluationService(evaluations, uploads, files),
             JobService(Jobs(store), watches),
             JobWatchService(watches),
@@ -201,6 +209,23 @@ class ServerProcess:
             ServerService(facts(settings)),
             VersionService(Versions(store)),
         ]
+
+    def _rows(self, evaluations: Evaluations, watches: Watches) -> RowUploads:
+        backend = self._backend
+        return RowUploads(
+            backend.store,
+            files=FileUploads(
+                backend.store,
+                backend.blobs,
+                evaluations=evaluations,
+                watches=watches,
+                offload=self._offload,
+                max_file_bytes=backend.settings.max_file_bytes,
+                wait_seconds=ROWS_WAIT_SECONDS,
+            ),
+            encode=PoolCompute(backend.pool).rows,
+            offload=self._offload,
+        )
 
     def _offload(self, function: Callable[[], R], /) -> Awaitable[R]:
         return asyncio.get_running_loop().run_in_executor(self._threads, function)

@@ -11,6 +11,10 @@ from jsonschema import Draft202012Validator
 
 from tests.gateway.test_documents import client, make
 
+PERFORMANCE = (
+    "summary", "classification-report", "confusion-matrix", "roc-curve", "pr-curve", "thresholds",
+    "calibration", "misclassification-errors", "slices", "intervals",
+)  # fmt: skip  # a list
 ROWS = "y_true,y_pred,score\nno,no,0.1\nyes,yes,0.8\nyes,no,0.3\nno,no,0.2\n"
 
 
@@ -51,34 +55,31 @@ def test_replies_are_as_described(document, admin):
     """What the running service answers, refusals included, obeys the document's schemas."""
     made = make(admin, ROWS, labels=["no", "yes"], positive_label="yes")
     model, version = f"/api/v1/models/{made.model}", made.version
+    versions = "/api/v1/models/{model_id}/versions"
     paths = {
         "/api/v1/server": "/api/v1/server",
         "/api/v1/models": "/api/v1/models",
         "/api/v1/keys": "/api/v1/keys",
         "/api/v1/models/{model_id}": model,
-        "/api/v1/models/{model_id}/versions": f"{model}/versions",
-        "/api/v1/models/{model_id}/versions/{version_id}": f"{model}/versions/{version}",
-        "/api/v1/models/{model_id}/versions/{version_id}/evaluations": (
-            f"{model}/versions/{version}/evaluations"
-        ),
-        "/api/v1/models/{model_id}/versions/compare": (
-            f"{model}/versions/compare?version_a={version}&version_b={version}"
-        ),
+        versions: f"{model}/versions",
+        f"{versions}/{{version_id}}": f"{model}/versions/{version}",
+        f"{versions}/{{version_id}}/evaluations": f"{model}/versions/{version}/evaluations",
+        f"{versions}/compare": f"{model}/versions/compare?version_a={version}&version_b={version}",
     }
-    for route in ("summary", "classification-report", "confusion-matrix"):
+    for route in PERFORMANCE:
         paths[f"/api/v1/models/{{model_id}}/performance/{route}"] = made.path(route)
     for template, path in paths.items():
         response = admin.get(path)
         assert response.status_code == 200, path
         check_reply(document, template, response)
-    with client_without_key(admin) as nobody:
+
+
+def test_refusals_are_as_described(document, admin, service):
+    """Refusals of the running service have the body that the document says they have."""
+    with client(service, None) as nobody:
         check_reply(document, "/api/v1/models", nobody.get("/api/v1/models"))
     absent = admin.get("/api/v1/models/mdl-none")
     check_reply(document, "/api/v1/models/{model_id}", absent)
-    made = admin.post("/api/v1/models", json={"name": "x", "task_type": "none"})
-    assert made.status_code == 400
-    check_reply(document, "/api/v1/models", made)
-
-
-def client_without_key(admin: httpx.Client) -> httpx.Client:
-    return httpx.Client(base_url=admin.base_url, trust_env=False)
+    refused = admin.post("/api/v1/models", json={"name": "x", "task_type": "none"})
+    assert refused.status_code == 400
+    check_reply(document, "/api/v1/models", refused)

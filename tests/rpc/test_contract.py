@@ -24,7 +24,7 @@ from tools import protos
 SERVICES = list(methods.services())
 DESCRIPTORS: list[MethodDescriptor] = [method for service in SERVICES for method in service.methods]
 METHODS = [method for service in SERVICES for method in methods.methods_of(service)]
-SEGMENT = re.compile(r"[a-z0-9-]+|\{[a-z_]+\}(:[a-z.]+)?")
+SEGMENT = re.compile(r"([a-z0-9-]+|\{[a-z_]+\})(:[a-z.]+)?")
 
 
 def rules() -> list[tuple[MethodDescriptor, str, str, str]]:
@@ -164,7 +164,9 @@ def test_reads_are_gets_and_creates_answer_201():
         method = by_path[f"/{descriptor.containing_service.full_name}/{descriptor.name}"]
         safe = descriptor.GetOptions().idempotency_level == 1
         assert (verb == "get") == safe, method.path
-        creates = verb == "post" and re.search(r"/(models|versions|keys|evaluations)$", path)
+        creates = verb == "post" and re.search(
+            r"/(models|versions|keys|evaluations(:rows)?)$", path
+        )
         assert method.http_status == (201 if creates else 204 if verb == "delete" else 200), path
 
 

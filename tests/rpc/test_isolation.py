@@ -28,6 +28,8 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
         sent = {key: value for key, value in (others | ids).items() if key in fields}
         if name == "CreateVersion":
             sent.pop("version_id")
+        if name == "EvaluateRows":
+            sent["rows"] = [{}]
         request = message(name, **sent)
         if name == "UploadEvaluationFile":
             request.file.content_type, request.file.data = "text/csv", binary(20).csv

@@ -19,6 +19,7 @@ from assay.v1 import policy_pb2
 
 SERVICE_MODULES = (
     "diagnostics_service",
+    "evaluation_rows_service",
     "evaluation_service",
     "job_service",
     "job_watch_service",

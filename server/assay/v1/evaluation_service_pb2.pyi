@@ -186,7 +186,7 @@ class UploadEvaluationFileRequest(_message.Message):
     """Optional. Makes a repeated upload return the first answer; over REST the header Idempotency-Key."""
     @_builtins.property
     def file(self) -> _httpbody_pb2.HttpBody:
-        """Required. The bytes; the content type is text/csv."""
+        """Required. The bytes, with a content type that says which format they are."""
 
     def __init__(
         self,

@@ -6,7 +6,8 @@ from assay.domain.canonical import canonical_json, sha256_hex
 from assay.domain.evaluation import EvaluationResult
 from assay.rpc.convert import jobs, values
 from assay.usecases.evaluations import KnownEvaluation
-from assay.v1 import evaluation_pb2
+from assay.usecases.rows import Row
+from assay.v1 import evaluation_pb2, evaluation_rows_service_pb2
 
 
 def evaluation(known: KnownEvaluation) -> evaluation_pb2.Evaluation:
@@ -47,3 +48,28 @@ def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) ->
         message.weight = result.weight
     if result.zero_targets is not None:
         message.zero_targets = result.zero_targets
+
+
+def rows(request: evaluation_rows_service_pb2.EvaluateRowsRequest) -> list[Row]:
+    """Return typed rows as plain values."""
+    return [_row(sent) for sent in request.rows]
+
+
+def _row(sent: evaluation_rows_service_pb2.PredictionRow) -> Row:
+    plain: dict[str, object] = {}
+    if sent.HasField("y_true"):
+        plain["y_true"] = values.plain(sent.y_true)
+    if sent.HasField("y_pred"):
+        plain["y_pred"] = values.plain(sent.y_pred)
+    if sent.HasField("score"):
+        plain["score"] = sent.score
+    if sent.HasField("row_id"):
+        plain["row_id"] = sent.row_id
+    if sent.HasField("weight"):
+        plain["weight"] = sent.weight
+    return Row(
+        plain=plain,
+        scores=dict(sent.scores),
+        slices=dict(sent.slices),
+        features={name: values.plain(value) for name, value in sent.features.items()},
+    )

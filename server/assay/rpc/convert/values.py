@@ -88,6 +88,19 @@ def _number(path: str, number: float) -> float | int:
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
+def plain(value: struct_pb2.Value) -> object:
+    """Return a Value as it is in Python: whole numbers as ints, a list or object as one."""
+    kind = value.WhichOneof("kind")
+    if kind == "null_value":
+        return None
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    if kind in {"list_value", "struct_value"}:
+        return [] if kind == "list_value" else {}  # refused as what it is, whatever it holds
+    return value.string_value if kind == "string_value" else value.bool_value if kind else None
+
+
 def value(json_value: Any) -> struct_pb2.Value:
     """Return any JSON value as a Value; None is null."""
     return json_format.ParseDict(json_value, struct_pb2.Value())

@@ -9,10 +9,11 @@ from assay.domain.errors import InvalidArgument
 from assay.rpc.call import Call
 from assay.rpc.convert import evaluations as convert
 from assay.rpc.convert import values
-from assay.usecases.evaluations import EvaluationRequest, Evaluations
+from assay.usecases.evaluations import EvaluationRequest, Evaluations, KnownEvaluation
 from assay.usecases.files import FileUploads
+from assay.usecases.rows import RowUploads
 from assay.usecases.uploads import SentChunk, Uploads
-from assay.v1 import evaluation_pb2, evaluation_service_pb2
+from assay.v1 import evaluation_pb2, evaluation_rows_service_pb2, evaluation_service_pb2
 
 DEFAULT_SPLIT = "test"
 
@@ -93,9 +94,7 @@ class EvaluationService:
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
             pieces=_pieces(first, requests),
         )
-        if not known.is_terminal:
-            call.respond(202, location=f"/api/v1/evaluations/{known.evaluation.evaluation_id}")
-        return convert.evaluation(known)
+        return _told(known, call)
 
     async def GetEvaluation(
         self, request: evaluation_service_pb2.GetEvaluationRequest, call: Call
@@ -121,6 +120,41 @@ class EvaluationService:
             evaluations=[convert.evaluation(known) for known in page.items],
             next_page_token=page.next_token,
         )
+
+
+class EvaluationRowsService:
+    """Predictions as plain rows."""
+
+    def __init__(self, rows: RowUploads) -> None:
+        self._rows = rows
+
+    async def EvaluateRows(
+        self, request: evaluation_rows_service_pb2.EvaluateRowsRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Take a few rows, measure them and answer with the evaluation."""
+        asked = EvaluationRequest(
+            model_id=request.model_id,
+            version_id=request.version_id,
+            dataset_split=request.dataset_split or DEFAULT_SPLIT,
+            positive_label=request.positive_label or None,
+            renormalize=request.renormalize,
+            request_id=call.idempotency_key(request.request_id),
+            created_by=call.caller.subject,
+        )
+        known = await self._rows.measure(
+            call.organization_id,
+            asked,
+            count=len(request.rows),
+            rows=lambda: convert.rows(request),
+        )
+        return _told(known, call)
+
+
+def _told(known: KnownEvaluation, call: Call) -> evaluation_pb2.Evaluation:
+    """Return an evaluation; of one that goes on a REST caller learns where to look."""
+    if not known.is_terminal:
+        call.respond(202, location=f"/api/v1/evaluations/{known.evaluation.evaluation_id}")
+    return convert.evaluation(known)
 
 
 async def _chunks(
