@@ -421,6 +421,30 @@ def test_evaluations_of_before_are_422(rpc: Running, me: Caller, route: str):
     assert "Evaluate the split again" in refused.message
 
 
+def test_details_without_mistakes_or_residuals_are_422(rpc: Running, me: Caller):
+    """Details that were stored before mistakes or residuals were are refused, not shown as none."""
+    plain = made(rpc, me, EvaluationDetails(), DATA.csv, labels=["no", "yes"], positive_label="yes")
+    assert plain.refused("ListMisclassificationErrors").reason == "DETAILS_NOT_STORED"
+    data = csv(y_true=[1.0, 2.0], y_pred=[1.0, 2.5])
+    plain = made(rpc, me, EvaluationDetails(), data, task_type="regression")
+    assert plain.refused("GetResiduals").reason == "DETAILS_NOT_STORED"
+
+
+def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
+    """Details whose blob is gone are told as INTERNAL without a word about blobs."""
+    found = made(rpc, me, BINARY, DATA.csv, labels=["no", "yes"], positive_label="yes")
+    with rpc.backend.store.read() as tx:
+        serving = tx.evaluations.serving(me.organization, found.model_id, None, "test")
+    assert serving.evaluation is not None
+    assert serving.evaluation.result is not None
+    path = rpc.backend.blobs.path(me.organization, serving.evaluation.result.details or "")
+    assert path is not None
+    path.unlink()
+    refused = found.refused("GetRocCurve")
+    assert refused.told == ("INTERNAL", "INTERNAL")
+    assert "sha256" not in refused.message
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_refusals_of_the_family(me: Caller, other: Caller, route: str):
     """Bad splits are 400, absent and foreign things 404, models with nothing to serve 422."""

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from assay.domain.errors import DetailsNotStored
+from assay.domain.errors import DetailsNotStored, Internal, NotFound
 from assay.domain.evaluation import EvaluationResult
 from assay.domain.evaluation_details import EvaluationDetails
 from assay.domain.model import TaskType
@@ -74,7 +74,7 @@ class DetailsReader:
         )
         address = found.result.details
         if address is None:
-            raise _not_stored(found)
+            raise not_stored(found)
         return Detailed(performance=found, details=self._read(place.organization_id, address))
 
     def _read(self, organization_id: str, address: str) -> EvaluationDetails:
@@ -84,7 +84,10 @@ class DetailsReader:
             if known is not None:
                 self._memory.move_to_end(key)
                 return known[0]
-        data = self._blobs.read(organization_id, address)
+        try:
+            data = self._blobs.read(organization_id, address)
+        except NotFound as error:  # an id that the caller never sent: our own loss
+            raise Internal(f"The details {address} of an evaluation are gone.") from error
         details = EvaluationDetails.from_json(data)
         with self._lock:
             self._remember(key, details, len(data))
@@ -100,11 +103,12 @@ class DetailsReader:
             self._held -= freed
 
 
-def _not_stored(found: Performance) -> DetailsNotStored:
+def not_stored(found: Performance) -> DetailsNotStored:
+    """Return the refusal of an evaluation that lacks what a later one has."""
     evaluation = found.evaluation
     return DetailsNotStored(
         f"The evaluation '{evaluation.evaluation_id}' of the split '{evaluation.dataset_split}' "
-        "was made before curves, tables and mistakes were stored. Evaluate the split again.",
+        "was made before what was asked for was stored. Evaluate the split again.",
         metadata={
             "evaluation_id": evaluation.evaluation_id,
             "dataset_split": evaluation.dataset_split,

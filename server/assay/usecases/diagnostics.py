@@ -19,7 +19,7 @@ from assay.domain.evaluation_details import (
 from assay.domain.model import TaskType
 from assay.metrics.reliability import Calibration
 from assay.usecases.curves import check_label
-from assay.usecases.details import Detailed, DetailsReader, Place
+from assay.usecases.details import Detailed, DetailsReader, Place, not_stored
 
 DEFAULT_MISTAKES = 50
 MAX_MISTAKES = 500
@@ -79,9 +79,11 @@ class Diagnostics:
             )
         return found, found.details.calibration
 
-    def residuals(self, place: Place) -> tuple[Detailed, ResidualDetails | None]:
-        """Return the residuals of a regression; None where it has no rows to tell of."""
+    def residuals(self, place: Place) -> tuple[Detailed, ResidualDetails]:
+        """Return the residuals of a regression; raises what DetailsReader.of raises."""
         found = self._details.of(place, TaskType.REGRESSION)
+        if found.details.residuals is None:
+            raise not_stored(found.performance)
         return found, found.details.residuals
 
     def slices(
@@ -122,9 +124,11 @@ class Diagnostics:
         found = self._details.of(place, TaskType.CLASSIFICATION)
         true = check_label(found, "true_label", wanted.true_label)
         predicted = check_label(found, "predicted_label", wanted.predicted_label)
+        if found.details.mistakes is None:
+            raise not_stored(found.performance)
         cells = [
             cell
-            for cell in found.details.mistakes or ()
+            for cell in found.details.mistakes
             if (true is None or cell.true_label == true)
             and (predicted is None or cell.predicted_label == predicted)
         ]

@@ -671,22 +671,15 @@ class ResidualReport(_message.Message):
         dataset_split: _builtins.str = ...,
         rows: _builtins.float = ...,
         quantiles: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
-        minimum: _builtins.float | None = ...,
-        maximum: _builtins.float | None = ...,
+        minimum: _builtins.float = ...,
+        maximum: _builtins.float = ...,
         bins: _abc.Iterable[Global___ResidualBin] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "bins", b"bins", "dataset_split", b"dataset_split", "maximum", b"maximum", "minimum", b"minimum", "model_id", b"model_id", "quantiles", b"quantiles", "rows", b"rows", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bins", b"bins", "dataset_split", b"dataset_split", "maximum", b"maximum", "minimum", b"minimum", "model_id", b"model_id", "quantiles", b"quantiles", "rows", b"rows", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
-    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
-    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
-    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResidualReport: _TypeAlias = ResidualReport  # noqa: Y015
 

@@ -118,18 +118,20 @@ def mistakes(found: Mistakes) -> diagnostics_pb2.MisclassificationErrors:
     )
 
 
-def residuals(found: Detailed, told: ResidualDetails | None) -> diagnostics_pb2.ResidualReport:
+def residuals(found: Detailed, told: ResidualDetails) -> diagnostics_pb2.ResidualReport:
     """Return the distribution of residuals."""
-    message = diagnostics_pb2.ResidualReport(**_head(found), rows=found.result.rows)
-    if told is not None:
-        message.quantiles.update(told.quantiles)
-        message.minimum, message.maximum = told.minimum, told.maximum
-        edges = itertools.pairwise(told.edges)
-        message.bins.extend(
+    edges = itertools.pairwise(told.edges)
+    return diagnostics_pb2.ResidualReport(
+        **_head(found),
+        rows=found.result.rows,
+        quantiles=told.quantiles,
+        minimum=told.minimum,
+        maximum=told.maximum,
+        bins=[
             diagnostics_pb2.ResidualBin(low=low, high=high, count=count)
             for (low, high), count in zip(edges, told.counts, strict=True)
-        )
-    return message
+        ],
+    )
 
 
 def slices(
