@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.metrics.chunk import ClassificationChunk, RegressionChunk
 from assay.metrics.order import (
     ResidualCounts,
     ResidualRange,
@@ -91,6 +92,21 @@ class Rows:
         return ResidualCounts.merge_all(
             ResidualCounts.from_bytes(part.to_bytes()) for part in parts[::-1]
         )
+
+
+def chunk_of(rows: Rows) -> ClassificationChunk | RegressionChunk:
+    """The rows as the parts of a statistic see them."""
+    if not rows.spec.labels:
+        return RegressionChunk(true=rows.true, predicted=rows.predicted, weights=rows.weights)
+    return ClassificationChunk(
+        labels=rows.spec.labels,
+        fixed=True,
+        true=rows.true,
+        predicted=rows.predicted,
+        scores=rows.scores,
+        weights=rows.weights,
+        score_labels=(() if rows.scores is None else ("1",) if rows.lone else rows.spec.labels),
+    )
 
 
 def shards(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
