@@ -6,7 +6,7 @@ compute child half a second before its first chunk and 60 MB for good.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,11 +27,13 @@ def flags(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> NDArray[np.bool_]:
 
 def one_array(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> pa.Array[Any]:
     """Return a column's chunks as one array."""
-    if isinstance(column, pa.ChunkedArray):
-        if column.num_chunks == 1:
-            return column.chunk(0)
-        return cast("pa.Array[Any]", column.combine_chunks())
-    return column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunks[0]
+    combined = column.combine_chunks()
+    assert isinstance(combined, pa.Array), "columns this long are cut into chunks before"
+    return combined
 
 
 def from_numbers(values: NDArray[np.int64]) -> pa.Array[Any]:
