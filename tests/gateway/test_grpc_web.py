@@ -25,7 +25,7 @@ MODELS = "/assay.v1.ModelService"
 JOBS = "/assay.v1.JobService"
 REST_ONLY = {"x-http-status", "x-error-body", "location"}
 OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED = 0, 3, 4, 5, 7
-UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 12, 14, 16
+FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 9, 12, 14, 16
 
 
 @pytest.fixture
@@ -182,6 +182,17 @@ def test_limit_of_json_bodies_does_not_hold(web):
     made, answer = GrpcWeb(web).call(f"{MODELS}/CreateModel", request, model_pb2.Model)
     assert answer.code == OK
     assert len(made.name) == 200_000
+
+
+def test_marks_of_rest_are_taken_away(web):
+    """What a server sends for REST alone does not reach a grpc-web caller, in success or refusal."""
+    request = model_service_pb2.CreateModelRequest(name="n")
+    _, made = GrpcWeb(web).call(f"{MODELS}/CreateModel", request, model_pb2.Model)
+    _, refused = get_model(GrpcWeb(web), "shaped")
+    assert (made.code, refused.code) == (OK, FAILED_PRECONDITION)
+    for answer in (made, refused):
+        assert answer.response.status_code == 200
+        assert not REST_ONLY & {*answer.response.headers, *answer.trailers}
 
 
 def test_deadline_of_the_caller(web, upstream):

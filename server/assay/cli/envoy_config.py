@@ -189,6 +189,7 @@ def _grpc_web() -> Json:
             "x-envoy-original-path",
             "x-envoy-original-method",
         ],
+        "response_headers_to_remove": ["x-http-status", "x-error-body", "location"],
         "typed_per_filter_config": {
             f"envoy.filters.http.{name}": {
                 "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
