@@ -41,6 +41,15 @@ def prepare_compute_environment() -> None:
     os.environ.update(COMPUTE_ENVIRONMENT)
 
 
+def quiet_grpc() -> None:
+    """Keep gRPC's core from writing a line for each handshake that fails; call before grpc is used.
+
+    A caller is told in our own words, and a server's log is not a stranger's to fill. Whoever sets
+    GRPC_VERBOSITY gets all lines.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Words = Annotated[tuple[str, ...], NoDecode]  # from the environment as comma-separated words
 

@@ -235,6 +235,7 @@ def test_commands_say_what_is_wrong_with_tls(secure):
         assert done.returncode == 3
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+        assert "SSL_ERROR" not in done.stderr  # nor lines of gRPC's core
 
 
 def test_files_of_a_command_are_checked(secure, tmp_path):
