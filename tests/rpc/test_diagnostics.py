@@ -432,7 +432,8 @@ def test_details_without_mistakes_or_residuals_are_422(rpc: Running, me: Caller)
 
 def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
     """Details whose blob is gone are told as INTERNAL without a word about blobs."""
-    found = made(rpc, me, BINARY, DATA.csv, labels=["no", "yes"], positive_label="yes")
+    details = dataclasses.replace(BINARY, intervals={})  # read by nobody else
+    found = made(rpc, me, details, DATA.csv, labels=["no", "yes"], positive_label="yes")
     with rpc.backend.store.read() as tx:
         serving = tx.evaluations.serving(me.organization, found.model_id, None, "test")
     assert serving.evaluation is not None

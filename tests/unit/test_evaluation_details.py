@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.domain import evaluation_details
 from assay.domain.evaluation import EvaluationResult
@@ -15,7 +21,9 @@ from assay.domain.evaluation_details import (
     MistakeDetails,
     ResidualDetails,
     SliceDetails,
+    read_section,
 )
+from assay.domain.sections import Index, write_sections
 from assay.metrics.curves import Curve, CurvePoint
 from assay.metrics.reliability import (
     BrierDecomposition,
@@ -77,6 +85,28 @@ def test_details_read_back_as_they_were():
         again = EvaluationDetails.from_json(data)
         assert again == details
         assert again.to_json() == data
+
+
+def test_a_section_is_read_alone():
+    """A reader finds one section by the index, without decoding what lies around it."""
+    file = io.BytesIO(DETAILS.to_json())
+    index = Index.of(file)
+    assert list(index.named("curve:")) == ["b"]
+    assert read_section("curve:b", index.read(file, "curve:b")) == CURVE
+    (head,) = read_section("mistakes", index.read(file, "mistakes"))
+    assert (head.total, head.best, head.first_row) == (7, 0.9, 3)
+    with pytest.raises(KeyError):
+        index.read(file, "curve:a")
+
+
+@given(st.dictionaries(st.text(max_size=20), st.lists(st.integers() | st.text(max_size=9))))
+def test_sections_read_back_whatever_they_are_called(sections: dict[str, Any]):
+    """Sections of any names and values read back as they were, and equal ones are equal bytes."""
+    data = write_sections(sections)
+    assert data == write_sections(dict(reversed(sections.items())))
+    file = io.BytesIO(data)
+    index = Index.of(file)
+    assert {name: index.read(file, name) for name in index.places} == sections
 
 
 def test_details_are_frozen_and_keyword_only():

@@ -1,17 +1,17 @@
 """What of an evaluation is too large for its row: curves, tables, slices, mistakes.
 
-One canonical JSON document, kept as a blob that `EvaluationResult.details` names. A job writes
-it once; use cases read it back and never touch a row of the predictions again.
+One JSON document in sections, kept as a blob that `EvaluationResult.details` names. A job writes
+it once; use cases read the sections that they need, and never a row of the predictions again.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from assay.domain.canonical import canonical_json
+from assay.domain.sections import Index, write_sections
 from assay.metrics.curves import Curve
 from assay.metrics.reliability import (
     BrierDecomposition,
@@ -21,6 +21,11 @@ from assay.metrics.reliability import (
 )
 
 MAX_MISTAKES = 500  # kept of each (true, predicted) cell, the most confident first
+
+# Names of sections; those of curves go on with the label, those of kept mistakes with the cell.
+CALIBRATION, ROC_AUC, AVERAGE_PRECISION = "calibration", "roc_auc", "average_precision"
+RESIDUALS, SLICES, INTERVALS = "residuals", "slices", "intervals"
+CURVE, CELLS, KEPT = "curve:", "mistakes", "mistakes:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +90,18 @@ class MistakeCell:
     true_label: str
     predicted_label: str
     total: int  # all of them
-    kept: tuple[MistakeDetails, ...]  # the most confident MAX_MISTAKES; ties by row
+    kept: tuple[MistakeDetails, ...]  # 1 to MAX_MISTAKES, the most confident first; ties by row
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> MistakeCell:
-        """Return the cell of its JSON values."""
-        kept = tuple(MistakeDetails(**one) for one in values["kept"])
-        return cls(**{**values, "kept": kept})
+
+@dataclass(frozen=True, kw_only=True)
+class CellHead:
+    """What of a cell is known without its rows."""
+
+    true_label: str
+    predicted_label: str
+    total: int  # all of its mistakes
+    best: float | None  # the confidence of the first kept one
+    first_row: int  # of the first kept one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,48 +124,83 @@ class EvaluationDetails:
     average_precision: AreaDetails | None = None  # None: no scores
     residuals: ResidualDetails | None = None  # None: not a regression
     slices: Mapping[str, tuple[SliceDetails, ...]] = field(default_factory=dict)  # by column
-    mistakes: tuple[MistakeCell, ...] | None = None  # cells with mistakes; None: not a classifier
+    mistakes: tuple[MistakeCell, ...] | None = None  # cells with any; None: not a classifier
     intervals: Mapping[str, IntervalDetails] = field(default_factory=dict)  # by metric
 
     def to_json(self) -> bytes:
-        """Return the canonical JSON; equal details are equal bytes."""
-        calibration, mistakes = self.calibration, self.mistakes
-        return canonical_json(
-            {
-                "calibration": None if calibration is None else calibration.to_dict(),
-                "curves": {label: curve.to_dict() for label, curve in self.curves.items()},
-                "roc_auc": _values(self.roc_auc),
-                "average_precision": _values(self.average_precision),
-                "residuals": _values(self.residuals),
-                "slices": {
-                    name: [_values(one) for one in rows] for name, rows in self.slices.items()
-                },
-                "mistakes": None if mistakes is None else [asdict(one) for one in mistakes],
-                "intervals": {name: _values(one) for name, one in self.intervals.items()},
+        """Return the document; equal details are equal bytes."""
+        sections: dict[str, Any] = {
+            CALIBRATION: None if self.calibration is None else self.calibration.to_dict(),
+            ROC_AUC: _values(self.roc_auc),
+            AVERAGE_PRECISION: _values(self.average_precision),
+            RESIDUALS: _values(self.residuals),
+            **{f"{CURVE}{label}": curve.to_dict() for label, curve in self.curves.items()},
+        }
+        if self.slices:
+            sections[SLICES] = {
+                name: [_values(one) for one in rows] for name, rows in self.slices.items()
             }
-        )
+        if self.intervals:
+            sections[INTERVALS] = {name: _values(one) for name, one in self.intervals.items()}
+        if self.mistakes is not None:
+            sections[CELLS] = [_values(_head(cell)) for cell in self.mistakes]
+            for number, cell in enumerate(self.mistakes):
+                sections[f"{KEPT}{number}"] = [asdict(one) for one in cell.kept]
+        return write_sections({name: one for name, one in sections.items() if one is not None})
 
     @classmethod
-    def from_json(cls, data: bytes | str) -> EvaluationDetails:
-        """Return the details that `to_json` wrote."""
-        values = json.loads(data)
-        calibration, residuals = values["calibration"], values["residuals"]
-        mistakes = values["mistakes"]
+    def from_json(cls, data: bytes) -> EvaluationDetails:
+        """Return the details that `to_json` wrote, all of them."""
+        file = io.BytesIO(data)
+        index = Index.of(file)
+
+        def read(name: str) -> Any:
+            return read_section(name, index.read(file, name)) if name in index.places else None
+
+        heads: tuple[CellHead, ...] | None = read(CELLS)
         return cls(
-            calibration=None if calibration is None else _calibration(calibration),
-            curves={label: Curve.from_dict(curve) for label, curve in values["curves"].items()},
-            roc_auc=_area(values["roc_auc"]),
-            average_precision=_area(values["average_precision"]),
-            residuals=None if residuals is None else ResidualDetails.from_dict(residuals),
-            slices={
-                name: tuple(SliceDetails(**one) for one in rows)
-                for name, rows in values["slices"].items()
-            },
-            mistakes=(
-                None if mistakes is None else tuple(MistakeCell.from_dict(one) for one in mistakes)
+            calibration=read(CALIBRATION),
+            curves={label: read(f"{CURVE}{label}") for label in index.named(CURVE)},
+            roc_auc=read(ROC_AUC),
+            average_precision=read(AVERAGE_PRECISION),
+            residuals=read(RESIDUALS),
+            slices=read(SLICES) or {},
+            mistakes=None
+            if heads is None
+            else tuple(
+                MistakeCell(
+                    true_label=head.true_label,
+                    predicted_label=head.predicted_label,
+                    total=head.total,
+                    kept=read(f"{KEPT}{number}"),
+                )
+                for number, head in enumerate(heads)
             ),
-            intervals={name: IntervalDetails(**one) for name, one in values["intervals"].items()},
+            intervals=read(INTERVALS) or {},
         )
+
+
+def read_section(name: str, values: Any) -> Any:
+    """Return what the JSON values of a section stand for; see the fields of EvaluationDetails.
+
+    Of CELLS that is a tuple of CellHead, of KEPT and a cell's number a tuple of MistakeDetails.
+    """
+    if name.startswith(CURVE):
+        return Curve.from_dict(values)
+    if name.startswith(KEPT):
+        return tuple(MistakeDetails(**one) for one in values)
+    return _READERS[name](values)
+
+
+def _head(cell: MistakeCell) -> CellHead:
+    first = cell.kept[0]
+    return CellHead(
+        true_label=cell.true_label,
+        predicted_label=cell.predicted_label,
+        total=cell.total,
+        best=first.confidence,
+        first_row=first.row,
+    )
 
 
 def _values(one: Any) -> dict[str, Any] | None:
@@ -163,8 +208,20 @@ def _values(one: Any) -> dict[str, Any] | None:
     return None if one is None else {each.name: getattr(one, each.name) for each in fields(one)}
 
 
-def _area(values: Mapping[str, Any] | None) -> AreaDetails | None:
-    return None if values is None else AreaDetails(**values)
+def _area(values: Mapping[str, Any]) -> AreaDetails:
+    return AreaDetails(**values)
+
+
+def _slices(values: Mapping[str, Any]) -> dict[str, tuple[SliceDetails, ...]]:
+    return {name: tuple(SliceDetails(**one) for one in rows) for name, rows in values.items()}
+
+
+def _intervals(values: Mapping[str, Any]) -> dict[str, IntervalDetails]:
+    return {name: IntervalDetails(**one) for name, one in values.items()}
+
+
+def _cells(values: Sequence[Any]) -> tuple[CellHead, ...]:
+    return tuple(CellHead(**one) for one in values)
 
 
 def _calibration(values: Mapping[str, Any]) -> Calibration:
@@ -184,3 +241,14 @@ def _reliability(values: Mapping[str, Any]) -> ReliabilityTable:
         ece_signed=values["ece_signed"],
         brier=None if brier is None else BrierDecomposition(**brier),
     )
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    CALIBRATION: _calibration,
+    ROC_AUC: _area,
+    AVERAGE_PRECISION: _area,
+    RESIDUALS: ResidualDetails.from_dict,
+    SLICES: _slices,
+    INTERVALS: _intervals,
+    CELLS: _cells,
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,12 @@ from assay.domain.errors import InvalidArgument, NoScores, clip
 from assay.domain.evaluation_details import AreaDetails
 from assay.domain.model import TaskType
 from assay.metrics.curves import Curve, ThresholdRow
-from assay.usecases.details import Detailed, DetailsReader, Place
+from assay.usecases.details import Detailed, DetailsReader, Place, StoredDetails
 
 DEFAULT_RESOLUTION = 100
 MAX_POINTS = 1000
 MAX_PR_POINTS = 500
+POINT_BYTES = 50  # of a point, as JSON has it
 MAX_COST = 1e9  # so that the cost of all rows stays a number
 MAX_NAMED = 10  # labels that a refusal names
 
@@ -196,12 +196,12 @@ def _areas(found: Detailed, areas: AreaDetails | None) -> AreaDetails:
 
 def _curve(found: Detailed, areas: AreaDetails, label: str) -> tuple[Curve | None, str | None]:
     """Return the curve of a label, or the reason why it is undefined."""
-    curve = found.details.curves.get(label)
+    curve = found.details.curve(label)
     if curve is not None:
         return curve, None
     reason = areas.undefined.get(label)
     if reason is None:
-        scored = _names(tuple(found.details.curves))
+        scored = _names(found.details.curve_labels)
         raise NoScores(
             f"The evaluation has no scores of '{clip(label)}'; it has those of: {scored}. Ask for "
             "one of these, or evaluate the split again with a score column for each label.",
@@ -212,28 +212,32 @@ def _curve(found: Detailed, areas: AreaDetails, label: str) -> tuple[Curve | Non
 
 def _macro(found: Detailed, areas: AreaDetails, points: int) -> CurveFound:
     """Average the classes' true positive rates at false positive rates that are evenly spaced."""
-    curves = found.details.curves
-    reason = None if curves else next(iter(areas.undefined.values()), "SINGLE_CLASS")
+    details = found.details
+    labels = details.curve_labels
+    averaged: tuple[Point, ...] = ()
+    if labels:
+        averaged = details.derived(
+            f"macro:{points}", lambda: _averaged(details, labels, points), size=points * POINT_BYTES
+        )
     return CurveFound(
         found=found,
         class_label=None,
         area=areas.macro,
-        points=_averaged(curves, points) if curves else (),
-        reason=reason,
+        points=averaged,
+        reason=None if labels else next(iter(areas.undefined.values()), "SINGLE_CLASS"),
     )
 
 
-def _averaged(curves: Mapping[str, Curve], points: int) -> tuple[Point, ...]:
+def _averaged(details: StoredDetails, labels: tuple[str, ...], points: int) -> tuple[Point, ...]:
     rates = np.linspace(0.0, 1.0, points - 1) if points > 2 else np.ones(1)
     total = np.zeros(len(rates))
-    for curve in curves.values():
+    for label in labels:  # one at a time: a thousand classes have a million points
+        curve = details.curve(label)
+        assert curve is not None
         false, true, _ = zip(*curve.roc(), strict=True)
         total += np.interp(rates, false, true)
-    averages = (total / len(curves)).tolist()
-    return (
-        (0.0, 0.0, None),
-        *((x, y, None) for x, y in zip(rates.tolist(), averages, strict=True)),
-    )
+    averages = zip(rates.tolist(), (total / len(labels)).tolist(), strict=True)
+    return ((0.0, 0.0, None), *((x, y, None) for x, y in averages))
 
 
 def _cheapest(curve: Curve, costs: Costs) -> ThresholdRow:

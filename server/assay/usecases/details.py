@@ -1,19 +1,32 @@
-"""The details of stored evaluations: read from their blobs, and remembered by their addresses."""
+"""The details of stored evaluations, section by section: read from blobs, and remembered."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, BinaryIO
 
+from assay.domain import evaluation_details as parts
 from assay.domain.errors import DetailsNotStored, Internal, NotFound
 from assay.domain.evaluation import EvaluationResult
-from assay.domain.evaluation_details import EvaluationDetails
+from assay.domain.evaluation_details import (
+    AreaDetails,
+    CellHead,
+    IntervalDetails,
+    MistakeDetails,
+    ResidualDetails,
+    SliceDetails,
+    read_section,
+)
 from assay.domain.model import TaskType
+from assay.domain.sections import Index
+from assay.metrics.curves import Curve
+from assay.metrics.reliability import Calibration
 from assay.storage.blobs import BlobStore
+from assay.usecases.memory import Memory
 from assay.usecases.performance import Performance, PerformanceReader
 
-REMEMBERED_BYTES = 32 * 1024**2  # of JSON; what it becomes takes a few times as much
+REMEMBERED_BYTES = 16 * 1024**2  # of JSON; what it becomes takes several times as much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +39,102 @@ class Place:
     dataset_split: str  # empty: test
 
 
+class StoredDetails:
+    """The details of one evaluation; each property reads its section when it is asked for."""
+
+    def __init__(self, address: str, open_: Callable[[], BinaryIO], memory: Memory) -> None:
+        self._address = address
+        self._open = open_
+        self._memory = memory
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The reliability tables; None without scores."""
+        found: Calibration | None = self._section(parts.CALIBRATION)
+        return found
+
+    @property
+    def roc_auc(self) -> AreaDetails | None:
+        """Areas under ROC curves; None without scores."""
+        found: AreaDetails | None = self._section(parts.ROC_AUC)
+        return found
+
+    @property
+    def average_precision(self) -> AreaDetails | None:
+        """Areas under precision-recall curves; None without scores."""
+        found: AreaDetails | None = self._section(parts.AVERAGE_PRECISION)
+        return found
+
+    @property
+    def residuals(self) -> ResidualDetails | None:
+        """The residuals of a regression; None where none were stored."""
+        found: ResidualDetails | None = self._section(parts.RESIDUALS)
+        return found
+
+    @property
+    def slices(self) -> Mapping[str, tuple[SliceDetails, ...]]:
+        """The metrics by slice column."""
+        found: Mapping[str, tuple[SliceDetails, ...]] = self._section(parts.SLICES) or {}
+        return found
+
+    @property
+    def intervals(self) -> Mapping[str, IntervalDetails]:
+        """The intervals by metric."""
+        found: Mapping[str, IntervalDetails] = self._section(parts.INTERVALS) or {}
+        return found
+
+    @property
+    def cells(self) -> tuple[CellHead, ...] | None:
+        """The cells of the confusion matrix with mistakes; None where none were stored."""
+        found: tuple[CellHead, ...] | None = self._section(parts.CELLS)
+        return found
+
+    def mistakes(self, cell: int) -> tuple[MistakeDetails, ...]:
+        """Return what is kept of a cell, by its place in `cells`."""
+        found: tuple[MistakeDetails, ...] = self._section(f"{parts.KEPT}{cell}") or ()
+        return found
+
+    @property
+    def curve_labels(self) -> tuple[str, ...]:
+        """The labels that have a curve."""
+        return tuple(self._index().named(parts.CURVE))
+
+    def curve(self, label: str) -> Curve | None:
+        """Return the curve of a label; None where it has none."""
+        found: Curve | None = self._section(f"{parts.CURVE}{label}")
+        return found
+
+    def derived(self, name: str, make: Callable[[], Any], *, size: int) -> Any:
+        """Return what follows from the details under a name, made when it is not remembered."""
+        return self._memory.get((self._address, "derived", name), lambda: (make(), size))
+
+    def _index(self) -> Index:
+        def read() -> tuple[Index, int]:
+            with self._open() as file:
+                index = Index.of(file)
+            return index, index.start
+
+        found: Index = self._memory.get((self._address, "index"), read)
+        return found
+
+    def _section(self, name: str) -> Any:
+        index = self._index()
+        if name not in index.places:
+            return None
+
+        def read() -> tuple[Any, int]:
+            with self._open() as file:
+                return read_section(name, index.read(file, name)), index.places[name][1]
+
+        return self._memory.get((self._address, "section", name), read)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Detailed:
     """An evaluation that serves a request, with its details."""
 
     performance: Performance
-    details: EvaluationDetails
+    details: StoredDetails
 
     @property
     def result(self) -> EvaluationResult:
@@ -40,21 +143,12 @@ class Detailed:
 
 
 class DetailsReader:
-    """Reads details; blocking, and safe to share between threads."""
+    """Finds the details of evaluations; blocking, and safe to share between threads."""
 
-    def __init__(
-        self,
-        performance: PerformanceReader,
-        blobs: BlobStore,
-        *,
-        remembered_bytes: int = REMEMBERED_BYTES,
-    ) -> None:
+    def __init__(self, performance: PerformanceReader, blobs: BlobStore) -> None:
         self._performance = performance
         self._blobs = blobs
-        self._limit = remembered_bytes
-        self._lock = threading.Lock()
-        self._held = 0
-        self._memory: OrderedDict[tuple[str, str], tuple[EvaluationDetails, int]] = OrderedDict()
+        self._memory = Memory(REMEMBERED_BYTES)
 
     def of(self, place: Place, task: TaskType | None = None) -> Detailed:
         """Return an evaluation with its details, of a model of `task` (None: of any).
@@ -69,38 +163,23 @@ class DetailsReader:
             TaskType.CLASSIFICATION: self._performance.of_classifier,
             TaskType.REGRESSION: self._performance.of_regression,
         }
+        organization_id = place.organization_id
         found = readers[task](
-            place.organization_id, place.model_id, place.version_id, place.dataset_split
+            organization_id, place.model_id, place.version_id, place.dataset_split
         )
         address = found.result.details
         if address is None:
             raise not_stored(found)
-        return Detailed(performance=found, details=self._read(place.organization_id, address))
+        # An address names its content, so that organizations may share what is remembered of it:
+        # whoever comes this far has an evaluation with this very content.
+        details = StoredDetails(address, lambda: self._open(organization_id, address), self._memory)
+        return Detailed(performance=found, details=details)
 
-    def _read(self, organization_id: str, address: str) -> EvaluationDetails:
-        key = (organization_id, address)
-        with self._lock:
-            known = self._memory.get(key)
-            if known is not None:
-                self._memory.move_to_end(key)
-                return known[0]
+    def _open(self, organization_id: str, address: str) -> BinaryIO:
         try:
-            data = self._blobs.read(organization_id, address)
+            return self._blobs.open(organization_id, address)
         except NotFound as error:  # an id that the caller never sent: our own loss
             raise Internal(f"The details {address} of an evaluation are gone.") from error
-        details = EvaluationDetails.from_json(data)
-        with self._lock:
-            self._remember(key, details, len(data))
-        return details
-
-    def _remember(self, key: tuple[str, str], details: EvaluationDetails, size: int) -> None:
-        if key in self._memory or size > self._limit:
-            return
-        self._memory[key] = (details, size)
-        self._held += size
-        while self._held > self._limit:
-            _, (_, freed) = self._memory.popitem(last=False)
-            self._held -= freed
 
 
 def not_stored(found: Performance) -> DetailsNotStored:

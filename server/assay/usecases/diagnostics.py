@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from assay.domain.errors import InvalidArgument, NoScores, clip
 from assay.domain.evaluation_details import (
+    CellHead,
     IntervalDetails,
-    MistakeCell,
     MistakeDetails,
     ResidualDetails,
     SliceDetails,
@@ -19,7 +20,7 @@ from assay.domain.evaluation_details import (
 from assay.domain.model import TaskType
 from assay.metrics.reliability import Calibration
 from assay.usecases.curves import check_label
-from assay.usecases.details import Detailed, DetailsReader, Place, not_stored
+from assay.usecases.details import Detailed, DetailsReader, Place, StoredDetails, not_stored
 
 DEFAULT_MISTAKES = 50
 MAX_MISTAKES = 500
@@ -124,11 +125,12 @@ class Diagnostics:
         found = self._details.of(place, TaskType.CLASSIFICATION)
         true = check_label(found, "true_label", wanted.true_label)
         predicted = check_label(found, "predicted_label", wanted.predicted_label)
-        if found.details.mistakes is None:
+        cells = found.details.cells
+        if cells is None:
             raise not_stored(found.performance)
-        cells = [
-            cell
-            for cell in found.details.mistakes
+        wanted_cells = [
+            number
+            for number, cell in enumerate(cells)
             if (true is None or cell.true_label == true)
             and (predicted is None or cell.predicted_label == predicted)
         ]
@@ -138,12 +140,12 @@ class Diagnostics:
                 "Ask without min_confidence, or evaluate the split again with score columns.",
                 metadata={"evaluation_id": found.performance.evaluation.evaluation_id},
             )
-        ranked = heapq.merge(*(_kept(cell, least) for cell in cells), key=_rank)
-        chosen = [pair for pair, _ in zip(ranked, range(limit), strict=False)]
         return Mistakes(
             found=found,
-            total=sum(cell.total for cell in cells),
-            shown=tuple(_shown(cell, one) for cell, one in chosen),
+            total=sum(cells[number].total for number in wanted_cells),
+            shown=tuple(
+                itertools.islice(_ranked(found.details, cells, wanted_cells, least), limit)
+            ),
         )
 
 
@@ -163,18 +165,23 @@ def _check_confidence(sent: float | None) -> float:
     return sent
 
 
-def _kept(cell: MistakeCell, least: float) -> Iterator[tuple[MistakeCell, MistakeDetails]]:
-    for one in cell.kept:
-        if least <= 0 or (one.confidence is not None and one.confidence >= least):
-            yield cell, one
+def _ranked(
+    details: StoredDetails, cells: Sequence[CellHead], wanted: Sequence[int], least: float
+) -> Iterator[Mistake]:
+    """Yield the mistakes of the cells by falling confidence; a cell is read when it is its turn."""
+    # (-confidence, row, cell, place in the cell); of each cell its first mistake not yet yielded.
+    turns = [(-(cells[at].best or 0.0), cells[at].first_row, at, 0) for at in wanted]
+    heapq.heapify(turns)
+    while turns and -turns[0][0] >= least:
+        _, _, at, place = heapq.heappop(turns)
+        kept = details.mistakes(at)
+        if place + 1 < len(kept):
+            following = kept[place + 1]
+            heapq.heappush(turns, (-(following.confidence or 0.0), following.row, at, place + 1))
+        yield _shown(cells[at], kept[place])
 
 
-def _rank(pair: tuple[MistakeCell, MistakeDetails]) -> tuple[float, int]:
-    one = pair[1]
-    return (-(one.confidence or 0.0), one.row)
-
-
-def _shown(cell: MistakeCell, one: MistakeDetails) -> Mistake:
+def _shown(cell: CellHead, one: MistakeDetails) -> Mistake:
     return Mistake(
         row=one.row,
         row_id=one.row_id,
