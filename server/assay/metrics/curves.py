@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 STEPS = 499  # kept are the thresholds at 499 equal steps of either rate, and the start
 MAX_POINTS = 2 * STEPS + 1
@@ -17,6 +20,20 @@ class CurvePoint:
     threshold: float | None
     true_positives: int
     false_positives: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """Points by column, thresholds falling: a thousand objects a class would cost more to make."""
+
+    thresholds: tuple[float, ...]
+    true_positives: tuple[int, ...]
+    false_positives: tuple[int, ...]
+
+    def each(self) -> Iterator[CurvePoint]:
+        """Yield the points."""
+        columns = (self.thresholds, self.true_positives, self.false_positives)
+        return map(_point, zip(*columns, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,18 +154,15 @@ class Curve:
         return count if self.unit == 1 else count / self.unit
 
 
-def targets(rows: int, above: int, inside: int) -> list[int]:
-    """Return which of `inside` rows, the highest being 0, a curve keeps a point at.
+def targets(rows: int, above: int, inside: int) -> NDArray[np.int64]:
+    """Return which of `inside` rows, the highest being 0, a curve keeps a point at, ascending.
 
     They are those at the 499 equal steps through all `rows` of their class, of which `above`
     rank higher than those inside.
     """
-    if not inside:
-        return []
-    first = max(1, above * STEPS // rows)
-    last = min(STEPS, (above + inside) * STEPS // rows + 1)
-    places = {-(-step * rows // STEPS) - above - 1 for step in range(first, last + 1)}
-    return sorted(place for place in places if 0 <= place < inside)
+    steps = np.arange(1, STEPS + 1)
+    places = (steps * rows + STEPS - 1) // STEPS - (above + 1)
+    return places[(places >= 0) & (places < inside)]
 
 
 def _point(values: Sequence[Any]) -> CurvePoint:

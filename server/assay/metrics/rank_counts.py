@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from assay.metrics.codec import CodecError, Reader, Writer
-from assay.metrics.curves import Curve, CurvePoint
+from assay.metrics.curves import Curve, CurvePoint, Points
 from assay.metrics.exact import UNIT_BITS
 from assay.metrics.weights import UNIT
 
@@ -55,7 +56,7 @@ class Trace:
     whole: Totals  # in the column
     precision: int  # exact sum over positives of (weight * precision at its score)
     best: CurvePoint | None  # the best F1 of the range's thresholds
-    points: tuple[CurvePoint, ...]  # kept ones, thresholds falling, counted from above
+    points: Points  # kept ones, counted from above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,14 @@ class RankCounts:
 
     def of(self, column: int) -> list[RangeCounts]:
         """Return the ranges of a column, from the lowest scores up."""
-        return [entry for entry in self.ranges if entry.column == column]
+        return self._columns.get(column, [])
+
+    @cached_property
+    def _columns(self) -> dict[int, list[RangeCounts]]:
+        found: dict[int, list[RangeCounts]] = {}
+        for entry in self.ranges:
+            found.setdefault(entry.column, []).append(entry)
+        return found
 
     def totals(self, column: int) -> tuple[int, int]:
         """Return (positives, negatives), in rows, counted in a column."""
@@ -150,7 +158,7 @@ class RankCounts:
         if not best or not traces[0].whole.negative_weight:
             return None
         whole = traces[0].whole
-        points = [point for trace in traces for point in trace.points]
+        points = [point for trace in traces for point in trace.points.each()]
         start = CurvePoint(threshold=None, true_positives=0, false_positives=0)
 
         def rank(point: CurvePoint) -> tuple[float, float]:
@@ -243,12 +251,15 @@ def _write_trace(writer: Writer, trace: Trace) -> None:
     for number in (*trace.above.to_list(), *trace.whole.to_list()):
         writer.count(number)
     writer.integer(trace.precision)
-    points = trace.points if trace.best is None else (*trace.points, trace.best)
-    writer.count(int(trace.best is not None))
-    writer.counts(np.array([point.true_positives for point in points], dtype=np.int64))
-    writer.counts(np.array([point.false_positives for point in points], dtype=np.int64))
-    thresholds = [point.threshold for point in points]
-    writer.blob(np.array(thresholds, dtype="<f8").tobytes())
+    best = [] if trace.best is None else [trace.best]
+    writer.count(len(best))
+    for point in best:
+        writer.number(point.threshold or 0.0)
+        writer.count(point.true_positives)
+        writer.count(point.false_positives)
+    writer.counts(np.array(trace.points.true_positives, dtype=np.int64))
+    writer.counts(np.array(trace.points.false_positives, dtype=np.int64))
+    writer.blob(np.array(trace.points.thresholds, dtype="<f8").tobytes())
 
 
 def _read_range(reader: Reader) -> RangeCounts:
@@ -277,22 +288,28 @@ def _read_range(reader: Reader) -> RangeCounts:
 
 def _read_trace(reader: Reader) -> Trace:
     numbers = [reader.count() for _ in range(8)]
-    precision, best = reader.integer(), reader.count()
+    precision = reader.integer()
+    best = _read_point(reader) if reader.count() else None
     hits, wrong, raw = reader.counts(), reader.counts(), reader.blob()
-    if len(hits) != len(wrong) or len(raw) != 8 * len(hits) or best > min(1, len(hits)):
+    thresholds = np.frombuffer(raw[: len(raw) // 8 * 8], dtype="<f8")
+    if {len(hits), len(wrong)} != {len(raw) / 8} or np.isnan(thresholds).any():
         raise CodecError("the curve of a score range is malformed")
-    thresholds = np.frombuffer(raw, dtype="<f8")
-    if np.isnan(thresholds).any():
-        raise CodecError("a threshold of a score range is NaN")
-    columns = zip(thresholds.tolist(), hits.tolist(), wrong.tolist(), strict=True)
-    points = [
-        CurvePoint(threshold=threshold, true_positives=tp, false_positives=fp)
-        for threshold, tp, fp in columns
-    ]
     return Trace(
         above=Totals.of(numbers[:4]),
         whole=Totals.of(numbers[4:]),
         precision=precision,
-        best=points.pop() if best else None,
-        points=tuple(points),
+        best=best,
+        points=Points(
+            thresholds=tuple(thresholds.tolist()),
+            true_positives=tuple(hits.tolist()),
+            false_positives=tuple(wrong.tolist()),
+        ),
+    )
+
+
+def _read_point(reader: Reader) -> CurvePoint:
+    return CurvePoint(
+        threshold=reader.number(),
+        true_positives=reader.count(),
+        false_positives=reader.count(),
     )

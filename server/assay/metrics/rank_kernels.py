@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.curves import CurvePoint, targets
+from assay.metrics.curves import CurvePoint, Points, targets
 from assay.metrics.exact import sum_row_products, sum_rows
 from assay.metrics.rank_counts import RangeCounts, Totals, Trace
 from assay.metrics.tally import Counts
@@ -187,18 +187,19 @@ def _groups(
     return numbers, sizes, at - numbers, tied
 
 
-def _points(keys: Keys, hits: NDArray[np.integer], tracer: _Tracer) -> tuple[CurvePoint, ...]:
+def _points(keys: Keys, hits: NDArray[np.integer], tracer: _Tracer) -> Points:
     """Return the kept points of sorted keys, thresholds falling."""
     above, whole = tracer.above, tracer.whole
     positives, negatives = len(hits), len(keys) - len(hits)
-    ups = np.array(targets(whole.positives, above.positives, positives), dtype=np.int64)
-    downs = np.array(targets(whole.negatives, above.negatives, negatives), dtype=np.int64)
+    ups = targets(whole.positives, above.positives, positives)
+    downs = targets(whole.negatives, above.negatives, negatives)
     # The i-th negative stands after the positives that have at most i negatives before them.
     order = negatives - 1 - downs
     before = hits - np.arange(positives, dtype=hits.dtype)
     places = order + np.searchsorted(before, order.astype(hits.dtype), side="right")
     places = np.concatenate([places, hits[positives - 1 - ups].astype(np.int64)])
-    starts = np.unique(np.searchsorted(keys, keys[places] & ~keys.dtype.type(1), side="left"))
+    starts = np.searchsorted(keys, np.sort(keys[places] & ~keys.dtype.type(1)), side="left")
+    starts = starts[np.diff(starts, prepend=-1) > 0]
     tp = positives - np.searchsorted(hits, starts.astype(hits.dtype), side="left") + above.positives
     fp = len(keys) - starts + above.positives + above.negatives - tp
     return _curve_points(_scores(keys[starts]), tp, fp)
@@ -220,7 +221,7 @@ def _trace_groups(groups: Groups, place: Range) -> Trace | None:
             (place.whole.positives, place.above.positives),
         ]
     ):
-        wanted = np.array(targets(rows, above, int(upward[0, kind])), dtype=np.int64)
+        wanted = targets(rows, above, int(upward[0, kind]))
         # The highest group that, with those above it, holds more rows than rank higher.
         found = np.searchsorted(upward[::-1, kind], wanted, side="right")
         kept.update((len(groups.scores) - 1 - found).tolist())
@@ -230,7 +231,7 @@ def _trace_groups(groups: Groups, place: Range) -> Trace | None:
     )
 
 
-def _trace(tracer: _Tracer, points: tuple[CurvePoint, ...]) -> Trace:
+def _trace(tracer: _Tracer, points: Points) -> Trace:
     return Trace(
         above=tracer.above,
         whole=tracer.whole,
@@ -240,16 +241,13 @@ def _trace(tracer: _Tracer, points: tuple[CurvePoint, ...]) -> Trace:
     )
 
 
-def _curve_points(
-    scores: NDArray[np.float64], hits: Counts, wrong: Counts
-) -> tuple[CurvePoint, ...]:
+def _curve_points(scores: NDArray[np.float64], hits: Counts, wrong: Counts) -> Points:
     """Turn ascending columns into points with falling thresholds."""
-    columns = zip(scores.tolist(), hits.tolist(), wrong.tolist(), strict=True)
-    points = [
-        CurvePoint(threshold=score, true_positives=tp, false_positives=fp)
-        for score, tp, fp in columns
-    ]
-    return tuple(reversed(points))
+    return Points(
+        thresholds=tuple(scores[::-1].tolist()),
+        true_positives=tuple(hits[::-1].tolist()),
+        false_positives=tuple(wrong[::-1].tolist()),
+    )
 
 
 def _scores(keys: Keys) -> NDArray[np.float64]:

@@ -92,10 +92,10 @@ def rank_ranges(
     ranges: list[RankRange] = []
     for column in [*wanted, MICRO] if micro else wanted:
         rows = histogram.pooled() if column == MICRO else histogram.column(column)
-        heavy = rows
         if weights is not None:
             heavy = weights.pooled() if column == MICRO else weights.column(column)
-        ranges += _cut_column(column, np.concatenate([rows, heavy], axis=1), limit)
+            rows = np.concatenate([rows, heavy], axis=1)
+        ranges += _cut_column(column, rows, limit)
     return tuple(ranges)
 
 
@@ -128,19 +128,18 @@ def _place(target: RankRange) -> Range:
 
 
 def _cut_column(column: int, counts: Counts, max_rows: int) -> list[RankRange]:
-    """Group neighbouring bins greedily; counts are (BINS, 4) in the order of Totals."""
+    """Group neighbouring bins greedily; counts are (BINS, 2 or 4) in the order of Totals."""
     whole = counts.sum(axis=0)
     if not whole[:2].all():
         return []
-    rows = counts[:, :2].sum(axis=1)
-    above = whole - counts.cumsum(axis=0)  # of each bin
+    rows = counts[:, 0] + counts[:, 1]
     return [
         RankRange(
             column=column,
             low=bin_edge(start),
             high=bin_edge(stop),
             rows=int(rows[start:stop].sum()),
-            above=Totals.of(above[stop - 1].tolist()),
+            above=Totals.of(counts[stop:].sum(axis=0).tolist()),
             whole=Totals.of(whole.tolist()),
         )
         for start, stop in _group(rows, max_rows)
@@ -224,7 +223,10 @@ def _group(rows: Counts, max_rows: int) -> list[tuple[int, int]]:
     """
     groups: list[tuple[int, int]] = []
     held = 0
-    for piece in np.flatnonzero(rows).tolist():
+    pieces = np.flatnonzero(rows)
+    if len(pieces) and int(rows.sum()) <= max_rows:
+        return [(int(pieces[0]), int(pieces[-1]) + 1)]
+    for piece in pieces.tolist():
         size = int(rows[piece])
         if groups and held + size <= max_rows:
             groups[-1] = (groups[-1][0], piece + 1)

@@ -14,6 +14,8 @@ _BLOCK = 1 << 18
 
 def exact_dot(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
     """Return sum(left * right) of two (n,) arrays of integers in [0, 2**62], exactly."""
+    if len(left) * int(left.max(initial=0)) * int(right.max(initial=0)) < 1 << 63:
+        return int(left @ right)
     total = 0
     for start in range(0, len(left), _BLOCK):
         ours = list(_limbs(left[start : start + _BLOCK]))
