@@ -1,22 +1,62 @@
-"""What a result has no place for: calibration, curves and areas by class."""
+"""What a result has no place for: curves, tables, slices, mistakes and intervals."""
 
 from __future__ import annotations
 
-from assay.domain.evaluation_details import AreaDetails, EvaluationDetails
+from assay.domain.evaluation_details import (
+    AreaDetails,
+    EvaluationDetails,
+    ResidualDetails,
+    SliceDetails,
+)
+from assay.jobs.blobs import JobBlobs
+from assay.jobs.evaluating.confidence import intervals
+from assay.jobs.evaluating.mistakes import mistake_cells
 from assay.jobs.evaluating.results import Measured
+from assay.jobs.evaluating.second_look import Look
 from assay.metrics.curves import Curve
 from assay.metrics.reading import Ranking
+from assay.metrics.slices import SliceStatistics
 
 
-def evaluation_details(measured: Measured) -> EvaluationDetails:
+def evaluation_details(measured: Measured, seen: Look, blobs: JobBlobs) -> EvaluationDetails:
     """Return the details of an evaluation: the same however its rows were cut."""
     measures = measured.measures
+    residuals = measures.residuals
     return EvaluationDetails(
         calibration=measures.calibration,
         curves=_curves(measured),
         roc_auc=_areas(measures.ranking),
         average_precision=_areas(measures.average_precision),
+        residuals=None if residuals is None else ResidualDetails.from_dict(residuals.to_dict()),
+        slices=_slices(measured, seen.slices),
+        mistakes=(
+            None
+            if seen.mistakes is None
+            else mistake_cells(seen.mistakes, measured.partial.stored, blobs)
+        ),
+        intervals=intervals(measured, seen.bootstrap),
     )
+
+
+def _slices(
+    measured: Measured, slices: SliceStatistics | None
+) -> dict[str, tuple[SliceDetails, ...]]:
+    if slices is None:
+        return {}
+    measures = slices.measures(measured.settled)
+    return {
+        name: tuple(
+            SliceDetails(
+                value=value,
+                rows=slices.columns[name][value].rows,
+                weight=one.weight,
+                metrics=dict(one.metrics),
+                undefined={metric: reason.value for metric, reason in one.undefined.items()},
+            )
+            for value, one in values.items()
+        )
+        for name, values in measures.items()
+    }
 
 
 def _curves(measured: Measured) -> dict[str, Curve]:

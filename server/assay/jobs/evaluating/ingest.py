@@ -17,6 +17,7 @@ from assay.domain.evaluation_job import EvaluationJob
 from assay.domain.model import TaskType
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge
+from assay.metrics.chunk import ClassificationChunk, RegressionChunk, as_scores
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.metrics.weights import check_weights
 from assay.storage.columns import Chunk, ClassChunk, Rules, read_chunk, read_file
@@ -74,7 +75,7 @@ def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Parti
 def count(chunk: Chunk, rules: Rules) -> Partial:
     """Return the partial of a chunk's rows."""
     _check_weights(chunk)
-    lanes = _row_hashes(chunk)
+    lanes = row_hashes(chunk)
     return Partial(
         first_row=chunk.first_row,
         rows=chunk.rows,
@@ -104,22 +105,25 @@ def _resting(partial: Partial, place: Stored) -> Partial:
 
 
 def _shape(chunk: Chunk) -> Shape:
-    has_row_ids = chunk.row_ids is not None
-    has_weights = chunk.weights is not None
-    if not isinstance(chunk, ClassChunk):
-        return Shape(has_row_ids=has_row_ids, has_weights=has_weights)
-    score_labels: tuple[str, ...] = ()
-    if chunk.score_kind == "classes":
-        score_labels = chunk.labels
-    elif chunk.score_kind == "positive" and chunk.positive is not None:
-        score_labels = (chunk.labels[chunk.positive],)
+    prefix = "slice:"
+    classes = chunk if isinstance(chunk, ClassChunk) else None
     return Shape(
-        score_kind=chunk.score_kind,
-        score_labels=score_labels,
-        pred_derived=chunk.pred_derived,
-        has_row_ids=has_row_ids,
-        has_weights=has_weights,
+        score_kind="none" if classes is None else classes.score_kind,
+        score_labels=() if classes is None else _score_labels(classes),
+        pred_derived=classes is not None and classes.pred_derived,
+        has_row_ids=chunk.row_ids is not None,
+        has_weights=chunk.weights is not None,
+        has_clusters="cluster_id" in chunk.extras,
+        slices=tuple(sorted(n.removeprefix(prefix) for n in chunk.extras if n.startswith(prefix))),
     )
+
+
+def _score_labels(chunk: ClassChunk) -> tuple[str, ...]:
+    if chunk.score_kind == "classes":
+        return chunk.labels
+    if chunk.score_kind == "positive" and chunk.positive is not None:
+        return (chunk.labels[chunk.positive],)
+    return ()
 
 
 def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | RegressionStatistic:
@@ -132,13 +136,32 @@ def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | Regressi
         true=chunk.true,
         predicted=chunk.pred,
         scores=chunk.scores or None,
-        positive_label=_shape(chunk).score_labels[0] if chunk.score_kind == "positive" else None,
-        labels_fixed=rules.labels is not None or chunk.score_kind == "classes",
+        positive_label=_score_labels(chunk)[0] if chunk.score_kind == "positive" else None,
+        labels_fixed=_is_fixed(chunk, rules),
         weights=chunk.weights,
     )
 
 
-def _row_hashes(chunk: Chunk) -> Words:
+def metric_chunk(chunk: Chunk, rules: Rules) -> ClassificationChunk | RegressionChunk:
+    """Return the arrays of a chunk as the statistics beside the main one take them."""
+    if not isinstance(chunk, ClassChunk):
+        return RegressionChunk(true=chunk.true, predicted=chunk.pred, weights=chunk.weights)
+    return ClassificationChunk(
+        labels=chunk.labels,
+        fixed=_is_fixed(chunk, rules),
+        true=chunk.true,
+        predicted=chunk.pred,
+        scores=as_scores(chunk.scores) if chunk.scores else None,
+        score_labels=_score_labels(chunk),
+        weights=chunk.weights,
+    )
+
+
+def _is_fixed(chunk: ClassChunk, rules: Rules) -> bool:
+    return rules.labels is not None or chunk.score_kind == "classes"
+
+
+def row_hashes(chunk: Chunk) -> Words:
     """Return (rows,) hashes of what is scored of each row, and of its id."""
     if isinstance(chunk, ClassChunk):
         names = np.array([_text_hash(label) for label in chunk.labels], np.uint64)

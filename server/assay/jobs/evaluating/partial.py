@@ -45,6 +45,8 @@ class Shape:
     pred_derived: bool = False  # predictions follow from the scores
     has_row_ids: bool = False
     has_weights: bool = False
+    has_clusters: bool = False
+    slices: tuple[str, ...] = ()  # names of slice columns, sorted
 
     def says(self) -> str:
         """Return the columns in words."""
@@ -53,6 +55,8 @@ class Shape:
         words.append("no y_pred" if self.pred_derived else "y_pred")
         words.append("weight" if self.has_weights else "no weight")
         words.append("row_id" if self.has_row_ids else "no row_id")
+        words.append("cluster_id" if self.has_clusters else "no cluster_id")
+        words.append(f"slices {', '.join(self.slices[:5])}" if self.slices else "no slices")
         return ", ".join(words)
 
 
@@ -101,7 +105,13 @@ class Partial:
         return cls(
             first_row=header["first_row"],
             rows=header["rows"],
-            shape=Shape(**{**shape, "score_labels": tuple(shape["score_labels"])}),
+            shape=Shape(
+                **{
+                    **shape,
+                    "score_labels": tuple(shape["score_labels"]),
+                    "slices": tuple(shape["slices"]),
+                }
+            ),
             content=cast(tuple[int, int], tuple(int(lane, 16) for lane in header["content"])),
             environment=header["environment"],
             statistic=statistic_from_bytes(data[end:]),

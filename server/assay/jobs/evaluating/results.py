@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from assay.domain.canonical import canonical_json, sha256_hex
 from assay.domain.errors import BadPredictions
 from assay.domain.evaluation import ClassScores, EvaluationResult, EvaluationSpec
 from assay.jobs.evaluating.partial import Partial, environment
+from assay.metrics.order import ResidualCounts
 from assay.metrics.ranking import RankCounts
 from assay.metrics.registry import Measures, evaluate, live
 from assay.metrics.report import class_report
@@ -56,17 +56,13 @@ class Measured:
         return statistic if isinstance(statistic, ClassificationStatistic) else None
 
 
-def measure(partial: Partial, ranks: Iterable[RankCounts], spec: EvaluationSpec) -> Measured:
+def measure(
+    partial: Partial, spec: EvaluationSpec, ranks: RankCounts, residuals: ResidualCounts
+) -> Measured:
     """Compute every number; raises BadPredictions when the rows do not say what to measure."""
     settled = settle_spec(partial, spec)
-    counts = RankCounts.merge_all(ranks)
-    return Measured(
-        partial=partial,
-        spec=spec,
-        settled=settled,
-        ranks=counts,
-        measures=evaluate(partial.statistic, counts, settled),
-    )
+    measures = evaluate(partial.statistic, ranks, settled, residual_counts=residuals)
+    return Measured(partial=partial, spec=spec, settled=settled, ranks=ranks, measures=measures)
 
 
 def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
@@ -92,6 +88,7 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
         content_hash=partial.content_hash,
         details=details,
         weight=measures.weight,
+        zero_targets=measures.zero_targets,
     )
 
 

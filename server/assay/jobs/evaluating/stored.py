@@ -11,12 +11,14 @@ from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Stored
 from assay.metrics.ranking import MICRO
 from assay.storage.columns import (
+    Floats,
     RowIds,
     Rules,
     ScoreBlock,
     score_names,
     stored_row_ids,
     stored_scores,
+    stored_values,
 )
 
 CACHED_CELLS = 8_000_000  # scores held in memory, 72 MB with their truths
@@ -30,6 +32,7 @@ class Manifest:
     score_kind: str
     score_labels: tuple[str, ...]
     weighted: bool  # rows have weights
+    slices: tuple[str, ...]  # names of slice columns
     stored: tuple[Stored, ...]
 
     def to_bytes(self) -> bytes:
@@ -40,6 +43,7 @@ class Manifest:
                 "score_kind": self.score_kind,
                 "score_labels": self.score_labels,
                 "weighted": self.weighted,
+                "slices": self.slices,
                 "stored": [[one.first_row, one.rows, one.blob] for one in self.stored],
             }
         )
@@ -55,6 +59,7 @@ class Manifest:
             score_kind=values["score_kind"],
             score_labels=tuple(values["score_labels"]),
             weighted=values["weighted"],
+            slices=tuple(values["slices"]),
             stored=tuple(
                 Stored(first_row=first, rows=rows, blob=blob)
                 for first, rows, blob in values["stored"]
@@ -105,6 +110,12 @@ class ScoreReader:
                 weighted=manifest.weighted,
             )
             yield [blocks[at - read.start] for at in columns]
+
+
+def read_values(manifest: Manifest, blobs: JobBlobs) -> Iterator[tuple[Floats, Floats]]:
+    """Yield (truth, prediction) of every stored chunk of a regression."""
+    for place in manifest.stored:
+        yield stored_values(blobs.read(place.blob))
 
 
 def read_row_ids(manifest: Manifest, blobs: JobBlobs) -> Iterator[tuple[int, RowIds]]:

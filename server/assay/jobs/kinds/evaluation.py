@@ -4,15 +4,17 @@ Stages, each a set of shards that may run in any order:
 
 1. what the upload brought as `chunk-…`, or nothing yet for a file;
 2. `base` merges their partials, or reads the file and writes such chunks;
-3. `rank-…` sorts score columns by key range, `row-ids-…` looks for repeated ids by hash range;
+3. `rank-…` sorts score columns by key range, `row-ids-…` looks for repeated ids by hash range,
+   `residuals-…` finds quantiles, `look-…` gathers mistakes, slices and the bootstrap;
 4. reduce reads the metrics off and writes the details, then the result that names them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from assay.domain.canonical import canonical_json
 from assay.domain.errors import Internal
@@ -26,14 +28,23 @@ from assay.jobs.evaluating.details import evaluation_details
 from assay.jobs.evaluating.ingest import ingest_file, rules_of
 from assay.jobs.evaluating.partial import Partial, Stored, merge
 from assay.jobs.evaluating.results import evaluation_result, live_numbers, measure
-from assay.jobs.evaluating.stored import Manifest, ScoreReader
+from assay.jobs.evaluating.second_look import Look, groups, look, merge_looks
+from assay.jobs.evaluating.stored import Manifest, ScoreReader, read_values
 from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
+from assay.metrics.order import (
+    ResidualCounts,
+    ResidualRange,
+    count_residuals,
+    residual_ranges,
+)
 from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
-from assay.metrics.statistics import ClassificationStatistic
+from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.storage.ports import Transaction
 
-CHUNK, BASE, RANK, IDS = "chunk-", "base", "rank-", "row-ids-"
+CHUNK, BASE = "chunk-", "base"
+RANK, IDS, RESIDUALS, LOOK = "rank-", "row-ids-", "residuals-", "look-"
 ONE_SHARD_CELLS = 2_000_000  # scores that are sorted in a single shard
+LOOK_ROWS = 1_000_000  # of a shard that looks at the rows again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +53,7 @@ class Evaluation:
 
     one_shard_cells: int = ONE_SHARD_CELLS
     max_rows: int = MAX_ROWS  # of a rank shard; one of row ids holds twice as many
+    look_rows: int = LOOK_ROWS
 
     @property
     def name(self) -> str:
@@ -51,7 +63,7 @@ class Evaluation:
     def plan(
         self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
     ) -> tuple[Shard, ...]:
-        """Return the base shard, and once it is finished those that sort scores and compare ids."""
+        """Return the base shard, and once it is finished those that read the rows again."""
         asked = EvaluationJob.from_json(job.spec)
         if BASE not in finished:
             is_upload = asked.source == CHUNKS
@@ -63,10 +75,24 @@ class Evaluation:
             score_kind=base.shape.score_kind,
             score_labels=base.shape.score_labels,
             weighted=base.shape.has_weights,
+            slices=base.shape.slices,
             stored=base.stored,
         )
+        pieces: dict[str, Sequence[Any]] = {
+            RANK: self._rank_pieces(base),
+            IDS: self._id_pieces(base),
+            RESIDUALS: self._residual_pieces(base),
+            LOOK: groups(manifest, self.look_rows),
+        }
         address = blobs.put(manifest.to_bytes())
-        return (*self._rank_shards(base, address), *self._id_shards(base, address))
+        return tuple(
+            Shard(
+                key=f"{prefix}{number:06d}",
+                payload=canonical_json({"manifest": address, "piece": piece}),
+            )
+            for prefix, ours in pieces.items()
+            for number, piece in enumerate(ours)
+        )
 
     def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
         """Run one shard of any stage."""
@@ -74,37 +100,42 @@ class Evaluation:
             return self._base(job, shard, blobs)
         payload = json.loads(shard.payload)
         manifest = Manifest.from_bytes(blobs.read(payload["manifest"]))
+        piece: Any = payload["piece"]
         if shard.key.startswith(IDS):
-            low, high = (int(edge, 16) for edge in payload["range"])
-            found = duplicates.find_duplicates(manifest, low, high, blobs)
-            return ShardOutput(partial=found.to_bytes())
-        reader = ScoreReader(manifest, blobs)
-        counts = [
-            count_range(
-                lambda column=one.column: reader.read(column),  # type: ignore[misc]  # mypy and defaults
-                one,
-                max_rows=self.max_rows,
+            low, high = (int(edge, 16) for edge in piece)
+            return ShardOutput(
+                partial=duplicates.find_duplicates(manifest, low, high, blobs).to_bytes()
             )
-            for one in map(RankRange.from_list, payload["ranges"])
-        ]
-        return ShardOutput(partial=RankCounts.merge_all(counts).to_bytes())
+        if shard.key.startswith(RESIDUALS):
+            target = ResidualRange.from_list(piece)
+            residuals = count_residuals(
+                lambda: read_values(manifest, blobs), target, max_rows=self.max_rows
+            )
+            return ShardOutput(partial=residuals.to_bytes())
+        if shard.key.startswith(LOOK):
+            return ShardOutput(partial=look(manifest, piece, blobs).to_bytes())
+        return ShardOutput(partial=self._rank(manifest, piece, blobs).to_bytes())
 
     def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
-        """Return EvaluationResult.to_json(), its details being written; raises BadPredictions for repeated ids."""
-        keys = sorted(key for key in finished if not key.startswith(CHUNK))  # base holds those
-        partials = {key: blobs.partial(finished[key]) for key in keys}
-        duplicates.refuse(
-            duplicates.Duplicates.from_bytes(data)
-            for key, data in partials.items()
-            if key.startswith(IDS)
+        """Return EvaluationResult.to_json(), its details being written.
+
+        Raises BadPredictions for repeated ids and for slices of too many values.
+        """
+
+        def of(prefix: str) -> list[bytes]:
+            keys = sorted(key for key in finished if key.startswith(prefix))
+            return [blobs.partial(finished[key]) for key in keys]
+
+        duplicates.refuse(map(duplicates.Duplicates.from_bytes, of(IDS)))
+        seen = merge_looks(map(Look.from_bytes, of(LOOK)))
+        measured = measure(
+            Partial.from_bytes(blobs.partial(finished[BASE])),
+            EvaluationJob.from_json(job.spec).spec,
+            RankCounts.merge_all(map(RankCounts.from_bytes, of(RANK))),
+            ResidualCounts.merge_all(map(ResidualCounts.from_bytes, of(RESIDUALS))),
         )
-        ranks = [
-            RankCounts.from_bytes(data) for key, data in partials.items() if key.startswith(RANK)
-        ]
-        spec = EvaluationJob.from_json(job.spec).spec
-        measured = measure(Partial.from_bytes(partials[BASE]), ranks, spec)
-        details = blobs.put(evaluation_details(measured).to_json())
-        return evaluation_result(measured, details).to_json()
+        details = evaluation_details(measured, seen, blobs)
+        return evaluation_result(measured, blobs.put(details.to_json())).to_json()
 
     def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
         """Store the result and make the version ready; a job without one leaves both alone."""
@@ -132,48 +163,49 @@ class Evaluation:
             stored=() if asked.source == CHUNKS else tuple(_record(one) for one in base.stored),
         )
 
-    def _rank_shards(self, base: Partial, manifest: str) -> list[Shard]:
-        """Return shards of ranges of one column each, or a single one for a small evaluation."""
+    def _rank(self, manifest: Manifest, ranges: list[Any], blobs: JobBlobs) -> RankCounts:
+        reader = ScoreReader(manifest, blobs)
+
+        def count(one: RankRange) -> RankCounts:
+            return count_range(lambda: reader.read(one.column), one, max_rows=self.max_rows)
+
+        return RankCounts.merge_all(count(RankRange.from_list(values)) for values in ranges)
+
+    def _rank_pieces(self, base: Partial) -> list[list[Any]]:
+        """Return groups of ranges of one column each, or a single one for a small evaluation."""
         statistic = base.statistic
         if not isinstance(statistic, ClassificationStatistic) or statistic.histogram is None:
             return []
-        groups: list[list[RankRange]] = []
-        small = base.rows * len(base.shape.score_labels) <= self.one_shard_cells
+        columns = len(base.shape.score_labels)
+        pieces: list[list[RankRange]] = []
+        small = base.rows * columns <= self.one_shard_cells
         held = 0
-        micro = len(base.shape.score_labels) > 1
         for one in rank_ranges(
             statistic.histogram,
             max_rows=self.max_rows,
-            micro=micro,
+            micro=columns > 1,
             weights=statistic.rank_weights,
         ):
-            same = groups and (small or (groups[-1][0].column == one.column))
+            same = pieces and (small or (pieces[-1][0].column == one.column))
             if same and (small or held + one.rows <= self.max_rows):
-                groups[-1].append(one)
+                pieces[-1].append(one)
                 held += one.rows
             else:
-                groups.append([one])
+                pieces.append([one])
                 held = one.rows
-        return [
-            Shard(
-                key=f"{RANK}{number:06d}",
-                payload=canonical_json(
-                    {"manifest": manifest, "ranges": [one.to_list() for one in group]}
-                ),
-            )
-            for number, group in enumerate(groups)
-        ]
+        return [[one.to_list() for one in group] for group in pieces]
 
-    def _id_shards(self, base: Partial, manifest: str) -> list[Shard]:
+    def _residual_pieces(self, base: Partial) -> list[list[Any]]:
+        if not isinstance(base.statistic, RegressionStatistic):
+            return []
+        ranges = residual_ranges(base.statistic.residuals, max_rows=self.max_rows)
+        return [one.to_list() for one in ranges]
+
+    def _id_pieces(self, base: Partial) -> list[list[str]]:
         if not base.shape.has_row_ids or len(base.stored) < 2:
             return []  # inside one chunk repeated ids were refused already
-        return [
-            Shard(
-                key=f"{IDS}{number:06d}",
-                payload=canonical_json({"manifest": manifest, "range": [f"{low:x}", f"{high:x}"]}),
-            )
-            for number, (low, high) in enumerate(duplicates.id_ranges(base.rows, 2 * self.max_rows))
-        ]
+        ranges = duplicates.id_ranges(base.rows, 2 * self.max_rows)
+        return [[f"{low:x}", f"{high:x}"] for low, high in ranges]
 
 
 def _record(place: Stored) -> ShardRecord:

@@ -5,12 +5,21 @@ from assay.storage.columns.blocks import FileBlock
 from assay.storage.columns.chunk import (
     Chunk,
     ClassChunk,
+    Floats,
     Rules,
     ValueChunk,
 )
 from assay.storage.columns.files import READERS, read_file
-from assay.storage.columns.row_ids import RowIds
-from assay.storage.columns.stored import ScoreBlock, score_names, stored_row_ids, stored_scores
+from assay.storage.columns.labels import text_codes
+from assay.storage.columns.row_ids import RowIds, row_ids_of
+from assay.storage.columns.stored import (
+    ScoreBlock,
+    score_names,
+    stored_row_ids,
+    stored_rows,
+    stored_scores,
+    stored_values,
+)
 from assay.storage.columns.table import THRESHOLD
 from assay.storage.columns.values import encode_values
 
@@ -19,6 +28,7 @@ __all__ = [
     "THRESHOLD",
     "ClassChunk",
     "FileBlock",
+    "Floats",
     "READERS",
     "RowIds",
     "Rules",
@@ -29,6 +39,10 @@ __all__ = [
     "read_chunk",
     "read_file",
     "score_names",
+    "row_ids_of",
     "stored_row_ids",
+    "stored_rows",
     "stored_scores",
+    "stored_values",
+    "text_codes",
 ]

@@ -82,6 +82,13 @@ def code_labels(column: pa.ChunkedArray[Any], name: str, place: Place) -> Coded:
     return coded
 
 
+def text_codes(column: pa.ChunkedArray[Any]) -> Coded:
+    """Return the codes of an accepted column of names, such as a slice's, however many it has."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return _from_plain(column)
+
+
 def refuse_null(column: pa.ChunkedArray[Any], name: str, place: Place) -> None:
     """Raise BadPredictions naming the first null of the column, if there is one."""
     missing = column.null_count

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from assay.storage.columns.arrays import from_numbers
 from assay.storage.columns.chunk import Floats, Weights
 from assay.storage.columns.labels import code_labels
-from assay.storage.columns.numbers import row_sums, score_values, weight_values
+from assay.storage.columns.numbers import (
+    EXACT_INTEGERS,
+    row_sums,
+    score_values,
+    target_values,
+    weight_values,
+)
 from assay.storage.columns.refusals import Place
 from assay.storage.columns.row_ids import RowIds, row_ids_of
 
@@ -45,6 +54,42 @@ def stored_scores(
         weights = weight_values(table["weight"], ANYWHERE)
         return [(true.indices == code, score, weights) for code, score in pairs]
     return [(true.indices == code, score) for code, score in pairs]
+
+
+def stored_values(data: bytes) -> tuple[Floats, Floats]:
+    """Return (truth, prediction) of an accepted chunk of a regression."""
+    table = _project(data, ("y_true", "y_pred"))
+    true, predicted = (target_values(table[n], n, ANYWHERE) for n in ("y_true", "y_pred"))
+    return true, predicted
+
+
+def stored_rows(data: bytes, rows: Sequence[int]) -> list[tuple[str | None, dict[str, Any]]]:
+    """Return (row id, features by name as JSON values) of some rows of an accepted chunk."""
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+        names = reader.schema.names
+    features = [name for name in names if name.startswith("feature:")]
+    has_ids = "row_id" in names
+    table = _project(data, (*features, *["row_id"] * has_ids))
+    wanted = from_numbers(np.array(rows, np.int64))
+    ids: list[str | None] = [None] * len(rows)
+    if has_ids:
+        ids = list(row_ids_of(table["row_id"]).at(np.array(rows, np.int64)))
+    columns = {
+        name.removeprefix("feature:"): [_json(v) for v in table[name].take(wanted).to_pylist()]
+        for name in features
+    }
+    return [
+        (ids[at], {name: values[at] for name, values in columns.items()}) for at in range(len(rows))
+    ]
+
+
+def _json(value: Any) -> Any:
+    """Return a feature's value as JSON holds it: what is no number of JSON is its text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT_INTEGERS:
+        return str(value)
+    return value
 
 
 def stored_row_ids(data: bytes) -> RowIds:

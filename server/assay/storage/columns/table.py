@@ -230,6 +230,6 @@ def _kept(column: pa.ChunkedArray[Any], name: str, place: Place) -> pa.ChunkedAr
             "a string, an integer or a boolean (a feature: a float too)",
             "Cast the column, or leave it out",
         )
-    if name.startswith("slice:"):
+    if name.startswith("slice:") or name == "cluster_id":
         refuse_null(column, name, place)
     return column

@@ -1,0 +1,146 @@
+"""A second look at the stored rows, for what would make the partials of single chunks large.
+
+Mistakes, slices and the bootstrap follow from any group of chunks, and merge to the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.domain.errors import BadPredictions
+from assay.jobs.blobs import JobBlobs
+from assay.jobs.evaluating.ingest import metric_chunk, row_hashes
+from assay.jobs.evaluating.stored import Manifest
+from assay.metrics.bootstrap import Bootstrap, row_clusters
+from assay.metrics.chunk import ClassificationChunk
+from assay.metrics.codec import Reader, Writer
+from assay.metrics.mistakes import Mistakes
+from assay.metrics.slices import SliceColumn, SliceStatistics, TooManyValues
+from assay.storage.columns import Chunk, read_chunk, row_ids_of, text_codes
+
+KIND = b"L"
+BOOTSTRAP_ROWS = 50_000  # of an evaluation; intervals of more rows are narrow without it
+_MERGE_EVERY = 16  # looks held at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What was seen of some rows."""
+
+    mistakes: Mistakes | None  # None: a regression
+    slices: SliceStatistics | None  # None: no slice columns
+    bootstrap: Bootstrap | None  # None: not asked for, or not to be had
+
+    def to_bytes(self) -> bytes:
+        """Encode; equal looks give equal bytes."""
+        writer = Writer()
+        for part in (self.mistakes, self.slices, self.bootstrap):
+            writer.blob(b"" if part is None else part.to_bytes())
+        return writer.seal(KIND)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Look:
+        """Decode. Raises CodecError."""
+        reader = Reader.unseal(data, KIND)
+        mistakes, slices, bootstrap = (reader.blob() for _ in range(3))
+        reader.end()
+        return cls(
+            mistakes=Mistakes.from_bytes(mistakes) if mistakes else None,
+            slices=SliceStatistics.from_bytes(slices) if slices else None,
+            bootstrap=Bootstrap.from_bytes(bootstrap) if bootstrap else None,
+        )
+
+
+NOTHING = Look(mistakes=None, slices=None, bootstrap=None)
+
+
+def merge_looks(looks: Iterable[Look]) -> Look:
+    """Merge looks, in any order, to the same bits; raises BadPredictions for too many slices."""
+    ours = list(looks)
+    if not ours:
+        return NOTHING
+    mistakes = [one.mistakes for one in ours if one.mistakes is not None]
+    slices = [one.slices for one in ours if one.slices is not None]
+    bootstraps = [one.bootstrap for one in ours if one.bootstrap is not None]
+    try:
+        return Look(
+            mistakes=Mistakes.merge_all(mistakes) if mistakes else None,
+            slices=SliceStatistics.merge_all(slices) if slices else None,
+            # A chunk that cannot be resampled spoils the intervals of all.
+            bootstrap=Bootstrap.merge_all(bootstraps) if len(bootstraps) == len(ours) else None,
+        )
+    except TooManyValues as error:
+        raise _too_many(error) from error
+
+
+def look(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Look:
+    """Look at the stored chunks of one of `groups`.
+
+    Raises BadPredictions when a slice column has too many values.
+    """
+    held: list[Look] = []
+    first, last = piece
+    for place in manifest.stored[first:last]:
+        chunk = read_chunk(blobs.read(place.blob), manifest.rules, place.first_row)
+        held.append(_look_at(chunk, manifest))
+        if len(held) == _MERGE_EVERY:
+            held = [merge_looks(held)]
+    return merge_looks(held)
+
+
+def groups(manifest: Manifest, max_rows: int) -> list[tuple[int, int]]:
+    """Cut the stored chunks into groups (first, last + 1) of about `max_rows` rows."""
+    found: list[tuple[int, int]] = []
+    start = rows = 0
+    for at, place in enumerate(manifest.stored):
+        rows += place.rows
+        if rows >= max_rows or at == len(manifest.stored) - 1:
+            found.append((start, at + 1))
+            start, rows = at + 1, 0
+    return found
+
+
+def _look_at(chunk: Chunk, manifest: Manifest) -> Look:
+    arrays = metric_chunk(chunk, manifest.rules)
+    mistakes = None
+    if isinstance(arrays, ClassificationChunk):
+        rows = np.arange(chunk.first_row, chunk.first_row + chunk.rows)
+        mistakes = Mistakes.of_chunk(arrays, rows, row_hashes(chunk))
+    columns = {name: chunk.extras[f"slice:{name}"] for name in manifest.slices}
+    slices = None
+    if columns:
+        coded = {name: text_codes(column) for name, column in columns.items()}
+        try:
+            slices = SliceStatistics.of_chunk(
+                arrays,
+                {n: SliceColumn(codes=c.indices, table=c.texts) for n, c in coded.items()},
+            )
+        except TooManyValues as error:
+            raise _too_many(error) from error
+    return Look(mistakes=mistakes, slices=slices, bootstrap=_bootstrap(chunk, manifest))
+
+
+def _bootstrap(chunk: Chunk, manifest: Manifest) -> Bootstrap | None:
+    """Resample clusters, else rows by their ids, else by their numbers."""
+    if manifest.weighted or manifest.rows > BOOTSTRAP_ROWS:
+        return None
+    if "cluster_id" in chunk.extras:
+        clusters = row_ids_of(chunk.extras["cluster_id"]).hashes
+    elif chunk.row_ids is not None:
+        clusters = chunk.row_ids.hashes
+    else:
+        clusters = row_clusters(chunk.first_row, chunk.rows)
+    try:
+        return Bootstrap.of_chunk(metric_chunk(chunk, manifest.rules), clusters)
+    except ValueError:  # values near the end of float64 cannot be resampled
+        return None
+
+
+def _too_many(error: TooManyValues) -> BadPredictions:
+    return BadPredictions(
+        f"column slice:{error.column}: {error}.",
+        metadata={"column": f"slice:{error.column}", "values": error.values},
+    )
