@@ -65,7 +65,7 @@ from assay.usecases.watches import Watches
 R = TypeVar("R")
 
 STORE_THREADS = 16  # store calls that may wait for the database at a time
-BALANCER_NOTICE = 0.5  # seconds in which health checks notice that a server is leaving
+BALANCER_NOTICE = 2.5  # seconds in which a gateway that asks every second sees a server leave
 PRELOAD = ("assay.jobs.kinds",)  # what a compute child has in memory before its first task
 
 
@@ -166,10 +166,10 @@ class ServerProcess:
         gc.freeze()
         return port
 
-    async def stop(self) -> None:
-        """Report NOT_SERVING, let calls finish, stop."""
+    async def stop(self, *, notice: float = 0.0) -> None:
+        """Report NOT_SERVING, take calls for `notice` seconds more, let them finish, stop."""
         drain = self._backend.settings.drain_seconds
-        await self._server.stop(notice=min(BALANCER_NOTICE, drain), grace=drain)
+        await self._server.stop(notice=min(notice, drain), grace=drain)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _handlers(self, keys: Keys) -> list[object]:

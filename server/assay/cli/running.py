@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib import metadata
 
-from assay.app import Backend, RunnerProcess, ServerProcess
+from assay.app import BALANCER_NOTICE, Backend, RunnerProcess, ServerProcess
 from assay.cli import gateway
 from assay.cli.console import NO_SERVICE, OK, err, print_json
 from assay.cli.envoy_tls import GatewayTls, pin_of
@@ -53,7 +53,7 @@ async def run_serve(settings: Settings) -> int:
             closing.push_async_callback(asyncio.to_thread, backend.close)
             if settings.bootstrap_key:
                 backend.bootstrap_key()
-            port = await _start_server(backend, closing)
+            port = await _start_server(backend, closing, notice=BALANCER_NOTICE)
             scheme = "grpcs://" if settings.grpc_tls_certificate else ""
             err.print(f"gRPC on {scheme}{settings.grpc_host}:{port}")
             await stop.wait()
@@ -78,10 +78,11 @@ def _start_runner(backend: Backend, closing: AsyncExitStack) -> None:
     closing.push_async_callback(asyncio.to_thread, runner.stop)
 
 
-async def _start_server(backend: Backend, closing: AsyncExitStack) -> int:
+async def _start_server(backend: Backend, closing: AsyncExitStack, *, notice: float = 0.0) -> int:
+    """Start a server; `notice` is how long its balancers have to see that it leaves."""
     server = ServerProcess(backend)
     port = await server.start()
-    closing.push_async_callback(server.stop)
+    closing.push_async_callback(server.stop, notice=notice)
     return port
 
 
