@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,20 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
+from assay.domain.errors import BadPredictions
+from assay.jobs.kinds.evaluation import Evaluation
 from tests.jobs.conftest import House
 from tests.jobs.in_process import InProcess, result
-from tests.jobs.test_evaluation import CANCER, CLASSES, cancer, cut, digits
+from tests.jobs.test_evaluation import (
+    CANCER,
+    CLASSES,
+    VALUES,
+    cancer,
+    cut,
+    diabetes,
+    digits,
+    weighted,
+)
 
 
 def test_curves_are_scikit_learns(tmp_path: Path) -> None:
@@ -76,3 +88,107 @@ def test_details_are_not_collected(house: House) -> None:
     assert found.details is not None
     assert (job.organization_id, found.details) in referenced
     assert house.blobs.read(job.organization_id, found.details)
+
+
+def test_residuals_are_numpys(tmp_path: Path) -> None:
+    """On diabetes the quantiles of true - predicted are numpy's, whatever the memory given."""
+    true, predicted = (np.array(diabetes()[name]) for name in ("y_true", "y_pred"))
+    run = InProcess(tmp_path, Evaluation(max_rows=20))
+    data = run.chunks(VALUES, cut(diabetes(), [60, 200]))
+    residuals = run.details(data).residuals
+    assert residuals is not None
+    for name, value in residuals.quantiles.items():
+        expected = np.quantile(true - predicted, float(name))
+        assert value == pytest.approx(expected, rel=1e-12)
+    assert sum(residuals.counts) == diabetes().num_rows
+    median = metrics.median_absolute_error(true, predicted)
+    assert result(data).metrics["median_absolute_error"] == pytest.approx(median, rel=1e-12)
+
+
+def test_slices_are_measured_alone(tmp_path: Path) -> None:
+    """Each value of a slice column has the numbers that its rows have by themselves."""
+    hospital = np.array(["north", "south", "west"])[np.arange(cancer().num_rows) % 3]
+    table = cancer().append_column("slice:hospital", pa.array(hospital).dictionary_encode())
+    run = InProcess(tmp_path)
+    [slices] = run.details(run.chunks(CANCER, cut(table, [100, 250]))).slices.values()
+    assert [one.value for one in slices] == ["north", "south", "west"]
+    for one in slices:
+        alone = result(
+            run.chunks(CANCER, cut(cancer().filter(pa.array(hospital == one.value)), []))
+        )
+        assert one.rows == alone.rows
+        assert one.metrics == {name: alone.metrics[name] for name in one.metrics}
+        assert {"accuracy", "f1_score", "log_loss", "ece"} <= set(one.metrics)
+
+
+def test_slices_of_too_many_values_fail(tmp_path: Path) -> None:
+    """A slice column of more than 200 values fails the evaluation with the way out, however cut."""
+    values = [f"v{row}" for row in range(cancer().num_rows)]
+    table = cancer().append_column("slice:patient", pa.array(values))
+    for edges in ([], [150, 300, 450]):
+        with pytest.raises(BadPredictions, match=r"column slice:patient: .* at most 200"):
+            InProcess(tmp_path).chunks(CANCER, cut(table, edges))
+
+
+def test_mistakes_bear_their_rows(tmp_path: Path) -> None:
+    """Each mistake names its row, id and features; the most confident of a cell come first."""
+    rows = cancer().num_rows
+    table = cancer()
+    table = table.append_column("row_id", pa.array([f"patient {row}" for row in range(rows)]))
+    table = table.append_column("feature:age", pa.array([row % 90 for row in range(rows)]))
+    table = table.append_column(
+        "feature:ward", pa.array([None, "é", "b", "c"] * rows).slice(0, rows)
+    )
+    run = InProcess(tmp_path)
+    data = run.chunks(CANCER, cut(table, [100, 101, 400]))
+    cells = run.details(data).mistakes
+    assert cells is not None
+    confusion = result(data).confusion
+    assert confusion is not None
+    assert {(c.true_label, c.predicted_label): c.total for c in cells} == {
+        ("malignant", "benign"): confusion[0][1], ("benign", "malignant"): confusion[1][0]
+    }  # fmt: skip  # one mapping
+    for cell in cells:
+        sure = [one.confidence or 0.0 for one in cell.kept]
+        assert sure == sorted(sure, reverse=True)
+        for one in cell.kept:
+            score = table["score"][one.row].as_py()
+            assert table["y_true"][one.row].as_py() == cell.true_label
+            assert one.row_id == f"patient {one.row}"
+            assert one.confidence == (score if cell.predicted_label == "malignant" else 1 - score)
+            assert json.loads(one.features) == {
+                "age": one.row % 90, "ward": [None, "é", "b", "c"][one.row % 4]
+            }  # fmt: skip  # one mapping
+
+
+def test_intervals_have_the_method_that_fits(tmp_path: Path) -> None:
+    """Shares have Wilson's interval, AUC DeLong's, the rest the bootstrap's; clusters only that."""
+    run = InProcess(tmp_path)
+    data = run.chunks(CANCER, cut(cancer(), [100]))
+    found = run.details(data).intervals
+    methods = {name: found[name].method for name in ("accuracy", "recall", "roc_auc", "log_loss")}
+    assert list(methods.values()) == ["wilson", "wilson", "delong", "bootstrap"]
+    for name, one in found.items():
+        assert one.low <= result(data).metrics[name] <= one.high
+    clustered = cancer().append_column("cluster_id", pa.array(np.arange(cancer().num_rows) // 9))
+    found = run.details(run.chunks(CANCER, cut(clustered, [100]))).intervals
+    assert {one.method for one in found.values()} == {"bootstrap"}
+    assert run.details(run.chunks(CANCER, cut(weighted("cancer"), []))).intervals == {}
+
+
+def test_clusters_are_resampled_together(tmp_path: Path) -> None:
+    """Rows that are all doubled have the intervals of single rows if a cluster says so."""
+    rows = cancer().num_rows
+    single = cancer().append_column("cluster_id", pa.array(range(rows)))
+    run = InProcess(tmp_path)
+    once = run.details(run.chunks(CANCER, cut(single, []))).intervals
+    twice = run.details(run.chunks(CANCER, cut(pa.concat_tables([single] * 2), [700]))).intervals
+    assert once == twice
+
+
+@pytest.mark.parametrize("column", ["cluster_id", "slice:x"])
+def test_chunks_without_a_slice_or_cluster_fail(column: str, tmp_path: Path) -> None:
+    """A slice or cluster column that only some chunks have fails the evaluation."""
+    some = cancer().append_column(column, pa.array(["a"] * cancer().num_rows))
+    with pytest.raises(BadPredictions, match=r"The chunk at row 569 has .* no "):
+        InProcess(tmp_path).chunks(CANCER, [*cut(some, []), *cut(cancer(), [])])
