@@ -19,13 +19,13 @@ from sqlalchemy import (
 
 from assay.domain.evaluation import (
     Evaluation,
-    EvaluationResult,
     EvaluationSpec,
 )
 from assay.domain.job import JobError
 from assay.domain.states import JobState
 from assay.storage import tables
 from assay.storage.models import MODEL_COLUMNS
+from assay.storage.results import ResultMemory
 from assay.storage.sql import (
     Prepared,
     Row,
@@ -179,6 +179,9 @@ SERVING = {
 }
 
 
+RESULTS = ResultMemory()
+
+
 @lru_cache(maxsize=1024)
 def _read_spec(text: str) -> EvaluationSpec:
     """Return the spec of its JSON; most evaluations of a model share one, and it is frozen."""
@@ -204,7 +207,7 @@ def read_evaluation(row: Row, headline: Mapping[str, float] | None = None) -> Ev
         state=JobState(state),
         is_current=bool(current),
         metrics=headline or ({} if metrics is None else from_json(metrics)),
-        result=None if result is None else EvaluationResult.from_json(result),
+        result=None if result is None else RESULTS.read(result),
         error=None if error is None else JobError.from_json(error),
         created_at=moment(created),
         evaluated_at=moment_or_none(evaluated),
