@@ -195,14 +195,28 @@ def _points(keys: Keys, hits: NDArray[np.integer], tracer: _Tracer) -> Points:
     downs = targets(whole.negatives, above.negatives, negatives)
     # The i-th negative stands after the positives that have at most i negatives before them.
     order = negatives - 1 - downs
-    before = hits - np.arange(positives, dtype=hits.dtype)
-    places = order + np.searchsorted(before, order.astype(hits.dtype), side="right")
+    places = order + _passed(hits, order)
     places = np.concatenate([places, hits[positives - 1 - ups].astype(np.int64)])
     starts = np.searchsorted(keys, np.sort(keys[places] & ~keys.dtype.type(1)), side="left")
     starts = starts[np.diff(starts, prepend=-1) > 0]
     tp = positives - np.searchsorted(hits, starts.astype(hits.dtype), side="left") + above.positives
     fp = len(keys) - starts + above.positives + above.negatives - tp
     return _curve_points(_scores(keys[starts]), tp, fp)
+
+
+def _passed(hits: NDArray[np.integer], order: Counts) -> Counts:
+    """Return how many positives have at most as many negatives before them as each of `order`.
+
+    A bisection by hand: an array of the negatives before each positive would double the memory.
+    """
+    low, high = np.zeros_like(order), np.full_like(order, len(hits))
+    while (unsettled := low < high).any():
+        middle = (low + high) // 2
+        at = np.minimum(middle, max(0, len(hits) - 1))
+        inside = unsettled & (hits[at].astype(np.int64) - at <= order)
+        low = np.where(inside, middle + 1, low)
+        high = np.where(unsettled & ~inside, middle, high)
+    return low
 
 
 def _trace_groups(groups: Groups, place: Range) -> Trace | None:

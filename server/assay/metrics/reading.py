@@ -192,7 +192,7 @@ class Reading:
         }
         positive = self.spec.positive_label
         return Calibration(
-            target="top_label" if positive is None else "positive",
+            target=self.spec.calibration_target,
             headline=tables[positive or ""],
             per_class={label: tables[label] for label in self.spec.labels},
         )

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from assay.metrics.calibration import BINS
+from assay.metrics.curves import STEPS
 from assay.metrics.losses import LOG_LOSS_EPSILON
 
 SPEC_VERSION = 1
@@ -75,14 +77,33 @@ class MetricSpec:
             return "none"
         return "weighted" if self.positive_label is None else "positive"
 
+    @property
+    def calibration_target(self) -> str:
+        """Whose score the headline calibration is about: "positive", "top_label" or "none"."""
+        if self.task is Task.REGRESSION:
+            return "none"
+        return "top_label" if self.positive_label is None else "positive"
+
     def to_dict(self) -> dict[str, object]:
-        """Return the spec as JSON values, the derived headline rules included."""
+        """Return the spec as JSON values, the derived and the fixed rules included."""
         ranked = "positive" if self.headline == "positive" else "ovr_macro_defined"
-        return asdict(self) | {
-            "labels": list(self.labels),
-            "headline": self.headline,
-            "roc_auc_headline": "none" if self.task is Task.REGRESSION else ranked,
-        }
+        rules: dict[str, object] = {"labels": list(self.labels), "headline": self.headline}
+        if self.task is Task.REGRESSION:
+            quantiles = {"residual_quantiles": "linear", "mape_zero_targets": "left_out"}
+            return asdict(self) | rules | {"roc_auc_headline": "none"} | quantiles
+        return (
+            asdict(self)
+            | rules
+            | {
+                "roc_auc_headline": ranked,
+                "average_precision_headline": ranked,
+                "calibration_bins": BINS,
+                "calibration_edges": "low_open_high_closed",
+                "calibration_target": self.calibration_target,
+                "top_k_ties": "first_label",
+                "curve_steps": STEPS,
+            }
+        )
 
     def to_json(self) -> str:
         """Return the canonical JSON: keys sorted, no spaces, UTF-8 text."""
