@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Predictions:
     y_pred: NDArray[Any]
     scores: NDArray[np.float64] | None  # rows × classes, or of the positive class
     labels: tuple[str, ...]  # in the order of the columns of `scores`
+    slices: Mapping[str, list[str]] = field(default_factory=dict)  # name → value of each row
 
     @property
     def ids(self) -> list[str]:
@@ -44,14 +45,22 @@ def digits() -> tuple[Predictions, Predictions]:
             {"n_estimators": 25, "max_depth": 6},
             images,
             target.astype(str),
+            slices=_ink,
         ),
         _classified(
             LogisticRegression(C=0.01, max_iter=2_000),
             {"C": 0.01, "scaled": False},
             images,
             target.astype(str),
+            slices=_ink,
         ),
     )
+
+
+def _ink(images: NDArray[Any]) -> dict[str, list[str]]:
+    """Return whether a digit was written with little or with much ink."""
+    amount = images.mean(axis=1)
+    return {"ink": np.where(amount < np.median(amount), "little", "much").tolist()}
 
 
 def cancer() -> Predictions:
@@ -94,7 +103,12 @@ def diabetes() -> Predictions:
 
 
 def _classified(
-    model: Any, settings: Mapping[str, Any], features: NDArray[Any], target: NDArray[Any]
+    model: Any,
+    settings: Mapping[str, Any],
+    features: NDArray[Any],
+    target: NDArray[Any],
+    *,
+    slices: Callable[[NDArray[Any]], dict[str, list[str]]] = lambda _: {},
 ) -> Predictions:
     train_x, test_x, train_y, test_y = train_test_split(
         features, target, test_size=0.5, random_state=SEED, stratify=target
@@ -107,6 +121,7 @@ def _classified(
         y_pred=model.predict(test_x),
         scores=model.predict_proba(test_x),
         labels=tuple(str(label) for label in model.classes_),
+        slices=slices(test_x),
     )
 
 
@@ -127,10 +142,13 @@ def expected(found: Predictions, positive: str | None) -> dict[str, float]:
     if positive is None:
         numbers["roc_auc"] = lambda: metrics.roc_auc_score(true, scores, multi_class="ovr")
         numbers["log_loss"] = lambda: metrics.log_loss(true, scores, labels=list(found.labels))
+        hits_of = true[:, None] == np.array(found.labels)
+        numbers["average_precision"] = lambda: metrics.average_precision_score(hits_of, scores)
     else:
         hits = true == positive
         numbers["roc_auc"] = lambda: metrics.roc_auc_score(hits, scores)
         numbers["log_loss"] = lambda: metrics.log_loss(hits, scores)
+        numbers["average_precision"] = lambda: metrics.average_precision_score(hits, scores)
         numbers["brier"] = lambda: metrics.brier_score_loss(hits, scores)
     return {name: float(number()) for name, number in numbers.items()}
 

@@ -45,6 +45,7 @@ class Story:
             self.cancer()
             self.diabetes()
             self.reads(digits)
+            self.rows()
             self.keeps()
             self.refusals(digits)
         for route in self.curl.unseen(json.loads(ROUTES.read_text())["routes"]):
@@ -100,6 +101,7 @@ class Story:
                 scores=found.scores,
                 labels=found.labels,
                 row_id=found.ids,
+                slices=found.slices,
                 chunk_bytes=SMALL_CHUNKS,
                 on_progress=told,
             )
@@ -176,13 +178,32 @@ class Story:
             f"/api/v1/evaluations/{evaluation.evaluation_id}",
             f"{model}/performance/summary",
             f"{model}/performance/classification-report?average=macro",
-            f"{model}/performance/confusion-matrix?version_id={LOGISTIC}",
+            f"{model}/performance/confusion-matrix?version_id={LOGISTIC}&normalize=true",
+            f"{model}/performance/roc-curve?resolution=5",
+            f"{model}/performance/pr-curve?class_label=8&resolution=5",
+            f"{model}/performance/calibration",
+            f"{model}/performance/thresholds?class_label=8",
+            f"{model}/performance/intervals",
+            f"{model}/performance/slices",
+            f"{model}/performance/misclassification-errors?limit=3",
+            f"/api/v1/models/{self.regression}/performance/residuals",
             job,
             f"{job}:watch",
             f"{job}:watch.ndjson?after_sequence=1",
             "/api/v1/keys",
         ):
             self._status(self.curl(path), 200)
+
+    def rows(self) -> None:
+        """A handful of rows, as JSON."""
+        self._chapter("A handful of rows, without a file")
+        self.client.create_version("tumours", version_id="tumours-2")
+        row = {"y_true": "benign", "y_pred": "benign", "score": 0.1}
+        wrong = {"y_true": "malignant", "y_pred": "benign", "score": 0.4}
+        path = "/api/v1/models/tumours/versions/tumours-2/evaluations:rows"
+        made = self.curl(path, method="POST", body={"rows": [row, row, wrong]})
+        self._status(made, 201)
+        self.compare.that(made.json["metrics"]["accuracy"] == 2 / 3, "two of three are right")
 
     def keeps(self) -> None:
         """The routes that change and delete."""
