@@ -9,17 +9,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.domain.errors import BadPredictions
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.ingest import metric_chunk, row_hashes
 from assay.jobs.evaluating.stored import Manifest
 from assay.metrics.bootstrap import Bootstrap, row_clusters
-from assay.metrics.chunk import ClassificationChunk
+from assay.metrics.chunk import ClassificationChunk, RegressionChunk
 from assay.metrics.codec import Reader, Writer
 from assay.metrics.mistakes import Mistakes
 from assay.metrics.slices import SliceColumn, SliceStatistics, TooManyValues
-from assay.storage.columns import Chunk, read_chunk, row_ids_of, text_codes
+from assay.storage.columns import (
+    Chunk,
+    RowIds,
+    row_ids_of,
+    stored_chunk,
+    stored_row_ids,
+    text_codes,
+)
 
 KIND = b"L"
 BOOTSTRAP_ROWS = 50_000  # of an evaluation; intervals of more rows are narrow without it
@@ -84,8 +92,11 @@ def look(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Look:
     held: list[Look] = []
     first, last = piece
     for place in manifest.stored[first:last]:
-        chunk = read_chunk(blobs.read(place.blob), manifest.rules, place.first_row)
-        held.append(_look_at(chunk, manifest))
+        data = blobs.read(place.blob)
+        chunk = stored_chunk(data, manifest.rules, place.first_row)
+        held.append(
+            _look_at(chunk, stored_row_ids(data) if manifest.has_row_ids else None, manifest)
+        )
         if len(held) == _MERGE_EVERY:
             held = [merge_looks(held)]
     return merge_looks(held)
@@ -103,12 +114,12 @@ def groups(manifest: Manifest, max_rows: int) -> list[tuple[int, int]]:
     return found
 
 
-def _look_at(chunk: Chunk, manifest: Manifest) -> Look:
+def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
     arrays = metric_chunk(chunk, manifest.rules)
     mistakes = None
     if isinstance(arrays, ClassificationChunk):
         rows = np.arange(chunk.first_row, chunk.first_row + chunk.rows)
-        mistakes = Mistakes.of_chunk(arrays, rows, row_hashes(chunk))
+        mistakes = Mistakes.of_chunk(arrays, rows, _keys(chunk, arrays, row_ids))
     columns = {name: chunk.extras[f"slice:{name}"] for name in manifest.slices}
     slices = None
     if columns:
@@ -120,21 +131,38 @@ def _look_at(chunk: Chunk, manifest: Manifest) -> Look:
             )
         except TooManyValues as error:
             raise _too_many(error) from error
-    return Look(mistakes=mistakes, slices=slices, bootstrap=_bootstrap(chunk, manifest))
+    return Look(
+        mistakes=mistakes, slices=slices, bootstrap=_bootstrap(chunk, arrays, row_ids, manifest)
+    )
 
 
-def _bootstrap(chunk: Chunk, manifest: Manifest) -> Bootstrap | None:
+def _keys(chunk: Chunk, arrays: ClassificationChunk, row_ids: RowIds | None) -> NDArray[np.uint64]:
+    """Return (rows,) hashes that order equally confident mistakes; right rows need none."""
+    if row_ids is None:
+        return row_hashes(chunk)
+    keys = np.zeros(chunk.rows, np.uint64)
+    wrong = np.flatnonzero(arrays.true != arrays.predicted)
+    keys[wrong] = row_ids.some(wrong).hashes
+    return keys
+
+
+def _bootstrap(
+    chunk: Chunk,
+    arrays: ClassificationChunk | RegressionChunk,
+    row_ids: RowIds | None,
+    manifest: Manifest,
+) -> Bootstrap | None:
     """Resample clusters, else rows by their ids, else by their numbers."""
     if manifest.weighted or manifest.rows > BOOTSTRAP_ROWS:
         return None
     if "cluster_id" in chunk.extras:
         clusters = row_ids_of(chunk.extras["cluster_id"]).hashes
-    elif chunk.row_ids is not None:
-        clusters = chunk.row_ids.hashes
+    elif row_ids is not None:
+        clusters = row_ids.hashes
     else:
         clusters = row_clusters(chunk.first_row, chunk.rows)
     try:
-        return Bootstrap.of_chunk(metric_chunk(chunk, manifest.rules), clusters)
+        return Bootstrap.of_chunk(arrays, clusters)
     except ValueError:  # values near the end of float64 cannot be resampled
         return None
 

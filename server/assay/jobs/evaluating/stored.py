@@ -32,6 +32,7 @@ class Manifest:
     score_kind: str
     score_labels: tuple[str, ...]
     weighted: bool  # rows have weights
+    has_row_ids: bool
     slices: tuple[str, ...]  # names of slice columns
     stored: tuple[Stored, ...]
 
@@ -43,6 +44,7 @@ class Manifest:
                 "score_kind": self.score_kind,
                 "score_labels": self.score_labels,
                 "weighted": self.weighted,
+                "has_row_ids": self.has_row_ids,
                 "slices": self.slices,
                 "stored": [[one.first_row, one.rows, one.blob] for one in self.stored],
             }
@@ -59,6 +61,7 @@ class Manifest:
             score_kind=values["score_kind"],
             score_labels=tuple(values["score_labels"]),
             weighted=values["weighted"],
+            has_row_ids=values["has_row_ids"],
             slices=tuple(values["slices"]),
             stored=tuple(
                 Stored(first_row=first, rows=rows, blob=blob)

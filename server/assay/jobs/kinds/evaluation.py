@@ -75,6 +75,7 @@ class Evaluation:
             score_kind=base.shape.score_kind,
             score_labels=base.shape.score_labels,
             weighted=base.shape.has_weights,
+            has_row_ids=base.shape.has_row_ids,
             slices=base.shape.slices,
             stored=base.stored,
         )

@@ -15,6 +15,7 @@ from assay.storage.columns.row_ids import RowIds, row_ids_of
 from assay.storage.columns.stored import (
     ScoreBlock,
     score_names,
+    stored_chunk,
     stored_row_ids,
     stored_rows,
     stored_scores,
@@ -40,6 +41,7 @@ __all__ = [
     "read_file",
     "score_names",
     "row_ids_of",
+    "stored_chunk",
     "stored_row_ids",
     "stored_rows",
     "stored_scores",

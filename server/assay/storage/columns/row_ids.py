@@ -29,6 +29,10 @@ class RowIds:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def some(self, indices: NDArray[np.int64]) -> RowIds:
+        """Return the ids at `indices` as row ids."""
+        return RowIds(texts=self.texts.take(from_numbers(indices)))
+
     def at(self, indices: NDArray[np.int64]) -> list[str]:
         """Return the ids at `indices`."""
         return [str(text) for text in self.texts.take(from_numbers(indices)).to_pylist()]

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assay.storage.columns.arrays import from_numbers
-from assay.storage.columns.chunk import Floats, Weights
+from assay.storage.columns.chunk import Chunk, Floats, Rules, Weights
 from assay.storage.columns.labels import code_labels
 from assay.storage.columns.numbers import (
     EXACT_INTEGERS,
@@ -22,6 +22,7 @@ from assay.storage.columns.numbers import (
 )
 from assay.storage.columns.refusals import Place
 from assay.storage.columns.row_ids import RowIds, row_ids_of
+from assay.storage.columns.table import chunk_from_table
 
 ANYWHERE = Place()  # accepted rows are not refused again
 
@@ -54,6 +55,14 @@ def stored_scores(
         weights = weight_values(table["weight"], ANYWHERE)
         return [(true.indices == code, score, weights) for code, score in pairs]
     return [(true.indices == code, score) for code, score in pairs]
+
+
+def stored_chunk(data: bytes, rules: Rules, first_row: int) -> Chunk:
+    """Return what was scored of an accepted chunk, its slices and clusters; no ids, no features."""
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+        names = reader.schema.names
+    kept = [name for name in names if name != "row_id" and not name.startswith("feature:")]
+    return chunk_from_table(_project(data, kept), rules, Place(first_row=first_row))
 
 
 def stored_values(data: bytes) -> tuple[Floats, Floats]:
