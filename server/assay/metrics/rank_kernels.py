@@ -120,7 +120,7 @@ def count_groups(groups: Groups, place: Range, *, weighted: bool) -> RangeCounts
     twice = 2 * exact_dot(positive_weight, below) + exact_dot(positive_weight, negative_weight)
     under = 2 * (np.cumsum(negatives) - negatives) + negatives
     over = 2 * (positives.sum() - np.cumsum(positives)) + positives
-    sums = [int(value) for value in groups.totals.sum(axis=0)]
+    sums = groups.totals.sum(axis=0).tolist()
     return RangeCounts(
         column=place.column,
         low=place.low,
@@ -207,8 +207,10 @@ def _points(keys: Keys, hits: NDArray[np.integer], tracer: _Tracer) -> Points:
 def _passed(hits: NDArray[np.integer], order: Counts) -> Counts:
     """Return how many positives have at most as many negatives before them as each of `order`.
 
-    A bisection by hand: an array of the negatives before each positive would double the memory.
+    Of many positives by bisection: an array of what stands before each would double the memory.
     """
+    if len(hits) <= _BLOCK:
+        return np.searchsorted(hits - np.arange(len(hits)), order, side="right")
     low, high = np.zeros_like(order), np.full_like(order, len(hits))
     while (unsettled := low < high).any():
         middle = (low + high) // 2
