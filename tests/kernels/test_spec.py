@@ -78,6 +78,23 @@ def test_hash_names_the_spec_and_changes_with_every_field():
     assert '"labels":["né","ja"]' in spec.to_json()
 
 
+def test_a_spec_says_how_scores_are_binned_ranked_and_summed_up():
+    """Bins, whose calibration is the headline, ties and steps of curves are echoed with labels."""
+    pair = classification_spec(declared=("0", "1")).to_dict()
+    many = classification_spec(declared=("a", "b", "c")).to_dict()
+    assert (pair["calibration_target"], many["calibration_target"]) == ("positive", "top_label")
+    assert pair["average_precision_headline"] == "positive"
+    assert many["average_precision_headline"] == "ovr_macro_defined"
+    for spec in (pair, many):
+        assert spec["calibration_bins"] == 15
+        assert spec["calibration_edges"] == "low_open_high_closed"
+        assert spec["top_k_ties"] == "first_label"
+        assert spec["curve_steps"] == 499
+    numbers = regression_spec().to_dict()
+    assert "calibration_bins" not in numbers
+    assert (numbers["residual_quantiles"], numbers["mape_zero_targets"]) == ("linear", "left_out")
+
+
 def test_a_spec_survives_its_json_and_strange_json_is_refused():
     """A stored spec is read back equal; missing, wrong or additional keys are refused."""
     spec = classification_spec(declared=("0", "1"))
