@@ -20,6 +20,7 @@ from assay.domain.evaluation_job import CSV
 from assay.domain.model import TaskType
 from assay.domain.states import JobState, VersionStatus
 from assay.jobs.evaluating.ingest import ingest_chunk
+from assay.jobs.evaluating.live import live_state
 from assay.jobs.evaluating.partial import Partial, merge
 from assay.jobs.kinds.evaluation import Evaluation
 from assay.storage.columns import encode
@@ -296,6 +297,22 @@ def test_partials_of_other_environments_do_not_merge() -> None:
     foreign = Partial(**{**ours.__dict__, "environment": "another", "first_row": 2})
     with pytest.raises(FailedPrecondition, match="numeric environments"):
         merge([ours, foreign])
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 30])
+def test_live_numbers_are_those_of_each_step(count: int) -> None:
+    """Partials merged at once give the numbers after each of the last eight, as one by one."""
+    spec = asked_for(CLASSES).to_json()
+    chunks = cut(digits().slice(0, 10 * count), list(range(10, 10 * count, 10)))
+    partials = [ingest_chunk(spec, data, 10 * at).partial for at, data in enumerate(chunks)]
+    together = live_state(spec, partials)
+    alone, steps = None, []
+    for partial in partials:
+        state = live_state(spec, [partial] if alone is None else [alone, partial])
+        alone = state.merged
+        steps.append(state.steps[-1])
+    assert together.merged == alone
+    assert list(together.steps) == steps[-8:]
 
 
 def test_an_upload_becomes_an_evaluation(house: House) -> None:

@@ -1,15 +1,24 @@
 """Taking predictions chunk by chunk: acknowledged means valid and durable.
 
 An upload is an OPEN job and a chunk is one of its shards. Up to CHUNKS_IN_FLIGHT chunks are
-validated and written at once; they are committed in order, each with the live metrics of all
-rows so far. Any server resumes an upload from its rows alone.
+validated and written at once; they are committed in order, those that are ready together in one
+transaction, and acknowledged each with the live metrics of all rows so far. Any server resumes an upload from its rows alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -66,8 +75,11 @@ class LiveState(Protocol):
         ...
 
     @property
-    def data(self) -> Mapping[str, Any]:
-        """The numbers: {"rows": …, "metrics": {…}}."""
+    def steps(self) -> Sequence[Mapping[str, Any]]:
+        """The numbers, {"rows": …, "metrics": {…}}, after each of the last partials.
+
+        There are CHUNKS_IN_FLIGHT of them, or as many as there were partials.
+        """
         ...
 
 
@@ -114,11 +126,42 @@ class _Ready:
 
 
 class _Flight:
-    """The chunks that were read and are not committed yet, in their order."""
+    """The chunks that were read and are not committed yet, in their order; None is the end."""
 
     def __init__(self) -> None:
         self.room = asyncio.Semaphore(CHUNKS_IN_FLIGHT)
-        self.queue: asyncio.Queue[asyncio.Task[_Ready] | None] = asyncio.Queue()  # None: the end
+        self._waiting: deque[asyncio.Task[_Ready] | None] = deque()
+        self._news = asyncio.Event()
+
+    def put(self, task: asyncio.Task[_Ready] | None) -> None:
+        """Add the next chunk."""
+        self._waiting.append(task)
+        self._news.set()
+
+    async def get(self) -> asyncio.Task[_Ready] | None:
+        """Wait for the next chunk and take it."""
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft()
+
+    def ready_after(self, last: _Ready) -> Iterator[_Ready]:
+        """Take the chunks that follow without a gap and are valid by now."""
+        while self._waiting:
+            task = self._waiting[0]
+            if task is None or not task.done() or task.cancelled() or task.exception():
+                return
+            if task.result().chunk.first_row != last.chunk.first_row + last.rows:
+                return
+            self._waiting.popleft()
+            last = task.result()
+            yield last
+
+    def drain(self) -> list[asyncio.Task[_Ready]]:
+        """Take all that is left."""
+        left = [task for task in self._waiting if task is not None]
+        self._waiting.clear()
+        return left
 
 
 class Uploads:
@@ -159,10 +202,14 @@ class Uploads:
         flight = _Flight()
         feeder = asyncio.create_task(self._feed(upload, first, chunks, flight))
         try:
-            while (task := await flight.queue.get()) is not None:
-                acknowledged = await self._commit(upload, await task)
-                flight.room.release()
-                yield acknowledged
+            while (task := await flight.get()) is not None:
+                batch = [await task]
+                if batch[0].chunk.first_row == upload.next_row:
+                    # What became valid meanwhile shares a commit: it costs as much as a chunk.
+                    batch += flight.ready_after(batch[0])
+                for acknowledged in await self._commit(upload, batch):
+                    flight.room.release()
+                    yield acknowledged
             await feeder
         finally:
             await _abandon(feeder, flight)
@@ -192,7 +239,7 @@ class Uploads:
             return
         live = await self._compute.live(upload.job.spec, partials)
         upload.merged = live.merged
-        upload.metrics = live.data["metrics"]
+        upload.metrics = live.steps[-1]["metrics"]
 
     def _stored_partials(self, upload: _Upload) -> list[bytes]:
         with self._store.read() as tx:
@@ -218,13 +265,13 @@ class Uploads:
                 await self._start(upload, first, chunk, flight)
         finally:
             # What was sent before a fault is still acknowledged; then the fault is told.
-            flight.queue.put_nowait(None)
+            flight.put(None)
 
     async def _start(
         self, upload: _Upload, first: SentChunk, chunk: SentChunk, flight: _Flight
     ) -> None:
         await flight.room.acquire()
-        flight.queue.put_nowait(asyncio.create_task(self._prepare(upload, first, chunk)))
+        flight.put(asyncio.create_task(self._prepare(upload, first, chunk)))
 
     async def _prepare(self, upload: _Upload, first: SentChunk, chunk: SentChunk) -> _Ready:
         if chunk.evaluation_id != first.evaluation_id:
@@ -261,58 +308,66 @@ class Uploads:
                 metadata={"first_row": chunk.first_row},
             )
 
-    async def _commit(self, upload: _Upload, ready: _Ready) -> Acknowledged:
-        chunk = ready.chunk
-        if chunk.first_row > upload.next_row:
+    async def _commit(self, upload: _Upload, batch: Sequence[_Ready]) -> list[Acknowledged]:
+        """Commit chunks that follow one another; more than one only at the upload's end."""
+        if batch[0].chunk.first_row > upload.next_row:
             # Another stream may have brought in the rows between: their numbers count too.
             await self._catch_up(upload)
-        is_new = chunk.first_row >= upload.next_row
-        level: Mapping[str, Any] | None = None
-        merged = upload.merged
-        if is_new:
-            known = [upload.merged] if upload.merged is not None else []
-            live = await self._compute.live(upload.job.spec, [*known, ready.partial])
-            level, merged = live.data, live.merged
-        record = await self._offload(lambda: self._store_chunk(upload, ready, level))
-        end = chunk.first_row + (record.rows or 0)
-        if is_new and level is not None:
-            upload.next_row, upload.merged, upload.metrics = end, merged, level["metrics"]
-        return Acknowledged(
-            first_row=chunk.first_row,
-            rows=record.rows or 0,
-            next_row=upload.next_row,
-            metrics=upload.metrics,
-        )
+        if batch[0].chunk.first_row < upload.next_row:
+            records = await self._offload(lambda: self._store_chunks(upload, batch, None))
+            return [_acknowledge(upload, record) for record in records]
+        known = [upload.merged] if upload.merged is not None else []
+        partials = [*known, *(one.partial for one in batch)]
+        live = await self._compute.live(upload.job.spec, partials)
+        steps = live.steps[-len(batch) :]
+        records = await self._offload(lambda: self._store_chunks(upload, batch, steps[-1]))
+        acknowledged = []
+        for record, data in zip(records, steps, strict=True):
+            upload.next_row = (record.first_row or 0) + (record.rows or 0)
+            upload.metrics = data["metrics"]
+            acknowledged.append(_acknowledge(upload, record))
+        upload.merged = live.merged
+        return acknowledged
 
-    def _store_chunk(
-        self, upload: _Upload, ready: _Ready, level: Mapping[str, Any] | None
-    ) -> ShardRecord:
+    def _store_chunks(
+        self, upload: _Upload, batch: Sequence[_Ready], level: Mapping[str, Any] | None
+    ) -> list[ShardRecord]:
+        organization_id, job_id = upload.organization_id, upload.job.job_id
         with self._store.write() as tx:
-            record = tx.jobs.add_chunk(
-                upload.organization_id,
-                upload.job.job_id,
-                first_row=ready.chunk.first_row,
-                rows=ready.rows,
-                sha256=ready.chunk.sha256.hex(),
-                blob=ready.blob,
-                partial=None if ready.partial_blob else ready.partial,
-                partial_blob=ready.partial_blob,
-            )
-            end = ready.chunk.first_row + (record.rows or 0)
-            job = tx.jobs.get(upload.organization_id, upload.job.job_id)
+            records = [
+                tx.jobs.add_chunk(
+                    organization_id,
+                    job_id,
+                    first_row=ready.chunk.first_row,
+                    rows=ready.rows,
+                    sha256=ready.chunk.sha256.hex(),
+                    blob=ready.blob,
+                    partial=None if ready.partial_blob else ready.partial,
+                    partial_blob=ready.partial_blob,
+                )
+                for ready in batch
+            ]
+            end = (records[-1].first_row or 0) + (records[-1].rows or 0)
+            job = tx.jobs.get(organization_id, job_id)
             # A chunk that another stream brought in before must not set newer numbers back.
             if level is not None and end == job.next_row:
-                tx.levels.put(upload.organization_id, upload.job.job_id, "metrics", level)
-            return record
+                tx.levels.put(organization_id, job_id, "metrics", level)
+            return records
+
+
+def _acknowledge(upload: _Upload, record: ShardRecord) -> Acknowledged:
+    return Acknowledged(
+        first_row=record.first_row or 0,
+        rows=record.rows or 0,
+        next_row=upload.next_row,
+        metrics=upload.metrics,
+    )
 
 
 async def _abandon(feeder: asyncio.Task[None], flight: _Flight) -> None:
     """Stop reading and let go of the chunks that will not be committed."""
     feeder.cancel()
-    left: list[asyncio.Task[Any]] = [feeder]
-    while not flight.queue.empty():
-        task = flight.queue.get_nowait()
-        if task is not None:
-            task.cancel()
-            left.append(task)
-    await asyncio.gather(*left, return_exceptions=True)
+    left = flight.drain()
+    for task in left:
+        task.cancel()
+    await asyncio.gather(feeder, *left, return_exceptions=True)
