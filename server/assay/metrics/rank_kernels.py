@@ -149,6 +149,8 @@ def group(keys: Keys, weights: Weights) -> Groups:
 
 def _positions(keys: Keys) -> NDArray[np.integer]:
     """Return the places of the positives, ascending."""
+    if len(keys) <= _BLOCK:
+        return np.flatnonzero(keys & 1).astype(np.uint32)
     count = sum(
         int(np.count_nonzero(keys[start : start + _BLOCK] & 1))
         for start in range(0, len(keys), _BLOCK)
