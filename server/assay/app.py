@@ -46,6 +46,7 @@ from assay.settings import Settings
 from assay.storage.blobs import BlobStore, open_blobs
 from assay.storage.sql import SQLITE
 from assay.storage.store import Store, open_store
+from assay.usecases.comparisons import Comparisons
 from assay.usecases.curves import Curves
 from assay.usecases.details import DetailsReader
 from assay.usecases.diagnostics import Diagnostics
@@ -207,7 +208,7 @@ class ServerProcess:
             PerformanceService(performance),
             PerformanceTableService(performance),
             ServerService(facts(settings)),
-            VersionService(Versions(store)),
+            VersionService(Versions(store), Comparisons(store, max_attempts=settings.max_attempts)),
         ]
 
     def _rows(self, evaluations: Evaluations, watches: Watches) -> RowUploads:

@@ -9,6 +9,7 @@ from typing import Any
 from assay.domain.model import NewVersion, Version
 from assay.storage.ports import Transaction
 from assay.storage.store import Store
+from assay.usecases.comparisons import Paired, paired
 from assay.usecases.idempotency import Once, once
 from assay.usecases.paging import Listing, cursor, listing, page_size
 from assay.usecases.resolve import version_under
@@ -23,6 +24,7 @@ class Comparison:
     metric_deltas: Mapping[str, float]  # b - a, for each metric that both have
     config_diff: Mapping[str, tuple[Any, Any]]  # setting → (in a, in b), where they differ
     comparable: bool  # False: measured by different metric definitions
+    paired: Paired  # tests of the two on the same rows
 
 
 class Versions:
@@ -89,6 +91,7 @@ class Versions:
             tx.models.get(organization_id, model_id)
             a = tx.versions.get_of(organization_id, model_id, version_a)
             b = tx.versions.get_of(organization_id, model_id, version_b)
+            tests = paired(tx, a, b)
             hashes = {_spec_hash(tx, version) for version in (a, b)} - {None}
         return Comparison(
             version_a=a,
@@ -100,6 +103,7 @@ class Versions:
             },
             config_diff=_differences(a.hyperparameters, b.hyperparameters),
             comparable=len(hashes) < 2,
+            paired=tests,
         )
 
     def promote(

@@ -3,6 +3,7 @@
 isort:skip_file
 Create, compare and promote versions."""
 
+from assay.v1 import diagnostics_pb2 as _diagnostics_pb2
 from assay.v1 import metric_pb2 as _metric_pb2
 from assay.v1 import version_pb2 as _version_pb2
 from collections import abc as _abc
@@ -281,6 +282,7 @@ class CompareVersionsResponse(_message.Message):
     METRIC_DELTAS_FIELD_NUMBER: _builtins.int
     CONFIG_DIFF_FIELD_NUMBER: _builtins.int
     COMPARABLE_FIELD_NUMBER: _builtins.int
+    PAIRED_TESTS_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model."""
     comparable: _builtins.bool
@@ -301,6 +303,10 @@ class CompareVersionsResponse(_message.Message):
     def config_diff(self) -> _containers.MessageMap[_builtins.str, Global___ConfigDifference]:
         """The settings that differ, by name."""
 
+    @_builtins.property
+    def paired_tests(self) -> Global___PairedTests:
+        """Tests of the two on the same rows."""
+
     def __init__(
         self,
         *,
@@ -310,14 +316,191 @@ class CompareVersionsResponse(_message.Message):
         metric_deltas: _metric_pb2.Metrics | None = ...,
         config_diff: _abc.Mapping[_builtins.str, Global___ConfigDifference] | None = ...,
         comparable: _builtins.bool = ...,
+        paired_tests: Global___PairedTests | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metric_deltas", b"metric_deltas", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metric_deltas", b"metric_deltas", "paired_tests", b"paired_tests", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable", b"comparable", "config_diff", b"config_diff", "metric_deltas", b"metric_deltas", "model_id", b"model_id", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable", b"comparable", "config_diff", b"config_diff", "metric_deltas", b"metric_deltas", "model_id", b"model_id", "paired_tests", b"paired_tests", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CompareVersionsResponse: _TypeAlias = CompareVersionsResponse  # noqa: Y015
+
+@_typing.final
+class StartComparisonRequest(_message.Message):
+    """The request of StartComparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_A_FIELD_NUMBER: _builtins.int
+    VERSION_B_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Required. The model."""
+    version_a: _builtins.str
+    """Required. The version that is the base of the comparison."""
+    version_b: _builtins.str
+    """Required. The version that is compared with it."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version_a: _builtins.str = ...,
+        version_b: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartComparisonRequest: _TypeAlias = StartComparisonRequest  # noqa: Y015
+
+@_typing.final
+class PairedTests(_message.Message):
+    """What two versions that were measured on the same rows say of each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    MCNEMAR_FIELD_NUMBER: _builtins.int
+    ROC_AUC_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """not_started (StartComparison makes them), running, done, failed, or impossible."""
+    reason: _builtins.str
+    """Why it is impossible: DIFFERENT_ROWS, DIFFERENT_SPECS, TOO_MANY_ROWS or SPLIT_NOT_EVALUATED; or why the job failed."""
+    job_id: _builtins.str
+    """The job that makes them."""
+    rows: _builtins.float
+    """Rows that both were measured on."""
+    @_builtins.property
+    def mcnemar(self) -> Global___McNemarTest:
+        """Whether the two err equally often; of classifiers."""
+
+    @_builtins.property
+    def roc_auc(self) -> Global___AreasTest:
+        """Whether the two have the same area under the ROC curve; of binary classifiers with scores."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[_diagnostics_pb2.MetricInterval]:
+        """Intervals of b - a, by metric; none where rows have weights."""
+
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+        reason: _builtins.str | None = ...,
+        job_id: _builtins.str | None = ...,
+        rows: _builtins.float | None = ...,
+        mcnemar: Global___McNemarTest | None = ...,
+        roc_auc: Global___AreasTest | None = ...,
+        differences: _abc.Iterable[_diagnostics_pb2.MetricInterval] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_reason", b"_reason", "_rows", b"_rows", "job_id", b"job_id", "mcnemar", b"mcnemar", "reason", b"reason", "roc_auc", b"roc_auc", "rows", b"rows"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_reason", b"_reason", "_rows", b"_rows", "differences", b"differences", "job_id", b"job_id", "mcnemar", b"mcnemar", "reason", b"reason", "roc_auc", b"roc_auc", "rows", b"rows", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__job_id: _TypeAlias = _typing.Literal["job_id"]  # noqa: Y015
+    _WhichOneofArgType__job_id: _TypeAlias = _typing.Literal["_job_id", b"_job_id"]  # noqa: Y015
+    _WhichOneofReturnType__reason: _TypeAlias = _typing.Literal["reason"]  # noqa: Y015
+    _WhichOneofArgType__reason: _TypeAlias = _typing.Literal["_reason", b"_reason"]  # noqa: Y015
+    _WhichOneofReturnType__rows: _TypeAlias = _typing.Literal["rows"]  # noqa: Y015
+    _WhichOneofArgType__rows: _TypeAlias = _typing.Literal["_rows", b"_rows"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__job_id) -> _WhichOneofReturnType__job_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reason) -> _WhichOneofReturnType__reason | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rows) -> _WhichOneofReturnType__rows | None: ...
+
+Global___PairedTests: _TypeAlias = PairedTests  # noqa: Y015
+
+@_typing.final
+class McNemarTest(_message.Message):
+    """McNemar's exact test."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ONLY_A_FIELD_NUMBER: _builtins.int
+    ONLY_B_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    only_a: _builtins.float
+    """Rows that a alone has right."""
+    only_b: _builtins.float
+    """Rows that b alone has right."""
+    p_value: _builtins.float
+    """Two-sided and exact."""
+    def __init__(
+        self,
+        *,
+        only_a: _builtins.float = ...,
+        only_b: _builtins.float = ...,
+        p_value: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["only_a", b"only_a", "only_b", b"only_b", "p_value", b"p_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___McNemarTest: _TypeAlias = McNemarTest  # noqa: Y015
+
+@_typing.final
+class AreasTest(_message.Message):
+    """DeLong's test of two areas."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AREA_A_FIELD_NUMBER: _builtins.int
+    AREA_B_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    area_a: _builtins.float
+    """The area of a."""
+    area_b: _builtins.float
+    """The area of b."""
+    difference: _builtins.float
+    """b - a."""
+    low: _builtins.float
+    """The lower end of the difference's 95 % interval; absent with fewer than two rows of either class."""
+    high: _builtins.float
+    """The upper end of it."""
+    p_value: _builtins.float
+    """Two-sided; absent with fewer than two rows of either class."""
+    def __init__(
+        self,
+        *,
+        area_a: _builtins.float = ...,
+        area_b: _builtins.float = ...,
+        difference: _builtins.float = ...,
+        low: _builtins.float | None = ...,
+        high: _builtins.float | None = ...,
+        p_value: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_p_value", b"_p_value", "high", b"high", "low", b"low", "p_value", b"p_value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_p_value", b"_p_value", "area_a", b"area_a", "area_b", b"area_b", "difference", b"difference", "high", b"high", "low", b"low", "p_value", b"p_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__high: _TypeAlias = _typing.Literal["high"]  # noqa: Y015
+    _WhichOneofArgType__high: _TypeAlias = _typing.Literal["_high", b"_high"]  # noqa: Y015
+    _WhichOneofReturnType__low: _TypeAlias = _typing.Literal["low"]  # noqa: Y015
+    _WhichOneofArgType__low: _TypeAlias = _typing.Literal["_low", b"_low"]  # noqa: Y015
+    _WhichOneofReturnType__p_value: _TypeAlias = _typing.Literal["p_value"]  # noqa: Y015
+    _WhichOneofArgType__p_value: _TypeAlias = _typing.Literal["_p_value", b"_p_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__high) -> _WhichOneofReturnType__high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low) -> _WhichOneofReturnType__low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__p_value) -> _WhichOneofReturnType__p_value | None: ...
+
+Global___AreasTest: _TypeAlias = AreasTest  # noqa: Y015
 
 @_typing.final
 class PromoteVersionRequest(_message.Message):

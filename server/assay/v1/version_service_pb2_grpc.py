@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from assay.v1 import job_pb2 as assay_dot_v1_dot_job__pb2
 from assay.v1 import version_pb2 as assay_dot_v1_dot_version__pb2
 from assay.v1 import version_service_pb2 as assay_dot_v1_dot_version__service__pb2
 
@@ -56,6 +57,11 @@ class VersionServiceStub:
                 request_serializer=assay_dot_v1_dot_version__service__pb2.GetVersionRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_version__pb2.Version.FromString,
                 _registered_method=True)
+        self.StartComparison = channel.unary_unary(
+                '/assay.v1.VersionService/StartComparison',
+                request_serializer=assay_dot_v1_dot_version__service__pb2.StartComparisonRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_job__pb2.Job.FromString,
+                _registered_method=True)
         self.PromoteVersion = channel.unary_unary(
                 '/assay.v1.VersionService/PromoteVersion',
                 request_serializer=assay_dot_v1_dot_version__service__pb2.PromoteVersionRequest.SerializeToString,
@@ -95,6 +101,13 @@ class VersionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartComparison(self, request, context):
+        """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PromoteVersion(self, request, context):
         """Makes a ready version the one that is served, and demotes the former. Errors: 404 no such version under the model; 422 the version is not ready.
         """
@@ -124,6 +137,11 @@ def add_VersionServiceServicer_to_server(servicer, server):
                     servicer.GetVersion,
                     request_deserializer=assay_dot_v1_dot_version__service__pb2.GetVersionRequest.FromString,
                     response_serializer=assay_dot_v1_dot_version__pb2.Version.SerializeToString,
+            ),
+            'StartComparison': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartComparison,
+                    request_deserializer=assay_dot_v1_dot_version__service__pb2.StartComparisonRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_job__pb2.Job.SerializeToString,
             ),
             'PromoteVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.PromoteVersion,
@@ -240,6 +258,33 @@ class VersionService:
             '/assay.v1.VersionService/GetVersion',
             assay_dot_v1_dot_version__service__pb2.GetVersionRequest.SerializeToString,
             assay_dot_v1_dot_version__pb2.Version.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartComparison(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.VersionService/StartComparison',
+            assay_dot_v1_dot_version__service__pb2.StartComparisonRequest.SerializeToString,
+            assay_dot_v1_dot_job__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,

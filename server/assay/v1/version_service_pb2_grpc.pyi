@@ -3,6 +3,7 @@
 isort:skip_file
 Create, compare and promote versions."""
 
+from assay.v1 import job_pb2 as _job_pb2
 from assay.v1 import version_pb2 as _version_pb2
 from assay.v1 import version_service_pb2 as _version_service_pb2
 from collections import abc as _abc
@@ -42,6 +43,8 @@ class VersionServiceStub:
     """Compares two versions of one model. Errors: 404 no such model or version; 422 a version is of another model."""
     GetVersion: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.GetVersionRequest, _version_pb2.Version]
     """Returns one version. Errors: 404 no such version under the model."""
+    StartComparison: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.StartComparisonRequest, _job_pb2.Job]
+    """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions."""
     PromoteVersion: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.PromoteVersionRequest, _version_service_pb2.PromoteVersionResponse]
     """Makes a ready version the one that is served, and demotes the former. Errors: 404 no such version under the model; 422 the version is not ready."""
 
@@ -58,6 +61,8 @@ class VersionServiceAsyncStub(VersionServiceStub):
     """Compares two versions of one model. Errors: 404 no such model or version; 422 a version is of another model."""
     GetVersion: _aio.UnaryUnaryMultiCallable[_version_service_pb2.GetVersionRequest, _version_pb2.Version]  # type: ignore[assignment]
     """Returns one version. Errors: 404 no such version under the model."""
+    StartComparison: _aio.UnaryUnaryMultiCallable[_version_service_pb2.StartComparisonRequest, _job_pb2.Job]  # type: ignore[assignment]
+    """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions."""
     PromoteVersion: _aio.UnaryUnaryMultiCallable[_version_service_pb2.PromoteVersionRequest, _version_service_pb2.PromoteVersionResponse]  # type: ignore[assignment]
     """Makes a ready version the one that is served, and demotes the former. Errors: 404 no such version under the model; 422 the version is not ready."""
 
@@ -95,6 +100,14 @@ class VersionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_version_pb2.Version, _abc.Awaitable[_version_pb2.Version]]:
         """Returns one version. Errors: 404 no such version under the model."""
+
+    @_abc_1.abstractmethod
+    def StartComparison(
+        self,
+        request: _version_service_pb2.StartComparisonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
+        """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions."""
 
     @_abc_1.abstractmethod
     def PromoteVersion(

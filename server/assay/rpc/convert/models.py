@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 from assay.domain.errors import InvalidArgument, clip
 from assay.domain.model import Model, NewModel, NewVersion, TaskType, Version
+from assay.domain.states import is_terminal
 from assay.rpc.convert import values
+from assay.usecases.comparisons import Paired
 from assay.usecases.models import KnownModel, ModelChange
 from assay.usecases.versions import Comparison
-from assay.v1 import model_pb2, model_service_pb2, version_pb2, version_service_pb2
+from assay.v1 import diagnostics_pb2, model_pb2, model_service_pb2, version_pb2, version_service_pb2
 
 
 def task_type(text: str) -> TaskType:
@@ -120,7 +125,41 @@ def comparison(found: Comparison) -> version_service_pb2.CompareVersionsResponse
             for name, (a, b) in found.config_diff.items()
         },
         comparable=found.comparable,
+        paired_tests=_paired(found.paired, found.metric_deltas),
     )
+
+
+def _paired(found: Paired, deltas: Mapping[str, float]) -> version_service_pb2.PairedTests:
+    message = version_service_pb2.PairedTests(
+        status=_paired_status(found),
+        reason=found.reason,
+        job_id=None if found.job is None else found.job.job_id,
+    )
+    if found.job is not None and found.job.error is not None:
+        message.reason = found.job.error.reason
+    tests = found.tests
+    if tests is None or tests.reason is not None:
+        return message
+    message.rows = tests.rows
+    if tests.mcnemar is not None:
+        message.mcnemar.CopyFrom(version_service_pb2.McNemarTest(**asdict(tests.mcnemar)))
+    if tests.areas is not None:
+        message.roc_auc.CopyFrom(version_service_pb2.AreasTest(**asdict(tests.areas)))
+    message.differences.extend(
+        diagnostics_pb2.MetricInterval(metric=name, value=deltas.get(name), **asdict(one))
+        for name, one in sorted(tests.differences.items())
+    )
+    return message
+
+
+def _paired_status(found: Paired) -> str:
+    if found.reason is not None:
+        return "impossible"
+    if found.job is None:
+        return "not_started"
+    if found.tests is not None:
+        return "done"
+    return "failed" if is_terminal(found.job.state) else "running"
 
 
 def _compared(stored: Version) -> version_service_pb2.ComparedVersion:

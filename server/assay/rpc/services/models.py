@@ -5,10 +5,12 @@ from __future__ import annotations
 from google.protobuf import empty_pb2
 
 from assay.rpc.call import Call
+from assay.rpc.convert import jobs
 from assay.rpc.convert import models as convert
+from assay.usecases.comparisons import Comparisons
 from assay.usecases.models import Models
 from assay.usecases.versions import Versions
-from assay.v1 import model_pb2, model_service_pb2, version_pb2, version_service_pb2
+from assay.v1 import job_pb2, model_pb2, model_service_pb2, version_pb2, version_service_pb2
 
 
 class ModelService:
@@ -71,8 +73,9 @@ class ModelService:
 class VersionService:
     """Versions of a model."""
 
-    def __init__(self, versions: Versions) -> None:
+    def __init__(self, versions: Versions, comparisons: Comparisons) -> None:
         self._versions = versions
+        self._comparisons = comparisons
 
     async def CreateVersion(
         self, request: version_service_pb2.CreateVersionRequest, call: Call
@@ -124,6 +127,20 @@ class VersionService:
             request.version_b,
         )
         return convert.comparison(comparison)
+
+    async def StartComparison(
+        self, request: version_service_pb2.StartComparisonRequest, call: Call
+    ) -> job_pb2.Job:
+        """Have two versions tested on the same rows."""
+        job = await call.run(
+            self._comparisons.start,
+            call.organization_id,
+            request.model_id,
+            request.version_a,
+            request.version_b,
+            created_by=call.caller.subject,
+        )
+        return jobs.job(job, None)
 
     async def PromoteVersion(
         self, request: version_service_pb2.PromoteVersionRequest, call: Call
