@@ -299,6 +299,29 @@ def test_partials_of_other_environments_do_not_merge() -> None:
         merge([ours, foreign])
 
 
+def test_a_runner_of_another_environment_refuses_the_job(house: House) -> None:
+    """Rows that were counted in another numeric environment fail the job, which says so."""
+    asked = house.evaluation(CANCER)
+    job = house.job_of(asked)
+    [chunk] = cut(cancer(), [])
+    ours = Partial.from_bytes(ingest_chunk(asked.to_json(), chunk, 0).partial)
+    foreign = replace(ours, environment="0123456789abcdef")
+    address = house.blobs.put(job.organization_id, chunk)
+    with house.store.write() as tx:
+        tx.jobs.add_chunk(
+            job.organization_id, job.job_id, first_row=0, rows=ours.rows, blob=address,
+            sha256=address.removeprefix("sha256:"), partial=foreign.to_bytes(),
+        )  # fmt: skip  # one call
+        tx.jobs.finish_upload(job.organization_id, job.job_id, rows=ours.rows)
+    house.runner()
+    house.signals.wait("ended", job)
+    ended = house.job(job)
+    assert ended.state is JobState.FAILED
+    assert ended.error is not None
+    assert ended.error.reason == "FAILED_PRECONDITION"
+    assert "environment 0123456789abcdef" in ended.error.message
+
+
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 30])
 def test_live_numbers_are_those_of_each_step(count: int) -> None:
     """Partials merged at once give the numbers after each of the last eight, as one by one."""

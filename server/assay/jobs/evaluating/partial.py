@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -31,9 +32,23 @@ def environment() -> dict[str, Any]:
     return numeric_environment(cpu_features=" ".join(absent))
 
 
+@functools.cache  # it does not change while a process lives
 def environment_hash() -> str:
     """Return a short name of the numeric environment."""
     return sha256_hex(canonical_json(environment()))[:16]
+
+
+def check_environment(counted_in: str, first_row: int) -> None:
+    """Raise FailedPrecondition unless rows were counted in this process's environment."""
+    ours = environment_hash()
+    if counted_in != ours:
+        raise FailedPrecondition(
+            f"The rows from {first_row} on were counted in the numeric environment {counted_in} "
+            f"(numpy, math library, CPU features); this runner's is {ours}, and would not give "
+            "the same bits. Run servers and runners of one release on like machines, or upload "
+            "again.",
+            metadata={"row": first_row, "environment": counted_in, "ours": ours},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +135,13 @@ class Partial:
                 for first, rows, blob in header["stored"]
             ),
         )
+
+    @staticmethod
+    def environment_of(data: bytes) -> str:
+        """Return the environment of encoded partials without decoding the rest."""
+        end = 8 + int.from_bytes(data[4:8], "little")
+        environment: str = json.loads(data[8:end])["environment"]
+        return environment
 
     @property
     def content_hash(self) -> str:

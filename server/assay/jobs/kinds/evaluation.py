@@ -26,7 +26,7 @@ from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating import duplicates
 from assay.jobs.evaluating.details import evaluation_details
 from assay.jobs.evaluating.ingest import ingest_file, rules_of
-from assay.jobs.evaluating.partial import Partial, Stored, merge
+from assay.jobs.evaluating.partial import Partial, Stored, check_environment, merge
 from assay.jobs.evaluating.results import evaluation_result, live_numbers, measure
 from assay.jobs.evaluating.second_look import Look, groups, look, merge_looks
 from assay.jobs.evaluating.stored import Manifest, ScoreReader, read_values
@@ -63,13 +63,17 @@ class Evaluation:
     def plan(
         self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
     ) -> tuple[Shard, ...]:
-        """Return the base shard, and once it is finished those that read the rows again."""
+        """Return the base shard, and once it is finished those that read the rows again.
+
+        Raises FailedPrecondition when the rows were counted in another numeric environment.
+        """
         asked = EvaluationJob.from_json(job.spec)
         if BASE not in finished:
             is_upload = asked.source == CHUNKS
             payload = _pack(finished, blobs).encode() if is_upload else b""
             return (Shard(key=BASE, payload=payload),)
         base = Partial.from_bytes(blobs.partial(finished[BASE]))
+        check_environment(base.environment, 0)
         manifest = Manifest(
             rules=rules_of(asked.spec),
             score_kind=base.shape.score_kind,
@@ -227,6 +231,7 @@ def _pack(finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> str:
         if key.startswith(CHUNK):
             place = [record.first_row, record.rows, record.blob]
             partial = blobs.partial(record)
+            check_environment(Partial.environment_of(partial), record.first_row or 0)
             head = canonical_json([*place, len(partial)])
             parts += [len(head).to_bytes(4, "little"), head, partial]
     return blobs.put(b"".join(parts))
