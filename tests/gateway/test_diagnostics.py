@@ -13,8 +13,15 @@ from tests.gateway.test_refusals import check
 SCORES = [0.1, 0.2, 0.3, 0.45, 0.6, 0.55, 0.7, 0.9]
 TRUE = ["no", "no", "no", "yes", "no", "yes", "yes", "yes"]
 ROWS = [
-    {"y_true": true, "y_pred": "yes" if score >= 0.5 else "no", "score": score}
-    for true, score in zip(TRUE, SCORES, strict=True)
+    {
+        "y_true": true,
+        "y_pred": "yes" if score >= 0.5 else "no",
+        "score": score,
+        "row_id": f"r{number}",
+        "slices": {"land": "LV" if number < 3 else "EE"},
+        "features": {"age": 20 + number, "name": "x"},
+    }
+    for number, (true, score) in enumerate(zip(TRUE, SCORES, strict=True))
 ]
 ROUTES = [
     "roc-curve", "pr-curve", "thresholds", "calibration", "misclassification-errors", "residuals",
@@ -77,6 +84,58 @@ def test_calibration(admin, churn):
     assert (body["target"], len(bins)) == ("positive", 15)
     assert sum(one["count"] for one in bins) == 8
     assert all(("accuracy" in one) == (one["count"] > 0) for one in bins)
+
+
+def test_mistakes(admin, churn):
+    """The mistakes come with ids, confidence and features, the most confident first."""
+    path = churn.path("misclassification-errors")
+    body = admin.get(path).json()
+    assert body["total"] == 2
+    first, second = body["errors"]
+    assert (first["row"], first["row_id"], first["true_label"]) == (4, "r4", "no")
+    assert first["features"] == {"age": 24, "name": "x"}
+    assert first["confidence"] == 0.6
+    assert (second["row_id"], second["predicted_label"], second["confidence"]) == ("r3", "no", 0.55)
+    body = admin.get(path, params={"true_label": "yes", "min_confidence": 0.5, "limit": 1}).json()
+    assert (body["total"], [one["row_id"] for one in body["errors"]]) == (1, ["r3"])
+
+
+def test_slices_and_intervals(admin, churn):
+    """Slices have the metrics of their rows alone, and metrics lie in their intervals."""
+    (column,) = admin.get(churn.path("slices")).json()["columns"]
+    assert column["name"] == "land"
+    found = {one["value"]: (one["rows"], one["metrics"]["accuracy"]) for one in column["values"]}
+    assert found == {"LV": (3, 1), "EE": (5, 0.6)}
+    told = admin.get(churn.path("intervals")).json()["intervals"]
+    accuracy = next(one for one in told if one["metric"] == "accuracy")
+    assert accuracy["value"] == 0.75
+    assert accuracy["low"] < 0.75 < accuracy["high"]
+    assert accuracy["level"] == 0.95
+
+
+def test_residuals(admin, regression):
+    """Residuals are true less predicted, in quantiles and a histogram of all rows."""
+    body = admin.get(regression.path("residuals")).json()
+    assert (body["minimum"], body["maximum"], body["quantiles"]["0.5"]) == (-0.5, 1, 0)
+    assert sum(one["count"] for one in body["bins"]) == body["rows"] == 3
+
+
+def test_a_comparison(admin, churn):
+    """Two versions on the same rows are tested by a job, and their comparison shows it."""
+    versions = f"/api/v1/models/{churn.model}/versions"
+    better = admin.post(versions, json={}).json()["version_id"]
+    rows = [{**row, "y_pred": row["y_true"]} for row in ROWS]
+    answer = admin.post(f"{versions}/{better}/evaluations:rows", json={"rows": rows})
+    assert answer.status_code == 201, answer.text
+    pair = {"version_a": churn.version, "version_b": better}
+    started = admin.post(f"{versions}:compare", json=pair)
+    assert started.status_code == 200, started.text
+    job = started.json()["job_id"]
+    assert "succeeded" in admin.get(f"/api/v1/jobs/{job}:watch").text.lower()
+    tests = admin.get(f"{versions}/compare", params=pair).json()["paired_tests"]
+    assert (tests["status"], tests["rows"], tests["job_id"]) == ("done", 8, job)
+    assert tests["mcnemar"] == {"only_a": 0, "only_b": 2, "p_value": 0.5}
+    assert tests["roc_auc"]["difference"] == 0
 
 
 @pytest.mark.parametrize(

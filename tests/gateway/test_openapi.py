@@ -13,7 +13,7 @@ from tests.gateway.test_documents import client, make
 
 PERFORMANCE = (
     "summary", "classification-report", "confusion-matrix", "roc-curve", "pr-curve", "thresholds",
-    "calibration", "slices", "intervals",
+    "calibration", "misclassification-errors", "slices", "intervals",
 )  # fmt: skip  # a list
 ROWS = "y_true,y_pred,score\nno,no,0.1\nyes,yes,0.8\nyes,no,0.3\nno,no,0.2\n"
 

@@ -42,7 +42,7 @@ class AreaDetails:
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualDetails:
-    """The distribution of predicted - true."""
+    """The distribution of true - predicted."""
 
     quantiles: Mapping[str, float]  # by probability as text: "0.01" … "0.99"
     minimum: float

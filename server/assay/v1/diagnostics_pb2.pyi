@@ -611,7 +611,7 @@ Global___MisclassificationError: _TypeAlias = MisclassificationError  # noqa: Y0
 
 @_typing.final
 class ResidualReport(_message.Message):
-    """The distribution of predicted less true."""
+    """The distribution of true less predicted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

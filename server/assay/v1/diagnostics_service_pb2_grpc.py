@@ -118,7 +118,7 @@ class DiagnosticsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetResiduals(self, request, context):
-        """Returns the distribution of predicted less true. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored.
+        """Returns the distribution of true less predicted. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,7 @@ class DiagnosticsServiceStub:
     ListMisclassificationErrors: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.ListMisclassificationErrorsRequest, _diagnostics_pb2.MisclassificationErrors]
     """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetResiduals: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetResidualsRequest, _diagnostics_pb2.ResidualReport]
-    """Returns the distribution of predicted less true. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
+    """Returns the distribution of true less predicted. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetSlices: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetSlicesRequest, _diagnostics_pb2.SliceReport]
     """Returns the metrics of the rows that share a value of a slice column. Errors: 400 bad dataset_split, or an unknown column; 404 no such model or version; 422 no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetIntervals: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetIntervalsRequest, _diagnostics_pb2.IntervalReport]
@@ -67,7 +67,7 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     ListMisclassificationErrors: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.ListMisclassificationErrorsRequest, _diagnostics_pb2.MisclassificationErrors]  # type: ignore[assignment]
     """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetResiduals: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetResidualsRequest, _diagnostics_pb2.ResidualReport]  # type: ignore[assignment]
-    """Returns the distribution of predicted less true. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
+    """Returns the distribution of true less predicted. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetSlices: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetSlicesRequest, _diagnostics_pb2.SliceReport]  # type: ignore[assignment]
     """Returns the metrics of the rows that share a value of a slice column. Errors: 400 bad dataset_split, or an unknown column; 404 no such model or version; 422 no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetIntervals: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetIntervalsRequest, _diagnostics_pb2.IntervalReport]  # type: ignore[assignment]
@@ -122,7 +122,7 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _diagnostics_service_pb2.GetResidualsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_diagnostics_pb2.ResidualReport, _abc.Awaitable[_diagnostics_pb2.ResidualReport]]:
-        """Returns the distribution of predicted less true. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
+        """Returns the distribution of true less predicted. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
 
     @_abc_1.abstractmethod
     def GetSlices(
