@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 from google.protobuf import struct_pb2
 
 from assay.client import convert, types
+from assay.client.administration import PAGE, Administration
 from assay.client.chunks import CHUNK_BYTES
 from assay.client.columns import Values
+from assay.client.comparing import Comparing
+from assay.client.diagnostics import Diagnostics
 from assay.client.evaluating import Evaluator, OnProgress, Rows, ignore_progress
 from assay.client.tls import Tls
 from assay.client.transport import Address, Patience, Transport
+from assay.client.typed_rows import TypedRows
 from assay.client.watching import watch
 from assay.v1 import (
     evaluation_service_pb2,
     job_service_pb2,
-    key_service_pb2,
     model_service_pb2,
     performance_service_pb2,
-    server_service_pb2,
     version_service_pb2,
 )
 from assay.v1.evaluation_service_pb2_grpc import EvaluationServiceStub
 from assay.v1.job_service_pb2_grpc import JobServiceStub
-from assay.v1.key_service_pb2_grpc import KeyServiceStub
 from assay.v1.model_service_pb2_grpc import ModelServiceStub
 from assay.v1.performance_service_pb2_grpc import PerformanceServiceStub
-from assay.v1.server_service_pb2_grpc import ServerServiceStub
 from assay.v1.version_service_pb2_grpc import VersionServiceStub
-
-PAGE = 500
 
 
 def new_request_id() -> str:
@@ -42,7 +39,7 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-class Client:
+class Client(Diagnostics, Comparing, TypedRows, Administration):
     """A connection to one service, for use in a `with` block.
 
     Every method raises a `ServiceError` of `assay.client.errors` when the service refuses. A
@@ -95,8 +92,6 @@ class Client:
         self._evaluations = EvaluationServiceStub(channel)
         self._performance = PerformanceServiceStub(channel)
         self._jobs = JobServiceStub(channel)
-        self._keys = KeyServiceStub(channel)
-        self._server = ServerServiceStub(channel)
 
     def __enter__(self) -> Self:
         return self
@@ -367,34 +362,3 @@ class Client:
             ...     print(item)
         """
         return watch(self._transport, job_id, after_sequence)
-
-    # --- keys and the server
-
-    def create_key(
-        self, name: str, permissions: Sequence[str], *, expires_at: datetime | None = None
-    ) -> types.NewApiKey:
-        """Make an API key; its secret is in the answer and nowhere else."""
-        request = key_service_pb2.CreateKeyRequest(name=name, permissions=permissions)
-        if expires_at is not None:
-            request.expires_at.FromDatetime(expires_at)
-        made = self._transport.call(self._keys.CreateKey, request, again=False)
-        return types.NewApiKey(key=convert.api_key(made.key), secret=made.secret)
-
-    def list_keys(self) -> Iterator[types.ApiKey]:
-        """Yield all keys, newest first, without secrets."""
-        request = key_service_pb2.ListKeysRequest(page_size=PAGE)
-        while True:
-            page = self._transport.call(self._keys.ListKeys, request)
-            yield from map(convert.api_key, page.keys)
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-    def revoke_key(self, prefix: str) -> None:
-        """Revoke a key; it stops working everywhere within 5 s."""
-        self._transport.call(self._keys.RevokeKey, key_service_pb2.RevokeKeyRequest(prefix=prefix))
-
-    def server_info(self) -> types.ServerInfo:
-        """Return the server's versions and limits; needs no credential."""
-        request = server_service_pb2.GetServerInfoRequest()
-        return convert.server_info(self._transport.call(self._server.GetServerInfo, request))

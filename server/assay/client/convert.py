@@ -83,7 +83,7 @@ def evaluation(message: evaluation_pb2.Evaluation) -> types.Evaluation:
         next_row=int(message.next_row),
         rows=int(message.rows),
         metrics=metrics(message.metrics),
-        undefined=_undefined(message.undefined),
+        undefined=undefined(message.undefined),
         labels=tuple(message.labels),
         label_set_inferred=message.label_set_inferred,
         positive_label=_optional(message, "positive_label"),
@@ -105,13 +105,15 @@ def summary(message: performance_pb2.PerformanceSummary) -> types.PerformanceSum
         task_type=message.task_type,
         dataset_split=message.dataset_split,
         metrics=metrics(message.metrics),
-        undefined=_undefined(message.undefined),
+        undefined=undefined(message.undefined),
         rows=int(message.rows),
         averaging=_optional(message, "averaging"),
         positive_label=_optional(message, "positive_label"),
         label_set_inferred=message.label_set_inferred,
         evaluation_id=message.evaluation_id,
         metric_spec_hash=message.metric_spec_hash,
+        weight=number(message, "weight"),
+        zero_targets=int(message.zero_targets) if message.HasField("zero_targets") else None,
         evaluated_at=_time(message.evaluated_at),
     )
 
@@ -131,7 +133,7 @@ def report(message: performance_pb2.ClassificationReport) -> types.Classificatio
             f1_score=message.overall.f1_score,
             average=message.overall.average,
         ),
-        undefined=_undefined(message.undefined),
+        undefined=undefined(message.undefined),
     )
 
 
@@ -220,17 +222,26 @@ def metrics(message: metric_pb2.Metrics) -> dict[str, float]:
     return {field.name: float(value) for field, value in message.ListFields()}
 
 
+def number(message: Message, name: str) -> float | None:
+    """Return an optional number, None where it is absent."""
+    return float(getattr(message, name)) if message.HasField(name) else None
+
+
 def _class_scores(message: metric_pb2.ClassScores) -> types.ClassScores:
     return types.ClassScores(
         precision=message.precision,
         recall=message.recall,
         f1_score=message.f1_score,
         support=message.support,
-        roc_auc=message.roc_auc if message.HasField("roc_auc") else None,
+        roc_auc=number(message, "roc_auc"),
+        average_precision=number(message, "average_precision"),
+        ece=number(message, "ece"),
+        weight=number(message, "weight"),
     )
 
 
-def _undefined(rows: Iterable[metric_pb2.UndefinedMetric]) -> Mapping[str, str]:
+def undefined(rows: Iterable[metric_pb2.UndefinedMetric]) -> Mapping[str, str]:
+    """Return the reasons of metrics without a value, by metric."""
     return {row.metric: row.reason for row in rows}
 
 

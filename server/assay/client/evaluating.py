@@ -105,7 +105,7 @@ class Evaluator:
             self._give_up(created.job_id)
             raise
         self._watch(created.job_id, sent)
-        return self._result(created.evaluation_id)
+        return succeeded(self._transport, created.evaluation_id)
 
     def _give_up(self, job_id: str) -> None:
         """Cancel an upload that nobody will go on with; its refusal is what the caller sees."""
@@ -140,20 +140,23 @@ class Evaluator:
                 )
             )
 
-    def _result(self, evaluation_id: str) -> types.Evaluation:
-        request = pb.GetEvaluationRequest(evaluation_id=evaluation_id)
-        result = convert.evaluation(self._transport.call(self._stub.GetEvaluation, request))
-        if result.status == "succeeded":
-            return result
-        failure = result.failure or types.Failure(
-            reason=result.status.upper(),
-            message=f"Evaluation {evaluation_id} ended {result.status}.",
-            metadata={},
+
+def succeeded(transport: Transport, evaluation_id: str) -> types.Evaluation:
+    """Return an evaluation whose job has ended; raises EvaluationFailed if without a result."""
+    stub = EvaluationServiceStub(transport.channel)
+    request = pb.GetEvaluationRequest(evaluation_id=evaluation_id)
+    result = convert.evaluation(transport.call(stub.GetEvaluation, request))
+    if result.status == "succeeded":
+        return result
+    failure = result.failure or types.Failure(
+        reason=result.status.upper(),
+        message=f"Evaluation {evaluation_id} ended {result.status}.",
+        metadata={},
+    )
+    raise EvaluationFailed(
+        Refusal(
+            message=failure.message,
+            reason=failure.reason,
+            metadata={**failure.metadata, "evaluation_id": evaluation_id},
         )
-        raise EvaluationFailed(
-            Refusal(
-                message=failure.message,
-                reason=failure.reason,
-                metadata={**failure.metadata, "evaluation_id": evaluation_id},
-            )
-        )
+    )

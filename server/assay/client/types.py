@@ -116,6 +116,8 @@ class PerformanceSummary:
     label_set_inferred: bool
     evaluation_id: str
     metric_spec_hash: str
+    weight: float | None  # of all rows; None where rows have no weights
+    zero_targets: int | None  # rows that mape leaves out; None for classification
     evaluated_at: datetime
 
 
@@ -128,6 +130,9 @@ class ClassScores:
     f1_score: float
     support: int
     roc_auc: float | None
+    average_precision: float | None
+    ece: float | None
+    weight: float | None  # None where rows have no weights
 
 
 @dataclass(frozen=True, kw_only=True)
