@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
 from assay.domain.job import ShardRecord
@@ -18,6 +19,17 @@ class JobBlobs:
     def read(self, address: str) -> bytes:
         """Return a blob's bytes."""
         return self._store.read(self._organization_id, address)
+
+    def view(self, address: str) -> bytes | mmap.mmap:
+        """Return a blob's bytes, of a file only those that are looked at being read."""
+        path = self.path(address)
+        if path is None:
+            return self.read(address)
+        try:
+            with path.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):
+            return self.read(address)  # which tells what is wrong in the store's own words
 
     def put(self, data: bytes) -> str:
         """Store bytes, synced, and return their address."""

@@ -58,6 +58,6 @@ def _read(
     starts = [place.first_row for place in stored]
     for at, group in itertools.groupby(rows, key=lambda row: bisect_right(starts, row) - 1):
         ours = list(group)
-        found = stored_rows(blobs.read(stored[at].blob), [row - starts[at] for row in ours])
+        found = stored_rows(blobs.view(stored[at].blob), [row - starts[at] for row in ours])
         for row, (row_id, features) in zip(ours, found, strict=True):
             yield row, (row_id, canonical_json(features).decode())

@@ -92,7 +92,7 @@ def look(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Look:
     held: list[Look] = []
     first, last = piece
     for place in manifest.stored[first:last]:
-        data = blobs.read(place.blob)
+        data = blobs.view(place.blob)
         chunk = stored_chunk(data, manifest.rules, place.first_row)
         held.append(
             _look_at(chunk, stored_row_ids(data) if manifest.has_row_ids else None, manifest)

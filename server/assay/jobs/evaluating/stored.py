@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -84,18 +85,17 @@ class ScoreReader:
         self._held: list[list[ScoreBlock]] | None = None
 
     def read(self, column: int) -> Iterator[ScoreBlock]:
-        """Yield a column's blocks; of MICRO every column's, one after another."""
+        """Yield a column's blocks, of MICRO every column's, in any order."""
         labels = self._manifest.score_labels
         every = range(len(labels))
         wanted = every if column == MICRO else range(column, column + 1)
-        if self._manifest.rows * len(labels) <= CACHED_CELLS:
-            if self._held is None:
-                self._held = list(self._blocks(every))
-            for at in wanted:
-                yield from (blocks[at] for blocks in self._held)
-        else:
-            for at in wanted:
-                yield from (blocks[0] for blocks in self._blocks(range(at, at + 1)))
+        if self._manifest.rows * len(labels) > CACHED_CELLS:
+            yield from itertools.chain.from_iterable(self._blocks(wanted))
+            return
+        if self._held is None:
+            self._held = list(self._blocks(every))
+        for blocks in self._held:
+            yield from blocks[wanted.start : wanted.stop]
 
     def _blocks(self, columns: range) -> Iterator[list[ScoreBlock]]:
         """Yield the wanted columns of each chunk."""
@@ -106,7 +106,7 @@ class ScoreReader:
         read = range(len(names)) if every else columns
         for place in manifest.stored:
             blocks = stored_scores(
-                self._blobs.read(place.blob),
+                self._blobs.view(place.blob),
                 [names[at] for at in read],
                 [manifest.score_labels[at] for at in read],
                 renormalize=every,
@@ -118,10 +118,10 @@ class ScoreReader:
 def read_values(manifest: Manifest, blobs: JobBlobs) -> Iterator[tuple[Floats, Floats]]:
     """Yield (truth, prediction) of every stored chunk of a regression."""
     for place in manifest.stored:
-        yield stored_values(blobs.read(place.blob))
+        yield stored_values(blobs.view(place.blob))
 
 
 def read_row_ids(manifest: Manifest, blobs: JobBlobs) -> Iterator[tuple[int, RowIds]]:
     """Yield (first row, ids) of every stored chunk."""
     for place in manifest.stored:
-        yield place.first_row, stored_row_ids(blobs.read(place.blob))
+        yield place.first_row, stored_row_ids(blobs.view(place.blob))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -32,12 +33,14 @@ def score_names(kind: str, labels: Sequence[str]) -> tuple[str, ...]:
     return ("score",) if kind == "positive" else tuple(f"score:{label}" for label in labels)
 
 
+Stored = bytes | mmap.mmap  # an accepted chunk, in memory or in its file
+
 # Is the truth the column's label, the score, and the row's weight where rows have some.
 ScoreBlock = tuple[NDArray[np.bool_], Floats] | tuple[NDArray[np.bool_], Floats, Weights]
 
 
 def stored_scores(
-    data: bytes, names: Sequence[str], labels: Sequence[str], *, renormalize: bool, weighted: bool
+    data: Stored, names: Sequence[str], labels: Sequence[str], *, renormalize: bool, weighted: bool
 ) -> list[ScoreBlock]:
     """Return a block for each score column of an accepted chunk.
 
@@ -57,24 +60,24 @@ def stored_scores(
     return [(true.indices == code, score) for code, score in pairs]
 
 
-def stored_chunk(data: bytes, rules: Rules, first_row: int) -> Chunk:
+def stored_chunk(data: Stored, rules: Rules, first_row: int) -> Chunk:
     """Return what was scored of an accepted chunk, its slices and clusters; no ids, no features."""
-    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+    with pa.ipc.open_stream(_buffer(data)) as reader:
         names = reader.schema.names
     kept = [name for name in names if name != "row_id" and not name.startswith("feature:")]
     return chunk_from_table(_project(data, kept), rules, Place(first_row=first_row))
 
 
-def stored_values(data: bytes) -> tuple[Floats, Floats]:
+def stored_values(data: Stored) -> tuple[Floats, Floats]:
     """Return (truth, prediction) of an accepted chunk of a regression."""
     table = _project(data, ("y_true", "y_pred"))
     true, predicted = (target_values(table[n], n, ANYWHERE) for n in ("y_true", "y_pred"))
     return true, predicted
 
 
-def stored_rows(data: bytes, rows: Sequence[int]) -> list[tuple[str | None, dict[str, Any]]]:
+def stored_rows(data: Stored, rows: Sequence[int]) -> list[tuple[str | None, dict[str, Any]]]:
     """Return (row id, features by name as JSON values) of some rows of an accepted chunk."""
-    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+    with pa.ipc.open_stream(_buffer(data)) as reader:
         names = reader.schema.names
     features = [name for name in names if name.startswith("feature:")]
     has_ids = "row_id" in names
@@ -101,13 +104,17 @@ def _json(value: Any) -> Any:
     return value
 
 
-def stored_row_ids(data: bytes) -> RowIds:
+def stored_row_ids(data: Stored) -> RowIds:
     """Return the row ids of an accepted chunk."""
     return row_ids_of(_project(data, ("row_id",))["row_id"])
 
 
-def _project(data: bytes, names: Sequence[str]) -> pa.Table:
-    buffer = pa.py_buffer(data)
+def _buffer(data: Stored) -> pa.Buffer:
+    return pa.py_buffer(cast(bytes, data))  # a mapping has the same protocol
+
+
+def _project(data: Stored, names: Sequence[str]) -> pa.Table:
+    buffer = _buffer(data)
     with pa.ipc.open_stream(buffer) as reader:
         fields = [reader.schema.get_field_index(name) for name in names]
     options = pa.ipc.IpcReadOptions(included_fields=fields)
