@@ -213,30 +213,28 @@ def _curve(found: Detailed, areas: AreaDetails, label: str) -> tuple[Curve | Non
 def _macro(found: Detailed, areas: AreaDetails, points: int) -> CurveFound:
     """Average the classes' true positive rates at false positive rates that are evenly spaced."""
     details = found.details
-    labels = details.curve_labels
     averaged: tuple[Point, ...] = ()
-    if labels:
+    is_defined = bool(details.curve_labels)
+    if is_defined:
         averaged = details.derived(
-            f"macro:{points}", lambda: _averaged(details, labels, points), size=points * POINT_BYTES
+            f"macro:{points}", lambda: _averaged(details, points), size=points * POINT_BYTES
         )
     return CurveFound(
         found=found,
         class_label=None,
         area=areas.macro,
         points=averaged,
-        reason=None if labels else next(iter(areas.undefined.values()), "SINGLE_CLASS"),
+        reason=None if is_defined else next(iter(areas.undefined.values()), "SINGLE_CLASS"),
     )
 
 
-def _averaged(details: StoredDetails, labels: tuple[str, ...], points: int) -> tuple[Point, ...]:
-    rates = np.linspace(0.0, 1.0, points - 1) if points > 2 else np.ones(1)
-    total = np.zeros(len(rates))
-    for label in labels:  # one at a time: a thousand classes have a million points
-        curve = details.curve(label)
-        assert curve is not None
-        false, true, _ = zip(*curve.roc(), strict=True)
-        total += np.interp(rates, false, true)
-    averages = zip(rates.tolist(), (total / len(labels)).tolist(), strict=True)
+def _averaged(details: StoredDetails, points: int) -> tuple[Point, ...]:
+    grid = np.linspace(0.0, 1.0, points - 1) if points > 2 else np.ones(1)
+    total, classes = np.zeros(len(grid)), 0
+    for false, true in details.rates():
+        total += np.interp(grid, false, true)
+        classes += 1
+    averages = zip(grid.tolist(), (total / classes).tolist(), strict=True)
     return ((0.0, 0.0, None), *((x, y, None) for x, y in averages))
 
 

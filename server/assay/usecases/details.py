@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assay.domain import evaluation_details as parts
 from assay.domain.errors import DetailsNotStored, Internal, NotFound
@@ -103,6 +106,19 @@ class StoredDetails:
         """Return the curve of a label; None where it has none."""
         found: Curve | None = self._section(f"{parts.CURVE}{label}")
         return found
+
+    def rates(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield (points,) false and true positive rates of every curve, in the order of labels.
+
+        A thousand classes have a million points: they are not made objects, nor remembered.
+        """
+        index = self._index()
+        with self._open() as file:
+            for label in index.named(parts.CURVE):
+                curve = index.read(file, f"{parts.CURVE}{label}")  # as Curve.to_dict made it
+                false = np.array(curve["false_positives"], np.float64) / curve["negatives"]
+                true = np.array(curve["true_positives"], np.float64) / curve["positives"]
+                yield false, true
 
     def derived(self, name: str, make: Callable[[], Any], *, size: int) -> Any:
         """Return what follows from the details under a name, made when it is not remembered."""
