@@ -120,6 +120,12 @@ def resident(service: processes.Service) -> float:
     return total / 1024
 
 
+def cpu(service: processes.Service) -> float:
+    """Return the CPU seconds that the service's Python processes have used."""
+    pids = [pid for pid in processes.tree(service.pid) if pid != service.envoy]
+    return sum(processes.cpu_seconds(pid) for pid in pids)
+
+
 async def observed(service: processes.Service, made: list[Chunk]) -> tuple[float, float, float]:
     """Upload while memory is looked at; return the seconds, and the greatest MiB seen."""
     greatest = 0.0
@@ -151,12 +157,14 @@ def main() -> int:
             client.create_model("Bench", "classification", model_id="bench")
             client.create_version("bench", version_id="bench-1")
         asyncio.run(upload(service.grpc, made[:20]))
-        idle = resident(service)
+        idle, before = resident(service), cpu(service)
         uploaded, ended, greatest = asyncio.run(observed(service, made))
+        used = cpu(service) - before
     rate, added = rows / ended, greatest - idle
     print(f"\nUploads of {rows:,} rows, {sum(len(c.data) for c in made) / rows:.0f} bytes each")
     print(f"  acknowledged after {uploaded:.2f} s, measured after {ended:.2f} s")
     print(f"  {rate:,.0f} rows/s, bar ≥ {MIN_ROWS_PER_SECOND:,}")
+    print(f"  {used / rows * 1e6:.2f} CPU seconds of the service per million rows")
     print(
         f"  {added:.0f} MiB above the {idle:.0f} MiB of a warm, idle service, bar ≤ {MAX_ADDED_MIB}"
     )
