@@ -58,7 +58,7 @@ from assay.usecases.models import Models
 from assay.usecases.paging import MAX_PAGE
 from assay.usecases.performance import PerformanceReader
 from assay.usecases.pulse import Pulse
-from assay.usecases.rows import ROWS_WAIT_SECONDS, Columns, RowUploads
+from assay.usecases.rows import MAX_ROWS, ROWS_WAIT_SECONDS, Columns, RowUploads
 from assay.usecases.uploads import CHUNKS_IN_FLIGHT, Uploads
 from assay.usecases.versions import Versions
 from assay.usecases.watches import Watches
@@ -299,6 +299,7 @@ def facts(settings: Settings) -> Facts:
         labels=MAX_LABELS,
         label_chars=MAX_LABEL,
         page_size=MAX_PAGE,
+        typed_rows=MAX_ROWS,
     )
 
 

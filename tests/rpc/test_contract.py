@@ -225,6 +225,7 @@ def test_reflection_is_enough_to_call(rpc: Running):
     info = call(request(), timeout=10)
     assert info.limits.chunk_bytes == 1024 * 1024
     assert info.limits.page_size == 500
+    assert info.limits.typed_rows == 10_000
     assert info.version
     assert info.metrics_version
 

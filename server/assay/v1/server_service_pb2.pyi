@@ -95,6 +95,7 @@ class Limits(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     LABEL_CHARS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    TYPED_ROWS_FIELD_NUMBER: _builtins.int
     chunk_bytes: _builtins.int
     """Bytes of one chunk of predictions."""
     chunks_in_flight: _builtins.int
@@ -109,6 +110,8 @@ class Limits(_message.Message):
     """Characters of one label."""
     page_size: _builtins.int
     """Items of a page."""
+    typed_rows: _builtins.int
+    """Rows of one request of typed rows."""
     def __init__(
         self,
         *,
@@ -119,10 +122,11 @@ class Limits(_message.Message):
         labels: _builtins.int = ...,
         label_chars: _builtins.int = ...,
         page_size: _builtins.int = ...,
+        typed_rows: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_bytes", b"body_bytes", "chunk_bytes", b"chunk_bytes", "chunks_in_flight", b"chunks_in_flight", "file_bytes", b"file_bytes", "label_chars", b"label_chars", "labels", b"labels", "page_size", b"page_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_bytes", b"body_bytes", "chunk_bytes", b"chunk_bytes", "chunks_in_flight", b"chunks_in_flight", "file_bytes", b"file_bytes", "label_chars", b"label_chars", "labels", b"labels", "page_size", b"page_size", "typed_rows", b"typed_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

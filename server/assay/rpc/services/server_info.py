@@ -24,6 +24,7 @@ class Facts:
     labels: int
     label_chars: int
     page_size: int
+    typed_rows: int
 
 
 class ServerService:
@@ -43,6 +44,7 @@ class ServerService:
                 labels=facts.labels,
                 label_chars=facts.label_chars,
                 page_size=facts.page_size,
+                typed_rows=facts.typed_rows,
             ),
         )
 
