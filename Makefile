@@ -71,3 +71,7 @@ lock: setup ## Resolve pyproject.toml anew into the two locks
 .PHONY: bench
 bench: setup ## Measure the bars, as ratios; both sides run here and now
 	@$(RUN) -m benchmarks
+
+.PHONY: bench-peers
+bench-peers: setup ## Measure against other libraries, each in an environment of its own (gigabytes)
+	@$(RUN) -m benchmarks.peers
