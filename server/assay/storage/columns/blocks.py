@@ -47,7 +47,7 @@ def blocks(
     """
     most = max(FREE_BYTES, path.stat().st_size * MOST_EXPANSION)
     first_row = written = 0
-    for table in tables:
+    for table in _gathered(tables):
         for piece in _pieces(table):
             chunk = chunk_from_table(piece, rules, Place(first_row=first_row, line_of=line_of))
             encoded = encode(piece)
@@ -77,6 +77,26 @@ def _lean(column: pa.Array[Any]) -> pa.Array[Any]:
     elif pa.types.is_string_view(column.type):
         return pc.cast(column, pa.large_string())
     return column
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield small tables together: each block becomes a file of its own."""
+    held: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        held.append(table)
+        size += table.nbytes
+        if size >= CHUNK_BYTES:
+            yield _joined(held)
+            held, size = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
 def _pieces(table: pa.Table) -> Iterator[pa.Table]:

@@ -45,24 +45,55 @@ def read_json_lines(path: Path, rules: Rules) -> Iterator[FileBlock]:
 
 
 def _tables(path: Path, rules: Rules, place: Place) -> Iterator[pa.Table]:
-    rows: list[Row] = []
     names: list[str] = []
     keys: AbstractSet[str] = frozenset()
-    first_row = size = 0
-    for line, data in _lines(path):
-        row = _row(line, data)
+    first_row = 0
+    for lines in _line_blocks(path):
+        rows = _rows(lines)
         if not names:
-            names, keys = list(row), row.keys()
-        if row.keys() != keys:
-            _refuse_keys(row, names, Place(first_row=first_row + len(rows), line_of=place.line_of))
-        rows.append(row)
-        size += len(data)
+            names, keys = list(rows[0]), rows[0].keys()
+        here = Place(first_row=first_row, line_of=place.line_of)
+        for at, row in enumerate(rows):
+            if row.keys() != keys:
+                _refuse_keys(at, row, names, here)
+        yield _table(rows, names, rules, here)
+        first_row += len(rows)
+
+
+def _line_blocks(path: Path) -> Iterator[list[tuple[int, bytes]]]:
+    """Yield the file's lines in blocks of about BLOCK_BYTES."""
+    held: list[tuple[int, bytes]] = []
+    size = 0
+    for line in _lines(path):
+        held.append(line)
+        size += len(line[1])
         if size >= BLOCK_BYTES:
-            yield _table(rows, names, rules, Place(first_row=first_row, line_of=place.line_of))
-            first_row += len(rows)
-            rows, size = [], 0
-    if rows:
-        yield _table(rows, names, rules, Place(first_row=first_row, line_of=place.line_of))
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
+
+
+def _rows(lines: list[tuple[int, bytes]]) -> list[Row]:
+    """Return the lines' objects; plain ones are parsed all at once, which is twice as fast.
+
+    Where every line has its only braces at its ends, an array of as many values as lines can
+    only have one of them in each.
+    """
+    if all(_is_plain(data) for _, data in lines):
+        try:
+            rows: list[Row] = json.loads(b"[" + b",".join(data for _, data in lines) + b"]")
+        except (ValueError, RecursionError):
+            rows = []  # one by one it is found out where
+        if len(rows) == len(lines):
+            return rows
+    return [_row(line, data) for line, data in lines]
+
+
+def _is_plain(data: bytes) -> bool:
+    return (
+        data[:1] == b"{" and data[-1:] == b"}" and data.count(b"{") == 1 and data.count(b"}") == 1
+    )
 
 
 def _table(rows: list[Row], names: list[str], rules: Rules, place: Place) -> pa.Table:
@@ -83,12 +114,12 @@ def _row(line: int, data: bytes) -> Row:
     return row
 
 
-def _refuse_keys(row: Row, names: list[str], place: Place) -> None:
+def _refuse_keys(at: int, row: Row, names: list[str], place: Place) -> None:
     """Raise BadPredictions for a key that the first row lacks; an absent one is a null."""
     for name in row:
         if name not in names:
             raise place.bad_value(
-                0,
+                at,
                 name,
                 "the key is new",
                 f"the first row has {clip(', '.join(names))}",
@@ -106,7 +137,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 data = data.removeprefix(b"\xef\xbb\xbf")
             if len(data) > LINE_BYTES:
                 _refuse_line(number, f"it has more than {LINE_BYTES} bytes", None)
-            if data.strip():
+            data = data.strip()
+            if data:
                 yield number, data
 
 

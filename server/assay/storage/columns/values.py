@@ -7,8 +7,8 @@ texts, scores and measured values float64, features what their values are.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -74,8 +74,10 @@ def text_array(texts: Sequence[str | None]) -> pa.Array[Any]:
 
 def number_array(values: Sequence[float | None]) -> pa.Array[Any]:
     """Return numbers as a float64 Arrow array."""
-    data = np.fromiter((0.0 if v is None else v for v in values), np.float64, len(values))
-    buffers = [_validity(values), pa.py_buffer(data.tobytes())]
+    validity = _validity(values)
+    known = values if validity is None else (0.0 if v is None else v for v in values)
+    data = np.fromiter(cast(Iterable[float], known), np.float64, len(values))
+    buffers = [validity, pa.py_buffer(data.tobytes())]
     return pa.Array.from_buffers(pa.float64(), len(values), buffers)
 
 
@@ -87,6 +89,8 @@ def _validity(values: Values) -> pa.Buffer | None:
 
 
 def _numbers(values: Values, name: str, place: Place, allowed: str) -> pa.Array[Any]:
+    if set(map(type, values)) == {float}:
+        return number_array(cast(Sequence[float], values))
     taken: list[float | None] = []
     for row, value in enumerate(values):
         if isinstance(value, float) or value is None:
@@ -101,6 +105,8 @@ def _numbers(values: Values, name: str, place: Place, allowed: str) -> pa.Array[
 
 
 def _texts(values: Values, name: str, place: Place) -> pa.Array[Any]:
+    if set(map(type, values)) == {str}:
+        return _encoded(cast(Sequence[str], values), name, place)
     taken: list[str | None] = []
     for row, value in enumerate(values):
         if isinstance(value, str) or value is None:
