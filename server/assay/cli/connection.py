@@ -52,7 +52,7 @@ def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
         raise typer.Exit(exit_code_of(error)) from error
     except KeyboardInterrupt as error:  # 1, which typer would choose, means a failed requirement
         raise typer.Exit(INTERRUPTED) from error
-    except ValueError as error:  # an address that is none
+    except ValueError as error:  # an address that is none, or a curve without points
         show_failure(error)
         raise typer.Exit(BAD_INPUT) from error
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import BAD_INPUT, NOT_MET, err, number, out, print_json, show_failure
+from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
+from assay.cli.live import live_progress
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, Requirement
 from assay.client import Client, Evaluation, NotFound
-from assay.client import Progress as Standing
-from assay.client.evaluating import OnProgress, ignore_progress
-
-SHOWN_LIVE = ("accuracy", "f1_score", "rmse", "r2")  # what fits beside a bar
 
 
 def evaluate(
@@ -69,7 +63,7 @@ def evaluate(
     with connected(url, api_key) as client:
         if create:
             version = _created(client, model, version, task)
-        with _progress(file, hidden=as_json) as on_progress:
+        with live_progress(file.name, err, hidden=as_json) as on_progress:
             evaluation = client.evaluate(
                 model,
                 version,
@@ -111,44 +105,6 @@ def _created(client: Client, model: str, version: str, task: str) -> str:
     made = client.create_version(model, version_id=version).version_id
     err.print(f"created version {made}", style="dim")
     return made
-
-
-@contextmanager
-def _progress(file: Path, *, hidden: bool) -> Iterator[OnProgress]:
-    """Give a callback that draws a bar on a terminal, and nothing elsewhere."""
-    if hidden or not err.is_terminal:
-        yield ignore_progress
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[numbers]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(f"sending {file.name}", total=None, numbers="")
-
-        def told(standing: Standing) -> None:
-            measuring = standing.phase == "measure"
-            bar.update(
-                task,
-                description="measuring" if measuring else f"sending {file.name}",
-                total=standing.total or None if measuring else standing.total_rows,
-                completed=standing.done if measuring else standing.rows,
-                numbers=_live(standing),
-            )
-
-        yield told
-
-
-def _live(standing: Standing) -> str:
-    shown = [
-        f"{name} {number(standing.metrics[name])}"
-        for name in SHOWN_LIVE
-        if name in standing.metrics
-    ]
-    return "  ".join([f"{standing.rows:,} rows", *shown])
 
 
 def _show(

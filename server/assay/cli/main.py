@@ -9,7 +9,9 @@ import typer
 from assay.cli import processes, resources
 from assay.cli.console import NO_SERVICE, show_failure
 from assay.cli.evaluate import evaluate
+from assay.cli.plot import plot
 from assay.cli.token import token
+from assay.cli.version_report import report
 
 app = typer.Typer(
     name="assay",
@@ -28,6 +30,8 @@ app.command(rich_help_panel=RUN)(processes.migrate)
 app.command(rich_help_panel=RUN)(processes.settings)
 app.command(rich_help_panel=RUN)(token)
 app.command(rich_help_panel=USE)(evaluate)
+app.command(rich_help_panel=USE)(report)
+app.command(rich_help_panel=USE)(plot)
 app.command(rich_help_panel=USE)(resources.promote)
 app.command(rich_help_panel=USE)(resources.watch)
 app.add_typer(resources.models, name="models", rich_help_panel=USE)

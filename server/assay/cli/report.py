@@ -51,7 +51,9 @@ def class_table(report: ClassificationReport) -> Table:
     """Return precision, recall, F1 and support of each class and their average."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("class", style="cyan")
-    for name in ("precision", "recall", "f1_score", "support"):
+    scored = any(one.roc_auc is not None for one in report.per_class.values())
+    more = ("roc_auc",) if scored else ()
+    for name in ("precision", "recall", "f1_score", "support", *more):
         table.add_column(name, justify="right")
     for label, scores in list(report.per_class.items())[:MAX_CLASSES]:
         table.add_row(
@@ -60,9 +62,10 @@ def class_table(report: ClassificationReport) -> Table:
             number(scores.recall),
             number(scores.f1_score),
             f"{scores.support:,}",
+            *(["" if scores.roc_auc is None else number(scores.roc_auc)] if scored else []),
         )
     if len(report.per_class) > MAX_CLASSES:
-        table.add_row(f"… {len(report.per_class) - MAX_CLASSES} more", "", "", "", "")
+        table.add_row(f"… {len(report.per_class) - MAX_CLASSES} more")
     overall = report.overall
     table.add_row(
         f"[dim]{overall.average}[/]",

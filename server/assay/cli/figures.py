@@ -1,0 +1,114 @@
+"""What a plot shows, whether it is drawn in a terminal or into a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from assay.client import Calibration, Client, PrCurve, RocCurve
+
+ROC_POINTS = 1_000
+PR_POINTS = 500
+
+
+class PlotKind(StrEnum):
+    """The plots there are."""
+
+    ROC = "roc"
+    PR = "pr"
+    RELIABILITY = "reliability"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """One line in the unit square."""
+
+    title: str
+    x_label: str
+    y_label: str
+    points: tuple[tuple[float, float], ...]  # (x, y), x never falling
+    diagonal: bool = True  # what chance, or perfect calibration, would give
+    steps: bool = False  # y holds from the point before up to x
+    marks: bool = False  # each point counts by itself
+
+
+def plot_of(
+    client: Client, kind: PlotKind, model: str, *, version: str, split: str, class_label: str
+) -> Plot:
+    """Read a plot's data from the service.
+
+    Raises:
+        ServiceError: refused, such as where no scores were sent.
+        ValueError: it is undefined, or there is no such class; the text says why.
+    """
+    if kind is PlotKind.ROC:
+        return roc_plot(
+            client.roc_curve(model, version, split, class_label=class_label, resolution=ROC_POINTS)
+        )
+    if kind is PlotKind.PR:
+        return pr_plot(
+            client.pr_curve(model, version, split, class_label=class_label, resolution=PR_POINTS)
+        )
+    return reliability_plot(client.calibration(model, version, split), class_label)
+
+
+def roc_plot(curve: RocCurve) -> Plot:
+    """Return a ROC curve as a plot; raises ValueError where it is undefined."""
+    if not curve.points:
+        raise ValueError(_undefined("ROC curve", dict(curve.undefined)))
+    of = curve.class_label or "macro average"
+    area = "" if curve.roc_auc is None else f", area {curve.roc_auc:.4f}"
+    return Plot(
+        title=f"ROC of {curve.version_id} on {curve.dataset_split}: {of}{area}",
+        x_label="false positive rate",
+        y_label="true positive rate",
+        points=tuple((point.fpr, point.tpr) for point in curve.points),
+    )
+
+
+def pr_plot(curve: PrCurve) -> Plot:
+    """Return a precision-recall curve as a plot; raises ValueError where it is undefined."""
+    if not curve.points:
+        raise ValueError(_undefined("precision-recall curve", dict(curve.undefined)))
+    area = curve.average_precision
+    of = "" if area is None else f", average precision {area:.4f}"
+    return Plot(
+        title=f"Precision and recall of {curve.version_id} on {curve.dataset_split}:"
+        f" {curve.class_label}{of}",
+        x_label="recall",
+        y_label="precision",
+        points=tuple((point.recall, point.precision) for point in curve.points),
+        diagonal=False,
+        steps=True,
+    )
+
+
+def reliability_plot(found: Calibration, class_label: str = "") -> Plot:
+    """Return confidence against truth; of the headline, or of a class.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    table = found.per_class.get(class_label) if class_label else found.headline
+    if table is None:
+        raise ValueError(
+            f"There is no class '{class_label}'; there are {', '.join(found.per_class)}."
+        )
+    of = class_label or ("top label" if found.target == "top_label" else "positive class")
+    return Plot(
+        title=f"Reliability of {found.version_id} on {found.dataset_split}: {of},"
+        f" ECE {table.ece:.4f}",
+        x_label="mean confidence",
+        y_label="share that was right",
+        points=tuple(
+            (one.mean_confidence, one.accuracy)
+            for one in table.bins
+            if one.mean_confidence is not None and one.accuracy is not None
+        ),
+        marks=True,
+    )
+
+
+def _undefined(what: str, reasons: dict[str, str]) -> str:
+    why = ", ".join(f"{name} is {reason}" for name, reason in reasons.items())
+    return f"The {what} is undefined: {why}." if why else f"The {what} is undefined."

@@ -1,0 +1,72 @@
+"""`assay plot`: a curve in the terminal, or as a PNG file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.connection import Key, Url, connected
+from assay.cli.console import BAD_INPUT, err, out, show_failure
+from assay.cli.figures import Plot, PlotKind, plot_of
+from assay.cli.plot_text import text_plot
+
+
+def plot(
+    kind: Annotated[PlotKind, typer.Argument(help="What to draw.")],
+    model: Annotated[str, typer.Argument(help="The model's id.")],
+    *,
+    version: Annotated[
+        str, typer.Option("--version", "-v", help="The version's id; the promoted one without.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option("--split", "-s", help="train, validation or test.")
+    ] = "test",
+    class_label: Annotated[
+        str, typer.Option("--class", help="The class; without it the positive one, or all.")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option("--out", help="A PNG file to write, instead of the terminal.")
+    ] = None,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Draw a ROC curve, a precision-recall curve or a reliability diagram.
+
+    With --out it becomes a PNG file, which needs the extra `plots`.
+    """
+    write = None if to is None else _writer(to)
+    with connected(url, api_key) as client:
+        drawn = plot_of(client, kind, model, version=version, split=split, class_label=class_label)
+    if to is None or write is None:
+        out.print(text_plot(drawn, braille=speaks_unicode()))
+        return
+    try:
+        write(drawn, to)
+    except OSError as error:
+        show_failure(error)
+        raise typer.Exit(BAD_INPUT) from error
+    err.print(f"wrote {to}", style="dim", markup=False)
+
+
+def speaks_unicode() -> bool:
+    """Say whether standard output takes braille characters."""
+    return out.encoding.lower().startswith("utf")
+
+
+def _writer(file: Path) -> Callable[[Plot, Path], None]:
+    """Return what writes a PNG file; ends the command, before it asks the service, if nothing can."""
+    try:
+        if file.suffix.lower() != ".png":
+            raise ValueError(f"'{file}' is no PNG file; give --out a name that ends in .png.")
+        from assay.cli.plot_files import write_png  # noqa: PLC0415 — the base install has no matplotlib
+    except ImportError as error:
+        way = "pip install 'assay[plots]', or leave --out away to draw in the terminal"
+        show_failure(ValueError(f"Plots as files need matplotlib: {way}."))
+        raise typer.Exit(BAD_INPUT) from error
+    except ValueError as error:
+        show_failure(error)
+        raise typer.Exit(BAD_INPUT) from error
+    return write_png
