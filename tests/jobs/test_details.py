@@ -192,3 +192,13 @@ def test_chunks_without_a_slice_or_cluster_fail(column: str, tmp_path: Path) -> 
     some = cancer().append_column(column, pa.array(["a"] * cancer().num_rows))
     with pytest.raises(BadPredictions, match=r"The chunk at row 569 has .* no "):
         InProcess(tmp_path).chunks(CANCER, [*cut(some, []), *cut(cancer(), [])])
+
+
+def test_a_large_regression_is_not_looked_at_again(tmp_path: Path) -> None:
+    """A regression of too many rows to be resampled, without slices, has no shards that look."""
+    values = np.random.default_rng(1).random(60_000)
+    table = pa.table({"y_true": values, "y_pred": values + 0.5})
+    run = InProcess(tmp_path)
+    details = run.details(run.chunks(VALUES, cut(table, [30_000])))
+    assert details.intervals == {}
+    assert not [key for key in run.shards if key.startswith("look-")]

@@ -103,7 +103,12 @@ def look(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Look:
 
 
 def groups(manifest: Manifest, max_rows: int) -> list[tuple[int, int]]:
-    """Cut the stored chunks into groups (first, last + 1) of about `max_rows` rows."""
+    """Cut the stored chunks into groups (first, last + 1) of about `max_rows` rows.
+
+    There are none where there is nothing to look for: in a large regression without slices.
+    """
+    if manifest.rules.regression and not manifest.slices and not _is_resampled(manifest):
+        return []
     found: list[tuple[int, int]] = []
     start = rows = 0
     for at, place in enumerate(manifest.stored):
@@ -153,7 +158,7 @@ def _bootstrap(
     manifest: Manifest,
 ) -> Bootstrap | None:
     """Resample clusters, else rows by their ids, else by their numbers."""
-    if manifest.weighted or manifest.rows > BOOTSTRAP_ROWS:
+    if not _is_resampled(manifest):
         return None
     if "cluster_id" in chunk.extras:
         clusters = row_ids_of(chunk.extras["cluster_id"]).hashes
@@ -165,6 +170,10 @@ def _bootstrap(
         return Bootstrap.of_chunk(arrays, clusters)
     except ValueError:  # values near the end of float64 cannot be resampled
         return None
+
+
+def _is_resampled(manifest: Manifest) -> bool:
+    return not manifest.weighted and manifest.rows <= BOOTSTRAP_ROWS
 
 
 def _too_many(error: TooManyValues) -> BadPredictions:
