@@ -7,6 +7,7 @@ import sys
 import typer
 
 from assay.cli import processes, resources
+from assay.cli.compare import compare
 from assay.cli.console import NO_SERVICE, show_failure
 from assay.cli.evaluate import evaluate
 from assay.cli.plot import plot
@@ -32,6 +33,7 @@ app.command(rich_help_panel=RUN)(token)
 app.command(rich_help_panel=USE)(evaluate)
 app.command(rich_help_panel=USE)(report)
 app.command(rich_help_panel=USE)(plot)
+app.command(rich_help_panel=USE)(compare)
 app.command(rich_help_panel=USE)(resources.promote)
 app.command(rich_help_panel=USE)(resources.watch)
 app.add_typer(resources.models, name="models", rich_help_panel=USE)

@@ -1,0 +1,69 @@
+"""`assay compare`: what one version has over another, and whether that is more than chance."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from assay.cli.comparison_report import comparison_report
+from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
+from assay.cli.verdict import DIRECTIONS, Direction, better
+from assay.client import Client, Comparison, PermissionDenied
+
+
+def compare(
+    model: Annotated[str, typer.Argument(help="The model's id.")],
+    version_a: Annotated[str, typer.Argument(help="The base.")],
+    version_b: Annotated[str, typer.Argument(help="What is compared with it.")],
+    *,
+    require_better: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--require-better", "-r", help="A metric that b must have better; repeat for more."
+        ),
+    ] = None,
+    tests: Annotated[
+        bool, typer.Option("--tests/--no-tests", help="Test the two on the same rows.")
+    ] = True,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Compare two versions on the test split, and say whether b is better than chance allows.
+
+    With --require-better b must be better by the metric, and where both were measured on the same
+    rows, the 95 % interval of the difference must not hold 0.
+
+    Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong, 3 the service cannot
+    be reached.
+    """
+    required = require_better or []
+    for metric in required:
+        if DIRECTIONS.get(metric, Direction.NEITHER) is Direction.NEITHER:
+            judged = ", ".join(name for name, way in DIRECTIONS.items() if way.value)
+            show_failure(ValueError(f"Nothing is better by '{metric}'; there are {judged}."))
+            raise typer.Exit(BAD_INPUT)
+    with connected(url, api_key) as client:
+        found = _compared(client, model, version_a, version_b, tests=tests)
+    outcomes = [better(found, metric) for metric in required]
+    passed = all(outcome.passed for outcome in outcomes)
+    if as_json:
+        print_json({"passed": passed, "requirements": outcomes, "comparison": found})
+    else:
+        out.print(comparison_report(found, outcomes))
+    if not passed:
+        raise typer.Exit(NOT_MET)
+
+
+def _compared(client: Client, model: str, a: str, b: str, *, tests: bool) -> Comparison:
+    try:
+        return client.compare(model, a, b, paired=tests)
+    except PermissionDenied:
+        if not tests:
+            raise
+    # Whoever may only read sees what has been tested so far.
+    found = client.compare(model, a, b)
+    err.print("The credential may not start tests; only what is stored is shown.", style="dim")
+    return found

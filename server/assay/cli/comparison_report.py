@@ -1,0 +1,90 @@
+"""Two versions beside each other, as people read them on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from assay.cli.console import number
+from assay.cli.report import outcome_table
+from assay.cli.requirement import Outcome
+from assay.cli.verdict import sign_of, span_of
+from assay.client import Comparison, PairedTests
+
+SIGNIFICANT = 0.05
+_VERDICTS = {1: "[green]better[/]", 0: "", -1: "[red]worse[/]"}
+_REASONS: Mapping[str, str] = {
+    "DIFFERENT_ROWS": "they were measured on different rows",
+    "DIFFERENT_SPECS": "they were measured by different metric definitions",
+    "TOO_MANY_ROWS": "there are too many rows",
+    "SPLIT_NOT_EVALUATED": "one of them is not evaluated on the test split",
+}
+
+
+def comparison_report(found: Comparison, outcomes: Sequence[Outcome]) -> RenderableType:
+    """Return deltas, what the tests on the same rows say, and the settings that differ."""
+    a, b = found.version_a, found.version_b
+    head = (
+        f"[bold]{escape(found.model_id)}[/]: {escape(b.version_id)} (number {b.version_number})"
+        f" against {escape(a.version_id)} (number {a.version_number}), on [bold]test[/]"
+    )
+    parts: list[RenderableType] = [head]
+    if not found.comparable:
+        parts.append("[bold yellow]Not comparable: measured by different metric definitions.[/]")
+    parts += [_metrics(found), *_tests(found.paired)]
+    for name, one in found.config_diff.items():
+        parts.append(escape(f"{name}: {one.version_a!r} → {one.version_b!r}"))
+    if outcomes:
+        parts.append(outcome_table(outcomes))
+    return Group(*parts)
+
+
+def _metrics(found: Comparison) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("metric", style="cyan")
+    for name in ("a", "b", "b - a", "95 % interval"):
+        table.add_column(name, justify="right")
+    table.add_column("b is")
+    for name, delta in found.metric_deltas.items():
+        span = span_of(found, name)
+        table.add_row(
+            name,
+            number(found.version_a.metrics[name]),
+            number(found.version_b.metrics[name]),
+            f"{delta:+.4f}" if abs(delta) >= 1e-4 or not delta else f"{delta:+.1g}",
+            f"{span[0]:+.4f} – {span[1]:+.4f}" if span else "",
+            _VERDICTS[sign_of(found, name)],
+        )
+    return table
+
+
+def _tests(tests: PairedTests) -> list[str]:
+    if tests.status != "done":
+        reason = tests.reason or ""
+        why = _REASONS.get(reason, reason)
+        told = f"Tests on the same rows: {tests.status.replace('_', ' ')}"
+        return [f"[dim]{escape(f'{told}: {why}' if why else told)}.[/]"]
+    lines = []
+    if tests.mcnemar is not None:
+        one = tests.mcnemar
+        lines.append(
+            f"McNemar, exact, {tests.rows:,} rows: a alone is right in {one.only_a:,.10g},"
+            f" b alone in {one.only_b:,.10g}; {_chance(one.p_value)}"
+        )
+    if tests.roc_auc is not None and tests.roc_auc.p_value is not None:
+        areas = tests.roc_auc
+        lines.append(
+            f"DeLong: the area under the ROC curve is {areas.area_a:.4f} and {areas.area_b:.4f};"
+            f" {_chance(areas.p_value)}"
+        )
+    return lines
+
+
+def _chance(p_value: float | None) -> str:
+    if p_value is None:
+        return "no p-value"
+    verdict = "more than chance" if p_value < SIGNIFICANT else "chance explains it"
+    return f"p = {p_value:.3g}, {verdict}"
