@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pyarrow as pa
 import pytest
 
 from assay.app import Backend
-from assay.usecases.files import FileUploads
+from assay.usecases.files import FORMATS, FileUploads
+from tests.jobs.formats import written
 from tests.rpc import world
 from tests.rpc.world import Caller, LoopThread, Running, binary, csv, message, pieces
 
@@ -67,6 +69,17 @@ def test_content_types_of_csv_are_read(me: Caller, sent: str):
     model_id, version_id = me.pair()
     done = me.measure(model_id, version_id, DATA.csv, content_type=sent)
     assert done.status == "succeeded"
+
+
+@pytest.mark.parametrize("sent", FORMATS)
+def test_files_of_every_format_are_measured(me: Caller, sent: str):
+    """A file of any content type that is taken gives the numbers of the same rows in CSV."""
+    rows = pa.table({"y_true": DATA.true, "y_pred": DATA.pred, "score": DATA.score})
+    model_id, version_id = me.pair()
+    expected = me.measure(model_id, version_id, DATA.csv)
+    data = written(rows, FORMATS[sent])
+    done = me.measure(model_id, version_id, data, content_type=sent)
+    assert (done.rows, done.metrics) == (120, expected.metrics)
 
 
 @pytest.mark.parametrize("sent", ["application/json", "", "text/csvx", "x" * 5000])

@@ -60,4 +60,4 @@ def _read(
         ours = list(group)
         found = stored_rows(blobs.view(stored[at].blob), [row - starts[at] for row in ours])
         for row, (row_id, features) in zip(ours, found, strict=True):
-            yield row, (row_id, canonical_json(features).decode())
+            yield row, (row_id, canonical_json(features).decode() if features else "{}")
