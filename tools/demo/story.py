@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
+from assay.cli.live import live_progress
 from assay.client import Client, Evaluation
 from assay.client import Progress as Standing
 from tools.demo import data
@@ -24,6 +24,7 @@ ROUTES = Path(__file__).parents[2] / "gateway" / "routes.json"
 FOREST, LOGISTIC = "digits-forest", "digits-logistic"  # a version's id is an organization's own
 WRITES_PER_MINUTE = 60  # low, so that the demo can show what happens beyond
 MAX_BODY = 64 * 1024
+SEEN_LIVE = ("accuracy", "f1_score", "balanced_accuracy", "mcc")  # a terminal shows them all
 SMALL_CHUNKS = 16 * 1024  # bytes; real ones are 1 MiB, but these data sets are small
 
 
@@ -42,6 +43,7 @@ class Story:
         """Tell everything and return what was not as it should be."""
         with self.client:
             digits = self.digits()
+            self.versus()
             self.cancer()
             self.diabetes()
             self.reads(digits)
@@ -81,17 +83,30 @@ class Story:
         self.client.promote("digits", FOREST)
         return done
 
+    def versus(self) -> None:
+        """One version against the other on the same rows, by curl and by the command line."""
+        self._chapter("Two versions on the same rows: is one better by more than chance?")
+        sides = {"version_a": LOGISTIC, "version_b": FOREST}
+        path = "/api/v1/models/digits/versions:compare"
+        self._status(self.curl(path, method="POST", body=sides), 200)
+        gate = ["compare", "digits", LOGISTIC, FOREST, "--require-better", "accuracy"]
+        self.compare.that(self._assay(gate) == 1, "the gate let a worse version pass")
+        gate = ["compare", "digits", FOREST, LOGISTIC, "--require-better", "accuracy"]
+        self.compare.that(self._assay(gate) == 0, "the gate did not let a better version pass")
+
     def _evaluate(self, version: str, found: data.Predictions) -> Evaluation:
-        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}")
-        with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task(version, total=len(found.y_true), seen="")
+        with live_progress(version, self.console, hidden=False) as draw:
 
             def told(standing: Standing) -> None:
-                accuracy = standing.metrics.get("accuracy")
-                seen = "" if accuracy is None else f"accuracy so far {accuracy:.4f}"
-                bar.update(task, completed=standing.rows, seen=f"{standing.rows} rows  {seen}")
+                draw(standing)
                 if standing.phase == "upload":
-                    bar.console.print(f"  {standing.rows:>4} rows are durable, {seen}")
+                    so_far = [
+                        f"{name} {standing.metrics[name]:.4f}"
+                        for name in SEEN_LIVE
+                        if name in standing.metrics
+                    ]
+                    rows_now = f"{standing.rows:>4} rows are durable"
+                    self.console.print(f"  {'  '.join([rows_now, *so_far])}")
 
             return self.client.evaluate(
                 "digits",
@@ -129,6 +144,8 @@ class Story:
             self._assay([*command[:7], "--require", "recall>=0.9999"]) == 1,
             "the gate let a model pass that is not good enough",
         )
+        for shown in (["report", "tumours"], ["plot", "roc", "tumours"]):
+            self.compare.that(self._assay(shown) == 0, f"`assay {shlex.join(shown)}` failed")
         ours = self.client.performance_summary("tumours").metrics
         theirs = data.expected(found, "malignant")
         self.compare.metrics("tumours", ours, theirs, binary=True)

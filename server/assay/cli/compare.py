@@ -34,7 +34,7 @@ def compare(
     """Compare two versions on the test split, and say whether b is better than chance allows.
 
     With --require-better b must be better by the metric, and where both were measured on the same
-    rows, the 95 % interval of the difference must not hold 0.
+    rows, the 95 % interval of the difference, which most metrics have, must not hold 0.
 
     Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong, 3 the service cannot
     be reached.

@@ -15,7 +15,6 @@ from assay.cli.verdict import sign_of, span_of
 from assay.client import Comparison, PairedTests
 
 SIGNIFICANT = 0.05
-_VERDICTS = {1: "[green]better[/]", 0: "", -1: "[red]worse[/]"}
 _REASONS: Mapping[str, str] = {
     "DIFFERENT_ROWS": "they were measured on different rows",
     "DIFFERENT_SPECS": "they were measured by different metric definitions",
@@ -34,7 +33,10 @@ def comparison_report(found: Comparison, outcomes: Sequence[Outcome]) -> Rendera
     parts: list[RenderableType] = [head]
     if not found.comparable:
         parts.append("[bold yellow]Not comparable: measured by different metric definitions.[/]")
-    parts += [_metrics(found), *_tests(found.paired)]
+    parts.append(_metrics(found))
+    if any(span_of(found, name) is None for name in found.metric_deltas):
+        parts.append("[dim](in brackets: not tested on the same rows)[/]")
+    parts += _tests(found.paired)
     for name, one in found.config_diff.items():
         parts.append(escape(f"{name}: {one.version_a!r} → {one.version_b!r}"))
     if outcomes:
@@ -44,10 +46,10 @@ def comparison_report(found: Comparison, outcomes: Sequence[Outcome]) -> Rendera
 
 def _metrics(found: Comparison) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("metric", style="cyan")
+    table.add_column("metric", style="cyan", no_wrap=True)
     for name in ("a", "b", "b - a", "95 % interval"):
-        table.add_column(name, justify="right")
-    table.add_column("b is")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("b is", no_wrap=True)
     for name, delta in found.metric_deltas.items():
         span = span_of(found, name)
         table.add_row(
@@ -55,10 +57,17 @@ def _metrics(found: Comparison) -> Table:
             number(found.version_a.metrics[name]),
             number(found.version_b.metrics[name]),
             f"{delta:+.4f}" if abs(delta) >= 1e-4 or not delta else f"{delta:+.1g}",
-            f"{span[0]:+.4f} – {span[1]:+.4f}" if span else "",
-            _VERDICTS[sign_of(found, name)],
+            f"{span[0]:+.4f} to {span[1]:+.4f}" if span else "",
+            _verdict(sign_of(found, name), tested=span is not None),
         )
     return table
+
+
+def _verdict(sign: int, *, tested: bool) -> str:
+    if not sign:
+        return ""
+    word, color = ("better", "green") if sign > 0 else ("worse", "red")
+    return f"[{color}]{word}[/]" if tested else f"[dim]({word})[/]"
 
 
 def _tests(tests: PairedTests) -> list[str]:
