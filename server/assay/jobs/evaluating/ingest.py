@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,11 @@ from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import EvaluationJob
 from assay.domain.model import TaskType
 from assay.jobs.blobs import JobBlobs
-from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge
+from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge_in_groups
 from assay.metrics.chunk import ClassificationChunk, RegressionChunk, as_scores
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.metrics.weights import check_weights
 from assay.storage.columns import Chunk, ClassChunk, Rules, read_chunk, read_file
-
-_MERGE_EVERY = 64  # partials of a file held at a time
 
 Words = NDArray[np.uint64]
 
@@ -60,16 +57,16 @@ def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Parti
 
     Raises BadFile, BadPredictions and TooLarge.
     """
-    merged: list[Partial] = []
-    for block in read_file(path, source, rules):
-        counted = count(block.chunk, rules)
-        place = Stored(
-            first_row=counted.first_row, rows=counted.rows, blob=blobs.put(block.encoded)
-        )
-        merged.append(_resting(counted, place))
-        if len(merged) == _MERGE_EVERY:
-            merged = [merge(merged)]
-    return merge(merged)
+
+    def counted() -> Iterator[Partial]:
+        for block in read_file(path, source, rules):
+            partial = count(block.chunk, rules)
+            place = Stored(
+                first_row=partial.first_row, rows=partial.rows, blob=blobs.put(block.encoded)
+            )
+            yield replace(partial, stored=(place,))
+
+    return merge_in_groups(counted())
 
 
 def count(chunk: Chunk, rules: Rules) -> Partial:
@@ -97,11 +94,6 @@ def _check_weights(chunk: Chunk) -> None:
             "by the same factor.",
             metadata={"row": chunk.first_row, "column": "weight"},
         ) from error
-
-
-def _resting(partial: Partial, place: Stored) -> Partial:
-    fields: Mapping[str, Any] = {**partial.__dict__, "stored": (place,)}
-    return Partial(**fields)
 
 
 def _shape(chunk: Chunk) -> Shape:

@@ -23,6 +23,7 @@ AnyStatistic = ClassificationStatistic | RegressionStatistic
 
 _MAGIC = b"AEP1"
 _WORD = 1 << 64
+_MERGE_EVERY = 64
 
 
 def environment() -> dict[str, Any]:
@@ -185,6 +186,16 @@ def merge(partials: Iterable[Partial]) -> Partial:
         statistic=_merge_statistics(ours),
         stored=tuple(place for one in ours for place in one.stored),
     )
+
+
+def merge_in_groups(partials: Iterable[Partial]) -> Partial:
+    """Merge as `merge` does, holding no more than _MERGE_EVERY partials at a time."""
+    held: list[Partial] = []
+    for one in partials:
+        held.append(one)
+        if len(held) == _MERGE_EVERY:
+            held = [merge(held)]
+    return merge(held)
 
 
 def _merge_statistics(ours: list[Partial]) -> AnyStatistic:

@@ -12,7 +12,7 @@ Stages, each a set of shards that may run in any order:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating import duplicates
 from assay.jobs.evaluating.details import evaluation_details
 from assay.jobs.evaluating.ingest import ingest_file, rules_of
-from assay.jobs.evaluating.partial import Partial, Stored, check_environment, merge
+from assay.jobs.evaluating.partial import Partial, Stored, check_environment, merge_in_groups
 from assay.jobs.evaluating.results import evaluation_result, live_numbers, measure
 from assay.jobs.evaluating.second_look import Look, groups, look, merge_looks
 from assay.jobs.evaluating.stored import Manifest, ScoreReader, read_values
@@ -156,7 +156,7 @@ class Evaluation:
     def _base(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
         asked = EvaluationJob.from_json(job.spec)
         if asked.source == CHUNKS:
-            base = merge(_unpack(blobs.read(shard.payload.decode())))
+            base = merge_in_groups(_unpack(blobs.read(shard.payload.decode())))
         else:
             path = blobs.path(asked.blob or "")
             if path is None:
@@ -237,15 +237,11 @@ def _pack(finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> str:
     return blobs.put(b"".join(parts))
 
 
-def _unpack(data: bytes) -> list[Partial]:
-    partials = []
+def _unpack(data: bytes) -> Iterator[Partial]:
     at = 0
     while at < len(data):
         start = at + 4 + int.from_bytes(data[at : at + 4], "little")
         first_row, rows, blob, size = json.loads(data[at + 4 : start])
         partial = Partial.from_bytes(data[start : start + size])
-        partials.append(
-            replace(partial, stored=(Stored(first_row=first_row, rows=rows, blob=blob),))
-        )
+        yield replace(partial, stored=(Stored(first_row=first_row, rows=rows, blob=blob),))
         at = start + size
-    return partials
