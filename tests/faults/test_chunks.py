@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assay.domain.errors import InvalidArgument, TooLarge
+from assay.domain.errors import BadFile, InvalidArgument, TooLarge
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.model import TaskType
 from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
@@ -97,6 +97,19 @@ def test_two_thousand_mutated_chunks_never_reach_the_server(pool: LocalPool) -> 
     assert feed(pool, mutants(2000, seed=12)).total() == 2000
     assert os.getpid() == before
     assert feed(pool, iter(seeds())) == {"accepted": 4}
+
+
+def test_a_column_name_that_is_no_text_is_refused(pool: LocalPool) -> None:
+    """A damaged column name is a damaged chunk, not a fault of the service."""
+    sink = pa.BufferOutputStream()
+    table = pa.table({"y_true": ["a"], "y_pred": ["a"], "slice:part": ["x"]})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data = sink.getvalue().to_pybytes()
+    for damage in (b"slice:\xffart", b"slice:\x00art"):
+        broken = data.replace(b"slice:part", damage)
+        error = pool.submit(ingest_chunk, SPEC, broken, 0).exception(PATIENCE)
+        assert isinstance(error, BadFile)
 
 
 def test_a_compressed_bomb_is_refused(pool: LocalPool, tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def _read(data: bytes) -> pa.Table:
             batches.append(batch)
         table = pa.Table.from_batches(batches, reader.schema)
     table.validate()  # every value was looked at above
+    if "\0" in "".join(table.column_names):  # names are decoded only now: they may be no UTF-8
+        raise ValueError("a column name holds the character U+0000")
     return table
 
 
