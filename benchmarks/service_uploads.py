@@ -135,7 +135,7 @@ async def observed(service: processes.Service, made: list[Chunk]) -> tuple[float
         nonlocal greatest
         while not done.is_set():
             greatest = max(greatest, await asyncio.to_thread(resident, service))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # memory tells nobody when it grows
 
     looking = asyncio.create_task(look())
     uploaded, ended = await upload(service.grpc, made)
