@@ -1,0 +1,1 @@
+"""Extracted fields: normalised, compared, aligned and counted; no I/O."""
