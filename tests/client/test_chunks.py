@@ -170,3 +170,33 @@ def test_parquet_and_arrow_files_are_read(tmp_path: Path):
         writer.write_table(table)
     for name in ("p.parquet", "p.arrow", "p.arrows"):
         assert sent(from_file(tmp_path / name, numeric_targets=False))[1] == table.to_pydict()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["b", "a", "b", "c"],
+        ["", "ß", "日本", "\U0001f600", "a\x00b", "", "x" * 40],
+    ],
+)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_numpy_text_travels_as_lists_do(texts, order):
+    """NumPy text, whatever its width and byte order, makes the very chunks that a list makes."""
+    array = np.array(texts, dtype=np.dtype("U40").newbyteorder(order))
+    as_array = encode_chunks(columns(y_true=array, row_id=array[::-1]).tables, text_labels=True)
+    as_list = encode_chunks(columns(y_true=texts, row_id=texts[::-1]).tables, text_labels=True)
+    assert [chunk.arrow for chunk in as_array] == [chunk.arrow for chunk in as_list]
+
+
+def test_unused_labels_of_a_dictionary_stay_at_home():
+    """A categorical column sends the labels that occur, in the order in which they do."""
+    frame = pd.DataFrame({"y_true": pd.Categorical(["c", "a", "c"], categories=["a", "b", "c"])})
+    chunks, rows = sent(from_data(frame))
+    table = pa.ipc.open_stream(chunks[0].arrow).read_all()
+    assert table["y_true"].chunk(0).dictionary.to_pylist() == ["c", "a"]
+    assert rows == {"y_true": ["c", "a", "c"]}
+    twice = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), pa.array(["a", "b", "a"]))
+    chunks, rows = sent(from_data(pa.table({"y_true": twice})))
+    table = pa.ipc.open_stream(chunks[0].arrow).read_all()
+    assert table["y_true"].chunk(0).dictionary.to_pylist() == ["a", "b"]
+    assert rows == {"y_true": ["a", "b", "a"]}

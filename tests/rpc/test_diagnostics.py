@@ -16,8 +16,8 @@ from assay.domain.evaluation_details import (
     AreaDetails,
     EvaluationDetails,
     IntervalDetails,
+    KeptMistakes,
     MistakeCell,
-    MistakeDetails,
     ResidualDetails,
     SliceDetails,
 )
@@ -50,21 +50,18 @@ CELLS = (
         true_label="no",
         predicted_label="yes",
         total=70,
-        kept=tuple(
-            MistakeDetails(
-                row=row,
-                row_id=f"r{row}",
-                confidence=0.9 - row / 1000,
-                features=json.dumps({"age": row}),
-            )
-            for row in range(60)
+        kept=KeptMistakes(
+            rows=tuple(range(60)),
+            row_ids=tuple(f"r{row}" for row in range(60)),
+            confidence=tuple(0.9 - row / 1000 for row in range(60)),
+            features=tuple(json.dumps({"age": row}) for row in range(60)),
         ),
     ),
     MistakeCell(
         true_label="yes",
         predicted_label="no",
         total=2,
-        kept=(MistakeDetails(row=99, confidence=0.95), MistakeDetails(row=98, confidence=0.55)),
+        kept=KeptMistakes(rows=(99, 98), confidence=(0.95, 0.55)),
     ),
 )
 BINARY = EvaluationDetails(

@@ -111,14 +111,27 @@ def _dictionary(column: ArrowColumn) -> ArrowColumn:
     """Return labels as a dictionary of the texts that occur, with the smallest codes."""
     kind = column.type
     if pa.types.is_dictionary(kind):
+        if pa.types.is_string(kind.value_type) and _is_set(column.dictionary):
+            # The codes alone are looked at: labels that do not occur here do not travel.
+            codes = column.indices.dictionary_encode()
+            return _narrow(codes.indices, column.dictionary.take(codes.dictionary))
         column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_floating(kind) or pa.types.is_null(kind):
         return column  # the service says why it refuses these
     texts: ArrowColumn = column if pa.types.is_string(kind) else pc.cast(column, pa.string())
     encoded = texts.dictionary_encode()
-    size = len(encoded.dictionary)
+    return _narrow(encoded.indices, encoded.dictionary)
+
+
+def _is_set(texts: ArrowColumn) -> bool:
+    """Return whether no text is absent or twice among these."""
+    return texts.null_count == 0 and len(texts.unique()) == len(texts)
+
+
+def _narrow(codes: ArrowColumn, texts: ArrowColumn) -> ArrowColumn:
+    size = len(texts)
     code = pa.int8() if size < 1 << 7 else pa.int16() if size < 1 << 15 else pa.int32()
-    return pa.DictionaryArray.from_arrays(encoded.indices.cast(code), encoded.dictionary)
+    return pa.DictionaryArray.from_arrays(codes.cast(code), texts)
 
 
 def _score(column: ArrowColumn) -> ArrowColumn:

@@ -145,8 +145,37 @@ def _reader(name: str, values: Values) -> tuple[int, Callable[[int, int], ArrowC
 
 def _array(name: str, values: Values) -> ArrowColumn:
     try:
-        made: ArrowColumn = pa.array(values)
+        made: ArrowColumn = (
+            _coded(values) if _is_repetitive(name, values) else pa.array(_whole(values))
+        )
     except (pa.ArrowException, TypeError, ValueError) as error:
         text = str(error).splitlines()[0]
         raise BadInput(f"{name} holds values that are not of one type: {text}") from error
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+
+
+def _is_repetitive(name: str, values: Values) -> bool:
+    """Return whether a column is NumPy text of few values, which is coded before it is decoded."""
+    is_label = name in {"y_true", "y_pred"} or name.startswith("slice:")
+    return is_label and isinstance(values, np.ndarray) and values.dtype.kind == "U"
+
+
+def _coded(values: np.ndarray) -> ArrowColumn:
+    """Return NumPy text as a dictionary: its fixed-width bytes are told apart, few are decoded."""
+    width = values.dtype.itemsize
+    if width == 0 or len(values) == 0:
+        return pa.array(values)
+    fixed = pa.py_buffer(values.tobytes())
+    raw = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(values), [None, fixed])
+    coded: ArrowColumn = raw.dictionary_encode()
+    texts = np.frombuffer(b"".join(coded.dictionary.to_pylist()), dtype=values.dtype)
+    return pa.DictionaryArray.from_arrays(coded.indices, pa.array(texts.tolist()))
+
+
+def _whole(values: Values) -> Values:
+    """Return NumPy text that holds NUL as a list: Arrow would cut it there."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "U" or values.size == 0:
+        return values
+    points = np.ascontiguousarray(values).view(np.uint32).reshape(len(values), -1)
+    ended = points == 0
+    return values.tolist() if bool((ended[:, :-1] & ~ended[:, 1:]).any()) else values

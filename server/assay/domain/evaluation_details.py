@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from assay.domain.sections import Index, write_sections
@@ -21,6 +21,7 @@ from assay.metrics.reliability import (
 )
 
 MAX_MISTAKES = 500  # kept of each (true, predicted) cell, the most confident first
+NO_FEATURES = "{}"
 
 # Names of sections; those of curves go on with the label, those of kept mistakes with the cell.
 CALIBRATION, ROC_AUC, AVERAGE_PRECISION = "calibration", "roc_auc", "average_precision"
@@ -80,7 +81,31 @@ class MistakeDetails:
     row: int  # its number in the evaluation, from 0
     row_id: str | None = None
     confidence: float | None = None  # of the predicted label; None: no scores
-    features: str = "{}"  # its feature columns as a JSON object, decoded only when shown
+    features: str = NO_FEATURES  # its feature columns as a JSON object, decoded only when shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptMistakes:
+    """Rows that were predicted wrong, by column: thousands of cells keep 500 rows each."""
+
+    rows: tuple[int, ...]  # their numbers in the evaluation, from 0
+    row_ids: tuple[str | None, ...] | None = None  # None: no row has one
+    confidence: tuple[float | None, ...] | None = None  # of the predicted label; None: no scores
+    features: tuple[str, ...] | None = None  # as JSON objects, decoded only when shown; None: none
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> MistakeDetails:
+        return MistakeDetails(
+            row=self.rows[place],
+            row_id=None if self.row_ids is None else self.row_ids[place],
+            confidence=None if self.confidence is None else self.confidence[place],
+            features=NO_FEATURES if self.features is None else self.features[place],
+        )
+
+
+NOTHING_KEPT = KeptMistakes(rows=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +115,7 @@ class MistakeCell:
     true_label: str
     predicted_label: str
     total: int  # all of them
-    kept: tuple[MistakeDetails, ...]  # 1 to MAX_MISTAKES, the most confident first; ties by row
+    kept: KeptMistakes  # 1 to MAX_MISTAKES, the most confident first; ties by row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +170,7 @@ class EvaluationDetails:
         if self.mistakes is not None:
             sections[CELLS] = [_values(_head(cell)) for cell in self.mistakes]
             for number, cell in enumerate(self.mistakes):
-                sections[f"{KEPT}{number}"] = [asdict(one) for one in cell.kept]
+                sections[f"{KEPT}{number}"] = _values(cell.kept)
         return write_sections({name: one for name, one in sections.items() if one is not None})
 
     @classmethod
@@ -183,12 +208,12 @@ class EvaluationDetails:
 def read_section(name: str, values: Any) -> Any:
     """Return what the JSON values of a section stand for; see the fields of EvaluationDetails.
 
-    Of CELLS that is a tuple of CellHead, of KEPT and a cell's number a tuple of MistakeDetails.
+    Of CELLS that is a tuple of CellHead, of KEPT and a cell's number its KeptMistakes.
     """
     if name.startswith(CURVE):
         return Curve.from_dict(values)
     if name.startswith(KEPT):
-        return tuple(MistakeDetails(**one) for one in values)
+        return _kept(values)
     return _READERS[name](values)
 
 
@@ -222,6 +247,13 @@ def _intervals(values: Mapping[str, Any]) -> dict[str, IntervalDetails]:
 
 def _cells(values: Sequence[Any]) -> tuple[CellHead, ...]:
     return tuple(CellHead(**one) for one in values)
+
+
+def _kept(values: Mapping[str, Any]) -> KeptMistakes:
+    columns: dict[str, Any] = {
+        name: None if column is None else tuple(column) for name, column in values.items()
+    }
+    return KeptMistakes(**columns)
 
 
 def _calibration(values: Mapping[str, Any]) -> Calibration:

@@ -16,7 +16,7 @@ from assay.domain.evaluation_details import (
     AreaDetails,
     CellHead,
     IntervalDetails,
-    MistakeDetails,
+    KeptMistakes,
     ResidualDetails,
     SliceDetails,
     read_section,
@@ -92,9 +92,9 @@ class StoredDetails:
         found: tuple[CellHead, ...] | None = self._section(parts.CELLS)
         return found
 
-    def mistakes(self, cell: int) -> tuple[MistakeDetails, ...]:
+    def mistakes(self, cell: int) -> KeptMistakes:
         """Return what is kept of a cell, by its place in `cells`."""
-        found: tuple[MistakeDetails, ...] = self._section(f"{parts.KEPT}{cell}") or ()
+        found: KeptMistakes = self._section(f"{parts.KEPT}{cell}") or parts.NOTHING_KEPT
         return found
 
     @property

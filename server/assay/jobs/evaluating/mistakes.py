@@ -2,62 +2,69 @@
 
 from __future__ import annotations
 
-import itertools
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+import numpy as np
+from numpy.typing import NDArray
 
 from assay.domain.canonical import canonical_json
-from assay.domain.evaluation_details import MistakeCell, MistakeDetails
+from assay.domain.evaluation_details import NO_FEATURES, KeptMistakes, MistakeCell
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.partial import Stored
-from assay.metrics.mistakes import KEPT, Mistake, Mistakes
+from assay.metrics.mistakes import Mistakes
 from assay.storage.columns import stored_rows
 
-Shown = tuple[str | None, str]  # row id, features as JSON
+Texts = NDArray[np.object_]  # (m,) of str or None
 
 
 def mistake_cells(
     mistakes: Mistakes, stored: tuple[Stored, ...], blobs: JobBlobs
 ) -> tuple[MistakeCell, ...]:
-    """Return the cells that hold mistakes, in the order of labels."""
-    labels = mistakes.totals.labels
-    cells = {
-        (labels[cell // len(labels)], labels[cell % len(labels)]): int(count)
-        for cell, count in zip(
-            mistakes.totals.tally.cells.tolist(),
-            mistakes.totals.tally.counts.tolist(),
-            strict=True,
-        )
-    }
-    kept = {
-        (true, predicted): mistakes.top(KEPT, true_label=true, predicted_label=predicted)
-        for true, predicted in cells
-    }
-    rows = sorted(one.row for ours in kept.values() for one in ours)
-    shown = dict(_read(rows, stored, blobs))
+    """Return the cells that hold mistakes, in the order of labels.
+
+    Works by column: hundreds of labels make tens of thousands of cells and millions of rows.
+    """
+    labels, tally = mistakes.totals.labels, mistakes.totals.tally
+    row_ids, features = _shown(mistakes.rows, stored, blobs)
+    starts = np.searchsorted(mistakes.cells, tally.cells, side="left").tolist()
+    ends = np.searchsorted(mistakes.cells, tally.cells, side="right").tolist()
     return tuple(
         MistakeCell(
-            true_label=cell[0],
-            predicted_label=cell[1],
+            true_label=labels[cell // len(labels)],
+            predicted_label=labels[cell % len(labels)],
             total=total,
-            kept=tuple(_details(one, shown) for one in kept[cell]),
+            kept=KeptMistakes(
+                rows=tuple(mistakes.rows[start:end].tolist()),
+                row_ids=None if row_ids is None else tuple(row_ids[start:end]),
+                confidence=(
+                    tuple(mistakes.confidence[start:end].tolist()) if mistakes.scored else None
+                ),
+                features=None if features is None else tuple(features[start:end]),
+            ),
         )
-        for cell, total in cells.items()
+        for cell, total, start, end in zip(
+            tally.cells.tolist(), tally.counts.tolist(), starts, ends, strict=True
+        )
     )
 
 
-def _details(one: Mistake, shown: Mapping[int, Shown]) -> MistakeDetails:
-    row_id, features = shown[one.row]
-    return MistakeDetails(row=one.row, row_id=row_id, confidence=one.confidence, features=features)
+def _shown(
+    rows: NDArray[np.int64], stored: tuple[Stored, ...], blobs: JobBlobs
+) -> tuple[Texts | None, Texts | None]:
+    """Return ids and features as JSON of (m,) rows, None where no row has any.
 
-
-def _read(
-    rows: list[int], stored: tuple[Stored, ...], blobs: JobBlobs
-) -> Iterator[tuple[int, Shown]]:
-    """Yield (number, what is shown) of rows; only chunks that hold one are read."""
-    starts = [place.first_row for place in stored]
-    for at, group in itertools.groupby(rows, key=lambda row: bisect_right(starts, row) - 1):
-        ours = list(group)
-        found = stored_rows(blobs.view(stored[at].blob), [row - starts[at] for row in ours])
-        for row, (row_id, features) in zip(ours, found, strict=True):
-            yield row, (row_id, canonical_json(features).decode() if features else "{}")
+    Every chunk that holds one of the rows is read once.
+    """
+    firsts = np.array([place.first_row for place in stored], np.int64)
+    order = np.argsort(rows, kind="stable")
+    chunks = np.searchsorted(firsts, rows[order], side="right") - 1
+    ids, features = np.full(len(rows), None, object), np.full(len(rows), NO_FEATURES, object)
+    has_ids = has_features = False
+    for at in np.unique(chunks).tolist():
+        low, high = np.searchsorted(chunks, [at, at + 1])
+        ours = order[low:high]
+        found = stored_rows(blobs.view(stored[at].blob), rows[ours] - firsts[at])
+        if found.row_ids is not None:
+            ids[ours], has_ids = found.row_ids, True
+        if found.features is not None:
+            features[ours] = [canonical_json(values).decode() for values in found.features]
+            has_features = True
+    return ids if has_ids else None, features if has_features else None

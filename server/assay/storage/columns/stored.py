@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -75,24 +76,33 @@ def stored_values(data: Stored) -> tuple[Floats, Floats]:
     return true, predicted
 
 
-def stored_rows(data: Stored, rows: Sequence[int]) -> list[tuple[str | None, dict[str, Any]]]:
-    """Return (row id, features by name as JSON values) of some rows of an accepted chunk."""
+@dataclass(frozen=True, kw_only=True)
+class ShownRows:
+    """What people are shown of some rows beside what was scored."""
+
+    row_ids: list[str] | None  # None: the chunk has no ids
+    features: list[dict[str, Any]] | None  # by name, as JSON values; None: the chunk has none
+
+
+def stored_rows(data: Stored, rows: NDArray[np.int64]) -> ShownRows:
+    """Return ids and features of (m,) rows of an accepted chunk, numbered from its first."""
     with pa.ipc.open_stream(_buffer(data)) as reader:
         names = reader.schema.names
     features = [name for name in names if name.startswith("feature:")]
     has_ids = "row_id" in names
+    if not has_ids and not features:
+        return ShownRows(row_ids=None, features=None)
     table = _project(data, (*features, *["row_id"] * has_ids))
-    wanted = from_numbers(np.array(rows, np.int64))
-    ids: list[str | None] = [None] * len(rows)
-    if has_ids:
-        ids = list(row_ids_of(table["row_id"]).at(np.array(rows, np.int64)))
+    ids = list(row_ids_of(table["row_id"]).at(rows)) if has_ids else None
+    if not features:
+        return ShownRows(row_ids=ids, features=None)
+    wanted = from_numbers(rows)
     columns = {
         name.removeprefix("feature:"): [_json(v) for v in table[name].take(wanted).to_pylist()]
         for name in features
     }
-    return [
-        (ids[at], {name: values[at] for name, values in columns.items()}) for at in range(len(rows))
-    ]
+    shown = [{name: values[at] for name, values in columns.items()} for at in range(len(rows))]
+    return ShownRows(row_ids=ids, features=shown)
 
 
 def _json(value: Any) -> Any:
