@@ -128,6 +128,20 @@ def test_a_csv_is_read_as_text_and_numbers(tmp_path: Path):
     }
 
 
+def test_missing_slice_values_stay_missing(tmp_path: Path):
+    """None and a data frame's NaN in a slice, and an empty field of a CSV, travel as null."""
+    frame = pd.DataFrame({"y_true": ["a", "b"], "y_pred": ["a", "b"]})
+    frame["slice:site"] = pd.Series(["u", float("nan")], dtype=object)
+    frame["slice:gone"] = [None, None]
+    _, rows = sent(from_data(frame))
+    assert (rows["slice:site"], rows["slice:gone"]) == (["u", None], [None, None])
+    file = tmp_path / "p.csv"
+    file.write_text('y_true,y_pred,weight,slice:site\na,a,1,\nb,,0.5,""\n')
+    _, rows = sent(from_file(file, numeric_targets=False))
+    assert rows["slice:site"] == [None, ""]
+    assert (rows["y_pred"], rows["weight"]) == (["a", ""], [1.0, 0.5])
+
+
 def test_a_csv_is_never_whole_in_memory(tmp_path: Path):
     """A large CSV file is read block by block: the first chunk comes before the file's end."""
     file = tmp_path / "p.csv"

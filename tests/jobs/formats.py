@@ -25,6 +25,8 @@ def _csv(table: pa.Table) -> bytes:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return repr(value) if isinstance(value, float) else str(value)
 
 

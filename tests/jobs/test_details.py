@@ -11,8 +11,11 @@ import pytest
 from sklearn import metrics
 
 from assay.domain.errors import BadPredictions
+from assay.domain.evaluation_job import CSV
+from assay.jobs.evaluating.typed_rows import rows_to_chunk
 from assay.jobs.kinds.evaluation import Evaluation
 from tests.jobs.conftest import House
+from tests.jobs.formats import FORMATS, written
 from tests.jobs.in_process import InProcess, result
 from tests.jobs.test_evaluation import (
     CANCER,
@@ -119,6 +122,47 @@ def test_slices_are_measured_alone(tmp_path: Path) -> None:
         assert one.rows == alone.rows
         assert one.metrics == {name: alone.metrics[name] for name in one.metrics}
         assert {"accuracy", "f1_score", "log_loss", "ece"} <= set(one.metrics)
+
+
+@pytest.mark.parametrize("source", [*FORMATS, "rows", "chunks"])
+def test_rows_without_a_value_are_a_slice(source: str, tmp_path: Path) -> None:
+    """Null in a slice column is the value "no value", in every format, and is measured alone."""
+    rows = cancer().num_rows
+    sites = np.array(["north", None, "south"], object)[np.arange(rows) % 3]
+    table = cancer().append_column("slice:site", pa.array(sites))
+    table = table.append_column("slice:none", pa.nulls(rows))
+    run = InProcess(tmp_path)
+    if source == "rows":
+        data = run.chunks(CANCER, [rows_to_chunk(CANCER, table.to_pydict()).data])
+    elif source == "chunks":  # codes, a null behind a code, and plain values
+        coded = table.set_column(
+            table.column_names.index("slice:site"),
+            "slice:site",
+            pa.DictionaryArray.from_arrays(
+                pa.array(np.arange(rows) % 3, pa.int8()), pa.array(["north", None, "south"])
+            ),
+        )
+        parts = [coded.slice(0, 100), table.slice(100, 200).combine_chunks()]
+        data = run.chunks(CANCER, [*(cut(part, [])[0] for part in parts), *cut(table[300:], [])])
+    else:
+        data = run.file(CANCER, source, written(table, source))
+    slices = run.details(data).slices
+    [none] = slices["none"]
+    assert (none.value, none.rows) == (None, rows)
+    assert [one.value for one in slices["site"]] == [None, "north", "south"]
+    missing = slices["site"][0]
+    mask = pa.array([site is None for site in sites])
+    alone = result(InProcess(tmp_path).chunks(CANCER, cut(cancer().filter(mask), [])))
+    assert missing.rows == alone.rows
+    assert missing.metrics == {name: alone.metrics[name] for name in missing.metrics}
+
+
+def test_the_empty_text_of_a_csv_is_a_slice_of_its_own(tmp_path: Path) -> None:
+    """In CSV a slice field of two quotes is the empty text, and one without a character no value."""
+    lines = b'y_true,y_pred,slice:x,feature:y\na,a,"",\na,b,,\nb,b,z,""\n'
+    run = InProcess(tmp_path)
+    [slices] = run.details(run.file(CLASSES, CSV, lines)).slices.values()
+    assert [(one.value, one.rows) for one in slices] == [(None, 1), ("", 1), ("z", 1)]
 
 
 def test_slices_of_too_many_values_fail(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def _wire(name: str, column: ArrowColumn, text_labels: bool) -> ArrowColumn:
     if name in {"y_true", "y_pred"} and text_labels:
         return _dictionary(column)
     if name.startswith("slice:"):
-        return _dictionary(column)
+        return _dictionary(column)  # rows without a value have no code
     if name == "score" or name.startswith("score:"):
         return _score(column)
     return column

@@ -145,9 +145,15 @@ def _reader(name: str, values: Values) -> tuple[int, Callable[[int, int], ArrowC
 
 def _array(name: str, values: Values) -> ArrowColumn:
     try:
+        # In a data frame's slices and features NaN is how a missing value is written.
+        nan_is_null = name.startswith(("slice:", "feature:"))
         made: ArrowColumn = (
-            _coded(values) if _is_repetitive(name, values) else pa.array(_whole(values))
+            _coded(values)
+            if _is_repetitive(name, values)
+            else pa.array(_whole(values), from_pandas=nan_is_null)
         )
+        if name.startswith("slice:") and pa.types.is_null(made.type):
+            made = made.cast(pa.string())
     except (pa.ArrowException, TypeError, ValueError) as error:
         text = str(error).splitlines()[0]
         raise BadInput(f"{name} holds values that are not of one type: {text}") from error

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -66,6 +65,7 @@ def _stream(path: Path) -> Iterator[pa.Table]:
 def _csv(path: Path, numeric_targets: bool) -> Iterator[pa.Table]:
     names = _header(path)
     numbers = {name for name in names if name == "score" or name.startswith("score:")}
+    numbers |= {"weight"} & set(names)
     if numeric_targets:
         numbers |= {"y_true", "y_pred"}
     try:
@@ -76,7 +76,10 @@ def _csv(path: Path, numeric_targets: bool) -> Iterator[pa.Table]:
             read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=False
+                column_types={name: pa.string() for name in names},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
             ),
         )
         row = 0
@@ -103,16 +106,20 @@ def _header(path: Path) -> list[str]:
 
 def _with_numbers(table: pa.Table, numbers: set[str], first_row: int) -> pa.Table:
     for at, name in enumerate(table.column_names):
+        if name.startswith("slice:"):
+            continue  # a field without a character is no value, as the service reads it
+        sent: ArrowColumn = table.column(at)
+        column: ArrowColumn = sent.fill_null("")
         if name in numbers:
-            column = table.column(at)
             try:
-                table = table.set_column(at, name, pc.cast(column, pa.float64()))
+                column = column.cast(pa.float64())
             except pa.ArrowInvalid as error:
                 row, text = _first_bad(column)
                 raise BadInput(
                     f"row {first_row + row}, column {name}: the text '{text}' is no number."
                     " Write it with a decimal point, as in 0.25."
                 ) from error
+        table = table.set_column(at, name, column)
     return table
 
 

@@ -24,9 +24,9 @@ from assay.storage.columns import (
     Chunk,
     RowIds,
     row_ids_of,
+    slice_codes,
     stored_chunk,
     stored_row_ids,
-    text_codes,
 )
 
 KIND = b"L"
@@ -128,11 +128,11 @@ def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
     columns = {name: chunk.extras[f"slice:{name}"] for name in manifest.slices}
     slices = None
     if columns:
-        coded = {name: text_codes(column) for name, column in columns.items()}
+        coded = {name: slice_codes(column) for name, column in columns.items()}
         try:
             slices = SliceStatistics.of_chunk(
                 arrays,
-                {n: SliceColumn(codes=c.indices, table=c.texts) for n, c in coded.items()},
+                {n: SliceColumn(codes=c.indices, table=c.values) for n, c in coded.items()},
             )
         except TooManyValues as error:
             raise _too_many(error) from error

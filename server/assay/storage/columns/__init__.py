@@ -10,7 +10,7 @@ from assay.storage.columns.chunk import (
     ValueChunk,
 )
 from assay.storage.columns.files import READERS, read_file
-from assay.storage.columns.labels import text_codes
+from assay.storage.columns.labels import slice_codes
 from assay.storage.columns.row_ids import RowIds, row_ids_of
 from assay.storage.columns.stored import (
     ScoreBlock,
@@ -40,11 +40,11 @@ __all__ = [
     "read_chunk",
     "read_file",
     "score_names",
+    "slice_codes",
     "row_ids_of",
     "stored_chunk",
     "stored_row_ids",
     "stored_rows",
     "stored_scores",
     "stored_values",
-    "text_codes",
 ]

@@ -85,7 +85,10 @@ def _tables(
         read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
         parse_options=pacsv.ParseOptions(newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=False
+            column_types={name: pa.string() for name in names},
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
         ),
     )
     first_row = 0
@@ -101,7 +104,11 @@ def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, place: Place) -> p
         numbers |= {"y_true", "y_pred"}
     value = "a regression's value is a finite number" if rules.regression else SCORE
     columns = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+    for name, sent in zip(batch.schema.names, batch.columns, strict=True):
+        if name.startswith("slice:"):
+            columns[name] = sent  # a field without a character is no value, "" is the empty text
+            continue
+        column = sent.fill_null("")
         if name in numbers:
             allowed = WEIGHT if name == "weight" else value
             columns[name] = parse_floats(column, name, place, allowed)

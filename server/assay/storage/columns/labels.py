@@ -82,11 +82,23 @@ def code_labels(column: pa.ChunkedArray[Any], name: str, place: Place) -> Coded:
     return coded
 
 
-def text_codes(column: pa.ChunkedArray[Any]) -> Coded:
-    """Return the codes of an accepted column of names, such as a slice's, however many it has."""
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A slice column: values in order of first sight and one index into them per row."""
+
+    values: tuple[str | None, ...]  # only values that occur; None of rows without one
+    indices: NDArray[np.int64]  # (rows,)
+
+
+def slice_codes(column: pa.ChunkedArray[Any]) -> Named:
+    """Return the codes of an accepted slice column, however many values it has."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    return _from_plain(column)
+    encoded = _plain(column).dictionary_encode("encode")  # null is an entry too
+    return Named(
+        values=tuple(None if v is None else _text(v) for v in encoded.dictionary.to_pylist()),
+        indices=numbers(encoded.indices).astype(np.int64),
+    )
 
 
 def refuse_null(column: pa.ChunkedArray[Any], name: str, place: Place) -> None:
@@ -121,17 +133,23 @@ def _way_out(kind: pa.DataType) -> str:
 
 
 def _texts(values: pa.Array[Any]) -> list[str]:
-    if pa.types.is_boolean(values.type):
-        return [str(value).lower() for value in values.to_pylist()]
     # An entry that is null is used by no row (refused before); it must not collide with a label.
-    return [f"null entry {at}" if v is None else str(v) for at, v in enumerate(values.to_pylist())]
+    return [
+        f"null entry {at}" if v is None else _text(v) for at, v in enumerate(values.to_pylist())
+    ]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
+    values = one_array(column)
+    return pc.cast(values, pa.large_string()) if pa.types.is_string_view(values.type) else values
 
 
 def _from_plain(column: pa.ChunkedArray[Any]) -> Coded:
-    values = one_array(column)
-    if pa.types.is_string_view(values.type):
-        values = pc.cast(values, pa.large_string())
-    encoded = values.dictionary_encode()
+    encoded = _plain(column).dictionary_encode()
     return Coded(
         texts=tuple(_texts(encoded.dictionary)), indices=numbers(encoded.indices).astype(np.int64)
     )

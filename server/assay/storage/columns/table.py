@@ -222,6 +222,9 @@ def _derived(scores: tuple[Floats, ...], labels: tuple[str, ...], positive: int 
 
 def _kept(column: pa.ChunkedArray[Any], name: str, place: Place) -> pa.ChunkedArray[Any]:
     kind = column.type
+    sliced = name.startswith("slice:")
+    if sliced and pa.types.is_null(kind):
+        return column.cast(pa.string())  # no row of the block has a value
     numeric = name.startswith("feature:") and pa.types.is_floating(kind)
     if not (is_label_type(kind) or numeric):
         raise bad_column(
@@ -230,6 +233,6 @@ def _kept(column: pa.ChunkedArray[Any], name: str, place: Place) -> pa.ChunkedAr
             "a string, an integer or a boolean (a feature: a float too)",
             "Cast the column, or leave it out",
         )
-    if name.startswith("slice:") or name == "cluster_id":
+    if name == "cluster_id":  # of a slice column, null is a value: these rows have none
         refuse_null(column, name, place)
     return column
