@@ -14,7 +14,8 @@ from assay.domain.identity import ApiKey
 from assay.domain.job import EventDraft, ShardRecord
 from assay.domain.model import NewVersion
 from assay.domain.states import JobState
-from assay.storage import ports, ports_jobs
+from assay.storage import ports, ports_jobs, ports_quality
+from tests.storage.quality import NEW_DATASET, NEW_RUN, NEW_SCHEMA, entry, extraction
 from tests.storage.world import (
     CHURN,
     NEW_JOB,
@@ -46,6 +47,11 @@ STORES = {
     "jobs": ports_jobs.Jobs,
     "events": ports_jobs.Events,
     "levels": ports_jobs.Levels,
+    "user_schemas": ports_quality.UserSchemas,
+    "ground_truth": ports_quality.GroundTruth,
+    "entries": ports_quality.Entries,
+    "extraction_runs": ports_quality.ExtractionRuns,
+    "extractions": ports_quality.Extractions,
 }
 EVALUATION = NewEvaluation(
     model_id="m", version_id="v", dataset_split="test", job_id="queued", spec=SPEC
@@ -88,6 +94,26 @@ REFUSED = {
     "events.oldest": lambda tx: tx.events.oldest(OTHER, "running"),
     "levels.put": lambda tx: tx.levels.put(OTHER, "running", "k", {}),
     "levels.after": lambda tx: tx.levels.after(OTHER, "running"),
+    "user_schemas.get": lambda tx: tx.user_schemas.get(OTHER, schema(tx).user_schema_id),
+    "user_schemas.update": lambda tx: tx.user_schemas.update(OTHER, schema(tx)),
+    "user_schemas.delete": lambda tx: tx.user_schemas.delete(OTHER, schema(tx).user_schema_id),
+    "ground_truth.get": lambda tx: tx.ground_truth.get(OTHER, dataset(tx)),
+    "ground_truth.update": lambda tx: tx.ground_truth.update(
+        OTHER, tx.ground_truth.get(ORG, dataset(tx))
+    ),
+    "ground_truth.delete": lambda tx: tx.ground_truth.delete(OTHER, dataset(tx)),
+    "entries.add": lambda tx: tx.entries.add(OTHER, dataset(tx), entry("new")),
+    "entries.add_many": lambda tx: tx.entries.add_many(OTHER, dataset(tx), [entry("new")]),
+    "entries.get": lambda tx: tx.entries.get(OTHER, dataset(tx), first_entry(tx)),
+    "entries.list": lambda tx: tx.entries.list(OTHER, dataset(tx), limit=9),
+    "entries.delete": lambda tx: tx.entries.delete(OTHER, dataset(tx), first_entry(tx)),
+    "entries.by_document": lambda tx: tx.entries.by_document(OTHER, dataset(tx), limit=9),
+    "entries.pairs": lambda tx: tx.entries.pairs(OTHER, dataset(tx), run_id=None, limit=9),
+    "extraction_runs.get": lambda tx: tx.extraction_runs.get(OTHER, run(tx)),
+    "extraction_runs.delete": lambda tx: tx.extraction_runs.delete(OTHER, run(tx)),
+    "extractions.add_many": lambda tx: tx.extractions.add_many(OTHER, run(tx), [extraction("n")]),
+    "extractions.get": lambda tx: tx.extractions.get(OTHER, run(tx), first_extraction(tx)),
+    "extractions.list": lambda tx: tx.extractions.list(OTHER, run(tx), limit=9),
 }
 EMPTY = {
     "models.get_many": lambda tx: tx.models.get_many(OTHER, ["m"]),
@@ -98,6 +124,12 @@ EMPTY = {
     "requests.find": lambda tx: tx.requests.find(OTHER, "method", "r", "hash"),
     "jobs.get_many": lambda tx: tx.jobs.get_many(OTHER, ["queued"]),
     "jobs.list": lambda tx: tx.jobs.list(OTHER, limit=9).items,
+    "user_schemas.list": lambda tx: tx.user_schemas.list(OTHER, limit=9).items,
+    "user_schemas.count": lambda tx: tx.user_schemas.count(OTHER),
+    "ground_truth.list": lambda tx: tx.ground_truth.list(OTHER, limit=9).items,
+    "ground_truth.count": lambda tx: tx.ground_truth.count(OTHER),
+    "extraction_runs.list": lambda tx: tx.extraction_runs.list(OTHER, limit=9).items,
+    "extraction_runs.count": lambda tx: tx.extraction_runs.count(OTHER),
 }
 # These make rows of the organization that they are given, whatever others have.
 FREE = {
@@ -107,7 +139,30 @@ FREE = {
         OTHER, "method", "r", body_hash="h", resource_id="x"
     ),
     "keys.create": lambda tx: tx.keys.create(OTHER, replace(KEY, prefix="another")),
+    "user_schemas.create": lambda tx: tx.user_schemas.create(OTHER, NEW_SCHEMA),
+    "ground_truth.create": lambda tx: tx.ground_truth.create(OTHER, NEW_DATASET),
+    "extraction_runs.create": lambda tx: tx.extraction_runs.create(OTHER, NEW_RUN),
 }
+
+
+def schema(tx):
+    return tx.user_schemas.list(ORG, limit=1).items[0]
+
+
+def dataset(tx):
+    return tx.ground_truth.list(ORG, limit=1).items[0].dataset_id
+
+
+def first_entry(tx):
+    return tx.entries.list(ORG, dataset(tx), limit=1).items[0].entry_id
+
+
+def run(tx):
+    return tx.extraction_runs.list(ORG, limit=1).items[0].run_id
+
+
+def first_extraction(tx):
+    return tx.extractions.list(ORG, run(tx), limit=1).items[0].extraction_id
 
 
 @pytest.fixture
@@ -125,6 +180,11 @@ def furnished(store, runner):
         add_upload(tx, job_id="upload")
         tx.keys.create(ORG, KEY)
         tx.requests.record(ORG, "method", "r", body_hash="hash", resource_id="x")
+        tx.user_schemas.create(ORG, NEW_SCHEMA)
+        tx.ground_truth.create(ORG, NEW_DATASET)
+        tx.entries.add(ORG, dataset(tx), entry("d"))
+        tx.extraction_runs.create(ORG, NEW_RUN)
+        tx.extractions.add_many(ORG, run(tx), [extraction("d")])
     return store
 
 

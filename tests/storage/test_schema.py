@@ -15,6 +15,7 @@ from assay.domain.errors import SchemaMismatch
 from assay.storage import schema, tables
 from assay.storage.engine import make_engine, sqlite_url
 from assay.storage.store import open_store
+from tests.storage.quality import add_dataset, add_entries, add_extractions
 from tests.storage.world import ORG, add_evaluation, add_job, add_model, add_version, result_with
 
 SERVER = Path(__file__).parents[2] / "server"
@@ -208,6 +209,12 @@ BROKEN = {
         {"job_id": "none", "revision": 9, "is_current": False},
     ),
     "an event of no job": ("events", {"job_id": "none"}),
+    "an entry of no dataset": ("entries", {"dataset_id": "none"}),
+    "a document twice in a dataset": ("entries", {}),
+    "a dataset of no schema": ("ground_truth", {"user_schema_id": "none"}),
+    "a dataset of fewer than no documents": ("ground_truth", {"document_count": -1}),
+    "an extraction of no run": ("extractions", {"run_id": "none"}),
+    "a document twice in a run": ("extractions", {}),
 }
 
 
@@ -221,12 +228,21 @@ def furnished(store):
         evaluation = add_evaluation(tx, "m", version.version_id)
         tx.evaluations.finish(ORG, evaluation.evaluation_id, result_with(0.5))
         add_job(tx, job_id="spare")
+        add_entries(tx, add_dataset(tx).dataset_id, "d")
+        add_extractions(tx, "d")
     return store
 
 
 def test_the_database_refuses_what_must_never_be(furnished):
     """Rows that break an invariant are refused by the schema, whoever writes them."""
-    own_id = {"versions": "version_id", "jobs": "job_id", "evaluations": "evaluation_id"}
+    own_id = {
+        "versions": "version_id",
+        "jobs": "job_id",
+        "evaluations": "evaluation_id",
+        "entries": "entry_id",
+        "ground_truth": "dataset_id",
+        "extractions": "extraction_id",
+    }
     for what, (name, changes) in BROKEN.items():
         table = tables.metadata.tables[name]
         try:

@@ -35,6 +35,10 @@ class Ids(Protocol):
         """Return a random UUID as text."""
         ...
 
+    def new_uuid(self) -> str:
+        """Return a random UUID as text: the id of what extraction quality keeps."""
+        ...
+
     def new_request_id(self) -> str:
         """Return `req_` and 24 hex digits."""
         ...
@@ -64,6 +68,10 @@ class SystemIds:
         return f"evl-{_hex(12 + 2 * attempt)}"
 
     def new_job_id(self) -> str:
+        """Return a random UUID as text."""
+        return str(uuid.uuid4())
+
+    def new_uuid(self) -> str:
         """Return a random UUID as text."""
         return str(uuid.uuid4())
 

@@ -18,6 +18,13 @@ from assay.domain.model import Model, NewModel, NewVersion, TaskType, Version
 from assay.domain.page import Cursor, Page
 from assay.domain.states import VersionStatus
 from assay.storage.ports_jobs import Events, Jobs, Levels
+from assay.storage.ports_quality import (
+    Entries,
+    ExtractionRuns,
+    Extractions,
+    GroundTruth,
+    UserSchemas,
+)
 from assay.storage.serving import Serving
 
 
@@ -331,4 +338,29 @@ class Transaction(Protocol):
     @property
     def levels(self) -> Levels:
         """The levels of jobs."""
+        ...
+
+    @property
+    def user_schemas(self) -> UserSchemas:
+        """Field schemas that people made."""
+        ...
+
+    @property
+    def ground_truth(self) -> GroundTruth:
+        """Ground-truth datasets."""
+        ...
+
+    @property
+    def entries(self) -> Entries:
+        """Entries of datasets."""
+        ...
+
+    @property
+    def extraction_runs(self) -> ExtractionRuns:
+        """Extraction runs."""
+        ...
+
+    @property
+    def extractions(self) -> Extractions:
+        """Extractions of runs."""
         ...

@@ -30,6 +30,9 @@ from assay.storage.changes import CHANNEL, Changes, Hints, Listener, PostgresCha
 from assay.storage.engine import BUSY_SECONDS, engine_name, make_engine
 from assay.storage.evaluations import SqlEvaluations
 from assay.storage.events import SqlEvents, SqlLevels
+from assay.storage.extractions import SqlExtractionRuns, SqlExtractions
+from assay.storage.field_schemas import SqlUserSchemas
+from assay.storage.ground_truth import SqlEntries, SqlGroundTruth
 from assay.storage.keys import SqlKeys
 from assay.storage.leases import BootClock, LeaseClock
 from assay.storage.ledger_runs import SqlLedger
@@ -55,6 +58,13 @@ class SqlTransaction:
         self.events = SqlEvents(session)
         self.levels = SqlLevels(session)
         self.jobs = SqlLedger(session, self.events, self.levels)
+        self.user_schemas = SqlUserSchemas(session)
+        self.ground_truth = SqlGroundTruth(session, self.user_schemas)
+        self.extraction_runs = SqlExtractionRuns(session)
+        self.extractions = SqlExtractions(session, self.extraction_runs)
+        self.entries = SqlEntries(
+            session, self.ground_truth, self.extraction_runs, self.extractions
+        )
 
 
 class Store(ABC):

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from assay.storage.tables import metadata
+from assay.storage import tables_quality
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=tables_quality.entries.metadata,  # the one MetaData, with all tables
     render_as_batch=True,  # SQLite changes a table by copying it
 )
 with context.begin_transaction():
