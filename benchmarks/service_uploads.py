@@ -66,7 +66,9 @@ def chunks(rows: int, seed: int = 1) -> Iterator[Chunk]:
         yield Chunk(first_row=first, rows=count, data=data, sha256=hashlib.sha256(data).digest())
 
 
-async def upload(target: str, made: list[Chunk]) -> tuple[float, float]:
+async def upload(
+    target: str, made: list[Chunk], *, positive_label: str = ""
+) -> tuple[float, float]:
     """Upload and measure; return the seconds until the last acknowledgement, and until the end."""
     import grpc
 
@@ -81,7 +83,10 @@ async def upload(target: str, made: list[Chunk]) -> tuple[float, float]:
         watcher = jobs_grpc.JobServiceStub(channel)
         start = time.perf_counter()
         asked = pb.CreateEvaluationRequest(
-            model_id="bench", version_id="bench-1", dataset_split="test", positive_label="yes"
+            model_id="bench",
+            version_id="bench-1",
+            dataset_split="test",
+            positive_label=positive_label,
         )
         opened = await stub.CreateEvaluation(asked, metadata=KEY)
 
@@ -138,7 +143,7 @@ async def observed(service: processes.Service, made: list[Chunk]) -> tuple[float
             await asyncio.sleep(0.2)  # memory tells nobody when it grows
 
     looking = asyncio.create_task(look())
-    uploaded, ended = await upload(service.grpc, made)
+    uploaded, ended = await upload(service.grpc, made, positive_label="yes")
     done.set()
     await looking
     return uploaded, ended, greatest
@@ -156,7 +161,7 @@ def main() -> int:
         with Client(service.grpc, api_key=processes.SECRET) as client:
             client.create_model("Bench", "classification", model_id="bench")
             client.create_version("bench", version_id="bench-1")
-        asyncio.run(upload(service.grpc, made[:20]))
+        asyncio.run(upload(service.grpc, made[:20], positive_label="yes"))
         idle, before = resident(service), cpu(service)
         uploaded, ended, greatest = asyncio.run(observed(service, made))
         used = cpu(service) - before
