@@ -14,8 +14,9 @@ from assay.domain.identity import ApiKey
 from assay.domain.job import EventDraft, ShardRecord
 from assay.domain.model import NewVersion
 from assay.domain.states import JobState
-from assay.storage import ports, ports_jobs, ports_quality
+from assay.storage import ports, ports_benchmarks, ports_jobs, ports_quality
 from tests.storage.quality import NEW_DATASET, NEW_RUN, NEW_SCHEMA, entry, extraction
+from tests.storage.test_benchmarks import SCORES, add_benchmark
 from tests.storage.world import (
     CHURN,
     NEW_JOB,
@@ -52,6 +53,7 @@ STORES = {
     "entries": ports_quality.Entries,
     "extraction_runs": ports_quality.ExtractionRuns,
     "extractions": ports_quality.Extractions,
+    "benchmarks": ports_benchmarks.Benchmarks,
 }
 EVALUATION = NewEvaluation(
     model_id="m", version_id="v", dataset_split="test", job_id="queued", spec=SPEC
@@ -114,6 +116,8 @@ REFUSED = {
     "extractions.add_many": lambda tx: tx.extractions.add_many(OTHER, run(tx), [extraction("n")]),
     "extractions.get": lambda tx: tx.extractions.get(OTHER, run(tx), first_extraction(tx)),
     "extractions.list": lambda tx: tx.extractions.list(OTHER, run(tx), limit=9),
+    "benchmarks.get": lambda tx: tx.benchmarks.get(OTHER, "one-id"),
+    "benchmarks.finish": lambda tx: tx.benchmarks.finish(OTHER, "one-id", SCORES),
 }
 EMPTY = {
     "models.get_many": lambda tx: tx.models.get_many(OTHER, ["m"]),
@@ -130,6 +134,8 @@ EMPTY = {
     "ground_truth.count": lambda tx: tx.ground_truth.count(OTHER),
     "extraction_runs.list": lambda tx: tx.extraction_runs.list(OTHER, limit=9).items,
     "extraction_runs.count": lambda tx: tx.extraction_runs.count(OTHER),
+    "benchmarks.list": lambda tx: tx.benchmarks.list(OTHER, limit=9).items,
+    "benchmarks.count": lambda tx: tx.benchmarks.count(OTHER),
 }
 # These make rows of the organization that they are given, whatever others have.
 FREE = {
@@ -142,6 +148,7 @@ FREE = {
     "user_schemas.create": lambda tx: tx.user_schemas.create(OTHER, NEW_SCHEMA),
     "ground_truth.create": lambda tx: tx.ground_truth.create(OTHER, NEW_DATASET),
     "extraction_runs.create": lambda tx: tx.extraction_runs.create(OTHER, NEW_RUN),
+    "benchmarks.create": lambda tx: add_benchmark(tx, "one", OTHER),
 }
 
 
@@ -185,6 +192,7 @@ def furnished(store, runner):
         tx.entries.add(ORG, dataset(tx), entry("d"))
         tx.extraction_runs.create(ORG, NEW_RUN)
         tx.extractions.add_many(ORG, run(tx), [extraction("d")])
+        add_benchmark(tx, "one")
     return store
 
 

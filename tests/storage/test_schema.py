@@ -16,6 +16,7 @@ from assay.storage import schema, tables
 from assay.storage.engine import make_engine, sqlite_url
 from assay.storage.store import open_store
 from tests.storage.quality import add_dataset, add_entries, add_extractions
+from tests.storage.test_benchmarks import add_benchmark
 from tests.storage.world import ORG, add_evaluation, add_job, add_model, add_version, result_with
 
 SERVER = Path(__file__).parents[2] / "server"
@@ -215,6 +216,17 @@ BROKEN = {
     "a dataset of fewer than no documents": ("ground_truth", {"document_count": -1}),
     "an extraction of no run": ("extractions", {"run_id": "none"}),
     "a document twice in a run": ("extractions", {}),
+    "two benchmarks of one job": ("benchmarks", {}),
+    "a benchmark of no job": ("benchmarks", {"job_id": "none"}),
+    "a benchmark of no documents": ("benchmarks", {"job_id": "spare", "documents_total": 0}),
+    "an accuracy above one": (
+        "benchmarks",
+        {"job_id": "spare", "accuracy_overall": 1.5, "accuracy_by_field": "{}"},
+    ),
+    "a delta against nothing": (
+        "benchmarks",
+        {"job_id": "spare", "accuracy_overall": 1, "accuracy_by_field": "{}", "accuracy_delta": 0},
+    ),
 }
 
 
@@ -230,6 +242,7 @@ def furnished(store):
         add_job(tx, job_id="spare")
         add_entries(tx, add_dataset(tx).dataset_id, "d")
         add_extractions(tx, "d")
+        add_benchmark(tx, "one")
     return store
 
 
@@ -242,6 +255,7 @@ def test_the_database_refuses_what_must_never_be(furnished):
         "entries": "entry_id",
         "ground_truth": "dataset_id",
         "extractions": "extraction_id",
+        "benchmarks": "benchmark_id",
     }
     for what, (name, changes) in BROKEN.items():
         table = tables.metadata.tables[name]

@@ -17,6 +17,7 @@ from assay.domain.identity import ApiKey
 from assay.domain.model import Model, NewModel, NewVersion, TaskType, Version
 from assay.domain.page import Cursor, Page
 from assay.domain.states import VersionStatus
+from assay.storage.ports_benchmarks import Benchmarks
 from assay.storage.ports_jobs import Events, Jobs, Levels
 from assay.storage.ports_quality import (
     Entries,
@@ -363,4 +364,9 @@ class Transaction(Protocol):
     @property
     def extractions(self) -> Extractions:
         """Extractions of runs."""
+        ...
+
+    @property
+    def benchmarks(self) -> Benchmarks:
+        """Benchmarks of extractions against ground truth."""
         ...

@@ -26,6 +26,7 @@ from sqlalchemy import Connection, Engine, exc
 from assay.domain.clock import Clock, SystemClock
 from assay.domain.errors import Conflict, Internal, InvalidArgument, Unavailable
 from assay.domain.ids import Ids, SystemIds
+from assay.storage.benchmarks import SqlBenchmarks
 from assay.storage.changes import CHANNEL, Changes, Hints, Listener, PostgresChanges, SqliteChanges
 from assay.storage.engine import BUSY_SECONDS, engine_name, make_engine
 from assay.storage.evaluations import SqlEvaluations
@@ -65,6 +66,7 @@ class SqlTransaction:
         self.entries = SqlEntries(
             session, self.ground_truth, self.extraction_runs, self.extractions
         )
+        self.benchmarks = SqlBenchmarks(session)
 
 
 class Store(ABC):

@@ -2,11 +2,15 @@
 
 from alembic import context
 
-from assay.storage import tables_quality
+from assay.storage import tables_benchmarks, tables_quality
+
+# One MetaData holds all tables, once the modules that describe them are imported.
+METADATA = tables_quality.entries.metadata
+assert METADATA is tables_benchmarks.benchmarks.metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables_quality.entries.metadata,  # the one MetaData, with all tables
+    target_metadata=METADATA,
     render_as_batch=True,  # SQLite changes a table by copying it
 )
 with context.begin_transaction():

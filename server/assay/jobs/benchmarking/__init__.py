@@ -1,0 +1,1 @@
+"""Benchmarks in compute children: pieces compared, counted, measured, and set side by side."""

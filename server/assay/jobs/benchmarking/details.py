@@ -1,0 +1,71 @@
+"""All numbers of a benchmark as JSON, in a document of sections that a reader takes one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assay.domain.benchmark_details import (
+    CALIBRATION,
+    ENVIRONMENT,
+    FIELDS,
+    FILTERS,
+    OVERALL,
+    SCHEMA,
+)
+from assay.domain.sections import write_sections
+from assay.extraction.measures import FieldMeasures, TrackMeasures, measures
+from assay.jobs.benchmarking.piece import Piece
+from assay.jobs.evaluating.partial import environment
+from assay.metrics.calibration import CalibrationBins
+from assay.metrics.reliability import ReliabilityTable, Slot
+
+
+def benchmark_details(whole: Piece, schema: dict[str, Any]) -> bytes:
+    """Return the details; equal statistics and schemas are equal bytes."""
+    found = measures(whole.tally)
+    calibration = {path: _table(bins) for path, bins in whole.calibration.items()}
+    every = list(whole.calibration.values())
+    return write_sections(
+        {
+            OVERALL: {
+                **_field(found.overall),
+                "documents": found.documents,
+                "extracted_documents": found.extracted_documents,
+                "perfect_documents": found.perfect_documents,
+                "document_accuracy": found.document_accuracy,
+                "unexpected_total": found.unexpected_total,
+                "unexpected": dict(found.unexpected),
+                "calibration": _table(CalibrationBins.merge_all(every)) if every else None,
+            },
+            FIELDS: {path: _field(one) for path, one in found.by_field.items()},
+            CALIBRATION: calibration,
+            FILTERS: {path: dict(counts) for path, counts in whole.filters.items()},
+            SCHEMA: schema,
+            ENVIRONMENT: environment(),
+        }
+    )
+
+
+def _field(one: FieldMeasures) -> dict[str, Any]:
+    return {
+        "exact": _track(one.exact),
+        "normalised": _track(one.normalised),
+        "comparisons": one.comparisons,
+        "mean_similarity": one.mean_similarity,
+        "ambiguous": one.ambiguous,
+        "documents": one.documents,
+        "perfect_documents": one.perfect_documents,
+    }
+
+
+def _track(one: TrackMeasures) -> dict[str, Any]:
+    return {
+        "values": dict(one.values),
+        "undefined": {name: reason.value for name, reason in one.undefined.items()},
+        "outcomes": {outcome.value: number for outcome, number in one.outcomes.items()},
+    }
+
+
+def _table(bins: CalibrationBins) -> dict[str, Any]:
+    table: ReliabilityTable = Slot.of(bins, 0).table()  # slot 0 is that of being right
+    return table.to_dict()

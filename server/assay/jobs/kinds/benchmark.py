@@ -1,0 +1,171 @@
+"""The job kind `benchmark`: a snapshot of documents compared, piece by piece.
+
+Stages: `schema` infers the fields from the ground truth, where no schema was named; then every
+piece of the snapshot is a shard `documents-…`. Reduce merges their counts and writes the details.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from assay.domain.benchmark import (
+    BENCHMARK_KIND,
+    BenchmarkJob,
+    BenchmarkResult,
+    ResultPiece,
+    Scores,
+)
+from assay.domain.benchmark_results import Head
+from assay.domain.benchmark_snapshot import read_piece
+from assay.domain.canonical import canonical_json
+from assay.domain.errors import FailedPrecondition
+from assay.domain.job import EventDraft, Job, Shard, ShardRecord, chunk_key
+from assay.domain.states import JobState
+from assay.extraction.compare import NORMALISER
+from assay.extraction.inference import SchemaGuess
+from assay.extraction.measures import measures
+from assay.extraction.schema import FieldSchema, SchemaError
+from assay.jobs.benchmarking.details import benchmark_details
+from assay.jobs.benchmarking.piece import Piece, compare_piece
+from assay.jobs.blobs import JobBlobs
+from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
+from assay.storage.ports import Transaction
+
+SCHEMA, DOCUMENTS = "schema", "documents-"
+DOCUMENTS_EVENT = "documents"
+LIVE_FIELDS = 256  # of an event; a schema may have thousands
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """Compares extractions with ground truth. The sizes of pieces change no number."""
+
+    @property
+    def name(self) -> str:
+        """The name in the ledger."""
+        return BENCHMARK_KIND
+
+    def plan(
+        self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
+    ) -> tuple[Shard, ...]:
+        """Return the shard of the schema until there is one, and then those of the pieces."""
+        asked = BenchmarkJob.from_json(job.spec)
+        schema = asked.schema
+        if schema is None:
+            if SCHEMA not in finished:
+                return (Shard(key=SCHEMA, payload=b""),)
+            schema = blobs.put(blobs.partial(finished[SCHEMA]))
+        shards = []
+        first = 0
+        for number, (blob, documents) in enumerate(asked.blobs):
+            payload = {"schema": schema, "blob": blob, "first": first, "documents": documents}
+            key = f"{DOCUMENTS}{number:06d}"
+            shards.append(Shard(key=key, payload=canonical_json(payload)))
+            first += documents
+        return tuple(shards)
+
+    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+        """Infer the schema, or compare the documents of one piece and store their results."""
+        if shard.key == SCHEMA:
+            return ShardOutput(partial=_inferred(BenchmarkJob.from_json(job.spec), blobs))
+        payload = json.loads(shard.payload)
+        schema = _schema(blobs.read(payload["schema"]))
+        compared = compare_piece(blobs.read(payload["blob"]), schema)
+        address = blobs.put(compared.results)
+        first, documents = payload["first"], payload["documents"]
+        record = ShardRecord(
+            key=chunk_key(first),
+            first_row=first,
+            rows=documents,
+            sha256=address.removeprefix("sha256:"),
+            blob=address,
+        )
+        return ShardOutput(
+            partial=compared.piece.to_bytes(),
+            events=(_event(compared.heads, schema),),
+            stored=(record,),
+        )
+
+    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+        """Return BenchmarkResult.to_json(), the details being written."""
+        asked = BenchmarkJob.from_json(job.spec)
+        inferred = asked.schema is None
+        data = blobs.partial(finished[SCHEMA]) if asked.schema is None else blobs.read(asked.schema)
+        schema = FieldSchema.from_json(data)
+        keys = sorted(key for key in finished if key.startswith(DOCUMENTS))
+        whole = Piece.merge_all(Piece.from_bytes(blobs.partial(finished[key])) for key in keys)
+        stored = sorted(
+            (record.first_row, record.rows or 0, record.blob or "")
+            for record in finished.values()
+            if record.first_row is not None
+        )
+        return BenchmarkResult(
+            scores=_scores(whole),
+            documents=asked.documents,
+            schema_hash=schema.hash,
+            schema_inferred=inferred,
+            normaliser=NORMALISER,
+            truth=asked.truth,
+            details=blobs.put(benchmark_details(whole, schema.to_mapping())),
+            pieces=tuple(
+                ResultPiece(blob=blob, first=first, documents=documents)
+                for first, documents, blob in stored
+            ),
+        ).to_json()
+
+    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+        """Store the scores; a job without a result leaves the benchmark alone."""
+        if ending.state is not JobState.SUCCEEDED or ending.result is None:
+            return
+        asked = BenchmarkJob.from_json(job.spec)
+        scores = BenchmarkResult.from_json(ending.result).scores
+        tx.benchmarks.finish(job.organization_id, asked.benchmark_id, scores)
+
+
+@lru_cache(maxsize=8)  # the pieces of a benchmark share one
+def _schema(data: bytes) -> FieldSchema:
+    return FieldSchema.from_json(data)
+
+
+def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
+    """Return the schema that the ground truth itself shows, a piece being read at a time."""
+    guess = SchemaGuess.of(())
+    for address, _ in asked.blobs:
+        guess = guess.merge(SchemaGuess.of(one.expected for one in read_piece(blobs.read(address))))
+    try:
+        return guess.schema().to_json()
+    except SchemaError as error:
+        raise FailedPrecondition(
+            f"No schema can be inferred from the ground truth: {error}. Name one by "
+            "user_schema_id.",
+            metadata={"field": error.path},
+        ) from error
+
+
+def _event(heads: Sequence[Head], schema: FieldSchema) -> EventDraft:
+    """Return what is told of a piece: its documents, and its first fields' counts."""
+    told = set(schema.leaf_paths()[:LIVE_FIELDS])
+    fields: dict[str, list[int]] = {}
+    for head in heads:
+        for path, right, comparisons, _ in head.cells:
+            if path in told:
+                counts = fields.setdefault(path, [0, 0])
+                counts[0] += right
+                counts[1] += comparisons
+    documents = [[one.document_id, one.right, one.comparisons] for one in heads]
+    return EventDraft(
+        kind=DOCUMENTS_EVENT,
+        data={"documents": documents, "fields": [[path, *fields[path]] for path in fields]},
+    )
+
+
+def _scores(whole: Piece) -> Scores:
+    found = measures(whole.tally)
+    by_field = {path: one.normalised.accuracy for path, one in found.by_field.items()}
+    return Scores(
+        overall=found.overall.normalised.accuracy,
+        by_field={path: value for path, value in by_field.items() if value is not None},
+    )
