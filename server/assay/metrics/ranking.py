@@ -153,9 +153,11 @@ def _rows_inside(read: RankChunks, target: RankRange) -> Iterator[Block]:
             yield (positive, scores, *weights)  # type: ignore[misc]  # mypy loses a star's length
             continue
         low, high = (_at_least(edge, scores.dtype) for edge in (target.low, target.high))
-        mask = (scores >= low) & (scores < high)
-        ours = (each[mask] for each in weights)
-        yield (positive[mask], scores[mask], *ours)  # type: ignore[misc]  # as above
+        mask = scores >= low
+        mask &= scores < high
+        inside = mask.nonzero()[0]  # few are: gathering by place is three times as fast as by mask
+        ours = (each.take(inside) for each in weights)
+        yield (positive.take(inside), scores.take(inside), *ours)  # type: ignore[misc]  # as above
 
 
 def _at_least(edge: float, kind: np.dtype[np.floating]) -> np.floating:

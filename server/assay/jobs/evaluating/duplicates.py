@@ -15,7 +15,7 @@ from assay.domain.errors import BadPredictions, clip
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.evaluating.stored import Manifest, read_row_ids
 
-MAX_ROWS = 12_000_000  # ids of one shard; 96 MB of hashes
+MAX_ROWS = 6_000_000  # ids of one shard; 48 MB of hashes, as much as a rank shard holds of keys
 MOST_NAMED = 20
 _PROVED_AT_ONCE = 256  # repeated hashes whose ids are looked up together
 

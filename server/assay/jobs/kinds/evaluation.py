@@ -52,7 +52,7 @@ class Evaluation:
     """Evaluates a version on a split. The sizes of shards change no bit of the result."""
 
     one_shard_cells: int = ONE_SHARD_CELLS
-    max_rows: int = MAX_ROWS  # of a rank shard; one of row ids holds twice as many
+    max_rows: int = MAX_ROWS  # of a rank shard, and of one of row ids
     look_rows: int = LOOK_ROWS
 
     @property
@@ -209,7 +209,7 @@ class Evaluation:
     def _id_pieces(self, base: Partial) -> list[list[str]]:
         if not base.shape.has_row_ids or len(base.stored) < 2:
             return []  # inside one chunk repeated ids were refused already
-        ranges = duplicates.id_ranges(base.rows, 2 * self.max_rows)
+        ranges = duplicates.id_ranges(base.rows, self.max_rows)
         return [[f"{low:x}", f"{high:x}"] for low, high in ranges]
 
 
