@@ -157,6 +157,20 @@ def test_trimming_keeps_the_end_and_names_the_oldest(store, job, clock, runner):
         assert len(tx.events.after(ORG, running, 0)) == 4
 
 
+def test_trimming_forgets_the_levels_of_ended_jobs_alone(store, job, clock, runner):
+    """The levels of a trimmed job go with its log; those of a job that has not ended stay."""
+    with store.write() as tx:
+        claimed(tx, runner)
+        running = add_job(tx).job_id
+        for one in (job, running):
+            tx.levels.put(ORG, one, "progress", {"done": 1})
+        tx.jobs.end(ORG, job, 1, JobState.SUCCEEDED, result=b"{}")
+        clock.advance(10)
+        assert tx.events.trim(clock.now()) == 1
+        assert tx.levels.after(ORG, job) == []
+        assert len(tx.levels.after(ORG, running)) == 1
+
+
 def test_trimming_takes_the_oldest_jobs_first(store, clock):
     """Of more finished jobs than the limit those that ended first are trimmed."""
     with store.write() as tx:

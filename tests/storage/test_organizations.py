@@ -89,6 +89,11 @@ REFUSED = {
     "jobs.finish_upload": lambda tx: tx.jobs.finish_upload(OTHER, "upload", rows=1),
     "jobs.shards": lambda tx: tx.jobs.shards(OTHER, "upload"),
     "jobs.release": lambda tx: tx.jobs.release(OTHER, "running", 1),
+    "jobs.retry": lambda tx: tx.jobs.retry(
+        OTHER, "running", 1, not_before=KEY.created_at, counts=True
+    ),
+    "jobs.setbacks": lambda tx: tx.jobs.setbacks(OTHER, "running"),
+    "jobs.note_in_flight": lambda tx: tx.jobs.note_in_flight(OTHER, "running", 1, ["shard s"]),
     "jobs.checkpoint": lambda tx: tx.jobs.checkpoint(OTHER, "running", 1, [ShardRecord(key="s")]),
     "jobs.end": lambda tx: tx.jobs.end(OTHER, "running", 1, JobState.CANCELED),
     "events.append": lambda tx: tx.events.append(OTHER, "running", [EventDraft(kind="x", data={})]),

@@ -180,8 +180,8 @@ def test_repeats_at_the_same_time_make_one_job(store, open_another):
     assert len(set(together(submit, 8))) == 1
 
 
-def test_jobs_are_listed_newest_first(store, clock, runner):
-    """Jobs are listed newest first, page by page, and may be of some kinds and states."""
+def test_jobs_are_listed_newest_first(store, clock):
+    """Jobs are listed newest first, page by page."""
     with store.write() as tx:
         made = []
         for kind in ("k", "other", "k"):
@@ -189,10 +189,9 @@ def test_jobs_are_listed_newest_first(store, clock, runner):
             clock.advance(1)
         page = tx.jobs.list(ORG, limit=2)
         rest = tx.jobs.list(ORG, limit=2, after=page.next)
-        assert page.items + rest.items == tuple(reversed(made))
-        assert tx.jobs.list(ORG, limit=9, kinds=["other"]).items == (made[1],)
-        running = claimed(tx, runner)
-        assert tx.jobs.list(ORG, limit=9, states=[JobState.RUNNING]).items == (running,)
+        assert [job.job_id for job in page.items + rest.items] == [
+            job.job_id for job in reversed(made)
+        ]
 
 
 def test_an_absent_job_is_not_found(store):

@@ -136,6 +136,28 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which jobs a listing shows; what is None or empty does not narrow it."""
+
+    kind: str | None = None  # only of this kind
+    states: tuple[JobState, ...] = ()  # only in one of these
+    resource: str | None = None  # only those that make this resource
+    created_after: datetime | None = None  # submitted then or later
+    created_before: datetime | None = None  # submitted earlier
+
+
+ALL_JOBS = JobFilter()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setbacks:
+    """What went wrong under a job, for whoever decides whether it is tried again."""
+
+    retries: int = 0  # after failures of what it runs on, since a shard was finished last
+    in_flight: tuple[str, ...] = ()  # what ran when a runner last noted it
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shard:
     """One independent piece of a job, still to be run."""
 

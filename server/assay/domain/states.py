@@ -55,7 +55,7 @@ CAUSES: Mapping[tuple[JobState, JobState], str] = MappingProxyType(
         (JobState.QUEUED, JobState.FAILED): "attempts spent",
         (JobState.QUEUED, JobState.CANCELED): "cancel asked",
         (JobState.QUEUED, JobState.TIMED_OUT): "deadline passed",
-        (JobState.RUNNING, JobState.QUEUED): "lease lost or given back",
+        (JobState.RUNNING, JobState.QUEUED): "lease lost or given back, or a retry",
         (JobState.RUNNING, JobState.SUCCEEDED): "result committed",
         (JobState.RUNNING, JobState.FAILED): "error committed",
         (JobState.RUNNING, JobState.CANCELED): "cancel obeyed",

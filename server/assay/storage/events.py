@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, select, update
 
 from assay.domain.errors import EventsTrimmed, NotFound
 from assay.domain.job import Event, EventDraft, Level
@@ -65,9 +65,13 @@ _LEVELS = Prepared(
     .order_by(_L.revision)
 )
 _KNOWN = Prepared(select(_J.level_revision).where(_THE_JOB))
+# Written into the SQL: a parameter would hide from SQLite that the index of whole logs fits.
+_WHOLE: ColumnElement[int] = literal_column("1")
 _OLD = Prepared(
     select(_J.organization_id, _J.job_id, _J.last_sequence)
-    .where(_J.ended_at < bindparam("before"), _J.oldest_sequence < _J.last_sequence)
+    .where(
+        _J.ended_at.is_not(None), _J.ended_at < bindparam("before"), _J.oldest_sequence == _WHOLE
+    )
     .order_by(_J.ended_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -77,6 +81,11 @@ _TRIM = Prepared(
         _E.organization_id == bindparam("org"),
         _E.job_id == bindparam("job"),
         _E.sequence < bindparam("oldest"),
+    )
+)
+_FORGET_LEVELS = Prepared(
+    delete(tables.levels).where(
+        _L.organization_id == bindparam("org"), _L.job_id == bindparam("job")
     )
 )
 _TRIMMED = Prepared(update(tables.jobs).where(_THE_JOB).values(oldest_sequence=bindparam("oldest")))
@@ -146,6 +155,7 @@ class SqlEvents:
         rows = self._db.all(_OLD, before=micros(before), most=limit)
         for org, job_id, last in rows:
             self._db.run(_TRIM, org=org, job=job_id, oldest=last)
+            self._db.run(_FORGET_LEVELS, org=org, job=job_id)
             self._db.run(_TRIMMED, org=org, job=job_id, oldest=last)
         return len(rows)
 

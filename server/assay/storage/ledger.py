@@ -21,10 +21,12 @@ from assay.domain.errors import (
     UploadFinished,
 )
 from assay.domain.job import (
+    ALL_JOBS,
     STATE_EVENT,
     EventDraft,
     Job,
     JobError,
+    JobFilter,
     NewJob,
     ShardRecord,
     chunk_key,
@@ -33,7 +35,8 @@ from assay.domain.page import Cursor, Page
 from assay.domain.states import JobState, check_transition, is_terminal
 from assay.storage import ledger_rows as sql
 from assay.storage.events import SqlEvents
-from assay.storage.paging import newest_first, page_of
+from assay.storage.ledger_listing import listing
+from assay.storage.paging import page_of
 from assay.storage.session import Session
 from assay.storage.sql import micros_or_none
 
@@ -154,20 +157,11 @@ class SqlJobs:
         *,
         limit: int,
         after: Cursor | None = None,
-        kinds: Iterable[str] | None = None,
-        states: Iterable[JobState] | None = None,
+        chosen: JobFilter = ALL_JOBS,
     ) -> Page[Job]:
         """Return a page of jobs, newest first."""
-        statement = sql.SELECT.where(sql.J.organization_id == organization_id)
-        if kinds is not None:
-            statement = statement.where(sql.J.kind.in_(list(kinds)))
-        if states is not None:
-            statement = statement.where(sql.J.state.in_([state.value for state in states]))
-        statement = newest_first(
-            statement, sql.J.created_at, sql.J.job_id, limit=limit, after=after
-        )
         return page_of(
-            self._db.select(statement),
+            self._db.select(listing(organization_id, chosen, limit=limit, after=after)),
             limit,
             sql.read_job,
             lambda job: Cursor(created_at=job.created_at, id=job.job_id),

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from assay.domain.job import Job, JobError, ShardRecord
 from assay.domain.states import JobState
 from assay.storage import tables
-from assay.storage.sql import Prepared, Row, insert_or_ignore, moment, moment_or_none
+from assay.storage.sql import (
+    Prepared,
+    Row,
+    insert_or_ignore,
+    insert_or_replace,
+    moment,
+    moment_or_none,
+)
 
 J = tables.jobs.c
 S = tables.shards.c
+B = tables.setbacks.c
 
 JOB_COLUMNS = (
     J.organization_id,
@@ -43,6 +64,16 @@ JOB_COLUMNS = (
 SHARD_COLUMNS = (S.key, S.first_row, S.rows, S.sha256, S.blob, S.partial, S.partial_blob)
 
 SELECT = select(*JOB_COLUMNS)
+# A page of jobs: specs and results may be large, and nobody lists jobs to read them.
+LISTED = select(
+    *(
+        {
+            "spec": literal(b"").label("spec"),
+            "result": cast(null(), LargeBinary).label("result"),
+        }.get(column.name, column)
+        for column in JOB_COLUMNS
+    )
+)
 THE_JOB = and_(J.organization_id == bindparam("org"), J.job_id == bindparam("job"))
 GET = Prepared(SELECT.where(THE_JOB))
 # Whoever changes a job's state holds its row from the decision to the commit.
@@ -107,16 +138,19 @@ RUNNING = Prepared(
     .order_by(J.created_at, J.job_id)
     .with_for_update(skip_locked=True, key_share=True)
 )
+_OVERDUE = and_(
+    J.ended_at.is_(None),
+    J.deadline.is_not(None),
+    J.deadline <= bindparam("now"),
+    or_(J.state == JobState.OPEN.value, J.state == JobState.QUEUED.value),
+)
 OVERDUE = Prepared(
-    SELECT.where(
-        or_(J.state == JobState.OPEN.value, J.state == JobState.QUEUED.value),
-        J.ended_at.is_(None),
-        J.deadline <= bindparam("now"),
-    )
-    .order_by(J.created_at, J.job_id)
+    SELECT.where(_OVERDUE)
+    .order_by(J.deadline)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, key_share=True)
 )
+ANY_OVERDUE = Prepared(select(select(J.job_id).where(_OVERDUE).exists()))
 _QUEUED = and_(
     J.state == JobState.QUEUED.value,
     J.ended_at.is_(None),
@@ -126,9 +160,9 @@ _QUEUED = and_(
 
 @lru_cache(maxsize=64)
 def oldest_queued(kinds: frozenset[str]) -> Prepared:
-    """Return the SELECT that locks the oldest job of these kinds that may run at `now`."""
+    """Return the SELECT that locks an organization's oldest job that may run at `now`."""
     return Prepared(
-        SELECT.where(_QUEUED, _is_one_of(kinds))
+        SELECT.where(J.organization_id == bindparam("org"), _QUEUED, _is_one_of(kinds))
         .order_by(J.created_at, J.job_id)
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True)
@@ -158,6 +192,18 @@ def _is_one_of(kinds: frozenset[str]) -> ColumnElement[bool]:
 
 
 COUNT_STATES = Prepared(select(J.state, func.count()).where(J.ended_at.is_(None)).group_by(J.state))
+
+SETBACKS = Prepared(
+    select(B.retries, B.shards, B.in_flight).where(
+        B.organization_id == bindparam("org"), B.job_id == bindparam("job")
+    )
+)
+PUT_SETBACKS = insert_or_replace(tables.setbacks)
+COUNT_SHARDS = Prepared(
+    select(func.count()).where(
+        S.organization_id == bindparam("org"), S.job_id == bindparam("job"), S.first_row.is_(None)
+    )
+)
 
 BLOBS_OF_SHARDS = Prepared(select(S.organization_id, S.blob, S.partial_blob))
 BLOBS_OF_JOBS = Prepared(select(J.organization_id, J.spec, J.result))

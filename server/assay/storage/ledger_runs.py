@@ -15,14 +15,15 @@ from typing import Any
 from sqlalchemy import text
 
 from assay.domain.errors import Internal, StaleLease
-from assay.domain.job import EventDraft, Job, JobError, Lease, Owner, ShardRecord
+from assay.domain.job import EventDraft, Job, JobError, Lease, Owner, Setbacks, ShardRecord
 from assay.domain.states import JobState, is_terminal
 from assay.storage import ledger_rows as sql
 from assay.storage.events import SqlEvents, SqlLevels
+from assay.storage.fairness import waiting_organizations
 from assay.storage.leases import is_dead
 from assay.storage.ledger import CANCELED, DEADLINE_PASSED, SqlJobs
 from assay.storage.session import Session
-from assay.storage.sql import Prepared, micros, moment
+from assay.storage.sql import Prepared, from_json, json_text, micros, moment
 
 POSTGRESQL_CLOCK = "postgresql"  # the `lease_boot` of leases that PostgreSQL's clock ends
 SWEEP = 100  # jobs that one transaction frees or ends
@@ -33,7 +34,9 @@ _ADDRESS = re.compile(rb"sha256:[0-9a-f]{64}")
 
 LEASE_LOST = "LEASE_LOST"
 GIVEN_BACK = "GIVEN_BACK"
+RETRY_LATER = "RETRY_LATER"
 ATTEMPTS_SPENT = "ATTEMPTS_SPENT"
+MOST_NAMED = 10  # pieces of work that an error names
 
 
 def _ignore(_job: Job) -> None:
@@ -55,18 +58,12 @@ class SqlLedger(SqlJobs):
         *,
         ended: Callable[[Job], None] = _ignore,
     ) -> Job | None:
-        """Lease the oldest job that may run; of any organization."""
+        """Lease the oldest job that may run, of the organization whose turn it is."""
         boot, seconds, now = self._clocks()
         self._free_lost(boot, seconds, ended)
-        while True:
-            job = self._oldest_queued(kinds, now)
-            if job is None:
-                return None
-            if job.deadline is not None and job.deadline <= now:
-                ended(self._time_out(job))
-            elif job.attempts >= job.max_attempts:
-                ended(self._give_up(job))
-            else:
+        for organization_id in waiting_organizations(self._db):
+            job = self._next_of(organization_id, kinds, now, ended)
+            if job is not None:
                 return self._mover.move(
                     job,
                     JobState.RUNNING,
@@ -74,12 +71,17 @@ class SqlLedger(SqlJobs):
                     epoch=job.epoch + 1,
                     attempts=job.attempts + 1,
                 )
+        return None
 
     def claimable(self, kinds: Collection[str]) -> bool:
         """Return whether a claim might find something; of any organization."""
         boot, seconds, now = self._clocks()
         statement = sql.any_claimable(frozenset(kinds))
         return bool(self._db.value(statement, boot=boot, seconds=seconds, now=micros(now)))
+
+    def overdue(self) -> bool:
+        """Return whether a job waits past its deadline; of any organization."""
+        return bool(self._db.value(sql.ANY_OVERDUE, now=micros(self._clocks()[2])))
 
     def renew(self, owner: Owner, leases: Iterable[Lease], lease_seconds: float) -> Sequence[Lease]:
         """Extend the leases that are still held; return them."""
@@ -120,6 +122,37 @@ class SqlLedger(SqlJobs):
             job, JobState.QUEUED, reason=GIVEN_BACK, attempts=job.attempts - 1
         )
         return self._cancel_if_asked(queued)
+
+    def retry(
+        self, organization_id: str, job_id: str, epoch: int, *, not_before: datetime, counts: bool
+    ) -> Job:
+        """Queue a job again whose infrastructure failed it."""
+        job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
+        known = self.setbacks(organization_id, job_id)
+        self._put_setbacks(job, Setbacks(retries=known.retries + 1))
+        attempts = job.attempts if counts else job.attempts - 1
+        queued = self._mover.move(job, JobState.QUEUED, reason=RETRY_LATER, attempts=attempts)
+        return self._cancel_if_asked(queued)
+
+    def setbacks(self, organization_id: str, job_id: str) -> Setbacks:
+        """Return the retries since the last progress, and what ran when last noted."""
+        row = self._db.one(sql.SETBACKS, org=organization_id, job=job_id)
+        if row is None:
+            self.get(organization_id, job_id)  # an absent job is NotFound
+            return Setbacks()
+        retries, shards, in_flight = row
+        if retries and self._finished(organization_id, job_id) > shards:
+            retries = 0
+        return Setbacks(retries=retries, in_flight=tuple(from_json(in_flight)))
+
+    def note_in_flight(
+        self, organization_id: str, job_id: str, epoch: int, pieces: Sequence[str]
+    ) -> None:
+        """Overwrite what is about to be run."""
+        job = self._fenced(organization_id, job_id, epoch)
+        row = self._db.one(sql.SETBACKS, org=organization_id, job=job_id)
+        retries, shards = row[:2] if row else (0, 0)
+        self._put_setbacks(job, Setbacks(retries=retries, in_flight=tuple(pieces)), shards)
 
     def free_dead_leases(
         self,
@@ -227,9 +260,39 @@ class SqlLedger(SqlJobs):
             )
         return job
 
-    def _oldest_queued(self, kinds: Collection[str], now: datetime) -> Job | None:
-        row = self._db.one(sql.oldest_queued(frozenset(kinds)), now=micros(now))
-        return None if row is None else sql.read_job(row)
+    def _next_of(
+        self,
+        organization_id: str,
+        kinds: Collection[str],
+        now: datetime,
+        ended: Callable[[Job], None],
+    ) -> Job | None:
+        """Lock an organization's oldest job that may run; end those before it that may not."""
+        statement = sql.oldest_queued(frozenset(kinds))
+        while row := self._db.one(statement, org=organization_id, now=micros(now)):
+            job = sql.read_job(row)
+            if job.deadline is not None and job.deadline <= now:
+                ended(self._time_out(job))
+            elif job.attempts >= job.max_attempts:
+                ended(self._give_up(job))
+            else:
+                return job
+        return None
+
+    def _finished(self, organization_id: str, job_id: str) -> int:
+        """Return how many shards of its own, chunks not among them, a job has finished."""
+        return int(self._db.value(sql.COUNT_SHARDS, org=organization_id, job=job_id))
+
+    def _put_setbacks(self, job: Job, known: Setbacks, shards: int | None = None) -> None:
+        org, job_id = job.organization_id, job.job_id
+        self._db.run(
+            sql.PUT_SETBACKS,
+            organization_id=org,
+            job_id=job_id,
+            retries=known.retries,
+            shards=self._finished(org, job_id) if shards is None else shards,
+            in_flight=json_text(list(known.in_flight)),
+        )
 
     def _free_lost(self, boot: str, seconds: float, ended: Callable[[Job], None]) -> None:
         for row in self._db.all(sql.LOST, boot=boot, seconds=seconds, most=SWEEP):
@@ -253,12 +316,19 @@ class SqlLedger(SqlJobs):
         )
 
     def _give_up(self, job: Job) -> Job:
-        error = JobError(
-            reason=ATTEMPTS_SPENT,
-            message=(
-                f"The job was started {job.attempts} times and its runner ended each time "
-                "before it did. It is not started again."
-            ),
-            metadata={"attempts": str(job.attempts)},
-        )
+        ran = self.setbacks(job.organization_id, job.job_id).in_flight
+        error = spent_error(job.attempts, ran)
         return self._mover.move(job, JobState.FAILED, reason=ATTEMPTS_SPENT, error=error)
+
+
+def spent_error(attempts: int, in_flight: Sequence[str]) -> JobError:
+    """Return the error of a job that ended its runner each time, and name what it then ran."""
+    named = ", ".join(in_flight[:MOST_NAMED])
+    message = f"The job was started {attempts} times and its runner ended each time before it did. "
+    if named:
+        message += f"At the last end it ran {named}. "
+    return JobError(
+        reason=ATTEMPTS_SPENT,
+        message=message + "It is not started again.",
+        metadata={"attempts": str(attempts)} | ({"in_flight": named} if named else {}),
+    )

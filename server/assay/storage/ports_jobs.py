@@ -11,14 +11,17 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from assay.domain.job import (
+    ALL_JOBS,
     Event,
     EventDraft,
     Job,
     JobError,
+    JobFilter,
     Lease,
     Level,
     NewJob,
     Owner,
+    Setbacks,
     ShardRecord,
 )
 from assay.domain.page import Cursor, Page
@@ -52,10 +55,12 @@ class Jobs(Protocol):
         *,
         limit: int,
         after: Cursor | None = None,
-        kinds: Iterable[str] | None = None,
-        states: Iterable[JobState] | None = None,
+        chosen: JobFilter = ALL_JOBS,
     ) -> Page[Job]:
-        """Return a page of jobs, of these kinds and states if they are given."""
+        """Return a page of the jobs that `chosen` names, newest first.
+
+        They are without their specs and results, which may be large.
+        """
         ...
 
     def request_cancel(self, organization_id: str, job_id: str) -> Job:
@@ -107,8 +112,10 @@ class Jobs(Protocol):
         *,
         ended: Ended = ...,
     ) -> Job | None:
-        """Lease the oldest QUEUED job of these kinds, of any organization; None: there is none.
+        """Lease a QUEUED job of these kinds; None: there is none.
 
+        It is the oldest one of the organization with the fewest running jobs; of several such
+        the one that was served longest ago. So no organization waits for all jobs of another.
         The epoch and the attempts rise by one. Jobs before their `not_before` are passed by;
         two claims at once never get one job. Before that, jobs whose lease expired are
         queued again, canceled if that was asked. A job whose attempts are spent ends FAILED
@@ -118,6 +125,10 @@ class Jobs(Protocol):
 
     def claimable(self, kinds: Collection[str]) -> bool:
         """Return whether `claim` might find something to do; cheap, and fit for a read block."""
+        ...
+
+    def overdue(self) -> bool:
+        """Return whether `expire` would end something; cheap, and fit for a read block."""
         ...
 
     def renew(self, owner: Owner, leases: Iterable[Lease], lease_seconds: float) -> Sequence[Lease]:
@@ -138,6 +149,32 @@ class Jobs(Protocol):
         """Queue a RUNNING job again, with its attempt given back.
 
         If a cancel was asked it ends CANCELED instead. A stale epoch raises StaleLease.
+        """
+        ...
+
+    def retry(
+        self, organization_id: str, job_id: str, epoch: int, *, not_before: datetime, counts: bool
+    ) -> Job:
+        """Queue a RUNNING job again because what it runs on failed it; not before a time.
+
+        Its attempt is given back unless it `counts`; its setbacks rise by one retry. If a cancel
+        was asked it ends CANCELED instead. A stale epoch raises StaleLease.
+        """
+        ...
+
+    def setbacks(self, organization_id: str, job_id: str) -> Setbacks:
+        """Return what went wrong under a job; retries count since a shard was finished.
+
+        An absent job raises NotFound.
+        """
+        ...
+
+    def note_in_flight(
+        self, organization_id: str, job_id: str, epoch: int, pieces: Sequence[str]
+    ) -> None:
+        """Note what a runner is about to run, to be named if that ends the runner.
+
+        A job whose attempts are spent names it in its error. A stale epoch raises StaleLease.
         """
         ...
 
@@ -226,7 +263,7 @@ class Events(Protocol):
     def trim(self, before: datetime, limit: int = 100) -> int:
         """Drop the logs of up to `limit` jobs, of any organization, that ended before a time.
 
-        The last event of each stays, so that a watch of it still learns how it ended. Logs
+        Their levels go too. The last event of each stays, so that a watch of it still learns how it ended. Logs
         of jobs that have not ended are never touched. Returns how many were trimmed.
         """
         ...

@@ -164,14 +164,59 @@ jobs = Table(
     CheckConstraint("oldest_sequence >= 1", name="oldest_sequence"),
 )
 Index("ix_jobs_listing", jobs.c.organization_id, jobs.c.created_at, jobs.c.job_id)
-Index("ix_jobs_resource", jobs.c.organization_id, jobs.c.resource)
-# Only jobs that have not ended, so that claiming stays as fast when there is history.
+Index(
+    "ix_jobs_listing_state",
+    jobs.c.organization_id,
+    jobs.c.state,
+    jobs.c.created_at,
+    jobs.c.job_id,
+)
+Index(
+    "ix_jobs_listing_kind",
+    jobs.c.organization_id,
+    jobs.c.kind,
+    jobs.c.state,
+    jobs.c.created_at,
+    jobs.c.job_id,
+)
+Index(
+    "ix_jobs_resource",
+    jobs.c.organization_id,
+    jobs.c.resource,
+    jobs.c.created_at,
+    jobs.c.job_id,
+)
+# Only jobs that have not ended, so that claiming stays as fast when there is history. The
+# organization comes first, so that the oldest job of each is found without reading the others.
 Index(
     "ix_jobs_pending",
     jobs.c.state,
+    jobs.c.organization_id,
     jobs.c.created_at,
+    jobs.c.job_id,
     sqlite_where=text("ended_at IS NULL"),
     postgresql_where=text("ended_at IS NULL"),
+)
+Index(
+    "ix_jobs_deadline",
+    jobs.c.deadline,
+    sqlite_where=text("ended_at IS NULL AND deadline IS NOT NULL"),
+    postgresql_where=text("ended_at IS NULL AND deadline IS NOT NULL"),
+)
+# When an organization was served last.
+Index(
+    "ix_jobs_started",
+    jobs.c.organization_id,
+    jobs.c.started_at,
+    sqlite_where=text("started_at IS NOT NULL"),
+    postgresql_where=text("started_at IS NOT NULL"),
+)
+# Logs that are still whole. `last_sequence` is no part of it: it changes with every event.
+Index(
+    "ix_jobs_whole_logs",
+    jobs.c.ended_at,
+    sqlite_where=text("ended_at IS NOT NULL AND oldest_sequence = 1"),
+    postgresql_where=text("ended_at IS NOT NULL AND oldest_sequence = 1"),
 )
 Index(
     "uq_jobs_request",
@@ -183,6 +228,20 @@ Index(
 )
 
 _JOB = (["organization_id", "job_id"], ["jobs.organization_id", "jobs.job_id"])
+
+# What went wrong under a job; most jobs have no such row.
+setbacks = Table(
+    "setbacks",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("retries", Integer, nullable=False),  # in a row without a shard finished between
+    Column("shards", Integer, nullable=False),  # finished at the latest retry
+    Column("in_flight", Text, nullable=False),  # JSON list: what was run when last noted
+    PrimaryKeyConstraint("organization_id", "job_id"),
+    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+    CheckConstraint("retries >= 0 AND shards >= 0", name="counters"),
+)
 
 shards = Table(
     "shards",

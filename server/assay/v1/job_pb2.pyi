@@ -272,7 +272,7 @@ class StateChanged(_message.Message):
     to: Global___JobState.ValueType
     """The state after."""
     cause: _builtins.str
-    """Why: submitted, claimed, lease_lost, released, finished, failed, canceled …"""
+    """Why: submitted, claimed, lease_lost, released, retry_later, finished, failed, canceled …"""
     @_builtins.property
     def error(self) -> Global___JobError:
         """The error of a failed job."""

@@ -26,6 +26,7 @@ _CAUSES = {
 _LEDGER_CAUSES = {
     "GIVEN_BACK": "released",
     "LEASE_LOST": "lease_lost",
+    "RETRY_LATER": "retry_later",
     "ATTEMPTS_SPENT": "attempts_spent",
 }
 
