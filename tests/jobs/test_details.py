@@ -11,7 +11,9 @@ import pytest
 from sklearn import metrics
 
 from assay.domain.errors import BadPredictions
+from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import CSV
+from assay.domain.model import TaskType
 from assay.jobs.evaluating.typed_rows import rows_to_chunk
 from assay.jobs.kinds.evaluation import Evaluation
 from tests.jobs.conftest import House
@@ -206,7 +208,7 @@ def test_mistakes_bear_their_rows(tmp_path: Path) -> None:
 
 
 def test_intervals_have_the_method_that_fits(tmp_path: Path) -> None:
-    """Shares have Wilson's interval, AUC DeLong's, the rest the bootstrap's; clusters only that."""
+    """Shares have Wilson's interval, AUC DeLong's, and the rest the bootstrap's."""
     run = InProcess(tmp_path)
     data = run.chunks(CANCER, cut(cancer(), [100]))
     found = run.details(data).intervals
@@ -214,10 +216,74 @@ def test_intervals_have_the_method_that_fits(tmp_path: Path) -> None:
     assert list(methods.values()) == ["wilson", "wilson", "delong", "bootstrap"]
     for name, one in found.items():
         assert one.low <= result(data).metrics[name] <= one.high
+
+
+def told(run: InProcess, data: bytes) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the methods of metrics with an interval, and the reasons of all others."""
+    details = run.details(data)
+    found = {name: one.method for name, one in details.intervals.items()}
+    metrics = {*result(data).metrics, *result(data).undefined}
+    assert found.keys() | details.without_interval.keys() == metrics
+    assert not found.keys() & details.without_interval.keys()
+    return found, dict(details.without_interval)
+
+
+def test_every_metric_has_an_interval_or_a_reason(tmp_path: Path) -> None:
+    """Clusters and weights leave the bootstrap alone; what no method fits says so."""
+    run = InProcess(tmp_path)
+    plain, reasons = told(run, run.chunks(CANCER, cut(cancer(), [100])))
+    assert reasons == dict.fromkeys(["average_precision", "ece", "ece_signed", "mce"], "NO_METHOD")
     clustered = cancer().append_column("cluster_id", pa.array(np.arange(cancer().num_rows) // 9))
-    found = run.details(run.chunks(CANCER, cut(clustered, [100]))).intervals
-    assert {one.method for one in found.values()} == {"bootstrap"}
-    assert run.details(run.chunks(CANCER, cut(weighted("cancer"), []))).intervals == {}
+    for table, reason in (
+        (clustered, "CLUSTERED_ROWS"),
+        (weighted("cancer"), "WEIGHTED_ROWS"),
+    ):
+        found, others = told(run, run.chunks(CANCER, cut(table, [100])))
+        assert set(found.values()) == {"bootstrap"}
+        assert found.keys() == plain.keys() - {"roc_auc"}
+        assert others == {**reasons, "roc_auc": reason}
+    found, reasons = told(run, run.chunks(VALUES, cut(diabetes(), [])))
+    assert found.keys() == {"mae", "mse", "rmse", "r2", "explained_variance"}
+    assert set(reasons.values()) == {"NO_METHOD"}
+
+
+def test_what_is_undefined_gives_its_own_reason(tmp_path: Path) -> None:
+    """A metric without a value, or whose 0 stands for a division by zero, has no interval."""
+    table = pa.table({"y_true": ["no", "no", "yes"], "y_pred": ["no"] * 3})
+    run = InProcess(tmp_path)
+    plain = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
+    _, reasons = told(run, run.chunks(plain, cut(table, [])))
+    assert reasons["precision"] == "NO_PREDICTED"
+    assert (reasons["mcc"], reasons["log_loss"]) == ("SINGLE_CLASS", "NO_SCORES")
+    scored = pa.table({"y_true": ["no", "no", "yes"], "score": [0.2, 0.4, 0.6]})
+    _, reasons = told(run, run.chunks(plain, cut(scored, [])))
+    assert reasons["roc_auc"] == "TOO_FEW_ROWS"
+    assert reasons["kappa"] == "UNDEFINED_REPLICATE"  # some replicate holds one class alone
+
+
+def test_many_rows_have_intervals_from_their_counts(tmp_path: Path) -> None:
+    """Above 50 000 rows counts are resampled by cell, the same however cut; sums say why not."""
+    rng = np.random.default_rng(5)
+    rows = 60_000
+    true = rng.random(rows) < 0.4
+    score = np.round(np.clip(true * 0.3 + rng.random(rows) * 0.7, 0, 1), 3)
+    table = pa.table({"y_true": pa.array(true), "score": score})
+    plain = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
+    run = InProcess(tmp_path)
+    data = run.chunks(plain, cut(table, [20_000]))
+    found, reasons = told(run, data)
+    assert found["f1_score"] == found["kappa"] == "bootstrap"
+    assert (found["accuracy"], found["roc_auc"]) == ("wilson", "delong")
+    assert (reasons["log_loss"], reasons["brier"]) == ("TOO_MANY_ROWS", "TOO_MANY_ROWS")
+    order = np.random.default_rng(6).permutation(rows)
+    other = run.chunks(plain, cut(table.take(pa.array(order)), [1, 30_000]))
+    assert run.details(other).intervals == run.details(data).intervals
+    for name, one in run.details(data).intervals.items():
+        assert one.low <= result(data).metrics[name] <= one.high
+    clustered = table.append_column("cluster_id", pa.array(np.arange(rows) // 9))
+    found, reasons = told(run, run.chunks(plain, cut(clustered, [])))
+    assert found == {}
+    assert reasons["accuracy"] == "TOO_MANY_ROWS"
 
 
 def test_clusters_are_resampled_together(tmp_path: Path) -> None:
@@ -245,4 +311,5 @@ def test_a_large_regression_is_not_looked_at_again(tmp_path: Path) -> None:
     run = InProcess(tmp_path)
     details = run.details(run.chunks(VALUES, cut(table, [30_000])))
     assert details.intervals == {}
+    assert details.without_interval["mae"] == "TOO_MANY_ROWS"
     assert not [key for key in run.shards if key.startswith("look-")]

@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from assay.metrics.bootstrap import (
+    MOST_CELLS,
     Bootstrap,
     bootstrap_intervals,
     paired_intervals,
@@ -18,6 +19,7 @@ from assay.metrics.bootstrap import (
 )
 from assay.metrics.chunk import RegressionChunk
 from assay.metrics.codec import CodecError
+from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import (
     delong,
     delong_paired,
@@ -27,6 +29,8 @@ from assay.metrics.intervals import (
 )
 from assay.metrics.ranking import RankCounts, rank_ranges
 from assay.metrics.registry import live
+from assay.metrics.spec import classification_spec
+from assay.metrics.tally import Tally
 from assay.metrics.weights import UNIT
 from tests.kernels.make import (
     Rows,
@@ -38,6 +42,7 @@ from tests.kernels.make import (
     multiclass,
     regression,
     shards,
+    weighted,
 )
 
 
@@ -166,7 +171,11 @@ def test_mcnemar_counts_rows_that_only_one_run_has_right():
     assert (ours.only_first, ours.only_second) == (2, 1)
 
 
-STREAMS = {"binary": binary, "multi": multiclass, "labels": labels_only, "numbers": regression}
+BARE = {"binary": binary, "multi": multiclass, "labels": labels_only, "numbers": regression}
+STREAMS = BARE | {
+    f"{name} weighted": lambda rng, n, make=make: weighted(make(rng, n), rng)
+    for name, make in BARE.items()
+}
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -177,11 +186,11 @@ def test_any_order_and_sharding_gives_the_same_bootstrap(stream):
     clusters = row_clusters(0, 500)
     whole = Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=20, seed=7)
     # The clusters travel with their rows as weights do.
-    carried = replace(rows, weights=clusters)
+    carried = replace(rows, weights=np.arange(500))
     for _ in range(3):
         parts = [
             Bootstrap.of_chunk(
-                chunk_of(replace(one, weights=None)), one.weights, replicates=20, seed=7
+                chunk_of(rows.take(one.weights)), clusters[one.weights], replicates=20, seed=7
             )
             for one in shards(carried, rng)
         ]
@@ -201,6 +210,74 @@ def test_a_replicate_is_the_rows_repeated(stream):
         assert ours
         for name, value in ours.items():
             assert value == pytest.approx(repeated[name], rel=1e-12), name
+
+
+@pytest.mark.parametrize("stream", BARE)
+def test_a_row_of_weight_three_is_resampled_as_three_rows(stream):
+    """Whole weights give the intervals of as many rows that share a cluster, to the bit."""
+    rng = np.random.default_rng(11)
+    rows, times = BARE[stream](rng, 200), rng.integers(1, 4, 200)
+    heavy = replace(rows, weights=times * UNIT)
+    clusters = row_clusters(0, 200)
+    many = np.repeat(np.arange(200), times)
+    first = Bootstrap.of_chunk(chunk_of(heavy), clusters, replicates=10)
+    second = Bootstrap.of_chunk(chunk_of(rows.take(many)), clusters[many], replicates=10)
+    assert bootstrap_intervals(first, rows.spec) == bootstrap_intervals(second, rows.spec)
+
+
+def test_replicates_that_weigh_too_much_are_refused():
+    """A replicate whose weights add up to more than sums may hold is a ValueError."""
+    rows = binary(np.random.default_rng(12), 9000)
+    heavy = replace(rows, weights=np.full(9000, 10**6 * UNIT))
+    with pytest.raises(ValueError, match="weights add up"):
+        Bootstrap.of_chunk(chunk_of(heavy), row_clusters(0, 9000), replicates=9)
+
+
+def test_cells_are_resampled_as_their_rows_would_be():
+    """A cell of n rows is Poisson(n) in each replicate, exactly as scipy's quantiles are."""
+    labels = tuple("abcde")
+    counts = np.array([1, 2, 40, 1000, 10**9])
+    tally = Tally(size=25, cells=np.array([0, 3, 7, 12, 24]), counts=counts)
+    confusion = ConfusionCounts(labels=labels, fixed=True, tally=tally)
+    found = Bootstrap.of_cells(confusion, replicates=2000)
+    spec = classification_spec(declared=labels)
+    drawn = np.zeros((2000, 25))
+    for place, one in enumerate(found.replicates):
+        drawn[place] = one.confusion.matrix.reshape(-1)
+        assert one.rows == drawn[place].sum()
+    ours = drawn[:, tally.cells]
+    assert ours.sum(axis=0).tolist() == drawn.sum(axis=0)[tally.cells].tolist()
+    for column, mean in zip(ours.T, counts, strict=True):
+        places = np.unique(column)
+        seen = np.searchsorted(np.sort(column), places, side="right") / 2000
+        assert np.abs(seen - stats.poisson.cdf(places, mean)).max() < 0.04
+        assert abs(column.mean() - mean) < 5 * np.sqrt(mean / 2000)
+        assert column.var() == pytest.approx(mean, rel=0.2)
+    assert found.to_bytes() == Bootstrap.of_cells(confusion, replicates=2000).to_bytes()
+    assert Bootstrap.of_cells(confusion, replicates=2000, seed=1).to_bytes() != found.to_bytes()
+    assert {"accuracy", "mcc", "f1_score"} <= bootstrap_intervals(found, spec).keys()
+
+
+def test_a_million_rows_have_intervals_from_their_counts():
+    """Intervals from counts alone are about as wide as Wilson's, and hold the value."""
+    rows = binary(np.random.default_rng(13), 1_000_000)
+    confusion = merged(rows).confusion
+    found = bootstrap_intervals(Bootstrap.of_cells(confusion), rows.spec)
+    hits = int((rows.true == rows.predicted).sum())
+    other = wilson(hits, 1_000_000)
+    assert other is not None
+    ours = found["accuracy"]
+    assert ours.low < hits / 1_000_000 < ours.high
+    assert (ours.high - ours.low) / (other.high - other.low) == pytest.approx(1, abs=0.25)
+
+
+def test_too_many_cells_are_not_resampled():
+    """A confusion matrix of more than 10 000 cells that hold rows is a ValueError."""
+    cells = np.arange(MOST_CELLS + 1)
+    tally = Tally(size=200 * 200, cells=cells, counts=np.ones_like(cells))
+    labels = tuple(map(str, range(200)))
+    with pytest.raises(ValueError, match="10001 cells"):
+        Bootstrap.of_cells(ConfusionCounts(labels=labels, fixed=True, tally=tally))
 
 
 def test_the_weights_are_poisson_and_depend_on_cluster_replicate_and_seed():
@@ -271,7 +348,7 @@ def test_paired_intervals_are_narrower_than_their_runs():
 
 
 def test_bootstraps_that_do_not_belong_together_are_refused():
-    """Other seeds and numbers of replicates, weighted rows and odd clusters raise ValueError."""
+    """Other seeds and numbers of replicates, huge values and odd clusters raise ValueError."""
     rows = binary(np.random.default_rng(10), 30)
     clusters = row_clusters(0, 30)
     ours = Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=4)
@@ -287,9 +364,6 @@ def test_bootstraps_that_do_not_belong_together_are_refused():
         Bootstrap.of_chunk(chunk_of(rows), clusters[1:])
     with pytest.raises(ValueError, match="replicates"):
         Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=1)
-    with pytest.raises(ValueError, match="weighted"):
-        heavy = replace(chunk_of(rows), weights=np.full(30, UNIT))
-        Bootstrap.of_chunk(heavy, clusters)
     with pytest.raises(ValueError, match="too large"):
         huge = RegressionChunk(true=np.array([1e200]), predicted=np.array([0.0]))
         Bootstrap.of_chunk(huge, clusters[:1])

@@ -26,10 +26,11 @@ def interval_table(summary: PerformanceSummary, intervals: Intervals | None) -> 
     """Return each metric with its interval, and those without a value with the reason."""
     table = _table("metric", "value", "interval", "")
     known = intervals.by_metric if intervals else {}
+    lacking = intervals.undefined if intervals else {}
     for name, value in summary.metrics.items():
         one = known.get(name)
         span = f"{number(one.low)} – {number(one.high)}" if one else ""
-        how = f"[dim]{one.level:.0%} {one.method}[/]" if one else ""
+        how = f"[dim]{one.level:.0%} {one.method}[/]" if one else f"[dim]{lacking.get(name, '')}[/]"
         table.add_row(name, number(value), span, how)
     for name, reason in summary.undefined.items():
         if name not in summary.metrics and ":" not in name:

@@ -122,7 +122,9 @@ def slices(message: pb.SliceReport) -> types.Slices:
 def intervals(message: pb.IntervalReport) -> types.Intervals:
     """Return confidence intervals."""
     return types.Intervals(
-        **_head(message), by_metric={one.metric: interval(one) for one in message.intervals}
+        **_head(message),
+        by_metric={one.metric: interval(one) for one in message.intervals},
+        undefined=undefined(message.undefined),
     )
 
 

@@ -7,7 +7,7 @@ Counts are of records, or of their weight where the rows had weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +199,7 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals(OfVersion):
-    """Confidence intervals of the metrics that have one, by metric."""
+    """Confidence intervals of the metrics that have one, and why the others have none."""
 
     by_metric: Mapping[str, Interval]
+    undefined: Mapping[str, str] = field(default_factory=dict)  # metric → reason

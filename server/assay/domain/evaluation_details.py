@@ -26,6 +26,7 @@ NO_FEATURES = "{}"
 # Names of sections; those of curves go on with the label, those of kept mistakes with the cell.
 CALIBRATION, ROC_AUC, AVERAGE_PRECISION = "calibration", "roc_auc", "average_precision"
 RESIDUALS, SLICES, INTERVALS = "residuals", "slices", "intervals"
+WITHOUT_INTERVAL = "without_interval"
 CURVE, CELLS, KEPT = "curve:", "mistakes", "mistakes:"
 
 
@@ -151,6 +152,7 @@ class EvaluationDetails:
     slices: Mapping[str, tuple[SliceDetails, ...]] = field(default_factory=dict)  # by column
     mistakes: tuple[MistakeCell, ...] | None = None  # cells with any; None: not a classifier
     intervals: Mapping[str, IntervalDetails] = field(default_factory=dict)  # by metric
+    without_interval: Mapping[str, str] = field(default_factory=dict)  # metric → reason
 
     def to_json(self) -> bytes:
         """Return the document; equal details are equal bytes."""
@@ -167,6 +169,8 @@ class EvaluationDetails:
             }
         if self.intervals:
             sections[INTERVALS] = {name: _values(one) for name, one in self.intervals.items()}
+        if self.without_interval:
+            sections[WITHOUT_INTERVAL] = dict(self.without_interval)
         if self.mistakes is not None:
             sections[CELLS] = [_values(_head(cell)) for cell in self.mistakes]
             for number, cell in enumerate(self.mistakes):
@@ -202,6 +206,7 @@ class EvaluationDetails:
                 for number, head in enumerate(heads)
             ),
             intervals=read(INTERVALS) or {},
+            without_interval=read(WITHOUT_INTERVAL) or {},
         )
 
 
@@ -282,5 +287,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     RESIDUALS: ResidualDetails.from_dict,
     SLICES: _slices,
     INTERVALS: _intervals,
+    WITHOUT_INTERVAL: dict,
     CELLS: _cells,
 }

@@ -15,18 +15,26 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from assay.metrics.chunk import ClassificationChunk, RegressionChunk
 from assay.metrics.codec import Reader, Writer
+from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval
 from assay.metrics.registry import live
 from assay.metrics.resampled import BLOCK, Resampled
 from assay.metrics.spec import MetricSpec
-from assay.metrics.statistics import Statistic, statistic_from_bytes
+from assay.metrics.statistics import (
+    ClassificationStatistic,
+    Statistic,
+    statistic_from_bytes,
+)
+from assay.metrics.tally import Tally
 
 KIND = b"B"
 REPLICATES = 200
 MOST_REPLICATES = 2000
+MOST_CELLS = 10_000  # of a confusion matrix that is resampled by its cells
 _STEP = np.uint64(0x9E37_79B9_7F4A_7C15)  # splitmix64's
 
 Hashes = NDArray[np.uint64]
@@ -67,13 +75,11 @@ class Bootstrap:
             raise ValueError(f"{replicates} replicates; from 2 to {MOST_REPLICATES} are supported")
         if clusters.shape != (chunk.rows,) or clusters.dtype != np.uint64:
             raise ValueError(f"clusters are {chunk.rows} uint64 hashes")
-        if chunk.weights is not None:
-            raise ValueError("a bootstrap of weighted rows is not supported")
         resampled = Resampled.of(chunk, replicates)
         for start in range(0, chunk.rows, BLOCK):
             block = clusters[start : start + BLOCK]
-            weights = [poisson_weights(block, each, seed) for each in range(replicates)]
-            resampled.add(start, np.array(weights, dtype=np.float64))
+            times = [poisson_weights(block, each, seed) for each in range(replicates)]
+            resampled.add(start, np.array(times, dtype=np.float64))
         return cls(seed=seed, replicates=resampled.statistics())
 
     @classmethod
@@ -110,6 +116,35 @@ class Bootstrap:
         """Return the live metrics of every replicate."""
         return [live(replicate, spec).metrics for replicate in self.replicates]
 
+    @classmethod
+    def of_cells(
+        cls, confusion: ConfusionCounts, *, replicates: int = REPLICATES, seed: int = 0
+    ) -> Bootstrap:
+        """Resample the cells of a confusion matrix of fixed labels: rows that are all alike.
+
+        A cell of n rows counts, in each replicate, as often as the Poisson(n) quantile of a hash
+        of (cell, replicate, seed) says: as many Poisson(1) rows do together. Time and memory are
+        those of the cells, of which there are at most MOST_CELLS; ValueError beyond it.
+        """
+        tally = confusion.tally
+        if len(tally.cells) > MOST_CELLS:
+            raise ValueError(f"{len(tally.cells)} cells; at most {MOST_CELLS} are resampled")
+        cells = _mix(tally.cells.astype(np.uint64))
+        statistics: list[Statistic] = []
+        for replicate in range(replicates):
+            drawn = Tally(
+                size=tally.size,
+                cells=tally.cells,
+                counts=_poisson_of(tally.counts, cells, replicate, seed),
+            ).positive()
+            counts = ConfusionCounts(labels=confusion.labels, fixed=True, tally=drawn)
+            statistics.append(
+                ClassificationStatistic(
+                    rows=int(drawn.counts.sum()), parts={ConfusionCounts: counts}
+                )
+            )
+        return cls(seed=seed, replicates=tuple(statistics))
+
 
 def bootstrap_intervals(
     bootstrap: Bootstrap, spec: MetricSpec, level: float = 0.95
@@ -141,14 +176,34 @@ def _percentiles(values: list[float], level: float) -> Interval:
 
 def poisson_weights(clusters: Hashes, replicate: int, seed: int) -> NDArray[np.int64]:
     """Return (n,) Poisson(1) weights: a function of cluster, replicate and seed alone."""
-    salt = _mix(_mix(np.array([seed % (1 << 64)], dtype=np.uint64)) + np.uint64(replicate))
-    weights: NDArray[np.int64] = np.searchsorted(_EDGES, _mix(clusters ^ salt), side="right")
+    weights: NDArray[np.int64] = np.searchsorted(
+        _EDGES, _hashes(clusters, replicate, seed), side="right"
+    )
     return weights
 
 
 def row_clusters(first_row: int, rows: int) -> Hashes:
     """Return clusters of rows that have none: each row is its own, named by its number."""
     return _mix(np.arange(first_row, first_row + rows, dtype=np.uint64))
+
+
+def _poisson_of(
+    rows: NDArray[np.int64], cells: Hashes, replicate: int, seed: int
+) -> NDArray[np.int64]:
+    """Return (n,) Poisson(rows) counts of cells: quantiles of their hashes."""
+    share = (_hashes(cells, replicate, seed) >> np.uint64(11)).astype(np.float64)
+    share = (share + 0.5) / 2.0**53
+    above = np.ceil(special.pdtrik(share, rows))
+    below = np.maximum(above - 1, 0)  # the inverse may lie a step too high
+    drawn: NDArray[np.int64] = np.where(special.pdtr(below, rows) >= share, below, above).astype(
+        np.int64
+    )
+    return drawn
+
+
+def _hashes(clusters: Hashes, replicate: int, seed: int) -> Hashes:
+    salt = _mix(_mix(np.array([seed % (1 << 64)], dtype=np.uint64)) + np.uint64(replicate))
+    return _mix(clusters ^ salt)
 
 
 def _mix(words: Hashes) -> Hashes:

@@ -21,3 +21,10 @@ class Reason(StrEnum):
     NO_NONZERO_TARGET = "NO_NONZERO_TARGET"  # no row has a truth to relate its error to
     TOO_FEW_ROWS = "TOO_FEW_ROWS"  # the metric needs at least two rows
     OVERFLOW = "OVERFLOW"  # the exact value is beyond the range of float64
+    # Why a metric has no interval, or a part of the rows lacks it:
+    TOO_MANY_ROWS = "TOO_MANY_ROWS"  # more rows than are looked at again for it
+    TOO_MANY_CELLS = "TOO_MANY_CELLS"  # the confusion matrix has more cells than are resampled
+    WEIGHTED_ROWS = "WEIGHTED_ROWS"  # the method is one of rows that count alike
+    CLUSTERED_ROWS = "CLUSTERED_ROWS"  # the method is one of rows that are independent
+    NO_METHOD = "NO_METHOD"  # no method fits the metric
+    UNDEFINED_REPLICATE = "UNDEFINED_REPLICATE"  # a replicate of the bootstrap lacks the metric

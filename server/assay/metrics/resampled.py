@@ -1,4 +1,7 @@
-"""The rows of a chunk, weighted once per replicate: counts by cell and exact sums of values."""
+"""The rows of a chunk, counted anew in each replicate: counts by cell and exact sums of values.
+
+A row with a weight counts as often as the replicate says, with its weight: whole millionths.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from assay.metrics.regression import RegressionSums
 from assay.metrics.residuals import residuals_of
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic, Statistic
 from assay.metrics.tally import Counts, Tally
+from assay.metrics.weighted import WeightedConfusion, WeightTotal, weighted_terms
+from assay.metrics.weights import check_total
 
 BLOCK = 4096  # rows weighted at once
 _WEIGHT_BITS = 5  # weights of a replicate stay below 2**5
@@ -25,7 +30,19 @@ _SPLITTER = 2.0**27 + 1.0  # Veltkamp's constant for 53-bit mantissas
 _LARGEST = 2.0**960  # above this the cut could overflow
 _LOW, _HIGH = 2.0**-480, 2.0**480  # factors in these bounds have an exact two-term product
 
+_LIMB = 20  # bits of a weight: 4096 of these limbs, each 2**5 times, fit float64
+_LIMB_MASK = (1 << _LIMB) - 1
+_SUMS = (
+    "true",
+    "predicted",
+    "true_squared",
+    "product",
+    "predicted_squared",
+    "absolute_error",
+)
+
 Chunk = ClassificationChunk | RegressionChunk
+Terms = list[Floats]  # (n,) each; their sum is the value
 
 
 @dataclass(kw_only=True, eq=False)
@@ -33,11 +50,12 @@ class Resampled:
     """Counts and sums of one chunk that grow block by block; a workbench, not a value."""
 
     chunk: Chunk
-    values: list[Floats]  # (n,) each: what is summed besides counts
+    values: list[Terms]  # what is summed besides counts
     cells: Counts  # the distinct cells of the confusion matrix, ascending
     places: NDArray[np.intp]  # (n,) of each row's cell among `cells`
     rows: Counts  # (replicates,)
     counts: Counts  # (replicates, cells)
+    heavy: Counts  # (replicates, cells) of weights, in millionths; without weights unused
     sums: list[list[int]]  # per value and replicate, in units of 2**-UNIT_BITS
 
     @classmethod
@@ -49,7 +67,12 @@ class Resampled:
             values = _of_classes(chunk)
         else:
             values = _of_numbers(chunk)
-        if not all(np.abs(each).max(initial=0.0) < _LARGEST for each in values):
+        weights = chunk.weights
+        if weights is not None:
+            values = [
+                [t for each in terms for t in weighted_terms(each, weights)] for terms in values
+            ]
+        if not all(np.abs(t).max(initial=0.0) < _LARGEST for terms in values for t in terms):
             raise ValueError("values to be resampled are too large for float64")
         cells, places = np.unique(codes, return_inverse=True)
         return cls(
@@ -59,35 +82,58 @@ class Resampled:
             places=places,
             rows=np.zeros(replicates, dtype=np.int64),
             counts=np.zeros((replicates, len(cells)), dtype=np.int64),
+            heavy=np.zeros((replicates, len(cells)), dtype=np.int64),
             sums=[[0] * replicates for _ in values],
         )
 
-    def add(self, start: int, weights: Floats) -> None:
-        """Take in the rows from `start` with their (replicates, rows) whole weights."""
-        block = slice(start, start + weights.shape[1])
-        self.rows += weights.sum(axis=1).astype(np.int64)
-        for replicate, ours in enumerate(weights):
-            found = np.bincount(self.places[block], weights=ours, minlength=len(self.cells))
-            self.counts[replicate] += found.astype(np.int64)
-        for totals, values in zip(self.sums, self.values, strict=True):
-            for replicate, units in enumerate(_weigh(weights, values[block].copy())):
-                totals[replicate] += units
+    def add(self, start: int, times: Floats) -> None:
+        """Take in the rows from `start`, each (replicates, rows) whole times."""
+        block = slice(start, start + times.shape[1])
+        self.rows += times.sum(axis=1).astype(np.int64)
+        self._add_counts(block, times)
+        for totals, terms in zip(self.sums, self.values, strict=True):
+            for term in terms:
+                for replicate, units in enumerate(_weigh(times, term[block].copy())):
+                    totals[replicate] += units
 
     def statistics(self) -> tuple[Statistic, ...]:
-        """Return one statistic per replicate."""
+        """Return one statistic per replicate. Raises ValueError where one weighs too much."""
+        for total in self.heavy.sum(axis=1).tolist():
+            check_total(total)
         return tuple(self._statistic(place, int(rows)) for place, rows in enumerate(self.rows))
+
+    def _add_counts(self, block: slice, times: Floats) -> None:
+        places, size = self.places[block], len(self.cells)
+        weights = self.chunk.weights
+        limbs: list[Floats] = []  # so narrow that their sums are exact in float64
+        if weights is not None:
+            ours = weights[block]
+            limbs = [(ours & _LIMB_MASK).astype(np.float64), (ours >> _LIMB).astype(np.float64)]
+        for replicate, each in enumerate(times):
+            found = np.bincount(places, weights=each, minlength=size)
+            self.counts[replicate] += found.astype(np.int64)
+            for shift, limb in zip((0, _LIMB), limbs, strict=False):
+                found = np.bincount(places, weights=each * limb, minlength=size)
+                self.heavy[replicate] += found.astype(np.int64) << shift
 
     def _statistic(self, place: int, rows: int) -> Statistic:
         sums = [ExactSum(units=totals[place]) for totals in self.sums]
+        parts: dict[type[Part[Any]], Part[Any]] = {}
+        weighs = int(self.heavy[place].sum())
+        if self.chunk.weights is not None:
+            parts[WeightTotal] = WeightTotal(total=weighs)
         if isinstance(self.chunk, RegressionChunk):
-            return RegressionStatistic(rows=rows, parts={RegressionSums: _regression(rows, sums)})
+            total = rows if self.chunk.weights is None else weighs
+            parts[RegressionSums] = RegressionSums(
+                weight=total, **dict(zip(_SUMS, sums, strict=True))
+            )
+            return RegressionStatistic(rows=rows, parts=parts)
         chunk = self.chunk
-        k = len(chunk.labels)
-        tally = Tally(size=k * k, cells=self.cells, counts=self.counts[place]).positive()
-        counts = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally)
-        parts: dict[type[Part[Any]], Part[Any]] = {
-            ConfusionCounts: counts if chunk.fixed else counts.observed()
-        }
+        parts[ConfusionCounts] = self._confusion(chunk, self.counts[place])
+        if chunk.weights is not None:
+            parts[WeightedConfusion] = WeightedConfusion(
+                confusion=self._confusion(chunk, self.heavy[place])
+            )
         if sums:
             columns = [*sums[1:], *[ExactSum()] * (len(chunk.score_labels) - len(sums) + 1)]
             parts[LogLossSum] = LogLossSum(rows=rows, clipped=0, total=sums[0])
@@ -96,8 +142,14 @@ class Resampled:
             )
         return ClassificationStatistic(rows=rows, parts=parts)
 
+    def _confusion(self, chunk: ClassificationChunk, counts: Counts) -> ConfusionCounts:
+        k = len(chunk.labels)
+        tally = Tally(size=k * k, cells=self.cells, counts=counts).positive()
+        found = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally)
+        return found if chunk.fixed else found.observed()
 
-def _of_classes(chunk: ClassificationChunk) -> list[Floats]:
+
+def _of_classes(chunk: ClassificationChunk) -> list[Terms]:
     """Return the rows' log losses, and their squared errors per column, or of all beyond two."""
     if chunk.scores is None:
         return []
@@ -111,26 +163,14 @@ def _of_classes(chunk: ClassificationChunk) -> list[Floats]:
         for each in squares:
             total += each
         squares = [total]
-    return [-np.log(p), *squares]
+    return [[-np.log(p)], *([each] for each in squares)]
 
 
-def _of_numbers(chunk: RegressionChunk) -> list[Floats]:
-    """Return y, p, |y - p|, and y², y·p and p² as exact two-term products."""
+def _of_numbers(chunk: RegressionChunk) -> list[Terms]:
+    """Return what _SUMS names: y, p, and y², y·p and p² as exact two-term products, and |y - p|."""
     y, p = chunk.true, chunk.predicted
-    products = [term for a, b in ((y, y), (y, p), (p, p)) for term in _two_product(a, b)]
-    return [y, p, np.abs(residuals_of(y, p)), *products]
-
-
-def _regression(rows: int, sums: list[ExactSum]) -> RegressionSums:
-    return RegressionSums(
-        weight=rows,
-        true=sums[0],
-        predicted=sums[1],
-        absolute_error=sums[2],
-        true_squared=sums[3] + sums[4],
-        product=sums[5] + sums[6],
-        predicted_squared=sums[7] + sums[8],
-    )
+    products = [list(_two_product(a, b)) for a, b in ((y, y), (y, p), (p, p))]
+    return [[y], [p], *products, [np.abs(residuals_of(y, p))]]
 
 
 def _two_product(a: Floats, b: Floats) -> tuple[Floats, Floats]:

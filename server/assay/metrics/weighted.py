@@ -100,7 +100,7 @@ def tally_of(cells: NDArray[np.integer], size: int, weights: Weights | None) -> 
 
 def weigh_rows(matrix: NDArray[np.floating], weights: Weights) -> list[int]:
     """Return the exact sums of weight * value along each row of (rows, n)."""
-    parts = [sum_rows(term) for term in _terms(matrix, weights)]
+    parts = [sum_rows(term) for term in weighted_terms(matrix, weights)]
     return [sum(units) for units in zip(*parts, strict=True)]
 
 
@@ -109,7 +109,7 @@ def weigh_row_products(
 ) -> list[int]:
     """Return the exact sums of weight * left * right along each row of (rows, n)."""
     wide = left.astype(np.float64, copy=False)
-    parts = [sum_row_products(wide, term) for term in _terms(right, weights)]
+    parts = [sum_row_products(wide, term) for term in weighted_terms(right, weights)]
     return [sum(units) for units in zip(*parts, strict=True)]
 
 
@@ -117,11 +117,11 @@ def weigh_groups(
     values: NDArray[np.floating], groups: NDArray[np.integer], size: int, weights: Weights
 ) -> list[int]:
     """Return the exact sums of weight * value per group code in [0, size)."""
-    parts = [sum_groups(term, groups, size) for term in _terms(values, weights)]
+    parts = [sum_groups(term, groups, size) for term in weighted_terms(values, weights)]
     return [sum(units) for units in zip(*parts, strict=True)]
 
 
-def _terms(values: NDArray[np.floating], weights: Weights) -> list[Floats]:
+def weighted_terms(values: NDArray[np.floating], weights: Weights) -> list[Floats]:
     """Return arrays whose sum is weights * values, exactly. Raises ValueError near overflow."""
     wide = values.astype(np.float64, copy=False)
     upper = (wide.view(np.uint64) & _UPPER).view(np.float64)

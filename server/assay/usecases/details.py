@@ -87,6 +87,12 @@ class StoredDetails:
         return found
 
     @property
+    def without_interval(self) -> Mapping[str, str]:
+        """The reasons of metrics without an interval."""
+        found: Mapping[str, str] = self._section(parts.WITHOUT_INTERVAL) or {}
+        return found
+
+    @property
     def cells(self) -> tuple[CellHead, ...] | None:
         """The cells of the confusion matrix with mistakes; None where none were stored."""
         found: tuple[CellHead, ...] | None = self._section(parts.CELLS)

@@ -58,6 +58,15 @@ class Mistakes:
     shown: tuple[Mistake, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """Of every metric of an evaluation its interval, or the reason that it has none."""
+
+    found: Detailed
+    by_metric: Mapping[str, IntervalDetails]
+    undefined: Mapping[str, str]
+
+
 class Diagnostics:
     """Reads tables; blocking."""
 
@@ -107,10 +116,14 @@ class Diagnostics:
             )
         return found, {column: slices[column]}
 
-    def intervals(self, place: Place) -> tuple[Detailed, Mapping[str, IntervalDetails]]:
+    def intervals(self, place: Place) -> Intervals:
         """Return the intervals by metric; raises what DetailsReader.of raises."""
         found = self._details.of(place)
-        return found, found.details.intervals
+        return Intervals(
+            found=found,
+            by_metric=found.details.intervals,
+            undefined=found.details.without_interval,
+        )
 
     def mistakes(self, place: Place, wanted: MistakeFilter) -> Mistakes:
         """Return the most confident mistakes, first those of the highest confidence.

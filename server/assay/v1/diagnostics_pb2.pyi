@@ -836,6 +836,7 @@ class IntervalReport(_message.Message):
     VERSION_ID_FIELD_NUMBER: _builtins.int
     DATASET_SPLIT_FIELD_NUMBER: _builtins.int
     INTERVALS_FIELD_NUMBER: _builtins.int
+    UNDEFINED_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model."""
     version_id: _builtins.str
@@ -846,6 +847,10 @@ class IntervalReport(_message.Message):
     def intervals(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetricInterval]:
         """One entry a metric that has an interval."""
 
+    @_builtins.property
+    def undefined(self) -> _containers.RepeatedCompositeFieldContainer[_metric_pb2.UndefinedMetric]:
+        """Every other metric, and why it has none: such as NO_METHOD, TOO_MANY_ROWS, WEIGHTED_ROWS, or the reason that the metric itself has no value."""
+
     def __init__(
         self,
         *,
@@ -853,10 +858,11 @@ class IntervalReport(_message.Message):
         version_id: _builtins.str = ...,
         dataset_split: _builtins.str = ...,
         intervals: _abc.Iterable[Global___MetricInterval] | None = ...,
+        undefined: _abc.Iterable[_metric_pb2.UndefinedMetric] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "intervals", b"intervals", "model_id", b"model_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "intervals", b"intervals", "model_id", b"model_id", "undefined", b"undefined", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,6 +22,7 @@ def evaluation_details(measured: Measured, seen: Look, blobs: JobBlobs) -> Evalu
     """Return the details of an evaluation: the same however its rows were cut."""
     measures = measured.measures
     residuals = measures.residuals
+    lies = intervals(measured, seen.bootstrap)
     return EvaluationDetails(
         calibration=measures.calibration,
         curves=_curves(measured),
@@ -34,7 +35,8 @@ def evaluation_details(measured: Measured, seen: Look, blobs: JobBlobs) -> Evalu
             if seen.mistakes is None
             else mistake_cells(seen.mistakes, measured.partial.stored, blobs)
         ),
-        intervals=intervals(measured, seen.bootstrap),
+        intervals=lies.found,
+        without_interval={name: reason.value for name, reason in lies.undefined.items()},
     )
 
 

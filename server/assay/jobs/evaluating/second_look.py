@@ -30,7 +30,7 @@ from assay.storage.columns import (
 )
 
 KIND = b"L"
-BOOTSTRAP_ROWS = 50_000  # of an evaluation; intervals of more rows are narrow without it
+BOOTSTRAP_ROWS = 50_000  # of an evaluation; more rows are resampled by the cells of their counts
 _MERGE_EVERY = 16  # looks held at a time
 
 
@@ -78,10 +78,17 @@ def merge_looks(looks: Iterable[Look]) -> Look:
             mistakes=Mistakes.merge_all(mistakes) if mistakes else None,
             slices=SliceStatistics.merge_all(slices) if slices else None,
             # A chunk that cannot be resampled spoils the intervals of all.
-            bootstrap=Bootstrap.merge_all(bootstraps) if len(bootstraps) == len(ours) else None,
+            bootstrap=_merged(bootstraps) if len(bootstraps) == len(ours) else None,
         )
     except TooManyValues as error:
         raise _too_many(error) from error
+
+
+def _merged(bootstraps: Sequence[Bootstrap]) -> Bootstrap | None:
+    try:
+        return Bootstrap.merge_all(bootstraps)
+    except ValueError:  # a replicate weighs more than sums may hold: so it does however merged
+        return None
 
 
 def look(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Look:
@@ -168,12 +175,12 @@ def _bootstrap(
         clusters = row_clusters(chunk.first_row, chunk.rows)
     try:
         return Bootstrap.of_chunk(arrays, clusters)
-    except ValueError:  # values near the end of float64 cannot be resampled
+    except ValueError:  # values near the end of float64, or of weights, cannot be resampled
         return None
 
 
 def _is_resampled(manifest: Manifest) -> bool:
-    return not manifest.weighted and manifest.rows <= BOOTSTRAP_ROWS
+    return manifest.rows <= BOOTSTRAP_ROWS
 
 
 def _too_many(error: TooManyValues) -> BadPredictions:

@@ -6,14 +6,14 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from assay.domain.evaluation_details import IntervalDetails, ResidualDetails, SliceDetails
+from assay.domain.evaluation_details import ResidualDetails, SliceDetails
 from assay.metrics.curves import ThresholdRow
 from assay.metrics.reliability import Calibration, ReliabilityTable
 from assay.rpc.call import Call
 from assay.rpc.convert import values
 from assay.usecases.curves import CurveFound, Thresholds
 from assay.usecases.details import Detailed, Place
-from assay.usecases.diagnostics import MistakeFilter, Mistakes
+from assay.usecases.diagnostics import Intervals, MistakeFilter, Mistakes
 from assay.v1 import diagnostics_pb2, diagnostics_service_pb2, metric_pb2
 
 
@@ -147,22 +147,21 @@ def slices(
     )
 
 
-def intervals(
-    found: Detailed, told: Mapping[str, IntervalDetails]
-) -> diagnostics_pb2.IntervalReport:
-    """Return the intervals by metric."""
+def intervals(told: Intervals) -> diagnostics_pb2.IntervalReport:
+    """Return the intervals by metric, and why others have none."""
     return diagnostics_pb2.IntervalReport(
-        **_head(found),
+        **_head(told.found),
+        undefined=values.undefined(told.undefined),
         intervals=[
             diagnostics_pb2.MetricInterval(
                 metric=name,
-                value=found.result.metrics.get(name),
+                value=told.found.result.metrics.get(name),
                 low=one.low,
                 high=one.high,
                 level=one.level,
                 method=one.method,
             )
-            for name, one in sorted(told.items())
+            for name, one in sorted(told.by_metric.items())
         ],
     )
 

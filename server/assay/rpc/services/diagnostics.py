@@ -97,4 +97,4 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.IntervalReport:
         """Return the intervals by metric."""
         place = convert.place(request, call)
-        return await call.run_aside(lambda: convert.intervals(*self._diagnostics.intervals(place)))
+        return await call.run_aside(lambda: convert.intervals(self._diagnostics.intervals(place)))
