@@ -32,17 +32,20 @@ class Cursor:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def parse(cls, token: str, scope: str) -> Cursor:
-        """Return the place that `token` names; BadPageToken if it is of another listing."""
+    def parse(cls, token: str, scope: str, field: str = "page_token") -> Cursor:
+        """Return the place that `token` names; BadPageToken if it is of another listing.
+
+        `field` is what the caller sent it as.
+        """
         try:
             padded = token + "=" * (-len(token) % 4)
             micros, key, mark = json.loads(base64.b64decode(padded, b"-_", validate=True))
             place = cls(created_at=_EPOCH + timedelta(microseconds=int(micros)), id=key)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise _bad_token(token) from error
+            raise _bad_token(token, field) from error
         # The mark can be forged: a stored id is printable ASCII, and nothing else is looked up.
         if mark != _mark(scope) or not _is_id(key):
-            raise _bad_token(token)
+            raise _bad_token(token, field)
         return place
 
 
@@ -62,9 +65,10 @@ def _mark(scope: str) -> str:
     return hashlib.sha256(scope.encode()).hexdigest()[:16]
 
 
-def _bad_token(token: str) -> BadPageToken:
+def _bad_token(token: str, field: str) -> BadPageToken:
+    called = field.replace("_", " ")
     return BadPageToken(
-        f"The page token '{clip(token)}' was not made by this listing with these arguments. "
-        "Start again without a page token.",
-        metadata={"field": "page_token", "page_token": token},
+        f"The {called} '{clip(token)}' was not made by this listing with these arguments. "
+        f"Start again without a {called}.",
+        metadata={"field": field, field: token},
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2, timestamp_pb2
 
 from assay.domain.errors import InvalidArgument, clip
-from assay.v1 import metric_pb2
+from assay.v1 import metric_pb2, pagination_pb2
 
 # A page of 500 versions must fit one message, and a reply nests deeper than its request did.
 MAX_OBJECT_BYTES = 64 * 1024
@@ -24,6 +24,28 @@ def timestamp(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
     if moment is None:
         return None
     return timestamp_pb2.Timestamp(seconds=int(moment.timestamp()))
+
+
+def millis(moment: datetime) -> str:
+    """Return a time as the `/v1` family prints it: ISO 8601, milliseconds and `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
+        f"{moment.microsecond // 1000:03d}Z"
+    )
+
+
+def nullable(json_value: str | float | Mapping[str, float] | None) -> struct_pb2.Value:
+    """Return what a document calls nullable; it is always set, so that a null is printed.
+
+    Numbers are finite; whole ones below 2**53 are printed without a point.
+    """
+    if json_value is None:
+        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
+    if isinstance(json_value, str):
+        return struct_pb2.Value(string_value=json_value)
+    if isinstance(json_value, Mapping):
+        fields = {key: struct_pb2.Value(number_value=one) for key, one in json_value.items()}
+        return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
+    return struct_pb2.Value(number_value=json_value)
 
 
 def metrics(values: Mapping[str, float]) -> metric_pb2.Metrics:
@@ -104,3 +126,13 @@ def plain(value: struct_pb2.Value) -> object:
 def value(json_value: Any) -> struct_pb2.Value:
     """Return any JSON value as a Value; None is null."""
     return json_format.ParseDict(json_value, struct_pb2.Value())
+
+
+def pagination(*, total: int, limit: int, next_cursor: str | None) -> pagination_pb2.Pagination:
+    """Return where a page of a listing under /v1/quality stands."""
+    return pagination_pb2.Pagination(
+        total=total,
+        limit=limit,
+        has_more=next_cursor is not None,
+        next_cursor=nullable(next_cursor),
+    )

@@ -1,0 +1,146 @@
+"""Invoices with known errors, and benchmarks of them without pool, ledger or runner."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.domain.benchmark import BenchmarkJob, BenchmarkResult
+from assay.domain.benchmark_results import DocumentResult, ResultBlob
+from assay.domain.benchmark_snapshot import Snapshot, take_snapshot
+from assay.domain.extraction import Pair
+from assay.domain.job import EventDraft, ShardRecord
+from assay.extraction.schema import Field, FieldSchema, FieldType
+from assay.jobs.blobs import JobBlobs
+from assay.jobs.kinds.benchmark import Benchmark
+from assay.jobs.kinds.kind import JobView
+from assay.storage.blobs import open_blobs
+
+ORG = "acme"
+INVOICE = FieldSchema(
+    fields=(
+        Field(name="vendor", type=FieldType.TEXT),
+        Field(name="total", type=FieldType.MONEY),
+        Field(name="paid", type=FieldType.BOOLEAN),
+        Field(
+            name="lines",
+            type=FieldType.TABLE,
+            fields=(
+                Field(name="item", type=FieldType.TEXT),
+                Field(name="amount", type=FieldType.NUMBER),
+            ),
+        ),
+    )
+)
+
+
+def invoices(count: int, seed: int = 1, wrong: float = 0.1) -> list[Pair]:
+    """Return documents whose extractions err in every way; of some there is none."""
+    chance = random.Random(seed)
+    return [_pair(number, chance, wrong) for number in range(count)]
+
+
+def _pair(number: int, chance: random.Random, wrong: float) -> Pair:
+    expected = {
+        "vendor": f"Vendor {number % 7}",
+        "total": f"{number}.50",
+        "paid": number % 3 == 0,
+        "lines": [{"item": f"thing {n}", "amount": n + 0.25} for n in range(number % 4)],
+    }
+    found = json.loads(json.dumps(expected))
+    if chance.random() < wrong:
+        found["vendor"] = "Somebody else"
+    if chance.random() < wrong:
+        del found["total"]
+    if chance.random() < wrong and found["lines"]:
+        found["lines"][0]["amount"] = 99
+    if chance.random() < wrong:
+        found["lines"].append({"item": "invented", "amount": 1})
+        found["stamp"] = "unexpected"
+    confidence = {"vendor": round(chance.random(), 3), "total": round(chance.random(), 3)}
+    absent = chance.random() < wrong / 2
+    return Pair(
+        entry_id=f"00000000-0000-4000-8000-{number:012d}",
+        document_id=f"doc-{number:05d}",
+        expected=json.dumps(expected),
+        extraction_id=None if absent else f"x{number}",
+        run_id=None if absent else "run",
+        data=None if absent else json.dumps(found),
+        confidence=None if absent else json.dumps(confidence),
+    )
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a benchmark has left."""
+
+    result: BenchmarkResult
+    documents: tuple[DocumentResult, ...]
+    details: bytes
+    events: tuple[EventDraft, ...]
+    bytes: bytes
+
+
+class InProcess:
+    """Runs the kind `benchmark`, its shards in a shuffled order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.blobs = JobBlobs(open_blobs(folder), ORG)
+        self.kind = Benchmark()
+
+    def snapshot(self, pairs: Iterable[Pair], most_documents: int = 100) -> Snapshot:
+        """Take a snapshot in pieces of so many documents."""
+        return take_snapshot(pairs, self.blobs.put, most_documents=most_documents)
+
+    def spec(self, snapshot: Snapshot, schema: FieldSchema | None = INVOICE) -> BenchmarkJob:
+        """Return the job of a snapshot."""
+        return BenchmarkJob(
+            benchmark_id="00000000-0000-4000-8000-000000000000",
+            schema=None if schema is None else self.blobs.put(schema.to_json()),
+            documents=snapshot.documents,
+            truth=snapshot.truth,
+            blobs=snapshot.blobs,
+        )
+
+    def run(
+        self,
+        pairs: Sequence[Pair],
+        most_documents: int = 100,
+        schema: FieldSchema | None = INVOICE,
+    ) -> Ran:
+        """Run a benchmark to its end."""
+        spec = self.spec(self.snapshot(pairs, most_documents), schema)
+        view = JobView(organization_id=ORG, job_id="job", spec=spec.to_json(), rows=0)
+        finished: dict[str, ShardRecord] = {}
+        events: dict[str, EventDraft] = {}
+        while True:
+            planned = self.kind.plan(view, finished, self.blobs)
+            missing = [shard for shard in planned if shard.key not in finished]
+            if not missing:
+                break
+            random.Random(7).shuffle(missing)
+            for shard in missing:
+                output = self.kind.run(view, shard, self.blobs)
+                finished[shard.key] = ShardRecord(key=shard.key, partial=output.partial)
+                finished |= {record.key: record for record in output.stored}
+                for event in output.events:
+                    events[shard.key] = event
+        data = self.kind.reduce(view, finished, self.blobs)
+        result = BenchmarkResult.from_json(data)
+        return Ran(
+            result=result,
+            documents=tuple(self.documents(result)),
+            details=self.blobs.read(result.details),
+            events=tuple(events[key] for key in sorted(events)),
+            bytes=data,
+        )
+
+    def documents(self, result: BenchmarkResult) -> Iterator[DocumentResult]:
+        """Yield the results of all documents, in their order."""
+        for piece in result.pieces:
+            blob = ResultBlob(io.BytesIO(self.blobs.read(piece.blob)))
+            yield from (blob.result(number) for number in range(piece.documents))
