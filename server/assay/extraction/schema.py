@@ -29,10 +29,10 @@ MAX_VALUES: Final = 1_000
 MAX_FORMATS: Final = 16
 ITEM: Final = "item"
 
-_PLAIN_NAME = re.compile(r"[^\s.\[\]\"\\]+")
+_PLAIN_NAME = re.compile(r"[^\s.\[\]\"\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HALF = re.compile(r"[\ud800-\udfff]")
-_DATE_FORMAT = re.compile(r"(?:d{1,2}|M{1,4}|y|yy|yyyy|'[^']*'|[^A-Za-z'])+")
+_DATE_RUNS = frozenset(("d", "dd", "M", "MM", "MMM", "MMMM", "y", "yy", "yyyy"))
 
 
 class SchemaError(ValueError):
@@ -288,10 +288,10 @@ def _check_date_formats(field: Field) -> None:
     if len(field.date_formats) > MAX_FORMATS:
         raise SchemaError(field.name, f"more than {MAX_FORMATS} date_formats")
     for pattern in field.date_formats:
-        letters = re.sub(r"'[^']*'", "", pattern)
-        whole = all(letter in letters for letter in "dMy")
-        once = all(len(re.findall(f"{letter}+", letters)) == 1 for letter in "dMy")
-        if not whole or not once or len(pattern) > 100 or not _DATE_FORMAT.fullmatch(pattern):
+        letters = re.findall(r"[A-Za-z]+", re.sub(r"'[^']*'", " ", pattern))
+        runs = [run for word in letters for run in re.findall(r"d+|M+|y+|.", word)]
+        once = sorted(run[0] for run in runs) == ["M", "d", "y"]
+        if not once or not _DATE_RUNS.issuperset(runs) or len(pattern) > MAX_NAME:
             raise SchemaError(
                 field.name,
                 f"date format {pattern[:100]!r} is not made of d, dd, M, MM, MMM, MMMM, yy and yyyy, "

@@ -25,6 +25,7 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 
+_MAX_BITS = 1 << 16
 _PLAIN_DIGITS = 400  # a number that is longer in plain notation is written with an exponent
 
 
@@ -34,9 +35,14 @@ def is_list(value: object) -> bool:
 
 
 def decimal_of(value: float | Decimal) -> Decimal | None:
-    """Return the decimal that a JSON number's shortest text shows; None for NaN and infinities."""
+    """Return the decimal that a JSON number's shortest text shows.
+
+    None for NaN, infinities and integers so large that turning them over would take long.
+    """
     if type(value) is float:
         return Decimal(repr(value)) if math.isfinite(value) else None
+    if type(value) is int and value.bit_length() > _MAX_BITS:
+        return None
     number = Decimal(value)
     return number if number.is_finite() else None
 
@@ -48,7 +54,7 @@ def number_text(value: float | Decimal) -> str:
     """
     number = decimal_of(value)
     if number is None:
-        return str(value)
+        return hex(value) if isinstance(value, int) else str(value)
     if not number:
         return "0"
     exponent = number.as_tuple().exponent
@@ -119,4 +125,6 @@ def same_raw(a: JSON, b: JSON) -> bool:
 
 def _same_number(a: float | Decimal, b: float | Decimal) -> bool:
     one, other = decimal_of(a), decimal_of(b)
-    return str(a) == str(b) if one is None or other is None else one == other
+    if one is None or other is None:
+        return number_text(a) == number_text(b)
+    return one == other

@@ -1,0 +1,189 @@
+"""What a raw value means to a field: the compiled form of the normaliser, one reader per leaf.
+
+Two values of a field are the same if their readings have equal keys and, for money, currencies
+that do not contradict each other. Nothing here raises, whatever the value is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from assay.extraction.currencies import Currencies, currencies_of
+from assay.extraction.dates import Order, compiled_format, order_of, read_date
+from assay.extraction.numbers import Point, decimal_point, read_money, read_number
+from assay.extraction.schema import Field, FieldType
+from assay.extraction.text import normal_choice, normal_code, normal_text
+from assay.extraction.values import JSON, MISSING, canonical_text, decimal_of, is_list, number_text
+from assay.extraction.words import BOOLEANS
+
+_KEPT = 4096  # readings that a reader remembers
+_SHORT = 64  # code points of a text that is worth remembering
+
+
+class Reading(NamedTuple):
+    """What a value means. `key` None is the absence of a value."""
+
+    key: Hashable
+    currencies: Currencies | None = None
+    ambiguous: bool = False
+
+
+ABSENT: Final = Reading(None)
+
+Read = Callable[[JSON], Reading]
+_OfText = Callable[[str], Reading]
+
+
+def same_reading(one: Reading, other: Reading) -> bool:
+    """Return whether two readings of one field, both of values, are of the same value."""
+    if one.key != other.key:
+        return False
+    mine, theirs = one.currencies, other.currencies
+    return mine is theirs or mine is None or theirs is None or not mine.isdisjoint(theirs)
+
+
+def state_of(value: JSON) -> str | None:
+    """Return "missing", "null" or "empty" for what may count as no value; None for a value."""
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "missing"
+    if isinstance(value, str):
+        return None if value.strip() else "empty"
+    if isinstance(value, Mapping) or is_list(value):
+        return None if value else "empty"
+    return None
+
+
+def reader_of(field: Field, distinct_empties: tuple[str, ...]) -> Read:
+    """Return the function that reads values of a leaf field."""
+    of_text, of_number = _of_text(field), _OF_NUMBER.get(field.type, _number_as_text)
+    blanks = _blanks(distinct_empties)
+    known: dict[str, Reading] = {}
+
+    def remembered(text: str) -> Reading:
+        found = known.get(text)
+        if found is None:
+            found = of_text(text) if text.strip() else blanks["empty"]
+            if len(text) <= _SHORT:
+                if len(known) >= _KEPT:
+                    known.clear()
+                known[text] = found
+        return found
+
+    def read(value: JSON) -> Reading:
+        kind = type(value)
+        if kind is str:
+            return remembered(value)
+        if kind is float or kind is int or kind is Decimal:
+            return of_number(value, of_text)
+        state = state_of(value)
+        if state is not None:
+            return blanks[state]
+        if isinstance(value, bool):
+            return of_text("true" if value else "false")
+        if isinstance(value, str):
+            return remembered(str(value))
+        if field.type is FieldType.MONEY and isinstance(value, Mapping):
+            return _money_of_mapping(value, read) or Reading(normal_text(canonical_text(value)))
+        return Reading(normal_text(canonical_text(value)))
+
+    return read
+
+
+def _blanks(distinct_empties: tuple[str, ...]) -> Mapping[str, Reading]:
+    """Return what each kind of empty is: nothing, or a value that is unlike every text.
+
+    What collapses with a missing field is nothing; what does not is a value of its own.
+    """
+    blanks: dict[str, Reading] = {"missing": ABSENT}
+    for state in ("null", "empty"):
+        apart = state in distinct_empties
+        if apart or "missing" in distinct_empties:
+            blanks[state] = Reading(("blank", state if apart else "any"))
+        else:
+            blanks[state] = ABSENT
+    return blanks
+
+
+def _of_text(field: Field) -> _OfText:
+    """Return the reader of a field's texts, which are not blank."""
+    if field.type is FieldType.NUMBER or field.type is FieldType.MONEY:
+        return _amounts(field)
+    if field.type is FieldType.DATE:
+        return _dates(field)
+    if field.type is FieldType.BOOLEAN:
+        return _boolean
+    if field.type is FieldType.ENUM:
+        return lambda text: Reading(normal_choice(text) or normal_text(text))
+    if field.type is FieldType.CODE:
+        return lambda text: Reading(normal_code(text) or normal_text(text))
+    return lambda text: Reading(normal_text(text))
+
+
+def _amounts(field: Field) -> _OfText:
+    point: Point | None = decimal_point(field.locale) if field.locale else None
+    read = read_money if field.type is FieldType.MONEY else read_number
+
+    def amount(text: str) -> Reading:
+        normal = normal_text(text)
+        found = read(normal, point)
+        if found is None:
+            return Reading(normal)
+        return Reading(found.value, found.currencies, found.ambiguous)
+
+    return amount
+
+
+def _dates(field: Field) -> _OfText:
+    order: Order | None = order_of(field.locale) if field.locale else None
+    if field.day_first is not None:
+        order = "dmy" if field.day_first else "mdy"
+    formats = tuple(map(compiled_format, field.date_formats))
+
+    def day(text: str) -> Reading:
+        normal = normal_text(text)
+        found = read_date(normal, order, formats, field.locale)
+        return Reading(normal) if found is None else Reading(found.day, None, found.ambiguous)
+
+    return day
+
+
+def _boolean(text: str) -> Reading:
+    normal = normal_text(text)
+    return Reading(BOOLEANS.get(normal, normal))
+
+
+def _number_as_text(value: float | Decimal, of_text: _OfText) -> Reading:
+    return of_text(number_text(value))
+
+
+def _number(value: float | Decimal, of_text: _OfText) -> Reading:
+    number = decimal_of(value)
+    return of_text(number_text(value)) if number is None else Reading(number)
+
+
+_OF_NUMBER = {FieldType.NUMBER: _number, FieldType.MONEY: _number}
+
+
+def _money_of_mapping(value: Mapping[str, JSON], read: Read) -> Reading | None:
+    """Read money that came as an object: an amount or value, and a currency."""
+    if len(value) > 2:
+        return None
+    amount = value.get("amount", value.get("value", MISSING))
+    currency = value.get("currency", value.get("currency_code", MISSING))
+    if (
+        amount is MISSING
+        or isinstance(amount, Mapping)
+        or len(value) != 1 + (currency is not MISSING)
+    ):
+        return None
+    found = read(amount)
+    if not isinstance(found.key, Decimal) or state_of(currency) is not None:
+        return found if isinstance(found.key, Decimal) else None
+    named = currencies_of(normal_text(currency)) if isinstance(currency, str) else None
+    if named is None or (found.currencies is not None and found.currencies.isdisjoint(named)):
+        return None
+    return Reading(found.key, named, found.ambiguous)
