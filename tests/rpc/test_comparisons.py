@@ -127,6 +127,42 @@ def test_a_repeat_is_the_same_job(me: Caller):
     assert me("StartComparison", **pair).job_id != first
 
 
+def test_a_failed_comparison_can_be_asked_for_again(me: Caller, rpc):
+    """A comparison that failed is told as failed, and the next time it is asked for is another job."""
+    pair = two(me, FIRST.csv, BETTER.csv)
+    with rpc.backend.store.read() as tx:
+        current = tx.evaluations.current(me.organization, pair["version_a"], "test")
+        assert current is not None
+        records = tx.jobs.shards(me.organization, current.job_id)
+    blob = next(one.blob for one in records if one.rows and one.blob)
+    path = rpc.backend.blobs.path(me.organization, blob)
+    away = path.rename(path.with_suffix(".away"))
+    lost = outcome(me, pair)
+    assert (lost.status, lost.HasField("mcnemar")) == ("failed", False)
+    again = outcome(me, pair)
+    assert (again.status, again.job_id != lost.job_id) == ("failed", True)
+    away.rename(path)
+    found = outcome(me, pair)
+    assert (found.status, found.mcnemar.only_a) == ("done", 0)
+    assert found.job_id not in {lost.job_id, again.job_id}
+    assert me("StartComparison", **pair).job_id == found.job_id
+
+
+def test_what_is_not_tested_says_why(me: Caller):
+    """Clustered rows have intervals of differences alone, and reasons for the tests."""
+    clusters = {"cluster_id": [number // 4 for number in range(120)]}
+    a, b = (
+        csv(y_true=one.true, y_pred=one.pred, score=one.score, **clusters)
+        for one in (FIRST, BETTER)
+    )
+    pair = two(me, a, b)
+    tests = outcome(me, pair)
+    reasons = {one.metric: one.reason for one in tests.undefined}
+    assert reasons == {"mcnemar": "CLUSTERED_ROWS", "roc_auc": "CLUSTERED_ROWS"}
+    assert not tests.HasField("mcnemar")
+    assert {"accuracy", "f1_score", "mcc"} <= {one.metric for one in tests.differences}
+
+
 def test_the_refusals_of_a_comparison(me: Caller, other: Caller, rpc):
     """Absent and foreign versions are 404, those of another model and unmeasured ones 422."""
     pair = two(me, FIRST.csv, BETTER.csv)

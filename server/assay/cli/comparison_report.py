@@ -70,6 +70,9 @@ def _verdict(sign: int, *, tested: bool) -> str:
     return f"[{color}]{word}[/]" if tested else f"[dim]({word})[/]"
 
 
+_NAMES = {"mcnemar": "McNemar", "roc_auc": "DeLong", "differences": "Intervals of differences"}
+
+
 def _tests(tests: PairedTests) -> list[str]:
     if tests.status != "done":
         reason = tests.reason or ""
@@ -89,6 +92,8 @@ def _tests(tests: PairedTests) -> list[str]:
             f"DeLong: the area under the ROC curve is {areas.area_a:.4f} and {areas.area_b:.4f};"
             f" {_chance(areas.p_value)}"
         )
+    for name, reason in tests.undefined.items():
+        lines.append(f"[dim]{_NAMES.get(name, name)}: none, {reason}[/]")
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf import json_format
 
 from assay.client import comparison_types as types
-from assay.client.convert import metrics, number
+from assay.client.convert import metrics, number, undefined
 from assay.client.diagnostic_convert import interval
 from assay.client.transport import Transport
 from assay.client.watching import watch
@@ -28,14 +28,14 @@ class Comparing:
             version_a: the base.
             version_b: what is compared with it.
             paired: True has the two tested on the same rows and waits for it, where that is
-                possible; needs the permission job:submit.
+                possible, also after it failed before; needs the permission job:submit.
         """
         request = pb.CompareVersionsRequest(
             model_id=model_id, version_a=version_a, version_b=version_b
         )
         stub = VersionServiceStub(self._transport.channel)
         found = _comparison(self._transport.call(stub.CompareVersions, request))
-        if not paired or found.paired.status not in {"not_started", "running"}:
+        if not paired or found.paired.status not in {"not_started", "running", "failed"}:
             return found
         start = pb.StartComparisonRequest(
             model_id=model_id, version_a=version_a, version_b=version_b
@@ -87,6 +87,7 @@ def _paired(message: pb.PairedTests) -> types.PairedTests:
         if message.HasField("roc_auc")
         else None,
         differences={one.metric: interval(one) for one in message.differences},
+        undefined=undefined(message.undefined),
     )
 
 

@@ -55,9 +55,10 @@ class PairedTests:
     reason: str | None  # why it is impossible, or why the job failed
     job_id: str | None
     rows: int | None
-    mcnemar: McNemarTest | None  # None for regression
-    roc_auc: AreasTest | None  # None but for binary classifiers with scores
-    differences: Mapping[str, Interval]  # of b - a, by metric; empty where rows have weights
+    mcnemar: McNemarTest | None
+    roc_auc: AreasTest | None
+    differences: Mapping[str, Interval]  # of b - a, by metric
+    undefined: Mapping[str, str]  # mcnemar, roc_auc or differences → why it was not made
 
 
 @dataclass(frozen=True, kw_only=True)

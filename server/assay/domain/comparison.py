@@ -12,15 +12,16 @@ from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_details import IntervalDetails
 
 COMPARISON_KIND = "comparison"
-MAX_ROWS = 2_000_000  # both sides are held in memory
-DIFFERENT_ROWS = "DIFFERENT_ROWS"  # of ids, of number or of truth
+MAX_ROWS = 2_000_000  # of both sides that are held in memory together
+DIFFERENT_ROWS = "DIFFERENT_ROWS"  # of ids, number, truth, weight or cluster
 DIFFERENT_SPECS = "DIFFERENT_SPECS"
 TOO_MANY_ROWS = "TOO_MANY_ROWS"
 
 
-def comparison_job_id(evaluation_a: str, evaluation_b: str) -> str:
-    """Return the id of the job that compares b with a: a pair of evaluations has one."""
-    digest = sha256_hex(f"{COMPARISON_KIND}/{evaluation_a}/{evaluation_b}".encode())
+def comparison_job_id(evaluation_a: str, evaluation_b: str, attempt: int = 0) -> str:
+    """Return the id of the job that compares b with a: a pair has one, until it fails."""
+    again = f"/{attempt}" if attempt else ""
+    digest = sha256_hex(f"{COMPARISON_KIND}/{evaluation_a}/{evaluation_b}{again}".encode())
     # A UUID by its form, version 8: made of a hash of our own choice (RFC 9562).
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
 
@@ -31,6 +32,12 @@ class Side:
 
     evaluation_id: str
     blobs: tuple[str, ...]  # addresses of its rows' chunks, in the order of rows
+    rows: tuple[int, ...]  # of each chunk
+
+    @property
+    def total(self) -> int:
+        """The number of rows."""
+        return sum(self.rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +49,6 @@ class ComparisonJob:
     spec: EvaluationSpec  # what the columns of both obey
     labels: tuple[str, ...]  # classes in order; empty for regression
     positive_label: str | None
-
-    @property
-    def job_id(self) -> str:
-        """The id of the job."""
-        return comparison_job_id(self.a.evaluation_id, self.b.evaluation_id)
 
     def to_json(self) -> bytes:
         """Return the canonical JSON that a job row holds."""
@@ -92,9 +94,11 @@ class PairedTests:
 
     rows: int
     reason: str | None = None  # why there are no tests
-    mcnemar: McNemarTest | None = None  # None: a regression
-    areas: AreasTest | None = None  # None: not binary, or without scores
+    mcnemar: McNemarTest | None = None
+    areas: AreasTest | None = None
     differences: Mapping[str, IntervalDetails] = field(default_factory=dict)  # b - a, by metric
+    # Why one of "mcnemar", "roc_auc" and "differences" is not there.
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Return the canonical JSON."""
@@ -113,8 +117,13 @@ class PairedTests:
             differences={
                 name: IntervalDetails(**one) for name, one in values["differences"].items()
             },
+            undefined=values["undefined"],
         )
 
 
 def _side(values: Mapping[str, Any]) -> Side:
-    return Side(evaluation_id=values["evaluation_id"], blobs=tuple(values["blobs"]))
+    return Side(
+        evaluation_id=values["evaluation_id"],
+        blobs=tuple(values["blobs"]),
+        rows=tuple(values["rows"]),
+    )

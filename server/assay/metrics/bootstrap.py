@@ -9,7 +9,7 @@ metrics are the registry's: those of labels, log loss and Brier score, and of a 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -129,14 +129,8 @@ class Bootstrap:
         tally = confusion.tally
         if len(tally.cells) > MOST_CELLS:
             raise ValueError(f"{len(tally.cells)} cells; at most {MOST_CELLS} are resampled")
-        cells = _mix(tally.cells.astype(np.uint64))
         statistics: list[Statistic] = []
-        for replicate in range(replicates):
-            drawn = Tally(
-                size=tally.size,
-                cells=tally.cells,
-                counts=_poisson_of(tally.counts, cells, replicate, seed),
-            ).positive()
+        for drawn in _redrawn(tally, replicates, seed):
             counts = ConfusionCounts(labels=confusion.labels, fixed=True, tally=drawn)
             statistics.append(
                 ClassificationStatistic(
@@ -144,6 +138,29 @@ class Bootstrap:
                 )
             )
         return cls(seed=seed, replicates=tuple(statistics))
+
+
+def paired_cells(
+    joint: Tally, labels: tuple[str, ...], *, replicates: int = REPLICATES, seed: int = 0
+) -> tuple[Bootstrap, Bootstrap]:
+    """Resample rows counted over true * k² + first * k + second of k labels, as `of_cells` does.
+
+    Returns the bootstraps of the first and of the second run. ValueError beyond MOST_CELLS.
+    """
+    if len(joint.cells) > MOST_CELLS:
+        raise ValueError(f"{len(joint.cells)} cells; at most {MOST_CELLS} are resampled")
+    k = len(labels)
+    found: tuple[list[Statistic], list[Statistic]] = ([], [])
+    for drawn in _redrawn(joint, replicates, seed):
+        true, first, second = drawn.cells // k**2, drawn.cells // k % k, drawn.cells % k
+        for statistics, predicted in zip(found, (first, second), strict=True):
+            tally = Tally.of_pairs(k * k, true * k + predicted, drawn.counts)
+            counts = ConfusionCounts(labels=labels, fixed=True, tally=tally)
+            statistics.append(
+                ClassificationStatistic(rows=counts.rows, parts={ConfusionCounts: counts})
+            )
+    first_run, second_run = (Bootstrap(seed=seed, replicates=tuple(each)) for each in found)
+    return first_run, second_run
 
 
 def bootstrap_intervals(
@@ -185,6 +202,14 @@ def poisson_weights(clusters: Hashes, replicate: int, seed: int) -> NDArray[np.i
 def row_clusters(first_row: int, rows: int) -> Hashes:
     """Return clusters of rows that have none: each row is its own, named by its number."""
     return _mix(np.arange(first_row, first_row + rows, dtype=np.uint64))
+
+
+def _redrawn(tally: Tally, replicates: int, seed: int) -> Iterator[Tally]:
+    """Yield the counts of each replicate, without cells that have none in it."""
+    cells = _mix(tally.cells.astype(np.uint64))
+    for replicate in range(replicates):
+        counts = _poisson_of(tally.counts, cells, replicate, seed)
+        yield Tally(size=tally.size, cells=tally.cells, counts=counts).positive()
 
 
 def _poisson_of(

@@ -16,7 +16,7 @@ from assay.domain.errors import FailedPrecondition, NotFound, SplitNotEvaluated
 from assay.domain.evaluation import Evaluation
 from assay.domain.job import Job, NewJob
 from assay.domain.model import Version
-from assay.domain.states import JobState
+from assay.domain.states import JobState, is_terminal
 from assay.storage.ports import Transaction
 from assay.storage.store import Store
 
@@ -48,7 +48,9 @@ class Comparisons:
         *,
         created_by: str,
     ) -> Job:
-        """Have two versions tested on their newest test evaluations; a repeat is the same job.
+        """Have two versions tested on their newest test evaluations.
+
+        A repeat is the same job, unless that ended without a result: then it is a new one.
 
         Raises:
             NotFound: the model or a version is absent.
@@ -70,14 +72,19 @@ class Comparisons:
                     "again with the labels and columns of the other.",
                     metadata={"version_a": version_a, "version_b": version_b},
                 )
-            asked = _asked(tx, a, b)
+            newest, attempt = _newest(tx, a, b)
+            if newest is not None:
+                if not _is_lost(newest):
+                    return newest
+                attempt += 1
+            job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
             return tx.jobs.submit(
                 organization_id,
                 NewJob(
                     kind=COMPARISON_KIND,
-                    spec=asked.to_json(),
-                    job_id=asked.job_id,
-                    request_id=f"{COMPARISON_KIND}/{asked.job_id}",
+                    spec=_asked(tx, a, b).to_json(),
+                    job_id=job_id,
+                    request_id=f"{COMPARISON_KIND}/{job_id}",
                     max_attempts=self._max_attempts,
                     created_by=created_by,
                 ),
@@ -94,15 +101,33 @@ def paired(tx: Transaction, a: Version, b: Version) -> Paired:
         return Paired(reason="SPLIT_NOT_EVALUATED")
     if not _alike(first, second):
         return Paired(reason=DIFFERENT_SPECS)
-    job_id = comparison_job_id(first.evaluation_id, second.evaluation_id)
-    try:
-        job = tx.jobs.get(a.organization_id, job_id)
-    except NotFound:
+    job, _ = _newest(tx, first, second)
+    if job is None:
         return Paired()
     if job.state is not JobState.SUCCEEDED or job.result is None:
         return Paired(job=job)
     tests = PairedTests.from_json(job.result)
     return Paired(job=job, tests=tests, reason=tests.reason)
+
+
+def _newest(tx: Transaction, a: Evaluation, b: Evaluation) -> tuple[Job | None, int]:
+    """Return the last job that compares two evaluations, and how many were lost before it."""
+    found: Job | None = None
+    attempt = 0
+    while True:
+        job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
+        try:
+            found = tx.jobs.get(a.organization_id, job_id)
+        except NotFound:
+            return found, max(0, attempt - 1)
+        if not _is_lost(found):
+            return found, attempt
+        attempt += 1
+
+
+def _is_lost(job: Job) -> bool:
+    """Whether a job ended without a result."""
+    return is_terminal(job.state) and job.state is not JobState.SUCCEEDED
 
 
 def _evaluated(tx: Transaction, version: Version) -> Evaluation:
@@ -136,8 +161,11 @@ def _asked(tx: Transaction, a: Evaluation, b: Evaluation) -> ComparisonJob:
 
 def _side(tx: Transaction, evaluation: Evaluation) -> Side:
     records = tx.jobs.shards(evaluation.organization_id, evaluation.job_id)
-    rows = [(one.first_row, one.blob) for one in records if one.rows and one.blob]
+    places = sorted(
+        (one.first_row or 0, one.blob, one.rows) for one in records if one.rows and one.blob
+    )
     return Side(
         evaluation_id=evaluation.evaluation_id,
-        blobs=tuple(blob for _, blob in sorted((first or 0, blob) for first, blob in rows)),
+        blobs=tuple(blob for _, blob, _ in places),
+        rows=tuple(rows for _, _, rows in places),
     )

@@ -369,6 +369,7 @@ class PairedTests(_message.Message):
     MCNEMAR_FIELD_NUMBER: _builtins.int
     ROC_AUC_FIELD_NUMBER: _builtins.int
     DIFFERENCES_FIELD_NUMBER: _builtins.int
+    UNDEFINED_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """not_started (StartComparison makes them), running, done, failed, or impossible."""
     reason: _builtins.str
@@ -387,7 +388,11 @@ class PairedTests(_message.Message):
 
     @_builtins.property
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[_diagnostics_pb2.MetricInterval]:
-        """Intervals of b - a, by metric; none where rows have weights."""
+        """Intervals of b - a, by metric."""
+
+    @_builtins.property
+    def undefined(self) -> _containers.RepeatedCompositeFieldContainer[_metric_pb2.UndefinedMetric]:
+        """Which of mcnemar, roc_auc and differences were not made, or of which metric there is no difference, and why: such as TOO_MANY_ROWS, WEIGHTED_ROWS, CLUSTERED_ROWS or NO_SCORES."""
 
     def __init__(
         self,
@@ -399,10 +404,11 @@ class PairedTests(_message.Message):
         mcnemar: Global___McNemarTest | None = ...,
         roc_auc: Global___AreasTest | None = ...,
         differences: _abc.Iterable[_diagnostics_pb2.MetricInterval] | None = ...,
+        undefined: _abc.Iterable[_metric_pb2.UndefinedMetric] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_reason", b"_reason", "_rows", b"_rows", "job_id", b"job_id", "mcnemar", b"mcnemar", "reason", b"reason", "roc_auc", b"roc_auc", "rows", b"rows"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_reason", b"_reason", "_rows", b"_rows", "differences", b"differences", "job_id", b"job_id", "mcnemar", b"mcnemar", "reason", b"reason", "roc_auc", b"roc_auc", "rows", b"rows", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_reason", b"_reason", "_rows", b"_rows", "differences", b"differences", "job_id", b"job_id", "mcnemar", b"mcnemar", "reason", b"reason", "roc_auc", b"roc_auc", "rows", b"rows", "status", b"status", "undefined", b"undefined"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__job_id: _TypeAlias = _typing.Literal["job_id"]  # noqa: Y015
     _WhichOneofArgType__job_id: _TypeAlias = _typing.Literal["_job_id", b"_job_id"]  # noqa: Y015

@@ -149,6 +149,7 @@ def _paired(found: Paired, deltas: Mapping[str, float]) -> version_service_pb2.P
         diagnostics_pb2.MetricInterval(metric=name, value=deltas.get(name), **asdict(one))
         for name, one in sorted(tests.differences.items())
     )
+    message.undefined.extend(values.undefined(tests.undefined))
     return message
 
 

@@ -19,6 +19,7 @@ from assay.storage.columns.stored import (
     stored_row_ids,
     stored_rows,
     stored_scores,
+    stored_side,
     stored_values,
 )
 from assay.storage.columns.table import THRESHOLD
@@ -46,5 +47,6 @@ __all__ = [
     "stored_row_ids",
     "stored_rows",
     "stored_scores",
+    "stored_side",
     "stored_values",
 ]

@@ -16,6 +16,7 @@ from assay.storage.columns.arrays import from_numbers, numbers, one_array
 Number = TypeVar("Number", np.int64, np.uint8)
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+_SECOND_PRIME = np.uint64(0xD1B54A32D192ED03)  # odd too, and far from the first
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
@@ -44,26 +45,34 @@ class RowIds:
         The bytes are taken as little-endian words of 8, the last one padded with zeros, and
         mixed one after the other into the length (splitmix64's finisher).
         """
+        return self._hashed(_PRIME)
+
+    @cached_property
+    def second_hashes(self) -> NDArray[np.uint64]:
+        """(rows,) another 64-bit hash, of the same steps with another factor."""
+        return self._hashed(_SECOND_PRIME)
+
+    def _hashed(self, prime: np.uint64) -> NDArray[np.uint64]:
         offsets, sizes = self._offsets, self.sizes
         data = _view(self.texts.buffers()[2], np.uint8)
         size = int(sizes[0]) if len(sizes) else 0
         if size and size % 8 == 0 and (sizes == size).all():
             # Ids of one length lie beside each other as whole words: hex digests, UUID bytes.
             table = data[offsets[0] : offsets[-1]].view("<u8").reshape(-1, size // 8)
-            alike = _mix(np.full(len(sizes), size, np.uint64) * _PRIME)
+            alike = _mix(np.full(len(sizes), size, np.uint64) * prime)
             for column in table.T:
-                alike = _mix(alike ^ (column * _PRIME))
+                alike = _mix(alike ^ (column * prime))
             return alike
         starts = offsets[:-1]
         padded = np.concatenate([data, np.zeros(8, np.uint8)])
         # Every byte position starts a word of eight bytes; reading them unaligned saves a loop.
         words = np.ndarray((len(padded) - 7,), "<u8", padded.tobytes(), strides=(1,))
-        state = _mix(sizes.astype(np.uint64) * _PRIME)
+        state = _mix(sizes.astype(np.uint64) * prime)
         for at in range(0, int(sizes.max(initial=0)), 8):
             live = np.flatnonzero(sizes > at)
             left = np.minimum(sizes[live] - at, 8)
             word = words[starts[live] + at] & _MASKS[left]
-            state[live] = _mix(state[live] ^ (word * _PRIME))
+            state[live] = _mix(state[live] ^ (word * prime))
         return state
 
     @cached_property

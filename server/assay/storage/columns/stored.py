@@ -69,6 +69,27 @@ def stored_chunk(data: Stored, rules: Rules, first_row: int) -> Chunk:
     return chunk_from_table(_project(data, kept), rules, Place(first_row=first_row))
 
 
+def stored_side(
+    data: Stored, rules: Rules, first_row: int, *, scores: bool
+) -> tuple[Chunk, RowIds | None]:
+    """Return what two runs are compared by of an accepted chunk, and its ids.
+
+    That is truths, predictions, weights and clusters; scores if asked for, or where the
+    predictions follow from them.
+    """
+    with pa.ipc.open_stream(_buffer(data)) as reader:
+        names = reader.schema.names
+    scores = scores or "y_pred" not in names
+    kept = [
+        name
+        for name in names
+        if name in ("y_true", "y_pred", "weight", "cluster_id")
+        or (scores and (name == "score" or name.startswith("score:")))
+    ]
+    chunk = chunk_from_table(_project(data, kept), rules, Place(first_row=first_row))
+    return chunk, stored_row_ids(data) if "row_id" in names else None
+
+
 def stored_values(data: Stored) -> tuple[Floats, Floats]:
     """Return (truth, prediction) of an accepted chunk of a regression."""
     table = _project(data, ("y_true", "y_pred"))
