@@ -122,8 +122,37 @@ def test_slices_are_measured_alone(tmp_path: Path) -> None:
             run.chunks(CANCER, cut(cancer().filter(pa.array(hospital == one.value)), []))
         )
         assert one.rows == alone.rows
-        assert one.metrics == {name: alone.metrics[name] for name in one.metrics}
-        assert {"accuracy", "f1_score", "log_loss", "ece"} <= set(one.metrics)
+        assert one.metrics == alone.metrics
+        assert one.undefined == alone.undefined
+        assert {"accuracy", "f1_score", "log_loss", "ece", "roc_auc"} <= set(one.metrics)
+
+
+@pytest.mark.parametrize("name", ["digits", "diabetes", "weighted", "plain"])
+def test_slices_have_every_metric(name: str, tmp_path: Path) -> None:
+    """Whatever is measured, each slice has all numbers of its rows alone, in any shards."""
+    spec, table = {
+        "digits": (CLASSES, digits()),
+        "diabetes": (VALUES, diabetes()),
+        "weighted": (CANCER, weighted("cancer")),
+        "plain": (CLASSES, pa.table({"y_true": ["1", "2"] * 200, "y_pred": ["1"] * 400})),
+    }[name]
+    values = np.array(["a", None, "b"], object)[np.arange(table.num_rows) ** 2 % 3]
+    parts = table.append_column("slice:x", pa.array(values))
+    parts = parts.append_column("slice:y", pa.array(np.arange(table.num_rows) % 2))
+    run = InProcess(tmp_path)
+    data = run.chunks(spec, cut(parts, [100, 101, 300]))
+    slices = run.details(data).slices
+    assert [key for key in run.shards if key.startswith("areas-")] or name == "plain"
+    for one in slices["x"]:
+        mask = pa.array([value == one.value for value in values])
+        alone = result(InProcess(tmp_path).chunks(spec, cut(table.filter(mask), [])))
+        assert (one.metrics, one.undefined) == (alone.metrics, alone.undefined)
+    small = InProcess(tmp_path, Evaluation(slice_shard_cells=3 * table.num_rows))
+    assert small.details(small.chunks(spec, cut(parts, []))).slices == slices
+    bound = InProcess(tmp_path, Evaluation(slice_cells=1))
+    few = bound.details(bound.chunks(spec, cut(parts, []))).slices["x"][0]
+    ranked = "median_absolute_error" if name == "diabetes" else "roc_auc"
+    assert few.undefined[ranked] == ("NO_SCORES" if name == "plain" else "TOO_MANY_ROWS")
 
 
 @pytest.mark.parametrize("source", [*FORMATS, "rows", "chunks"])

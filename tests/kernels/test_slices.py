@@ -1,14 +1,17 @@
-"""Slices: each value's statistic is that of its rows, under any order and sharding."""
+"""Slices: each value's numbers are those of its rows, under any order and sharding."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn import metrics as sk
 
 from assay.metrics.codec import CodecError
-from assay.metrics.registry import live
+from assay.metrics.reasons import Reason
+from assay.metrics.registry import METRICS, live
+from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.slices import MOST_VALUES, SliceColumn, SliceStatistics, TooManyValues
-from tests.kernels.make import STREAMS, binary, chunk_of, merged
+from tests.kernels.make import STREAMS, Rows, binary, chunk_of, measure, merged, multiclass
 
 TABLE = ("north", None, "south", "unused", "")
 
@@ -29,7 +32,97 @@ def test_a_slice_is_measured_as_its_rows_alone(stream):
     for code, value in enumerate(TABLE):
         if value != "unused":
             alone = merged(rows.take(np.flatnonzero(codes == code)))
-            assert measures["region"][value] == live(alone, rows.spec)
+            ours = measures["region"][value]
+            theirs = live(alone, rows.spec)
+            assert ours == replace(theirs, undefined=ours.undefined)
+            more = {
+                name: why for name, why in ours.undefined.items() if name not in theirs.undefined
+            }
+            assert set(more.values()) <= {Reason.TOO_MANY_ROWS, Reason.NO_SCORES}
+            assert more.keys() == {
+                metric.name
+                for metric in METRICS
+                if metric.needs_ranks and rows.spec.task in metric.tasks
+            }
+
+
+def ranked(rows: Rows, codes, table=TABLE) -> SliceRanks:
+    """Sort the scores of each value, a column at a time, each through its bytes."""
+    used = np.unique(codes)
+    column = SliceColumn(
+        codes=np.searchsorted(used, codes).astype(np.uint8),
+        table=tuple(table[code] for code in used),
+    )
+    slices = {"region": column, "again": column}
+    if not rows.spec.labels:
+        return SliceRanks.of_numbers(rows.true, rows.predicted, slices)
+    parts = []
+    for place, scores in enumerate(() if rows.scores is None else rows.scores):
+        label = 1 if rows.lone else place
+        found = SliceRanks.of_scores(place, rows.true == label, scores, slices, rows.weights)
+        parts.append(SliceRanks.from_bytes(found.to_bytes()))
+    return SliceRanks.merge_all(parts[::-1])
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_areas_and_medians_of_a_slice_are_those_of_its_rows_alone(stream):
+    """Sorted by value, each slice has every metric that its rows have when they are sent alone."""
+    rng = np.random.default_rng(7)
+    rows, codes = STREAMS[stream](rng, 600), rng.choice([0, 1, 2, 4], 600)
+    ranks = ranked(rows, codes)
+    measures = sliced(rows, codes).measures(rows.spec, ranks.ranks, ranks.residuals)
+    for code, value in enumerate(TABLE):
+        if value == "unused":
+            continue
+        alone = measure(rows.take(np.flatnonzero(codes == code)))
+        for name in ("region", "again"):
+            assert measures[name][value].metrics == alone.metrics
+            assert measures[name][value].undefined == alone.undefined
+
+
+def test_areas_of_a_slice_are_scikit_learns():
+    """On the rows of a value ROC AUC and average precision equal scikit-learn, one against the rest."""
+    rng = np.random.default_rng(8)
+    codes = rng.choice([0, 1], 3000)
+    for rows in (binary(rng, 3000), binary(rng, 3000, 2), multiclass(rng, 3000, digits=2)):
+        ranks = ranked(rows, codes, ("a", "b"))
+        found = sliced(rows, codes, ("a", "b")).measures(rows.spec, ranks.ranks)
+        for code, value in enumerate(("a", "b")):
+            some = rows.take(np.flatnonzero(codes == code))
+            labels = [1] if rows.lone else range(len(rows.scores))
+            columns = list(zip(labels, some.scores, strict=True))
+            areas = [sk.roc_auc_score(some.true == label, score) for label, score in columns]
+            precisions = [
+                sk.average_precision_score(some.true == label, score) for label, score in columns
+            ]
+            ours = found["region"][value].metrics
+            assert ours["roc_auc"] == pytest.approx(np.mean(areas), rel=1e-12)
+            assert ours["average_precision"] == pytest.approx(np.mean(precisions), rel=1e-12)
+
+
+def test_any_order_gives_the_same_slice_ranks():
+    """Permuted rows give equal bytes, and damaged bytes are refused."""
+    rng = np.random.default_rng(9)
+    rows, codes = STREAMS["binary_weighted"](rng, 300), rng.choice([0, 1, 2], 300)
+    whole = ranked(rows, codes)
+    order = rng.permutation(300)
+    assert ranked(rows.take(order), codes[order]).to_bytes() == whole.to_bytes()
+    with pytest.raises(CodecError):
+        SliceRanks.from_bytes(whole.to_bytes()[:-7])
+    with pytest.raises(ValueError, match="overlap"):
+        SliceRanks.merge_all([whole, whole])
+
+
+def test_a_slice_of_one_class_has_no_area():
+    """Values whose rows are all positive or all negative say so, as their rows alone would."""
+    rows = binary(np.random.default_rng(10), 200)
+    codes = rows.true.astype(np.intp)
+    ranks = ranked(rows, codes, ("negative", "positive"))
+    found = sliced(rows, codes, ("negative", "positive")).measures(rows.spec, ranks.ranks)
+    for code, value in enumerate(("negative", "positive")):
+        alone = measure(rows.take(np.flatnonzero(codes == code)))
+        assert found["region"][value].undefined == alone.undefined
+        assert found["region"][value].undefined["roc_auc"] == "SINGLE_CLASS"
 
 
 @pytest.mark.parametrize("stream", STREAMS)

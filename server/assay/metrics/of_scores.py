@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from assay.metrics.calibration import CalibrationBins
 from assay.metrics.exact import UNIT_BITS
-from assay.metrics.histogram import RankHistogram
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.metric import CLASSIFICATION, MULTICLASS, Metric, Outcome
 from assay.metrics.reading import Reading
@@ -89,7 +88,7 @@ OF_SCORES: tuple[Metric, ...] = (
     Metric(
         name="roc_auc",
         tasks=CLASSIFICATION,
-        needs=RankHistogram,
+        needs=CalibrationBins,
         needs_ranks=True,
         low=0.0,
         high=1.0,
@@ -99,7 +98,7 @@ OF_SCORES: tuple[Metric, ...] = (
     Metric(
         name="average_precision",
         tasks=CLASSIFICATION,
-        needs=RankHistogram,
+        needs=CalibrationBins,
         needs_ranks=True,
         low=0.0,
         high=1.0,

@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import cached_property
 
 from assay.metrics.calibration import CalibrationBins, slots_of
-from assay.metrics.histogram import RankHistogram
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.order import ResidualCounts
 from assay.metrics.ranking import MICRO, RankCounts
@@ -100,19 +99,40 @@ class Reading:
         label = self.spec.positive_label
         return None if label is None else self.spec.labels.index(label)
 
+    @property
+    def score_labels(self) -> tuple[str, ...]:
+        """The labels of the score columns."""
+        return self.part(CalibrationBins).score_labels
+
+    @cached_property
+    def _sides(self) -> Mapping[str, tuple[int, int]]:
+        """Rows (of another label, of the label) as their truth, per label."""
+        if not isinstance(self.statistic, ClassificationStatistic):
+            raise TypeError("a regression has no labels")
+        matrix = self.statistic.confusion.onto(self.spec.labels).matrix
+        supports = matrix.sum(axis=1).tolist()
+        pairs = zip(self.spec.labels, supports, strict=True)
+        return {label: (self.rows - support, support) for label, support in pairs}
+
+    @property
+    def _pooled(self) -> tuple[int, int]:
+        """The sides of all score columns together."""
+        sides = [self._sides[label] for label in self.score_labels]
+        return sum(each[0] for each in sides), sum(each[1] for each in sides)
+
     @cached_property
     def auc(self) -> Mapping[str, Fraction | Reason]:
         """The exact one-vs-rest ROC AUC per label, or why there is none.
 
         A lone score column serves both labels: turning score and truth around keeps the area.
         """
-        histogram = self.part(RankHistogram)
+        labels = self.score_labels
         areas = {
-            label: _area(self.ranks, column, _sides(histogram.column(column)))
-            for column, label in enumerate(histogram.score_labels)
+            label: _area(self.ranks, column, self._sides[label])
+            for column, label in enumerate(labels)
         }
         if len(areas) > 1:
-            if histogram.score_labels != self.spec.labels:
+            if labels != self.spec.labels:
                 raise ValueError("the score columns are not the labels of the spec")
             return areas
         turned = {
@@ -126,17 +146,16 @@ class Reading:
     @cached_property
     def ranking(self) -> Ranking:
         """All ROC AUCs as correctly rounded floats."""
-        pooled = _sides(self.part(RankHistogram).pooled())
         counted = self.ranks.totals(MICRO) != (0, 0)
-        return self._averaged(self.auc, _area(self.ranks, MICRO, pooled) if counted else None)
+        micro = _area(self.ranks, MICRO, self._pooled) if counted else None
+        return self._averaged(self.auc, micro)
 
     @cached_property
     def precisions(self) -> Mapping[str, Fraction | Reason] | None:
         """The exact average precision per score column; None where curves were not counted."""
-        histogram = self.part(RankHistogram)
         found: dict[str, Fraction | Reason] = {}
-        for column, label in enumerate(histogram.score_labels):
-            value = _precision(self.ranks, column, _sides(histogram.column(column)))
+        for column, label in enumerate(self.score_labels):
+            value = _precision(self.ranks, column, self._sides[label])
             if value is None:
                 return None
             found[label] = value
@@ -147,8 +166,7 @@ class Reading:
         """All average precisions as correctly rounded floats; None as `precisions`."""
         if self.precisions is None:
             return None
-        pooled = _sides(self.part(RankHistogram).pooled())
-        return self._averaged(self.precisions, _precision(self.ranks, MICRO, pooled))
+        return self._averaged(self.precisions, _precision(self.ranks, MICRO, self._pooled))
 
     def _averaged(
         self, values: Mapping[str, Fraction | Reason], micro: Fraction | Reason | None
@@ -203,12 +221,6 @@ class Reading:
         if part is None:
             raise ValueError(f"the statistic has no {kind.TAG}")
         return part
-
-
-def _sides(counts: Counts) -> tuple[int, int]:
-    """Return (negatives, positives) of a histogram."""
-    negatives, positives = counts.sum(axis=0).tolist()
-    return negatives, positives
 
 
 def _area(ranks: RankCounts, column: int, rows: tuple[int, int]) -> Fraction | Reason:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from assay.metrics.calibration import CalibrationBins
-from assay.metrics.histogram import RankHistogram
 from assay.metrics.metric import Metric, Outcome, SetToZero
 from assay.metrics.of_labels import OF_LABELS
 from assay.metrics.of_numbers import OF_NUMBERS
@@ -63,6 +62,35 @@ def evaluate(
         ranks=rank_counts or RankCounts(),
         residual_counts=residual_counts,
     )
+    measures = _measure(reading, live=False)
+    return _with_tables(measures, reading)
+
+
+def measure_part(
+    statistic: Statistic,
+    spec: MetricSpec,
+    rank_counts: RankCounts | None = None,
+    residual_counts: ResidualCounts | None = None,
+) -> Measures:
+    """Read every metric of a part of the rows, without tables.
+
+    Where neither counts are given its rows were too many to be sorted: metrics that need it are
+    undefined as TOO_MANY_ROWS.
+    """
+    if rank_counts is None and residual_counts is None:
+        measures = live(statistic, spec)
+        unranked = {
+            metric.name: Reason.TOO_MANY_ROWS if statistic.get(metric.needs) else Reason.NO_SCORES
+            for metric in METRICS
+            if spec.task in metric.tasks and metric.needs_ranks
+        }
+        return replace(measures, undefined={**measures.undefined, **unranked})
+    reading = Reading(
+        statistic=statistic,
+        spec=spec,
+        ranks=rank_counts or RankCounts(),
+        residual_counts=residual_counts,
+    )
     return _measure(reading, live=False)
 
 
@@ -99,7 +127,7 @@ def _measure(reading: Reading, *, live: bool) -> Measures:
     residuals = statistic.get(Residuals)
     if residuals is not None:
         measures = replace(measures, zero_targets=residuals.zero_targets)
-    return measures if live else _with_tables(measures, reading)
+    return measures
 
 
 def _with_tables(measures: Measures, reading: Reading) -> Measures:
@@ -108,12 +136,13 @@ def _with_tables(measures: Measures, reading: Reading) -> Measures:
     residuals = statistic.get(Residuals)
     if residuals is not None and reading.rows and counts is not None:
         measures = replace(measures, residuals=summarize(residuals, counts))
-    if reading.weight and statistic.get(RankHistogram) is not None:
-        measures = replace(
-            measures, ranking=reading.ranking, average_precision=reading.precision_ranking
-        )
     if reading.weight and statistic.get(CalibrationBins) is not None:
-        measures = replace(measures, calibration=reading.calibration)
+        measures = replace(
+            measures,
+            ranking=reading.ranking,
+            average_precision=reading.precision_ranking,
+            calibration=reading.calibration,
+        )
     return measures
 
 

@@ -14,8 +14,10 @@ from assay.metrics.chunk import ClassificationChunk, RegressionChunk
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.losses import BrierSum, LogLossSum
+from assay.metrics.order import ResidualCounts
 from assay.metrics.part import Part
-from assay.metrics.registry import Measures, live
+from assay.metrics.rank_counts import RankCounts
+from assay.metrics.registry import Measures, measure_part
 from assay.metrics.regression import RegressionSums
 from assay.metrics.residuals import Residuals
 from assay.metrics.spec import MetricSpec
@@ -91,10 +93,22 @@ class SliceStatistics:
             raise ValueError("chunks with different slice columns do not merge")
         return cls(columns={name: _merge(name, [p.columns[name] for p in parts]) for name in names})
 
-    def measures(self, spec: MetricSpec) -> dict[str, dict[Value, Measures]]:
-        """Return per column and value every metric that needs no sorting."""
+    def measures(
+        self,
+        spec: MetricSpec,
+        ranks: Mapping[str, Mapping[Value, RankCounts]] | None = None,
+        residuals: Mapping[str, Mapping[Value, ResidualCounts]] | None = None,
+    ) -> dict[str, dict[Value, Measures]]:
+        """Return per column and value every metric; without ranks those undefined that need some."""
+
+        def of(name: str, value: Value, statistic: Statistic) -> Measures:
+            ours = ranks[name][value] if ranks else None
+            return measure_part(
+                statistic, spec, ours, residuals[name][value] if residuals else None
+            )
+
         return {
-            name: {value: live(statistic, spec) for value, statistic in values.items()}
+            name: {value: of(name, value, statistic) for value, statistic in values.items()}
             for name, values in self.columns.items()
         }
 
@@ -137,7 +151,7 @@ def _of_column(chunk: Chunk, name: str, column: SliceColumn) -> Iterator[tuple[V
         raise ValueError(f"the slice column {name!r} holds a code outside its table")
     parts = np.split(order, starts[1:])
     rows = {column.table[code]: part for code, part in zip(codes.tolist(), parts, strict=True)}
-    for value in sorted(rows, key=_rank):
+    for value in sorted(rows, key=rank_of):
         yield value, _statistic(chunk, rows[value])
 
 
@@ -165,7 +179,7 @@ def _parts(kinds: tuple[type[Part[Any]], ...], chunk: Chunk) -> dict[type[Part[A
 
 
 def _merge(name: str, columns: list[Mapping[Value, Statistic]]) -> dict[Value, Statistic]:
-    values = sorted({value for column in columns for value in column}, key=_rank)
+    values = sorted({value for column in columns for value in column}, key=rank_of)
     if len(values) > MOST_VALUES:
         raise TooManyValues(name, len(values))
     merged: dict[Value, Statistic] = {}
@@ -180,5 +194,6 @@ def _read_value(reader: Reader) -> tuple[Value, Statistic]:
     return text if present else None, statistic_from_bytes(reader.blob())
 
 
-def _rank(value: Value) -> tuple[bool, str]:
+def rank_of(value: Value) -> tuple[bool, str]:
+    """Return what orders the values of a column: None comes first."""
     return value is not None, value or ""

@@ -15,11 +15,17 @@ from assay.jobs.evaluating.results import Measured
 from assay.jobs.evaluating.second_look import Look
 from assay.metrics.curves import Curve
 from assay.metrics.reading import Ranking
+from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.slices import SliceStatistics
 
 
-def evaluation_details(measured: Measured, seen: Look, blobs: JobBlobs) -> EvaluationDetails:
-    """Return the details of an evaluation: the same however its rows were cut."""
+def evaluation_details(
+    measured: Measured, seen: Look, ranks: SliceRanks | None, blobs: JobBlobs
+) -> EvaluationDetails:
+    """Return the details of an evaluation: the same however its rows were cut.
+
+    `ranks` are those of its slices; None without slices or scores, and of too many rows.
+    """
     measures = measured.measures
     residuals = measures.residuals
     lies = intervals(measured, seen.bootstrap)
@@ -29,7 +35,7 @@ def evaluation_details(measured: Measured, seen: Look, blobs: JobBlobs) -> Evalu
         roc_auc=_areas(measures.ranking),
         average_precision=_areas(measures.average_precision),
         residuals=None if residuals is None else ResidualDetails.from_dict(residuals.to_dict()),
-        slices=_slices(measured, seen.slices),
+        slices=_slices(measured, seen.slices, ranks),
         mistakes=(
             None
             if seen.mistakes is None
@@ -41,11 +47,12 @@ def evaluation_details(measured: Measured, seen: Look, blobs: JobBlobs) -> Evalu
 
 
 def _slices(
-    measured: Measured, slices: SliceStatistics | None
+    measured: Measured, slices: SliceStatistics | None, ranks: SliceRanks | None
 ) -> dict[str, tuple[SliceDetails, ...]]:
     if slices is None:
         return {}
-    measures = slices.measures(measured.settled)
+    known = ranks or SliceRanks()
+    measures = slices.measures(measured.settled, known.ranks, known.residuals)
     return {
         name: tuple(
             SliceDetails(

@@ -81,7 +81,7 @@ def merge_looks(looks: Iterable[Look]) -> Look:
             bootstrap=_merged(bootstraps) if len(bootstraps) == len(ours) else None,
         )
     except TooManyValues as error:
-        raise _too_many(error) from error
+        raise too_many_values(error) from error
 
 
 def _merged(bootstraps: Sequence[Bootstrap]) -> Bootstrap | None:
@@ -142,7 +142,7 @@ def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
                 {n: SliceColumn(codes=c.indices, table=c.values) for n, c in coded.items()},
             )
         except TooManyValues as error:
-            raise _too_many(error) from error
+            raise too_many_values(error) from error
     return Look(
         mistakes=mistakes, slices=slices, bootstrap=_bootstrap(chunk, arrays, row_ids, manifest)
     )
@@ -183,7 +183,8 @@ def _is_resampled(manifest: Manifest) -> bool:
     return manifest.rows <= BOOTSTRAP_ROWS
 
 
-def _too_many(error: TooManyValues) -> BadPredictions:
+def too_many_values(error: TooManyValues) -> BadPredictions:
+    """Return the refusal of a slice column."""
     return BadPredictions(
         f"column slice:{error.column}: {error}.",
         metadata={"column": f"slice:{error.column}", "values": error.values},

@@ -85,7 +85,7 @@ class ScoreReader:
         self._held: list[list[ScoreBlock]] | None = None
 
     def read(self, column: int) -> Iterator[ScoreBlock]:
-        """Yield a column's blocks, of MICRO every column's, in any order."""
+        """Yield a column's blocks in the order of rows; of MICRO every column's, in any order."""
         labels = self._manifest.score_labels
         every = range(len(labels))
         wanted = every if column == MICRO else range(column, column + 1)

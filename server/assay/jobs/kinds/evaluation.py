@@ -5,7 +5,8 @@ Stages, each a set of shards that may run in any order:
 1. what the upload brought as `chunk-…`, or nothing yet for a file;
 2. `base` merges their partials, or reads the file and writes such chunks;
 3. `rank-…` sorts score columns by key range, `row-ids-…` looks for repeated ids by hash range,
-   `residuals-…` finds quantiles, `look-…` gathers mistakes, slices and the bootstrap;
+   `residuals-…` finds quantiles, `look-…` gathers mistakes, slices and the bootstrap, `areas-…`
+   sorts the scores of each slice value;
 4. reduce reads the metrics off and writes the details, then the result that names them.
 """
 
@@ -23,7 +24,7 @@ from assay.domain.evaluation_job import CHUNKS, EVALUATION_KIND, EvaluationJob
 from assay.domain.job import Job, Shard, ShardRecord, chunk_key
 from assay.domain.states import JobState, VersionStatus
 from assay.jobs.blobs import JobBlobs
-from assay.jobs.evaluating import duplicates
+from assay.jobs.evaluating import duplicates, slice_areas
 from assay.jobs.evaluating.details import evaluation_details
 from assay.jobs.evaluating.ingest import ingest_file, rules_of
 from assay.jobs.evaluating.partial import Partial, Stored, check_environment, merge_in_groups
@@ -38,22 +39,29 @@ from assay.metrics.order import (
     residual_ranges,
 )
 from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
+from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.storage.ports import Transaction
 
 CHUNK, BASE = "chunk-", "base"
 RANK, IDS, RESIDUALS, LOOK = "rank-", "row-ids-", "residuals-", "look-"
+AREAS = "areas-"
 ONE_SHARD_CELLS = 2_000_000  # scores that are sorted in a single shard
 LOOK_ROWS = 1_000_000  # of a shard that looks at the rows again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Evaluates a version on a split. The sizes of shards change no bit of the result."""
+    """Evaluates a version on a split. The sizes of shards change no bit of the result.
+
+    But above `slice_cells` slices have no areas and no medians.
+    """
 
     one_shard_cells: int = ONE_SHARD_CELLS
     max_rows: int = MAX_ROWS  # of a rank shard, and of one of row ids
     look_rows: int = LOOK_ROWS
+    slice_cells: int = slice_areas.MAX_CELLS
+    slice_shard_cells: int = slice_areas.SHARD_CELLS
 
     @property
     def name(self) -> str:
@@ -88,6 +96,7 @@ class Evaluation:
             IDS: self._id_pieces(base),
             RESIDUALS: self._residual_pieces(base),
             LOOK: groups(manifest, self.look_rows),
+            AREAS: slice_areas.area_groups(manifest, self.slice_cells, self.slice_shard_cells),
         }
         address = blobs.put(manifest.to_bytes())
         return tuple(
@@ -117,6 +126,8 @@ class Evaluation:
                 lambda: read_values(manifest, blobs), target, max_rows=self.max_rows
             )
             return ShardOutput(partial=residuals.to_bytes())
+        if shard.key.startswith(AREAS):
+            return ShardOutput(partial=slice_areas.slice_ranks(manifest, piece, blobs).to_bytes())
         if shard.key.startswith(LOOK):
             return ShardOutput(partial=look(manifest, piece, blobs).to_bytes())
         return ShardOutput(partial=self._rank(manifest, piece, blobs).to_bytes())
@@ -139,7 +150,9 @@ class Evaluation:
             RankCounts.merge_all(map(RankCounts.from_bytes, of(RANK))),
             ResidualCounts.merge_all(map(ResidualCounts.from_bytes, of(RESIDUALS))),
         )
-        details = evaluation_details(measured, seen, blobs)
+        areas = [SliceRanks.from_bytes(data) for data in of(AREAS)]
+        ranks = SliceRanks.merge_all(areas) if areas else None
+        details = evaluation_details(measured, seen, ranks, blobs)
         return evaluation_result(measured, blobs.put(details.to_json())).to_json()
 
     def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:

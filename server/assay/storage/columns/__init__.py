@@ -20,6 +20,7 @@ from assay.storage.columns.stored import (
     stored_rows,
     stored_scores,
     stored_side,
+    stored_slices,
     stored_values,
 )
 from assay.storage.columns.table import THRESHOLD
@@ -48,5 +49,6 @@ __all__ = [
     "stored_rows",
     "stored_scores",
     "stored_side",
+    "stored_slices",
     "stored_values",
 ]

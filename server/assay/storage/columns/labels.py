@@ -94,6 +94,8 @@ def slice_codes(column: pa.ChunkedArray[Any]) -> Named:
     """Return the codes of an accepted slice column, however many values it has."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())  # no row of the block has a value
     encoded = _plain(column).dictionary_encode("encode")  # null is an entry too
     return Named(
         values=tuple(None if v is None else _text(v) for v in encoded.dictionary.to_pylist()),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from assay.storage.columns.arrays import from_numbers
 from assay.storage.columns.chunk import Chunk, Floats, Rules, Weights
-from assay.storage.columns.labels import code_labels
+from assay.storage.columns.labels import Named, code_labels, slice_codes
 from assay.storage.columns.numbers import (
     EXACT_INTEGERS,
     row_sums,
@@ -88,6 +88,12 @@ def stored_side(
     ]
     chunk = chunk_from_table(_project(data, kept), rules, Place(first_row=first_row))
     return chunk, stored_row_ids(data) if "row_id" in names else None
+
+
+def stored_slices(data: Stored, names: Sequence[str]) -> dict[str, Named]:
+    """Return the slice columns of an accepted chunk by name, without their prefix."""
+    table = _project(data, [f"slice:{name}" for name in names])
+    return {name: slice_codes(table[f"slice:{name}"]) for name in names}
 
 
 def stored_values(data: Stored) -> tuple[Floats, Floats]:

@@ -222,9 +222,8 @@ def _derived(scores: tuple[Floats, ...], labels: tuple[str, ...], positive: int 
 
 def _kept(column: pa.ChunkedArray[Any], name: str, place: Place) -> pa.ChunkedArray[Any]:
     kind = column.type
-    sliced = name.startswith("slice:")
-    if sliced and pa.types.is_null(kind):
-        return column.cast(pa.string())  # no row of the block has a value
+    if name.startswith("slice:") and pa.types.is_null(kind):
+        return column  # no row of the block has a value
     numeric = name.startswith("feature:") and pa.types.is_floating(kind)
     if not (is_label_type(kind) or numeric):
         raise bad_column(
