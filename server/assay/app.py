@@ -9,7 +9,7 @@ import asyncio
 import functools
 import gc
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib import metadata
@@ -27,6 +27,7 @@ from assay.jobs.evaluating.live import LiveState, live_state
 from assay.jobs.evaluating.typed_rows import RowsChunk, rows_to_chunk
 from assay.jobs.executors.local import LocalPool
 from assay.jobs.keeper import Keeper
+from assay.jobs.kinds import KINDS, Kind
 from assay.jobs.runner import Runner
 from assay.metrics.chunk import MAX_LABELS
 from assay.metrics.spec import SPEC_VERSION
@@ -107,6 +108,7 @@ class Backend:
             blobs_url=settings.blobs,
             memory_bytes=settings.compute_memory_bytes,
             preload=PRELOAD,
+            clock=self.clock,
         )
 
     def bootstrap_key(self) -> MadeKey | None:
@@ -238,10 +240,12 @@ class ServerProcess:
 class RunnerProcess:
     """A runner of jobs on a backend, on threads of its own."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, kinds: Mapping[str, Kind] = KINDS) -> None:
         self._runner = Runner(
             backend.store,
             executor=backend.pool,
+            clock=backend.clock,
+            kinds=kinds,
             lease_seconds=backend.settings.lease_seconds,
         )
         self._keeper = Keeper(

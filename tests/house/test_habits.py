@@ -17,6 +17,7 @@ SOURCES = re.compile(
 MAY_MAKE = {
     "domain/clock.py": "the system's clock itself",
     "domain/ids.py": "the system's ids themselves",
+    "domain/chance.py": "the system's chance itself",
     "cli/": "the edge: a command is given the real clock",
     "client/": "runs in the caller's process, and takes others by argument",
     "storage/blobs.py": "names of temporary files, which nobody sees",

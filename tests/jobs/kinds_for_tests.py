@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.domain.errors import BadPredictions
+from assay.domain.errors import BadPredictions, Unavailable
 from assay.domain.job import EventDraft, Job, Shard, ShardRecord
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
@@ -24,6 +24,9 @@ class Steps:
     kill        the shard kills its process
     kill once   it does so unless the file `flag` exists, which it makes first
     block       it waits until the test lets go of its lock on the file `gate`
+    kill runner it kills the process that its process belongs to
+    away once   what it needs cannot be reached, unless the file `flag` exists, which it makes first
+    away        what it needs can never be reached
     refuse      it raises BadPredictions
     crash       it raises an exception of nobody's
     memory      it allocates a terabyte
@@ -83,6 +86,13 @@ def act(what: str, spec: Mapping[str, Any]) -> None:
         if not flag.exists():
             flag.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+    if what == "kill runner":
+        os.kill(os.getppid(), signal.SIGKILL)
+        signal.pause()  # its own end follows from that
+    if what == "away" or (what == "away once" and not Path(spec["flag"]).exists()):
+        if what == "away once":
+            Path(spec["flag"]).touch()
+        raise Unavailable("The blobs cannot be reached. Try again.")
     if what == "block":
         with Path(spec["gate"]).open() as gate:
             fcntl.flock(gate, fcntl.LOCK_SH)

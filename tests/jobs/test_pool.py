@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,13 @@ from assay.domain.errors import BadFile, BadPredictions, TooLarge
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.model import TaskType
 from assay.jobs.evaluating.ingest import ingest_chunk
-from assay.jobs.executors import ChildKilledError, LocalPool, PoolClosedError
+from assay.jobs.executors import (
+    AbandonedError,
+    ChildKilledError,
+    LocalPool,
+    PoolBrokenError,
+    PoolClosedError,
+)
 from assay.jobs.executors.child import RemoteError
 from assay.settings import COMPUTE_ENVIRONMENT
 from assay.storage.columns import encode
@@ -68,6 +75,75 @@ def test_a_killed_child_costs_no_task(pool: LocalPool, tmp_path: Path) -> None:
         pass
     assert waiting.result(PATIENCE) != victim
     assert pool.submit(tasks.pid).result(PATIENCE) in pool.pids()
+
+
+def test_children_killed_while_idle_cost_no_task(pool: LocalPool) -> None:
+    """Tasks handed out just as an idle child is killed are run by another one, again and again."""
+    for _ in range(4):
+        for victim in pool.pids():
+            os.kill(victim, signal.SIGKILL)
+        sizes = [pool.submit(tasks.allocate, size) for size in range(8)]
+        assert [one.result(PATIENCE) for one in sizes] == list(range(8))
+
+
+def test_an_abandoned_task_is_stopped_and_others_are_unharmed(
+    pool: LocalPool, tmp_path: Path
+) -> None:
+    """A task that is given up ends with its process; one of somebody else goes on in its own."""
+    for name in ("long", "other"):
+        os.mkfifo(tmp_path / name)
+    long, other = (pool.submit(tasks.wait_for, str(tmp_path / name)) for name in ("long", "other"))
+    waiting = pool.submit(tasks.pid)
+    with (tmp_path / "other").open("wb"):
+        pool.abandon([long, waiting])
+        assert isinstance(long.exception(PATIENCE), AbandonedError)
+        assert isinstance(waiting.exception(PATIENCE), AbandonedError)
+        kept = int((tmp_path / "other.pid").read_text())
+        assert not other.done()
+    assert other.result(PATIENCE) == kept
+    assert pool.submit(tasks.pid).result(PATIENCE) in pool.pids()
+
+
+def test_a_short_abandoned_task_costs_no_process(pool: LocalPool) -> None:
+    """A task that ends by itself soon after it was given up leaves its child alive."""
+    assert pool.submit(tasks.pid).result(PATIENCE)
+    before = pool.pids()
+    for _ in range(20):
+        pool.abandon([pool.submit(tasks.allocate, 1_000)])
+    assert pool.submit(tasks.pid).result(PATIENCE) in before
+    assert pool.pids() == before
+
+
+def test_a_closing_pool_does_not_wait_for_what_was_abandoned(tmp_path: Path) -> None:
+    """A pool closes although a task that nobody waits for would never end."""
+    os.mkfifo(tmp_path / "gate")
+    pool = LocalPool(workers=1)
+    long = pool.submit(tasks.wait_for, str(tmp_path / "gate"))
+    with (tmp_path / "gate").open("wb"):  # it runs now
+        pool.abandon([long])
+        closing = threading.Thread(target=pool.close)
+        closing.start()
+        closing.join(PATIENCE)
+        assert not closing.is_alive()
+
+
+def test_a_pool_that_cannot_start_children_says_so_and_tries_again(tmp_path: Path) -> None:
+    """While no child can be started tasks fail as not run; once one can be the pool works again."""
+    module = tmp_path / "late_module.py"
+    pool = LocalPool(workers=1, preload=("late_module",))
+    sys.path.insert(0, str(tmp_path))  # children look where their parent does
+    try:
+        with pytest.raises(RuntimeError, match="before they are ready"):
+            pool.warm_up()
+        assert not pool.is_usable
+        assert isinstance(pool.submit(tasks.pid).exception(PATIENCE), PoolBrokenError)
+        module.write_text("")
+        until(lambda: pool.is_usable)
+        assert pool.is_usable
+        assert pool.submit(tasks.pid).result(PATIENCE) in pool.pids()
+    finally:
+        sys.path.remove(str(tmp_path))
+        pool.close()
 
 
 def test_what_kills_twice_is_refused_and_others_are_not(pool: LocalPool) -> None:
@@ -164,6 +240,16 @@ def test_decoding_a_chunk_imports_no_pandas(pool: LocalPool) -> None:
     assert pool.submit(ingest_chunk, spec, encode(table), 0).result(PATIENCE).rows == 2
     loaded = [pool.submit(tasks.has_module, "pandas").result(PATIENCE) for _ in range(4)]
     assert not any(loaded)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something that nobody tells of is true."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE / 0.01)):
+        if true():
+            return
+        pause.wait(0.01)
+    raise AssertionError
 
 
 def kill(pid: int) -> None:

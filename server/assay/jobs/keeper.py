@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from assay.domain.clock import Clock
-from assay.domain.errors import AssayError
 from assay.storage.blobs import BlobStore
 from assay.storage.store import Store
 
@@ -75,7 +74,7 @@ class Keeper:
                 swept = self.sweep()
                 if swept != Swept(logs=0, requests=0, blobs=0):
                     log.info("forgot %s", swept)
-            except (AssayError, OSError):
+            except Exception:
                 log.exception("the keeper could not finish its round; it tries again")
             if self._stopping.wait(ROUND_SECONDS):
                 return

@@ -11,13 +11,14 @@ from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from assay.domain.chance import Chance, system_chance
 from assay.domain.clock import Clock, SystemClock
-from assay.domain.errors import AssayError
 from assay.domain.job import Job
 from assay.jobs.executors import Executor
+from assay.jobs.faults import Backoff
 from assay.jobs.kinds import KINDS
 from assay.jobs.kinds.kind import Kind
-from assay.jobs.run import Run, Stop, settle
+from assay.jobs.run import Means, Run, Stop, settle
 from assay.storage.leases import this_process
 from assay.storage.ports import Transaction
 from assay.storage.store import Store
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05  # how soon a commit of another process is noticed
 LOOK_SECONDS = 1.0  # how often time alone, without a commit, may bring work: a lease runs out
-SWEEP_SECONDS = 5.0  # how often deadlines are enforced, which writes
 
 JobKey = tuple[str, str]
 
@@ -35,7 +35,7 @@ JobKey = tuple[str, str]
 class Signal:
     """Something that a runner did; tests wait for these instead of sleeping."""
 
-    what: str  # claimed, checkpoint, ended, released, lost
+    what: str  # claimed, checkpoint, ended, released, retried, lost
     organization_id: str
     job_id: str
 
@@ -49,6 +49,8 @@ class Runner:
         *,
         executor: Executor,
         clock: Clock | None = None,
+        chance: Chance | None = None,
+        backoff: Backoff | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         lease_seconds: float = 4.0,
         most_jobs: int = 4,
@@ -57,10 +59,18 @@ class Runner:
     ) -> None:
         self._store, self._executor, self._kinds = store, executor, kinds
         self._clock = clock or SystemClock()
+        self._means = Means(
+            store=store,
+            executor=executor,
+            clock=self._clock,
+            chance=chance or system_chance(),
+            backoff=backoff or Backoff(),
+        )
         self._lease_seconds, self._most_jobs = lease_seconds, most_jobs
         self._listener = listener
         self._owner = this_process(name)
-        self._runs: dict[JobKey, Run] = {}
+        # Not by job: one that was let go may be claimed again before its first run has left.
+        self._runs: set[Run] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -70,7 +80,6 @@ class Runner:
             threading.Thread(target=self._claim_loop, name="assay-runner", daemon=True),
             threading.Thread(target=self._heartbeat_loop, name="assay-heartbeat", daemon=True),
         ]
-        self._swept = 0.0
         self._forget: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -116,17 +125,15 @@ class Runner:
                 if hinted or token != seen or now - looked >= LOOK_SECONDS:
                     # The token is taken before the look, so that no commit falls in between.
                     seen, looked = token, now
-                    self._look(now)
+                    self._look()
             except Exception:
                 log.exception("the runner could not look for jobs; it tries again")
                 self._stopping.wait(LOOK_SECONDS)
 
-    def _look(self, now: float) -> None:
+    def _look(self) -> None:
         self._notice_cancels()
-        if now - self._swept >= SWEEP_SECONDS:
-            self._swept = now
-            self._sweep()
-        while self.running() < self._most_jobs and not self._stopping.is_set():
+        self._sweep()
+        while self._has_room():
             with self._store.read() as tx:
                 if not tx.jobs.claimable(tuple(self._kinds)):
                     return
@@ -138,15 +145,25 @@ class Runner:
                 return
             self._begin(job)
 
+    def _has_room(self) -> bool:
+        """Whether another job may be taken, and could be run here."""
+        is_free = self.running() < self._most_jobs and not self._stopping.is_set()
+        return is_free and self._executor.is_usable
+
     def _sweep(self) -> None:
         """End what nobody will run any more: jobs past their deadline."""
-        with self._store.write() as tx:
-            tx.jobs.expire(ended=self._settler(tx))
+        while not self._stopping.is_set():
+            with self._store.read() as tx:
+                if not tx.jobs.overdue():
+                    return
+            with self._store.write() as tx:
+                if not tx.jobs.expire(ended=self._settler(tx)):
+                    return  # another runner ended them
 
     def _begin(self, job: Job) -> None:
-        run = Run(job, self._kinds[job.kind], self._store, self._executor, self._tell)
+        run = Run(job, self._kinds[job.kind], self._means, self._tell)
         with self._lock:
-            self._runs[_key(job)] = run
+            self._runs.add(run)
         self._tell("claimed", job)
         self._drivers.submit(self._drive, run)
 
@@ -159,7 +176,7 @@ class Runner:
             self._tell("lost", run.job)
         finally:
             with self._lock:
-                self._runs.pop(_key(run.job), None)
+                self._runs.discard(run)
             self._wake.set()  # a place is free
 
     def _notice_cancels(self) -> None:
@@ -180,8 +197,9 @@ class Runner:
             try:
                 with self._store.write() as tx:
                     held = tx.jobs.renew(self._owner, list(runs), self._lease_seconds)
-            except AssayError as error:
-                log.warning("leases could not be renewed: %s", error)
+            except Exception:
+                # Whatever it is, the next beat may succeed; without beats every lease is lost.
+                log.warning("leases could not be renewed", exc_info=True)
                 continue
             kept = {(one.organization_id, one.job_id, one.epoch): one for one in held}
             for lease, run in runs.items():
@@ -190,8 +208,6 @@ class Runner:
                     run.stop(Stop.LOST)
                 elif now.cancel_requested:
                     run.stop(Stop.CANCELED)
-                elif _overdue(run.job, self._clock):
-                    run.stop(Stop.TIMED_OUT)
 
     def _settler(self, tx: Transaction) -> Callable[[Job], None]:
         """Return what settles a job that the ledger itself ended, in the same commit."""
@@ -205,15 +221,7 @@ class Runner:
 
     def _current(self) -> list[Run]:
         with self._lock:
-            return list(self._runs.values())
+            return list(self._runs)
 
     def _tell(self, what: str, job: Job) -> None:
         self._listener(Signal(what=what, organization_id=job.organization_id, job_id=job.job_id))
-
-
-def _overdue(job: Job, clock: Clock) -> bool:
-    return job.deadline is not None and job.deadline <= clock.now()
-
-
-def _key(job: Job) -> JobKey:
-    return job.organization_id, job.job_id

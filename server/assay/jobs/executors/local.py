@@ -9,6 +9,8 @@ reads the answers. That shape comes from traps (each is a test in tests/jobs):
   task in flight, and may hang when it breaks while it makes a child. Here a death is that of
   one task: it is run once more in a new child, and when it kills that too it is poison: its
   caller gets ChildKilledError. Nobody else notices.
+- Processes that cannot be started for a while, for want of memory or of handles: what waits is
+  told so, and they are tried again, ever more rarely, until one is ready.
 """
 
 from __future__ import annotations
@@ -21,15 +23,21 @@ import pickle
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from assay.domain.errors import BadFile
+from assay.domain.clock import Clock, SystemClock
 from assay.jobs.executors.child import ChildSettings, RemoteError, serve
+from assay.jobs.executors.executor import (
+    AbandonedError,
+    ChildKilledError,
+    PoolBrokenError,
+    PoolClosedError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +46,8 @@ R = TypeVar("R")
 
 MOST_DEATHS = 2  # children that one task may kill before it is refused
 MOST_FAILED_STARTS = 3  # children in a row that may end before they are ready
+MOST_SECONDS_BROKEN = 30.0  # until a pool that cannot start children tries it again
+ABANDON_SECONDS = 0.5  # in which an abandoned task may end without harm to its child
 
 KILLED = (
     "A compute process ended twice, without a word, on this input; it is not tried again. Check "
@@ -45,40 +55,17 @@ KILLED = (
 )
 
 
-class ChildKilledError(BadFile):
-    """The task killed two children: its input is refused."""
-
-
-class PoolClosedError(Exception):
-    """The pool was closed before the task ran; nothing is known of the task itself."""
-
-
-class Executor(Protocol):
-    """Where shards run. A task is a module-level function with picklable arguments."""
-
-    @property
-    def parallelism(self) -> int:
-        """How many tasks can run at a time."""
-        ...
-
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Run the task once, or again when the infrastructure failed under it.
-
-        The future fails with what the task raised, with ChildKilledError when the task itself
-        kills its process, and with PoolClosedError when the executor was closed.
-        """
-        ...
-
-    def close(self) -> None:
-        """Stop; tasks that have not begun fail with PoolClosedError."""
-        ...
-
-
 @dataclass(kw_only=True, eq=False)
 class _Task:
     payload: bytes  # the pickled call
     future: Future[Any] = field(default_factory=Future)
     deaths: int = 0  # children that died while they ran it
+    kill_at: float | None = None  # abandoned: its child is killed then
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Abandoned:
+    futures: frozenset[Future[Any]]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -99,20 +86,25 @@ class LocalPool:
         blobs_url: str | None = None,
         memory_bytes: int | None = None,
         preload: tuple[str, ...] = (),
+        clock: Clock | None = None,
     ) -> None:
         self._workers = workers
+        self._clock = clock or SystemClock()
         self._settings = ChildSettings(
             parent_pid=os.getpid(), memory_bytes=memory_bytes, blobs_url=blobs_url, preload=preload
         )
         self._context = multiprocessing.get_context("spawn")
-        self._inbox: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
+        self._rung = False
         self._bell, self._ring = self._context.Pipe(duplex=False)
         self._waiting: deque[_Task] = deque()
         self._children: tuple[_Child, ...] = ()
         self._failed_starts = 0
+        self._start_at = 0.0  # when a pool that cannot start children tries it again
         self._news = threading.Condition()  # a child is ready, or none can be started
         self._lock = threading.Lock()  # guards closing against submitting
         self._closing = False
+        self._closed = False  # nothing listens any more
         self._thread = threading.Thread(target=self._feed, name="assay-pool", daemon=True)
         self._thread.start()
 
@@ -120,6 +112,11 @@ class LocalPool:
     def parallelism(self) -> int:
         """How many tasks can run at a time."""
         return self._workers
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether children can be started; see Executor.is_usable."""
+        return not self._hopeless or self._ready() > 0
 
     def warm_up(self) -> None:
         """Wait until each child has imported its modules; the first job is then quick.
@@ -144,6 +141,12 @@ class LocalPool:
             self._send_to_feeder(task)
         return task.future
 
+    def abandon(self, futures: Collection[Future[Any]]) -> None:
+        """Give tasks up; see Executor.abandon."""
+        with self._lock:
+            if futures and not self._closed:
+                self._send_to_feeder(_Abandoned(futures=frozenset(futures)))
+
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task and await its result."""
         return await asyncio.wrap_future(self.submit(fn, *args, **kwargs))
@@ -163,9 +166,11 @@ class LocalPool:
     def _ready(self) -> int:
         return sum(child.ready for child in self._children)
 
-    def _send_to_feeder(self, task: _Task | None) -> None:
-        self._inbox.put(task)
-        self._ring.send_bytes(b"!")
+    def _send_to_feeder(self, sent: _Task | _Abandoned | None) -> None:
+        self._inbox.put(sent)
+        if not self._rung:  # one ring is heard for all that lies in the inbox
+            self._rung = True
+            self._ring.send_bytes(b"!")
 
     # Everything below runs on the feeder thread.
 
@@ -176,34 +181,90 @@ class LocalPool:
             by_handle: dict[Any, _Child] = {}
             for child in self._children:
                 by_handle[child.connection] = by_handle[child.process.sentinel] = child
-            heard = wait([self._bell, *by_handle])
+            heard = wait([self._bell, *by_handle], self._seconds_to_wait())
             if self._bell in heard:
                 self._bell.recv_bytes()
-                task = self._inbox.get()
-                if task is not None:
-                    self._waiting.append(task)
+                self._rung = False
+                while not self._inbox.empty():
+                    self._take(self._inbox.get())
+            self._kill_abandoned()
             for child in {by_handle[one] for one in heard if one in by_handle}:
                 self._listen(child)
         self._shut_down()
 
+    def _take(self, sent: _Task | _Abandoned | None) -> None:
+        if isinstance(sent, _Task):
+            self._waiting.append(sent)
+        elif sent is not None:
+            kept = deque(task for task in self._waiting if task.future not in sent.futures)
+            given_up = [task for task in self._waiting if task.future in sent.futures]
+            self._waiting = kept
+            for task in given_up:
+                _fail(task, AbandonedError())
+            for child in self._children:
+                if child.task is not None and child.task.future in sent.futures:
+                    child.task.kill_at = self._clock.monotonic() + ABANDON_SECONDS
+
+    def _kill_abandoned(self) -> None:
+        now = self._clock.monotonic()
+        for child in self._children:
+            task = child.task
+            if task is not None and task.kill_at is not None and task.kill_at <= now:
+                child.process.kill()  # heard as its end, like any other death
+
+    def _seconds_to_wait(self) -> float | None:
+        """Return when the feeder has to look again though nothing is heard; None: never."""
+        now = self._clock.monotonic()
+        times = [child.task.kill_at or 0.0 for child in self._children if child.task is not None]
+        if self._hopeless and len(self._children) < self._workers and not self._closing:
+            times.append(self._start_at)
+        # What is past has been done, and is heard of as soon as it has its effect.
+        return min((time - now for time in times if time > now), default=None)
+
     def _start_children(self) -> None:
-        while len(self._children) < self._workers and not (self._closing or self._hopeless):
-            ours, theirs = self._context.Pipe()
+        while len(self._children) < self._workers and self._may_start():
+            try:
+                self._start_child()
+            except OSError:  # no memory, no handles, no more processes
+                log.exception("a compute process could not be started")
+                self._count_failed_start()
+        if self._hopeless and not self._children:
+            self._give_up(PoolBrokenError("compute processes cannot be started"))
+
+    def _may_start(self) -> bool:
+        return not self._closing and (
+            not self._hopeless or self._start_at <= self._clock.monotonic()
+        )
+
+    def _start_child(self) -> None:
+        ours, theirs = self._context.Pipe()
+        try:
             process = self._context.Process(
                 target=serve, args=(theirs, self._settings), name="assay-compute", daemon=True
             )
             process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
             theirs.close()  # so that the end of the child is the end of the pipe
-            self._children = (*self._children, _Child(process=process, connection=ours))
-        if self._hopeless and not self._children:
-            self._give_up(RuntimeError("compute processes cannot be started"))
+        self._children = (*self._children, _Child(process=process, connection=ours))
+
+    def _count_failed_start(self) -> None:
+        self._failed_starts += 1
+        if self._hopeless:
+            rounds = min(self._failed_starts - MOST_FAILED_STARTS, 10)
+            wait_seconds = min(MOST_SECONDS_BROKEN, 2.0**rounds)
+            self._start_at = self._clock.monotonic() + wait_seconds
+        with self._news:
+            self._news.notify_all()
 
     def _hand_out(self) -> None:
         idle = [child for child in self._children if child.ready and child.task is None]
         while self._waiting and idle and not self._closing:
             task = self._waiting.popleft()
             # A task that is run again has been told so before.
-            if not task.deaths and not task.future.set_running_or_notify_cancel():
+            if not task.future.running() and not task.future.set_running_or_notify_cancel():
                 continue
             child = idle.pop()
             child.task = task
@@ -234,34 +295,35 @@ class LocalPool:
             self._news.notify_all()
 
     def _bury(self, child: _Child) -> None:
+        child.process.kill()  # it may have lost its pipe and live on
         child.process.join()
         child.connection.close()
         self._children = tuple(one for one in self._children if one is not child)
         if not child.ready:
-            self._failed_starts += 1
-            with self._news:
-                self._news.notify_all()
-        if child.task is not None:
-            child.task.deaths += 1
-            log.warning("a compute process died (exit code %s)", child.process.exitcode)
-            if child.task.deaths >= MOST_DEATHS:
-                child.task.future.set_exception(ChildKilledError(KILLED))
-            elif self._closing:
-                child.task.future.set_exception(PoolClosedError("the pool was closed"))
-            else:
-                self._waiting.appendleft(child.task)
+            self._count_failed_start()
+        if child.task is None:
+            return
+        if child.task.kill_at is not None:
+            _fail(child.task, AbandonedError())
+            return
+        child.task.deaths += 1
+        log.warning("a compute process died (exit code %s)", child.process.exitcode)
+        if child.task.deaths >= MOST_DEATHS:
+            _fail(child.task, ChildKilledError(KILLED))
+        elif self._closing:
+            _fail(child.task, PoolClosedError("the pool was closed"))
+        else:
+            self._waiting.appendleft(child.task)
 
     def _give_up(self, error: Exception) -> None:
         while self._waiting:
-            task = self._waiting.popleft()
-            if task.deaths or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(error)
+            _fail(self._waiting.popleft(), error)
 
     def _shut_down(self) -> None:
+        with self._lock:
+            self._closed = True
         while not self._inbox.empty():
-            task = self._inbox.get()
-            if task is not None:
-                self._waiting.append(task)
+            self._take(self._inbox.get())
         self._give_up(PoolClosedError("the pool was closed"))
         for child in self._children:
             child.connection.close()  # an idle child ends with its pipe
@@ -272,6 +334,12 @@ class LocalPool:
         self._children = ()
         self._bell.close()
         self._ring.close()
+
+
+def _fail(task: _Task, error: Exception) -> None:
+    # A task that runs, or has run, was told so; one that waits may have been canceled.
+    if task.future.running() or task.future.set_running_or_notify_cancel():
+        task.future.set_exception(error)
 
 
 def _answer(future: Future[Any], data: bytes) -> None:

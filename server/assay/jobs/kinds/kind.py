@@ -54,7 +54,8 @@ class Kind(Protocol):
 
     `plan`, `run` and `reduce` are pure but for blobs by content address: the same arguments
     give the same bytes on every machine of one numeric environment, and again after a crash.
-    What they raise ends the job: an AssayError as it is, anything else as INTERNAL.
+    What they raise ends the job: an AssayError as it is, anything else as INTERNAL. Only what says
+    nothing of the work, such as Unavailable of a store, has it tried again; see faults.
     """
 
     @property
