@@ -100,6 +100,15 @@ def test_chunks_stay_under_the_limit_and_cover_every_row():
     assert all(chunk.sha256 == hashlib.sha256(chunk.arrow).digest() for chunk in chunks)
 
 
+def test_weights_features_and_clusters_travel_by_their_names():
+    """Weights, features and clusters by keyword are the columns that the service knows."""
+    _, rows = sent(
+        columns(weight=[1, 0.5], features={"age": [3, None], "tag": ["x", "y"]}, cluster_id=[7, 7])
+    )
+    assert (rows["weight"], rows["cluster_id"]) == ([1.0, 0.5], [7, 7])
+    assert (rows["feature:age"], rows["feature:tag"]) == ([3, None], ["x", "y"])
+
+
 def test_a_row_over_the_limit_is_refused():
     """A single row that no chunk can hold is refused, not sent for ever."""
     with pytest.raises(BadInput, match="at most"):

@@ -49,6 +49,11 @@ def test_arrays_give_the_numbers_of_scikit_learn(client, fresh):
     assert summary.metrics == done.metrics
     matrix = client.confusion_matrix(model, version)
     expected = metrics.confusion_matrix(truth, pred, labels=LABELS)
+    assert matrix.shares is None
+    shares = client.confusion_matrix(model, version, normalize=True).shares
+    assert shares is not None
+    normalized = metrics.confusion_matrix(truth, pred, labels=LABELS, normalize="true")
+    assert np.array(shares) == pytest.approx(normalized, rel=1e-12)
     assert [list(row) for row in matrix.counts] == expected.tolist()
     report = client.classification_report(model, version, average="macro")
     assert report.overall.f1_score == metrics.f1_score(truth, pred, average="macro")

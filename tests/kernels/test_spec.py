@@ -59,7 +59,10 @@ def test_only_obvious_pairs_have_an_obvious_positive():
     assert obvious_positive(("true", "false")) == "true"
     assert obvious_positive(("0",)) == "1"
     assert obvious_positive(("0", "1", "2")) is None
-    assert obvious_positive(("Yes", "No")) is None
+    for pair in (("False", "True"), ("FALSE", "TRUE"), ("No", "Yes"), ("NO", "YES")):
+        assert obvious_positive(pair[::-1]) == obvious_positive(pair[:1]) == pair[1]
+    for pair in (("no", "YES"), ("false", "True"), ("Yes", "yes"), ("n", "y"), ("-1", "1")):
+        assert obvious_positive(pair) is None
     assert obvious_positive(()) is None
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.domain.errors import BadPredictions
 from assay.domain.evaluation_job import CSV
 from assay.storage.columns import (
     ClassChunk,
@@ -75,6 +77,27 @@ def test_absent_predictions_follow_from_class_scores() -> None:
     chunk = classes(y_true=["a", "b"], score__b=[0.5, 0.6], score__a=[0.5, 0.4])
     assert chunk.pred_derived
     assert [chunk.labels[code] for code in chunk.pred] == ["a", "b"]
+
+
+@pytest.mark.parametrize("pair", [("False", "True"), ("NO", "YES"), ("No", "Yes")])
+def test_a_lone_score_belongs_to_the_positive_of_an_obvious_pair(pair: tuple[str, str]) -> None:
+    """Pairs in other cases are as obvious as in small letters, in a block of one label too."""
+    for labels in (pair, pair[:1], pair[1:]):
+        chunk = classes(y_true=list(labels), score=[0.25] * len(labels))
+        assert chunk.labels == pair
+        assert chunk.positive == 1
+    with pytest.raises(BadPredictions, match="nothing says which"):
+        classes(y_true=["no", "YES"], score=[0.25, 0.75])
+
+
+def test_a_data_frames_booleans_are_an_obvious_pair() -> None:
+    """Booleans of pandas, plain or nullable, are the labels false and true."""
+    frame = pd.DataFrame({"y_true": [True, False], "score": [0.9, 0.2]})
+    for kind in ("bool", "boolean"):
+        table = pa.Table.from_pandas(frame.astype({"y_true": kind}), preserve_index=False)
+        chunk = read_chunk(encode(table), Rules(), 0)
+        assert isinstance(chunk, ClassChunk)
+        assert (chunk.labels, chunk.positive) == (("false", "true"), 1)
 
 
 def test_absent_predictions_follow_from_a_lone_score() -> None:

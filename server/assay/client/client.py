@@ -226,6 +226,9 @@ class Client(Diagnostics, Comparing, TypedRows, Administration):
         labels: Sequence[object] | None = None,
         row_id: Values | None = None,
         slices: Mapping[str, Values] | None = None,
+        weight: Values | None = None,
+        features: Mapping[str, Values] | None = None,
+        cluster_id: Values | None = None,
         positive_label: str = "",
         renormalize: bool = False,
         chunk_bytes: int = CHUNK_BYTES,
@@ -234,8 +237,8 @@ class Client(Diagnostics, Comparing, TypedRows, Administration):
         """Send predictions, wait until they are measured, and return the evaluation.
 
         Pass either `data` – a path, an Arrow table, a data frame or a mapping of columns, with the
-        columns y_true, y_pred, score or score:<label>, row_id, slice:<name> – or the columns by
-        keyword, as arrays, lists, Series or tensors.
+        columns y_true, y_pred, score or score:<label>, row_id, slice:<name>, weight, cluster_id,
+        feature:<name> – or the columns by keyword, as arrays, lists, Series or tensors.
 
         Args:
             model_id: the model.
@@ -247,7 +250,10 @@ class Client(Diagnostics, Comparing, TypedRows, Administration):
             scores: the positive class's probability, or rows × classes, or label → column.
             labels: the labels of the columns of `scores`, where that is rows × classes.
             row_id: ids, of which each may occur once.
-            slices: further columns by which results may be cut, by name.
+            slices: further columns by which results may be cut, by name; None is no value.
+            weight: how much each row counts: decimals of at most six places.
+            features: columns that are shown with mistakes, by name.
+            cluster_id: what rows belong together, so that intervals resample them as one.
             positive_label: the positive label, where the model declares none.
             renormalize: divide each row of scores by its sum instead of refusing it.
             chunk_bytes: size of a chunk, at most 1 MiB; smaller ones tell of progress more often.
@@ -279,6 +285,9 @@ class Client(Diagnostics, Comparing, TypedRows, Administration):
             labels=labels,
             row_id=row_id,
             slices=slices,
+            weight=weight,
+            features=features,
+            cluster_id=cluster_id,
         )
         evaluator = Evaluator(self._transport, on_progress, chunk_bytes)
         return evaluator.run(request, rows, task_type=self.get_model(model_id).task_type)
@@ -327,11 +336,16 @@ class Client(Diagnostics, Comparing, TypedRows, Administration):
         )
 
     def confusion_matrix(
-        self, model_id: str, version_id: str = "", split: str = "test"
+        self,
+        model_id: str,
+        version_id: str = "",
+        split: str = "test",
+        *,
+        normalize: bool = False,
     ) -> types.ConfusionMatrix:
-        """Return the counts of (true, predicted) label pairs."""
+        """Return the counts of (true, predicted) label pairs; normalized, each row's shares."""
         request = performance_service_pb2.GetConfusionMatrixRequest(
-            model_id=model_id, version_id=version_id, dataset_split=split
+            model_id=model_id, version_id=version_id, dataset_split=split, normalize=normalize
         )
         return convert.confusion(
             self._transport.call(self._performance.GetConfusionMatrix, request)

@@ -36,6 +36,9 @@ def from_columns(
     labels: Sequence[object] | None,
     row_id: Values | None,
     slices: Mapping[str, Values] | None,
+    weight: Values | None = None,
+    features: Mapping[str, Values] | None = None,
+    cluster_id: Values | None = None,
 ) -> Source:
     """Return the rows of separate columns.
 
@@ -47,6 +50,9 @@ def from_columns(
         labels: the labels of the columns of `scores`, where that is rows × classes.
         row_id: ids, one a row.
         slices: further columns by which results may be cut, by name.
+        weight: how much each row counts.
+        features: columns that are shown with mistakes, by name.
+        cluster_id: what rows belong together and are resampled as one.
 
     Raises:
         BadInput: columns of unequal length, or score columns without labels.
@@ -58,7 +64,12 @@ def from_columns(
         columns.update(_score_columns(scores, labels))
     if row_id is not None:
         columns["row_id"] = row_id
+    if weight is not None:
+        columns["weight"] = weight
+    if cluster_id is not None:
+        columns["cluster_id"] = cluster_id
     columns.update({f"slice:{name}": values for name, values in (slices or {}).items()})
+    columns.update({f"feature:{name}": values for name, values in (features or {}).items()})
     return from_mapping(columns)
 
 

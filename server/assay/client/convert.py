@@ -148,6 +148,7 @@ def confusion(message: performance_pb2.ConfusionMatrix) -> types.ConfusionMatrix
         labels=tuple(message.labels),
         counts=tuple(cells[row * side : (row + 1) * side] for row in range(side)),
         positive_label=_optional(message, "positive_label"),
+        shares=tuple(tuple(row.shares) for row in message.shares) or None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from assay.client import convert, types
@@ -39,11 +39,14 @@ class Rows:
     labels: Sequence[object] | None
     row_id: Values | None
     slices: Mapping[str, Values] | None
+    weight: Values | None = None
+    features: Mapping[str, Values] | None = None
+    cluster_id: Values | None = None
 
     def source(self, *, numeric_targets: bool) -> Source:
         """Return the rows to be sent; raises BadInput."""
-        by_name = (self.y_true, self.y_pred, self.scores, self.row_id, self.slices)
         if self.data is not None:
+            by_name = (getattr(self, each.name) for each in fields(self) if each.name != "data")
             if any(column is not None for column in by_name):
                 raise BadInput("Pass either `data` or columns by keyword, not both.")
             if isinstance(self.data, (str, os.PathLike)):
@@ -58,6 +61,9 @@ class Rows:
             labels=self.labels,
             row_id=self.row_id,
             slices=self.slices,
+            weight=self.weight,
+            features=self.features,
+            cluster_id=self.cluster_id,
         )
 
 

@@ -168,6 +168,8 @@ class ConfusionMatrix:
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
     positive_label: str | None
+    # Shares of each true label's rows, where asked for; a label without rows has none.
+    shares: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

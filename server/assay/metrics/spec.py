@@ -15,7 +15,16 @@ from assay.metrics.losses import LOG_LOSS_EPSILON
 
 SPEC_VERSION = 1
 
-_OBVIOUS_PAIRS = (("0", "1"), ("false", "true"), ("no", "yes"))
+# (negative, positive); a pair of unlike cases, such as no/YES, is not obvious.
+OBVIOUS_PAIRS = (
+    ("0", "1"),
+    ("false", "true"),
+    ("False", "True"),
+    ("FALSE", "TRUE"),
+    ("no", "yes"),
+    ("No", "Yes"),
+    ("NO", "YES"),
+)
 
 
 class Task(StrEnum):
@@ -137,9 +146,9 @@ class MetricSpec:
 
 
 def obvious_positive(labels: Sequence[str]) -> str | None:
-    """Return "1", "true" or "yes" if labels are that pair, or part of it; else None."""
+    """Return the positive one if labels are one of OBVIOUS_PAIRS, or part of it; else None."""
     seen = set(labels)
-    for negative, positive in _OBVIOUS_PAIRS:
+    for negative, positive in OBVIOUS_PAIRS:
         if seen and seen <= {negative, positive}:
             return positive
     return None

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.domain.errors import clip
-from assay.metrics.spec import obvious_positive
+from assay.metrics.spec import OBVIOUS_PAIRS, obvious_positive
 from assay.storage.columns.arrays import numbers
 from assay.storage.columns.chunk import (
     MAX_LABEL_CHARS,
@@ -40,7 +40,7 @@ from assay.storage.columns.roles import Roles, assign_roles
 from assay.storage.columns.row_ids import RowIds, row_ids_of
 
 # The other label of an obvious pair, for a block in which only the positive one occurs.
-MATES = {"1": ("0",), "true": ("false",), "yes": ("no",)}
+MATES = {positive: (negative,) for negative, positive in OBVIOUS_PAIRS}
 THRESHOLD = 0.5  # a lone score at or above it predicts the positive label
 
 
@@ -144,7 +144,8 @@ def _positive(labels: tuple[str, ...], roles: Roles, rules: Rules) -> str | None
         raise bad_column(
             "score",
             f"nothing says which of the labels {clip(', '.join(labels))} it belongs to",
-            "a lone score needs a declared positive label, or the labels 0/1, false/true or no/yes",
+            "a lone score needs a declared positive label, or the labels 0/1, false/true or no/yes, "
+            "in small or capital letters",
             "Declare labels and positive_label with the model, or send one score:<label> per class",
         )
     return positive
