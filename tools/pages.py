@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from google.protobuf import descriptor_pb2
 
-from assay.domain import states
+from assay.domain import benchmark, states
 from assay.settings import documented_settings
 from tools.routes import routes
 
@@ -51,8 +51,19 @@ def states_page() -> str:
         One table in `assay.domain.states` holds every way from one state to another; nothing
         else moves a job, and this diagram is made from it.
         """
+    words = """\
+        ## In the words of benchmarks
+
+        A benchmark's status is that of its job. What was canceled or timed out is `failed`, as
+        the documents know no other end; the benchmark's `error` has the reason.
+
+        | job | benchmark |
+        |---|---|
+        """
+    rows = [f"| {state} | `{word}` |" for state, word in benchmark.STATUS.items()]
+    diagram = ["```mermaid", states.state_diagram().rstrip(), "```", ""]
     return "\n".join(
-        [MARK, textwrap.dedent(head), "```mermaid", states.state_diagram().rstrip(), "```", ""]
+        [MARK, textwrap.dedent(head), *diagram, textwrap.dedent(words).rstrip(), *rows, ""]
     )
 
 

@@ -17,11 +17,14 @@ from typing import TextIO, TypeVar
 
 import grpc
 
+from assay.domain.benchmark import ResultPiece
+from assay.domain.benchmark_comparison import SideBySide
 from assay.domain.clock import SystemClock
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.identity import ApiKey
 from assay.domain.ids import SystemIds
 from assay.domain.model import MAX_LABEL
+from assay.jobs.benchmarking.side_by_side import side_by_side
 from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
 from assay.jobs.evaluating.live import LiveState, live_state
 from assay.jobs.evaluating.typed_rows import RowsChunk, rows_to_chunk
@@ -34,6 +37,11 @@ from assay.metrics.spec import SPEC_VERSION
 from assay.rpc.auth import Authenticator
 from assay.rpc.links.rate_limit import Rates
 from assay.rpc.server import Parts, Server
+from assay.rpc.services.benchmarks import (
+    BenchmarkRunService,
+    BenchmarkService,
+    BenchmarkWatchService,
+)
 from assay.rpc.services.diagnostics import DiagnosticsService
 from assay.rpc.services.evaluations import EvaluationRowsService, EvaluationService
 from assay.rpc.services.jobs import JobService, JobWatchService
@@ -47,6 +55,10 @@ from assay.settings import Settings
 from assay.storage.blobs import BlobStore, open_blobs
 from assay.storage.sql import SQLITE
 from assay.storage.store import Store, open_store
+from assay.usecases.benchmark_comparisons import BenchmarkComparisons
+from assay.usecases.benchmark_results import BenchmarkReader
+from assay.usecases.benchmark_watches import BenchmarkWatches
+from assay.usecases.benchmarks import Benchmarks
 from assay.usecases.comparisons import Comparisons
 from assay.usecases.curves import Curves
 from assay.usecases.details import DetailsReader
@@ -72,7 +84,7 @@ PRELOAD = ("assay.jobs.kinds",)  # what a compute child has in memory before its
 
 
 class PoolCompute:
-    """What compute children do for an upload."""
+    """What compute children do while a caller waits."""
 
     def __init__(self, pool: LocalPool) -> None:
         self._pool = pool
@@ -88,6 +100,16 @@ class PoolCompute:
     async def rows(self, spec: EvaluationSpec, columns: Columns) -> RowsChunk:
         """Make typed rows a chunk."""
         return await self._pool.run(rows_to_chunk, spec, columns)
+
+    async def side_by_side(
+        self,
+        organization_id: str,
+        paths: Sequence[str],
+        first: Sequence[ResultPiece],
+        second: Sequence[ResultPiece],
+    ) -> SideBySide:
+        """Compare the results of two benchmarks."""
+        return await self._pool.run(side_by_side, organization_id, paths, first, second)
 
 
 class Backend:
@@ -200,6 +222,7 @@ class ServerProcess:
         performance = PerformanceReader(store)
         details = DetailsReader(performance, backend.blobs)
         return [
+            *self._benchmarks(watches),
             DiagnosticsService(Curves(details), Diagnostics(details)),
             EvaluationRowsService(self._rows(evaluations, watches)),
             EvaluationService(evaluations, uploads, files),
@@ -211,6 +234,27 @@ class ServerProcess:
             PerformanceTableService(performance),
             ServerService(facts(settings)),
             VersionService(Versions(store), Comparisons(store, max_attempts=settings.max_attempts)),
+        ]
+
+    def _benchmarks(self, watches: Watches) -> list[object]:
+        backend = self._backend
+        store, blobs = backend.store, backend.blobs
+        benchmarks = Benchmarks(
+            store,
+            blobs,
+            backend.ids,
+            backend.clock,
+            max_attempts=backend.settings.max_attempts,
+        )
+        reader = BenchmarkReader(store, blobs)
+        comparisons = BenchmarkComparisons(
+            store, compute=PoolCompute(backend.pool), offload=self._offload
+        )
+        followed = BenchmarkWatches(store, watches, self._offload)
+        return [
+            BenchmarkService(benchmarks, reader, comparisons, followed),
+            BenchmarkRunService(benchmarks, reader, comparisons),
+            BenchmarkWatchService(followed),
         ]
 
     def _rows(self, evaluations: Evaluations, watches: Watches) -> RowUploads:

@@ -117,7 +117,7 @@ def test_http_rules_are_legal():
     for method, verb, path, body in rules():
         if path == "/openapi.json":
             continue  # where tools look for it
-        assert path.startswith("/api/v1/"), method.full_name
+        assert path.startswith(("/api/v1/", "/v1/quality/")), method.full_name
         for segment in path.split("/")[1:]:
             assert SEGMENT.fullmatch(segment), (method.full_name, segment)
         names = re.findall(r"\{([a-z_]+)\}", path)
@@ -154,6 +154,8 @@ def test_methods_without_http_have_a_rest_face():
     assert native == {
         "CreateEvaluation", "UploadPredictions", "FinishEvaluation",  # chunks are for clients
         "WatchJob", "GetConfusionMatrix",  # WatchJobEvents/Lines and GetConfusionTable
+        "CreateBenchmark", "GetBenchmark", "ListBenchmarks", "ListBenchmarkResults",
+        "CompareBenchmarks", "CancelBenchmark", "WatchBenchmark",  # BenchmarkRun… and Watch…
     }  # fmt: skip  # grouped by reason
 
 
@@ -165,7 +167,7 @@ def test_reads_are_gets_and_creates_answer_201():
         safe = descriptor.GetOptions().idempotency_level == 1
         assert (verb == "get") == safe, method.path
         creates = verb == "post" and re.search(
-            r"/(models|versions|keys|evaluations(:rows)?)$", path
+            r"/(models|versions|keys|evaluations(:rows)?|benchmarks)$", path
         )
         assert method.http_status == (201 if creates else 204 if verb == "delete" else 200), path
 

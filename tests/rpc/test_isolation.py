@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
+from tests.rpc.quality import add_dataset, add_run, measured, three_fields
 from tests.rpc.world import CALLS, Caller, Refused, Running, binary, chunk, message
 
-IDS = {"model_id", "version_id", "version_a", "version_b", "job_id", "evaluation_id", "prefix"}
+IDS = {
+    "model_id", "version_id", "version_a", "version_b", "job_id", "evaluation_id", "prefix",
+    "benchmark_id", "id", "run_a", "run_b", "dataset_id", "run_id", "compared_to_run_id",
+}  # fmt: skip  # a set
+FILTERED = {"ListBenchmarks", "ListBenchmarkRuns"}  # an id there may be anybody's: nothing is found
 
 
 def requests(ids: dict[str, str]) -> dict[str, Any]:
@@ -20,7 +25,7 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, (method, _) in CALLS.items():
         fields = method.request.DESCRIPTOR.fields_by_name
-        if name in {"CreateModel", "CreateKey"} or not IDS & set(fields):
+        if name in {"CreateModel", "CreateKey", *FILTERED} or not IDS & set(fields):
             continue
         if name == "UploadPredictions":
             made[name] = [chunk(ids["evaluation_id"], 0, binary(20).chunk(0, 20))]
@@ -42,17 +47,23 @@ def refusal(caller: Caller, name: str, request: Any) -> Refused:
 
 
 @pytest.fixture
-def mine(me: Caller) -> dict[str, str]:
+def mine(rpc: Running, me: Caller) -> dict[str, str]:
     """One thing of every kind, in my organization."""
     model_id, version_id = me.ready()
     evaluation = me(
         "CreateEvaluation", model_id=model_id, version_id=version_id, dataset_split="test"
     )
     key = me("CreateKey", name="k", permissions=["model:read"]).key
+    documents = three_fields({}, 2)
+    dataset_id, run_id = add_dataset(rpc, me, documents), add_run(rpc, me, documents)
+    benchmark_id = measured(me, dataset_id).benchmark.benchmark_id
     return {
         "model_id": model_id, "version_id": version_id, "version_a": version_id,
         "version_b": version_id, "job_id": evaluation.job_id, "prefix": key.prefix,
-        "evaluation_id": evaluation.evaluation_id,
+        "evaluation_id": evaluation.evaluation_id, "dataset_id": dataset_id, "run_id": run_id,
+        **dict.fromkeys(
+            ("benchmark_id", "id", "run_a", "run_b", "compared_to_run_id"), benchmark_id
+        ),
     }  # fmt: skip  # a table
 
 
@@ -61,6 +72,7 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
     walked = set(requests(mine))
     assert set(CALLS) - walked == {
         "CreateModel", "CreateKey", "ListModels", "ListKeys", "GetServerInfo", "GetOpenApi",
+        *FILTERED,
     }  # fmt: skip  # a set
 
 
@@ -102,6 +114,10 @@ def test_listings_show_ones_own_alone(
     prefixes = {key.prefix for key in other("ListKeys").keys}
     assert mine["prefix"] not in prefixes
     assert len(prefixes) == 1
+    for name in FILTERED:
+        for filters in ({}, {"dataset_id": mine["dataset_id"]}):
+            found = other(name, **filters)
+            assert not list(found.benchmarks if name == "ListBenchmarks" else found.data)
 
 
 def test_equal_ids_in_two_organizations_do_not_meet(me: Caller, other: Caller):

@@ -49,6 +49,7 @@ class Story:
             self.reads(digits)
             self.rows()
             self.keeps()
+            self.benchmarks()
             self.refusals(digits)
         for route in self.curl.unseen(json.loads(ROUTES.read_text())["routes"]):
             self.compare.that(False, f"no call has taken the route {route}")
@@ -235,6 +236,21 @@ class Story:
         body = {"name": "Throw-away", "task_type": "classification", "model_id": "short-lived"}
         self._status(self.curl("/api/v1/models", method="POST", body=body), 201)
         self._status(self.curl("/api/v1/models/short-lived", method="DELETE"), 204)
+
+    def benchmarks(self) -> None:
+        """Benchmarks of extractions: an empty list, and what is absent."""
+        self._chapter("Benchmarks of extractions")
+        absent = "00000000-0000-4000-8000-000000000000"
+        path = "/v1/quality/benchmarks"
+        listed = self.curl(f"{path}?limit=5")
+        self._status(listed, 200)
+        self.compare.that(listed.json["pagination"]["total"] == 0, "there are benchmarks already")
+        self._status(self.curl(path, method="POST", body={"dataset_id": absent}), 404)
+        compared = f"{path}/compare?run_a={absent}&run_b={absent}"
+        for one in (absent, f"{absent}/results", f"{absent}:watch", f"{absent}:watch.ndjson"):
+            self._status(self.curl(f"{path}/{one}"), 404)
+        self._status(self.curl(compared), 404)
+        self._status(self.curl(f"{path}/{absent}:cancel", method="POST", body={}), 404)
 
     def refusals(self, evaluation: Evaluation) -> None:
         """One refusal of each kind, all with the same body."""

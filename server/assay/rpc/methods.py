@@ -18,6 +18,9 @@ from assay.rpc.require import Requirements
 from assay.v1 import policy_pb2
 
 SERVICE_MODULES = (
+    "benchmark_run_service",
+    "benchmark_service",
+    "benchmark_watch_service",
     "diagnostics_service",
     "evaluation_rows_service",
     "evaluation_service",

@@ -23,6 +23,15 @@ class Memory:
         """The bytes of all values that are remembered."""
         return self._held
 
+    def peek(self, key: Hashable) -> Any:
+        """Return the value of a key if it is remembered, else None."""
+        with self._lock:
+            known = self._values.get(key)
+            if known is None:
+                return None
+            self._values.move_to_end(key)
+            return known[0]
+
     def get(self, key: Hashable, make: Callable[[], tuple[Any, int]]) -> Any:
         """Return the value of a key, else what `make` returns with its size in bytes.
 

@@ -232,6 +232,7 @@ class JobEvent(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     STATE_CHANGED_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_COMPARED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The event's number in its job: 1, 2, 3, … without gaps."""
     @_builtins.property
@@ -242,18 +243,23 @@ class JobEvent(_message.Message):
     def state_changed(self) -> Global___StateChanged:
         """The job's state changed."""
 
+    @_builtins.property
+    def documents_compared(self) -> Global___DocumentsCompared:
+        """Documents of a benchmark were compared."""
+
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
         state_changed: Global___StateChanged | None = ...,
+        documents_compared: Global___DocumentsCompared | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "event", b"event", "state_changed", b"state_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "documents_compared", b"documents_compared", "event", b"event", "state_changed", b"state_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "event", b"event", "sequence", b"sequence", "state_changed", b"state_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "documents_compared", b"documents_compared", "event", b"event", "sequence", b"sequence", "state_changed", b"state_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["state_changed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["state_changed", "documents_compared"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -301,6 +307,7 @@ class JobLevel(_message.Message):
     AS_OF_SEQUENCE_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
+    FIELD_ACCURACY_FIELD_NUMBER: _builtins.int
     as_of_sequence: _builtins.int
     """All events up to this sequence had happened when the value was written."""
     @_builtins.property
@@ -311,18 +318,23 @@ class JobLevel(_message.Message):
     def metrics(self) -> Global___LiveMetrics:
         """Exact metrics of what has arrived so far."""
 
+    @_builtins.property
+    def field_accuracy(self) -> Global___FieldAccuracies:
+        """How right each field of a benchmark is so far; only a watch of the benchmark tells it."""
+
     def __init__(
         self,
         *,
         as_of_sequence: _builtins.int = ...,
         progress: Global___JobProgress | None = ...,
         metrics: Global___LiveMetrics | None = ...,
+        field_accuracy: Global___FieldAccuracies | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "metrics", b"metrics", "progress", b"progress"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["field_accuracy", b"field_accuracy", "level", b"level", "metrics", b"metrics", "progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_sequence", b"as_of_sequence", "level", b"level", "metrics", b"metrics", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_sequence", b"as_of_sequence", "field_accuracy", b"field_accuracy", "level", b"level", "metrics", b"metrics", "progress", b"progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_level: _TypeAlias = _typing.Literal["progress", "metrics"]  # noqa: Y015
+    _WhichOneofReturnType_level: _TypeAlias = _typing.Literal["progress", "metrics", "field_accuracy"]  # noqa: Y015
     _WhichOneofArgType_level: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_level) -> _WhichOneofReturnType_level | None: ...
 
@@ -355,3 +367,131 @@ class LiveMetrics(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LiveMetrics: _TypeAlias = LiveMetrics  # noqa: Y015
+
+@_typing.final
+class DocumentsCompared(_message.Message):
+    """Documents of a benchmark whose results are durable now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComparedDocument]:
+        """The documents, by their ids."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
+        """What came of each field in these documents; of at most the first 256 fields of the schema."""
+
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[Global___ComparedDocument] | None = ...,
+        fields: _abc.Iterable[Global___FieldAccuracy] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentsCompared: _TypeAlias = DocumentsCompared  # noqa: Y015
+
+@_typing.final
+class ComparedDocument(_message.Message):
+    """What came of one document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    COMPARISONS_FIELD_NUMBER: _builtins.int
+    ACCURACY_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """The document."""
+    right: _builtins.int
+    """Right comparisons."""
+    comparisons: _builtins.int
+    """All comparisons."""
+    accuracy: _builtins.float
+    """Their quotient; absent where there are none."""
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        right: _builtins.int = ...,
+        comparisons: _builtins.int = ...,
+        accuracy: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy", "comparisons", b"comparisons", "document_id", b"document_id", "right", b"right"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__accuracy: _TypeAlias = _typing.Literal["accuracy"]  # noqa: Y015
+    _WhichOneofArgType__accuracy: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__accuracy) -> _WhichOneofReturnType__accuracy | None: ...
+
+Global___ComparedDocument: _TypeAlias = ComparedDocument  # noqa: Y015
+
+@_typing.final
+class FieldAccuracy(_message.Message):
+    """How right one field is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    COMPARISONS_FIELD_NUMBER: _builtins.int
+    ACCURACY_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field's path in the schema."""
+    right: _builtins.int
+    """Right comparisons."""
+    comparisons: _builtins.int
+    """All comparisons, at least one."""
+    accuracy: _builtins.float
+    """Their quotient, unrounded; 0 to 1."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        right: _builtins.int = ...,
+        comparisons: _builtins.int = ...,
+        accuracy: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "comparisons", b"comparisons", "field", b"field", "right", b"right"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldAccuracy: _TypeAlias = FieldAccuracy  # noqa: Y015
+
+@_typing.final
+class FieldAccuracies(_message.Message):
+    """How right the fields of a benchmark are so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELDS_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    documents: _builtins.int
+    """Documents compared so far."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
+        """The fields, at most the first 256 of the schema."""
+
+    def __init__(
+        self,
+        *,
+        fields: _abc.Iterable[Global___FieldAccuracy] | None = ...,
+        documents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldAccuracies: _TypeAlias = FieldAccuracies  # noqa: Y015

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from assay.domain.benchmark import (
     BENCHMARK_KIND,
+    DOCUMENTS_EVENT,
     BenchmarkJob,
     BenchmarkResult,
     ResultPiece,
@@ -35,7 +36,6 @@ from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
 from assay.storage.ports import Transaction
 
 SCHEMA, DOCUMENTS = "schema", "documents-"
-DOCUMENTS_EVENT = "documents"
 LIVE_FIELDS = 256  # of an event; a schema may have thousands
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from assay.domain.benchmark import DOCUMENTS_EVENT
 from assay.domain.errors import MAX_VALUE_CHARS
 from assay.domain.job import Event, Job, JobError, Level
 from assay.domain.states import JobState, is_terminal
 from assay.rpc.convert import values
+from assay.usecases.benchmark_watches import FIELD_ACCURACY
 from assay.usecases.watches import Batch
 from assay.v1 import job_pb2, job_service_pb2
 
@@ -81,7 +83,33 @@ def event(stored: Event, job_error: JobError | None) -> job_pb2.JobEvent:
     message.at.FromDatetime(stored.at)
     if stored.kind == "state":
         message.state_changed.CopyFrom(_state_changed(stored.data, job_error))
+    elif stored.kind == DOCUMENTS_EVENT:
+        message.documents_compared.CopyFrom(_documents_compared(stored.data))
     return message
+
+
+def _documents_compared(data: Mapping[str, Any]) -> job_pb2.DocumentsCompared:
+    return job_pb2.DocumentsCompared(
+        documents=[
+            job_pb2.ComparedDocument(
+                document_id=document_id,
+                right=right,
+                comparisons=comparisons,
+                accuracy=right / comparisons if comparisons else None,
+            )
+            for document_id, right, comparisons in data["documents"]
+        ],
+        fields=_field_accuracies(data["fields"]),
+    )
+
+
+def _field_accuracies(rows: Iterable[tuple[str, int, int]]) -> list[job_pb2.FieldAccuracy]:
+    return [
+        job_pb2.FieldAccuracy(
+            field=path, right=right, comparisons=comparisons, accuracy=right / comparisons
+        )
+        for path, right, comparisons in rows
+    ]
 
 
 def _state_changed(data: Mapping[str, Any], job_error: JobError | None) -> job_pb2.StateChanged:
@@ -115,6 +143,11 @@ def level(stored: Level) -> job_pb2.JobLevel | None:
             rows=stored.data.get("rows", 0), metrics=values.metrics(stored.data.get("metrics", {}))
         )
         message.metrics.CopyFrom(live)
+    elif stored.key == FIELD_ACCURACY:
+        accuracies = job_pb2.FieldAccuracies(
+            fields=_field_accuracies(stored.data["fields"]), documents=stored.data["documents"]
+        )
+        message.field_accuracy.CopyFrom(accuracies)
     else:
         return None
     return message

@@ -61,7 +61,7 @@ class JobWatchService:
         batches = self._watches.watch(
             call.organization_id,
             request.job_id,
-            after_sequence=_resume_point(call, request.after_sequence),
+            after_sequence=resume_point(call, request.after_sequence),
             bookmark_seconds=request.bookmark_seconds or MAX_BOOKMARK_SECONDS,
         )
         async with aclosing(batches):
@@ -85,7 +85,8 @@ class JobWatchService:
                 yield httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
 
 
-def _resume_point(call: Call, after_sequence: int) -> int:
+def resume_point(call: Call, after_sequence: int) -> int:
+    """Return after which event a watch begins: what Last-Event-ID says wins."""
     sent = call.metadata.get("last-event-id")
     if sent is None:
         return after_sequence

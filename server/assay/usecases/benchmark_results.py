@@ -1,0 +1,241 @@
+"""What came of a benchmark: its numbers, and its documents page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from assay.domain import benchmark_details as parts
+from assay.domain.benchmark import Benchmark, BenchmarkResult, ResultPiece
+from assay.domain.benchmark_results import (
+    OUTCOMES,
+    DocumentResult,
+    ResultBlob,
+    ResultFilter,
+    result_id,
+)
+from assay.domain.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, clip
+from assay.domain.page import Cursor
+from assay.domain.sections import Index
+from assay.extraction.outcome import Outcome
+from assay.storage.blobs import BlobStore
+from assay.storage.ports import Transaction
+from assay.storage.store import Store
+from assay.usecases.memory import Memory
+from assay.usecases.paging import Counted, page_limit, place_of
+
+PAGE_BYTES = 4 << 20  # of stored results on one page; a page has one document at least
+PAGE_PIECES = 256  # pieces of a snapshot that one page looks through for what a filter takes
+REMEMBERED_BYTES = 8 << 20  # of JSON; what it becomes takes several times as much
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultQuery:
+    """Which results are listed."""
+
+    benchmark_id: str
+    limit: int | None = None  # None: the default
+    cursor: str = ""
+    field: str = ""  # empty: of any
+    outcome: str = ""  # empty: any
+    only_wrong: bool = False
+
+    @property
+    def filter(self) -> ResultFilter:
+        """The filter; InvalidArgument for an unknown outcome."""
+        if self.outcome and self.outcome not in set(OUTCOMES):
+            allowed = ", ".join(OUTCOMES)
+            raise InvalidArgument.of(
+                "outcome", f"'{clip(self.outcome)}' was sent; {allowed} are allowed",
+                value=self.outcome,
+            )  # fmt: skip  # one call
+        outcome = Outcome(self.outcome) if self.outcome else None
+        return ResultFilter(field=self.field, outcome=outcome, wrong=self.only_wrong)
+
+    @property
+    def scope(self) -> str:
+        """What a cursor of this listing is good for."""
+        words = (self.benchmark_id, self.field, self.outcome, str(self.only_wrong))
+        return "/".join(("benchmark-results", *words))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownDocument:
+    """A document's result as a caller gets it."""
+
+    result_id: str
+    result: DocumentResult
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """All numbers of a completed benchmark."""
+
+    result: BenchmarkResult
+    overall: Mapping[str, Any]  # sections of domain.benchmark_details
+    fields: Mapping[str, Any]
+    calibration: Mapping[str, Any]
+    schema: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detailed:
+    """A benchmark with its numbers and the first of its documents."""
+
+    benchmark: Benchmark
+    measured: Measured | None  # None until it is completed
+    documents: tuple[KnownDocument, ...]
+
+
+class BenchmarkReader:
+    """Reads results; blocking, and safe to share between threads."""
+
+    def __init__(self, store: Store, blobs: BlobStore) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._memory = Memory(REMEMBERED_BYTES)
+
+    def detailed(self, organization_id: str, benchmark_id: str, documents: int) -> Detailed:
+        """Return a benchmark with its numbers and its first `documents`; raises NotFound."""
+        with self._store.read() as tx:
+            benchmark = tx.benchmarks.get(organization_id, benchmark_id)
+            result = _result(tx, benchmark)
+        if result is None:
+            return Detailed(benchmark=benchmark, measured=None, documents=())
+        sections = {
+            name: self._section(organization_id, result.details, name)
+            for name in (
+                parts.OVERALL, parts.FIELDS, parts.CALIBRATION, parts.SCHEMA, parts.ENVIRONMENT
+            )
+        }  # fmt: skip  # names
+        page = self._walk(benchmark, result, ResultFilter(), 0)
+        return Detailed(
+            benchmark=benchmark,
+            measured=Measured(result=result, **sections),
+            documents=_known(benchmark, _page(page, documents)[0]),
+        )
+
+    def results(self, organization_id: str, query: ResultQuery) -> Counted[KnownDocument]:
+        """Return a page of documents' results, by document id.
+
+        A page may have fewer documents than its limit, even none, and yet lead on to more:
+        large results end it, and so does a long way without any that a filter takes.
+
+        Raises:
+            InvalidArgument: the limit or the outcome is not allowed.
+            BadPageToken: the cursor is of another listing.
+            NotFound: no such benchmark.
+            FailedPrecondition: it is not completed.
+        """
+        limit, wanted, scope = page_limit(query.limit), query.filter, query.scope
+        after = place_of(query.cursor, f"{organization_id}/{scope}")
+        with self._store.read() as tx:
+            benchmark = tx.benchmarks.get(organization_id, query.benchmark_id)
+            result = _result(tx, benchmark)
+        if result is None:
+            raise FailedPrecondition(
+                f"The benchmark '{benchmark.benchmark_id}' is {benchmark.status} and has no "
+                "results. " + ("Create it anew." if benchmark.ended_at else "Watch it to its end."),
+                metadata={"benchmark_id": benchmark.benchmark_id, "status": benchmark.status},
+            )
+        start = 0 if after is None else _number(after)
+        page, place = _page(self._walk(benchmark, result, wanted, start), limit)
+        total = result.documents
+        if not wanted.is_empty:
+            total = wanted.count(self._section(organization_id, result.details, parts.FILTERS))
+        token = None
+        if place is not None and place < result.documents:
+            next_ = Cursor(created_at=benchmark.created_at, id=str(place))
+            token = next_.token(f"{organization_id}/{scope}")
+        return Counted(items=_known(benchmark, page), total=total, limit=limit, next_cursor=token)
+
+    def _walk(
+        self, benchmark: Benchmark, result: BenchmarkResult, wanted: ResultFilter, start: int
+    ) -> Iterator[_Step]:
+        """Yield a step for each document that is wanted, and a last one where the walk ends."""
+        looked = 0
+        for piece in result.pieces:
+            if piece.first + piece.documents <= start:
+                continue
+            if looked == PAGE_PIECES:
+                yield _Step(place=piece.first, size=0, document=None)
+                return
+            looked += 1
+            with closing(self._open(benchmark.organization_id, piece.blob)) as file:
+                yield from _steps(ResultBlob(file), piece, wanted, start)
+
+    def _section(self, organization_id: str, address: str, name: str) -> Any:
+        def read() -> tuple[Any, int]:
+            with closing(self._open(organization_id, address)) as file:
+                index = Index.of(file)
+                return index.read(file, name), index.places[name][1]
+
+        # An address names its content: whoever comes this far has a benchmark with this content.
+        return self._memory.get((address, name), read)
+
+    def _open(self, organization_id: str, address: str) -> BinaryIO:
+        try:
+            return self._blobs.open(organization_id, address)
+        except NotFound as error:  # an id that the caller never sent: our own loss
+            raise Internal(f"The results {address} of a benchmark are gone.") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    place: int  # of the document in the benchmark
+    size: int  # bytes of its stored result
+    document: DocumentResult | None  # None: the walk ended before this place
+
+
+def _steps(
+    blob: ResultBlob, piece: ResultPiece, wanted: ResultFilter, start: int
+) -> Iterator[_Step]:
+    for number, head in enumerate(blob.heads()):
+        place = piece.first + number
+        if place >= start and wanted.takes_document(head):
+            document = blob.result(number)
+            if not wanted.is_empty:
+                kept = tuple(one for one in document.fields if wanted.takes(one))
+                document = DocumentResult(**{**vars(document), "fields": kept})
+            yield _Step(place=place, size=blob.size(number), document=document)
+
+
+def _page(steps: Iterator[_Step], limit: int) -> tuple[list[DocumentResult], int | None]:
+    """Return the documents of a page, and the place where the next one starts."""
+    found: list[DocumentResult] = []
+    held = 0
+    for step in steps:
+        held += step.size
+        full = len(found) == limit or (held > PAGE_BYTES and found)
+        if step.document is None or full:
+            return found, step.place
+        found.append(step.document)
+    return found, None
+
+
+def _known(benchmark: Benchmark, documents: list[DocumentResult]) -> tuple[KnownDocument, ...]:
+    return tuple(
+        KnownDocument(
+            result_id=result_id(benchmark.benchmark_id, one.document_id),
+            result=one,
+            created_at=benchmark.ended_at or benchmark.created_at,
+        )
+        for one in documents
+    )
+
+
+def _result(tx: Transaction, benchmark: Benchmark) -> BenchmarkResult | None:
+    if benchmark.scores is None:
+        return None
+    data = tx.jobs.get(benchmark.organization_id, benchmark.job_id).result
+    return None if data is None else BenchmarkResult.from_json(data)
+
+
+def _number(after: Cursor) -> int:
+    # The mark of a cursor can be forged; a place beyond the end is an empty page.
+    return int(after.id) if after.id.isdigit() and len(after.id) < 10 else 0
