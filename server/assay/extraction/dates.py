@@ -163,6 +163,15 @@ def read_date(
     return _worded(text, locale)
 
 
+def order_shown(text: str) -> Order | None:
+    """Return the order that a normal text's date shows by a number over 12, or None."""
+    found = _NUMERIC.fullmatch(ascii_digits(text)) if len(text) <= MAX_TEXT else None
+    if found is None or found[2] == ".":
+        return None
+    a, b = int(found[1]), int(found[3])
+    return None if a > 12 < b else "dmy" if a > 12 else "mdy" if b > 12 else None
+
+
 @lru_cache(maxsize=256)
 def order_of(locale: str) -> Order:
     """Return the order of day, month and year in the locale's short dates."""

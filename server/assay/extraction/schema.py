@@ -236,6 +236,13 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+def usable_name(name: object) -> bool:
+    """Return whether a field may have this name."""
+    if not isinstance(name, str) or not name.strip():
+        return False
+    return len(name) <= MAX_NAME and not _NO_NAME.search(name)
+
+
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip():
         raise SchemaError(str(name)[:MAX_NAME], "a field needs a name, which is a text")

@@ -6,11 +6,13 @@ linear in its length, and is idempotent.
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from functools import lru_cache
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 _SHORT = 256
 _MAX_MARKS: Final = 64  # in a row; Unicode's own stream-safe format ends a run after 30
@@ -27,7 +29,7 @@ def normal_text(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.casefold().split())
-    if len(text) <= _SHORT or not _marks().search(text):
+    if len(text) <= _SHORT or not _piles_marks(text):
         normalize = unicodedata.normalize
         text = normalize("NFKC", normalize("NFKC", text).casefold())
         return " ".join(text.split())
@@ -36,17 +38,25 @@ def normal_text(text: str) -> str:
 
 def normal_code(text: str) -> str:
     """Return `normal_text` without any white space and dashes: INV-001 and inv 001 are the same."""
-    return normal_text(text).translate(_NO_SEPARATORS)
+    code = normal_text(text).translate(_NO_SEPARATORS)
+    return code if code.isascii() else normal_text(code)  # what stood apart may now combine
 
 
 def normal_choice(text: str) -> str:
     """Return `normal_text` with dashes and underscores as spaces: bank_transfer, Bank Transfer."""
-    return " ".join(normal_text(text).translate(_AS_SPACES).split())
+    return normal_text(normal_text(text).translate(_AS_SPACES))
+
+
+def _piles_marks(text: str) -> bool:
+    """Return whether more combining marks than allowed stand in a row."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    before = np.concatenate(([0], np.cumsum(_marks()[codes], dtype=np.int64)))
+    run = _MAX_MARKS + 1
+    return bool((before[run:] - before[:-run] == run).any())
 
 
 @lru_cache(maxsize=1)
-def _marks() -> re.Pattern[str]:
-    """Return what finds a long run of combining marks."""
-    every = (chr(code) for code in range(0x300, sys.maxunicode + 1))
-    marks = "".join(mark for mark in every if unicodedata.combining(mark))
-    return re.compile(f"[{marks}]{{{_MAX_MARKS + 1}}}")
+def _marks() -> NDArray[np.bool_]:
+    """Return for each code point whether it is a combining mark."""
+    every = range(sys.maxunicode + 1)
+    return np.fromiter((unicodedata.combining(chr(code)) > 0 for code in every), dtype=bool)
