@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.domain.errors import AssayError, BadPredictions, InvalidArgument, TooLarge
-from assay.domain.evaluation_job import ARROW_FILE, ARROW_STREAM, PARQUET
+from assay.domain.evaluation_job import ARROW_FILE, ARROW_STREAM, CSV, PARQUET
 from assay.jobs.executors import LocalPool
 from assay.settings import prepare_compute_environment
 from assay.storage.columns import Rules, read_file
@@ -66,15 +66,19 @@ def test_an_arrow_bomb_is_refused(pool: LocalPool, tmp_path: Path) -> None:
     assert isinstance(refusal(pool, tmp_path / "bomb", ARROW_FILE), TooLarge)
 
 
-def test_a_million_columns_are_refused(pool: LocalPool, tmp_path: Path) -> None:
-    """A stream of a million columns is refused by their number."""
-    columns = {f"feature:{n}": pa.array([1], pa.int8()) for n in range(100_000)}
-    table = pa.table({"y_true": ["a"], "y_pred": ["a"], **columns})
-    with pa.ipc.new_stream(tmp_path / "wide", table.schema):
-        pass  # the schema is the bomb
-    error = refusal(pool, tmp_path / "wide", ARROW_STREAM)
+@pytest.mark.parametrize("source", [ARROW_STREAM, CSV])
+def test_a_million_columns_are_refused(source: str, pool: LocalPool, tmp_path: Path) -> None:
+    """A file of a million columns is refused by their number, and the child lives on."""
+    names = ["y_true", "y_pred", *(f"feature:{n}" for n in range(999_998))]
+    path = tmp_path / "wide"
+    if source == CSV:
+        path.write_text(f"{','.join(names)}\n{'1,' * 999_999}1\n")
+    else:
+        with pa.ipc.new_stream(path, pa.schema([(name, pa.int8()) for name in names])):
+            pass  # the schema is the bomb
+    error = refusal(pool, path, source)
     assert isinstance(error, BadPredictions)
-    assert "100002 columns" in error.message
+    assert "1000000 columns" in error.message
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from assay.jobs.evaluating.live import live_state
 from assay.jobs.evaluating.partial import Partial, merge
 from assay.jobs.kinds.evaluation import Evaluation
 from assay.storage.columns import encode
+from tests.jobs.colliding import colliding_ids
 from tests.jobs.conftest import PATIENCE, House
 from tests.jobs.formats import FORMATS, written
 from tests.jobs.in_process import InProcess, asked_for, result, result_of
@@ -257,6 +258,40 @@ def test_repeated_ids_fail_naming_twenty(tmp_path: Path) -> None:
     assert "'r0' (rows 0 and 60)" in caught.value.message
     assert "'r19' (rows 19 and 79)" in caught.value.message
     assert "'r20'" not in caught.value.message
+
+
+def test_ids_that_share_a_hash_are_not_repeated(tmp_path: Path) -> None:
+    """Two ids with one 64-bit hash are two rows; a true repeat beside them is still named."""
+    one, other = colliding_ids()
+    rows = {"y_true": [0, 1], "y_pred": [0, 1]}
+    first, second = (pa.table({**rows, "row_id": ids}) for ids in ([one, "a"], [other, "b"]))
+    chunks = [encode(first), encode(second)]
+    assert result(InProcess(tmp_path).chunks(CLASSES, chunks)).rows == 4
+    again = encode(pa.table({**rows, "row_id": ["c", one]}))
+    with pytest.raises(BadPredictions) as caught:
+        InProcess(tmp_path).chunks(CLASSES, [*chunks, again])
+    assert f"'{one}' (rows 0 and 5)" in caught.value.message
+    assert other not in caught.value.message
+
+
+def test_a_label_table_may_change_between_chunks(tmp_path: Path) -> None:
+    """Dictionaries in another order, plain strings and integers of the same labels are the same rows."""
+    labels = ["1", "2", "3"] * 40
+    plain = pa.table({"y_true": labels, "y_pred": labels[::-1]})
+    whole = InProcess(tmp_path).chunks(CLASSES, cut(plain, []))
+
+    def coded(order: list[str], first: int) -> pa.Table:
+        places = {label: place for place, label in enumerate(order)}
+        return pa.table({
+            name: pa.DictionaryArray.from_arrays(
+                pa.array([places[label] for label in plain[name].to_pylist()[first : first + 30]]),
+                pa.array(order),
+            ) for name in ("y_true", "y_pred")
+        })  # fmt: skip  # one table
+
+    integers = plain.slice(60, 30).cast(pa.schema([(n, pa.int64()) for n in plain.column_names]))
+    parts = [coded(["3", "1", "2"], 0), coded(["2", "unused", "3", "1"], 30), integers, plain[90:]]
+    assert InProcess(tmp_path).chunks(CLASSES, [encode(part) for part in parts]) == whole
 
 
 def test_chunks_of_other_columns_fail_naming_the_row(tmp_path: Path) -> None:
