@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn import datasets, linear_model, metrics, model_selection, preprocessing
 
+from assay.domain.canonical import canonical_json, sha256_hex
 from assay.domain.errors import BadPredictions, FailedPrecondition
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import CSV
@@ -258,6 +259,25 @@ def test_repeated_ids_fail_naming_twenty(tmp_path: Path) -> None:
     assert "'r0' (rows 0 and 60)" in caught.value.message
     assert "'r19' (rows 19 and 79)" in caught.value.message
     assert "'r20'" not in caught.value.message
+
+
+def test_a_result_bears_its_spec_and_the_hash_of_it(tmp_path: Path) -> None:
+    """A result says all that decided its numbers; the hash names that, and changes with it."""
+    run = InProcess(tmp_path)
+    got = result(run.chunks(CANCER, cut(cancer(), [])))
+    assert got.spec_hash == sha256_hex(canonical_json(got.spec))
+    settled = {
+        "task": "binary", "labels": ["malignant", "benign"], "positive_label": "malignant",
+        "label_set_inferred": False, "headline": "positive", "zero_division": "zero",
+        "absent_class_policy": "include_as_zero", "log_loss_epsilon": 2.0**-52, "scores": "positive",
+        "predictions": "derived", "threshold": 0.5, "weights": None, "renormalize": False,
+        "calibration_bins": 15,
+    }  # fmt: skip  # a table
+    assert {name: got.spec[name] for name in settled} == settled
+    heavy = result(run.chunks(CANCER, cut(weighted("cancer"), [])))
+    other = result(run.chunks(replace(CANCER, labels=("benign", "malignant")), cut(cancer(), [])))
+    assert len({got.spec_hash, heavy.spec_hash, other.spec_hash}) == 3
+    assert other.spec["labels"] == ["benign", "malignant"]
 
 
 def test_ids_that_share_a_hash_are_not_repeated(tmp_path: Path) -> None:

@@ -128,6 +128,14 @@ def test_bad_rows_are_named(case: str) -> None:
     assert caught.value.violations
 
 
+def test_labels_outside_the_set_are_counted() -> None:
+    """A label that was not declared is refused with the number of its rows, and none is dropped."""
+    columns = {"y_true": ["a", "c", "b", "c", "c"], "y_pred": ["a"] * 5}
+    with pytest.raises(BadPredictions, match=r"row 101, .*'c' is unknown.*\(2 more rows") as caught:
+        read_chunk(encode(pa.table(columns)), DECLARED, 100)
+    assert caught.value.metadata["count"] == "3"
+
+
 def test_duplicate_columns_are_refused() -> None:
     """A column that occurs twice is refused by name."""
     table = pa.table([pa.array(["a"])] * 3, names=["y_true", "y_pred", "y_pred"])
