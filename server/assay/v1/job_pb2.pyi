@@ -382,7 +382,7 @@ class DocumentsCompared(_message.Message):
 
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
-        """What came of each field in these documents; of at most the first 256 fields of the schema."""
+        """What came of each field in these documents; of at most the first 256 fields by their paths."""
 
     def __init__(
         self,
@@ -480,7 +480,7 @@ class FieldAccuracies(_message.Message):
     """Documents compared so far."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
-        """The fields, at most the first 256 of the schema."""
+        """The fields, at most the first 256 by their paths."""
 
     def __init__(
         self,

@@ -16,15 +16,13 @@ from assay.domain.sections import write_sections
 from assay.extraction.measures import FieldMeasures, TrackMeasures, measures
 from assay.jobs.benchmarking.piece import Piece
 from assay.jobs.evaluating.partial import environment
-from assay.metrics.calibration import CalibrationBins
-from assay.metrics.reliability import ReliabilityTable, Slot
 
 
 def benchmark_details(whole: Piece, schema: dict[str, Any]) -> bytes:
     """Return the details; equal statistics and schemas are equal bytes."""
     found = measures(whole.tally)
-    calibration = {path: _table(bins) for path, bins in whole.calibration.items()}
-    every = list(whole.calibration.values())
+    confidences = whole.confidences
+    overall = confidences.overall()
     return write_sections(
         {
             OVERALL: {
@@ -35,10 +33,10 @@ def benchmark_details(whole: Piece, schema: dict[str, Any]) -> bytes:
                 "document_accuracy": found.document_accuracy,
                 "unexpected_total": found.unexpected_total,
                 "unexpected": dict(found.unexpected),
-                "calibration": _table(CalibrationBins.merge_all(every)) if every else None,
+                "calibration": None if overall is None else overall.to_dict(),
             },
             FIELDS: {path: _field(one) for path, one in found.by_field.items()},
-            CALIBRATION: calibration,
+            CALIBRATION: {path: confidences.table(path).to_dict() for path in confidences.slots},
             FILTERS: {path: dict(counts) for path, counts in whole.filters.items()},
             SCHEMA: schema,
             ENVIRONMENT: environment(),
@@ -64,8 +62,3 @@ def _track(one: TrackMeasures) -> dict[str, Any]:
         "undefined": {name: reason.value for name, reason in one.undefined.items()},
         "outcomes": {outcome.value: number for outcome, number in one.outcomes.items()},
     }
-
-
-def _table(bins: CalibrationBins) -> dict[str, Any]:
-    table: ReliabilityTable = Slot.of(bins, 0).table()  # slot 0 is that of being right
-    return table.to_dict()

@@ -1,25 +1,25 @@
-"""What one piece of a benchmark's documents leaves: counts that merge, exactly, in any order."""
+"""What pieces of a benchmark's documents leave: counts that merge, exactly, in any order."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
-import numpy as np
-
-from assay.domain.benchmark_results import Head, filter_counts, write_results
+from assay.domain.benchmark_results import Heads, filter_counts, write_results
 from assay.domain.benchmark_snapshot import read_piece
 from assay.domain.canonical import canonical_json
+from assay.domain.errors import BadPredictions
+from assay.extraction.align import TooManyRows
 from assay.extraction.compare import DocumentComparison, compare
 from assay.extraction.schema import FieldSchema
 from assay.extraction.tally import FieldTally
-from assay.metrics.calibration import CalibrationBins
-from assay.metrics.chunk import ClassificationChunk
+from assay.jobs.benchmarking.confidences import Confidences
 from assay.metrics.codec import Reader, Writer
 
 KIND = b"P"
-RIGHT = "right"  # whose probability a confidence is
+GROUP = 32  # statistics that are merged at once
 
 Filters = dict[str, dict[str, int]]
 
@@ -29,37 +29,29 @@ class Piece:
     """The statistics of some documents."""
 
     tally: FieldTally
-    calibration: Mapping[str, CalibrationBins]  # by path, of fields that came with confidences
+    confidences: Confidences
     filters: Mapping[str, Mapping[str, int]]  # of domain.benchmark_results.filter_counts
 
     @classmethod
     def merge_all(cls, pieces: Iterable[Piece]) -> Piece:
-        """Return the statistics of the documents of all."""
-        tally = FieldTally.empty()
-        calibration: dict[str, CalibrationBins] = {}
-        filters: Filters = {}
-        for piece in pieces:
-            tally = tally.merge(piece.tally)
-            for path, bins in piece.calibration.items():
-                mine = calibration.get(path)
-                calibration[path] = (
-                    bins if mine is None else CalibrationBins.merge_all([mine, bins])
-                )
-            for path, counts in piece.filters.items():
-                ours = filters.setdefault(path, {})
-                for key, number in counts.items():
-                    ours[key] = ours.get(key, 0) + number
-        return cls(tally=tally, calibration=calibration, filters=filters)
+        """Return the statistics of the documents of all; few of them are held at a time."""
+        rest = iter(pieces)
+        whole = cls(tally=FieldTally.empty(), confidences=Confidences(slots={}), filters={})
+        while group := list(islice(rest, GROUP)):
+            group.append(whole)
+            whole = cls(
+                tally=FieldTally.merge_all(one.tally for one in group),
+                confidences=Confidences.merge_all(one.confidences for one in group),
+                filters=_added(one.filters for one in group),
+            )
+        return whole
 
     def to_bytes(self) -> bytes:
         """Encode; equal statistics give equal bytes."""
         writer = Writer()
         writer.blob(self.tally.to_bytes())
         writer.blob(canonical_json(self.filters))
-        writer.count(len(self.calibration))
-        for path in sorted(self.calibration):
-            writer.text(path)
-            self.calibration[path].write(writer)
+        self.confidences.write(writer)
         return writer.seal(KIND)
 
     @classmethod
@@ -67,66 +59,51 @@ class Piece:
         """Decode; raises CodecError."""
         reader = Reader.unseal(data, KIND)
         tally, filters = FieldTally.from_bytes(reader.blob()), json.loads(reader.blob())
-        calibration = {}
-        for _ in range(reader.count()):
-            path = reader.text()
-            calibration[path] = CalibrationBins.read(reader)
+        confidences = Confidences.read(reader)
         reader.end()
-        return cls(tally=tally, calibration=calibration, filters=filters)
+        return cls(tally=tally, confidences=confidences, filters=filters)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedPiece:
-    """A piece after its comparison."""
+    """Documents after their comparison."""
 
     piece: Piece
     results: bytes  # blob of domain.benchmark_results
-    heads: tuple[Head, ...]
+    heads: Heads
 
 
-def compare_piece(data: bytes, schema: FieldSchema) -> ComparedPiece:
-    """Compare the documents of one piece of a snapshot."""
-    compared = [
-        (
-            one.entry_id,
-            one.document_id,
-            compare(schema, one.expected, one.extracted, one.confidence),
-        )
-        for one in read_piece(data)
-    ]
-    found = [comparison for _, _, comparison in compared]
+def compare_piece(pieces: Iterable[bytes], schema: FieldSchema) -> ComparedPiece:
+    """Compare the documents of consecutive pieces of a snapshot.
+
+    Raises BadPredictions, which names the document, where one has a table that is too long.
+    """
+    compared: list[tuple[str, str, DocumentComparison]] = []
+    for data in pieces:
+        for one in read_piece(data):
+            try:
+                found = compare(schema, one.expected, one.extracted, one.confidence)
+            except TooManyRows as error:
+                raise BadPredictions(
+                    f"The document '{one.document_id}' cannot be compared: {error}.",
+                    metadata={"document_id": one.document_id},
+                ) from error
+            compared.append((one.entry_id, one.document_id, found))
+    documents = [found for _, _, found in compared]
     results, heads = write_results(compared)
     piece = Piece(
-        tally=FieldTally.of_all(found),
-        calibration=_calibration(found),
+        tally=FieldTally.of_all(documents),
+        confidences=Confidences.of(documents),
         filters=filter_counts(heads),
     )
     return ComparedPiece(piece=piece, results=results, heads=heads)
 
 
-def _calibration(found: Iterable[DocumentComparison]) -> dict[str, CalibrationBins]:
-    """Return by path how confident the extractor was and how often it was right."""
-    told: dict[str, tuple[list[float], list[bool]]] = {}
-    for document in found:
-        for one in document.comparisons:
-            if one.confidence is not None:
-                scores, wrong = told.setdefault(one.path, ([], []))
-                scores.append(one.confidence)
-                wrong.append(not one.normalised.right)
-    return {path: _bins(scores, wrong) for path, (scores, wrong) in told.items()}
-
-
-def _bins(scores: list[float], wrong: list[bool]) -> CalibrationBins:
-    codes = np.array(wrong, dtype=np.uint8)
-    bins = CalibrationBins.of_chunk(
-        ClassificationChunk(
-            labels=(RIGHT, "wrong"),
-            fixed=True,
-            true=codes,
-            predicted=codes,
-            scores=np.array([scores], dtype=np.float64),
-            score_labels=(RIGHT,),
-        )
-    )
-    assert bins is not None  # there are scores
-    return bins
+def _added(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Filters:
+    sums: Filters = {}
+    for part in parts:
+        for path, counts in part.items():
+            ours = sums.setdefault(path, {})
+            for key, number in counts.items():
+                ours[key] = ours.get(key, 0) + number
+    return sums

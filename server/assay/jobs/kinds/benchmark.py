@@ -1,13 +1,14 @@
 """The job kind `benchmark`: a snapshot of documents compared, piece by piece.
 
-Stages: `schema` infers the fields from the ground truth, where no schema was named; then every
-piece of the snapshot is a shard `documents-…`. Reduce merges their counts and writes the details.
+Stages: `schema` infers the fields from the ground truth, where no schema was named; then the
+pieces of the snapshot are shards `documents-…`, some consecutive ones each. Reduce merges their
+counts and writes the details.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +20,7 @@ from assay.domain.benchmark import (
     ResultPiece,
     Scores,
 )
-from assay.domain.benchmark_results import Head
+from assay.domain.benchmark_results import Heads
 from assay.domain.benchmark_snapshot import read_piece
 from assay.domain.canonical import canonical_json
 from assay.domain.errors import FailedPrecondition
@@ -37,6 +38,8 @@ from assay.storage.ports import Transaction
 
 SCHEMA, DOCUMENTS = "schema", "documents-"
 LIVE_FIELDS = 256  # of an event; a schema may have thousands
+FEW_SHARDS = 32  # until there are so many, a shard has one piece
+MOST_PIECES = 8  # of a shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,13 @@ class Benchmark:
             schema = blobs.put(blobs.partial(finished[SCHEMA]))
         shards = []
         first = 0
-        for number, (blob, documents) in enumerate(asked.blobs):
-            payload = {"schema": schema, "blob": blob, "first": first, "documents": documents}
+        size = min(MOST_PIECES, max(1, len(asked.blobs) // FEW_SHARDS))
+        for number, start in enumerate(range(0, len(asked.blobs), size)):
+            pieces = asked.blobs[start : start + size]
+            payload = {"schema": schema, "blobs": [blob for blob, _ in pieces], "first": first}
             key = f"{DOCUMENTS}{number:06d}"
             shards.append(Shard(key=key, payload=canonical_json(payload)))
-            first += documents
+            first += sum(documents for _, documents in pieces)
         return tuple(shards)
 
     def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
@@ -73,19 +78,18 @@ class Benchmark:
             return ShardOutput(partial=_inferred(BenchmarkJob.from_json(job.spec), blobs))
         payload = json.loads(shard.payload)
         schema = _schema(blobs.read(payload["schema"]))
-        compared = compare_piece(blobs.read(payload["blob"]), schema)
+        compared = compare_piece(map(blobs.read, payload["blobs"]), schema)
         address = blobs.put(compared.results)
-        first, documents = payload["first"], payload["documents"]
         record = ShardRecord(
-            key=chunk_key(first),
-            first_row=first,
-            rows=documents,
+            key=chunk_key(payload["first"]),
+            first_row=payload["first"],
+            rows=len(compared.heads.documents),
             sha256=address.removeprefix("sha256:"),
             blob=address,
         )
         return ShardOutput(
             partial=compared.piece.to_bytes(),
-            events=(_event(compared.heads, schema),),
+            events=(_event(compared.heads),),
             stored=(record,),
         )
 
@@ -145,20 +149,25 @@ def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
         ) from error
 
 
-def _event(heads: Sequence[Head], schema: FieldSchema) -> EventDraft:
-    """Return what is told of a piece: its documents, and its first fields' counts."""
-    told = set(schema.leaf_paths()[:LIVE_FIELDS])
+def _event(heads: Heads) -> EventDraft:
+    """Return what is told of some documents: each of them, and the counts of their fields."""
     fields: dict[str, list[int]] = {}
-    for head in heads:
-        for path, right, comparisons, _ in head.cells:
-            if path in told:
-                counts = fields.setdefault(path, [0, 0])
-                counts[0] += right
-                counts[1] += comparisons
-    documents = [[one.document_id, one.right, one.comparisons] for one in heads]
+    for group in heads.groups:
+        sums = group.right.sum(axis=0).tolist()
+        every = (group.comparisons * len(group.documents)).tolist()
+        for path, right, comparisons in zip(group.paths, sums, every, strict=True):
+            counts = fields.setdefault(path, [0, 0])
+            counts[0] += right
+            counts[1] += comparisons
+    ids = (document_id for _, document_id in heads.documents)
+    numbers = (heads.right.tolist(), heads.comparisons.tolist())
+    told = sorted(fields)[:LIVE_FIELDS]
     return EventDraft(
         kind=DOCUMENTS_EVENT,
-        data={"documents": documents, "fields": [[path, *fields[path]] for path in fields]},
+        data={
+            "documents": [list(one) for one in zip(ids, *numbers, strict=True)],
+            "fields": [[path, *fields[path]] for path in told],
+        },
     )
 
 
