@@ -143,3 +143,23 @@ def test_a_job_is_watched_to_its_end(assay, client, fresh):
     lines = [json.loads(line) for line in assay("watch", done.job_id, "--json").stdout.splitlines()]
     assert [line["sequence"] for line in lines if "sequence" in line] == [1, 2, 3, 4]
     assert assay("watch", "no-such-job").returncode == 2
+
+
+def test_jobs_are_listed_shown_and_canceled(assay, client, file):
+    """Jobs are listed with filters and as JSON, one is shown, and one that ended is not canceled."""
+    client.create_model("Jobs", "classification", model_id="jobs")
+    version = client.create_version("jobs").version_id
+    done = client.evaluate("jobs", version, y_true=["a", "b"], y_pred=["a", "a"])
+    (listed,) = client.list_jobs(resource_id=done.evaluation_id, status=["succeeded", "failed"])
+    assert listed.job_id == done.job_id
+    told = assay("jobs", "list", "--resource", done.evaluation_id, "--json")
+    assert json.loads(told.stdout)["job_id"] == done.job_id
+    assert done.job_id in assay("jobs", "list", "--kind", "evaluation", "-n", "500").stdout
+    shown = assay("jobs", "show", done.job_id)
+    assert "succeeded" in shown.stdout
+    assert "attempt 1 of 3" in shown.stdout
+    refused = assay("jobs", "cancel", done.job_id)
+    assert refused.returncode == 2
+    assert "JOB_NOT_CANCELABLE" in refused.stderr
+    wrong = assay("jobs", "list", "--status", "lost")
+    assert (wrong.returncode, "timed_out" in wrong.stderr) == (2, True)

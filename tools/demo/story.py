@@ -183,6 +183,8 @@ class Story:
         """Every route that reads."""
         self._chapter("Every route that reads, through Envoy")
         model = "/api/v1/models/digits"
+        done = "kind=evaluation&status=succeeded&status=failed&page_size=2"
+        self._status(self.curl(f"/api/v1/jobs?{done}"), 200)
         job = f"/api/v1/jobs/{evaluation.job_id}"
         for path in (
             "/openapi.json",
@@ -269,6 +271,7 @@ class Story:
         self._status(self.curl("/api/v1/models", method="POST", body=new), 409)
         self._status(self.curl("/api/v1/models", method="POST", file=large), 413)
         self._status(self.curl(report), 422)
+        self._status(self.curl("/api/v1/jobs?status=lost"), 400)
         cancel = f"/api/v1/jobs/{evaluation.job_id}:cancel"
         self._status(self.curl(cancel, method="POST", body={}), 422)
         self._status(self._too_many(reader, new), 429)

@@ -10,6 +10,7 @@ from assay.cli import processes, resources
 from assay.cli.compare import compare
 from assay.cli.console import NO_SERVICE, show_failure
 from assay.cli.evaluate import evaluate
+from assay.cli.jobs import jobs
 from assay.cli.plot import plot
 from assay.cli.token import token
 from assay.cli.version_report import report
@@ -38,6 +39,7 @@ app.command(rich_help_panel=USE)(resources.promote)
 app.command(rich_help_panel=USE)(resources.watch)
 app.add_typer(resources.models, name="models", rich_help_panel=USE)
 app.add_typer(resources.versions, name="versions", rich_help_panel=USE)
+app.add_typer(jobs, name="jobs", rich_help_panel=USE)
 app.add_typer(resources.keys, name="keys", rich_help_panel=USE)
 
 

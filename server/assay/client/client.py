@@ -16,19 +16,17 @@ from assay.client.columns import Values
 from assay.client.comparing import Comparing
 from assay.client.diagnostics import Diagnostics
 from assay.client.evaluating import Evaluator, OnProgress, Rows, ignore_progress
+from assay.client.steering import Steering
 from assay.client.tls import Tls
 from assay.client.transport import Address, Patience, Transport
 from assay.client.typed_rows import TypedRows
-from assay.client.watching import watch
 from assay.v1 import (
     evaluation_service_pb2,
-    job_service_pb2,
     model_service_pb2,
     performance_service_pb2,
     version_service_pb2,
 )
 from assay.v1.evaluation_service_pb2_grpc import EvaluationServiceStub
-from assay.v1.job_service_pb2_grpc import JobServiceStub
 from assay.v1.model_service_pb2_grpc import ModelServiceStub
 from assay.v1.performance_service_pb2_grpc import PerformanceServiceStub
 from assay.v1.version_service_pb2_grpc import VersionServiceStub
@@ -39,7 +37,7 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-class Client(Diagnostics, Comparing, TypedRows, Administration):
+class Client(Diagnostics, Comparing, TypedRows, Steering, Administration):
     """A connection to one service, for use in a `with` block.
 
     Every method raises a `ServiceError` of `assay.client.errors` when the service refuses. A
@@ -91,7 +89,6 @@ class Client(Diagnostics, Comparing, TypedRows, Administration):
         self._versions = VersionServiceStub(channel)
         self._evaluations = EvaluationServiceStub(channel)
         self._performance = PerformanceServiceStub(channel)
-        self._jobs = JobServiceStub(channel)
 
     def __enter__(self) -> Self:
         return self
@@ -350,29 +347,3 @@ class Client(Diagnostics, Comparing, TypedRows, Administration):
         return convert.confusion(
             self._transport.call(self._performance.GetConfusionMatrix, request)
         )
-
-    # --- jobs
-
-    def get_job(self, job_id: str) -> types.Job:
-        """Return one job."""
-        request = job_service_pb2.GetJobRequest(job_id=job_id)
-        return convert.job(self._transport.call(self._jobs.GetJob, request))
-
-    def cancel_job(self, job_id: str) -> types.Job:
-        """Cancel a job that has not ended; watch a running one to see its end."""
-        request = job_service_pb2.CancelJobRequest(job_id=job_id)
-        return convert.job(self._transport.call(self._jobs.CancelJob, request, again=False))
-
-    def watch(
-        self, job_id: str, after_sequence: int = 0
-    ) -> Iterator[types.JobEvent | types.JobLevel]:
-        """Yield a job's events after a sequence, each once and in order, to its terminal event.
-
-        Levels – progress and live metrics – come between them, only the newest of each. A
-        connection that breaks is taken up where it stood.
-
-        Example:
-            >>> for item in client.watch(job_id):
-            ...     print(item)
-        """
-        return watch(self._transport, job_id, after_sequence)

@@ -166,6 +166,9 @@ def job(message: job_pb2.Job) -> types.Job:
         created_at=_time(message.created_at),
         started_at=_time_or_none(message, "started_at"),
         ended_at=_time_or_none(message, "ended_at"),
+        deadline=_time_or_none(message, "deadline"),
+        next_attempt_at=_time_or_none(message, "next_attempt_at"),
+        max_attempts=message.max_attempts,
     )
 
 

@@ -196,6 +196,9 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    deadline: datetime | None = None  # timed_out from then on
+    next_attempt_at: datetime | None = None  # of a job that is tried again later
+    max_attempts: int = 0  # how often a runner may take it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from assay.domain.clock import Clock
 from assay.domain.errors import InvalidArgument, WrongTaskType, clip
@@ -15,6 +15,7 @@ from assay.domain.model import Model, TaskType
 from assay.domain.states import JobState, is_terminal
 from assay.storage.ports import Transaction
 from assay.storage.store import Store
+from assay.usecases.deadlines import check_deadline
 from assay.usecases.idempotency import Once, once
 from assay.usecases.paging import Listing, cursor, listing, page_size
 from assay.usecases.resolve import version_under
@@ -32,7 +33,15 @@ class EvaluationRequest:
     positive_label: str | None = None  # None: the model's, else by the rule
     renormalize: bool = False  # scale score rows that do not sum to 1
     request_id: str | None = None  # a repeat returns the first evaluation
+    deadline: datetime | None = None  # TIMED_OUT from then on; None: the default
     created_by: str = ""  # subject of the caller
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What a repeat has the same of, as JSON."""
+        body = asdict(replace(self, created_by="", deadline=None))
+        del body["deadline"]
+        return body if self.deadline is None else {**body, "deadline": self.deadline.isoformat()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +70,7 @@ class Evaluations:
         """Open an upload of predictions; a repeated request returns the first one.
 
         Raises:
-            InvalidArgument: a bad split or positive label.
+            InvalidArgument: a bad split, positive label or deadline.
             NotFound: no such model or version.
             WrongTaskType: the model is of a task type that takes no predictions.
             RequestIdReused: the request_id came before with another body.
@@ -74,7 +83,7 @@ class Evaluations:
                 Once(
                     method="CreateEvaluation",
                     request_id=request.request_id,
-                    body=asdict(replace(request, created_by="")),
+                    body=request.body,
                 ),
                 make=lambda: self.submit(tx, organization_id, request, source=CHUNKS),
                 again=lambda key: tx.evaluations.get(organization_id, key),
@@ -146,6 +155,7 @@ class Evaluations:
         blob: str | None = None,
     ) -> Evaluation:
         """Store an evaluation and its job in one commit: OPEN for chunks, QUEUED for a file."""
+        check_deadline(request.deadline, self._clock.now())
         spec = evaluation_spec(tx, organization_id, request)
         evaluation_id = self._ids.new_evaluation_id()
         order = EvaluationJob(
@@ -157,7 +167,7 @@ class Evaluations:
             source=source,
             blob=blob,
         )
-        job = tx.jobs.submit(organization_id, self._job(order, request.created_by))
+        job = tx.jobs.submit(organization_id, self._job(order, request))
         return tx.evaluations.create(
             organization_id,
             NewEvaluation(
@@ -171,17 +181,18 @@ class Evaluations:
             ),
         )
 
-    def _job(self, order: EvaluationJob, created_by: str) -> NewJob:
+    def _job(self, order: EvaluationJob, request: EvaluationRequest) -> NewJob:
         is_upload = order.source == CHUNKS
+        # An upload that nobody finishes must not stay open for ever.
+        default = self._clock.now() + UPLOAD_LIFETIME if is_upload else None
         return NewJob(
             kind=EVALUATION_KIND,
             spec=order.to_json(),
             state=JobState.OPEN if is_upload else JobState.QUEUED,
             resource=order.evaluation_id,
             max_attempts=self._max_attempts,
-            # An upload that nobody finishes must not stay open for ever.
-            deadline=self._clock.now() + UPLOAD_LIFETIME if is_upload else None,
-            created_by=created_by,
+            deadline=request.deadline or default,
+            created_by=request.created_by,
         )
 
 

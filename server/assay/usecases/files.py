@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, replace
 from functools import partial
 from typing import TypeVar
 
@@ -131,7 +130,7 @@ class FileUploads:
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str
     ) -> Evaluation:
-        body = {**asdict(replace(request, created_by="")), "blob": blob}
+        body = {**request.body, "blob": blob}
         with self._store.write() as tx:
             return once(
                 tx,

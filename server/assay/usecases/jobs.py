@@ -1,13 +1,14 @@
-"""Jobs: read and cancel."""
+"""Jobs: read, list and cancel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from assay.domain.job import Job
+from assay.domain.job import Job, JobFilter
 from assay.storage.ports import Transaction
 from assay.storage.store import Store
+from assay.usecases.paging import Listing, cursor, listing, page_size
 
 JobAndProgress = tuple[Job, Mapping[str, Any] | None]
 
@@ -22,6 +23,21 @@ class Jobs:
         """Return a job and its newest progress; raises NotFound."""
         with self._store.read() as tx:
             return _with_progress(tx, tx.jobs.get(organization_id, job_id))
+
+    def list(
+        self, organization_id: str, chosen: JobFilter, size: int, token: str
+    ) -> Listing[JobAndProgress]:
+        """Return a page of the jobs that `chosen` names, newest first, with their progress.
+
+        Raises:
+            InvalidArgument: a bad page size.
+            BadPageToken: the token is of another listing.
+        """
+        scope = f"jobs/{organization_id}/{chosen}"
+        limit, after = page_size(size), cursor(token, scope)
+        with self._store.read() as tx:
+            page = tx.jobs.list(organization_id, limit=limit, after=after, chosen=chosen)
+            return listing(page, scope, lambda job: _with_progress(tx, job))
 
     def cancel(self, organization_id: str, job_id: str) -> JobAndProgress:
         """Ask a job to end: at once where nothing runs, else at the runner's next sign of life.

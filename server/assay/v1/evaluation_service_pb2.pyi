@@ -9,6 +9,7 @@ from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -33,6 +34,7 @@ class CreateEvaluationRequest(_message.Message):
     POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
     RENORMALIZE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -45,6 +47,10 @@ class CreateEvaluationRequest(_message.Message):
     """Optional. Divides each row of scores by its sum instead of refusing rows that do not sum to 1."""
     request_id: _builtins.str
     """Optional. Makes a repeated create return the first answer."""
+    @_builtins.property
+    def deadline(self) -> _timestamp_pb2.Timestamp:
+        """Optional. When upload and measurement end as timed_out; at most 30 days ahead, by default 7 days."""
+
     def __init__(
         self,
         *,
@@ -54,10 +60,11 @@ class CreateEvaluationRequest(_message.Message):
         positive_label: _builtins.str = ...,
         renormalize: _builtins.bool = ...,
         request_id: _builtins.str = ...,
+        deadline: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -172,6 +179,7 @@ class UploadEvaluationFileRequest(_message.Message):
     RENORMALIZE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -188,6 +196,10 @@ class UploadEvaluationFileRequest(_message.Message):
     def file(self) -> _httpbody_pb2.HttpBody:
         """Required. The bytes, with a content type that says which format they are."""
 
+    @_builtins.property
+    def deadline(self) -> _timestamp_pb2.Timestamp:
+        """Optional. When the measurement ends as timed_out; at most 30 days ahead."""
+
     def __init__(
         self,
         *,
@@ -198,10 +210,11 @@ class UploadEvaluationFileRequest(_message.Message):
         renormalize: _builtins.bool = ...,
         request_id: _builtins.str = ...,
         file: _httpbody_pb2.HttpBody | None = ...,
+        deadline: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "file", b"file", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "file", b"file", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

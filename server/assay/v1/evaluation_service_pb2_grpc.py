@@ -73,7 +73,7 @@ class EvaluationServiceServicer:
     """
 
     def CreateEvaluation(self, request, context):
-        """Opens an upload for a version and a split. Errors: 400 bad split or label; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions.
+        """Opens an upload for a version and a split. Errors: 400 bad split or label, or a deadline in the past; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,7 +94,7 @@ class EvaluationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadEvaluationFile(self, request_iterator, context):
-        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type.
+        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,13 +35,13 @@ class EvaluationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EvaluationServiceAsyncStub: ...
     CreateEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.CreateEvaluationRequest, _evaluation_pb2.Evaluation]
-    """Opens an upload for a version and a split. Errors: 400 bad split or label; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions."""
+    """Opens an upload for a version and a split. Errors: 400 bad split or label, or a deadline in the past; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions."""
     UploadPredictions: _grpc.StreamStreamMultiCallable[_evaluation_service_pb2.UploadPredictionsRequest, _evaluation_service_pb2.UploadPredictionsResponse]
     """Takes chunks of predictions and acknowledges each once it is valid and durable, with exact metrics of all rows so far. Resume at `next_row`; a repeated chunk is acknowledged again. Errors: 400 bad rows, hash or offset, after which the stream ends; 404 no such evaluation; 409 the upload is finished; 413 a chunk over 1 MiB."""
     FinishEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.FinishEvaluationRequest, _evaluation_pb2.Evaluation]
     """Ends an upload and queues its measurement. Errors: 400 no rows, or another number of rows than were sent; 404 no such evaluation; 409 finished before."""
     UploadEvaluationFile: _grpc.StreamUnaryMultiCallable[_evaluation_service_pb2.UploadEvaluationFileRequest, _evaluation_pb2.Evaluation]
-    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
+    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
     GetEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.GetEvaluationRequest, _evaluation_pb2.Evaluation]
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]
@@ -53,13 +53,13 @@ class EvaluationServiceAsyncStub(EvaluationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateEvaluation: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.CreateEvaluationRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
-    """Opens an upload for a version and a split. Errors: 400 bad split or label; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions."""
+    """Opens an upload for a version and a split. Errors: 400 bad split or label, or a deadline in the past; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions."""
     UploadPredictions: _aio.StreamStreamMultiCallable[_evaluation_service_pb2.UploadPredictionsRequest, _evaluation_service_pb2.UploadPredictionsResponse]  # type: ignore[assignment]
     """Takes chunks of predictions and acknowledges each once it is valid and durable, with exact metrics of all rows so far. Resume at `next_row`; a repeated chunk is acknowledged again. Errors: 400 bad rows, hash or offset, after which the stream ends; 404 no such evaluation; 409 the upload is finished; 413 a chunk over 1 MiB."""
     FinishEvaluation: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.FinishEvaluationRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
     """Ends an upload and queues its measurement. Errors: 400 no rows, or another number of rows than were sent; 404 no such evaluation; 409 finished before."""
     UploadEvaluationFile: _aio.StreamUnaryMultiCallable[_evaluation_service_pb2.UploadEvaluationFileRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
-    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
+    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
     GetEvaluation: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.GetEvaluationRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]  # type: ignore[assignment]
@@ -74,7 +74,7 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _evaluation_service_pb2.CreateEvaluationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_evaluation_pb2.Evaluation, _abc.Awaitable[_evaluation_pb2.Evaluation]]:
-        """Opens an upload for a version and a split. Errors: 400 bad split or label; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions."""
+        """Opens an upload for a version and a split. Errors: 400 bad split or label, or a deadline in the past; 404 no such model or version; 409 request_id used with another body; 422 the model is of a task type that takes no predictions."""
 
     @_abc_1.abstractmethod
     def UploadPredictions(
@@ -98,7 +98,7 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_evaluation_service_pb2.UploadEvaluationFileRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_evaluation_pb2.Evaluation, _abc.Awaitable[_evaluation_pb2.Evaluation]]:
-        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
+        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
 
     @_abc_1.abstractmethod
     def GetEvaluation(

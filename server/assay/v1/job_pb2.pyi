@@ -83,6 +83,9 @@ class Job(_message.Message):
     STARTED_AT_FIELD_NUMBER: _builtins.int
     ENDED_AT_FIELD_NUMBER: _builtins.int
     LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
+    NEXT_ATTEMPT_AT_FIELD_NUMBER: _builtins.int
+    MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job's id, a UUID."""
     kind: _builtins.str
@@ -97,6 +100,8 @@ class Job(_message.Message):
     """How often a runner took the job."""
     last_sequence: _builtins.int
     """The number of the job's newest event."""
+    max_attempts: _builtins.int
+    """How often a runner may take the job before it fails."""
     @_builtins.property
     def progress(self) -> Global___JobProgress:
         """How far the job is."""
@@ -117,6 +122,14 @@ class Job(_message.Message):
     def ended_at(self) -> _timestamp_pb2.Timestamp:
         """When it ended."""
 
+    @_builtins.property
+    def deadline(self) -> _timestamp_pb2.Timestamp:
+        """When it ends as timed_out, if it has not ended by then."""
+
+    @_builtins.property
+    def next_attempt_at(self) -> _timestamp_pb2.Timestamp:
+        """A job that is tried again later: not before then."""
+
     def __init__(
         self,
         *,
@@ -132,10 +145,13 @@ class Job(_message.Message):
         started_at: _timestamp_pb2.Timestamp | None = ...,
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         last_sequence: _builtins.int = ...,
+        deadline: _timestamp_pb2.Timestamp | None = ...,
+        next_attempt_at: _timestamp_pb2.Timestamp | None = ...,
+        max_attempts: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "progress", b"progress", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deadline", b"deadline", "ended_at", b"ended_at", "error", b"error", "next_attempt_at", b"next_attempt_at", "progress", b"progress", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "ended_at", b"ended_at", "error", b"error", "job_id", b"job_id", "kind", b"kind", "last_sequence", b"last_sequence", "progress", b"progress", "resource_id", b"resource_id", "started_at", b"started_at", "state", b"state", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "deadline", b"deadline", "ended_at", b"ended_at", "error", b"error", "job_id", b"job_id", "kind", b"kind", "last_sequence", b"last_sequence", "max_attempts", b"max_attempts", "next_attempt_at", b"next_attempt_at", "progress", b"progress", "resource_id", b"resource_id", "started_at", b"started_at", "state", b"state", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

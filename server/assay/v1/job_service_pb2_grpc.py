@@ -41,6 +41,11 @@ class JobServiceStub:
                 request_serializer=assay_dot_v1_dot_job__service__pb2.GetJobRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_job__pb2.Job.FromString,
                 _registered_method=True)
+        self.ListJobs = channel.unary_unary(
+                '/assay.v1.JobService/ListJobs',
+                request_serializer=assay_dot_v1_dot_job__service__pb2.ListJobsRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_job__service__pb2.ListJobsResponse.FromString,
+                _registered_method=True)
         self.CancelJob = channel.unary_unary(
                 '/assay.v1.JobService/CancelJob',
                 request_serializer=assay_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
@@ -59,6 +64,13 @@ class JobServiceServicer:
 
     def GetJob(self, request, context):
         """Returns one job. Errors: 404 no such job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListJobs(self, request, context):
+        """Lists jobs, newest first. Errors: 400 an unknown status, a bad page size or token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +97,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetJob,
                     request_deserializer=assay_dot_v1_dot_job__service__pb2.GetJobRequest.FromString,
                     response_serializer=assay_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
+            'ListJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobs,
+                    request_deserializer=assay_dot_v1_dot_job__service__pb2.ListJobsRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_job__service__pb2.ListJobsResponse.SerializeToString,
             ),
             'CancelJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelJob,
@@ -125,6 +142,33 @@ class JobService:
             '/assay.v1.JobService/GetJob',
             assay_dot_v1_dot_job__service__pb2.GetJobRequest.SerializeToString,
             assay_dot_v1_dot_job__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.JobService/ListJobs',
+            assay_dot_v1_dot_job__service__pb2.ListJobsRequest.SerializeToString,
+            assay_dot_v1_dot_job__service__pb2.ListJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

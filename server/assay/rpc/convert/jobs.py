@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+<<<<<<< HEAD
 from collections.abc import Iterable, Mapping
+=======
+from collections.abc import Mapping
+from datetime import datetime
+>>>>>>> d35c30b (List jobs by kind, status, resource and time, and let callers set deadlines)
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+<<<<<<< HEAD
 from assay.domain.benchmark import DOCUMENTS_EVENT
 from assay.domain.errors import MAX_VALUE_CHARS
 from assay.domain.job import Event, Job, JobError, Level
+=======
+from assay.domain.errors import MAX_VALUE_CHARS, InvalidArgument, clip
+from assay.domain.job import Event, Job, JobError, JobFilter, Level
+>>>>>>> d35c30b (List jobs by kind, status, resource and time, and let callers set deadlines)
 from assay.domain.states import JobState, is_terminal
 from assay.rpc.convert import values
 from assay.usecases.benchmark_watches import FIELD_ACCURACY
@@ -31,6 +41,8 @@ _LEDGER_CAUSES = {
     "RETRY_LATER": "retry_later",
     "ATTEMPTS_SPENT": "attempts_spent",
 }
+
+_WORDS = {state.value.lower(): state for state in JobState}
 
 Frame = tuple[str, int | None, dict[str, Any]]  # kind, sequence where numbered, JSON object
 
@@ -65,7 +77,38 @@ def job(stored: Job, progress: Mapping[str, Any] | None) -> job_pb2.Job:
         started_at=values.timestamp(stored.started_at),
         ended_at=values.timestamp(stored.ended_at),
         last_sequence=stored.last_sequence,
+        deadline=values.timestamp(stored.deadline),
+        next_attempt_at=values.timestamp(_next_attempt(stored)),
+        max_attempts=stored.max_attempts,
     )
+
+
+def _next_attempt(stored: Job) -> datetime | None:
+    """Return when a job that was put off is tried again; only of one that waits."""
+    return stored.not_before if stored.state is JobState.QUEUED else None
+
+
+def chosen(request: job_service_pb2.ListJobsRequest) -> JobFilter:
+    """Return which jobs a listing shows.
+
+    Raises:
+        InvalidArgument: a status that no job has, or a time that is none.
+    """
+    return JobFilter(
+        kind=request.kind or None,
+        states=tuple(sorted({_state_of(word) for word in request.status})),
+        resource=request.resource_id or None,
+        created_after=values.moment("created_after", request),
+        created_before=values.moment("created_before", request),
+    )
+
+
+def _state_of(word: str) -> JobState:
+    if word not in _WORDS:
+        raise InvalidArgument.of(
+            "status", f"'{clip(word)}' was sent; allowed are {', '.join(_WORDS)}"
+        )
+    return _WORDS[word]
 
 
 def batch(found: Batch) -> job_service_pb2.WatchJobResponse:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from assay.domain.errors import InvalidArgument
 from assay.domain.identity import ApiKey
 from assay.rpc.convert import values
 from assay.v1 import key_pb2, key_service_pb2
@@ -24,10 +23,4 @@ def key(stored: ApiKey) -> key_pb2.ApiKey:
 
 def expiry(request: key_service_pb2.CreateKeyRequest) -> datetime | None:
     """Return when the key is to expire; None is never."""
-    if not request.HasField("expires_at"):
-        return None
-    try:
-        moment: datetime = request.expires_at.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise InvalidArgument.of("expires_at", "a time from year 1 to 9999 is allowed") from None
-    return moment
+    return values.moment("expires_at", request)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from google.protobuf.message import Message
 
 from assay.domain.errors import InvalidArgument, clip
 from assay.v1 import metric_pb2, pagination_pb2
@@ -46,6 +47,21 @@ def nullable(json_value: str | float | Mapping[str, float] | None) -> struct_pb2
         fields = {key: struct_pb2.Value(number_value=one) for key, one in json_value.items()}
         return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
     return struct_pb2.Value(number_value=json_value)
+
+
+def moment(field: str, message: Message) -> datetime | None:
+    """Return the time in a Timestamp field of a request; None where it is not set.
+
+    Raises:
+        InvalidArgument: no time of the calendar.
+    """
+    if not message.HasField(field):
+        return None
+    try:
+        found: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of(field, "a time from year 1 to 9999 is allowed") from None
+    return found
 
 
 def metrics(values: Mapping[str, float]) -> metric_pb2.Metrics:

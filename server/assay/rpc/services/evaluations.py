@@ -40,6 +40,7 @@ class EvaluationService:
                 positive_label=request.positive_label or None,
                 renormalize=request.renormalize,
                 request_id=call.idempotency_key(request.request_id),
+                deadline=values.moment("deadline", request),
                 created_by=call.caller.subject,
             ),
         )
@@ -86,6 +87,7 @@ class EvaluationService:
             positive_label=first.positive_label or None,
             renormalize=first.renormalize,
             request_id=call.idempotency_key(first.request_id),
+            deadline=values.moment("deadline", first),
             created_by=call.caller.subject,
         )
         known = await self._files.measure(

@@ -27,6 +27,22 @@ class JobService:
         job, progress = await call.run(self._jobs.get, call.organization_id, request.job_id)
         return convert.job(job, progress)
 
+    async def ListJobs(
+        self, request: job_service_pb2.ListJobsRequest, call: Call
+    ) -> job_service_pb2.ListJobsResponse:
+        """Return a page of jobs."""
+        page = await call.run(
+            self._jobs.list,
+            call.organization_id,
+            convert.chosen(request),
+            request.page_size,
+            request.page_token,
+        )
+        return job_service_pb2.ListJobsResponse(
+            jobs=[convert.job(job, progress) for job, progress in page.items],
+            next_page_token=page.next_token,
+        )
+
     async def CancelJob(self, request: job_service_pb2.CancelJobRequest, call: Call) -> job_pb2.Job:
         """Ask a job to end."""
         job, progress = await call.run(self._jobs.cancel, call.organization_id, request.job_id)

@@ -1,0 +1,92 @@
+"""`assay jobs`: what runs, what waits, and how it is stopped."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.console import out, print_json
+from assay.client import Job
+
+jobs = typer.Typer(help="List, show and cancel jobs.", no_args_is_help=True)
+
+JobId = Annotated[str, typer.Argument(help="The job's id.")]
+
+
+@jobs.command("list")
+def list_jobs(
+    *,
+    kind: Annotated[str, typer.Option("--kind", help="Only of this kind.")] = "",
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", "-s", help="Only in this state; repeat for more."),
+    ] = None,
+    resource: Annotated[
+        str, typer.Option("--resource", help="Only those that make this resource.")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")] = 50,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """List jobs, newest first."""
+    table = Table(
+        "job", "kind", "status", "done", "attempts", "submitted", "makes", box=None, pad_edge=False
+    )
+    with connected(url, api_key) as client:
+        found = client.list_jobs(kind=kind, status=status or (), resource_id=resource)
+        for job in islice(found, limit):
+            if as_json:
+                print_json(job)
+            table.add_row(
+                job.job_id,
+                escape(job.kind),
+                job.status,
+                f"{job.progress.done}/{job.progress.total}",
+                f"{job.attempts}/{job.max_attempts}",
+                f"{job.created_at:%Y-%m-%d %H:%M:%S}",
+                escape(job.resource_id),
+            )
+    if not as_json:
+        out.print(table)
+
+
+@jobs.command("show")
+def show_job(job: JobId, *, as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+    """Show where a job stands, and why it failed if it did."""
+    with connected(url, api_key) as client:
+        _show(client.get_job(job), as_json=as_json)
+
+
+@jobs.command("cancel")
+def cancel_job(job: JobId, *, as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+    """Cancel a job that has not ended; `assay watch` tells when a running one has."""
+    with connected(url, api_key) as client:
+        _show(client.cancel_job(job), as_json=as_json)
+
+
+def _show(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        print_json(job)
+        return
+    out.print(f"{job.job_id}  {escape(job.kind)}  [bold]{job.status}[/]")
+    out.print(
+        f"  {job.progress.done}/{job.progress.total} shards, {job.progress.rows:,} rows,"
+        f" attempt {job.attempts} of {job.max_attempts}"
+    )
+    for word, time in (
+        ("submitted", job.created_at),
+        ("started", job.started_at),
+        ("ended", job.ended_at),
+        ("deadline", job.deadline),
+        ("tried again", job.next_attempt_at),
+    ):
+        if time is not None:
+            out.print(f"  {word:<11} {time:%Y-%m-%d %H:%M:%S}")
+    if job.failure is not None:
+        out.print(f"  {escape(job.failure.reason)}: {escape(job.failure.message)}")
