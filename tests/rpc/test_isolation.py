@@ -71,12 +71,8 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
     """Only creates of top-level things, listings of them and server info name no id."""
     walked = set(requests(mine))
     assert set(CALLS) - walked == {
-<<<<<<< HEAD
-        "CreateModel", "CreateKey", "ListModels", "ListKeys", "GetServerInfo", "GetOpenApi",
-        *FILTERED,
-=======
-        "CreateModel", "CreateKey", "ListModels", "ListKeys", "ListJobs", "GetServerInfo", "GetOpenApi",
->>>>>>> d35c30b (List jobs by kind, status, resource and time, and let callers set deadlines)
+        "CreateModel", "CreateKey", "ListModels", "ListKeys", "ListJobs", "GetServerInfo",
+        "GetOpenApi", *FILTERED,
     }  # fmt: skip  # a set
 
 

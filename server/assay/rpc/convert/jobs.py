@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-<<<<<<< HEAD
 from collections.abc import Iterable, Mapping
-=======
-from collections.abc import Mapping
 from datetime import datetime
->>>>>>> d35c30b (List jobs by kind, status, resource and time, and let callers set deadlines)
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-<<<<<<< HEAD
 from assay.domain.benchmark import DOCUMENTS_EVENT
-from assay.domain.errors import MAX_VALUE_CHARS
-from assay.domain.job import Event, Job, JobError, Level
-=======
 from assay.domain.errors import MAX_VALUE_CHARS, InvalidArgument, clip
 from assay.domain.job import Event, Job, JobError, JobFilter, Level
->>>>>>> d35c30b (List jobs by kind, status, resource and time, and let callers set deadlines)
 from assay.domain.states import JobState, is_terminal
 from assay.rpc.convert import values
 from assay.usecases.benchmark_watches import FIELD_ACCURACY
