@@ -19,6 +19,7 @@ from assay.extraction.values import JSON, MISSING, Missing, canonical_text, is_l
 
 NORMALISER: Final = "assay-normaliser/1"
 
+_PLAIN = frozenset((str, int, float, bool))
 _CORRECT, _WRONG, _INVENTED, _MISSED, _EMPTY = Outcome
 
 
@@ -205,7 +206,9 @@ class _Work:
         one, other = values
         similarity: float | None = None
         ambiguous = False
-        if type(one) is str and type(other) is str and one == other and one.strip():
+        kind = type(one)
+        plain = kind in _PLAIN and kind is type(other) and one == other
+        if plain and (kind is not str or one.strip()):  # read alike, whatever the field
             exact = normalised = _CORRECT
             similarity = 1.0 if leaf.fuzzy else None
         else:

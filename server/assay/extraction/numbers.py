@@ -31,6 +31,7 @@ _POINT: Mapping[Point, re.Pattern[str]] = {
     ",": re.compile(_SHAPE.format(other=".", point=","), re.ASCII),
 }
 _MACHINE = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
+_PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]{1,2})?")  # has one reading only, in any locale
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?e[+-]?[0-9]{1,3}")
 _THOUSAND = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 _DIGITS = re.compile(r"[0-9]")
@@ -65,6 +66,8 @@ def read_number(text: str, point: Point | None) -> Amount | None:
     """
     if len(text) > MAX_TEXT:
         return None
+    if _PLAIN.fullmatch(text):
+        return Amount(Decimal(text), None, ambiguous=False)
     if _EXPONENT.fullmatch(text):
         return Amount(Decimal(text), None, ambiguous=False)
     parts = _parts(text)
@@ -81,6 +84,8 @@ def read_money(text: str, point: Point | None) -> Amount | None:
     """Return the amount and the currencies that a normal text may mean, or None."""
     if len(text) > MAX_TEXT:
         return None
+    if _PLAIN.fullmatch(text):
+        return Amount(Decimal(text), None, ambiguous=False)
     parts = _parts(text)
     if parts is None:
         return None

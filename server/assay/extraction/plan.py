@@ -14,7 +14,7 @@ from assay.extraction.values import JSON, MISSING, is_list
 def at(row: JSON, keys: tuple[str, ...]) -> JSON:
     """Return the value that `keys` lead to in `row`, or MISSING."""
     for key in keys:
-        if not isinstance(row, Mapping):
+        if type(row) is not dict and not isinstance(row, Mapping):  # the first is much faster
             return MISSING
         row = row.get(key, MISSING)
     return row

@@ -18,7 +18,7 @@ from assay.extraction.text import normal_choice, normal_code, normal_text
 from assay.extraction.values import JSON, MISSING, canonical_text, decimal_of, is_list, number_text
 from assay.extraction.words import BOOLEANS
 
-_KEPT = 4096  # readings that a reader remembers
+_KEPT = 1024  # readings that a reader remembers
 _SHORT = 64  # code points of a text that is worth remembering
 
 

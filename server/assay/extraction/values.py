@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -25,12 +26,15 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 
+_ODD_FLOAT = re.compile("[en]")  # an exponent, nan or inf
 _MAX_BITS = 1 << 16
 _PLAIN_DIGITS = 400  # a number that is longer in plain notation is written with an exponent
 
 
 def is_list(value: object) -> bool:
     """Return whether `value` is an array of JSON."""
+    if type(value) is list:
+        return True
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
 
 
@@ -52,6 +56,10 @@ def number_text(value: float | Decimal) -> str:
 
     So the text does not depend on whether the number came as 12, 12.0 or Decimal("12.00").
     """
+    if type(value) is float:
+        shortest = repr(value)
+        if not _ODD_FLOAT.search(shortest):
+            return shortest.removesuffix(".0") if value else "0"
     number = decimal_of(value)
     if number is None:
         return hex(value) if isinstance(value, int) else str(value)
