@@ -23,12 +23,15 @@ from assay.domain.clock import SystemClock
 from assay.domain.evaluation import EvaluationSpec
 from assay.domain.identity import ApiKey
 from assay.domain.ids import SystemIds
+from assay.domain.importing import Staged
 from assay.domain.model import MAX_LABEL
 from assay.jobs.benchmarking.side_by_side import side_by_side
+from assay.extraction.inference import SchemaGuess
 from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
 from assay.jobs.evaluating.live import LiveState, live_state
 from assay.jobs.evaluating.typed_rows import RowsChunk, rows_to_chunk
 from assay.jobs.executors.local import LocalPool
+from assay.jobs.importing import guess_schema, stage_file
 from assay.jobs.keeper import Keeper
 from assay.jobs.kinds import KINDS, Kind
 from assay.jobs.runner import Runner
@@ -44,6 +47,10 @@ from assay.rpc.services.benchmarks import (
 )
 from assay.rpc.services.diagnostics import DiagnosticsService
 from assay.rpc.services.evaluations import EvaluationRowsService, EvaluationService
+from assay.rpc.services.extractions import ExtractionJsonService, ExtractionService
+from assay.rpc.services.field_schemas import FieldSchemaJsonService, FieldSchemaService
+from assay.rpc.services.ground_truth import GroundTruthService
+from assay.rpc.services.ground_truth_json import GroundTruthJsonService
 from assay.rpc.services.jobs import JobService, JobWatchService
 from assay.rpc.services.keys import KeyService
 from assay.rpc.services.models import ModelService, VersionService
@@ -64,7 +71,11 @@ from assay.usecases.curves import Curves
 from assay.usecases.details import DetailsReader
 from assay.usecases.diagnostics import Diagnostics
 from assay.usecases.evaluations import Evaluations
+from assay.usecases.extractions import Extractions
+from assay.usecases.field_schemas import DatasetSchemas, FieldSchemas
 from assay.usecases.files import FileUploads
+from assay.usecases.ground_truth import GroundTruth
+from assay.usecases.imports import Imports
 from assay.usecases.jobs import Jobs
 from assay.usecases.keys import Keys, MadeKey
 from assay.usecases.models import Models
@@ -80,7 +91,8 @@ R = TypeVar("R")
 
 STORE_THREADS = 16  # store calls that may wait for the database at a time
 BALANCER_NOTICE = 2.5  # seconds in which a gateway that asks every second sees a server leave
-PRELOAD = ("assay.jobs.kinds",)  # what a compute child has in memory before its first task
+# What a compute child has in memory before its first task.
+PRELOAD = ("assay.jobs.kinds", "assay.jobs.importing")
 
 
 class PoolCompute:
@@ -96,6 +108,14 @@ class PoolCompute:
     async def live(self, spec: bytes, partials: Sequence[bytes]) -> LiveState:
         """Merge partials and read the metrics that need no second look at the rows."""
         return await self._pool.run(live_state, spec, list(partials))
+
+    async def stage(self, organization_id: str, address: str, source: str, kind: str) -> Staged:
+        """Read, check and stage a file of documents."""
+        return await self._pool.run(stage_file, organization_id, address, source, kind)
+
+    async def guess(self, texts: Sequence[str], known: SchemaGuess | None) -> SchemaGuess:
+        """Look at documents for the fields that they have."""
+        return await self._pool.run(guess_schema, list(texts), known)
 
     async def rows(self, spec: EvaluationSpec, columns: Columns) -> RowsChunk:
         """Make typed rows a chunk."""
@@ -234,6 +254,28 @@ class ServerProcess:
             PerformanceTableService(performance),
             ServerService(facts(settings)),
             VersionService(Versions(store), Comparisons(store, max_attempts=settings.max_attempts)),
+            *self._quality(),
+        ]
+
+    def _quality(self) -> list[object]:
+        """Return the handlers of extraction quality."""
+        store, compute = self._backend.store, PoolCompute(self._backend.pool)
+        imports = Imports(
+            store,
+            self._backend.blobs,
+            stage=compute.stage,
+            offload=self._offload,
+            max_file_bytes=self._backend.settings.max_file_bytes,
+        )
+        schemas, truth, extractions = FieldSchemas(store), GroundTruth(store), Extractions(store)
+        of_datasets = DatasetSchemas(store, guess=compute.guess, offload=self._offload)
+        return [
+            ExtractionJsonService(extractions),
+            ExtractionService(extractions, imports),
+            FieldSchemaJsonService(schemas),
+            FieldSchemaService(schemas),
+            GroundTruthJsonService(truth, of_datasets),
+            GroundTruthService(truth, of_datasets, imports),
         ]
 
     def _benchmarks(self, watches: Watches) -> list[object]:

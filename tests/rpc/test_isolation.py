@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.protobuf import struct_pb2
 
 from tests.rpc.quality import add_dataset, add_run, measured, three_fields
 from tests.rpc.world import CALLS, Caller, Refused, Running, binary, chunk, message
@@ -12,6 +13,7 @@ from tests.rpc.world import CALLS, Caller, Refused, Running, binary, chunk, mess
 IDS = {
     "model_id", "version_id", "version_a", "version_b", "job_id", "evaluation_id", "prefix",
     "benchmark_id", "id", "run_a", "run_b", "dataset_id", "run_id", "compared_to_run_id",
+    "user_schema_id", "entry_id", "extraction_id",
 }  # fmt: skip  # a set
 FILTERED = {"ListBenchmarks", "ListBenchmarkRuns"}  # an id there may be anybody's: nothing is found
 
@@ -20,7 +22,8 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
     """Return a well-formed request of each method that names something by id."""
     others = {
         "name": "n", "task_type": "regression", "dataset_split": "test", "rows": 20,
-        "permissions": ["model:read"],
+        "permissions": ["model:read"], "document_id": "d2", "expected_json": "{}",
+        "expected_data": {"a": 1},
     }  # fmt: skip  # a table
     made: dict[str, Any] = {}
     for name, (method, _) in CALLS.items():
@@ -31,13 +34,17 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
             made[name] = [chunk(ids["evaluation_id"], 0, binary(20).chunk(0, 20))]
             continue
         sent = {key: value for key, value in (others | ids).items() if key in fields}
+        if name == "UpdateGroundTruthJson":
+            sent["user_schema_id"] = struct_pb2.Value(string_value=ids["user_schema_id"])
         if name == "CreateVersion":
             sent.pop("version_id")
         if name == "EvaluateRows":
             sent["rows"] = [{}]
         request = message(name, **sent)
-        if name == "UploadEvaluationFile":
-            request.file.content_type, request.file.data = "text/csv", binary(20).csv
+        if "file" in fields:
+            request.file.data = binary(20).csv
+            lines = name.endswith("JsonLines")
+            request.file.content_type = "application/x-ndjson" if lines else "text/csv"
         made[name] = [request] if method.client_streaming else request
     return made
 
@@ -60,11 +67,22 @@ def mine(rpc: Running, me: Caller) -> dict[str, str]:
     return {
         "model_id": model_id, "version_id": version_id, "version_a": version_id,
         "version_b": version_id, "job_id": evaluation.job_id, "prefix": key.prefix,
+        **inside(me, dataset_id, run_id),
         "evaluation_id": evaluation.evaluation_id, "dataset_id": dataset_id, "run_id": run_id,
         **dict.fromkeys(
             ("benchmark_id", "id", "run_a", "run_b", "compared_to_run_id"), benchmark_id
         ),
     }  # fmt: skip  # a table
+
+
+def inside(me: Caller, dataset_id: str, run_id: str) -> dict[str, str]:
+    """Make a field schema; return its id, that of an entry and that of an extraction."""
+    schema = me("CreateFieldSchema", name="s", fields=[{"name": "a", "type": "FIELD_TYPE_TEXT"}])
+    return {
+        "user_schema_id": schema.user_schema_id,
+        "entry_id": me("ListEntries", dataset_id=dataset_id).entries[0].entry_id,
+        "extraction_id": me("ListExtractions", run_id=run_id).extractions[0].extraction_id,
+    }
 
 
 def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
@@ -73,6 +91,9 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
     assert set(CALLS) - walked == {
         "CreateModel", "CreateKey", "ListModels", "ListKeys", "ListJobs", "GetServerInfo",
         "GetOpenApi", *FILTERED,
+        "CreateFieldSchema", "CreateFieldSchemaJson", "ListFieldSchemas", "ListFieldSchemasJson",
+        "ListGroundTruthDatasets", "ListGroundTruthJson", "CreateExtractionRun",
+        "CreateExtractionRunJson", "ListExtractionRuns", "ListExtractionRunsJson",
     }  # fmt: skip  # a set
 
 
@@ -87,6 +108,10 @@ def test_another_organizations_ids_are_absent_everywhere(
     assert me("GetModel", model_id=mine["model_id"]) == model
     assert me("GetJob", job_id=mine["job_id"]).status == "open"
     assert me("GetEvaluation", evaluation_id=mine["evaluation_id"]).next_row == 0
+    dataset = me("GetGroundTruthDataset", dataset_id=mine["dataset_id"])
+    assert (dataset.document_count, dataset.user_schema_id) == (2, "")
+    assert me("GetExtractionRun", run_id=mine["run_id"]).document_count == 2
+    assert me("GetFieldSchema", user_schema_id=mine["user_schema_id"]).name == "s"
 
 
 def test_a_foreign_id_is_told_exactly_as_an_absent_one(other: Caller, mine: dict[str, str]):
@@ -114,6 +139,9 @@ def test_listings_show_ones_own_alone(
     assert other("ListJobs").jobs == []
     prefixes = {key.prefix for key in other("ListKeys").keys}
     assert mine["prefix"] not in prefixes
+    assert other("ListFieldSchemas").total_size == 0
+    assert other("ListGroundTruthDatasets").total_size == 0
+    assert other("ListExtractionRuns").total_size == 0
     assert len(prefixes) == 1
     for name in FILTERED:
         for filters in ({}, {"dataset_id": mine["dataset_id"]}):

@@ -46,6 +46,7 @@ class Curl:
         method: str = "GET",
         body: object = None,
         file: Path | None = None,
+        content_type: str = "text/csv",
         headers: tuple[str, ...] = (),
         credential: str | None = None,
         quiet: bool = False,
@@ -56,7 +57,8 @@ class Curl:
             path: the path with its query.
             method: the HTTP method.
             body: what is sent as JSON.
-            file: what is sent as CSV instead.
+            file: what is sent instead.
+            content_type: of the file.
             headers: more headers.
             credential: another Authorization header; "" sends none.
             quiet: True prints nothing.
@@ -70,7 +72,7 @@ class Curl:
         for header in headers:
             shown += ["-H", header]
         if file is not None:
-            shown += ["-H", "Content-Type: text/csv", "--data-binary", f"@{file}"]
+            shown += ["-H", f"Content-Type: {content_type}", "--data-binary", f"@{file}"]
         elif body is not None:
             shown += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
         shown.append(self.base + path)

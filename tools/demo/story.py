@@ -15,7 +15,7 @@ from rich.console import Console
 from assay.cli.live import live_progress
 from assay.client import Client, Evaluation
 from assay.client import Progress as Standing
-from tools.demo import data
+from tools.demo import data, quality
 from tools.demo.compare import Comparison, rows
 from tools.demo.curl import Answer, Curl
 from tools.demo.service import Service
@@ -48,6 +48,7 @@ class Story:
             self.diabetes()
             self.reads(digits)
             self.rows()
+            self.ground_truth()
             self.keeps()
             self.benchmarks()
             self.refusals(digits)
@@ -224,6 +225,11 @@ class Story:
         made = self.curl(path, method="POST", body={"rows": [row, row, wrong]})
         self._status(made, 201)
         self.compare.that(made.json["metrics"]["accuracy"] == 2 / 3, "two of three are right")
+
+    def ground_truth(self) -> None:
+        """What is known of documents, and what was read from them."""
+        self._chapter("Documents: what is known of them, and what was read from them")
+        quality.ground_truth(self.curl, self.folder, self._status, self.compare.that)
 
     def keeps(self) -> None:
         """The routes that change and delete."""

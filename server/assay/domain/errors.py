@@ -5,6 +5,7 @@ AssayError
 │   ├── BadPageToken
 │   ├── BadPredictions             rows or columns of an upload are wrong
 │   ├── BadFile                    a file cannot be read as what it claims to be
+│   ├── BadDocument                the values of a document cannot be kept
 │   ├── BadContentType
 │   └── HashMismatch
 ├── OutOfRange                400
@@ -137,6 +138,12 @@ class BadFile(InvalidArgument):
     """A file is truncated, corrupt or not of the format it claims."""
 
     reason = "BAD_FILE"
+
+
+class BadDocument(InvalidArgument):
+    """The values of a document are no JSON object, or over a limit."""
+
+    reason = "BAD_DOCUMENT"
 
 
 class BadContentType(InvalidArgument):

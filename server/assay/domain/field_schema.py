@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from assay.domain.errors import InvalidArgument
 from assay.domain.text import MAX_NAME, MAX_TEXT, check_text
+
+MAX_DEFINITION = 1024 * 1024  # bytes of the JSON of fields and distinct_empties
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +42,8 @@ def check_schema_fields(schema: NewUserSchema | UserSchema) -> None:
     """Raise InvalidArgument that names the first field of `schema` with a wrong value."""
     check_text("name", schema.name, 1, MAX_NAME)
     check_text("description", schema.description, 0, MAX_TEXT)
+    if len(schema.definition) > MAX_DEFINITION:
+        raise InvalidArgument.of(
+            "fields",
+            f"{len(schema.definition)} bytes of JSON were sent; at most {MAX_DEFINITION} are allowed",
+        )

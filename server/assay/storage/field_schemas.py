@@ -8,12 +8,15 @@ from assay.domain.errors import NotFound, ResourceInUse
 from assay.domain.field_schema import NewUserSchema, UserSchema, check_schema_fields
 from assay.domain.page import Cursor, Page
 from assay.storage import tables_quality as tables
-from assay.storage.paging import newest_first, page_of
+from assay.storage.documents import within
+from assay.storage.paging import newest_first
+from assay.storage.ports_quality import PAGE_BYTES
 from assay.storage.session import Session
 from assay.storage.sql import Prepared, Row, moment
 
 _S = tables.user_schemas.c
 _D = tables.ground_truth.c
+_ID = _S.user_schema_id
 
 _SELECT = select(
     _S.organization_id,
@@ -85,18 +88,26 @@ class SqlUserSchemas:
             raise NotFound.of("field schema", user_schema_id)
 
     def list(
-        self, organization_id: str, *, limit: int, after: Cursor | None = None
+        self,
+        organization_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page[UserSchema]:
         """Return a page of schemas, newest first; see ports_quality.UserSchemas."""
-        statement = _SELECT.where(_S.organization_id == organization_id)
-        statement = newest_first(
-            statement, _S.created_at, _S.user_schema_id, limit=limit, after=after
+        here = _S.organization_id == organization_id
+        sizes = select(_S.user_schema_id, _S.created_at, func.length(_S.definition)).where(here)
+        listed = self._db.select(
+            newest_first(sizes, _S.created_at, _S.user_schema_id, limit=limit, after=after)
         )
-        return page_of(
-            self._db.select(statement),
-            limit,
-            _read,
-            lambda one: Cursor(created_at=one.created_at, id=one.user_schema_id),
+        kept = within(listed, limit, max_bytes, lambda row: row[2])
+        keys = [row[0] for row in listed[:kept]]
+        found = {row[1]: row for row in self._db.select(_SELECT.where(here, _ID.in_(keys)))}
+        last = listed[kept - 1] if kept < len(listed) else None
+        return Page(
+            items=tuple(_read(found[key]) for key in keys),
+            next=None if last is None else Cursor(created_at=moment(last[1]), id=last[0]),
         )
 
     def count(self, organization_id: str) -> int:

@@ -1,7 +1,7 @@
 """What the stores of extraction quality promise; the rules at the top of ports.py hold here too.
 
-A page of documents holds fewer than were asked for when these would have more than
-`max_bytes` of JSON, but never none while one is left.
+A page of documents or of schemas holds fewer than were asked for when these would have
+more than `max_bytes` of JSON, but never none while one is left.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ class UserSchemas(Protocol):
         ...
 
     def list(
-        self, organization_id: str, *, limit: int, after: Cursor | None = None
+        self,
+        organization_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page[UserSchema]:
         """Return a page of schemas."""
         ...

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack
-from functools import partial
-from typing import TypeVar
+from collections.abc import AsyncIterator, Mapping
 
-from assay.domain.errors import AssayError, BadContentType, BadFile, clip
+from assay.domain.errors import AssayError, BadContentType, clip
 from assay.domain.evaluation import Evaluation, check_split
 from assay.domain.evaluation_job import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from assay.domain.job import JobError
@@ -21,13 +18,11 @@ from assay.usecases.evaluations import (
     evaluation_spec,
 )
 from assay.usecases.idempotency import Once, once
+from assay.usecases.receiving import Receiver
 from assay.usecases.uploads import Offload
 from assay.usecases.watches import MAX_BOOKMARK_SECONDS, Watches
 
-R = TypeVar("R")
-
 WAIT_SECONDS = 60.0
-BLOCK_BYTES = 1024 * 1024
 FORMATS: Mapping[str, str] = {
     "text/csv": CSV,
     "application/csv": CSV,
@@ -58,11 +53,10 @@ class FileUploads:
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._store = store
-        self._blobs = blobs
         self._evaluations = evaluations
         self._watches = watches
         self._offload = offload
-        self._max_file_bytes = max_file_bytes
+        self._receiver = Receiver(blobs, offload=offload, max_bytes=max_file_bytes)
         self._wait_seconds = wait_seconds
 
     async def measure(
@@ -83,7 +77,7 @@ class FileUploads:
         """
         source = _source(content_type)
         await self._offload(lambda: self._check(organization_id, request))
-        blob = await self._store_file(organization_id, pieces)
+        blob = await self._receiver.receive(organization_id, pieces)
         evaluation = await self._offload(
             lambda: self._submit(organization_id, request, source, blob)
         )
@@ -99,33 +93,6 @@ class FileUploads:
         check_split("dataset_split", request.dataset_split)
         with self._store.read() as tx:
             evaluation_spec(tx, organization_id, request)
-
-    async def _store_file(self, organization_id: str, pieces: AsyncIterator[bytes]) -> str:
-        stack = ExitStack()
-        opened = self._blobs.put_stream(organization_id, limit=self._max_file_bytes)
-        is_empty = True
-        try:
-            writer = await self._whole(partial(stack.enter_context, opened))
-            async for block in _blocks(pieces):
-                is_empty = False
-                await self._whole(partial(writer.write, block))
-            if is_empty:
-                raise BadFile("The file is empty. Send at least one row.")
-            return await self._whole(writer.finish)
-        finally:
-            await self._whole(stack.close)
-
-    async def _whole(self, function: Callable[[], R]) -> R:
-        """Run `function` in a thread to its end, even when the caller goes away meanwhile.
-
-        Else a file would be closed under a thread that writes it, or opened and left behind.
-        """
-        running = asyncio.ensure_future(self._offload(function))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.gather(running, return_exceptions=True)
-            raise
 
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str
@@ -155,18 +122,6 @@ class FileUploads:
                     pass
         except TimeoutError:
             return  # the caller gets 202 and goes on by itself
-
-
-async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the same bytes in blocks of about BLOCK_BYTES, so that a block is worth a thread hop."""
-    gathered = bytearray()
-    async for piece in pieces:
-        gathered += piece
-        if len(gathered) >= BLOCK_BYTES:
-            yield bytes(gathered)
-            gathered.clear()
-    if gathered:
-        yield bytes(gathered)
 
 
 def _source(content_type: str) -> str:

@@ -94,6 +94,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """500. The job took its runner down each time it was tried. Check its input, and submit it again."""
     ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 35
     """504. The job's deadline passed before it ended. Submit it again."""
+    ERROR_REASON_BAD_DOCUMENT: _ErrorReason.ValueType  # 36
+    """400. The values of a document are no JSON object, or over a limit that the message names. Correct them."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -170,4 +172,6 @@ ERROR_REASON_ATTEMPTS_SPENT: ErrorReason.ValueType  # 34
 """500. The job took its runner down each time it was tried. Check its input, and submit it again."""
 ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 35
 """504. The job's deadline passed before it ended. Submit it again."""
+ERROR_REASON_BAD_DOCUMENT: ErrorReason.ValueType  # 36
+"""400. The values of a document are no JSON object, or over a limit that the message names. Correct them."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

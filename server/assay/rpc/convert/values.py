@@ -27,6 +27,13 @@ def timestamp(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
     return timestamp_pb2.Timestamp(seconds=int(moment.timestamp()))
 
 
+def instant(moment: datetime) -> timestamp_pb2.Timestamp:
+    """Return `moment` to the microsecond."""
+    message = timestamp_pb2.Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
 def millis(moment: datetime) -> str:
     """Return a time as the `/v1` family prints it: ISO 8601, milliseconds and `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
