@@ -9,7 +9,7 @@ import asyncio
 import functools
 import gc
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib import metadata
@@ -17,21 +17,12 @@ from typing import TextIO, TypeVar
 
 import grpc
 
-from assay.domain.benchmark import ResultPiece
-from assay.domain.benchmark_comparison import SideBySide
+from assay.compute import PoolCompute
 from assay.domain.clock import SystemClock
-from assay.domain.evaluation import EvaluationSpec
 from assay.domain.identity import ApiKey
 from assay.domain.ids import SystemIds
-from assay.domain.importing import Staged
 from assay.domain.model import MAX_LABEL
-from assay.jobs.benchmarking.side_by_side import side_by_side
-from assay.extraction.inference import SchemaGuess
-from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
-from assay.jobs.evaluating.live import LiveState, live_state
-from assay.jobs.evaluating.typed_rows import RowsChunk, rows_to_chunk
 from assay.jobs.executors.local import LocalPool
-from assay.jobs.importing import guess_schema, stage_file
 from assay.jobs.keeper import Keeper
 from assay.jobs.kinds import KINDS, Kind
 from assay.jobs.runner import Runner
@@ -82,7 +73,7 @@ from assay.usecases.models import Models
 from assay.usecases.paging import MAX_PAGE
 from assay.usecases.performance import PerformanceReader
 from assay.usecases.pulse import Pulse
-from assay.usecases.rows import MAX_ROWS, ROWS_WAIT_SECONDS, Columns, RowUploads
+from assay.usecases.rows import MAX_ROWS, ROWS_WAIT_SECONDS, RowUploads
 from assay.usecases.uploads import CHUNKS_IN_FLIGHT, Uploads
 from assay.usecases.versions import Versions
 from assay.usecases.watches import Watches
@@ -93,43 +84,6 @@ STORE_THREADS = 16  # store calls that may wait for the database at a time
 BALANCER_NOTICE = 2.5  # seconds in which a gateway that asks every second sees a server leave
 # What a compute child has in memory before its first task.
 PRELOAD = ("assay.jobs.kinds", "assay.jobs.importing")
-
-
-class PoolCompute:
-    """What compute children do while a caller waits."""
-
-    def __init__(self, pool: LocalPool) -> None:
-        self._pool = pool
-
-    async def ingest(self, spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
-        """Decode and validate one chunk."""
-        return await self._pool.run(ingest_chunk, spec, data, first_row)
-
-    async def live(self, spec: bytes, partials: Sequence[bytes]) -> LiveState:
-        """Merge partials and read the metrics that need no second look at the rows."""
-        return await self._pool.run(live_state, spec, list(partials))
-
-    async def stage(self, organization_id: str, address: str, source: str, kind: str) -> Staged:
-        """Read, check and stage a file of documents."""
-        return await self._pool.run(stage_file, organization_id, address, source, kind)
-
-    async def guess(self, texts: Sequence[str], known: SchemaGuess | None) -> SchemaGuess:
-        """Look at documents for the fields that they have."""
-        return await self._pool.run(guess_schema, list(texts), known)
-
-    async def rows(self, spec: EvaluationSpec, columns: Columns) -> RowsChunk:
-        """Make typed rows a chunk."""
-        return await self._pool.run(rows_to_chunk, spec, columns)
-
-    async def side_by_side(
-        self,
-        organization_id: str,
-        paths: Sequence[str],
-        first: Sequence[ResultPiece],
-        second: Sequence[ResultPiece],
-    ) -> SideBySide:
-        """Compare the results of two benchmarks."""
-        return await self._pool.run(side_by_side, organization_id, paths, first, second)
 
 
 class Backend:

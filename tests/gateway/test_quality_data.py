@@ -114,7 +114,9 @@ def test_an_entry_lives(admin, dataset):
     assert [one["document_id"] for one in shown["samples"]] == ["2", "doc/1 ✓"]
     page = found(admin.get(f"{dataset}/entries", params={"document_id": "doc/1 ✓"}))
     assert (page["data"], page["pagination"]["total"]) == ([made], 1)
-    body = check(admin.post(f"{dataset}/entries", json=sent), 409, "already_exists", f"{dataset}/entries")
+    body = check(
+        admin.post(f"{dataset}/entries", json=sent), 409, "already_exists", f"{dataset}/entries"
+    )
     assert "doc/1 ✓" in body["message"]
     assert found(admin.delete(path)) == {"deleted": True}
     check(admin.get(path), 404, "not_found", path)
