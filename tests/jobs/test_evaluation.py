@@ -20,11 +20,11 @@ from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import CSV
 from assay.domain.model import TaskType
 from assay.domain.states import JobState, VersionStatus
-from assay.jobs.evaluating.ingest import ingest_chunk
+from assay.jobs.evaluating.ingest import count, ingest_chunk, row_hashes
 from assay.jobs.evaluating.live import live_state
 from assay.jobs.evaluating.partial import Partial, merge
 from assay.jobs.kinds.evaluation import Evaluation
-from assay.storage.columns import encode
+from assay.storage.columns import Rules, encode, read_chunk
 from tests.jobs.colliding import colliding_ids
 from tests.jobs.conftest import PATIENCE, House
 from tests.jobs.formats import FORMATS, written
@@ -278,6 +278,27 @@ def test_a_result_bears_its_spec_and_the_hash_of_it(tmp_path: Path) -> None:
     other = result(run.chunks(replace(CANCER, labels=("benign", "malignant")), cut(cancer(), [])))
     assert len({got.spec_hash, heavy.spec_hash, other.spec_hash}) == 3
     assert other.spec["labels"] == ["benign", "malignant"]
+
+
+def test_rows_of_labels_alone_have_the_same_content_by_cell_and_by_row(tmp_path: Path) -> None:
+    """The content hash of labels alone, taken by cell, is that of their rows' hashes."""
+    rng = np.random.default_rng(2)
+    for labels in (["b", "a", "é"], ["only"]):
+        table = pa.table({name: rng.choice(labels, 500) for name in ("y_true", "y_pred")})
+        chunk = read_chunk(encode(table), Rules(), 0)
+        lanes = row_hashes(chunk)
+        whole = replace(count(chunk, Rules()), content=(int(lanes.sum()), _mixed(lanes)))
+        assert whole.content_hash == count(chunk, Rules()).content_hash
+        data = InProcess(tmp_path).chunks(CLASSES, cut(table, [77]))
+        assert result(data).content_hash == whole.content_hash
+
+
+def _mixed(lanes: np.ndarray) -> int:
+    """Return the sum of splitmix64 of each word, modulo 2**64."""
+    words = lanes + np.uint64(0x9E3779B97F4A7C15)
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return int((words ^ (words >> np.uint64(31))).sum())
 
 
 def test_ids_that_share_a_hash_are_not_repeated(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def _coded(values: np.ndarray) -> ArrowColumn:
     width = values.dtype.itemsize
     if width == 0 or len(values) == 0:
         return pa.array(values)
-    fixed = pa.py_buffer(values.tobytes())
+    fixed = pa.py_buffer(np.ascontiguousarray(values).view(np.uint8).data)
     raw = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(values), [None, fixed])
     coded: ArrowColumn = raw.dictionary_encode()
     texts = np.frombuffer(b"".join(coded.dictionary.to_pylist()), dtype=values.dtype)

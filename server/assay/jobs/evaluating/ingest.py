@@ -15,7 +15,14 @@ from assay.domain.evaluation import EvaluationSpec
 from assay.domain.evaluation_job import EvaluationJob
 from assay.domain.model import TaskType
 from assay.jobs.blobs import JobBlobs
-from assay.jobs.evaluating.partial import Partial, Shape, Stored, environment_hash, merge_in_groups
+from assay.jobs.evaluating.partial import (
+    AnyStatistic,
+    Partial,
+    Shape,
+    Stored,
+    environment_hash,
+    merge_in_groups,
+)
 from assay.metrics.chunk import ClassificationChunk, RegressionChunk, as_scores
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.metrics.weights import check_weights
@@ -72,14 +79,14 @@ def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Parti
 def count(chunk: Chunk, rules: Rules) -> Partial:
     """Return the partial of a chunk's rows."""
     _check_weights(chunk)
-    lanes = row_hashes(chunk)
+    statistic = _statistic(chunk, rules)
     return Partial(
         first_row=chunk.first_row,
         rows=chunk.rows,
         shape=_shape(chunk),
-        content=(int(lanes.sum(dtype=np.uint64)), int(_mix(lanes).sum(dtype=np.uint64))),
+        content=_content(chunk, statistic),
         environment=environment_hash(),
-        statistic=_statistic(chunk, rules),
+        statistic=statistic,
     )
 
 
@@ -151,6 +158,24 @@ def metric_chunk(chunk: Chunk, rules: Rules) -> ClassificationChunk | Regression
 
 def _is_fixed(chunk: ClassChunk, rules: Rules) -> bool:
     return rules.labels is not None or chunk.score_kind == "classes"
+
+
+def _content(chunk: Chunk, statistic: AnyStatistic) -> tuple[int, int]:
+    """Return two sums of row hashes modulo 2**64; rows of labels alone are hashed by cell."""
+    if (
+        isinstance(statistic, ClassificationStatistic)
+        and statistic.weighted is None
+        and chunk.row_ids is None
+        and statistic.histogram is None
+    ):
+        confusion = statistic.confusion
+        names = np.array([_text_hash(label) for label in confusion.labels], np.uint64)
+        true, predicted = np.divmod(confusion.tally.cells, max(1, len(names)))
+        lanes = _mix(_mix(names[true]) ^ names[predicted])
+        times = confusion.tally.counts.astype(np.uint64)
+        return int((lanes * times).sum()), int((_mix(lanes) * times).sum())
+    lanes = row_hashes(chunk)
+    return int(lanes.sum(dtype=np.uint64)), int(_mix(lanes).sum(dtype=np.uint64))
 
 
 def row_hashes(chunk: Chunk) -> Words:

@@ -25,7 +25,7 @@ class Coded:
     """A label column: texts in order of first sight and one index into them per row."""
 
     texts: tuple[str, ...]  # only labels that occur
-    indices: NDArray[np.int64]  # (rows,)
+    indices: NDArray[np.integer]  # (rows,)
 
     def first_row_of(self, text: str) -> tuple[int, int]:
         """Return the first row with the label `text`, and the number of such rows."""
@@ -171,7 +171,7 @@ def _from_dictionaries(column: pa.ChunkedArray[Any], name: str) -> Coded:
                 "each label has one code",
                 "Encode the column again, or send plain strings",
             )
-        indices = numbers(piece.indices).astype(np.int64)
+        indices = numbers(piece.indices)
         used = np.bincount(indices, minlength=len(entries)) > 0
         codes = np.array(
             [
@@ -180,6 +180,8 @@ def _from_dictionaries(column: pa.ChunkedArray[Any], name: str) -> Coded:
             ],
             np.int64,
         )
-        pieces.append(codes[indices] if len(indices) else indices)
+        # Codes stay as narrow as they were sent where they are right already.
+        right = np.array_equal(codes, np.arange(len(entries)))
+        pieces.append(indices if right or not len(indices) else codes[indices])
     indices = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
     return Coded(texts=tuple(table), indices=indices)
