@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from assay.domain.errors import EventsTrimmed, InvalidArgument, OutOfRange
 from assay.domain.job import Event, JobError, Level
@@ -41,6 +42,14 @@ class Batch:
         return not (self.events or self.levels)
 
 
+class _Place(NamedTuple):
+    organization_id: str
+    job_id: str
+    sequence: int
+    revision: int  # of the levels
+    beats: int  # of the pulse, before it was read
+
+
 class Watches:
     """Watches of the jobs of an organization; async, as a watch outlives a thread."""
 
@@ -48,6 +57,7 @@ class Watches:
         self._store = store
         self._pulse = pulse
         self._offload = offload
+        self._reading: dict[_Place, asyncio.Future[Batch]] = {}
 
     async def watch(
         self,
@@ -87,8 +97,29 @@ class Watches:
                     yield _bookmark(batch)
                     told = time()
             beats = self._pulse.beats
-            place, levels = batch.bookmark, batch.level_revision
-            batch = await self._offload(partial(self._read, organization_id, job_id, place, levels))
+            place = _Place(organization_id, job_id, batch.bookmark, batch.level_revision, beats)
+            batch = await self._read_once(place)
+
+    async def _read_once(self, place: _Place) -> Batch:
+        """Read what follows a place, together with all who ask for the same at the same beat.
+
+        A read that began after a beat has seen what that beat told of; so whoever has counted
+        as many beats misses nothing by sharing it.
+        """
+        reading = self._reading.get(place)
+        if reading is None:
+            job = place.organization_id, place.job_id
+            read = partial(self._read, *job, place.sequence, place.revision)
+            reading = asyncio.ensure_future(self._offload(read))
+            self._reading[place] = reading
+            reading.add_done_callback(partial(self._forget, place))
+        # The reader may go away; those who share its read must not go with it.
+        return await asyncio.shield(reading)
+
+    def _forget(self, place: _Place, reading: asyncio.Future[Batch]) -> None:
+        self._reading.pop(place, None)
+        if not reading.cancelled():
+            reading.exception()  # seen: all who wanted it may have gone
 
     def _first(self, organization_id: str, job_id: str, after_sequence: int) -> Batch:
         with self._store.read() as tx:
