@@ -90,9 +90,14 @@ def test_slices_and_intervals_go_with_the_headline(client, measured):
         inside = region == one.value
         expected = metrics.accuracy_score(truth[inside] == "yes", score[inside] >= 0.5)
         assert (one.rows, one.metrics["accuracy"]) == (inside.sum(), expected)
-    intervals = client.intervals(model, version).by_metric
+        area = metrics.roc_auc_score(truth[inside] == "yes", score[inside])
+        assert one.metrics["roc_auc"] == pytest.approx(area, rel=1e-12)
+    found = client.intervals(model, version)
+    intervals = found.by_metric
+    assert found.undefined["ece"] == "NO_METHOD"
     summary = client.performance_summary(model, version).metrics
     assert intervals["accuracy"].low < summary["accuracy"] < intervals["accuracy"].high
+    assert found.undefined.keys() | intervals.keys() == summary.keys()
     assert (intervals["accuracy"].value, intervals["accuracy"].level) == (
         summary["accuracy"], 0.95,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from assay.jobs.evaluating.second_look import too_many_values
 from assay.jobs.evaluating.stored import Manifest, ScoreReader, read_values
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.slices import MOST_VALUES, SliceColumn, TooManyValues, Value
-from assay.storage.columns import stored_slices
+from assay.storage.columns import Floats, stored_slices
 
 MAX_ROWS = 8_000_000  # of an evaluation; a column of them takes 72 MB, and as much to be sorted
 MAX_CELLS = 40_000_000  # rows × score columns × slice columns: each is sorted once
@@ -42,14 +42,22 @@ def slice_ranks(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Sl
     """
     slices = _slices(manifest, blobs)
     if manifest.rules.regression:
-        true, predicted = (
-            np.concatenate(values) for values in zip(*read_values(manifest, blobs), strict=True)
-        )
-        return SliceRanks.of_numbers(true, predicted, slices)
+        return SliceRanks.of_numbers(*_numbers(manifest, blobs), slices)
     reader = ScoreReader(manifest, blobs)
     return SliceRanks.merge_all(
         [_column(manifest, reader, column, slices) for column in range(*piece)]
     )
+
+
+def _numbers(manifest: Manifest, blobs: JobBlobs) -> tuple[Floats, Floats]:
+    """Return (rows,) truth and prediction."""
+    true, predicted = np.empty(manifest.rows), np.empty(manifest.rows)
+    start = 0
+    for ours, theirs in read_values(manifest, blobs):
+        stop = start + len(ours)
+        true[start:stop], predicted[start:stop] = ours, theirs
+        start = stop
+    return true, predicted
 
 
 def _column(
