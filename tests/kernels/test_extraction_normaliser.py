@@ -408,3 +408,11 @@ def test_what_is_exactly_right_is_right_when_normalised(kind, value, fuzzy):
     )
     assert exact is normalised
     assert exact.right
+
+
+def test_long_texts_have_the_similarity_of_their_difference():
+    """Of two books that differ in a word the ANLS is exact; where all differs it is not known."""
+    book = "lorem ipsum dolor " * 20_000
+    assert anls(book, book.replace("dolor", "color", 1)) == 1 - 1 / len(book.strip())
+    assert anls("ab" * 40, "ab" * 39 + "b") == anls_score("ab" * 39 + "b", ["ab" * 40])
+    assert anls("a" * 30_000, "b" * 30_000) is None

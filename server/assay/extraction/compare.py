@@ -280,7 +280,7 @@ def _outcomes(
     similarity: float | None = None
     if leaf.fuzzy:
         similarity = anls(_text(expected), _text(extracted))
-        same = same or similarity >= leaf.threshold
+        same = same or (similarity is not None and similarity >= leaf.threshold)
     ambiguous = (one.ambiguous or other.ambiguous) and exact is not _CORRECT
     return exact, _CORRECT if same else differ, similarity, ambiguous
 
