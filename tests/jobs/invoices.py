@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assay.domain.benchmark import BenchmarkJob, BenchmarkResult
 from assay.domain.benchmark_results import DocumentResult, ResultBlob
-from assay.domain.benchmark_snapshot import Snapshot, take_snapshot
+from assay.domain.benchmark_snapshot import Snapshot, read_line, take_snapshot
 from assay.domain.extraction import Pair
 from assay.domain.job import EventDraft, ShardRecord
 from assay.extraction.schema import Field, FieldSchema, FieldType
@@ -143,4 +143,7 @@ class InProcess:
         """Yield the results of all documents, in their order."""
         for piece in result.pieces:
             blob = ResultBlob(io.BytesIO(self.blobs.read(piece.blob)))
-            yield from (blob.result(number) for number in range(piece.documents))
+            for number in range(piece.documents):
+                line = blob.line(number)
+                data = self.blobs.read(line.blob)[line.offset :][: line.size]
+                yield blob.result(number, read_line(data))

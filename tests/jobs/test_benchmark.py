@@ -7,16 +7,19 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.domain.benchmark import BLOB_BYTES, BenchmarkJob
-from assay.domain.benchmark_results import ResultBlob, ResultFilter
+from assay.domain.benchmark_results import ResultBlob, ResultFilter, value_text
 from assay.domain.benchmark_snapshot import read_piece, take_snapshot
 from assay.domain.errors import FailedPrecondition, TooLarge
 from assay.domain.sections import Index
 from assay.extraction.compare import NORMALISER, compare
 from assay.extraction.outcome import Outcome
+from assay.extraction.schema import Field, FieldSchema, FieldType
+from assay.extraction.values import MISSING
 from assay.jobs.benchmarking.piece import Piece, compare_piece
 from assay.metrics.codec import CodecError
 from tests.jobs.invoices import INVOICE, InProcess, Ran, invoices
@@ -66,8 +69,58 @@ def test_every_document_keeps_what_its_comparison_said(ran: Ran):
         assert [(one.path, one.place, one.outcome, one.exact_outcome) for one in kept.fields] == [
             (one.path, one.place, one.normalised, one.exact) for one in found.comparisons
         ]
-        assert [one.confidence for one in kept.fields] == [
-            one.confidence for one in found.comparisons
+        assert [(one.confidence, one.similarity, one.ambiguous) for one in kept.fields] == [
+            (one.confidence, one.similarity, one.ambiguous) for one in found.comparisons
+        ]
+        assert [(one.expected, one.extracted) for one in kept.fields] == [
+            (text(one.expected), text(one.extracted)) for one in found.comparisons
+        ]
+
+
+def text(value: Any) -> str | None:
+    return None if value is MISSING else value_text(value)
+
+
+def test_values_are_found_at_odd_places(bench: InProcess):
+    """Rows in another order, names in quotes and rows that are no objects keep their values."""
+    schema = FieldSchema(
+        fields=(
+            Field(name='a "b".c [0]', type=FieldType.TEXT),
+            Field(
+                name="rows", type=FieldType.TABLE,
+                fields=(
+                    Field(name="x.y", type=FieldType.TEXT),
+                    Field(name="n", type=FieldType.NUMBER),
+                ),
+            ),
+            Field(name="tags", type=FieldType.LIST),
+            Field(name="seller", type=FieldType.OBJECT,
+                  fields=(Field(name="VAT id", type=FieldType.CODE),)),
+        )
+    )  # fmt: skip  # one schema
+    expected = {
+        'a "b".c [0]': "ä", "seller": {"VAT id": "DE1"}, "tags": ["one", "two", "three"],
+        "rows": [{"x.y": "p", "n": 1}, {"x.y": "q", "n": 2}, {"x.y": "r", "n": 3}],
+    }  # fmt: skip  # one document
+    extracted = {
+        'a "b".c [0]': "o", "seller": {"VAT id": "DE2"}, "tags": ["three", "two", "four", "one"],
+        "rows": [{"x.y": "r", "n": 3}, {"x.y": "q", "n": 7}, {"x.y": "s", "n": 8}, {"x.y": "p"}],
+    }  # fmt: skip  # one document
+    sure = {'seller["VAT id"]': 0.25, "rows[0].n": 0.75, "rows[2].n": 0.5}
+    pairs = [
+        replace(
+            PAIRS[0], expected=json.dumps(expected), data=json.dumps(data),
+            confidence=json.dumps(sure),
+        )
+        for data in (extracted, {"rows": ["no row", 7], "seller": "no object", "tags": {"a": 1}})
+    ]  # fmt: skip  # one comprehension
+    for pair, kept in zip(pairs, bench.run(pairs, schema=schema).documents, strict=True):
+        found = compare(schema, expected, json.loads(pair.data or ""), sure)
+        assert [
+            (one.place, one.expected, one.extracted, one.confidence) for one in kept.fields
+        ] == [
+            (one.place, text(one.expected), text(one.extracted), one.confidence)
+            for one in found.comparisons
         ]
 
 
@@ -198,7 +251,7 @@ def test_a_snapshot_beyond_its_bytes_is_refused():
 def test_statistics_merge_in_any_order_and_round_trip(bench: InProcess):
     """Pieces merge to the same bytes in any order, and decode to what they were."""
     blobs = bench.snapshot(PAIRS, 50).blobs
-    pieces = [compare_piece([bench.blobs.read(one)], INVOICE).piece for one, _ in blobs]
+    pieces = [compare_piece([one], bench.blobs.read, INVOICE).piece for one, _ in blobs]
     whole = Piece.merge_all(pieces).to_bytes()
     assert Piece.merge_all(pieces[::-1]).to_bytes() == whole
     halves = [Piece.merge_all(pieces[:2]), Piece.merge_all(pieces[2:])]

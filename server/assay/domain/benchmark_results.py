@@ -1,15 +1,15 @@
 """The results of a benchmark's documents, in blobs of which a reader decodes what it needs.
 
-A blob is a document in sections (domain.sections). `head` has the outcomes of every comparison,
-by shape: documents with the same places in the same order share one. One section a document holds
-the values that were compared: a text as it is, 0 where it is missing, 1 for an extracted text
-that is the expected one, and else a list with its JSON text, which keeps the digits of numbers.
+A blob is JSON in columns, one item a document: the outcomes of its comparisons as digits, by a
+shape that documents with the same places share, and where its line is in the snapshot. The values
+that were compared stay in the snapshot, which is kept as long as the results; `ResultBlob.result`
+reads them there by their places.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -19,16 +19,16 @@ from uuid import UUID, uuid5
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.domain.sections import Index, write_sections
+from assay.domain.benchmark_snapshot import Document
+from assay.domain.canonical import canonical_json
+from assay.domain.places import value_at
 from assay.extraction.compare import DocumentComparison
 from assay.extraction.outcome import Outcome
 from assay.extraction.values import MISSING
 
-HEAD = "head"
 OUTCOMES = tuple(Outcome)
 WRONG = "wrong"  # in filters: any outcome that is not right
 ANY = "any"
-SAME = 1  # an extracted text that is the expected one
 
 _BITS = {outcome: 1 << number for number, outcome in enumerate(OUTCOMES)}
 _DIGITS = {outcome: str(number) for number, outcome in enumerate(OUTCOMES)}
@@ -91,6 +91,13 @@ class Shape:
     paths: tuple[str, ...]
     places: tuple[str, ...]
 
+    @cached_property
+    def codes(self) -> tuple[tuple[str, ...], Ints]:
+        """The paths, each once and sorted, and which of them each comparison has."""
+        paths = tuple(sorted(set(self.paths)))
+        code = {path: number for number, path in enumerate(paths)}
+        return paths, np.array([code[path] for path in self.paths], dtype=np.int64)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Heads:
@@ -104,12 +111,8 @@ class Heads:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The documents by their shapes; a shape without comparisons has no paths."""
-        members: list[list[int]] = [[] for _ in self.shapes]
-        for place, shape in enumerate(self.shape_of):
-            members[shape].append(place)
-        return tuple(
-            self._group(shape, places) for shape, places in zip(self.shapes, members, strict=True)
-        )
+        pairs = zip(self.shapes, self.members(), strict=True)
+        return tuple(self._group(shape, places) for shape, places in pairs)
 
     @cached_property
     def right(self) -> Ints:
@@ -124,10 +127,15 @@ class Heads:
         """(documents,) all comparisons."""
         return np.array([len(text) for text in self.outcomes], dtype=np.int64)
 
+    def members(self) -> list[list[int]]:
+        """Return the places of the documents of each shape."""
+        found: list[list[int]] = [[] for _ in self.shapes]
+        for place, shape in enumerate(self.shape_of):
+            found[shape].append(place)
+        return found
+
     def _group(self, shape: Shape, places: list[int]) -> Group:
-        paths = sorted(set(shape.paths))
-        code = {path: number for number, path in enumerate(paths)}
-        codes = np.array([code[path] for path in shape.paths], dtype=np.int64)
+        paths, codes = shape.codes
         text = "".join(self.outcomes[place] for place in places).encode()
         digits = (np.frombuffer(text, dtype=np.uint8) - ord("0")).reshape(len(places), len(codes))
         order = np.argsort(codes, kind="stable")
@@ -136,7 +144,7 @@ class Heads:
         empty = np.zeros((len(places), 0))
         return Group(
             documents=np.array(places, dtype=np.int64),
-            paths=tuple(paths),
+            paths=paths,
             comparisons=np.bincount(codes, minlength=len(paths)).astype(np.int64),
             right=np.add.reduceat(_RIGHT[digits].astype(np.int64), starts, axis=1)
             if paths
@@ -211,103 +219,117 @@ def filter_counts(heads: Heads) -> dict[str, dict[str, int]]:
     return counts
 
 
-def write_results(documents: Sequence[tuple[str, str, DocumentComparison]]) -> tuple[bytes, Heads]:
-    """Return the blob of (entry id, document id, comparison)s, and their heads."""
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One document of a snapshot and its comparison."""
+
+    source: int  # which piece of the snapshot it is in, of those that are written together
+    document: Document
+    found: DocumentComparison
+
+
+def write_results(sources: Sequence[str], documents: Sequence[Compared]) -> tuple[bytes, Heads]:
+    """Return the blob of some documents' results, and their heads.
+
+    `sources` are the addresses of the pieces of the snapshot that they are in.
+    """
     shapes: dict[tuple[str, ...], int] = {}
     paths: list[tuple[str, ...]] = []
-    sections: dict[str, Any] = {}
-    shape_of, outcomes = [], []
-    for number, (_, _, found) in enumerate(documents):
-        compared = found.comparisons
-        places = tuple([one.place for one in compared])
+    shape_of: list[int] = []
+    outcomes: list[str] = []
+    for one in documents:
+        compared = one.found.comparisons
+        places = tuple([each.place for each in compared])
         shape = shapes.setdefault(places, len(shapes))
         if shape == len(paths):
-            paths.append(tuple(one.path for one in compared))
+            paths.append(tuple(each.path for each in compared))
         shape_of.append(shape)
-        outcomes.append("".join([_DIGITS[one.normalised] for one in compared]))
-        sections[_name(number)] = _values(found)
+        outcomes.append("".join([_DIGITS[each.normalised] for each in compared]))
     heads = Heads(
-        documents=tuple((entry_id, document_id) for entry_id, document_id, _ in documents),
+        documents=tuple((one.document.entry_id, one.document.document_id) for one in documents),
         shapes=tuple(
             Shape(paths=paths[number], places=places) for places, number in shapes.items()
         ),
         shape_of=tuple(shape_of),
         outcomes=tuple(outcomes),
     )
-    sections[HEAD] = {
+    columns = {
         "documents": heads.documents,
         "shapes": [_packed(shape) for shape in heads.shapes],
         "shape_of": heads.shape_of,
         "outcomes": heads.outcomes,
+        "sources": sources,
+        "lines": [[one.source, one.document.offset, one.document.size] for one in documents],
+        "rest": [_rest(one.found) for one in documents],
     }
-    return write_sections(sections), heads
+    return canonical_json(columns), heads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Where a document's line is."""
+
+    blob: str  # address of a piece of the snapshot
+    offset: int  # bytes
+    size: int  # bytes
 
 
 class ResultBlob:
-    """One blob of results, open for reading."""
+    """One blob of results."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._index = Index.of(file)
-        head = self._index.read(file, HEAD)
+        self._columns: dict[str, Any] = json.load(file)
+        columns = self._columns
         self.heads = Heads(
-            documents=tuple((entry_id, document_id) for entry_id, document_id in head["documents"]),
+            documents=tuple((entry, document) for entry, document in columns["documents"]),
             shapes=tuple(
                 Shape(
                     paths=tuple(paths),
                     places=tuple(place or path for path, place in zip(paths, places, strict=True)),
                 )
-                for paths, places in head["shapes"]
+                for paths, places in columns["shapes"]
             ),
-            shape_of=tuple(head["shape_of"]),
-            outcomes=tuple(head["outcomes"]),
+            shape_of=tuple(columns["shape_of"]),
+            outcomes=tuple(columns["outcomes"]),
         )
 
-    def result(self, number: int) -> DocumentResult:
-        """Return the result of the document at a place in this blob."""
-        entry_id, document_id = self.heads.documents[number]
-        exact, expected, extracted, similar, sure, ambiguous, unexpected = self._index.read(
-            self._file, _name(number)
-        )
-        rows = self._rows(number, exact, expected, extracted)
-        fields = tuple(
-            FieldResult(
-                **row,
-                similarity=similar[place] if similar else None,
-                confidence=sure[place] if sure else None,
-                ambiguous=place in ambiguous,
+    def line(self, number: int) -> Line:
+        """Return where the values of the document at a place in this blob are."""
+        source, offset, size = self._columns["lines"][number]
+        return Line(blob=self._columns["sources"][source], offset=offset, size=size)
+
+    def result(self, number: int, document: Document) -> DocumentResult:
+        """Return the result of the document at a place in this blob; `document` is its line."""
+        exact, moved, similar, ambiguous, unexpected = self._columns["rest"][number]
+        shape = self.heads.shapes[self.heads.shape_of[number]]
+        elsewhere: dict[int, str | None] = dict(moved)
+        confidence = document.confidence or {}
+        fields = []
+        columns = zip(shape.paths, shape.places, self.heads.outcomes[number], exact, strict=True)
+        for at, (path, place, outcome, exact_outcome) in enumerate(columns):
+            there = elsewhere.get(at, place)
+            found = MISSING if there is None else value_at(document.extracted, there)
+            fields.append(
+                FieldResult(
+                    path=path,
+                    place=place,
+                    expected=_text(value_at(document.expected, place)),
+                    extracted=_text(found),
+                    outcome=OUTCOMES[int(outcome)],
+                    exact_outcome=OUTCOMES[int(exact_outcome)],
+                    similarity=similar[at] if similar else None,
+                    confidence=None if there is None else _sure(confidence.get(there)),
+                    ambiguous=at in ambiguous,
+                )
             )
-            for place, row in enumerate(rows)
-        )
         return DocumentResult(
-            entry_id=entry_id,
-            document_id=document_id,
+            entry_id=document.entry_id,
+            document_id=document.document_id,
             right=sum(one.outcome.right for one in fields),
             comparisons=len(fields),
-            fields=fields,
+            fields=tuple(fields),
             unexpected=tuple(unexpected),
         )
-
-    def size(self, number: int) -> int:
-        """Return the bytes of a document's result."""
-        return self._index.places[_name(number)][1]
-
-    def _rows(
-        self, number: int, exact: str, expected: list[Any], extracted: list[Any]
-    ) -> Iterator[dict[str, Any]]:
-        shape = self.heads.shapes[self.heads.shape_of[number]]
-        columns = (
-            shape.paths, shape.places, self.heads.outcomes[number], exact, expected, extracted
-        )  # fmt: skip  # columns
-        for path, place, outcome, exact_outcome, one, other in zip(*columns, strict=True):
-            yield {
-                "path": path,
-                "place": place,
-                "outcome": OUTCOMES[int(outcome)],
-                "exact_outcome": OUTCOMES[int(exact_outcome)],
-                "expected": _text(one),
-                "extracted": _text(one if other == SAME else other),
-            }
 
 
 def _packed(shape: Shape) -> list[list[Any]]:
@@ -316,28 +338,26 @@ def _packed(shape: Shape) -> list[list[Any]]:
     return [list(shape.paths), [0 if path == place else place for path, place in pairs]]
 
 
-def _values(found: DocumentComparison) -> list[Any]:
-    """Return what a document's section holds."""
+def _rest(found: DocumentComparison) -> list[Any]:
+    """Return what else is kept: where extracted values stand elsewhere, and what is rare."""
     compared = found.comparisons
+    similar = [one.similarity for one in compared]
     return [
         "".join([_DIGITS[one.exact] for one in compared]),
-        [one.expected if type(one.expected) is str else _cell(one.expected) for one in compared],
         [
-            SAME
-            if type(one.extracted) is str and one.extracted == one.expected
-            else _cell(one.extracted)
-            for one in compared
+            [at, one.extracted_place]
+            for at, one in enumerate(compared)
+            if one.extracted_place is not one.place and one.extracted_place != one.place
         ],
-        _none_or([one.similarity for one in compared]),
-        _none_or([one.confidence for one in compared]),
-        [place for place, one in enumerate(compared) if one.ambiguous],
+        [] if similar.count(None) == len(similar) else similar,
+        [at for at, one in enumerate(compared) if one.ambiguous],
         list(found.unexpected),
     ]
 
 
-def _none_or(values: list[float | None]) -> list[float | None]:
-    """Return no values at all where each of them is None."""
-    return [] if values.count(None) == len(values) else values
+def _sure(told: float | None) -> float | None:
+    """Return a confidence, if it is one; see extraction.compare."""
+    return told if told is not None and 0 <= told <= 1 else None
 
 
 def _count(counts: dict[str, int], masks: Bytes) -> None:
@@ -348,16 +368,8 @@ def _count(counts: dict[str, int], masks: Bytes) -> None:
         counts[key] = counts.get(key, 0) + number
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    return 0 if value is MISSING else [value_text(value)]
-
-
-def _text(cell: Any) -> str | None:
-    if isinstance(cell, str):
-        return json.dumps(cell, ensure_ascii=False)
-    return cell[0] if cell else None
+def _text(value: Any) -> str | None:
+    return None if value is MISSING else value_text(value)
 
 
 def value_text(value: Any) -> str:
@@ -370,7 +382,3 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(value_text, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _name(number: int) -> str:
-    return f"{number:06d}"

@@ -37,6 +37,8 @@ class Document:
     expected: dict[str, Any]
     extracted: dict[str, Any] | None  # None: nothing was extracted from it
     confidence: dict[str, float] | None  # place in `extracted` → 0 to 1
+    offset: int = 0  # of its line in its piece, in bytes
+    size: int = 0  # of its line, in bytes
 
 
 def take_snapshot(
@@ -85,19 +87,26 @@ def take_snapshot(
 
 def read_piece(data: bytes) -> Iterator[Document]:
     """Yield the documents of one piece."""
-    for line in data.splitlines():
-        entry_id, document_id, expected, extracted, confidence = json.loads(
-            line, parse_float=Decimal
-        )
-        yield Document(
-            entry_id=entry_id,
-            document_id=document_id,
-            expected=expected,
-            extracted=extracted,
-            confidence=None
-            if confidence is None
-            else {place: float(value) for place, value in confidence.items()},
-        )
+    offset = 0
+    for line in data.splitlines(keepends=True):
+        yield read_line(line, offset)
+        offset += len(line)
+
+
+def read_line(line: bytes, offset: int = 0) -> Document:
+    """Return the document of one line of a piece."""
+    entry_id, document_id, expected, extracted, confidence = json.loads(line, parse_float=Decimal)
+    return Document(
+        entry_id=entry_id,
+        document_id=document_id,
+        expected=expected,
+        extracted=extracted,
+        confidence=None
+        if confidence is None
+        else {place: float(value) for place, value in confidence.items()},
+        offset=offset,
+        size=len(line),
+    )
 
 
 def _line(pair: Pair) -> bytes:

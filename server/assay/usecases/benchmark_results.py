@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -19,6 +19,7 @@ from assay.domain.benchmark_results import (
     ResultFilter,
     result_id,
 )
+from assay.domain.benchmark_snapshot import read_line
 from assay.domain.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, clip
 from assay.domain.page import Cursor
 from assay.domain.sections import Index
@@ -169,7 +170,29 @@ class BenchmarkReader:
                 return
             looked += 1
             with closing(self._open(benchmark.organization_id, piece.blob)) as file:
-                yield from _steps(ResultBlob(file), piece, wanted, start)
+                blob = ResultBlob(file)
+            yield from self._steps(benchmark.organization_id, blob, piece, wanted, start)
+
+    def _steps(
+        self,
+        organization_id: str,
+        blob: ResultBlob,
+        piece: ResultPiece,
+        wanted: ResultFilter,
+        start: int,
+    ) -> Iterator[_Step]:
+        for number in np.flatnonzero(wanted.taken(blob.heads)).tolist():
+            place = piece.first + number
+            if place < start:
+                continue
+            line = blob.line(number)
+            with closing(self._open(organization_id, line.blob)) as file:
+                file.seek(line.offset)
+                document = blob.result(number, read_line(file.read(line.size)))
+            if not wanted.is_empty:
+                kept = tuple(one for one in document.fields if wanted.takes(one))
+                document = replace(document, fields=kept)
+            yield _Step(place=place, size=line.size, document=document)
 
     def _section(self, organization_id: str, address: str, name: str) -> Any:
         def read() -> tuple[Any, int]:
@@ -190,21 +213,8 @@ class BenchmarkReader:
 @dataclass(frozen=True, kw_only=True)
 class _Step:
     place: int  # of the document in the benchmark
-    size: int  # bytes of its stored result
+    size: int  # bytes of its values
     document: DocumentResult | None  # None: the walk ended before this place
-
-
-def _steps(
-    blob: ResultBlob, piece: ResultPiece, wanted: ResultFilter, start: int
-) -> Iterator[_Step]:
-    for number in np.flatnonzero(wanted.taken(blob.heads)).tolist():
-        place = piece.first + number
-        if place >= start:
-            document = blob.result(number)
-            if not wanted.is_empty:
-                kept = tuple(one for one in document.fields if wanted.takes(one))
-                document = DocumentResult(**{**vars(document), "fields": kept})
-            yield _Step(place=place, size=blob.size(number), document=document)
 
 
 def _page(steps: Iterator[_Step], limit: int) -> tuple[list[DocumentResult], int | None]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from assay.domain.benchmark_results import OUTCOMES, Heads
 from assay.extraction.compare import DocumentComparison
 from assay.metrics.calibration import BINS, bins_of
 from assay.metrics.codec import Reader, Writer
 from assay.metrics.exact import sum_groups
 from assay.metrics.reliability import ReliabilityTable, Slot
+
+RIGHT = np.array([outcome.right for outcome in OUTCOMES])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,34 +25,22 @@ class Confidences:
     slots: Mapping[str, Slot]  # of the fields that came with confidences
 
     @classmethod
-    def of(cls, documents: Iterable[DocumentComparison]) -> Confidences:
-        """Bin the comparisons of documents that have a confidence."""
-        codes: dict[str, int] = {}
-        told = [
-            (codes.setdefault(one.path, len(codes)), one.confidence, one.normalised.right)
-            for document in documents
-            for one in document.comparisons
-            if one.confidence is not None
-        ]
-        if not told:
-            return cls(slots={})
-        fields, scores, right = (np.array(column) for column in zip(*told, strict=True))
-        scores = scores.astype(np.float64)
-        cells = fields * BINS + bins_of(scores)
-        size = len(codes) * BINS
-        counts = np.bincount(cells, minlength=size).tolist()
-        hits = np.bincount(cells[right], minlength=size).tolist()
-        sums = sum_groups(scores, cells, size)
-        return cls(
-            slots={
-                path: Slot(
-                    counts=tuple(counts[code * BINS : (code + 1) * BINS]),
-                    hits=tuple(hits[code * BINS : (code + 1) * BINS]),
-                    confidence=tuple(sums[code * BINS : (code + 1) * BINS]),
-                )
-                for path, code in sorted(codes.items())
-            }
-        )
+    def of(cls, heads: Heads, documents: Sequence[DocumentComparison]) -> Confidences:
+        """Bin the comparisons that have a confidence; `heads` are of the same documents."""
+        parts: dict[str, list[Slot]] = {}
+        for shape, places in zip(heads.shapes, heads.members(), strict=True):
+            told = [one.confidence for place in places for one in documents[place].comparisons]
+            if told.count(None) == len(told):
+                continue
+            paths, codes = shape.codes
+            text = "".join(heads.outcomes[place] for place in places).encode()
+            scores = np.array(told, dtype=np.float64)  # None becomes NaN
+            known = ~np.isnan(scores)
+            right = RIGHT[np.frombuffer(text, dtype=np.uint8) - ord("0")][known]
+            fields, scores = np.tile(codes, len(places))[known], scores[known]
+            for path, slot in _binned(paths, fields, scores, right):
+                parts.setdefault(path, []).append(slot)
+        return cls(slots={path: _added(parts[path]) for path in sorted(parts)})
 
     @classmethod
     def merge_all(cls, parts: Iterable[Confidences]) -> Confidences:
@@ -93,7 +85,34 @@ class Confidences:
         return cls(slots=slots)
 
 
+def _binned(
+    paths: tuple[str, ...],
+    fields: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    right: NDArray[np.bool_],
+) -> Iterator[tuple[str, Slot]]:
+    """Yield each field's bins; `fields`, `scores` and `right` are of the same comparisons."""
+    cells = fields * BINS + bins_of(scores)
+    size = len(paths) * BINS
+    counts = np.bincount(cells, minlength=size).tolist()
+    hits = np.bincount(cells[right], minlength=size).tolist()
+    sums = sum_groups(scores, cells, size)
+    for code, path in enumerate(paths):
+        span = slice(code * BINS, (code + 1) * BINS)
+        if any(counts[span]):
+            yield (
+                path,
+                Slot(
+                    counts=tuple(counts[span]),
+                    hits=tuple(hits[span]),
+                    confidence=tuple(sums[span]),
+                ),
+            )
+
+
 def _added(slots: list[Slot]) -> Slot:
+    if len(slots) == 1:
+        return slots[0]
     counts, hits, units = (
         tuple(map(sum, zip(*columns, strict=True)))
         for columns in (

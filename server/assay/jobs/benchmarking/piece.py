@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from assay.domain.benchmark_results import Heads, filter_counts, write_results
-from assay.domain.benchmark_snapshot import read_piece
+from assay.domain.benchmark_results import Compared, Heads, filter_counts, write_results
+from assay.domain.benchmark_snapshot import Document, read_piece
 from assay.domain.canonical import canonical_json
 from assay.domain.errors import BadPredictions
 from assay.extraction.align import TooManyRows
@@ -73,30 +73,36 @@ class ComparedPiece:
     heads: Heads
 
 
-def compare_piece(pieces: Iterable[bytes], schema: FieldSchema) -> ComparedPiece:
-    """Compare the documents of consecutive pieces of a snapshot.
+def compare_piece(
+    sources: Sequence[str], read: Callable[[str], bytes], schema: FieldSchema
+) -> ComparedPiece:
+    """Compare the documents of consecutive pieces of a snapshot; `read` returns a blob.
 
     Raises BadPredictions, which names the document, where one has a table that is too long.
     """
-    compared: list[tuple[str, str, DocumentComparison]] = []
-    for data in pieces:
-        for one in read_piece(data):
-            try:
-                found = compare(schema, one.expected, one.extracted, one.confidence)
-            except TooManyRows as error:
-                raise BadPredictions(
-                    f"The document '{one.document_id}' cannot be compared: {error}.",
-                    metadata={"document_id": one.document_id},
-                ) from error
-            compared.append((one.entry_id, one.document_id, found))
-    documents = [found for _, _, found in compared]
-    results, heads = write_results(compared)
+    compared = [
+        Compared(source=number, document=one, found=_compared(one, schema))
+        for number, address in enumerate(sources)
+        for one in read_piece(read(address))
+    ]
+    documents = [one.found for one in compared]
+    results, heads = write_results(sources, compared)
     piece = Piece(
         tally=FieldTally.of_all(documents),
-        confidences=Confidences.of(documents),
+        confidences=Confidences.of(heads, documents),
         filters=filter_counts(heads),
     )
     return ComparedPiece(piece=piece, results=results, heads=heads)
+
+
+def _compared(one: Document, schema: FieldSchema) -> DocumentComparison:
+    try:
+        return compare(schema, one.expected, one.extracted, one.confidence)
+    except TooManyRows as error:
+        raise BadPredictions(
+            f"The document '{one.document_id}' cannot be compared: {error}.",
+            metadata={"document_id": one.document_id},
+        ) from error
 
 
 def _added(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Filters:

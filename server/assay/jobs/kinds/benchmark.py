@@ -78,7 +78,7 @@ class Benchmark:
             return ShardOutput(partial=_inferred(BenchmarkJob.from_json(job.spec), blobs))
         payload = json.loads(shard.payload)
         schema = _schema(blobs.read(payload["schema"]))
-        compared = compare_piece(map(blobs.read, payload["blobs"]), schema)
+        compared = compare_piece(payload["blobs"], blobs.read, schema)
         address = blobs.put(compared.results)
         record = ShardRecord(
             key=chunk_key(payload["first"]),
