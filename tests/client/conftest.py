@@ -11,7 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from assay.client import Client
+from tools.demo.extractors import CANDIDATE, PRODUCTION, extractions
+from tools.demo.invoices import SCHEMA, invoices
 from tools.demo.service import Service
+
+COUNT = 250  # three pieces
 
 _numbers = itertools.count(1)
 
@@ -57,7 +61,8 @@ class Cutter:
 
     def __init__(self, target: str, limit: int) -> None:
         host, _, port = target.partition(":")
-        self._target, self._limit, self.cuts = (host, int(port)), limit, 0
+        self._target, self.cuts = (host, int(port)), 0
+        self._limit: int | None = limit
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._threads: list[threading.Thread] = []
@@ -92,6 +97,10 @@ class Cutter:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
+    def heal(self) -> None:
+        """Cut no connection that is made from now on."""
+        self._limit = None
+
     def close(self) -> None:
         """Take no more connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -112,3 +121,41 @@ def cutter(service: Service):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def readings():
+    """Invoices, and what two extractors read from them."""
+    documents = list(invoices(COUNT, 3))
+    read = {one.name: extractions(documents, one, 3) for one in (PRODUCTION, CANDIDATE)}
+    return documents, read
+
+
+@pytest.fixture(scope="session")
+def dataset(service, readings):
+    """The invoices' ground truth under a schema; returns its id."""
+    with Client(service.grpc, api_key=service.key) as client:
+        schema = client.create_field_schema("Invoices", SCHEMA["fields"])
+        found = client.create_dataset("Invoices", user_schema_id=schema.user_schema_id or "")
+        rows = ((one.document_id, one.truth()) for one in readings[0])
+        assert client.import_ground_truth(found.dataset_id, rows).imported == COUNT
+    return found.dataset_id
+
+
+@pytest.fixture(scope="session")
+def reports(service, dataset, readings):
+    """The benchmark of each extractor, by its name."""
+    found = {}
+    with Client(service.grpc, api_key=service.key) as client:
+        for name, read in readings[1].items():
+            found[name] = client.run_benchmark(dataset, sent(read), name=name)
+    return found
+
+
+def sent(read):
+    """What was read, as rows; documents that could not be read are left out."""
+    return [
+        {"document_id": one.document_id, "data": one.data, "confidence": one.confidence}
+        for one in read
+        if one.data is not None
+    ]

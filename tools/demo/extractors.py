@@ -73,7 +73,7 @@ CANDIDATE = Extractor(
     doubt=0.035,
     rows=0.06,
     weights={ErrorKind.SWAPPED_DATE: 6.0, ErrorKind.SEPARATOR: 0.5},
-    fields={"invoice_date": 4.0},
+    fields={"invoice_date": 8.0},
 )
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import NOT_MET, err, number, out, print_json
-from assay.client import JobEvent, JobLevel
+from assay.client import DocumentsCompared, JobEvent, JobLevel
 
 models = typer.Typer(help="Create and list models.", no_args_is_help=True)
 versions = typer.Typer(help="Create and list versions of a model.", no_args_is_help=True)
@@ -142,6 +142,11 @@ def watch(
                 print_json(item)
             elif isinstance(item, JobEvent):
                 _show_event(item)
+            elif isinstance(item, DocumentsCompared):
+                right = sum(one.right for one in item.documents)
+                compared = sum(one.comparisons for one in item.documents)
+                line = f"{len(item.documents)} documents compared, {right:,} of {compared:,} right"
+                out.print(f"{item.sequence:>4}  {item.at:%H:%M:%S}  {line}")
             else:
                 _show_level(item)
         status = last.to_state if last else client.get_job(job).status

@@ -11,11 +11,13 @@ from google.protobuf import struct_pb2
 
 from assay.client import convert, types
 from assay.client.administration import PAGE, Administration
+from assay.client.benchmarking import Benchmarking
 from assay.client.chunks import CHUNK_BYTES
 from assay.client.columns import Values
 from assay.client.comparing import Comparing
 from assay.client.diagnostics import Diagnostics
 from assay.client.evaluating import Evaluator, OnProgress, Rows, ignore_progress
+from assay.client.quality import Quality
 from assay.client.steering import Steering
 from assay.client.tls import Tls
 from assay.client.transport import Address, Patience, Transport
@@ -37,7 +39,7 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-class Client(Diagnostics, Comparing, TypedRows, Steering, Administration):
+class Client(Diagnostics, Comparing, TypedRows, Quality, Benchmarking, Steering, Administration):
     """A connection to one service, for use in a `with` block.
 
     Every method raises a `ServiceError` of `assay.client.errors` when the service refuses. A

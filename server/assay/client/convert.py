@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from assay.client import types
 from assay.v1 import (
+    benchmark_pb2,
     evaluation_pb2,
     job_pb2,
     key_pb2,
@@ -30,13 +31,13 @@ def model(message: model_pb2.Model) -> types.Model:
         name=message.name,
         task_type=message.task_type,
         description=message.description,
-        project_path=_optional(message, "project_path"),
+        project_path=optional_text(message, "project_path"),
         labels=tuple(message.labels),
-        positive_label=_optional(message, "positive_label"),
+        positive_label=optional_text(message, "positive_label"),
         status=message.status,
-        promoted_version_id=_optional(message, "promoted_version_id"),
-        created_at=_time(message.created_at),
-        updated_at=_time(message.updated_at),
+        promoted_version_id=optional_text(message, "promoted_version_id"),
+        created_at=time(message.created_at),
+        updated_at=time(message.updated_at),
     )
 
 
@@ -51,11 +52,11 @@ def version(message: version_pb2.Version) -> types.Version:
         algorithm=message.algorithm,
         hyperparameters=json_format.MessageToDict(message.hyperparameters),
         metrics=metrics(message.metrics),
-        label=_optional(message, "label"),
-        created_at=_time(message.created_at),
-        trained_at=_time_or_none(message, "trained_at"),
-        promoted_at=_time_or_none(message, "promoted_at"),
-        promoted_by=_optional(message, "promoted_by"),
+        label=optional_text(message, "label"),
+        created_at=time(message.created_at),
+        trained_at=time_or_none(message, "trained_at"),
+        promoted_at=time_or_none(message, "promoted_at"),
+        promoted_by=optional_text(message, "promoted_by"),
     )
 
 
@@ -65,7 +66,7 @@ def promotion(message: version_service_pb2.PromoteVersionResponse) -> types.Prom
         model_id=message.model_id,
         version_id=message.version_id,
         version_number=message.version_number,
-        promoted_at=_time(message.promoted_at),
+        promoted_at=time(message.promoted_at),
         promoted_by=message.promoted_by,
     )
 
@@ -86,14 +87,14 @@ def evaluation(message: evaluation_pb2.Evaluation) -> types.Evaluation:
         undefined=undefined(message.undefined),
         labels=tuple(message.labels),
         label_set_inferred=message.label_set_inferred,
-        positive_label=_optional(message, "positive_label"),
+        positive_label=optional_text(message, "positive_label"),
         clipped_rows=int(message.clipped_rows),
-        failure=_failure(message),
+        failure=failure(message),
         metric_spec_hash=message.metric_spec_hash,
         metric_spec=message.metric_spec,
         result_hash=message.result_hash,
-        created_at=_time(message.created_at),
-        evaluated_at=_time_or_none(message, "evaluated_at"),
+        created_at=time(message.created_at),
+        evaluated_at=time_or_none(message, "evaluated_at"),
     )
 
 
@@ -107,14 +108,14 @@ def summary(message: performance_pb2.PerformanceSummary) -> types.PerformanceSum
         metrics=metrics(message.metrics),
         undefined=undefined(message.undefined),
         rows=int(message.rows),
-        averaging=_optional(message, "averaging"),
-        positive_label=_optional(message, "positive_label"),
+        averaging=optional_text(message, "averaging"),
+        positive_label=optional_text(message, "positive_label"),
         label_set_inferred=message.label_set_inferred,
         evaluation_id=message.evaluation_id,
         metric_spec_hash=message.metric_spec_hash,
         weight=number(message, "weight"),
         zero_targets=int(message.zero_targets) if message.HasField("zero_targets") else None,
-        evaluated_at=_time(message.evaluated_at),
+        evaluated_at=time(message.evaluated_at),
     )
 
 
@@ -147,7 +148,7 @@ def confusion(message: performance_pb2.ConfusionMatrix) -> types.ConfusionMatrix
         dataset_split=message.dataset_split,
         labels=tuple(message.labels),
         counts=tuple(cells[row * side : (row + 1) * side] for row in range(side)),
-        positive_label=_optional(message, "positive_label"),
+        positive_label=optional_text(message, "positive_label"),
         shares=tuple(tuple(row.shares) for row in message.shares) or None,
     )
 
@@ -161,40 +162,63 @@ def job(message: job_pb2.Job) -> types.Job:
         resource_id=message.resource_id,
         progress=_progress(message.progress),
         attempts=message.attempts,
-        failure=_failure(message),
+        failure=failure(message),
         last_sequence=message.last_sequence,
-        created_at=_time(message.created_at),
-        started_at=_time_or_none(message, "started_at"),
-        ended_at=_time_or_none(message, "ended_at"),
-        deadline=_time_or_none(message, "deadline"),
-        next_attempt_at=_time_or_none(message, "next_attempt_at"),
+        created_at=time(message.created_at),
+        started_at=time_or_none(message, "started_at"),
+        ended_at=time_or_none(message, "ended_at"),
+        deadline=time_or_none(message, "deadline"),
+        next_attempt_at=time_or_none(message, "next_attempt_at"),
         max_attempts=message.max_attempts,
     )
 
 
-def event(message: job_pb2.JobEvent) -> types.JobEvent:
+def event(message: job_pb2.JobEvent) -> types.JobEvent | types.DocumentsCompared:
     """Return an event of a job."""
+    if message.WhichOneof("event") == "documents_compared":
+        return types.DocumentsCompared(
+            sequence=message.sequence,
+            at=time(message.at),
+            documents=tuple(
+                types.ComparedDocument(
+                    document_id=one.document_id, right=one.right, comparisons=one.comparisons
+                )
+                for one in message.documents_compared.documents
+            ),
+            fields=_standings(message.documents_compared.fields),
+        )
     change = message.state_changed
     return types.JobEvent(
         sequence=message.sequence,
-        at=_time(message.at),
+        at=time(message.at),
         from_state=_state(getattr(change, "from")) or None,  # `from` is a word of Python
         to_state=_state(change.to),
         cause=change.cause,
-        failure=_failure(change),
+        failure=failure(change),
     )
 
 
 def level(message: job_pb2.JobLevel) -> types.JobLevel:
     """Return a level of a job."""
-    if message.WhichOneof("level") == "progress":
+    kind, sequence = message.WhichOneof("level"), message.as_of_sequence
+    if kind == "progress":
+        return types.JobLevel(as_of_sequence=sequence, progress=_progress(message.progress))
+    if kind == "field_accuracy":
+        found = message.field_accuracy
         return types.JobLevel(
-            as_of_sequence=message.as_of_sequence, progress=_progress(message.progress)
+            as_of_sequence=sequence, documents=found.documents, fields=_standings(found.fields)
         )
     return types.JobLevel(
-        as_of_sequence=message.as_of_sequence,
+        as_of_sequence=sequence,
         rows=int(message.metrics.rows),
         metrics=metrics(message.metrics.metrics),
+    )
+
+
+def _standings(rows: Iterable[job_pb2.FieldAccuracy]) -> tuple[types.FieldStanding, ...]:
+    return tuple(
+        types.FieldStanding(field=one.field, right=one.right, comparisons=one.comparisons)
+        for one in rows
     )
 
 
@@ -204,9 +228,9 @@ def api_key(message: key_pb2.ApiKey) -> types.ApiKey:
         prefix=message.prefix,
         name=message.name,
         permissions=tuple(message.permissions),
-        created_at=_time(message.created_at),
-        expires_at=_time_or_none(message, "expires_at"),
-        revoked_at=_time_or_none(message, "revoked_at"),
+        created_at=time(message.created_at),
+        expires_at=time_or_none(message, "expires_at"),
+        revoked_at=time_or_none(message, "revoked_at"),
     )
 
 
@@ -253,9 +277,13 @@ def _progress(message: job_pb2.JobProgress) -> types.JobProgress:
     return types.JobProgress(done=message.done, total=message.total, rows=int(message.rows))
 
 
-def _failure(
-    message: evaluation_pb2.Evaluation | job_pb2.Job | job_pb2.StateChanged,
+def failure(
+    message: evaluation_pb2.Evaluation
+    | job_pb2.Job
+    | job_pb2.StateChanged
+    | benchmark_pb2.Benchmark,
 ) -> types.Failure | None:
+    """Return why a job ended without a result; None where it did not."""
     if not message.HasField("error"):
         return None
     error = message.error
@@ -268,13 +296,16 @@ def _state(number: job_pb2.JobState.ValueType) -> str:
     return job_pb2.JobState.Name(number).removeprefix("JOB_STATE_").lower()
 
 
-def _optional(message: Message, name: str) -> str | None:
+def optional_text(message: Message, name: str) -> str | None:
+    """Return an optional text, None where it is absent."""
     return str(getattr(message, name)) if message.HasField(name) else None
 
 
-def _time(message: Timestamp) -> datetime:
+def time(message: Timestamp) -> datetime:
+    """Return a time in UTC."""
     return message.ToDatetime(UTC)
 
 
-def _time_or_none(message: Message, name: str) -> datetime | None:
-    return _time(getattr(message, name)) if message.HasField(name) else None
+def time_or_none(message: Message, name: str) -> datetime | None:
+    """Return an optional time, None where it is absent."""
+    return time(getattr(message, name)) if message.HasField(name) else None

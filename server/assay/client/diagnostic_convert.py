@@ -72,8 +72,8 @@ def calibration(message: pb.CalibrationReport) -> types.Calibration:
     return types.Calibration(
         **_head(message),
         target=message.target,
-        headline=_reliability(message.headline),
-        per_class={label: _reliability(message.per_class[label]) for label in message.per_class},
+        headline=reliability(message.headline),
+        per_class={label: reliability(message.per_class[label]) for label in message.per_class},
     )
 
 
@@ -162,7 +162,8 @@ def _threshold(message: pb.ThresholdRow) -> types.ThresholdRow:
     )
 
 
-def _reliability(message: pb.ReliabilityTable) -> types.ReliabilityTable:
+def reliability(message: pb.ReliabilityTable) -> types.ReliabilityTable:
+    """Return how sure something said to be, and how often it was right."""
     brier = message.brier
     return types.ReliabilityTable(
         bins=tuple(

@@ -10,6 +10,7 @@ ServiceError
 ├── FailedPrecondition   422  the state of the resource forbids the call; see `reason`
 ├── RateLimited          429  see `retry_after`
 ├── EvaluationFailed          the predictions were found wrong while they were measured
+├── BenchmarkFailed           the benchmark's job ended without a result
 ├── ServiceUnavailable   503  nothing answers; the client has already retried
 │   └── TlsFailed             what answers is not trusted, or does not speak TLS
 └── ServiceFault         500  and every answer that the contract does not know
@@ -124,6 +125,10 @@ class RateLimited(ServiceError):
 
 class EvaluationFailed(ServiceError):
     """The evaluation's job ended without a result; nothing that was stored has changed."""
+
+
+class BenchmarkFailed(ServiceError):
+    """The benchmark's job ended without a result; `metadata` names the benchmark."""
 
 
 class ServiceUnavailable(ServiceError):

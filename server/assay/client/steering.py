@@ -66,7 +66,7 @@ class Steering:
 
     def watch(
         self, job_id: str, after_sequence: int = 0
-    ) -> Iterator[types.JobEvent | types.JobLevel]:
+    ) -> Iterator[types.JobEvent | types.DocumentsCompared | types.JobLevel]:
         """Yield a job's events after a sequence, each once and in order, to its terminal event.
 
         Levels – progress and live metrics – come between them, only the newest of each. A

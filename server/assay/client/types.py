@@ -219,6 +219,44 @@ class JobEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparedDocument:
+    """What came of one document of a benchmark."""
+
+    document_id: str
+    right: int
+    comparisons: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldStanding:
+    """How right one field of a benchmark is so far, or in some documents."""
+
+    field: str  # its path in the schema
+    right: int
+    comparisons: int
+
+    @property
+    def accuracy(self) -> float:
+        """Right comparisons over all."""
+        return self.right / self.comparisons
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentsCompared:
+    """Documents of a benchmark whose results are durable; numbered as the changes of state are."""
+
+    sequence: int
+    at: datetime
+    documents: tuple[ComparedDocument, ...]
+    fields: tuple[FieldStanding, ...]  # in these documents
+
+    @property
+    def is_terminal(self) -> bool:
+        """False: a job's last event is a change of its state."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobLevel:
     """The newest value of something that changes all the time; a slow reader misses older ones."""
 
@@ -226,6 +264,8 @@ class JobLevel:
     progress: JobProgress | None = None
     rows: int | None = None
     metrics: Mapping[str, float] | None = None  # exact, of the rows so far
+    documents: int | None = None  # of a benchmark, compared so far
+    fields: tuple[FieldStanding, ...] | None = None  # of these
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,324 @@
+"""Ground truth, extractions and benchmarks by the Python client, against the running service."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tracemalloc
+from decimal import Decimal
+
+import pytest
+
+from assay.client import (
+    BadInput,
+    Client,
+    DocumentsCompared,
+    FailedPrecondition,
+    InvalidRequest,
+    JobEvent,
+    NotFound,
+    Patience,
+    SchemaField,
+    ServiceUnavailable,
+)
+from assay.client.json_text import json_text
+from assay.extraction.compare import compare
+from assay.extraction.schema import FieldSchema
+from assay.extraction.tally import FieldTally
+from tests.client.conftest import COUNT, sent
+from tools.demo.extractors import CANDIDATE, PRODUCTION
+from tools.demo.invoices import SCHEMA
+
+FIELDS = [{"name": "vendor", "type": "text"}, {"name": "total", "type": "money"}]
+
+
+def test_a_benchmark_has_the_numbers_of_the_comparator(readings, reports):
+    """Every count of a benchmark is what comparing document by document gives."""
+    schema = FieldSchema.from_mapping(SCHEMA)
+    for name, read in readings[1].items():
+        pairs = zip(readings[0], read, strict=True)
+        compared = [compare(schema, one.truth(), other.data) for one, other in pairs]
+        tally, report = FieldTally.of_all(compared), reports[name]
+        measures = report.measures
+        assert list(measures.by_field) == list(schema.leaf_paths())
+        for path, one in measures.by_field.items():
+            track = one.normalised
+            counts = (track.correct, track.wrong_value, track.invented, track.missed)
+            assert (*counts, track.correctly_empty) == tally.field(path).normalised
+            assert track.values["accuracy"] == track.right / one.comparisons
+        assert report.benchmark.accuracy_overall == sum(one.right for one in compared) / sum(
+            len(one.comparisons) for one in compared
+        )
+        assert measures.extracted_documents == len(sent(read))
+        assert report.spec.schema == schema.to_mapping()
+
+
+def test_the_better_extractor_is_found_and_where_it_is_worse(client, reports):
+    """Comparing two benchmarks tells who is better over all fields, and in which it is not."""
+    ids = [reports[one.name].benchmark.benchmark_id for one in (CANDIDATE, PRODUCTION)]
+    found = client.compare_benchmarks(*ids)
+    assert found.overall.verdict == "a_better"
+    assert found.overall.delta == found.run_a.accuracy_overall - found.run_b.accuracy_overall
+    assert 0 < found.overall.low < found.overall.delta < found.overall.high
+    assert found.by_field["invoice_date"].delta < 0 < found.by_field["total_amount"].delta
+    assert (found.overall.fixed, found.documents) == (len(found.fixed_document_ids), COUNT)
+    backwards = client.compare_benchmarks(*reversed(ids))
+    assert backwards.overall.verdict == "b_better"
+    assert backwards.overall.p_value == found.overall.p_value
+
+
+def test_confidences_are_measured(reports):
+    """Who is honest about its doubts has a smaller calibration error than who is not."""
+    honest, bold = (reports[one.name].measures.overall for one in (CANDIDATE, PRODUCTION))
+    assert honest.calibration.ece < 0.02 < bold.calibration.ece
+
+
+def test_results_tell_of_every_document(client, readings, reports):
+    """Results name each comparison of each document, and filters leave what was asked for."""
+    report = reports[PRODUCTION.name]
+    key = report.benchmark.benchmark_id
+    every = list(client.benchmark_results(key))
+    assert [one.document_id for one in every] == [one.document_id for one in readings[0]]
+    assert sum(one.comparisons for one in every) == report.measures.overall.comparisons
+    first = every[0]
+    assert len(first.fields) == first.comparisons
+    assert first.fields[0].expected == readings[0][0].invoice_number
+    wrong = list(client.benchmark_results(key, field="total_amount", only_wrong=True, page=2))
+    track = report.measures.by_field["total_amount"].normalised
+    assert len(wrong) == track.wrong_value + track.missed
+    assert all(not one.correct for document in wrong for one in document.fields)
+    missed = list(client.benchmark_results(key, field="due_date", outcome="missed"))
+    assert all(one.extracted_json is None for document in missed for one in document.fields)
+
+
+def test_a_benchmark_is_watched_from_any_event_on(client, reports):
+    """Events are numbered without a gap; a watch resumes after one and ends behind the last."""
+    key = reports[CANDIDATE.name].benchmark.benchmark_id
+    events = [
+        one for one in client.watch_benchmark(key) if isinstance(one, JobEvent | DocumentsCompared)
+    ]
+    assert [one.sequence for one in events] == list(range(1, len(events) + 1))
+    compared = [one for one in events if isinstance(one, DocumentsCompared)]
+    assert sum(len(one.documents) for one in compared) == COUNT
+    assert (events[-1].to_state, events[-1].is_terminal) == ("succeeded", True)
+    later = [one for one in client.watch_benchmark(key, 2) if not hasattr(one, "as_of_sequence")]
+    assert later == events[2:]
+    behind = client.watch_benchmark(key, events[-1].sequence)
+    assert [one for one in behind if not hasattr(one, "as_of_sequence")] == []
+
+
+def test_a_broken_watch_is_taken_up_where_it_stood(cutter, service, client, reports):
+    """A watch whose connection breaks again and again yields every event once, in order."""
+    key = reports[CANDIDATE.name].benchmark.benchmark_id
+    relay = cutter(4_000)
+    with Client(relay.address, api_key=service.key, patience=Patience(first_wait=0.01)) as broken:
+        seen = [one for one in broken.watch_benchmark(key) if not hasattr(one, "as_of_sequence")]
+    direct = [one for one in client.watch_benchmark(key) if not hasattr(one, "as_of_sequence")]
+    assert seen == direct
+
+
+def test_fields_are_told_live(client, dataset, readings):
+    """Progress adds up, step by step, to what the benchmark ends with."""
+    seen = []
+    report = client.run_benchmark(
+        dataset, sent(readings[1][CANDIDATE.name]), name="live", on_progress=seen.append
+    )
+    measuring = [one for one in seen if one.phase == "measure"]
+    assert [one.documents for one in seen if one.phase == "upload"][-1] > 0
+    steps = [one.documents for one in measuring]
+    assert steps == sorted(steps)
+    assert len(set(steps) - {0}) == 3  # pieces, in whatever order
+    assert measuring[-1].right == report.measures.overall.normalised.right
+    assert measuring[-1].fields["currency"] == (
+        report.measures.by_field["currency"].normalised.right,
+        report.measures.by_field["currency"].comparisons,
+    )
+
+
+def test_a_repeated_create_is_answered_once(service, dataset):
+    """A create that is sent twice with one request id makes one benchmark."""
+    with Client(service.grpc, api_key=service.key, request_ids=lambda: "same-request") as client:
+        made = [client.create_benchmark(dataset, name="twice").benchmark_id for _ in range(2)]
+    assert made[0] == made[1]
+
+
+def test_a_broken_upload_is_sent_again(cutter, service, client):
+    """An upload whose connection breaks is sent again and stored once."""
+    rows = [(f"doc-{number}", {"vendor": "x" * 200}) for number in range(2_000)]
+    dataset = client.create_dataset("Broken upload").dataset_id
+    relay = cutter(150_000)
+    impatient = Client(relay.address, api_key=service.key, patience=Patience(seconds=0))
+    with impatient, pytest.raises(ServiceUnavailable):
+        impatient.import_ground_truth(dataset, rows)
+    assert client.get_dataset(dataset).document_count == 0
+    patience = Patience(sleep=lambda _: relay.heal())  # the second attempt gets through
+    with Client(relay.address, api_key=service.key, patience=patience) as patient:
+        assert patient.import_ground_truth(dataset, rows).imported == 2_000
+    assert relay.cuts == 2
+    assert client.get_dataset(dataset).document_count == 2_000
+
+
+def test_rows_are_sent_in_bounded_memory(client):
+    """Rows that come one by one are never all in memory."""
+    dataset = client.create_dataset("Many").dataset_id
+    text = "x" * 10_000
+    rows = ((f"doc-{number}", {"vendor": text}) for number in range(3_000))  # 30 MB
+    tracemalloc.start()
+    try:
+        assert client.import_ground_truth(dataset, rows).imported == 3_000
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_files_and_rows_are_the_same(client, tmp_path):
+    """CSV, JSON Lines, mappings and tuples bring in the same documents."""
+    values = {"vendor": "Müller", "total": "12.50"}
+    lines, table = tmp_path / "t.jsonl", tmp_path / "t.csv"
+    lines.write_text(json.dumps({"document_id": "d1", "expected_data": values}) + "\n")
+    table.write_text("document_id,vendor,total\nd1,Müller,12.50\n")
+    for rows in (
+        lines,
+        str(table),
+        [{"document_id": "d1", "expected_data": values}],
+        iter([("d1", values)]),
+    ):
+        dataset = client.create_dataset("Formats").dataset_id
+        assert client.import_ground_truth(dataset, rows).imported == 1
+        (entry,) = client.list_entries(dataset, document_id="d1")
+        assert entry.expected == values
+
+
+def test_digits_are_kept(client):
+    """A Decimal comes back with the digits that it had, and a date as ISO 8601."""
+    run = client.create_extraction_run("Digits", model="m", version="2")
+    data = {"total": Decimal("12345678901234567890.10"), "n": 3, "none": None}
+    assert client.import_extractions(run.run_id, [("d", data, {"total": 0.25})]).imported == 1
+    (found,) = client.list_extractions(run.run_id)
+    assert found.data == data
+    assert str(found.data["total"]) == "12345678901234567890.10"
+    assert found.confidence == {"total": 0.25}
+    assert client.get_extraction_run(run.run_id).document_count == 1
+    client.delete_extraction_run(run.run_id)
+    with pytest.raises(NotFound):
+        client.get_extraction_run(run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{"document_id": "a", "expected_data": {"x": float("nan")}}], "row 0: nan"),
+        ([("a", {}), ("b",)], "row 1 is"),
+        ([("a", {"x": {1, 2}})], "row 0"),
+        ({"document_id": "a"}, "Pass a path"),
+        ("truth.xlsx", ".xlsx is of a format"),
+        ("absent.jsonl", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_at_once(client, rows, told):
+    """What is no document is refused by the client, with the row, before anything is stored."""
+    dataset = client.create_dataset("Refused").dataset_id
+    with pytest.raises(BadInput, match=told):
+        client.import_ground_truth(dataset, rows)
+    assert client.get_dataset(dataset).document_count == 0
+
+
+def test_a_wrong_row_leaves_nothing_behind(client):
+    """A row that the service refuses is named, and no row before it is stored."""
+    dataset = client.create_dataset("Wrong row").dataset_id
+    deep: dict[str, object] = {}
+    for _ in range(40):
+        deep = {"x": deep}
+    with pytest.raises(InvalidRequest, match="row 1"):
+        client.import_ground_truth(dataset, [("a", {"x": 1}), ("b", deep)])
+    assert client.get_dataset(dataset).document_count == 0
+    rows = [("a", {"x": 1}), ("a", {"x": 2}), ("", {"x": 3})]
+    done = client.import_ground_truth(dataset, rows)
+    assert (done.imported, done.skipped) == (1, 2)
+    assert [(one.row, one.reason) for one in done.skipped_rows] == [
+        (1, "duplicate_in_upload"),
+        (2, "no_document_id"),
+    ]
+
+
+def test_failed_extractions_leave_no_run(client, dataset):
+    """A benchmark whose extractions are refused leaves no empty run behind."""
+    before = [one.run_id for one in client.list_extraction_runs()]
+    with pytest.raises(InvalidRequest):
+        client.run_benchmark(dataset, [("d", {"x": 1}, {"x": 7})], name="bad confidence")
+    assert [one.run_id for one in client.list_extraction_runs()] == before
+    with pytest.raises(BadInput, match="not both"):
+        client.run_benchmark(dataset, [], run_id="r")
+
+
+def test_schemas_come_back_as_they_were_sent(client):
+    """A schema of every type and option is stored and read without loss."""
+    fields = [
+        SchemaField(name="name", type="text", fuzzy=True, threshold=0.75, description="who"),
+        SchemaField(name="kind", type="enum", values=("a", "b"), default="a"),
+        SchemaField(name="when", type="date", date_formats=("dd.MM.yyyy",), day_first=True),
+        SchemaField(name="how much", type="money", locale="de_DE"),
+        SchemaField(name="tags", type="list", item=SchemaField(name="item", type="code")),
+        SchemaField(
+            name="lines",
+            type="table",
+            fields=(SchemaField(name="n", type="number"), SchemaField(name="ok", type="boolean")),
+        ),
+    ]
+    made = client.create_field_schema("All", fields, distinct_empties=["null"])
+    found = client.get_field_schema(made.user_schema_id)
+    assert found == made
+    assert [one.name for one in found.fields] == [one.name for one in fields]
+    again = FieldSchema.from_mapping(found.to_mapping())
+    assert (again.hash, again.distinct_empties) == (found.schema_hash, ("null",))
+    assert found.schema_hash in {one.schema_hash for one in client.list_field_schemas()}
+    client.delete_field_schema(made.user_schema_id)
+    with pytest.raises(BadInput, match="'colour' is no part of a field"):
+        client.create_field_schema("x", [{"name": "a", "type": "text", "colour": 1}])
+    with pytest.raises(BadInput, match="type is one of text"):
+        client.create_field_schema("x", [{"name": "a", "type": "string"}])
+
+
+def test_a_schema_is_inferred_shown_and_set(client):
+    """Without a schema the fields are inferred; what is shown can be set as the schema."""
+    dataset = client.create_dataset("No schema", description="d").dataset_id
+    with pytest.raises(FailedPrecondition):
+        client.dataset_schema(dataset)
+    client.add_entry(dataset, "d1", {"vendor": "x", "total": "1.50"}, notes="by hand")
+    guess = client.dataset_schema(dataset)
+    assert (guess.inferred, guess.documents, guess.schema.user_schema_id) == (True, 1, None)
+    assert {one.name for one in guess.schema.fields} == {"vendor", "total"}
+    made = client.create_field_schema("Set", FIELDS)
+    client.set_dataset_schema(dataset, made.user_schema_id)
+    assert client.dataset_schema(dataset).schema == made
+    assert client.set_dataset_schema(dataset, None).user_schema_id is None
+    (entry,) = client.list_entries(dataset)
+    assert (entry.notes, entry.document_id) == ("by hand", "d1")
+    client.delete_entry(dataset, entry.entry_id)
+    client.delete_dataset(dataset)
+    assert dataset not in {one.dataset_id for one in client.list_datasets()}
+
+
+def test_benchmarks_of_other_rules_do_not_compare(client, dataset, reports):
+    """Two benchmarks by other schemas are refused, and a queued one is told to be."""
+    other = client.create_field_schema("Other", FIELDS).user_schema_id
+    done = client.run_benchmark(dataset, user_schema_id=other, name="other rules")
+    key = reports[CANDIDATE.name].benchmark.benchmark_id
+    with pytest.raises(FailedPrecondition, match="schema"):
+        client.compare_benchmarks(key, done.benchmark.benchmark_id)
+    listed = list(client.list_benchmarks(dataset_id=dataset, status="completed"))
+    assert {done.benchmark.benchmark_id, key} <= {one.benchmark_id for one in listed}
+    assert list(itertools.islice(client.list_benchmarks(status="failed"), 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Decimal("1.10"), "1.10"),
+        ({"a": [Decimal("0.1"), True, None, "ü"]}, '{"a":[0.1,true,null,"ü"]}'),
+        ({"a": 1}, '{"a": 1}'),
+    ],
+)
+def test_values_are_written_as_json(value, text):
+    """Values are JSON with every digit of a Decimal."""
+    assert json_text(value) == text
