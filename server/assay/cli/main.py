@@ -7,12 +7,14 @@ import sys
 import typer
 
 from assay.cli import processes, resources
+from assay.cli.bench import bench
 from assay.cli.compare import compare
 from assay.cli.console import NO_SERVICE, show_failure
 from assay.cli.evaluate import evaluate
 from assay.cli.jobs import jobs
 from assay.cli.plot import plot
 from assay.cli.token import token
+from assay.cli.truth import truth
 from assay.cli.version_report import report
 
 app = typer.Typer(
@@ -37,6 +39,8 @@ app.command(rich_help_panel=USE)(plot)
 app.command(rich_help_panel=USE)(compare)
 app.command(rich_help_panel=USE)(resources.promote)
 app.command(rich_help_panel=USE)(resources.watch)
+app.add_typer(truth, name="truth", rich_help_panel=USE)
+app.add_typer(bench, name="bench", rich_help_panel=USE)
 app.add_typer(resources.models, name="models", rich_help_panel=USE)
 app.add_typer(resources.versions, name="versions", rich_help_panel=USE)
 app.add_typer(jobs, name="jobs", rich_help_panel=USE)

@@ -1,0 +1,284 @@
+"""`assay bench`: extractions against ground truth, and one run of them against another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, requirements
+from assay.cli.bench_live import live_benchmark
+from assay.cli.bench_markdown import markdown
+from assay.cli.bench_tables import benchmark_page, benchmark_table, comparison_page
+from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
+from assay.cli.found import found_benchmark, found_dataset
+from assay.cli.requirement import Outcome, Requirement
+from assay.client import (
+    BenchmarkFailed,
+    BenchmarkReport,
+    Client,
+    DocumentResult,
+    FailedPrecondition,
+    Refusal,
+)
+
+bench = typer.Typer(
+    help="Compare extractions with ground truth, field by field.", no_args_is_help=True
+)
+WEAKEST = 5  # fields of which a report shows examples
+EXAMPLES = 3  # of each
+
+Required = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require",
+        "-r",
+        help="Such as 'accuracy_overall>=0.93', 'total_amount>=0.95' (a field's accuracy) or"
+        " 'due_date:recall>=0.9'; repeat for more.",
+    ),
+]
+Alpha = Annotated[
+    float, typer.Option("--alpha", min=1e-12, max=0.5, help="Below it a p-value is no chance.")
+]
+Which = Annotated[str, typer.Argument(help="The benchmark's id or name.")]
+
+
+@bench.command("run")
+def run(
+    dataset: Annotated[str, typer.Argument(help="The ground truth's id or name.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Extractions as .jsonl or .csv; they become a run.")
+    ] = None,
+    *,
+    run_id: Annotated[str, typer.Option("--run", help="A stored run, in place of a file.")] = "",
+    name: Annotated[str, typer.Option("--name", "-n", help="A human name.")] = "",
+    schema: Annotated[
+        str, typer.Option("--schema", help="A field schema's id; the dataset's without.")
+    ] = "",
+    compared_to: Annotated[
+        str, typer.Option("--compared-to", help="A benchmark; the dataset's previous one without.")
+    ] = "",
+    require: Required = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Queue it, print its id and do not wait.")
+    ] = False,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Compare extractions with ground truth, and check what is required of the numbers.
+
+    A line of a .jsonl file is {"document_id": …, "data": {…}, "confidence": {…}}. Without file and
+    run, each document's newest stored extraction is taken.
+
+    Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong,
+    3 the service cannot be reached.
+    """
+    wanted = _requirements(require)
+    if detach and wanted:
+        _refuse(
+            "--detach does not wait for numbers that could be required; use `assay bench watch`"
+        )
+    with connected(url, api_key) as client:
+        dataset_id = found_dataset(client, dataset)
+        other = found_benchmark(client, compared_to) if compared_to else ""
+        if detach:
+            run_id = _stored(client, file, name) if file else run_id
+            made = client.create_benchmark(
+                dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
+            )
+            print_json(made) if as_json else print(made.benchmark_id)
+            return
+        with live_benchmark(err, hidden=as_json) as told:
+            report = client.run_benchmark(
+                dataset_id,
+                file,
+                name=name,
+                run_id=run_id,
+                user_schema_id=schema,
+                compared_to=other,
+                on_progress=told,
+            )
+    _finish(report, wanted, as_json=as_json)
+
+
+@bench.command("watch")
+def watch(
+    benchmark: Which,
+    *,
+    require: Required = None,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Follow a benchmark to its end; exits with 1 when it fails, or a requirement does not hold.
+
+    With --json every event is a line, and the report the last one.
+    """
+    wanted = _requirements(require)
+    with connected(url, api_key) as client:
+        benchmark_id = found_benchmark(client, benchmark)
+        if as_json:
+            for item in client.watch_benchmark(benchmark_id):
+                print_json(item)
+        try:
+            with live_benchmark(err, hidden=as_json) as told:
+                report = client.follow_benchmark(benchmark_id, told)
+        except BenchmarkFailed as error:
+            show_failure(error)
+            raise typer.Exit(NOT_MET) from error
+    _finish(report, wanted, as_json=as_json)
+
+
+@bench.command("compare")
+def compare(
+    run_a: Annotated[str, typer.Argument(help="The benchmark that is judged: id or name.")],
+    run_b: Annotated[str, typer.Argument(help="What it is compared with: id or name.")],
+    *,
+    require: Required = None,
+    regression: Annotated[
+        bool,
+        typer.Option("--regression-allowed/--no-regression", help="Whether a may be worse than b."),
+    ] = True,
+    alpha: Alpha = ALPHA,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Compare two benchmarks of the same documents: is a better than b, where, and how surely?
+
+    --require is of a's numbers. With --no-regression a must not be worse than b by more than
+    chance: neither over all fields (McNemar's exact test, and the interval of the difference) nor
+    in any of them (McNemar, adjusted by Holm for their number).
+
+    Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong, 3 the service cannot
+    be reached.
+    """
+    wanted = _requirements(require)
+    with connected(url, api_key) as client:
+        a, b = found_benchmark(client, run_a), found_benchmark(client, run_b)
+        found = client.compare_benchmarks(a, b)
+        report = client.benchmark_report(a)
+    found, outcomes = in_order(found, report), judged(report, wanted)
+    if not regression:
+        outcomes += no_regression(found, alpha)
+    passed = all(outcome.passed for outcome in outcomes)
+    if as_json:
+        print_json({"passed": passed, "requirements": outcomes, "comparison": found})
+    else:
+        out.print(comparison_page(found, outcomes, alpha))
+    if not passed:
+        raise typer.Exit(NOT_MET)
+
+
+@bench.command("list")
+def list_benchmarks(
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Only of this one.")] = "",
+    status: Annotated[
+        str, typer.Option("--status", help="Only queued, running, completed or failed ones.")
+    ] = "",
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """List benchmarks, newest first."""
+    with connected(url, api_key) as client:
+        dataset_id = found_dataset(client, dataset) if dataset else ""
+        rows = client.list_benchmarks(dataset_id=dataset_id, status=status)
+        if as_json:
+            for one in rows:
+                print_json(one)
+        else:
+            out.print(benchmark_table(list(rows)))
+
+
+@bench.command("report")
+def report(
+    benchmark: Which,
+    *,
+    compare_with: Annotated[
+        str, typer.Option("--compare", help="Another benchmark of the same documents: id or name.")
+    ] = "",
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Markdown, for a pull request.")
+    ] = False,
+    alpha: Alpha = ALPHA,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Show all numbers of a completed benchmark, and with --compare those against another one."""
+    with connected(url, api_key) as client:
+        found = client.benchmark_report(found_benchmark(client, benchmark))
+        if found.measures is None:
+            raise FailedPrecondition(_unfinished(found))
+        other = None
+        if compare_with:
+            b = found_benchmark(client, compare_with)
+            other = in_order(client.compare_benchmarks(found.benchmark.benchmark_id, b), found)
+        examples = _examples(client, found) if as_markdown else {}
+    if as_json:
+        print_json({"report": found, "comparison": other})
+    elif as_markdown:
+        print(markdown(found, other, examples, alpha), end="")
+    else:
+        out.print(benchmark_page(found, []))
+        if other is not None:
+            out.print()
+            out.print(comparison_page(other, [], alpha))
+
+
+def _examples(client: Client, found: BenchmarkReport) -> dict[str, list[DocumentResult]]:
+    """Return wrong documents of the weakest fields."""
+    accuracies = found.benchmark.accuracy_by_field
+    weakest = sorted(accuracies, key=lambda path: (accuracies[path], path))[:WEAKEST]
+    examples = {}
+    for path in weakest:
+        if accuracies[path] < 1:
+            results = client.benchmark_results(
+                found.benchmark.benchmark_id, field=path, only_wrong=True, page=EXAMPLES
+            )
+            examples[path] = [one for one, _ in zip(results, range(EXAMPLES), strict=False)]
+    return examples
+
+
+def _unfinished(found: BenchmarkReport) -> Refusal:
+    one = found.benchmark
+    return Refusal(
+        message=f"Benchmark {one.benchmark_id} is {one.status}; only a completed one has numbers."
+        f" `assay bench watch {one.benchmark_id}` follows it.",
+        reason="BENCHMARK_NOT_COMPLETED",
+        metadata={"benchmark_id": one.benchmark_id, "status": one.status},
+    )
+
+
+def _stored(client: Client, file: Path, name: str) -> str:
+    run = client.create_extraction_run(name or file.stem)
+    client.import_extractions(run.run_id, file)
+    return run.run_id
+
+
+def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool) -> None:
+    outcomes: list[Outcome] = judged(report, wanted)
+    passed = all(outcome.passed for outcome in outcomes)
+    if as_json:
+        print_json({"passed": passed, "requirements": outcomes, "report": report})
+    else:
+        out.print(benchmark_page(report, outcomes))
+    if not passed:
+        raise typer.Exit(NOT_MET)
+
+
+def _requirements(texts: list[str] | None) -> list[Requirement]:
+    try:
+        return requirements(texts or [])
+    except ValueError as error:
+        show_failure(error)
+        raise typer.Exit(BAD_INPUT) from error
+
+
+def _refuse(text: str) -> None:
+    show_failure(ValueError(text))
+    raise typer.Exit(BAD_INPUT)

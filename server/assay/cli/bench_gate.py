@@ -1,0 +1,154 @@
+"""What a pipeline may require of a benchmark, and whether one is worse than another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from assay.cli.requirement import FIELD_METRIC, Outcome, Requirement
+from assay.client import AccuracyDifference, BenchmarkComparison, BenchmarkReport, FieldMeasures
+
+ALPHA = 0.05
+EXAMPLE = "accuracy_overall>=0.93"
+OVERALL = "overall"
+
+
+def requirements(texts: Sequence[str]) -> list[Requirement]:
+    """Return the requirements that are written; raises ValueError."""
+    return [Requirement.parse(text, FIELD_METRIC, EXAMPLE) for text in texts]
+
+
+def judged(report: BenchmarkReport, wanted: Sequence[Requirement]) -> list[Outcome]:
+    """Say of each requirement whether a completed benchmark meets it."""
+    values, undefined, known = numbers(report)
+    return [one.judge(values, undefined, known) for one in wanted]
+
+
+def numbers(report: BenchmarkReport) -> tuple[dict[str, float], dict[str, str], list[str]]:
+    """Return all that can be required: values by name, reasons by name, and names to show.
+
+    `accuracy_overall`, `recall` and the like are of all fields together; a field's path is its
+    accuracy, and `total_amount:recall` a measure of it.
+    """
+    measures = report.measures
+    assert measures is not None  # it is completed
+    values: dict[str, float] = {}
+    undefined: dict[str, str] = {}
+    _put(values, undefined, measures.overall, "")
+    if "accuracy" in values:
+        values["accuracy_overall"] = values.pop("accuracy")
+    elif "accuracy" in undefined:
+        undefined["accuracy_overall"] = undefined.pop("accuracy")
+    if measures.documents:
+        values["document_accuracy"] = measures.perfect_documents / measures.documents
+    known = [*values, *measures.by_field, "FIELD:recall and the like"]
+    for path, one in measures.by_field.items():
+        _put(values, undefined, one, f"{path}:")
+        if f"{path}:accuracy" in values:
+            values[path] = values[f"{path}:accuracy"]
+        else:
+            undefined[path] = undefined[f"{path}:accuracy"]
+    return values, undefined, known
+
+
+def _put(
+    values: dict[str, float], undefined: dict[str, str], one: FieldMeasures, before: str
+) -> None:
+    for name, value in one.normalised.values.items():
+        values[before + name] = value
+    for name, reason in one.normalised.undefined.items():
+        undefined[before + name] = reason
+    if "accuracy" in one.exact.values:
+        values[f"{before}accuracy_exact"] = one.exact.values["accuracy"]
+    if one.mean_similarity is not None:
+        values[f"{before}mean_similarity"] = one.mean_similarity
+    if one.calibration is not None:
+        values[f"{before}ece"] = one.calibration.ece
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldVerdict:
+    """What a comparison says of one field, all fields being looked at together."""
+
+    path: str
+    difference: AccuracyDifference
+    p_value: float  # adjusted for the number of fields
+    sign: int  # 1 better, -1 worse, 0 nobody can say
+
+
+def verdicts(found: BenchmarkComparison, alpha: float = ALPHA) -> list[FieldVerdict]:
+    """Return the fields with Holm-adjusted p-values: among many, one differs by chance alone."""
+    adjusted = holm({path: one.p_value for path, one in found.by_field.items()})
+    return [
+        FieldVerdict(
+            path=path,
+            difference=one,
+            p_value=adjusted[path],
+            sign=_sign(one) if adjusted[path] < alpha else 0,
+        )
+        for path, one in found.by_field.items()
+    ]
+
+
+def in_order(found: BenchmarkComparison, report: BenchmarkReport) -> BenchmarkComparison:
+    """Return a comparison whose fields stand as in a report: in the schema's order."""
+    order = report.measures.by_field if report.measures is not None else {}
+    places = {path: place for place, path in enumerate(order)}
+    paths = sorted(found.by_field, key=lambda path: (places.get(path, len(places)), path))
+    return replace(found, by_field={path: found.by_field[path] for path in paths})
+
+
+def overall_sign(found: BenchmarkComparison) -> int:
+    """Return 1 where run a is better over all fields, -1 where it is worse, 0 where nobody knows."""
+    return {"a_better": 1, "b_better": -1}.get(found.overall.verdict, 0)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Return p-values adjusted by Holm's method: the family's error stays below any level.
+
+    Source: S. Holm, A simple sequentially rejective multiple test procedure, 1979.
+    """
+    out: dict[str, float] = {}
+    highest = 0.0
+    for rank, path in enumerate(sorted(p_values, key=lambda path: (p_values[path], path))):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[path]))
+        out[path] = highest
+    return out
+
+
+def _sign(one: AccuracyDifference) -> int:
+    return (one.fixed > one.broken) - (one.fixed < one.broken)
+
+
+def no_regression(found: BenchmarkComparison, alpha: float) -> list[Outcome]:
+    """Say whether run a is worse than run b: over all fields, and in any of them."""
+    overall = found.overall
+    worse = [one for one in verdicts(found, alpha) if one.sign < 0]
+    whole = overall.p_value < alpha and overall.fixed < overall.broken
+    outcomes = [
+        _outcome(OVERALL, overall, f"p = {overall.p_value:.3g}")
+        for _ in range(whole or overall_sign(found) < 0)
+    ]
+    outcomes += [_outcome(one.path, one.difference, f"p = {one.p_value:.3g}") for one in worse]
+    if outcomes:
+        return outcomes
+    return [
+        Outcome(
+            requirement=f"no regression in {len(found.by_field)} fields",
+            metric="regression",
+            value=overall.delta,
+            passed=True,
+            why="",
+        )
+    ]
+
+
+def _outcome(path: str, one: AccuracyDifference, chance: str) -> Outcome:
+    delta = "" if one.delta is None else f"{one.delta:+.4f}, "
+    return Outcome(
+        requirement=f"no regression {path}",
+        metric=path,
+        value=one.delta,
+        passed=False,
+        why=f"{delta}{one.broken} documents broken and {one.fixed} fixed, {chance}",
+    )

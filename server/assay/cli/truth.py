@@ -1,0 +1,153 @@
+"""`assay truth`: the ground truth that extractions are compared with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.console import err, out, print_json
+from assay.cli.found import found_dataset
+from assay.client import BadInput, Client, Imported
+
+truth = typer.Typer(help="Keep the ground truth of documents.", no_args_is_help=True)
+
+Dataset = Annotated[str, typer.Argument(help="The dataset's id or name.")]
+
+
+@truth.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="A human name.")],
+    file: Annotated[Path | None, typer.Argument(help="Documents as .jsonl or .csv.")] = None,
+    *,
+    schema: Annotated[
+        Path | None, typer.Option("--schema", help="A JSON file of fields; inferred without.")
+    ] = None,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Create a dataset, fill it from a file, and print its id.
+
+    A line of a .jsonl file is {"document_id": …, "expected_data": {…}, "notes": …}; a .csv file has
+    a column document_id, a column for each field, and maybe one notes.
+    """
+    fields = _read_schema(schema) if schema else None
+    with connected(url, api_key) as client:
+        schema_id = _stored_schema(client, name, fields) if fields else ""
+        made = client.create_dataset(name, user_schema_id=schema_id)
+        if file is not None:
+            try:
+                done = client.import_ground_truth(made.dataset_id, file)
+            except Exception:
+                # Nothing was stored; a dataset without documents would only be in the way.
+                client.delete_dataset(made.dataset_id)
+                raise
+            _tell(done)
+            made = client.get_dataset(made.dataset_id)
+    if as_json:
+        print_json(made)
+    else:
+        print(made.dataset_id)
+
+
+@truth.command("import")
+def import_file(
+    dataset: Dataset,
+    file: Annotated[Path, typer.Argument(help="Documents as .jsonl or .csv.")],
+    *,
+    as_json: Json = False,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Add the documents of a file: all of them, or none where anything is wrong."""
+    with connected(url, api_key) as client:
+        done = client.import_ground_truth(found_dataset(client, dataset), file)
+    if as_json:
+        print_json(done)
+    else:
+        _tell(done)
+
+
+@truth.command("list")
+def list_datasets(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+    """List datasets, newest first."""
+    table = Table("dataset", "name", "documents", "schema", "changed", box=None, pad_edge=False)
+    with connected(url, api_key) as client:
+        for one in client.list_datasets():
+            if as_json:
+                print_json(one)
+            table.add_row(
+                one.dataset_id,
+                escape(one.name),
+                f"{one.document_count:,}",
+                one.user_schema_id or "inferred",
+                f"{one.updated_at:%Y-%m-%d %H:%M}",
+            )
+    if not as_json:
+        out.print(table)
+
+
+@truth.command("schema")
+def schema_of(
+    dataset: Dataset,
+    *,
+    new: Annotated[
+        Path | None, typer.Option("--set", help="A JSON file of fields, to be used from now on.")
+    ] = None,
+    url: Url = None,
+    api_key: Key = None,
+) -> None:
+    """Print the schema of a dataset as JSON, which can be edited and given back with --set."""
+    fields = _read_schema(new) if new else None
+    with connected(url, api_key) as client:
+        dataset_id = found_dataset(client, dataset)
+        if fields:
+            name = client.get_dataset(dataset_id).name
+            client.set_dataset_schema(dataset_id, _stored_schema(client, name, fields))
+        found = client.dataset_schema(dataset_id)
+    if found.inferred:
+        err.print(f"inferred from {found.documents:,} documents", style="dim")
+    print(json.dumps(found.schema.to_mapping(), indent=2, ensure_ascii=False, default=str))
+
+
+def _read_schema(file: Path) -> dict[str, Any]:
+    """Return what a file says of fields: {"fields": […]}, or the list alone."""
+    try:
+        data = json.loads(file.read_bytes())
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise typer.BadParameter(f"{file} is not JSON: {error}") from error
+    if isinstance(data, list):
+        data = {"fields": data}
+    if not isinstance(data, dict) or not isinstance(data.get("fields"), list):
+        raise typer.BadParameter(
+            f'{file} is no schema; write {{"fields": [{{"name": …, "type": …}}]}}'
+        )
+    return data
+
+
+def _stored_schema(client: Client, name: str, data: dict[str, Any]) -> str:
+    unknown = sorted(set(data) - {"fields", "distinct_empties"})
+    if unknown:
+        raise BadInput(
+            f"'{unknown[0]}' is no part of a schema; there are fields, distinct_empties."
+        )
+    made = client.create_field_schema(
+        name, data["fields"], distinct_empties=data.get("distinct_empties", ())
+    )
+    assert made.user_schema_id is not None  # it is stored
+    return made.user_schema_id
+
+
+def _tell(done: Imported) -> None:
+    err.print(f"{done.imported:,} documents imported, {done.skipped:,} left out", style="dim")
+    for one in done.skipped_rows[:10]:
+        name = one.document_id or "no document_id"
+        err.print(f"  row {one.row}: {escape(name)}, {one.reason}", style="dim")
