@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from assay.storage.ports import Transaction
 
 
 class Steps:
-    """A job of `shards` shards; `do` names what some of them do instead of nothing.
+    """A job of `shards` shards that take `seconds`; `do` names what some of them do besides.
+
+    Files that it may name: `log` has the shards that ran, `starts` those that began, and when.
 
     kill        the shard kills its process
     kill once   it does so unless the file `flag` exists, which it makes first
@@ -47,6 +50,10 @@ class Steps:
     def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
         """Do what the spec says."""
         spec = json.loads(job.spec)
+        if "starts" in spec:
+            with Path(spec["starts"]).open("a") as starts:
+                starts.write(f"{shard.key} {time.time():.6f}\n")
+        time.sleep(spec.get("seconds", 0))
         act(shard.payload.decode(), spec)
         partial = f"{shard.key} ran".encode()
         if shard.payload == b"large":

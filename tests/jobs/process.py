@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import IO
 
 from assay.app import Backend, RunnerProcess
 from assay.jobs.kinds import KINDS
@@ -17,12 +18,15 @@ from tests.jobs.kinds_for_tests import Steps
 ROOT = Path(__file__).parents[2]
 
 
-def start(data_dir: Path, blobs: Path, **settings: object) -> subprocess.Popen[str]:
+def start(
+    data_dir: Path, blobs: Path, *, errors: IO[bytes] | None = None, **settings: object
+) -> subprocess.Popen[str]:
     """Start one on a migrated store and wait until it claims jobs."""
     values = {"data_dir": data_dir, "blobs_url": blobs, "workers": 2, **settings}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.jobs.process"],
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
         cwd=ROOT,
         env={
