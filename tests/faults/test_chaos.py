@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,22 +30,33 @@ class Work:
 
     city: City
     name: str
+    shards: int  # of each job of the kind for tests
+    seconds: float  # that one of those takes
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    pairs: int = 0  # of evaluations
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(64))
     jobs: dict[str, str] = field(default_factory=dict)  # name → job
     heard: dict[str, Future[list[int]]] = field(default_factory=dict)  # name → sequences
     tasks: list[Future[None]] = field(default_factory=list)
 
-    def start(self, *, steps: int, evaluations: int, shards: int, seconds: float) -> None:
+    def start(self, *, steps: int, pairs: int) -> None:
         """Submit everything; uploads and comparisons go on in threads."""
-        for number in range(steps):
-            self.steps(number, shards, seconds)
-        for number in range(0, evaluations, 2):
-            self.tasks.append(self.threads.submit(self.pair, number))
+        for _ in range(steps):
+            self.steps()
+        for _ in range(pairs):
+            self.tasks.append(self.threads.submit(self.pair, 2 * self.pairs))
+            self.pairs += 1
 
-    def steps(self, number: int, shards: int, seconds: float) -> None:
+    def more(self) -> None:
+        """Keep at least three jobs going, one of three of them an upload."""
+        if sum(not one.done() for one in (*self.tasks, *list(self.heard.values()))) < 3:
+            self.start(steps=2, pairs=1)
+
+    def steps(self) -> None:
         """Submit a job of the kind for tests."""
+        number = next(self.numbers)
         spec = {
-            "shards": shards, "seconds": seconds,
+            "shards": self.shards, "seconds": self.seconds,
             "starts": str(self.city.folder / f"{self.name}-{number}.starts"),
         }  # fmt: skip  # one spec
         new = NewJob(kind="steps", spec=canonical_json(spec), max_attempts=1000)
@@ -87,10 +98,6 @@ class Work:
         with self.city.client() as client:
             told = client.watch(job_id)
             return [item.sequence for item in told if isinstance(item, JobEvent)]
-
-    def is_over(self) -> bool:
-        """Whether everything has ended."""
-        return all(task.done() for task in (*self.tasks, *list(self.heard.values())))
 
     def results(self) -> dict[str, bytes]:
         """Return the result of each job; every one must have succeeded."""
@@ -145,11 +152,11 @@ def check_history(work: Work, name: str) -> None:
         check_transition(JobState(after["from"]), JobState(after["to"]))
 
 
-def executions(work: Work, name: str, shards: int) -> int:
+def executions(work: Work, name: str) -> int:
     """Return how often shards of a job were begun; none after it was checkpointed."""
     _, events = history(work.city, work.jobs[name])
     finished = [event for event in events if event.kind == "finished"]
-    assert sorted(event.data["shard"] for event in finished) == keys({"shards": shards}), name
+    assert sorted(event.data["shard"] for event in finished) == keys({"shards": work.shards}), name
     at = {event.data["shard"]: event.at.timestamp() for event in finished}
     file = work.city.folder / f"{work.name}-{name.removeprefix('steps-')}.starts"
     began = [line.split() for line in file.read_text().splitlines()]
@@ -158,23 +165,17 @@ def executions(work: Work, name: str, shards: int) -> int:
     return len(began)
 
 
-def rampage(city: City, work: Work, kills: int, more: Callable[[], None]) -> None:
-    """Kill until it is enough, each time after some progress; have `more` done if all has ended."""
+def play(city: City, *, kills: int, steps: int, pairs: int, shards: int) -> None:
+    """Work in chaos, work in peace, and compare."""
+    rough = Work(city, "rough", shards=shards, seconds=0.05)
+    rough.start(steps=steps, pairs=pairs)
     while sum(city.killed.values()) < kills:
         city.commits(city.random.randint(1, 12))
-        if work.is_over():
-            more()
+        rough.more()
         city.kill_one()
-
-
-def play(city: City, *, kills: int, steps: int, evaluations: int, shards: int) -> None:
-    """Work in chaos, work in peace, and compare."""
-    rough, numbers = Work(city, "rough"), iter(range(steps, 10_000))
-    rough.start(steps=steps, evaluations=evaluations, shards=shards, seconds=0.05)
-    rampage(city, rough, kills, lambda: rough.steps(next(numbers), shards, 0.05))
     rough.finish()
-    calm = Work(city, "calm")
-    calm.start(steps=1, evaluations=evaluations, shards=shards, seconds=0.0)
+    calm = Work(city, "calm", shards=shards, seconds=0.0)
+    calm.start(steps=1, pairs=rough.pairs)
     calm.finish()
 
     found, expected = rough.results(), calm.results()
@@ -183,7 +184,7 @@ def play(city: City, *, kills: int, steps: int, evaluations: int, shards: int) -
         assert result == expected[twin], name
         check_history(rough, name)
     ran = [name for name in found if name.startswith("steps")]
-    again = sum(executions(rough, name, shards) for name in ran) - len(ran) * shards
+    again = sum(executions(rough, name) for name in ran) - len(ran) * shards
     in_flight = WINDOW * city.children * MOST_JOBS  # of one runner
     most = city.killed["runner"] * in_flight + city.killed["child"]
     print(f"killed {dict(city.killed)}; {len(found)} jobs, {again} of {len(ran) * shards} again")
@@ -194,7 +195,7 @@ def play(city: City, *, kills: int, steps: int, evaluations: int, shards: int) -
 @pytest.mark.parametrize("city", [1], indirect=True)
 def test_a_few_kills_change_nothing(city: City):
     """Killed at random, processes lose no event and no result, and run only what was in flight."""
-    play(city, kills=4, steps=2, evaluations=2, shards=30)
+    play(city, kills=4, steps=2, pairs=1, shards=30)
     assert set(city.killed) == {"server", "runner", "child"}
 
 
@@ -202,5 +203,5 @@ def test_a_few_kills_change_nothing(city: City):
 @pytest.mark.parametrize("city", [2], indirect=True)
 def test_fifty_kills_change_nothing(city: City):
     """Fifty kills during twenty jobs leave the results of an undisturbed run, to the byte."""
-    play(city, kills=50, steps=11, evaluations=6, shards=120)
+    play(city, kills=50, steps=11, pairs=3, shards=60)
     assert set(city.killed) == {"server", "runner", "child"}
