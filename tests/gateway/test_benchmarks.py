@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -310,6 +310,41 @@ def test_comparisons_of_other_ground_truth(admin, store, made):
     answer = admin.get(f"{PATH}/compare", params=params)
     body = check(answer, 422, "unprocessable_entity", f"{PATH}/compare")
     assert "ground truth" in body["message"]
+
+
+def test_ten_thousand_fields(admin, store):
+    """A benchmark of ten thousand fields is created, listed, read and compared like any other."""
+    wide = json.dumps({f"field_{number}": f"v{number}" for number in range(10_000)})
+    pairs = [replace(one, expected=wide, data=wide) for one in three_fields({}, 30)]
+    dataset, run = put_dataset(store, ORG, pairs), put_run(store, ORG, pairs)
+    first, second = (completed(admin, dataset_id=dataset, run_id=run) for _ in range(2))
+    assert first["accuracy_overall"] == 1
+    assert len(first["accuracy_by_field"]) == first["measures"]["fields"] == 10_000
+    assert len(first["measures"]["by_field"]) == 1000
+    assert 1 <= len(first["results"]) <= 20
+    assert len(first["results"][0]["field_results"]) == 10_000
+    listed = admin.get(PATH, params={"dataset_id": dataset, "limit": 500}).json()
+    assert [one["id"] for one in listed["data"]] == [second["id"], first["id"]]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = results(admin, first, limit=500, cursor=cursor)
+        seen += [one["document_id"] for one in page["data"]]
+        cursor = page["pagination"]["next_cursor"]
+    assert seen == [one.document_id for one in pairs]
+    params = {"run_a": first["id"], "run_b": second["id"]}
+    told = admin.get(f"{PATH}/compare", params=params).json()["differences"]
+    assert len(told["by_field"]) == 10_000
+    assert told["overall"]["verdict"] == "undecided"
+
+
+def test_a_value_of_a_megabyte(admin, store):
+    """A document with a value of a megabyte is compared and read back whole."""
+    large = json.dumps({"text": "x" * 1_000_000})
+    pairs = [replace(one, expected=large, data=large) for one in three_fields({}, 3)]
+    dataset, run = put_dataset(store, ORG, pairs), put_run(store, ORG, pairs)
+    found = completed(admin, dataset_id=dataset, run_id=run)
+    page = results(admin, found, limit=1)
+    assert page["data"][0]["field_results"]["text"]["expected"] == "x" * 1_000_000
 
 
 def test_who_may(service, admin, made):

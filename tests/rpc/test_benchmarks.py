@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from assay.domain.benchmark_snapshot import read_piece
+from assay.usecases.benchmark_results import BenchmarkReader, ResultQuery
 from tests.jobs.invoices import INVOICE, invoices
 from tests.rpc.quality import (
     DOCUMENT_003,
@@ -269,6 +270,22 @@ def test_results_are_filtered(me: Caller, done: Any):
     wrong = me("ListBenchmarkResults", benchmark_id=benchmark_id, only_wrong=True, limit=500)
     perfect = done.measures.perfect_documents
     assert wrong.total == len(wrong.results) == 250 - perfect
+
+
+def test_a_walk_for_rare_results_is_bounded(rpc: Running, me: Caller, done: Any):
+    """A page looks through so many blobs at most, leads on, and in the end nothing was left out."""
+    benchmark_id = done.benchmark.benchmark_id
+    reader = BenchmarkReader(rpc.backend.store, rpc.backend.blobs, page_pieces=1)
+    query = ResultQuery(benchmark_id=benchmark_id, outcome="invented", limit=500)
+    whole = me("ListBenchmarkResults", benchmark_id=benchmark_id, outcome="invented", limit=500)
+    found = [reader.results(me.organization, query)]
+    while found[-1].next_cursor:
+        found.append(reader.results(me.organization, replace(query, cursor=found[-1].next_cursor)))
+    assert len(found) == 3
+    assert [one.result_id for page in found for one in page.items] == [
+        one.result_id for one in whole.results
+    ]
+    assert {page.total for page in found} == {whole.total}
 
 
 def test_bad_queries_are_refused(me: Caller, other: Caller, done: Any):

@@ -190,6 +190,25 @@ def test_a_listing_is_newest_first_and_stable_under_inserts(store, clock):
     assert [one.name for one in walk(page)] == ["n6", "n5", "n4", "n3", "n2", "n1", "n0"]
 
 
+def test_a_page_is_bounded_in_bytes(store, runner, clock):
+    """Benchmarks of many fields share a page only as far as its bytes go, and none is left out."""
+    wide = Scores(overall=1.0, by_field={f"field-{number}": 1.0 for number in range(50)})
+    with store.write() as tx:
+        for number in range(4):
+            clock.advance(1)
+            complete(tx, runner, add_benchmark(tx, f"n{number}"), wide)
+        clock.advance(1)
+        add_benchmark(tx, "queued")
+        for max_bytes, first in ((1, 1), (2_000, 3), (10**6, 5)):
+            page = tx.benchmarks.list(ORG, limit=9, max_bytes=max_bytes)
+            assert len(page.items) == first
+
+        def page_after(after):
+            return tx.benchmarks.list(ORG, limit=9, after=after, max_bytes=1)
+
+        assert [one.name for one in walk(page_after)] == ["queued", "n3", "n2", "n1", "n0"]
+
+
 def test_a_listing_is_of_one_dataset_and_status(store, runner, clock):
     """Filters leave those of a dataset and of a status, and the count is theirs."""
     with store.write() as tx:
@@ -240,4 +259,4 @@ def test_no_page_of_a_listing_is_sorted_or_scanned(store, engine):
                 assert f"USING {'COVERING ' * counts}INDEX {index}" in plan, plan
                 assert "SCAN" not in plan, plan
                 assert "TEMP B-TREE" not in plan, plan
-        assert len(said) == 2
+        assert len(said) == 3

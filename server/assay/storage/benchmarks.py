@@ -12,7 +12,9 @@ from assay.domain.job import JobError
 from assay.domain.page import Cursor, Page
 from assay.domain.states import JobState
 from assay.storage import tables
+from assay.storage.documents import within
 from assay.storage.paging import newest_first, page_of
+from assay.storage.ports_benchmarks import PAGE_BYTES
 from assay.storage.session import Session
 from assay.storage.sql import (
     Prepared,
@@ -126,17 +128,27 @@ class SqlBenchmarks:
         after: Cursor | None = None,
         dataset_id: str | None = None,
         status: BenchmarkStatus | None = None,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page[Benchmark]:
         """Return a page of benchmarks, newest first; see ports_benchmarks."""
-        statement = _filtered(_SELECT, organization_id, dataset_id, status)
-        statement = newest_first(
-            statement, _B.created_at, _B.benchmark_id, limit=limit, after=after
+        sizes = select(func.length(_B.accuracy_by_field), _B.benchmark_id).select_from(benchmarks)
+        if status is not None:
+            sizes = sizes.join(tables.jobs, _ITS_JOB)
+        place = (_B.created_at, _B.benchmark_id)
+        listed = self._db.select(
+            newest_first(
+                _filtered(sizes, organization_id, dataset_id, status),
+                *place,
+                limit=limit,
+                after=after,
+            )
         )
+        kept = within(listed, limit, max_bytes, lambda row: row[0] or 0)
+        statement = _filtered(_SELECT, organization_id, dataset_id, status)
+        rows = self._db.select(newest_first(statement, *place, limit=kept, after=after))
+        # On PostgreSQL a state may have changed between the two looks, but not in one snapshot.
         return page_of(
-            self._db.select(statement),
-            limit,
-            _read,
-            lambda one: Cursor(created_at=one.created_at, id=one.benchmark_id),
+            rows, kept, _read, lambda one: Cursor(created_at=one.created_at, id=one.benchmark_id)
         )
 
     def count(

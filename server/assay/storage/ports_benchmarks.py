@@ -7,6 +7,8 @@ from typing import Protocol
 from assay.domain.benchmark import Benchmark, BenchmarkRow, BenchmarkStatus, Scores
 from assay.domain.page import Cursor, Page
 
+PAGE_BYTES = 2 * 1024 * 1024  # JSON of the accuracies of one page
+
 
 class Benchmarks(Protocol):
     """Benchmarks; their state, end and error are always those of their job."""
@@ -30,10 +32,13 @@ class Benchmarks(Protocol):
         after: Cursor | None = None,
         dataset_id: str | None = None,
         status: BenchmarkStatus | None = None,
+        max_bytes: int = PAGE_BYTES,
     ) -> Page[Benchmark]:
         """Return a page of benchmarks, of one dataset and of one status if these are given.
 
-        Dataset and status need not exist: then there are none.
+        Dataset and status need not exist: then there are none. A page holds fewer than `limit`
+        when their accuracies by field would have more than `max_bytes` of JSON, but never none
+        while one is left.
         """
         ...
 

@@ -30,8 +30,9 @@ from assay.storage.store import Store
 from assay.usecases.memory import Memory
 from assay.usecases.paging import Counted, page_limit, place_of
 
-PAGE_BYTES = 4 << 20  # of stored results on one page; a page has one document at least
-PAGE_PIECES = 256  # pieces of a snapshot that one page looks through for what a filter takes
+PAGE_BYTES = 4 << 20  # of values and of what is told of them; a page has one document at least
+TOLD_BYTES = 160  # what is told of one comparison beside its values, as JSON
+PAGE_PIECES = 64  # blobs of results that one page looks through for what a filter takes
 REMEMBERED_BYTES = 8 << 20  # of JSON; what it becomes takes several times as much
 
 
@@ -98,9 +99,10 @@ class Detailed:
 class BenchmarkReader:
     """Reads results; blocking, and safe to share between threads."""
 
-    def __init__(self, store: Store, blobs: BlobStore) -> None:
+    def __init__(self, store: Store, blobs: BlobStore, *, page_pieces: int = PAGE_PIECES) -> None:
         self._store = store
         self._blobs = blobs
+        self._page_pieces = page_pieces
         self._memory = Memory(REMEMBERED_BYTES)
 
     def detailed(self, organization_id: str, benchmark_id: str, documents: int) -> Detailed:
@@ -165,7 +167,7 @@ class BenchmarkReader:
         for piece in result.pieces:
             if piece.first + piece.documents <= start:
                 continue
-            if looked == PAGE_PIECES:
+            if looked == self._page_pieces:
                 yield _Step(place=piece.first, size=0, document=None)
                 return
             looked += 1
@@ -192,7 +194,8 @@ class BenchmarkReader:
             if not wanted.is_empty:
                 kept = tuple(one for one in document.fields if wanted.takes(one))
                 document = replace(document, fields=kept)
-            yield _Step(place=place, size=line.size, document=document)
+            size = line.size + TOLD_BYTES * len(document.fields)
+            yield _Step(place=place, size=size, document=document)
 
     def _section(self, organization_id: str, address: str, name: str) -> Any:
         def read() -> tuple[Any, int]:
@@ -213,7 +216,7 @@ class BenchmarkReader:
 @dataclass(frozen=True, kw_only=True)
 class _Step:
     place: int  # of the document in the benchmark
-    size: int  # bytes of its values
+    size: int  # bytes that it takes on a page
     document: DocumentResult | None  # None: the walk ended before this place
 
 

@@ -250,6 +250,7 @@ class BenchmarkMeasures(_message.Message):
     PERFECT_DOCUMENTS_FIELD_NUMBER: _builtins.int
     UNEXPECTED_FIELDS_FIELD_NUMBER: _builtins.int
     UNEXPECTED_BY_PATH_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
     documents: _builtins.int
     """Documents compared."""
     extracted_documents: _builtins.int
@@ -258,13 +259,15 @@ class BenchmarkMeasures(_message.Message):
     """Documents of which every comparison is right."""
     unexpected_fields: _builtins.int
     """Extracted fields that the schema does not know; they are counted and not compared."""
+    fields: _builtins.int
+    """Fields measured."""
     @_builtins.property
     def overall(self) -> Global___FieldMeasures:
         """The measures of all fields together."""
 
     @_builtins.property
     def by_field(self) -> _containers.MessageMap[_builtins.str, Global___FieldMeasures]:
-        """The measures of each field, by path."""
+        """The measures of each field, by path; over REST of the first 1000 paths."""
 
     @_builtins.property
     def unexpected_by_path(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
@@ -280,10 +283,11 @@ class BenchmarkMeasures(_message.Message):
         perfect_documents: _builtins.int = ...,
         unexpected_fields: _builtins.int = ...,
         unexpected_by_path: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        fields: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["overall", b"overall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_field", b"by_field", "documents", b"documents", "extracted_documents", b"extracted_documents", "overall", b"overall", "perfect_documents", b"perfect_documents", "unexpected_by_path", b"unexpected_by_path", "unexpected_fields", b"unexpected_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_field", b"by_field", "documents", b"documents", "extracted_documents", b"extracted_documents", "fields", b"fields", "overall", b"overall", "perfect_documents", b"perfect_documents", "unexpected_by_path", b"unexpected_by_path", "unexpected_fields", b"unexpected_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -18,6 +18,7 @@ from assay.usecases.paging import Counted
 from assay.v1 import benchmark_run_service_pb2 as wire
 
 PATH = "/v1/quality/benchmarks"
+MAX_FIELDS = 1000  # whose measures are told: the gateway holds replies of up to 16 MiB
 MAX_DEPTH = 24  # of a value that is told as an object; a Struct nests no deeper through the gateway
 
 
@@ -45,7 +46,7 @@ def detail(found: Detailed) -> wire.BenchmarkRunDetail:
         run_id=values.nullable(stored.run_id),
         job_id=stored.job_id,
         error=jobs.error(stored.error),
-        measures=native.measures(found.measured),
+        measures=native.measures(found.measured, MAX_FIELDS),
         spec=native.spec(found.measured),
     )
 

@@ -63,16 +63,20 @@ def detailed(found: Detailed) -> benchmark_service_pb2.GetBenchmarkResponse:
     )
 
 
-def measures(found: Measured | None) -> benchmark_pb2.BenchmarkMeasures | None:
-    """Return the measures of a completed benchmark; None of another one."""
+def measures(
+    found: Measured | None, most: int | None = None
+) -> benchmark_pb2.BenchmarkMeasures | None:
+    """Return the measures of a completed benchmark, of its first `most` fields; None of others."""
     if found is None:
         return None
     overall = found.overall
     return benchmark_pb2.BenchmarkMeasures(
         overall=_field(overall, overall["calibration"]),
         by_field={
-            path: _field(one, found.calibration.get(path)) for path, one in found.fields.items()
+            path: _field(found.fields[path], found.calibration.get(path))
+            for path in sorted(found.fields)[:most]
         },
+        fields=len(found.fields),
         documents=overall["documents"],
         extracted_documents=overall["extracted_documents"],
         perfect_documents=overall["perfect_documents"],
