@@ -17,7 +17,9 @@ from tools.demo.compare import Comparison
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(180)  # three models, every route and some eighty processes of curl
+@pytest.mark.timeout(
+    180
+)  # three models, two extractors, every route and a hundred processes of curl
 def test_the_demo_ends_well_and_leaves_nothing():
     """The demo exits with 0, says `demo: ok` last, and leaves neither process nor folder."""
     done = subprocess.run(
@@ -33,6 +35,13 @@ def test_the_demo_ends_well_and_leaves_nothing():
     assert lines[-1] == "demo: ok"
     statuses = {line.removeprefix("HTTP ") for line in lines if line.startswith("HTTP ")}
     assert statuses >= {"200", "201", "204", "400", "401", "403", "404", "409", "413", "422", "429"}
+    for fact in (
+        "kill -9: server, runner and gateway",
+        "its numbers are to the bit those of an undisturbed run",
+        "layout-model 0.9 is better by",
+        "worse in invoice_date",
+    ):
+        assert any(fact in line for line in lines), fact
     folders = {word for line in lines for word in line.split() if "assay-demo-" in word}
     assert folders
     name = "assay-demo-" + next(iter(folders)).partition("assay-demo-")[2].partition("/")[0]

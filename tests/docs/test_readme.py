@@ -44,7 +44,7 @@ def here(block: str, service: Service) -> str:
 
 def test_the_six_calls_work(service, folder):
     """The six calls of the README lead from nothing to a report, in this order."""
-    calls, gate = blocks("bash")
+    calls, _, gate = blocks("bash")
     out = run(["bash", "-euo", "pipefail", "-c", here(calls, service)], service, folder)
     bodies = [json.loads(body) for body in re.split(r"(?<=\})\s*(?=\{)", out)]
     assert len(bodies) == 6
@@ -61,3 +61,15 @@ def test_the_python_block_works(service, folder):
     (block,) = blocks("python")
     out = run([sys.executable, "-c", here(block, service)], service, folder)
     assert out.splitlines()[-1] == "0.6666666666666666 1.0"
+
+
+def test_the_benchmark_block_works(service, folder):
+    """The README's block about extractions leads from four files to a comparison that passes."""
+    _, block, _ = blocks("bash")
+    out = run(["bash", "-euo", "pipefail", "-c", here(block, service)], service, folder)
+    assert "production" in out
+    assert "pass  total>=0.99" in out
+    assert "pass  date:recall>=0.9" in out
+    assert "no regression in 3 fields" in out
+    lines = [line.split() for line in out.splitlines() if line.startswith("date ")]
+    assert [line[1:3] for line in lines[:2]] == [["0/2", "0.0000"], ["2/2", "1.0000"]]

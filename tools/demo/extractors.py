@@ -294,3 +294,31 @@ class _Reading:
                 if place.startswith(old)
             }
         self._confidence = said
+
+
+OUTCOMES = {ErrorKind.MISSED: "missed", ErrorKind.INVENTED: "invented"}  # others: wrong_value
+
+
+def planted(made: Iterable[Invoice], found: Iterable[Extraction]) -> dict[str, Counter[str]]:
+    """Return the outcomes that a comparison must find in each field outside of tables.
+
+    A document that was not read has all its values missed.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for invoice, one in zip(made, found, strict=True):
+        if one.data is None:
+            truth = invoice.truth()
+            places = [name for name in truth if name not in {"bank", "line_items"}]
+            places += [f"bank.{name}" for name in truth.get("bank", ())]
+            errors = [(ErrorKind.MISSED, place) for place in places]
+        else:
+            errors = [(kind, place) for kind, place in one.errors if _is_found(kind, place)]
+        for kind, place in errors:
+            counts.setdefault(place, Counter())[OUTCOMES.get(kind, "wrong_value")] += 1
+    return counts
+
+
+def _is_found(kind: ErrorKind, place: str) -> bool:
+    # An address is compared by its similarity, which one letter does not spoil.
+    tolerated = kind is ErrorKind.OCR and place == "vendor_address"
+    return "[" not in place and kind is not ErrorKind.UNKNOWN_FIELD and not tolerated

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.02
+END_SECONDS = 5.0
+LOG = "up.log"
 
 
 @dataclass(kw_only=True)
@@ -27,7 +30,7 @@ class Service:
     gateway_grpc: str  # the same of the gateway's listener
     key: str  # prefix.secret of an admin
     log: Path
-    _family: set[int] = field(default_factory=set)
+    settings: Mapping[str, str]  # that it was started with
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which the commands of `assay` find the service."""
@@ -54,10 +57,26 @@ class Service:
             self.process.kill()
             return [f"assay up did not stop within {STOP_SECONDS:g} s"]
         wrong = [] if code == 0 else [f"assay up left with {code}; its log is {self.log}"]
-        deadline = time.monotonic() + 5
-        while (left := [pid for pid in family if alive(pid)]) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)  # the kernel tells nobody when a stranger's child ends
-        return wrong + [f"process {pid} is still there" for pid in left]
+        return wrong + [f"process {pid} is still there" for pid in _gone(family)]
+
+    def kill_and_start(self) -> list[str]:
+        """Kill it with SIGKILL, children and all, and start it again on the same ports.
+
+        Returns what is wrong with its end, or nothing.
+        """
+        family = descendants(self.process.pid)
+        self.process.kill()
+        self.forget()
+        self.process.wait()
+        left = _gone(family)  # the kernel kills its children, which would hold the ports
+        settings = {
+            **self.settings,
+            "ASSAY_GRPC_PORT": _port(self.grpc),
+            "ASSAY_HTTP_PORT": _port(self.rest),
+            "ASSAY_GATEWAY_GRPC_PORT": _port(self.gateway_grpc),
+        }
+        self.process, _ = _launched(self.data_dir, settings)
+        return [f"process {pid} outlived its parent" for pid in left]
 
 
 def start(data_dir: Path, **settings: str) -> Service:
@@ -70,40 +89,58 @@ def start(data_dir: Path, **settings: str) -> Service:
     Raises:
         RuntimeError: it ended before it was ready; the text has its last words.
     """
-    key = f"demo.{secrets.token_hex(16)}"
-    log = data_dir / "up.log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "assay", "up", "--json", "--data-dir", str(data_dir)),
-                *("--grpc-port", "0", "--http-port", "0"),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            env={
-                **os.environ,
-                "ASSAY_GATEWAY_GRPC_PORT": "0",
-                "ASSAY_GATEWAY_ADMIN_PORT": "0",
-                "ASSAY_BOOTSTRAP_KEY": key,
-                **settings,
-            },
-        )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"assay up left with {process.wait()}:\n{log.read_text()[-2000:]}")
-    ready = json.loads(line)
+    settings = {
+        "ASSAY_GRPC_PORT": "0",
+        "ASSAY_HTTP_PORT": "0",
+        "ASSAY_GATEWAY_GRPC_PORT": "0",
+        "ASSAY_GATEWAY_ADMIN_PORT": "0",
+        "ASSAY_BOOTSTRAP_KEY": f"demo.{secrets.token_hex(16)}",
+        **settings,
+    }
+    process, ready = _launched(data_dir, settings)
     return Service(
         process=process,
         data_dir=data_dir,
         rest=ready["rest"],
         grpc=ready["grpc"],
         gateway_grpc=ready["gateway_grpc"],
-        key=key,
-        log=log,
+        key=settings["ASSAY_BOOTSTRAP_KEY"],
+        log=data_dir / LOG,
+        settings=settings,
     )
+
+
+def _launched(
+    data_dir: Path, settings: Mapping[str, str]
+) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    """Return the process and what it says of itself once it is ready."""
+    log = data_dir / LOG
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "assay", "up", "--json", "--data-dir", str(data_dir)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **settings},
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"assay up left with {process.wait()}:\n{log.read_text()[-2000:]}")
+    return process, json.loads(line)
+
+
+def _gone(family: set[int]) -> set[int]:
+    """Wait until processes have ended; return those that have not."""
+    deadline = time.monotonic() + END_SECONDS
+    while (left := {pid for pid in family if alive(pid)}) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)  # the kernel tells nobody when a stranger's child ends
+    return left
+
+
+def _port(address: str) -> str:
+    return address.rpartition(":")[2]
 
 
 def descendants(root: int) -> set[int]:

@@ -16,6 +16,7 @@ from assay.cli.live import live_progress
 from assay.client import Client, Evaluation
 from assay.client import Progress as Standing
 from tools.demo import data, quality
+from tools.demo.benchmarks import Benchmarks
 from tools.demo.compare import Comparison, rows
 from tools.demo.curl import Answer, Curl
 from tools.demo.service import Service
@@ -246,19 +247,17 @@ class Story:
         self._status(self.curl("/api/v1/models/short-lived", method="DELETE"), 204)
 
     def benchmarks(self) -> None:
-        """Benchmarks of extractions: an empty list, and what is absent."""
-        self._chapter("Benchmarks of extractions")
-        absent = "00000000-0000-4000-8000-000000000000"
-        path = "/v1/quality/benchmarks"
-        listed = self.curl(f"{path}?limit=5")
-        self._status(listed, 200)
-        self.compare.that(listed.json["pagination"]["total"] == 0, "there are benchmarks already")
-        self._status(self.curl(path, method="POST", body={"dataset_id": absent}), 404)
-        compared = f"{path}/compare?run_a={absent}&run_b={absent}"
-        for one in (absent, f"{absent}/results", f"{absent}:watch", f"{absent}:watch.ndjson"):
-            self._status(self.curl(f"{path}/{one}"), 404)
-        self._status(self.curl(compared), 404)
-        self._status(self.curl(f"{path}/{absent}:cancel", method="POST", body={}), 404)
+        """Two extractors on the same invoices: who is better, where, and how surely."""
+        self._chapter("Two extractors on the same invoices, and a kill -9 in the middle")
+        Benchmarks(
+            service=self.service,
+            client=self.client,
+            curl=self.curl,
+            console=self.console,
+            assay=self._assay,
+            status=self._status,
+            that=self.compare.that,
+        ).tell()
 
     def refusals(self, evaluation: Evaluation) -> None:
         """One refusal of each kind, all with the same body."""
@@ -318,7 +317,7 @@ class Story:
             text=True,
             check=False,
         )
-        self.console.print(done.stdout + done.stderr, markup=False, end="")
+        self.console.print(done.stdout + done.stderr, markup=False, end="", soft_wrap=True)
         self.console.print(f"exit code {done.returncode}", style="dim")
         return done.returncode
 

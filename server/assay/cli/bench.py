@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 
 from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, requirements
 from assay.cli.bench_live import live_benchmark
@@ -29,6 +30,7 @@ bench = typer.Typer(
 )
 WEAKEST = 5  # fields of which a report shows examples
 EXAMPLES = 3  # of each
+WIDTH = 120  # columns of the widest table
 
 Required = Annotated[
     list[str] | None,
@@ -168,7 +170,7 @@ def compare(
     if as_json:
         print_json({"passed": passed, "requirements": outcomes, "comparison": found})
     else:
-        out.print(comparison_page(found, outcomes, alpha))
+        show(comparison_page(found, outcomes, alpha))
     if not passed:
         raise typer.Exit(NOT_MET)
 
@@ -191,7 +193,7 @@ def list_benchmarks(
             for one in rows:
                 print_json(one)
         else:
-            out.print(benchmark_table(list(rows)))
+            show(benchmark_table(list(rows)))
 
 
 @bench.command("report")
@@ -224,10 +226,10 @@ def report(
     elif as_markdown:
         print(markdown(found, other, examples, alpha), end="")
     else:
-        out.print(benchmark_page(found, []))
+        show(benchmark_page(found, []))
         if other is not None:
             out.print()
-            out.print(comparison_page(other, [], alpha))
+            show(comparison_page(other, [], alpha))
 
 
 def _examples(client: Client, found: BenchmarkReport) -> dict[str, list[DocumentResult]]:
@@ -266,7 +268,7 @@ def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool
     if as_json:
         print_json({"passed": passed, "requirements": outcomes, "report": report})
     else:
-        out.print(benchmark_page(report, outcomes))
+        show(benchmark_page(report, outcomes))
     if not passed:
         raise typer.Exit(NOT_MET)
 
@@ -277,6 +279,13 @@ def _requirements(texts: list[str] | None) -> list[Requirement]:
     except ValueError as error:
         show_failure(error)
         raise typer.Exit(BAD_INPUT) from error
+
+
+def show(page: RenderableType) -> None:
+    """Print a page; in a pipe or a log, which have no width, numbers are not cut."""
+    if not out.is_terminal:
+        out.width = max(out.width, WIDTH)
+    out.print(page)
 
 
 def _refuse(text: str) -> None:
