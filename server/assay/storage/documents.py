@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Select, Table, select
 
@@ -13,16 +13,13 @@ from assay.domain.ground_truth import MAX_DOCUMENTS
 from assay.domain.page import Cursor, Page
 from assay.storage.paging import newest_first
 from assay.storage.session import Session
-from assay.storage.sql import Row, moment
+from assay.storage.sql import Prepared, Row, moment
 
 T = TypeVar("T")
 
+NewRow = Mapping[str, Any]  # the values of a new row by column
+
 LOOK_UP = 500  # ids in one look-up
-
-
-class _Document(Protocol):
-    @property
-    def document_id(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,22 +31,24 @@ class Documents:
     holder: Column[str]  # the dataset or the run that it is in
     columns: tuple[Column[Any], ...]  # what is read of it, `key` among them
 
-    def present(
-        self, db: Session, organization_id: str, holder_id: str, document_ids: Sequence[str]
-    ) -> set[str]:
-        """Return those of the documents that the holder has already."""
-        c = self.table.c
-        found: set[str] = set()
-        for start in range(0, len(document_ids), LOOK_UP):
-            rows = db.select(
-                select(c.document_id).where(
-                    c.organization_id == organization_id,
-                    self.holder == holder_id,
-                    c.document_id.in_(document_ids[start : start + LOOK_UP]),
-                )
+    def add(
+        self, db: Session, organization_id: str, statement: Prepared, rows: Sequence[NewRow]
+    ) -> tuple[int, ...]:
+        """Run `statement`, an insert that leaves out what is there, for each row.
+
+        Return the places of the rows that were left out, rising.
+        """
+        if db.run_many(statement, rows) == len(rows):
+            return ()
+        stored: set[str] = set()
+        keys = [str(row[self.key.name]) for row in rows]
+        for start in range(0, len(keys), LOOK_UP):
+            found = select(self.key).where(
+                self.table.c.organization_id == organization_id,
+                self.key.in_(keys[start : start + LOOK_UP]),
             )
-            found.update(row[0] for row in rows)
-        return found
+            stored.update(row[0] for row in db.select(found))
+        return tuple(place for place, key in enumerate(keys) if key not in stored)
 
     def page(
         self,
@@ -99,24 +98,13 @@ def within(rows: Sequence[Row], limit: int, max_bytes: int, size: Callable[[Row]
     return min(len(rows), limit)
 
 
-def split_new(new: Sequence[_Document], present: set[str]) -> tuple[list[int], tuple[int, ...]]:
-    """Return the places in `new` of first documents, and of those that are there already."""
-    seen = set(present)
-    fresh: list[int] = []
-    left_out: list[int] = []
-    for place, one in enumerate(new):
-        (left_out if one.document_id in seen else fresh).append(place)
-        seen.add(one.document_id)
-    return fresh, tuple(left_out)
-
-
-def check_room(kind: str, holder_id: str, held: int, more: int) -> None:
-    """Raise TooLarge when a holder of `held` documents cannot take `more`."""
-    if held + more > MAX_DOCUMENTS:
+def check_room(kind: str, holder_id: str, held: int) -> None:
+    """Raise TooLarge when a holder has come to more documents than it may have."""
+    if held > MAX_DOCUMENTS:
         raise TooLarge(
-            f"The {kind} '{holder_id}' holds {held} documents and {more} more were sent; at most "
-            f"{MAX_DOCUMENTS} are allowed. Put the others into another {kind}.",
-            metadata={"held": held, "sent": more, "limit": MAX_DOCUMENTS},
+            f"The {kind} '{holder_id}' would hold {held} documents or more; at most "
+            f"{MAX_DOCUMENTS} are allowed. Put some into another {kind}.",
+            metadata={"would_hold": held, "limit": MAX_DOCUMENTS},
         )
 
 

@@ -15,11 +15,11 @@ from assay.domain.extraction import (
 )
 from assay.domain.page import Cursor, Page
 from assay.storage import tables_quality as tables
-from assay.storage.documents import LOOK_UP, Documents, check_room, page_from, split_new
+from assay.storage.documents import LOOK_UP, Documents, check_room, page_from
 from assay.storage.paging import newest_first, page_of
 from assay.storage.ports_quality import PAGE_BYTES
 from assay.storage.session import Session
-from assay.storage.sql import Prepared, Row, moment
+from assay.storage.sql import Prepared, Row, insert_or_ignore, moment
 
 _R = tables.extraction_runs.c
 _X = tables.extractions.c
@@ -62,7 +62,7 @@ _GET_EXTRACTION = Prepared(
         _X.extraction_id == bindparam("id"),
     )
 )
-_INSERT_EXTRACTION = Prepared(insert(tables.extractions))
+_INSERT_EXTRACTION = insert_or_ignore(tables.extractions)
 _DOCUMENTS = Documents(
     table=tables.extractions, key=_X.extraction_id, holder=_X.run_id, columns=_EXTRACTION
 )
@@ -143,10 +143,6 @@ class SqlExtractions:
     ) -> tuple[int, ...]:
         """Store those extractions whose documents are new; see ports_quality.Extractions."""
         held = self._runs.held(organization_id, run_id)
-        ids = [one.document_id for one in new]
-        present = _DOCUMENTS.present(self._db, organization_id, run_id, ids)
-        fresh, left_out = split_new(new, present)
-        check_room("extraction run", run_id, held, len(fresh))
         now = self._db.now()
         rows = [
             {
@@ -160,10 +156,12 @@ class SqlExtractions:
                 # One microsecond apart, so that a listing keeps the order of a file.
                 "created_at": now + place,
             }
-            for place, one in enumerate(new[place] for place in fresh)
+            for place, one in enumerate(new)
         ]
-        self._db.run_many(_INSERT_EXTRACTION, rows)
-        self._runs.grow(organization_id, run_id, len(rows))
+        left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_EXTRACTION, rows)
+        more = len(rows) - len(left_out)
+        check_room("extraction run", run_id, held + more)
+        self._runs.grow(organization_id, run_id, more)
         return left_out
 
     def get(self, organization_id: str, run_id: str, extraction_id: str) -> Extraction:

@@ -17,13 +17,13 @@ from assay.domain.ground_truth import (
 )
 from assay.domain.page import Cursor, Page
 from assay.storage import tables_quality as tables
-from assay.storage.documents import Documents, check_room, page_from, split_new, within
+from assay.storage.documents import Documents, check_room, page_from, within
 from assay.storage.extractions import SqlExtractionRuns, SqlExtractions
 from assay.storage.field_schemas import SqlUserSchemas
 from assay.storage.paging import newest_first, page_of
 from assay.storage.ports_quality import PAGE_BYTES
 from assay.storage.session import Session
-from assay.storage.sql import Prepared, Row, moment
+from assay.storage.sql import Prepared, Row, insert_or_ignore, moment
 
 _D = tables.ground_truth.c
 _E = tables.entries.c
@@ -74,7 +74,7 @@ _ENTRY = (
 _IN = (_E.organization_id == bindparam("org"), _E.dataset_id == bindparam("dataset"))
 _GET_ENTRY = Prepared(select(*_ENTRY).where(*_IN, _E.entry_id == bindparam("id")))
 _DELETE_ENTRY = Prepared(delete(tables.entries).where(*_IN, _E.entry_id == bindparam("id")))
-_INSERT_ENTRY = Prepared(insert(tables.entries))
+_INSERT_ENTRY = insert_or_ignore(tables.entries)
 _NEWEST = (
     select(_X.extraction_id)
     .where(_X.organization_id == _E.organization_id, _X.document_id == _E.document_id)
@@ -206,29 +206,20 @@ class SqlEntries:
 
     def add(self, organization_id: str, dataset_id: str, new: NewEntry) -> Entry:
         """Store one entry; see ports_quality.Entries."""
-        held = self._datasets.held(organization_id, dataset_id)
-        ids = [new.document_id]
-        if _DOCUMENTS.present(self._db, organization_id, dataset_id, ids):
+        (entry_id,), left_out = self._insert(organization_id, dataset_id, [new])
+        if left_out:
             raise AlreadyExists(
                 f"The dataset '{dataset_id}' has an entry of the document '{new.document_id}'. "
                 "Delete that entry first, or choose another document_id.",
                 metadata={"resource_type": "entry", "document_id": new.document_id},
             )
-        check_room("dataset", dataset_id, held, 1)
-        (entry_id,) = self._insert(organization_id, dataset_id, [new])
         return self.get(organization_id, dataset_id, entry_id)
 
     def add_many(
         self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
     ) -> tuple[int, ...]:
         """Store those entries whose documents are new; see ports_quality.Entries."""
-        held = self._datasets.held(organization_id, dataset_id)
-        ids = [one.document_id for one in new]
-        present = _DOCUMENTS.present(self._db, organization_id, dataset_id, ids)
-        fresh, left_out = split_new(new, present)
-        check_room("dataset", dataset_id, held, len(fresh))
-        self._insert(organization_id, dataset_id, [new[place] for place in fresh])
-        return left_out
+        return self._insert(organization_id, dataset_id, new)[1]
 
     def get(self, organization_id: str, dataset_id: str, entry_id: str) -> Entry:
         """Return one entry; see ports_quality.Entries."""
@@ -318,7 +309,9 @@ class SqlEntries:
 
     def _insert(
         self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
-    ) -> tuple[str, ...]:
+    ) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Store entries; return their ids, and the places of those left out."""
+        held = self._datasets.held(organization_id, dataset_id)
         now = self._db.now()
         rows = [
             {
@@ -334,9 +327,11 @@ class SqlEntries:
             }
             for place, one in enumerate(new)
         ]
-        self._db.run_many(_INSERT_ENTRY, rows)
-        self._datasets.grow(organization_id, dataset_id, len(rows))
-        return tuple(str(row["entry_id"]) for row in rows)
+        left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_ENTRY, rows)
+        more = len(rows) - len(left_out)
+        check_room("dataset", dataset_id, held + more)
+        self._datasets.grow(organization_id, dataset_id, more)
+        return tuple(str(row["entry_id"]) for row in rows), left_out
 
 
 def _read(row: Row) -> Dataset:

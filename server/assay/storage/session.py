@@ -69,16 +69,17 @@ class Session:
         count: int = self.cursor(statement, values).rowcount
         return count
 
-    def run_many(self, statement: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run a statement once for each mapping of values."""
+    def run_many(self, statement: Prepared, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement once for each mapping of values; return how many rows it changed."""
         if not rows:
-            return
+            return 0
         sql, literals = statement.sql(self.engine)
         bound = [{**literals, **row} for row in rows]
         if self.engine == SQLITE:
-            self.driver.executemany(sql, bound)
+            done = self.driver.executemany(sql, bound)
         else:
-            self.connection.exec_driver_sql(sql, bound)
+            done = self.connection.exec_driver_sql(sql, bound)
+        return int(done.rowcount)
 
     def select(self, statement: Executable) -> list[Row]:
         """Return every row of a statement that is put together anew for each call."""

@@ -15,6 +15,7 @@ from assay.usecases.paging import Counted, counted, place_of
 from assay.usecases.uploads import Offload
 
 PAGE_DOCUMENTS = 1_000  # entries that one compute call looks at
+MAX_LOOKED_AT = 10_000  # entries that a schema is inferred from while somebody waits for it
 
 Guess = Callable[[Sequence[str], SchemaGuess | None], Awaitable[SchemaGuess]]
 
@@ -129,6 +130,8 @@ class DatasetSchemas:
     async def of(self, organization_id: str, dataset_id: str) -> DatasetSchema:
         """Return the schema that a dataset names, else the one that its entries seem to have.
 
+        The first MAX_LOOKED_AT entries by document id are looked at.
+
         Raises:
             NotFound: no such dataset.
             FailedPrecondition: it names none and has no entries.
@@ -141,7 +144,10 @@ class DatasetSchemas:
         found: SchemaGuess | None = None
         documents = 0
         after = ""
-        while texts := await self._offload(self._page(organization_id, dataset_id, after)):
+        while documents < MAX_LOOKED_AT:
+            texts = await self._offload(self._page(organization_id, dataset_id, after))
+            if not texts:
+                break
             found = await self._guess([text for _, text in texts], found)
             documents += len(texts)
             after = texts[-1][0]

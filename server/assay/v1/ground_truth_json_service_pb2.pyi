@@ -492,7 +492,7 @@ class GroundTruthSchemaJson(_message.Message):
     inferred: _builtins.bool
     """True when the dataset names no schema. To edit it, create a schema from it and set the dataset's user_schema_id."""
     documents: _builtins.int
-    """Entries that it was inferred from."""
+    """Entries that it was inferred from: at most 10 000, the first by document_id."""
     schema_hash: _builtins.str
     """SHA-256 of the canonical JSON of fields and distinct_empties."""
     @_builtins.property

@@ -258,7 +258,7 @@ class GetGroundTruthSchemaResponse(_message.Message):
     inferred: _builtins.bool
     """True when the dataset names no schema. To edit it, create a schema from it and set the dataset's user_schema_id."""
     documents: _builtins.int
-    """Entries that it was inferred from."""
+    """Entries that it was inferred from: at most 10 000, the first by document_id."""
     @_builtins.property
     def schema(self) -> _field_schema_pb2.FieldSchema:
         """The schema; an inferred one has no id, name or times."""
