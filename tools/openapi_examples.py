@@ -58,4 +58,35 @@ EXAMPLES: Mapping[str, Any] = {
         "labels": ["not_churned", "churned"],
         "undefined": [],
     },
+    "ListBenchmarkRuns": {
+        "data": [
+            {
+                "id": "c3d4e5f6-a7b8-9012-cdef-123456789012",
+                "name": "Benchmark 2024-09-25",
+                "dataset_id": "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
+                "user_schema_id": None,
+                "status": "completed",
+                "accuracy_overall": 0.93,
+                "accuracy_by_field": {
+                    "vendor_name": 0.98,
+                    "total_amount": 0.90,
+                    "invoice_number": 0.92,
+                },
+                "documents_processed": 50,
+                "documents_total": 50,
+                "duration_ms": 4200,
+                "accuracy_delta": None,
+                "compared_to_run_id": None,
+                "created_at": "2024-09-25T12:00:00.000Z",
+                "completed_at": "2024-09-25T12:00:04.200Z",
+                "links": {
+                    "self": "/v1/quality/benchmarks/c3d4e5f6-a7b8-9012-cdef-123456789012",
+                    "results": (
+                        "/v1/quality/benchmarks/c3d4e5f6-a7b8-9012-cdef-123456789012/results"
+                    ),
+                },
+            }
+        ],
+        "pagination": {"total": 5, "limit": 20, "has_more": False, "next_cursor": None},
+    },
 }

@@ -136,9 +136,9 @@ def _schema(data: bytes) -> FieldSchema:
 
 def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
     """Return the schema that the ground truth itself shows, a piece being read at a time."""
-    guess = SchemaGuess.of(())
-    for address, _ in asked.blobs:
-        guess = guess.merge(SchemaGuess.of(one.expected for one in read_piece(blobs.read(address))))
+    guess = SchemaGuess.of(
+        one.expected for address, _ in asked.blobs for one in read_piece(blobs.read(address))
+    )
     try:
         return guess.schema().to_json()
     except SchemaError as error:
