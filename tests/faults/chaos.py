@@ -69,7 +69,7 @@ class City:
     def kill_one(self) -> None:
         """Kill -9 a server, a runner or a compute child, and start anew what does not by itself."""
         if not self._deck:  # each kind comes up, in any order
-            self._deck = ["server", "runner", "child", "child"]
+            self._deck = ["server", "runner", "child"]
             self.random.shuffle(self._deck)
         what = self._deck.pop()
         if what == "server":

@@ -57,6 +57,7 @@ def test_refusals_cross_the_border(pool: LocalPool) -> None:
 
 def test_exceptions_that_cannot_be_unpickled_do_no_harm(pool: LocalPool) -> None:
     """An exception that pickles badly arrives as its traceback, and the children live on."""
+    pool.warm_up()  # whoever was killed by an earlier test has a successor
     before = pool.pids()
     error = pool.submit(tasks.raise_unpicklable).exception(PATIENCE)
     assert isinstance(error, RemoteError)
@@ -107,6 +108,7 @@ def test_an_abandoned_task_is_stopped_and_others_are_unharmed(
 def test_a_short_abandoned_task_costs_no_process(pool: LocalPool) -> None:
     """A task that ends by itself soon after it was given up leaves its child alive."""
     assert pool.submit(tasks.pid).result(PATIENCE)
+    pool.warm_up()  # whoever was killed by an earlier test has a successor
     before = pool.pids()
     for _ in range(20):
         pool.abandon([pool.submit(tasks.allocate, 1_000)])
@@ -146,6 +148,30 @@ def test_a_pool_that_cannot_start_children_says_so_and_tries_again(tmp_path: Pat
         pool.close()
 
 
+def test_what_is_awaited_does_not_wait_behind_shards(tmp_path: Path) -> None:
+    """A task that a caller awaits is run before the shards that were submitted earlier."""
+    os.mkfifo(tmp_path / "gate")
+    pool = LocalPool(workers=1)
+    order: list[str] = []
+    pool.submit(tasks.wait_for, str(tmp_path / "gate"))
+
+    async def awaited() -> None:
+        running = asyncio.ensure_future(pool.run(tasks.pid))
+        running.add_done_callback(lambda _: order.append("awaited"))
+        with (tmp_path / "gate").open("wb"):  # the only child is busy until this is closed
+            shards = [pool.submit(tasks.allocate, 1 << 20) for _ in range(5)]
+            await asyncio.sleep(0)  # lets the awaited task be sent, behind the shards
+            for one in shards:
+                one.add_done_callback(lambda _: order.append("shard"))
+        await running
+        await asyncio.gather(*map(asyncio.wrap_future, shards))
+
+    asyncio.run(awaited())
+    pool.close()
+    assert order.index("awaited") <= 1  # its own loop hears of it a moment later
+    assert len(order) == 6
+
+
 def test_what_kills_twice_is_refused_and_others_are_not(pool: LocalPool) -> None:
     """A task that kills its process in the pool and in quarantine is refused; the others answer."""
     parent = os.getpid()
@@ -160,6 +186,7 @@ def test_what_kills_twice_is_refused_and_others_are_not(pool: LocalPool) -> None
 
 def test_children_have_a_memory_limit(pool: LocalPool) -> None:
     """A task that needs more memory than its child may have is refused, and the child lives on."""
+    pool.warm_up()  # whoever was killed by an earlier test has a successor
     before = pool.pids()
     error = pool.submit(tasks.allocate, 3 << 30).exception(PATIENCE)
     assert isinstance(error, TooLarge)
@@ -170,6 +197,7 @@ def test_children_have_a_memory_limit(pool: LocalPool) -> None:
 def test_children_outlive_the_thread_that_submitted(pool: LocalPool) -> None:
     """Children stay when a submitting thread ends, though the kernel ties them to a thread."""
     assert pool.submit(tasks.pid).result(PATIENCE)
+    pool.warm_up()  # whoever was killed by an earlier test has a successor
     before = pool.pids()
     thread = threading.Thread(target=lambda: pool.submit(tasks.pid).result(PATIENCE))
     thread.start()

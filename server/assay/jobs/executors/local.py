@@ -59,6 +59,7 @@ KILLED = (
 class _Task:
     payload: bytes  # the pickled call
     future: Future[Any] = field(default_factory=Future)
+    is_awaited: bool = False  # a caller waits for it: it is handed out before all others
     deaths: int = 0  # children that died while they ran it
     kill_at: float | None = None  # abandoned: its child is killed then
 
@@ -97,6 +98,7 @@ class LocalPool:
         self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
         self._rung = False
         self._bell, self._ring = self._context.Pipe(duplex=False)
+        self._awaited: deque[_Task] = deque()
         self._waiting: deque[_Task] = deque()
         self._children: tuple[_Child, ...] = ()
         self._failed_starts = 0
@@ -134,12 +136,7 @@ class LocalPool:
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run the task in a child; see Executor.submit."""
-        task = _Task(payload=pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL))
-        with self._lock:
-            if self._closing:
-                raise PoolClosedError("the pool is closed")
-            self._send_to_feeder(task)
-        return task.future
+        return self._send(_Task(payload=pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL)))
 
     def abandon(self, futures: Collection[Future[Any]]) -> None:
         """Give tasks up; see Executor.abandon."""
@@ -148,8 +145,9 @@ class LocalPool:
                 self._send_to_feeder(_Abandoned(futures=frozenset(futures)))
 
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the task and await its result."""
-        return await asyncio.wrap_future(self.submit(fn, *args, **kwargs))
+        """Run the task before all that was submitted, and await its result."""
+        payload = pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL)
+        return await asyncio.wrap_future(self._send(_Task(payload=payload, is_awaited=True)))
 
     def close(self) -> None:
         """Stop all children after their current task; what has not begun is given up."""
@@ -165,6 +163,13 @@ class LocalPool:
 
     def _ready(self) -> int:
         return sum(child.ready for child in self._children)
+
+    def _send(self, task: _Task) -> Future[Any]:
+        with self._lock:
+            if self._closing:
+                raise PoolClosedError("the pool is closed")
+            self._send_to_feeder(task)
+        return task.future
 
     def _send_to_feeder(self, sent: _Task | _Abandoned | None) -> None:
         self._inbox.put(sent)
@@ -194,16 +199,18 @@ class LocalPool:
 
     def _take(self, sent: _Task | _Abandoned | None) -> None:
         if isinstance(sent, _Task):
-            self._waiting.append(sent)
+            self._line(sent).append(sent)
         elif sent is not None:
-            kept = deque(task for task in self._waiting if task.future not in sent.futures)
-            given_up = [task for task in self._waiting if task.future in sent.futures]
-            self._waiting = kept
-            for task in given_up:
+            for task in [one for one in self._waiting if one.future in sent.futures]:
+                self._waiting.remove(task)
                 _fail(task, AbandonedError())
             for child in self._children:
                 if child.task is not None and child.task.future in sent.futures:
                     child.task.kill_at = self._clock.monotonic() + ABANDON_SECONDS
+
+    def _line(self, task: _Task) -> deque[_Task]:
+        """Return where a task waits. Uploads must not wait behind the shards of every job."""
+        return self._awaited if task.is_awaited else self._waiting
 
     def _kill_abandoned(self) -> None:
         now = self._clock.monotonic()
@@ -261,8 +268,8 @@ class LocalPool:
 
     def _hand_out(self) -> None:
         idle = [child for child in self._children if child.ready and child.task is None]
-        while self._waiting and idle and not self._closing:
-            task = self._waiting.popleft()
+        while (line := self._awaited or self._waiting) and idle and not self._closing:
+            task = line.popleft()
             # A task that is run again has been told so before.
             if not task.future.running() and not task.future.set_running_or_notify_cancel():
                 continue
@@ -313,11 +320,11 @@ class LocalPool:
         elif self._closing:
             _fail(child.task, PoolClosedError("the pool was closed"))
         else:
-            self._waiting.appendleft(child.task)
+            self._line(child.task).appendleft(child.task)
 
     def _give_up(self, error: Exception) -> None:
-        while self._waiting:
-            _fail(self._waiting.popleft(), error)
+        while line := self._awaited or self._waiting:
+            _fail(line.popleft(), error)
 
     def _shut_down(self) -> None:
         with self._lock:
