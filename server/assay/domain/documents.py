@@ -187,7 +187,7 @@ def _is_scalar(value: Any) -> bool:
     if kind is dict or kind is list:
         return False
     if kind is int:
-        if value.bit_length() > 1023:  # 2**1023 has 308 digits
+        if value.bit_length() > 1000 and not _has_double(value):
             _refuse_number(value)
     elif kind is Decimal or kind is float:
         _check_fraction(value)
@@ -203,6 +203,14 @@ def _check_fraction(value: Decimal | float) -> None:
         math.isinf(float(value)) or (value and value.adjusted() < _TINIEST)
     ):
         _refuse_number(value)
+
+
+def _has_double(value: int) -> bool:
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def _refuse_number(value: object) -> Decimal:
