@@ -261,9 +261,12 @@ def test_the_schema_of_a_dataset_is_named_or_inferred(me: Caller, dataset: str):
     """A dataset shows the schema it names, else one inferred of its entries, else a refusal."""
     refused = me.refused("GetGroundTruthSchema", dataset_id=dataset)
     assert refused.told == ("FAILED_PRECONDITION", "FAILED_PRECONDITION")
+    imported(me, dataset, [("empty", "{}")])
+    refused = me.refused("GetGroundTruthSchema", dataset_id=dataset)
+    assert refused.told == ("FAILED_PRECONDITION", "FAILED_PRECONDITION")
     imported(me, dataset, [(f"d{number}", f'{{"n":{number}}}') for number in range(1_200)])
     guess = me("GetGroundTruthSchema", dataset_id=dataset)
-    assert (guess.inferred, guess.documents) == (True, 1_200)
+    assert (guess.inferred, guess.documents, list(guess.reasons)) == (True, 1_201, ["n"])
     assert [one.name for one in guess.schema.fields] == ["n"]
     schema = me("CreateFieldSchema", name="s", fields=list(guess.schema.fields))
     me("UpdateGroundTruthDataset", dataset_id=dataset, user_schema_id=schema.user_schema_id)

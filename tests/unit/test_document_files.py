@@ -92,6 +92,8 @@ def test_typed_lines_are_those_of_a_stream():
         (b"document_id,a..b\n1,2\n", "names no field", {}),
         (b"document_id,a,document_id\n1,2,3\n", "is there twice", {"column": "document_id"}),
         (b"document_id,a.b,a\n1,2,3\n", "as well", {"column": "a.b"}),
+        (b"document_id," + b"a." * 400_000 + b"a\n1,2\n", "400001 levels", {}),
+        (b"document_id," + b",".join(b"%d" % n for n in range(10_000)), "10001 columns", {}),
         (b"document_id,a\n1,2\n3\n", "row 1 (line 3) has 1 field(s)", {"row": "1", "line": "3"}),
         (b'document_id,a\n1,"x\ny"\n3\n', "row 1 (line 4)", {"line": "4"}),
         (b'document_id,a\n1,"x\n', "begins on line 2", {"line": "2"}),

@@ -206,6 +206,12 @@ class _Columns:
                 f"one is needed, and commas between columns.{only}",
                 columns=clip(", ".join(names)),
             )
+        if len(names) > documents.MAX_FIELDS:
+            raise _bad(
+                f"The header has {len(names)} columns",
+                f"at most {documents.MAX_FIELDS} are allowed",
+                columns=len(names),
+            )
         self._shape = shape
         self._id = names.index(ID)
         self._note: int | None = None
@@ -224,7 +230,14 @@ class _Columns:
         elif self._shape.more == name != CONFIDENCE:
             self._note = at
         else:
-            self._fields.append((at, name.split(".")))
+            path = name.split(".")
+            if len(path) > documents.MAX_DEPTH:
+                raise _bad(
+                    f"The column '{clip(name, 40)}' is {len(path)} levels deep",
+                    f"at most {documents.MAX_DEPTH} are allowed",
+                    column=name,
+                )
+            self._fields.append((at, path))
 
     def _check(self, names: list[str]) -> None:
         seen: set[str] = set()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from assay.domain.errors import FailedPrecondition
 from assay.domain.field_schema import NewUserSchema, UserSchema
 from assay.extraction.inference import SchemaGuess
-from assay.extraction.schema import FieldSchema
+from assay.extraction.schema import FieldSchema, SchemaError
 from assay.storage.store import Store
 from assay.usecases.idempotency import Once, once
 from assay.usecases.paging import Counted, counted, place_of
@@ -44,7 +44,8 @@ class DatasetSchema:
 
     user_schema: UserSchema | None  # the one that the dataset names; None: inferred
     definition: FieldSchema
-    documents: int  # entries that it was inferred from; 0: it was not inferred
+    documents: int = 0  # entries that it was inferred from; 0: it was not inferred
+    reasons: Mapping[str, str] = field(default_factory=dict)  # path → why it has its type
 
 
 class FieldSchemas:
@@ -134,12 +135,12 @@ class DatasetSchemas:
 
         Raises:
             NotFound: no such dataset.
-            FailedPrecondition: it names none and has no entries.
+            FailedPrecondition: it names none, and none can be inferred of its entries.
         """
         named = await self._offload(lambda: self._named(organization_id, dataset_id))
         if named is not None:
             return DatasetSchema(
-                user_schema=named, definition=FieldSchema.from_json(named.definition), documents=0
+                user_schema=named, definition=FieldSchema.from_json(named.definition)
             )
         found: SchemaGuess | None = None
         documents = 0
@@ -152,12 +153,9 @@ class DatasetSchemas:
             documents += len(texts)
             after = texts[-1][0]
         if found is None:
-            raise FailedPrecondition(
-                f"The dataset '{dataset_id}' names no field schema and has no entries to infer one "
-                "from. Add entries, or set its user_schema_id.",
-                metadata={"dataset_id": dataset_id},
-            )
-        return DatasetSchema(user_schema=None, definition=found.schema(), documents=documents)
+            raise _none(dataset_id, "it has no entries")
+        guess = found
+        return await self._offload(lambda: _told(dataset_id, guess, documents))
 
     def _named(self, organization_id: str, dataset_id: str) -> UserSchema | None:
         with self._store.read() as tx:
@@ -175,3 +173,23 @@ class DatasetSchemas:
             return [(entry.document_id, entry.expected) for entry in entries]
 
         return read
+
+
+def _told(dataset_id: str, guess: SchemaGuess, documents: int) -> DatasetSchema:
+    try:
+        return DatasetSchema(
+            user_schema=None,
+            definition=guess.schema(),
+            documents=documents,
+            reasons=guess.reasons(),
+        )
+    except SchemaError as error:
+        raise _none(dataset_id, f"what its entries seem to have {error.message}") from error
+
+
+def _none(dataset_id: str, why: str) -> FailedPrecondition:
+    return FailedPrecondition(
+        f"The dataset '{dataset_id}' names no field schema, and none can be inferred: {why}. "
+        "Add entries with the fields that count, or set its user_schema_id.",
+        metadata={"dataset_id": dataset_id},
+    )

@@ -483,12 +483,33 @@ class GroundTruthSchemaJson(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ReasonsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     USER_SCHEMA_ID_FIELD_NUMBER: _builtins.int
     INFERRED_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     DISTINCT_EMPTIES_FIELD_NUMBER: _builtins.int
     SCHEMA_HASH_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     inferred: _builtins.bool
     """True when the dataset names no schema. To edit it, create a schema from it and set the dataset's user_schema_id."""
     documents: _builtins.int
@@ -507,6 +528,10 @@ class GroundTruthSchemaJson(_message.Message):
     def distinct_empties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of missing, null and empty that are not the same absence of a value."""
 
+    @_builtins.property
+    def reasons(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Why each field of an inferred schema has its type, by its path."""
+
     def __init__(
         self,
         *,
@@ -516,10 +541,11 @@ class GroundTruthSchemaJson(_message.Message):
         fields: _abc.Iterable[_struct_pb2.Struct] | None = ...,
         distinct_empties: _abc.Iterable[_builtins.str] | None = ...,
         schema_hash: _builtins.str = ...,
+        reasons: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["user_schema_id", b"user_schema_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["distinct_empties", b"distinct_empties", "documents", b"documents", "fields", b"fields", "inferred", b"inferred", "schema_hash", b"schema_hash", "user_schema_id", b"user_schema_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distinct_empties", b"distinct_empties", "documents", b"documents", "fields", b"fields", "inferred", b"inferred", "reasons", b"reasons", "schema_hash", b"schema_hash", "user_schema_id", b"user_schema_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

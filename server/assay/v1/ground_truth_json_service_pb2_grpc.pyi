@@ -42,7 +42,7 @@ class GroundTruthJsonServiceStub:
     UpdateGroundTruthJson: _grpc.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.UpdateGroundTruthJsonRequest, _ground_truth_json_service_pb2.GroundTruthJson]
     """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
     GetGroundTruthSchemaJson: _grpc.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.GetGroundTruthSchemaJsonRequest, _ground_truth_json_service_pb2.GroundTruthSchemaJson]
-    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none and has no entries."""
+    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
     CreateEntryJson: _grpc.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.CreateEntryJsonRequest, _ground_truth_json_service_pb2.EntryJson]
     """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or the idempotency key was used with another body; 413 the dataset is full."""
     GetEntryJson: _grpc.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.GetEntryJsonRequest, _ground_truth_json_service_pb2.EntryJson]
@@ -64,7 +64,7 @@ class GroundTruthJsonServiceAsyncStub(GroundTruthJsonServiceStub):
     UpdateGroundTruthJson: _aio.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.UpdateGroundTruthJsonRequest, _ground_truth_json_service_pb2.GroundTruthJson]  # type: ignore[assignment]
     """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
     GetGroundTruthSchemaJson: _aio.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.GetGroundTruthSchemaJsonRequest, _ground_truth_json_service_pb2.GroundTruthSchemaJson]  # type: ignore[assignment]
-    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none and has no entries."""
+    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
     CreateEntryJson: _aio.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.CreateEntryJsonRequest, _ground_truth_json_service_pb2.EntryJson]  # type: ignore[assignment]
     """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or the idempotency key was used with another body; 413 the dataset is full."""
     GetEntryJson: _aio.UnaryUnaryMultiCallable[_ground_truth_json_service_pb2.GetEntryJsonRequest, _ground_truth_json_service_pb2.EntryJson]  # type: ignore[assignment]
@@ -113,7 +113,7 @@ class GroundTruthJsonServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ground_truth_json_service_pb2.GetGroundTruthSchemaJsonRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ground_truth_json_service_pb2.GroundTruthSchemaJson, _abc.Awaitable[_ground_truth_json_service_pb2.GroundTruthSchemaJson]]:
-        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none and has no entries."""
+        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
 
     @_abc_1.abstractmethod
     def CreateEntryJson(

@@ -143,7 +143,7 @@ class GroundTruthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetGroundTruthSchema(self, request, context):
-        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none and has no entries.
+        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

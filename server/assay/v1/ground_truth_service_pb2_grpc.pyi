@@ -45,7 +45,7 @@ class GroundTruthServiceStub:
     DeleteGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, _ground_truth_service_pb2.DeleteGroundTruthDatasetResponse]
     """Deletes a dataset with its entries; benchmarks keep what they were made with. Errors: 404 no such dataset."""
     GetGroundTruthSchema: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _ground_truth_service_pb2.GetGroundTruthSchemaResponse]
-    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none and has no entries."""
+    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
     CreateEntry: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateEntryRequest, _ground_truth_pb2.Entry]
     """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or request_id used with another body; 413 the dataset is full."""
     GetEntry: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetEntryRequest, _ground_truth_pb2.Entry]
@@ -77,7 +77,7 @@ class GroundTruthServiceAsyncStub(GroundTruthServiceStub):
     DeleteGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, _ground_truth_service_pb2.DeleteGroundTruthDatasetResponse]  # type: ignore[assignment]
     """Deletes a dataset with its entries; benchmarks keep what they were made with. Errors: 404 no such dataset."""
     GetGroundTruthSchema: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _ground_truth_service_pb2.GetGroundTruthSchemaResponse]  # type: ignore[assignment]
-    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none and has no entries."""
+    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
     CreateEntry: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateEntryRequest, _ground_truth_pb2.Entry]  # type: ignore[assignment]
     """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or request_id used with another body; 413 the dataset is full."""
     GetEntry: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetEntryRequest, _ground_truth_pb2.Entry]  # type: ignore[assignment]
@@ -142,7 +142,7 @@ class GroundTruthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ground_truth_service_pb2.GetGroundTruthSchemaRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ground_truth_service_pb2.GetGroundTruthSchemaResponse, _abc.Awaitable[_ground_truth_service_pb2.GetGroundTruthSchemaResponse]]:
-        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none and has no entries."""
+        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
 
     @_abc_1.abstractmethod
     def CreateEntry(

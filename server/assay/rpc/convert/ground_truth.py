@@ -100,7 +100,10 @@ def dataset_schema(
         field_schemas.definition(found.definition) if named is None else field_schemas.schema(named)
     )
     return ground_truth_service_pb2.GetGroundTruthSchemaResponse(
-        schema=schema, inferred=named is None, documents=found.documents
+        schema=schema,
+        inferred=named is None,
+        documents=found.documents,
+        reasons=found.reasons,
     )
 
 
@@ -116,6 +119,7 @@ def dataset_schema_json(
         fields=field_schemas.fields_json(found.definition),
         distinct_empties=found.definition.distinct_empties,
         schema_hash=found.definition.hash,
+        reasons=found.reasons,
     )
 
 
