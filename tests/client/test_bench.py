@@ -263,3 +263,40 @@ def test_a_name_of_two_is_refused(assay, files):
     done = assay("bench", "run", "the same", files[1])
     assert done.returncode == 2
     assert "2 datasets are called 'the same'" in done.stderr
+
+
+def test_a_benchmark_that_fails_exits_with_1(assay, tmp_path):
+    """A benchmark without a result exits with 1, whether it was run or is watched, and says why."""
+    (tmp_path / "empty.jsonl").write_text('{"document_id": "d1", "expected_data": {}}\n')
+    assay("truth", "create", "nothing known", "empty.jsonl")
+    done = assay("bench", "run", "nothing known", "--name", "fails")
+    assert done.returncode == 1
+    assert "No schema can be inferred" in done.stderr
+    watched = assay("bench", "watch", "fails")
+    assert (watched.returncode, watched.stdout) == (1, "")
+    assert "Traceback" not in watched.stderr
+    early = assay("bench", "report", "fails")
+    assert early.returncode == 2
+    assert "is failed; only a completed one has numbers" in early.stderr
+
+
+def test_readers_watch_and_compare(assay, client, ids, files):
+    """A key that may only read benchmarks watches and compares them, and runs none."""
+    key = ("--api-key", client.create_key("dashboard", ["benchmark:read"]).secret)
+    assert assay("bench", "watch", ids[0], *key).returncode == 0
+    assert assay("bench", "compare", *ids, *key).returncode == 0
+    assert assay("bench", "report", ids[0], "--compare", ids[1], "--markdown", *key).returncode == 0
+    denied = assay("bench", "run", "00000000-0000-4000-8000-000000000000", files[1], *key)
+    assert denied.returncode == 3
+    assert "PERMISSION_DENIED" in denied.stderr
+
+
+def test_the_job_of_a_benchmark_is_watched(assay, reports):
+    """`assay watch` of a benchmark's job tells of its documents between its states."""
+    job = reports[CANDIDATE.name].benchmark.job_id
+    done = assay("watch", job)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert "submitted" in lines[0]
+    assert "finished" in lines[-1]
+    assert sum("100 documents compared" in line for line in lines) == 2

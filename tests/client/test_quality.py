@@ -128,10 +128,18 @@ def test_fields_are_told_live(client, dataset, readings):
     steps = [one.documents for one in measuring]
     assert steps == sorted(steps)
     assert len(set(steps) - {0}) == 3  # pieces, in whatever order
-    assert measuring[-1].right == report.measures.overall.normalised.right
-    assert measuring[-1].fields["currency"] == (
-        report.measures.by_field["currency"].normalised.right,
-        report.measures.by_field["currency"].comparisons,
+    assert list(measuring[-1].fields) == list(report.measures.by_field)
+    for path, one in report.measures.by_field.items():
+        told, track = measuring[-1].fields[path], one.normalised
+        counts = (told.correct, told.wrong_value, told.invented, told.missed)
+        assert counts == (track.correct, track.wrong_value, track.invented, track.missed)
+        assert told.accuracy == track.values["accuracy"]
+        assert told.accuracy_exact == one.exact.values["accuracy"]
+        assert (told.precision, told.recall) == (track.values["precision"], track.values["recall"])
+    overall = measuring[-1].overall
+    assert (overall.right, overall.comparisons) == (
+        report.measures.overall.normalised.right,
+        report.measures.overall.comparisons,
     )
 
 

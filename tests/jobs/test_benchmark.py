@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assay.domain.benchmark import BLOB_BYTES, BenchmarkJob
+from assay.domain.benchmark import BLOB_BYTES, LIVE_COUNTS, BenchmarkJob
 from assay.domain.benchmark_results import ResultBlob, ResultFilter, value_text
 from assay.domain.benchmark_snapshot import read_piece, take_snapshot
 from assay.domain.errors import FailedPrecondition, TooLarge
@@ -178,14 +179,18 @@ def test_events_tell_each_document_once(ran: Ran):
     """The events of a benchmark tell every document, and their counts add up to the scores."""
     told = [one for event in ran.events for one in event.data["documents"]]
     assert told == [[one.document_id, one.right, one.comparisons] for one in ran.documents]
-    sums: dict[str, list[int]] = {}
+    sums: dict[str, Counter[str]] = {}
     for event in ran.events:
-        for path, right, comparisons in event.data["fields"]:
-            have = sums.setdefault(path, [0, 0])
-            have[0] += right
-            have[1] += comparisons
-    by_field = {path: right / comparisons for path, (right, comparisons) in sums.items()}
+        for path, *numbers in event.data["fields"]:
+            counts = dict(zip(LIVE_COUNTS, numbers, strict=True))
+            sums.setdefault(path, Counter()).update(counts)
+    by_field = {path: one["right"] / one["comparisons"] for path, one in sums.items()}
     assert by_field == ran.result.scores.by_field
+    outcomes = Counter(one.outcome.value for each in ran.documents for one in each.fields)
+    exact = sum(one.exact_outcome.right for each in ran.documents for one in each.fields)
+    assert sum(one["exact_right"] for one in sums.values()) == exact
+    for outcome in ("correct", "wrong_value", "invented", "missed"):
+        assert sum(one[outcome] for one in sums.values()) == outcomes[outcome]
 
 
 def test_calibration_is_of_the_fields_that_have_confidences(ran: Ran):

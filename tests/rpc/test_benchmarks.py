@@ -445,6 +445,10 @@ def test_a_watch_tells_documents_and_fields(me: Caller, done: Any):
     assert levels[-1].documents == 250
     last = {one.field: one.accuracy for one in levels[-1].fields}
     assert last == dict(benchmark.accuracy_by_field)
+    for one in levels[-1].fields:
+        track = done.measures.by_field[one.field].normalised
+        told = (one.correct, one.wrong_value, one.invented, one.missed)
+        assert told == (track.correct, track.wrong_value, track.invented, track.missed)
     assert events[-1].state_changed.cause == "finished"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -75,8 +77,8 @@ def run(
     A line of a .jsonl file is {"document_id": …, "data": {…}, "confidence": {…}}. Without file and
     run, each document's newest stored extraction is taken.
 
-    Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong,
-    3 the service cannot be reached.
+    Exit codes: 0 all requirements hold, 1 one does not, or the benchmark fails, 2 the input or the
+    usage is wrong, 3 the service cannot be reached.
     """
     wanted = _requirements(require)
     if detach and wanted:
@@ -93,7 +95,7 @@ def run(
             )
             print_json(made) if as_json else print(made.benchmark_id)
             return
-        with live_benchmark(err, hidden=as_json) as told:
+        with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
             report = client.run_benchmark(
                 dataset_id,
                 file,
@@ -125,12 +127,8 @@ def watch(
         if as_json:
             for item in client.watch_benchmark(benchmark_id):
                 print_json(item)
-        try:
-            with live_benchmark(err, hidden=as_json) as told:
-                report = client.follow_benchmark(benchmark_id, told)
-        except BenchmarkFailed as error:
-            show_failure(error)
-            raise typer.Exit(NOT_MET) from error
+        with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
+            report = client.follow_benchmark(benchmark_id, told)
     _finish(report, wanted, as_json=as_json)
 
 
@@ -279,6 +277,16 @@ def _requirements(texts: list[str] | None) -> list[Requirement]:
     except ValueError as error:
         show_failure(error)
         raise typer.Exit(BAD_INPUT) from error
+
+
+@contextmanager
+def _failure_shown() -> Iterator[None]:
+    """End the command with 1 when the benchmark ends without numbers, as `assay watch` does."""
+    try:
+        yield
+    except BenchmarkFailed as error:
+        show_failure(error)
+        raise typer.Exit(NOT_MET) from error
 
 
 def show(page: RenderableType) -> None:

@@ -70,9 +70,9 @@ def _line(console: Console, standing: BenchmarkStanding) -> None:
         if standing.documents:
             console.print(f"{standing.documents:,} extractions are stored", style="dim")
         return
-    if standing.comparisons:
-        share = standing.right / standing.comparisons
+    if standing.overall is not None:
         console.print(
-            f"{standing.documents:,}/{standing.documents_total:,} documents, {share:.4f} right",
+            f"{standing.documents:,}/{standing.documents_total:,} documents,"
+            f" {standing.overall.accuracy:.4f} right",
             style="dim",
         )

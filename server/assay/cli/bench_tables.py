@@ -19,6 +19,7 @@ from assay.client import (
     BenchmarkReport,
     BenchmarkStanding,
     FieldMeasures,
+    FieldStanding,
 )
 
 MAX_FIELDS = 200
@@ -27,19 +28,28 @@ TESTS = (
     "fixed are those all right in a and not in b, broken the other way round; p is McNemar's exact"
     " test of the two, adjusted (Holm) over the fields"
 )
+LIVE = ("right", "accuracy", "exact", "precision", "recall", "wrong", "invented", "missed")
 WAYS = {1: "[green]better[/]", -1: "[red]worse[/]", 0: ""}
 
 
 def live_fields(standing: BenchmarkStanding) -> Table:
     """Return how right each field is so far."""
-    table = _table("field", "right", "accuracy")
-    for path, (right, compared) in list(standing.fields.items())[:MAX_FIELDS]:
-        table.add_row(escape(path), f"{right:,}/{compared:,}", number(right / compared))
-    if standing.comparisons:
-        share = standing.right / standing.comparisons
-        whole = f"{standing.right:,}/{standing.comparisons:,}"
-        table.add_row("[bold]all fields[/]", whole, f"[bold]{number(share)}[/]")
+    table = _table("field", *LIVE)
+    for path, one in list(standing.fields.items())[:MAX_FIELDS]:
+        table.add_row(escape(path), *_live(one))
+    if standing.overall is not None:
+        table.add_row("[bold]all fields[/]", *_live(standing.overall))
     return table
+
+
+def _live(one: FieldStanding) -> list[str]:
+    values = (one.accuracy, one.accuracy_exact, one.precision, one.recall)
+    counts = (one.wrong_value, one.invented, one.missed)
+    return [
+        f"{one.right:,}/{one.comparisons:,}",
+        *(NONE if value is None else number(value) for value in values),
+        *(f"{count:,}" if count else NONE for count in counts),
+    ]
 
 
 def benchmark_page(report: BenchmarkReport, outcomes: Sequence[Outcome]) -> RenderableType:
@@ -82,10 +92,7 @@ def field_table(report: BenchmarkReport) -> RenderableType:
     """Return the measures of each field, and of all together, a line each."""
     if report.measures is None:
         return ""
-    table = _table(
-        *("field", "right", "accuracy", "exact", "precision", "recall", "wrong", "invented"),
-        *("missed", "ece"),
-    )
+    table = _table("field", *LIVE, "ece")
     rows = list(report.measures.by_field.items())
     for path, one in rows[:MAX_FIELDS]:
         table.add_row(escape(path), *_cells(one))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from operator import add
 from typing import Any, Literal
 
 from assay.client.diagnostic_types import ReliabilityTable
 from assay.client.quality_types import values_of
-from assay.client.types import Failure
+from assay.client.types import Failure, FieldStanding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,14 +180,9 @@ class BenchmarkStanding:
     benchmark_id: str | None = None  # None while extractions are sent
     documents: int = 0  # compared so far, or sent
     documents_total: int | None = None
-    fields: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # path → right, compared
+    fields: Mapping[str, FieldStanding] = field(default_factory=dict)  # by path
 
     @property
-    def right(self) -> int:
-        """Comparisons that are right so far."""
-        return sum(right for right, _ in self.fields.values())
-
-    @property
-    def comparisons(self) -> int:
-        """Comparisons so far."""
-        return sum(compared for _, compared in self.fields.values())
+    def overall(self) -> FieldStanding | None:
+        """All fields so far, together; None before the first document."""
+        return reduce(add, self.fields.values()) if self.fields else None

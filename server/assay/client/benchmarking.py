@@ -9,7 +9,7 @@ from assay.client import benchmark_types as types
 from assay.client.errors import BadInput, BenchmarkFailed, FailedPrecondition, Refusal
 from assay.client.importing import Rows, import_extractions
 from assay.client.transport import Transport
-from assay.client.types import DocumentsCompared, JobEvent, JobLevel
+from assay.client.types import DocumentsCompared, FieldStanding, JobEvent, JobLevel
 from assay.client.watching import watch_benchmark
 from assay.v1 import benchmark_service_pb2 as pb
 from assay.v1 import extraction_service_pb2
@@ -109,13 +109,13 @@ class Benchmarking:
         """
         total = self.get_benchmark(benchmark_id).documents_total
         documents = 0
-        fields: dict[str, tuple[int, int]] = {}
+        fields: dict[str, FieldStanding] = {}
         for item in self.watch_benchmark(benchmark_id):
             if isinstance(item, DocumentsCompared):
                 documents += len(item.documents)
                 for one in item.fields:
-                    right, compared = fields.get(one.field, (0, 0))
-                    fields[one.field] = (right + one.right, compared + one.comparisons)
+                    before = fields.get(one.field)
+                    fields[one.field] = one if before is None else before + one
             elif isinstance(item, JobLevel):
                 continue  # it says again what the events add up to
             on_progress(

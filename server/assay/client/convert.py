@@ -217,7 +217,16 @@ def level(message: job_pb2.JobLevel) -> types.JobLevel:
 
 def _standings(rows: Iterable[job_pb2.FieldAccuracy]) -> tuple[types.FieldStanding, ...]:
     return tuple(
-        types.FieldStanding(field=one.field, right=one.right, comparisons=one.comparisons)
+        types.FieldStanding(
+            field=one.field,
+            right=one.right,
+            comparisons=one.comparisons,
+            exact_right=one.exact_right,
+            correct=one.correct,
+            wrong_value=one.wrong_value,
+            invented=one.invented,
+            missed=one.missed,
+        )
         for one in rows
     )
 

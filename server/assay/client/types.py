@@ -234,11 +234,46 @@ class FieldStanding:
     field: str  # its path in the schema
     right: int
     comparisons: int
+    exact_right: int  # to the character
+    correct: int  # a value was expected and the same was extracted
+    wrong_value: int
+    invented: int
+    missed: int
+
+    def __add__(self, other: FieldStanding) -> FieldStanding:
+        """Return the standing in the documents of both."""
+        return FieldStanding(
+            field=self.field,
+            right=self.right + other.right,
+            comparisons=self.comparisons + other.comparisons,
+            exact_right=self.exact_right + other.exact_right,
+            correct=self.correct + other.correct,
+            wrong_value=self.wrong_value + other.wrong_value,
+            invented=self.invented + other.invented,
+            missed=self.missed + other.missed,
+        )
 
     @property
     def accuracy(self) -> float:
         """Right comparisons over all."""
         return self.right / self.comparisons
+
+    @property
+    def accuracy_exact(self) -> float:
+        """Comparisons that are right to the character over all."""
+        return self.exact_right / self.comparisons
+
+    @property
+    def precision(self) -> float | None:
+        """Correct ones over those in which a value was extracted; None where there are none."""
+        extracted = self.correct + self.wrong_value + self.invented
+        return self.correct / extracted if extracted else None
+
+    @property
+    def recall(self) -> float | None:
+        """Correct ones over those in which a value was expected; None where there are none."""
+        expected = self.correct + self.wrong_value + self.missed
+        return self.correct / expected if expected else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,16 @@ from assay.domain.text import MAX_NAME, check_text
 
 BENCHMARK_KIND = "benchmark"
 DOCUMENTS_EVENT = "documents"  # data: documents [[id, right, comparisons]], fields as levels
+# What is told live of a field, in this order; all but `exact_right` on the normalised track.
+LIVE_COUNTS = (
+    "right",
+    "comparisons",
+    "exact_right",
+    "correct",
+    "wrong_value",
+    "invented",
+    "missed",
+)
 BLOB_DOCUMENTS = 100  # documents of one blob of a snapshot, which is one shard
 BLOB_BYTES = 1 << 20  # of such a blob, unless a single document has more
 SNAPSHOT_BYTES = 1 << 30  # of all blobs of a snapshot

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from assay.domain.benchmark import DOCUMENTS_EVENT
+from assay.domain.benchmark import DOCUMENTS_EVENT, LIVE_COUNTS
 from assay.domain.job import Event, Level
 from assay.storage.store import Store
 from assay.usecases.watches import MAX_BATCH, Batch, Watches
 
-FIELD_ACCURACY = "field_accuracy"  # data: fields [[path, right, comparisons], …], documents
+FIELD_ACCURACY = "field_accuracy"  # data: fields [[path, *LIVE_COUNTS], …], documents
 
 Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -26,7 +26,7 @@ Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 class FieldCounts:
     """What the events so far have told of each field."""
 
-    fields: dict[str, list[int]] = field(default_factory=dict)  # path → right, comparisons
+    fields: dict[str, list[int]] = field(default_factory=dict)  # path → LIVE_COUNTS
     documents: int = 0
 
     def add(self, event: Event) -> bool:
@@ -34,10 +34,9 @@ class FieldCounts:
         if event.kind != DOCUMENTS_EVENT:
             return False
         self.documents += len(event.data["documents"])
-        for path, right, comparisons in event.data["fields"]:
-            counts = self.fields.setdefault(path, [0, 0])
-            counts[0] += right
-            counts[1] += comparisons
+        for path, *numbers in event.data["fields"]:
+            before = self.fields.get(path, [0] * len(LIVE_COUNTS))
+            self.fields[path] = [a + b for a, b in zip(before, numbers, strict=True)]
         return True
 
     def level(self, sequence: int) -> Level:

@@ -460,6 +460,11 @@ class FieldAccuracy(_message.Message):
     RIGHT_FIELD_NUMBER: _builtins.int
     COMPARISONS_FIELD_NUMBER: _builtins.int
     ACCURACY_FIELD_NUMBER: _builtins.int
+    EXACT_RIGHT_FIELD_NUMBER: _builtins.int
+    CORRECT_FIELD_NUMBER: _builtins.int
+    WRONG_VALUE_FIELD_NUMBER: _builtins.int
+    INVENTED_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """The field's path in the schema."""
     right: _builtins.int
@@ -468,6 +473,16 @@ class FieldAccuracy(_message.Message):
     """All comparisons, at least one."""
     accuracy: _builtins.float
     """Their quotient, unrounded; 0 to 1."""
+    exact_right: _builtins.int
+    """Comparisons that are right to the character."""
+    correct: _builtins.int
+    """A value was expected and the same was extracted; the rest of right is correctly empty."""
+    wrong_value: _builtins.int
+    """A value was expected and another one was extracted."""
+    invented: _builtins.int
+    """Nothing was expected, yet a value was extracted."""
+    missed: _builtins.int
+    """A value was expected and nothing was extracted."""
     def __init__(
         self,
         *,
@@ -475,10 +490,15 @@ class FieldAccuracy(_message.Message):
         right: _builtins.int = ...,
         comparisons: _builtins.int = ...,
         accuracy: _builtins.float = ...,
+        exact_right: _builtins.int = ...,
+        correct: _builtins.int = ...,
+        wrong_value: _builtins.int = ...,
+        invented: _builtins.int = ...,
+        missed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "comparisons", b"comparisons", "field", b"field", "right", b"right"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "comparisons", b"comparisons", "correct", b"correct", "exact_right", b"exact_right", "field", b"field", "invented", b"invented", "missed", b"missed", "right", b"right", "wrong_value", b"wrong_value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

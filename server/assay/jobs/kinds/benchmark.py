@@ -20,7 +20,6 @@ from assay.domain.benchmark import (
     ResultPiece,
     Scores,
 )
-from assay.domain.benchmark_results import Heads
 from assay.domain.benchmark_snapshot import read_piece
 from assay.domain.canonical import canonical_json
 from assay.domain.errors import FailedPrecondition
@@ -30,8 +29,9 @@ from assay.extraction.compare import NORMALISER
 from assay.extraction.inference import SchemaGuess
 from assay.extraction.measures import measures
 from assay.extraction.schema import FieldSchema, SchemaError
+from assay.extraction.tally import FieldCounts
 from assay.jobs.benchmarking.details import benchmark_details
-from assay.jobs.benchmarking.piece import Piece, compare_piece
+from assay.jobs.benchmarking.piece import ComparedPiece, Piece, compare_piece
 from assay.jobs.blobs import JobBlobs
 from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
 from assay.storage.ports import Transaction
@@ -89,7 +89,7 @@ class Benchmark:
         )
         return ShardOutput(
             partial=compared.piece.to_bytes(),
-            events=(_event(compared.heads),),
+            events=(_event(compared, schema),),
             stored=(record,),
         )
 
@@ -149,26 +149,27 @@ def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
         ) from error
 
 
-def _event(heads: Heads) -> EventDraft:
+def _event(compared: ComparedPiece, schema: FieldSchema) -> EventDraft:
     """Return what is told of some documents: each of them, and the counts of their fields."""
-    fields: dict[str, list[int]] = {}
-    for group in heads.groups:
-        sums = group.right.sum(axis=0).tolist()
-        every = (group.comparisons * len(group.documents)).tolist()
-        for path, right, comparisons in zip(group.paths, sums, every, strict=True):
-            counts = fields.setdefault(path, [0, 0])
-            counts[0] += right
-            counts[1] += comparisons
+    heads, tally = compared.heads, compared.piece.tally
     ids = (document_id for _, document_id in heads.documents)
     numbers = (heads.right.tolist(), heads.comparisons.tolist())
-    told = sorted(fields)[:LIVE_FIELDS]
+    known = set(tally.paths)
+    told = [path for path in schema.leaf_paths() if path in known][:LIVE_FIELDS]
     return EventDraft(
         kind=DOCUMENTS_EVENT,
         data={
             "documents": [list(one) for one in zip(ids, *numbers, strict=True)],
-            "fields": [[path, *fields[path]] for path in told],
+            "fields": [[path, *_told(tally.field(path))] for path in told],
         },
     )
+
+
+def _told(one: FieldCounts) -> tuple[int, ...]:
+    """Return the counts of a field that are told live, in the order of LIVE_COUNTS."""
+    correct, wrong, invented, missed, empty = one.normalised
+    exact = one.exact[0] + one.exact[-1]
+    return correct + empty, one.comparisons, exact, correct, wrong, invented, missed
 
 
 def _scores(whole: Piece) -> Scores:

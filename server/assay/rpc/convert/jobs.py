@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from assay.domain.benchmark import DOCUMENTS_EVENT
+from assay.domain.benchmark import DOCUMENTS_EVENT, LIVE_COUNTS
 from assay.domain.errors import MAX_VALUE_CHARS, InvalidArgument, clip
 from assay.domain.job import Event, Job, JobError, JobFilter, Level
 from assay.domain.states import JobState, is_terminal
@@ -137,12 +137,13 @@ def _documents_compared(data: Mapping[str, Any]) -> job_pb2.DocumentsCompared:
     )
 
 
-def _field_accuracies(rows: Iterable[tuple[str, int, int]]) -> list[job_pb2.FieldAccuracy]:
+def _field_accuracies(rows: Iterable[Sequence[Any]]) -> list[job_pb2.FieldAccuracy]:
+    counted = ((path, dict(zip(LIVE_COUNTS, numbers, strict=True))) for path, *numbers in rows)
     return [
         job_pb2.FieldAccuracy(
-            field=path, right=right, comparisons=comparisons, accuracy=right / comparisons
+            field=path, accuracy=counts["right"] / counts["comparisons"], **counts
         )
-        for path, right, comparisons in rows
+        for path, counts in counted
     ]
 
 
