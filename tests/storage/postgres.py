@@ -76,6 +76,18 @@ class Postgres:
         while self._free:
             self.drop(self._free.pop())
 
+    def lock(self, name: str) -> None:
+        """Refuse new connections to a database, and end those that listen for notifications."""
+        self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self._run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE query LIKE 'LISTEN%' AND datname = '{name}'"
+        )
+
+    def unlock(self, name: str) -> None:
+        """Let new connections in again."""
+        self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
     def drop(self, name: str) -> None:
         """Drop a database, whoever is still connected to it."""
         self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -9,6 +9,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,7 +28,11 @@ WAY_OUT = "Write the file again with an Arrow library and send it whole"
 
 BATCH_CELLS = 1 << 20  # values of a Parquet batch, which is decoded at once
 BATCH_ROWS = 1 << 16
+MOST_SCHEMA_BYTES = 1 << 24  # of Arrow: more than a kilobyte for each of the columns allowed
 MOST_FOOTER_BYTES = 1 << 26  # 3 000 columns in 200 row groups take about 60 MB
+
+_MAGIC = b"ARROW1\0\0"  # the first bytes of an Arrow file; its schema follows, as in a stream
+_GOES_ON = b"\xff\xff\xff\xff"  # the first bytes of a message; the size of its head follows
 
 
 def read_arrow_stream(path: Path, rules: Rules) -> Iterator[FileBlock]:
@@ -37,6 +42,7 @@ def read_arrow_stream(path: Path, rules: Rules) -> Iterator[FileBlock]:
         if file.read() != END_MARK:
             # Arrow takes the end of the file for the end of the stream: rows could be missing.
             raise bad_file("The file ends before an Arrow stream does", STREAM, WAY_OUT)
+        _check_schema(file, 0)
 
     def tables() -> Iterator[pa.Table]:
         with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
@@ -47,6 +53,8 @@ def read_arrow_stream(path: Path, rules: Rules) -> Iterator[FileBlock]:
 
 def read_arrow_file(path: Path, rules: Rules) -> Iterator[FileBlock]:
     """Yield the rows of an Arrow IPC file. Raises BadFile and BadPredictions."""
+    with path.open("rb") as file:
+        _check_schema(file, len(_MAGIC))
 
     def tables() -> Iterator[pa.Table]:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
@@ -99,6 +107,20 @@ def _guarded(tables: Callable[[], Iterator[pa.Table]], allowed: str) -> Iterator
         raise bad_file(
             f"The file cannot be read ({first_line(error)})", allowed, WAY_OUT
         ) from error
+
+
+def _check_schema(file: BinaryIO, at: int) -> None:
+    """Refuse a schema whose mere decoding would take a child's memory; Arrow aborts then."""
+    file.seek(at)
+    head = file.read(8)
+    size = int.from_bytes(head[4:], "little")
+    if head[:4] == _GOES_ON and size > MOST_SCHEMA_BYTES:
+        raise bad_file(
+            f"The schema has {size} bytes",
+            f"at most {MOST_SCHEMA_BYTES} are allowed, and at most {MAX_COLUMNS} columns",
+            "Write fewer columns, or shorter names",
+            bytes=size,
+        )
 
 
 def _check_footer(path: Path) -> None:

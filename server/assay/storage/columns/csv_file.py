@@ -21,7 +21,7 @@ from assay.storage.columns.blocks import FileBlock, blocks
 from assay.storage.columns.chunk import Rules
 from assay.storage.columns.numbers import SCORE, WEIGHT, parse_floats
 from assay.storage.columns.refusals import Place, bad_file
-from assay.storage.columns.roles import Roles, assign_roles
+from assay.storage.columns.roles import Roles, assign_roles, refuse_too_many
 
 BLOCK_BYTES = 1 << 20
 FORMAT = "a CSV file is UTF-8 text with commas, one header line and one line per row (RFC 4180)"
@@ -137,6 +137,7 @@ class _Lines:
             raise bad_file(
                 "The file holds zero bytes, so it is not text", FORMAT, "Export it as CSV in UTF-8"
             )
+        self._refuse_many()
         for _, names in self._records():
             if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
                 raise bad_file(
@@ -146,6 +147,13 @@ class _Lines:
                 )
             return names
         raise bad_file("The file has no header", FORMAT, "Send a header and at least one row")
+
+    def _refuse_many(self) -> None:
+        """Count the columns of a plain header before each becomes an object."""
+        with self.path.open("rb") as file:
+            line = file.readline()
+        if b'"' not in line:
+            refuse_too_many(line.count(b",") + 1)
 
     def of(self, row: int) -> int:
         """Return the line (1-based) on which the data row number `row` (0-based) begins."""
