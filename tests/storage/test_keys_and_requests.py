@@ -1,4 +1,4 @@
-"""API keys and repeated requests: what ports.Keys and ports.Requests promise."""
+"""API keys and repeated requests: what ports.Keys, Requests and Installation promise."""
 
 from __future__ import annotations
 
@@ -35,6 +35,21 @@ def test_a_key_is_found_by_its_prefix_alone(store, key):
     with store.read() as tx:
         assert tx.keys.by_prefix(key.prefix) == key == tx.keys.get(ORG, key.prefix)
         assert tx.keys.by_prefix("none") is None
+
+
+def test_a_secret_is_made_once(store):
+    """The first secret of a name stays, so that all processes sign cursors with the same one."""
+    scope = store.scope("models")
+    assert store.scope("models") == scope != store.scope("keys")
+    with store.write() as tx:
+        assert tx.installation.find("other") is None
+        tx.installation.add("other", "first")
+        tx.installation.add("other", "second")
+        assert tx.installation.find("other") == "first"
+        secret = tx.installation.find("cursors")
+    assert secret is not None
+    assert len(secret) >= 32
+    assert scope == f"{secret}/models"
 
 
 def test_a_prefix_is_unique_over_all_organizations(store, key):

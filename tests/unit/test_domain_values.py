@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pickle
 import re
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
@@ -144,6 +146,18 @@ def test_a_page_token_reads_back_in_its_own_listing_alone(at, key, scope):
     assert Cursor.parse(token, scope) == place
     with pytest.raises(BadPageToken):
         Cursor.parse(token, scope + "x")
+
+
+def test_a_place_cannot_be_put_into_a_page_token():
+    """Who changes the place in a token, or makes one without the installation's secret, is refused."""
+    place = Cursor(created_at=datetime(2026, 1, 1, tzinfo=UTC), id="mdl-1")
+    micros, key, mark = json.loads(b64decode(place.token("secret/models") + "=="))
+    for changed in ([micros + 1, key, mark], [micros, "mdl-2", mark], [micros, key, ""], [micros]):
+        token = b64encode(json.dumps(changed).encode()).decode().rstrip("=")
+        with pytest.raises(BadPageToken):
+            Cursor.parse(token, "secret/models")
+    with pytest.raises(BadPageToken):
+        Cursor.parse(place.token("models"), "secret/models")
 
 
 @given(st.text(max_size=80))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,10 +26,11 @@ class Cursor:
     def token(self, scope: str) -> str:
         """Return this place as an opaque page token, valid for the listing `scope` only.
 
-        `scope` is any text that names the listing and its filters, organization included.
+        `scope` is a secret text that names the listing and its filters, organization included:
+        it signs the token.
         """
         micros = (self.created_at - _EPOCH) // timedelta(microseconds=1)
-        text = json.dumps([micros, self.id, _mark(scope)], separators=(",", ":"))
+        text = json.dumps([micros, self.id, _mark(scope, micros, self.id)], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
@@ -40,11 +42,11 @@ class Cursor:
         try:
             padded = token + "=" * (-len(token) % 4)
             micros, key, mark = json.loads(base64.b64decode(padded, b"-_", validate=True))
+            signed = hmac.compare_digest(mark.encode(), _mark(scope, micros, key).encode())
             place = cls(created_at=_EPOCH + timedelta(microseconds=int(micros)), id=key)
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise _bad_token(token, field) from error
-        # The mark can be forged: a stored id is printable ASCII, and nothing else is looked up.
-        if mark != _mark(scope) or not _is_id(key):
+        if not signed:
             raise _bad_token(token, field)
         return place
 
@@ -57,12 +59,9 @@ class Page(Generic[T]):
     next: Cursor | None  # where the next page starts (exclusive); None: this was the last
 
 
-def _is_id(key: object) -> bool:
-    return isinstance(key, str) and key.isascii() and key.isprintable()
-
-
-def _mark(scope: str) -> str:
-    return hashlib.sha256(scope.encode()).hexdigest()[:16]
+def _mark(scope: str, micros: object, key: object) -> str:
+    place = f"{micros}/{key}".encode(errors="surrogatepass")  # of a token that somebody made up
+    return hmac.new(scope.encode(), place, hashlib.sha256).hexdigest()[:32]
 
 
 def _bad_token(token: str, field: str) -> BadPageToken:

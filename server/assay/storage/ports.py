@@ -298,6 +298,18 @@ class Requests(Protocol):
         ...
 
 
+class Installation(Protocol):
+    """What this installation alone knows, the same for all of its processes."""
+
+    def find(self, name: str) -> str | None:
+        """Return a secret, None if nobody made it yet."""
+        ...
+
+    def add(self, name: str, value: str) -> None:
+        """Keep a secret; does nothing where one of that name is kept already."""
+        ...
+
+
 class Transaction(Protocol):
     """The stores, as one transaction sees them."""
 
@@ -324,6 +336,11 @@ class Transaction(Protocol):
     @property
     def requests(self) -> Requests:
         """Create requests already answered."""
+        ...
+
+    @property
+    def installation(self) -> Installation:
+        """What this installation alone knows."""
         ...
 
     @property

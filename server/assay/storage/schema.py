@@ -14,7 +14,7 @@ from assay.storage.sql import SQLITE
 if TYPE_CHECKING:  # importing Alembic takes 0.1 s, which only a migration should pay
     from alembic.config import Config
 
-HEAD = "0004"  # newest revision under migrations/versions
+HEAD = "0005"  # newest revision under migrations/versions
 _LOCK = 7_261_001  # PostgreSQL advisory lock under which one process migrates
 
 

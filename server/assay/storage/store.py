@@ -34,6 +34,7 @@ from assay.storage.events import SqlEvents, SqlLevels
 from assay.storage.extractions import SqlExtractionRuns, SqlExtractions
 from assay.storage.field_schemas import SqlUserSchemas
 from assay.storage.ground_truth import SqlEntries, SqlGroundTruth
+from assay.storage.installation import SqlInstallation
 from assay.storage.keys import SqlKeys
 from assay.storage.leases import BootClock, LeaseClock
 from assay.storage.ledger_runs import SqlLedger
@@ -44,6 +45,8 @@ from assay.storage.schema import check_revision, migrate, revision_of
 from assay.storage.session import Session
 from assay.storage.sql import POSTGRESQL, SQLITE
 from assay.storage.versions import SqlVersions
+
+CURSORS = "cursors"  # the secret that signs them
 
 
 class SqlTransaction:
@@ -56,6 +59,7 @@ class SqlTransaction:
         self.evaluations = SqlEvaluations(session, self.versions)
         self.keys = SqlKeys(session)
         self.requests = SqlRequests(session)
+        self.installation = SqlInstallation(session)
         self.events = SqlEvents(session)
         self.levels = SqlLevels(session)
         self.jobs = SqlLedger(session, self.events, self.levels)
@@ -78,6 +82,7 @@ class Store(ABC):
         self._ids = ids
         self._leases = leases
         self._hints = Hints()
+        self._cursor_key: str | None = None
         self.changes: Changes
 
     @property
@@ -96,6 +101,20 @@ class Store(ABC):
         Raises Unavailable when the database cannot be written to within 30 s, and
         Internal for a write block inside another one of the same thread.
         """
+
+    def scope(self, listing: str) -> str:
+        """Return what signs the cursors of a listing: its name and what this installation knows.
+
+        Every process of the installation returns the same; not inside a write block.
+        """
+        if self._cursor_key is None:
+            with self.read() as tx:
+                self._cursor_key = tx.installation.find(CURSORS)
+        if self._cursor_key is None:
+            with self.write() as tx:
+                tx.installation.add(CURSORS, self._ids.new_key_secret())
+                self._cursor_key = tx.installation.find(CURSORS)
+        return f"{self._cursor_key}/{listing}"
 
     def on_commit(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` called after each commit of this process; return what stops it.

@@ -381,3 +381,12 @@ counters = Table(
     Column("value", BigInteger, nullable=False),
     PrimaryKeyConstraint("name"),
 )
+
+# What this installation alone knows, such as what it signs cursors with.
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Key, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("name"),
+)

@@ -137,8 +137,9 @@ class BenchmarkReader:
             NotFound: no such benchmark.
             FailedPrecondition: it is not completed.
         """
-        limit, wanted, scope = page_limit(query.limit), query.filter, query.scope
-        after = place_of(query.cursor, f"{organization_id}/{scope}")
+        limit, wanted = page_limit(query.limit), query.filter
+        scope = self._store.scope(f"{organization_id}/{query.scope}")
+        after = place_of(query.cursor, scope)
         with self._store.read() as tx:
             benchmark = tx.benchmarks.get(organization_id, query.benchmark_id)
             result = _result(tx, benchmark)
@@ -156,7 +157,7 @@ class BenchmarkReader:
         token = None
         if place is not None and place < result.documents:
             next_ = Cursor(created_at=benchmark.created_at, id=str(place))
-            token = next_.token(f"{organization_id}/{scope}")
+            token = next_.token(scope)
         return Counted(items=_known(benchmark, page), total=total, limit=limit, next_cursor=token)
 
     def _walk(

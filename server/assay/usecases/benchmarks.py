@@ -108,7 +108,7 @@ class Benchmarks:
         """
         limit, status = page_limit(query.limit), _status(query.status)
         dataset_id = query.dataset_id or None
-        scope = f"benchmarks/{organization_id}/{status or ''}/{dataset_id or ''}"
+        scope = self._store.scope(f"benchmarks/{organization_id}/{status or ''}/{dataset_id or ''}")
         after = place_of(query.cursor, scope)
         with self._store.read() as tx:
             page = tx.benchmarks.list(

@@ -126,7 +126,7 @@ class Evaluations:
             NotFound: no such model or version.
         """
         split = check_split("dataset_split", dataset_split) if dataset_split else None
-        scope = f"evaluations/{organization_id}/{version_id}/{dataset_split}"
+        scope = self._store.scope(f"evaluations/{organization_id}/{version_id}/{dataset_split}")
         limit, after = page_size(size), cursor(token, scope)
         with self._store.read() as tx:
             version_under(tx, organization_id, model_id, version_id)

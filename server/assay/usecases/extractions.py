@@ -42,7 +42,7 @@ class Extractions:
 
     def list(self, organization_id: str, limit: int, token: str) -> Counted[ExtractionRun]:
         """Return a page of runs, newest first; raises BadPageToken."""
-        scope = f"extraction_runs/{organization_id}"
+        scope = self._store.scope(f"extraction_runs/{organization_id}")
         after = place_of(token, scope)
         with self._store.read() as tx:
             page = tx.extraction_runs.list(organization_id, limit=limit, after=after)
@@ -68,7 +68,7 @@ class Extractions:
             NotFound: no such run.
             BadPageToken: the token is of another listing.
         """
-        scope = f"extractions/{organization_id}/{run_id}/{document_id}"
+        scope = self._store.scope(f"extractions/{organization_id}/{run_id}/{document_id}")
         after = place_of(token, scope)
         with self._store.read() as tx:
             page = tx.extractions.list(

@@ -80,7 +80,7 @@ class FieldSchemas:
 
     def list(self, organization_id: str, limit: int, token: str) -> Counted[UserSchema]:
         """Return a page of schemas, newest first; raises BadPageToken."""
-        scope = f"user_schemas/{organization_id}"
+        scope = self._store.scope(f"user_schemas/{organization_id}")
         after = place_of(token, scope)
         with self._store.read() as tx:
             page = tx.user_schemas.list(organization_id, limit=limit, after=after)

@@ -90,7 +90,7 @@ class GroundTruth:
 
     def list(self, organization_id: str, limit: int, token: str) -> Counted[Dataset]:
         """Return a page of datasets, newest first; raises BadPageToken."""
-        scope = f"ground_truth/{organization_id}"
+        scope = self._store.scope(f"ground_truth/{organization_id}")
         after = place_of(token, scope)
         with self._store.read() as tx:
             page = tx.ground_truth.list(organization_id, limit=limit, after=after)
@@ -154,7 +154,7 @@ class GroundTruth:
             NotFound: no such dataset.
             BadPageToken: the token is of another listing.
         """
-        scope = f"entries/{organization_id}/{dataset_id}/{document_id}"
+        scope = self._store.scope(f"entries/{organization_id}/{dataset_id}/{document_id}")
         after = place_of(token, scope)
         with self._store.read() as tx:
             page = tx.entries.list(

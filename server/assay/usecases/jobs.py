@@ -33,7 +33,7 @@ class Jobs:
             InvalidArgument: a bad page size.
             BadPageToken: the token is of another listing.
         """
-        scope = f"jobs/{organization_id}/{chosen}"
+        scope = self._store.scope(f"jobs/{organization_id}/{chosen}")
         limit, after = page_size(size), cursor(token, scope)
         with self._store.read() as tx:
             page = tx.jobs.list(organization_id, limit=limit, after=after, chosen=chosen)

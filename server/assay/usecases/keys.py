@@ -85,7 +85,7 @@ class Keys:
 
     def list(self, organization_id: str, size: int, token: str) -> Listing[ApiKey]:
         """Return a page of keys, newest first."""
-        scope = f"keys/{organization_id}"
+        scope = self._store.scope(f"keys/{organization_id}")
         with self._store.read() as tx:
             page = tx.keys.list(organization_id, limit=page_size(size), after=cursor(token, scope))
         return listing(page, scope, lambda key: key)

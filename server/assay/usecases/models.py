@@ -86,7 +86,7 @@ class Models:
 
     def list(self, organization_id: str, size: int, token: str) -> Listing[KnownModel]:
         """Return a page of models, newest first."""
-        scope = f"models/{organization_id}"
+        scope = self._store.scope(f"models/{organization_id}")
         with self._store.read() as tx:
             page = tx.models.list(
                 organization_id, limit=page_size(size), after=cursor(token, scope)

@@ -71,7 +71,7 @@ class Versions:
 
     def list(self, organization_id: str, model_id: str, size: int, token: str) -> Listing[Version]:
         """Return a page of a model's versions, newest first; raises NotFound."""
-        scope = f"versions/{organization_id}/{model_id}"
+        scope = self._store.scope(f"versions/{organization_id}/{model_id}")
         with self._store.read() as tx:
             page = tx.versions.list(
                 organization_id, model_id, limit=page_size(size), after=cursor(token, scope)
