@@ -270,7 +270,7 @@ def test_what_is_absent(admin, sent):
         ({"dataset_id": ABSENT}, 404),
         ({"dataset_id": ABSENT, "name": "x" * 201}, 400),
         ({"dataset_id": ABSENT, "name": "\u0000"}, 400),
-        ({"dataset_id": "\u0000"}, 404),
+        ({"dataset_id": "\u0000"}, 400),
     ],
     ids=str,
 )

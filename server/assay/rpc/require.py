@@ -1,4 +1,7 @@
-"""Required fields, enforced by walking `google.api.field_behavior` in the descriptors."""
+"""What every request needs: its required fields, and texts that both databases can look up.
+
+Required fields are found by walking `google.api.field_behavior` in the descriptors.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ from assay.domain.errors import InvalidArgument, Violation
 
 @dataclass(frozen=True, kw_only=True)
 class Requirements:
-    """The required fields of one request message."""
+    """The required fields and the texts of one request message."""
 
     scalars: tuple[str, ...]  # present when not empty
     messages: tuple[str, ...]  # present when set
+    texts: tuple[str, ...]  # required or not; lists of texts and texts inside messages are not here
 
     @classmethod
     def of(cls, message: Descriptor) -> Requirements:
@@ -25,14 +29,19 @@ class Requirements:
         return cls(
             scalars=tuple(f.name for f in required if not _is_single_message(f)),
             messages=tuple(f.name for f in required if _is_single_message(f)),
+            texts=tuple(f.name for f in message.fields if _is_single_text(f)),
         )
 
     def check(self, message: Message) -> None:
-        """Raise InvalidArgument naming every required field that `message` lacks."""
+        """Raise InvalidArgument naming each required field that is absent, or a text with U+0000."""
         missing = [name for name in self.scalars if not getattr(message, name)]
         missing += [name for name in self.messages if not message.HasField(name)]
         if missing:
             raise _missing(missing)
+        for name in self.texts:
+            # SQLite would find nothing by such a text, and PostgreSQL cannot be asked for it.
+            if "\x00" in getattr(message, name):
+                raise InvalidArgument.of(name, "the character U+0000 is not allowed")
 
 
 def _missing(names: list[str]) -> InvalidArgument:
@@ -53,3 +62,7 @@ def _is_required(field: FieldDescriptor) -> bool:
 
 def _is_single_message(field: FieldDescriptor) -> bool:
     return field.message_type is not None and not field.is_repeated
+
+
+def _is_single_text(field: FieldDescriptor) -> bool:
+    return field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated

@@ -30,10 +30,14 @@ from assay.rpc.replies import ReplyMemory
 # a bound a stranger could fill the memory.
 MAX_CALLS = 4_096
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # of one gRPC message; larger things are streamed
+MAX_METADATA_BYTES = 128 * 1024  # of one call's metadata, with 32 bytes an entry as HTTP/2 counts
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    # Above what the gateway lets through, so that our own words refuse a long path or cursor.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.so_reuseport", 0),  # two servers on one port must fail, not share it
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
