@@ -135,7 +135,8 @@ def rows(message: extraction_service_pb2.ImportExtractionsRequest) -> Sequence[T
         TypedRow(
             document_id=one.document_id,
             data=one.data_json,
-            more=json.dumps(dict(one.confidence)) if one.confidence else None,
+            # Sorted: a map has no order on the wire, and a repeat must have the same bytes.
+            more=json.dumps(dict(one.confidence), sort_keys=True) if one.confidence else None,
         )
         for one in message.extractions
     ]

@@ -103,7 +103,7 @@ class ExtractionService:
         done = await self._imports.stream(
             call.organization_id,
             Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
-            rows=rows_of(first, requests, convert.rows),
+            rows=rows_of(first, requests, convert.rows, "run_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)
@@ -120,7 +120,7 @@ class ExtractionService:
             Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
             source=CSV,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests),
+            pieces=file_pieces(first, requests, "run_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)
@@ -137,7 +137,7 @@ class ExtractionService:
             Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
             source=JSON_LINES,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests),
+            pieces=file_pieces(first, requests, "run_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)

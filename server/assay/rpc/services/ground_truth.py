@@ -143,7 +143,7 @@ class GroundTruthService:
         done = await self._imports.stream(
             call.organization_id,
             Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
-            rows=rows_of(first, requests, convert.rows),
+            rows=rows_of(first, requests, convert.rows, "dataset_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)
@@ -160,7 +160,7 @@ class GroundTruthService:
             Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
             source=CSV,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests),
+            pieces=file_pieces(first, requests, "dataset_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)
@@ -177,7 +177,7 @@ class GroundTruthService:
             Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
             source=JSON_LINES,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests),
+            pieces=file_pieces(first, requests, "dataset_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)

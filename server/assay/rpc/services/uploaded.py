@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from google.api import httpbody_pb2
 
-from assay.domain.errors import InvalidArgument
+from assay.domain.errors import InvalidArgument, clip
 from assay.usecases.imports import TypedRow
 
 M = TypeVar("M")
@@ -26,17 +26,33 @@ async def first_of(requests: AsyncIterator[M]) -> M:
     return first
 
 
-async def file_pieces(first: _Piece, rest: AsyncIterator[_Piece]) -> AsyncIterator[bytes]:
-    """Yield the bytes of a file in their order."""
+async def file_pieces(
+    first: _Piece, rest: AsyncIterator[_Piece], holder: str
+) -> AsyncIterator[bytes]:
+    """Yield the bytes of a file in their order; `holder` is the field that says where they go."""
     yield first.file.data
     async for request in rest:
+        _check_holder(first, request, holder)
         yield request.file.data
 
 
 async def rows_of(
-    first: M, rest: AsyncIterator[M], convert: Callable[[M], Sequence[TypedRow]]
+    first: M, rest: AsyncIterator[M], convert: Callable[[M], Sequence[TypedRow]], holder: str
 ) -> AsyncIterator[Sequence[TypedRow]]:
-    """Yield the documents of each message."""
+    """Yield the documents of each message; `holder` is the field that says where they go."""
     yield convert(first)
     async for request in rest:
+        _check_holder(first, request, holder)
         yield convert(request)
+
+
+def _check_holder(first: object, later: object, holder: str) -> None:
+    """Raise InvalidArgument for a message that goes elsewhere; it may also leave that out."""
+    begun, sent = getattr(first, holder), getattr(later, holder)
+    if sent not in {"", begun}:
+        raise InvalidArgument.of(
+            holder,
+            f"'{clip(sent)}' was sent after '{clip(begun)}'; one import goes to one place. Nothing "
+            "was stored",
+            value=sent,
+        )
