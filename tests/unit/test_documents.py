@@ -91,7 +91,7 @@ def test_equal_objects_are_equal_text():
         ('{"a": 1e99999999999999999999}', "numbers from"),
         ('{"a": 0.%s}' % ("1" * 400), "400 digits"),
         ('{"a": %s}' % ("9" * 310), "numbers from"),
-        ('{"a": %s}' % ("9" * 5000), "cannot be read as JSON"),
+        ('{"a": %s}' % ("9" * 5000), "thousands of digits"),
         ('{"a": {"b": 1, "b": 2}}', "'b' is given twice"),
         ('{"a": "\\ud800"}', "surrogate"),
         ('{"\\udc00": 1}', "names a field"),

@@ -23,6 +23,7 @@ MAX_DEPTH = 32  # objects and lists inside each other
 MAX_KEY = 200  # characters of a field's name
 MAX_DIGITS = 400  # characters of a number
 _TINIEST = -400  # decimal exponent of the smallest number
+_NUMBERS = f"numbers from 1e{_TINIEST} to 1e308 of at most {MAX_DIGITS} digits"
 
 # As in a field schema's names: nobody could see what is wrong with such a name.
 _NO_KEY = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -54,9 +55,13 @@ def decode(field: str, text: str) -> Any:
         raise bad_document(field, str(error)) from error
     except RecursionError as error:
         raise bad_document(field, _too_deep()) from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         says = str(error).splitlines()[0][:100]
         raise bad_document(field, f"cannot be read as JSON ({says})") from error
+    except ValueError as error:
+        # Python reads whole numbers of 4 300 digits at most, and says so in words of its own.
+        said = f"a number of thousands of digits was sent; {_NUMBERS} are allowed"
+        raise bad_document(field, said) from error
 
 
 def check(field: str, value: object) -> dict[str, Any]:
@@ -214,10 +219,7 @@ def _has_double(value: int) -> bool:
 
 
 def _refuse_number(value: object) -> Decimal:
-    raise _Refused(
-        f"the number {clip(value, 20)} was sent; numbers from 1e{_TINIEST} to 1e308 of at most "
-        f"{MAX_DIGITS} digits are allowed"
-    )
+    raise _Refused(f"the number {clip(value, 20)} was sent; {_NUMBERS} are allowed")
 
 
 def _too_deep() -> str:

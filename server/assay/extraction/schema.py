@@ -175,7 +175,8 @@ class FieldSchema:
             raise SchemaError("", f"has {leaves} fields; at most {MAX_LEAVES} are allowed")
         unknown = set(self.distinct_empties) - {"missing", "null", "empty"}
         if unknown:
-            raise SchemaError("", f"distinct_empties are of missing, null, empty; not {unknown}")
+            shown = ", ".join(sorted(one[:MAX_NAME] for one in unknown)[:3])
+            raise SchemaError("", f"distinct_empties are of missing, null, empty; not {shown}")
         ordered = tuple(sorted(set(self.distinct_empties)))
         object.__setattr__(self, "distinct_empties", ordered)
 

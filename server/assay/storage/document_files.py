@@ -178,19 +178,32 @@ def _csv_rows(file: BinaryIO, shape: Shape) -> Iterator[SentRow]:
 
 def _csv_records(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
     """Yield (line on which it begins, fields) of each record, header first; blank lines are none."""
-    before = 0
+    before = records = 0
     reader = csv.reader((text for _, text in _lines(file, CSV_FORMAT)), strict=True)
     try:
         for record in reader:
             if record:
                 yield before + 1, record
+                records += 1
             before = reader.line_num
     except csv.Error as error:
+        what = f"row {records - 1} (line {before + 1})" if records else "The header"
         raise _bad(
-            f"The record that begins on line {before + 1} is no CSV ({error})",
+            f"{what} is no CSV: {_wrong_csv(error)}",
             f"{CSV_FORMAT}. Close every quote, and double the quotes inside quoted values",
             line=before + 1,
+            **({"row": records - 1} if records else {}),
         ) from error
+
+
+def _wrong_csv(error: csv.Error) -> str:
+    """Return what is wrong, in words that do not speak of Python."""
+    said = str(error)
+    if "new-line" in said:
+        return "a carriage return stands in a value, or alone at the end of a line"
+    if "unexpected end" in said:
+        return "a quote is never closed"
+    return said if "expected after" in said else "it cannot be split into values"
 
 
 class _Columns:
@@ -200,10 +213,10 @@ class _Columns:
         if not names:
             raise _bad("The file is empty", f"{CSV_FORMAT}. Send a header and at least one row")
         if ID not in names:
-            only = f" It has one column, '{clip(names[0], 40)}'." if len(names) == 1 else ""
+            only = f". It has one column, '{clip(names[0], 40)}'" if len(names) == 1 else ""
             raise _bad(
                 f"The header has no column '{ID}'",
-                f"one is needed, and commas between columns.{only}",
+                f"one is needed, and commas between columns{only}",
                 columns=clip(", ".join(names)),
             )
         if len(names) > documents.MAX_FIELDS:
