@@ -24,6 +24,7 @@ from assay.domain.errors import FailedPrecondition, Internal, InvalidArgument, N
 from assay.domain.page import Cursor
 from assay.domain.sections import Index
 from assay.extraction.outcome import Outcome
+from assay.extraction.schema import FieldSchema
 from assay.storage.blobs import BlobStore
 from assay.storage.ports import Transaction
 from assay.storage.store import Store
@@ -33,6 +34,7 @@ from assay.usecases.paging import Counted, page_limit, place_of
 PAGE_BYTES = 4 << 20  # of values and of what is told of them; a page has one document at least
 TOLD_BYTES = 160  # what is told of one comparison beside its values, as JSON
 PAGE_PIECES = 64  # blobs of results that one page looks through for what a filter takes
+MAX_TOLD_FIELDS = 10  # of a refusal
 REMEMBERED_BYTES = 8 << 20  # of JSON; what it becomes takes several times as much
 
 
@@ -132,7 +134,7 @@ class BenchmarkReader:
         large results end it, and so does a long way without any that a filter takes.
 
         Raises:
-            InvalidArgument: the limit or the outcome is not allowed.
+            InvalidArgument: the limit, the outcome or the field is not allowed.
             BadPageToken: the cursor is of another listing.
             NotFound: no such benchmark.
             FailedPrecondition: it is not completed.
@@ -149,11 +151,14 @@ class BenchmarkReader:
                 "results. " + ("Create it anew." if benchmark.ended_at else "Watch it to its end."),
                 metadata={"benchmark_id": benchmark.benchmark_id, "status": benchmark.status},
             )
-        start = 0 if after is None else _number(after)
-        page, place = _page(self._walk(benchmark, result, wanted, start), limit)
+        start = 0 if after is None else int(after.id)
         total = result.documents
         if not wanted.is_empty:
-            total = wanted.count(self._section(organization_id, result.details, parts.FILTERS))
+            counts = self._section(organization_id, result.details, parts.FILTERS)
+            if wanted.field not in counts:
+                self._check_field(organization_id, result, wanted.field)
+            total = wanted.count(counts)
+        page, place = _page(self._walk(benchmark, result, wanted, start), limit)
         token = None
         if place is not None and place < result.documents:
             next_ = Cursor(created_at=benchmark.created_at, id=str(place))
@@ -197,6 +202,19 @@ class BenchmarkReader:
                 document = replace(document, fields=kept)
             size = line.size + TOLD_BYTES * len(document.fields)
             yield _Step(place=place, size=size, document=document)
+
+    def _check_field(self, organization_id: str, result: BenchmarkResult, path: str) -> None:
+        """Raise InvalidArgument for a field that the schema has not; it need not have a value."""
+        schema = FieldSchema.from_mapping(
+            self._section(organization_id, result.details, parts.SCHEMA)
+        )
+        paths = schema.leaf_paths()
+        if path and path not in paths:
+            some = ", ".join(clip(one, 40) for one in paths[:MAX_TOLD_FIELDS])
+            more = ", …" if len(paths) > MAX_TOLD_FIELDS else ""
+            raise InvalidArgument.of(
+                "field", f"'{clip(path)}' was sent; the fields are {some}{more}", value=path
+            )
 
     def _section(self, organization_id: str, address: str, name: str) -> Any:
         def read() -> tuple[Any, int]:
@@ -250,8 +268,3 @@ def _result(tx: Transaction, benchmark: Benchmark) -> BenchmarkResult | None:
         return None
     data = tx.jobs.get(benchmark.organization_id, benchmark.job_id).result
     return None if data is None else BenchmarkResult.from_json(data)
-
-
-def _number(after: Cursor) -> int:
-    # The mark of a cursor can be forged; a place beyond the end is an empty page.
-    return int(after.id) if after.id.isdigit() and len(after.id) < 10 else 0

@@ -15,7 +15,7 @@ from assay.domain.benchmark import (
 )
 from assay.domain.benchmark_snapshot import Snapshot, take_snapshot
 from assay.domain.clock import Clock
-from assay.domain.errors import FailedPrecondition, InvalidArgument, clip
+from assay.domain.errors import FailedPrecondition, InvalidArgument, JobNotCancelable, clip
 from assay.domain.extraction import Pair
 from assay.domain.ids import Ids
 from assay.domain.job import NewJob
@@ -126,6 +126,11 @@ class Benchmarks:
         """
         with self._store.write() as tx:
             found = tx.benchmarks.get(organization_id, benchmark_id)
+            if found.ended_at is not None:
+                raise JobNotCancelable(
+                    f"The benchmark '{benchmark_id}' has ended: it is {found.status}.",
+                    metadata={"benchmark_id": benchmark_id, "status": found.status},
+                )
             tx.jobs.request_cancel(organization_id, found.job_id)
             return tx.benchmarks.get(organization_id, benchmark_id)
 
