@@ -206,3 +206,13 @@ def test_words_that_are_no_absence_are_told_in_one_order(me: Caller):  # noqa: F
     fields = [{"name": "a", "type": "FIELD_TYPE_TEXT"}]
     refused = me.refused("CreateFieldSchema", name="s", fields=fields, distinct_empties=["z", "b"])
     assert refused.message.endswith("are of missing, null, empty; not b, z")
+
+
+def test_the_keys_of_a_document_stand_in_one_order(admin, dataset):
+    """A document and a schema are printed with their keys in one order, whoever prints them."""
+    wide = {f"f{number:03d}": number for number in range(200)}
+    entry = {"document_id": "d", "expected_data": dict(reversed(wide.items()))}
+    made = created(admin.post(f"{dataset}/entries", json=entry))
+    assert list(made["expected_data"]) == list(wide)
+    shown = found(admin.get(f"{dataset}/schema"))["fields"]
+    assert {tuple(field) for field in shown} == {tuple(sorted(shown[0]))}

@@ -179,7 +179,8 @@ class Chain:
 
 
 def _encode(reply: Message | bytes) -> bytes:
-    return reply if isinstance(reply, bytes) else reply.SerializeToString()
+    # Deterministic: the keys of a caller's own objects stand in one order, call after call.
+    return reply if isinstance(reply, bytes) else reply.SerializeToString(deterministic=True)
 
 
 def _overrides(link: Link, side: str) -> bool:

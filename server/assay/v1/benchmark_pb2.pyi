@@ -672,7 +672,7 @@ class AccuracyDifference(_message.Message):
     level: _builtins.float
     """The confidence level of the interval, such as 0.95."""
     fixed: _builtins.int
-    """Documents that are all right in run_a and not in run_b."""
+    """Documents that are all right in run_a and not in run_b; nothing compared is nothing wrong."""
     broken: _builtins.int
     """Documents that are all right in run_b and not in run_a."""
     p_value: _builtins.float

@@ -99,7 +99,7 @@ class BenchmarkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBenchmarkResults(self, request, context):
-        """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor; 404 no such benchmark; 422 it is not completed.
+        """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor, or no such field; 404 no such benchmark; 422 it is not completed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

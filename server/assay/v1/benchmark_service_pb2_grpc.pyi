@@ -41,7 +41,7 @@ class BenchmarkServiceStub:
     ListBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _benchmark_service_pb2.ListBenchmarksResponse]
     """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
     ListBenchmarkResults: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _benchmark_service_pb2.ListBenchmarkResultsResponse]
-    """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor; 404 no such benchmark; 422 it is not completed."""
+    """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor, or no such field; 404 no such benchmark; 422 it is not completed."""
     CompareBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CompareBenchmarksRequest, _benchmark_service_pb2.CompareBenchmarksResponse]
     """Compares two benchmarks field by field and document by document. Errors: 404 no such benchmark; 422 their schemas, normalisers or ground truths differ."""
     CancelBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _benchmark_pb2.Benchmark]
@@ -61,7 +61,7 @@ class BenchmarkServiceAsyncStub(BenchmarkServiceStub):
     ListBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _benchmark_service_pb2.ListBenchmarksResponse]  # type: ignore[assignment]
     """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
     ListBenchmarkResults: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _benchmark_service_pb2.ListBenchmarkResultsResponse]  # type: ignore[assignment]
-    """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor; 404 no such benchmark; 422 it is not completed."""
+    """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor, or no such field; 404 no such benchmark; 422 it is not completed."""
     CompareBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CompareBenchmarksRequest, _benchmark_service_pb2.CompareBenchmarksResponse]  # type: ignore[assignment]
     """Compares two benchmarks field by field and document by document. Errors: 404 no such benchmark; 422 their schemas, normalisers or ground truths differ."""
     CancelBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _benchmark_pb2.Benchmark]  # type: ignore[assignment]
@@ -102,7 +102,7 @@ class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _benchmark_service_pb2.ListBenchmarkResultsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_benchmark_service_pb2.ListBenchmarkResultsResponse, _abc.Awaitable[_benchmark_service_pb2.ListBenchmarkResultsResponse]]:
-        """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor; 404 no such benchmark; 422 it is not completed."""
+        """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor, or no such field; 404 no such benchmark; 422 it is not completed."""
 
     @_abc_1.abstractmethod
     def CompareBenchmarks(
