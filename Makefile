@@ -10,6 +10,8 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 STAMP := .venv/.installed
 PYTEST := $(RUN) -m pytest
+# Processes that run tests: many tests wait for a service to start.
+WORKERS ?= 2
 
 .PHONY: help
 help: ## Show this list
@@ -34,7 +36,7 @@ demo: setup ## Register, evaluate, promote and read real models, then stop
 
 .PHONY: test
 test: setup lint ## Everything that must hold before a change lands (minutes)
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" -n $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: test-slow
 test-slow: setup ## The long tests: crashes, loads, big files
