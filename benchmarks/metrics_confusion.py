@@ -96,7 +96,6 @@ def of_strings() -> list[harness.Ratio]:
             lambda c=columns: strings(*c),
             lambda c=columns: classification_report(*c, output_dict=True),
             runs=3,
-            warm=False,
         )
         ratios.append(
             harness.Ratio(

@@ -223,3 +223,16 @@ def test_unused_labels_of_a_dictionary_stay_at_home():
     table = pa.ipc.open_stream(chunks[0].arrow).read_all()
     assert table["y_true"].chunk(0).dictionary.to_pylist() == ["a", "b"]
     assert rows == {"y_true": ["a", "b", "a"]}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_long_columns_of_codes_travel_as_lists_do(late):
+    """Thousands of coded labels, known early or seen late, make the very chunks that a list makes."""
+    codes = np.random.default_rng(1).integers(0, 3, 10_000).astype(np.int32)
+    codes[-1] = 3 if late else 0
+    names = ["d", "c", "b", "a"][: 4 if late else 3]
+    coded = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names))
+    texts = [names[code] for code in codes]
+    as_codes = encode_chunks(from_data(pa.table({"y_true": coded})).tables, text_labels=True)
+    as_texts = encode_chunks(from_data(pa.table({"y_true": texts})).tables, text_labels=True)
+    assert [one.arrow for one in as_codes] == [one.arrow for one in as_texts]

@@ -15,6 +15,7 @@ from assay.client.errors import BadInput
 
 CHUNK_BYTES = 1 << 20
 FIRST_ROWS = 1_024  # rows of the first chunk; the next ones follow from its size
+HEAD_ROWS = 4_096  # among which all labels are looked for first
 AIM = 0.9  # of the limit, so that uneven rows seldom need a second try
 
 
@@ -112,15 +113,30 @@ def _dictionary(column: ArrowColumn) -> ArrowColumn:
     kind = column.type
     if pa.types.is_dictionary(kind):
         if pa.types.is_string(kind.value_type) and _is_set(column.dictionary):
-            # The codes alone are looked at: labels that do not occur here do not travel.
-            codes = column.indices.dictionary_encode()
-            return _narrow(codes.indices, column.dictionary.take(codes.dictionary))
+            return _in_order(column)
         column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_floating(kind) or pa.types.is_null(kind):
         return column  # the service says why it refuses these
     texts: ArrowColumn = column if pa.types.is_string(kind) else pc.cast(column, pa.string())
     encoded = texts.dictionary_encode()
     return _narrow(encoded.indices, encoded.dictionary)
+
+
+def _in_order(column: ArrowColumn) -> ArrowColumn:
+    """Return labels in the order in which they occur; only their codes are looked at.
+
+    Labels that do not occur here do not travel, so that equal rows make equal chunks.
+    """
+    head = column.indices.slice(0, HEAD_ROWS).dictionary_encode().dictionary
+    if len(head) < len(column.dictionary) or column.indices.null_count:
+        codes = column.indices.dictionary_encode()
+        return _narrow(codes.indices, column.dictionary.take(codes.dictionary))
+    places = np.empty(len(head), np.int32)  # all labels occur early: the rest changes no order
+    places[head.to_numpy()] = np.arange(len(head), dtype=np.int32)
+    indices = column.indices
+    if (np.diff(places) != 1).any():
+        indices = pa.array(places[indices.to_numpy()])
+    return _narrow(indices, column.dictionary.take(head))
 
 
 def _is_set(texts: ArrowColumn) -> bool:
