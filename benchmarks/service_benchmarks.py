@@ -237,6 +237,8 @@ def memory(documents: int) -> tuple[float, float]:
 
 def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
     """Return the ratio of the slowest page of many benchmarks to the first one."""
+    from assay.domain.clock import SystemClock
+    from assay.domain.ids import SystemIds
     from assay.storage.blobs import open_blobs
     from assay.storage.store import open_store
     from assay.usecases.benchmarks import BenchmarkQuery, Benchmarks
@@ -244,7 +246,7 @@ def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
         store = open_store(f"sqlite:///{name}/assay.db", upgrade=True)
         fill(store, benchmarks)
-        listing = Benchmarks(store, open_blobs(f"{name}/blobs"), None, None)  # type: ignore[arg-type] # a listing makes neither ids nor times
+        listing = Benchmarks(store, open_blobs(f"{name}/blobs"), SystemIds(), SystemClock())
         cursors, cursor = [""], ""
         while True:
             found = listing.list(ORG, BenchmarkQuery(cursor=cursor, limit=100))
