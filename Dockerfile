@@ -9,7 +9,8 @@ RUN /opt/assay/bin/pip install --no-cache-dir --require-hashes -r requirements-s
 COPY LICENSE README.md ./
 COPY gateway gateway
 COPY server server
-RUN /opt/assay/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+COPY client client
+RUN /opt/assay/bin/pip install --no-cache-dir --no-deps --no-build-isolation . ./client
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --create-home assay \

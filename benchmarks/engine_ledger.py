@@ -39,14 +39,14 @@ class Burning:
 
     def plan(self, job: Any, finished: Mapping[str, Any], blobs: Any) -> tuple[Any, ...]:
         """Return all shards at once."""
-        from assay.domain.job import Shard
+        from assay.kernel.jobs.job import Shard
 
         return tuple(Shard(key=f"{number:03d}", payload=b"") for number in range(SHARDS))
 
     def run(self, job: Any, shard: Any, blobs: Any) -> Any:
         """Burn, and tell of it in the log."""
-        from assay.domain.job import EventDraft
-        from assay.jobs.kinds.kind import ShardOutput
+        from assay.kernel.jobs.job import EventDraft
+        from assay.kernel.jobs.kind import ShardOutput
 
         burn(SECONDS)
         event = EventDraft(kind="finished", data={"shard": shard.key})
@@ -62,14 +62,14 @@ class Burning:
 
 def main() -> int:
     """Print the ratio; 1 if the bar is missed."""
-    from assay.domain.job import NewJob
-    from assay.jobs.executors import LocalPool
-    from assay.jobs.runner import Runner
-    from assay.storage.store import open_store
+    from assay.kernel.jobs.executors import LocalPool
+    from assay.kernel.jobs.job import NewJob
+    from assay.kernel.jobs.runner import Runner
+    from assay.kernel.storage.store import open_store
 
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
         blobs = str(Path(folder) / "blobs")
-        pool = LocalPool(workers=PROCESSES, blobs_url=blobs, preload=("assay.jobs.kinds",))
+        pool = LocalPool(workers=PROCESSES, blobs_url=blobs, preload=("assay.features.job_kinds",))
         pool.warm_up()
         store = open_store(f"sqlite:///{folder}/assay.db", upgrade=True)
         ended = threading.Event()

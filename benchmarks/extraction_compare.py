@@ -17,9 +17,9 @@ from typing import Any
 import harness
 from anls import anls_score
 
-from assay.extraction.compare import compare
+from assay.extraction.comparison import compare
+from assay.extraction.field_counts import FieldTally
 from assay.extraction.schema import FieldSchema
-from assay.extraction.tally import FieldTally
 
 DOCUMENTS = 2_000  # so many that few values come twice to a reader's memory
 SCHEMA = FieldSchema.from_mapping(

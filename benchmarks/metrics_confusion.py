@@ -19,16 +19,16 @@ from sklearn.metrics import classification_report
 
 from assay.client.chunks import encode_chunks
 from assay.client.columns import from_columns
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.evaluation_job import CHUNKS, EvaluationJob
-from assay.domain.model import TaskType
-from assay.jobs.evaluating.ingest import ingest_chunk
-from assay.jobs.evaluating.partial import Partial, merge_in_groups
-from assay.jobs.evaluating.results import evaluation_result, measure
-from assay.metrics.order import ResidualCounts
+from assay.features.evaluations.ingest import ingest_chunk
+from assay.features.evaluations.job_results import evaluation_result, measure
+from assay.features.evaluations.job_spec import CHUNKS, EvaluationJob
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.partial_aggregate import Partial, merge_in_groups
+from assay.features.models.model import TaskType
+from assay.metrics.classification_report import class_report
+from assay.metrics.order_statistics import ResidualCounts
 from assay.metrics.ranking import RankCounts
 from assay.metrics.registry import live
-from assay.metrics.report import class_report
 from assay.metrics.spec import classification_spec
 from assay.metrics.statistics import ClassificationStatistic
 

@@ -14,12 +14,12 @@ import numpy as np
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from assay.metrics.chunk import ClassificationChunk
+from assay.metrics.batch import ClassificationChunk
+from assay.metrics.classification_report import class_report
 from assay.metrics.histogram import RankHistogram
 from assay.metrics.losses import LogLossSum
 from assay.metrics.ranking import RankCounts, count_range, rank_ranges
 from assay.metrics.registry import evaluate
-from assay.metrics.report import class_report
 from assay.metrics.spec import classification_spec
 from assay.metrics.statistics import ClassificationStatistic
 

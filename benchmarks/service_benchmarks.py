@@ -64,7 +64,7 @@ def value(kind: str, chance: random.Random, *, again: str | None = None) -> str:
 
 def pairs(documents: int, fields: Any, seed: int = 1) -> Iterator[Any]:
     """Yield documents of which a tenth of the values is wrong, and some are spelled otherwise."""
-    from assay.domain.extraction import Pair
+    from assay.features.extraction_runs.model import Pair
 
     chance = random.Random(seed)  # noqa: S311 - the same documents at every run
     for number in range(documents):
@@ -89,11 +89,11 @@ def pairs(documents: int, fields: Any, seed: int = 1) -> Iterator[Any]:
 
 def bare(folder: str, address: str, definition: bytes) -> bytes:
     """Compare and count one piece of a snapshot: what a benchmark cannot save."""
-    from assay.domain.benchmark_snapshot import read_piece
-    from assay.extraction.compare import compare
+    from assay.extraction.comparison import compare
+    from assay.extraction.field_counts import FieldTally
     from assay.extraction.schema import FieldSchema
-    from assay.extraction.tally import FieldTally
-    from assay.storage.blobs import open_blobs
+    from assay.features.benchmarks.snapshot_artifact import read_piece
+    from assay.kernel.storage.blobs import open_blobs
 
     fields = FieldSchema.from_json(definition)
     found = [
@@ -107,11 +107,11 @@ class House:
     """A store, blobs, a pool and a runner in this process, as `assay work` has them."""
 
     def __init__(self, folder: Path) -> None:
-        from assay.domain.states import is_terminal
-        from assay.jobs.executors import LocalPool
-        from assay.jobs.runner import Runner
-        from assay.storage.blobs import open_blobs
-        from assay.storage.store import open_store
+        from assay.kernel.jobs.executors import LocalPool
+        from assay.kernel.jobs.runner import Runner
+        from assay.kernel.jobs.states import is_terminal
+        from assay.kernel.storage.blobs import open_blobs
+        from assay.kernel.storage.store import open_store
 
         self.folder = folder
         self.blobs_url = str(folder / "blobs")
@@ -119,7 +119,7 @@ class House:
         self.store = open_store(f"sqlite:///{folder}/assay.db", upgrade=True)
         self.pool = LocalPool(
             workers=WORKERS, blobs_url=self.blobs_url, memory_bytes=2 << 30,
-            preload=("assay.jobs.kinds",),
+            preload=("assay.features.job_kinds",),
         )  # fmt: skip  # one call
         self.pool.warm_up()
         self._ended = threading.Event()
@@ -139,15 +139,15 @@ class House:
 
     def snapshot(self, documents: int) -> Any:
         """Write a snapshot."""
-        from assay.domain.benchmark_snapshot import take_snapshot
+        from assay.features.benchmarks.snapshot_artifact import take_snapshot
 
         return take_snapshot(pairs(documents, schema()), lambda data: self.blobs.put(ORG, data))
 
     def run(self, snapshot: Any) -> float:
         """Run a benchmark to its end; return its seconds."""
-        from assay.domain.benchmark import BENCHMARK_KIND, BenchmarkJob, BenchmarkRow
-        from assay.domain.ids import SystemIds
-        from assay.domain.job import NewJob
+        from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkJob, BenchmarkRow
+        from assay.kernel.ids import SystemIds
+        from assay.kernel.jobs.job import NewJob
 
         benchmark_id = SystemIds().new_uuid()
         spec = BenchmarkJob(
@@ -237,11 +237,11 @@ def memory(documents: int) -> tuple[float, float]:
 
 def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
     """Return the ratio of the slowest page of many benchmarks to the first one."""
-    from assay.domain.clock import SystemClock
-    from assay.domain.ids import SystemIds
-    from assay.storage.blobs import open_blobs
-    from assay.storage.store import open_store
-    from assay.usecases.benchmarks import BenchmarkQuery, Benchmarks
+    from assay.features.benchmarks.service import BenchmarkQuery, Benchmarks
+    from assay.kernel.clock import SystemClock
+    from assay.kernel.ids import SystemIds
+    from assay.kernel.storage.blobs import open_blobs
+    from assay.kernel.storage.store import open_store
 
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
         store = open_store(f"sqlite:///{name}/assay.db", upgrade=True)
@@ -277,9 +277,9 @@ def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
 
 def fill(store: Any, benchmarks: int) -> None:
     """Store completed benchmarks of a few datasets."""
-    from assay.domain.benchmark import BenchmarkRow, Scores
-    from assay.domain.job import NewJob, Owner
-    from assay.domain.states import JobState
+    from assay.features.benchmarks.model import BenchmarkRow, Scores
+    from assay.kernel.jobs.job import NewJob, Owner
+    from assay.kernel.jobs.states import JobState
 
     owner = Owner(host="h", boot_id="b", pid=1, started="1")
     scores = Scores(overall=0.9, by_field={f"field_{n}": 0.9 for n in range(FIELDS)})

@@ -13,11 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from assay.cli.envoy_config import GatewaySettings, render
+from assay.gateway.config import GatewaySettings, render
 from tools import api_page, openapi, pages, protos
 from tools.routes import table
 
-V1 = Path("server/assay/v1")
+V1 = Path("client/assay/v1")
 V1_INIT = '"""The wire: made by `make generate` from protos/assay/v1; never edited."""\n'
 SHOWN_LINES = 40
 
@@ -40,7 +40,7 @@ def main() -> int:
 
 def make(root: Path) -> list[Path]:
     """Write every generated file below `root`; return their paths relative to it."""
-    protos.compile_python(root / "server")
+    protos.compile_python(root / "client")
     data = protos.descriptor_set()
     documented = protos.descriptor_set(source_info=True)
     rules = table(data)
@@ -73,7 +73,7 @@ def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[P
         Path("gateway/envoy.yaml"): render(GatewaySettings(), rules),
         Path("gateway/README.md"): pages.gateway_page(data),
         Path("docs/openapi.json"): openapi.page(described),
-        Path("server/assay/rpc/openapi.json"): openapi.served(described),
+        Path("server/assay/features/server_info/openapi.json"): openapi.served(described),
         Path("docs/api.md"): api_page.api_page(documented),
         Path("docs/errors.md"): pages.errors_page(documented),
         Path("docs/states.md"): pages.states_page(),

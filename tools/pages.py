@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from google.protobuf import descriptor_pb2
 
-from assay.domain import benchmark, states
+from assay.features.benchmarks import model as benchmark
+from assay.kernel.jobs import states
 from assay.settings import documented_settings
 from tools.routes import routes
 
@@ -48,7 +49,7 @@ def states_page() -> str:
     head = """\
         # States of a job
 
-        One table in `assay.domain.states` holds every way from one state to another; nothing
+        One table in `assay.kernel.jobs.states` holds every way from one state to another; nothing
         else moves a job, and this diagram is made from it.
         """
     words = """\

@@ -17,73 +17,73 @@ from typing import TextIO, TypeVar
 
 import grpc
 
-from assay.compute import PoolCompute
-from assay.domain.clock import SystemClock
-from assay.domain.identity import ApiKey
-from assay.domain.ids import SystemIds
-from assay.domain.model import MAX_LABEL
-from assay.jobs.executors.local import LocalPool
-from assay.jobs.keeper import Keeper
-from assay.jobs.kinds import KINDS, Kind
-from assay.jobs.runner import Runner
-from assay.metrics.chunk import MAX_LABELS
-from assay.metrics.spec import SPEC_VERSION
-from assay.rpc.auth import Authenticator
-from assay.rpc.links.rate_limit import Rates
-from assay.rpc.server import Parts, Server
-from assay.rpc.services.benchmarks import (
+from assay.features.benchmarks.api import (
     BenchmarkRunService,
     BenchmarkService,
     BenchmarkWatchService,
 )
-from assay.rpc.services.diagnostics import DiagnosticsService
-from assay.rpc.services.evaluations import EvaluationRowsService, EvaluationService
-from assay.rpc.services.extractions import ExtractionJsonService, ExtractionService
-from assay.rpc.services.field_schemas import FieldSchemaJsonService, FieldSchemaService
-from assay.rpc.services.ground_truth import GroundTruthService
-from assay.rpc.services.ground_truth_json import GroundTruthJsonService
-from assay.rpc.services.jobs import JobService, JobWatchService
-from assay.rpc.services.keys import KeyService
-from assay.rpc.services.models import ModelService, VersionService
-from assay.rpc.services.performance import PerformanceService, PerformanceTableService
-from assay.rpc.services.server_info import Facts, ServerService
-from assay.rpc.tls import server_credentials
-from assay.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
+from assay.features.benchmarks.comparison_service import BenchmarkComparisons
+from assay.features.benchmarks.results_service import BenchmarkReader
+from assay.features.benchmarks.service import Benchmarks
+from assay.features.benchmarks.watch import BenchmarkWatches
+from assay.features.comparisons.service import Comparisons
+from assay.features.evaluations.api import EvaluationRowsService, EvaluationService
+from assay.features.evaluations.curves_service import Curves
+from assay.features.evaluations.details_service import DetailsReader
+from assay.features.evaluations.diagnostics_api import DiagnosticsService
+from assay.features.evaluations.diagnostics_service import Diagnostics
+from assay.features.evaluations.file_upload import FileUploads
+from assay.features.evaluations.performance_api import PerformanceService, PerformanceTableService
+from assay.features.evaluations.performance_service import PerformanceReader
+from assay.features.evaluations.row_upload import MAX_ROWS, ROWS_WAIT_SECONDS, RowUploads
+from assay.features.evaluations.service import Evaluations
+from assay.features.evaluations.upload import CHUNKS_IN_FLIGHT, Uploads
+from assay.features.extraction_runs.api import ExtractionJsonService, ExtractionService
+from assay.features.extraction_runs.service import Extractions
+from assay.features.field_schemas.api import FieldSchemaJsonService, FieldSchemaService
+from assay.features.field_schemas.service import DatasetSchemas, FieldSchemas
+from assay.features.ground_truth.api import GroundTruthService
+from assay.features.ground_truth.rest import GroundTruthJsonService
+from assay.features.ground_truth.service import GroundTruth
+from assay.features.imports.service import Imports
+from assay.features.job_kinds import KINDS, Kind
+from assay.features.jobs.api import JobService, JobWatchService
+from assay.features.jobs.service import Jobs
+from assay.features.keys.api import KeyService
+from assay.features.keys.service import Keys, MadeKey
+from assay.features.models.api import ModelService, VersionService
+from assay.features.models.model import MAX_LABEL
+from assay.features.models.service import Models
+from assay.features.models.versions_service import Versions
+from assay.features.pool_compute import PoolCompute
+from assay.features.server_info.api import Facts, ServerService
+from assay.kernel.clock import SystemClock
+from assay.kernel.identity import ApiKey
+from assay.kernel.ids import SystemIds
+from assay.kernel.jobs.executors.process_pool import LocalPool
+from assay.kernel.jobs.garbage_collector import Keeper
+from assay.kernel.jobs.runner import Runner
+from assay.kernel.jobs.watch import Watches
+from assay.kernel.rpc.auth import Authenticator
+from assay.kernel.rpc.interceptors.rate_limit import Rates
+from assay.kernel.rpc.paging import MAX_PAGE
+from assay.kernel.rpc.server import Parts, Server
+from assay.kernel.rpc.tls import server_credentials
+from assay.kernel.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
+from assay.kernel.storage.blobs import BlobStore, open_blobs
+from assay.kernel.storage.change_notifier import Pulse
+from assay.kernel.storage.sql import SQLITE
+from assay.kernel.storage.store import Store, open_store
+from assay.metrics.batch import MAX_LABELS
+from assay.metrics.spec import SPEC_VERSION
 from assay.settings import Settings
-from assay.storage.blobs import BlobStore, open_blobs
-from assay.storage.sql import SQLITE
-from assay.storage.store import Store, open_store
-from assay.usecases.benchmark_comparisons import BenchmarkComparisons
-from assay.usecases.benchmark_results import BenchmarkReader
-from assay.usecases.benchmark_watches import BenchmarkWatches
-from assay.usecases.benchmarks import Benchmarks
-from assay.usecases.comparisons import Comparisons
-from assay.usecases.curves import Curves
-from assay.usecases.details import DetailsReader
-from assay.usecases.diagnostics import Diagnostics
-from assay.usecases.evaluations import Evaluations
-from assay.usecases.extractions import Extractions
-from assay.usecases.field_schemas import DatasetSchemas, FieldSchemas
-from assay.usecases.files import FileUploads
-from assay.usecases.ground_truth import GroundTruth
-from assay.usecases.imports import Imports
-from assay.usecases.jobs import Jobs
-from assay.usecases.keys import Keys, MadeKey
-from assay.usecases.models import Models
-from assay.usecases.paging import MAX_PAGE
-from assay.usecases.performance import PerformanceReader
-from assay.usecases.pulse import Pulse
-from assay.usecases.rows import MAX_ROWS, ROWS_WAIT_SECONDS, RowUploads
-from assay.usecases.uploads import CHUNKS_IN_FLIGHT, Uploads
-from assay.usecases.versions import Versions
-from assay.usecases.watches import Watches
 
 R = TypeVar("R")
 
 STORE_THREADS = 16  # store calls that may wait for the database at a time
 BALANCER_NOTICE = 2.5  # seconds in which a gateway that asks every second sees a server leave
 # What a compute child has in memory before its first task.
-PRELOAD = ("assay.jobs.kinds", "assay.jobs.importing")
+PRELOAD = ("assay.features.job_kinds", "assay.features.imports.staging")
 
 
 class Backend:

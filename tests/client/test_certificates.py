@@ -7,7 +7,7 @@ import sys
 import pytest
 import typer
 
-from assay.cli.certificates import require_usable
+from assay.commands.certificates import require_usable
 from assay.settings import Settings
 from tests.certificates import Authority
 

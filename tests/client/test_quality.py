@@ -21,9 +21,9 @@ from assay.client import (
     ServiceUnavailable,
 )
 from assay.client.json_text import json_text
-from assay.extraction.compare import compare
+from assay.extraction.comparison import compare
+from assay.extraction.field_counts import FieldTally
 from assay.extraction.schema import FieldSchema
-from assay.extraction.tally import FieldTally
 from tests.client.conftest import COUNT, sent
 from tools.demo.extractors import CANDIDATE, PRODUCTION
 from tools.demo.invoices import SCHEMA

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from assay.extraction.compare import compare
+from assay.extraction.comparison import compare
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldSchema
 from tools.demo.extractors import (

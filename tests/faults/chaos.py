@@ -18,10 +18,10 @@ import grpc
 import psutil
 
 from assay.client import Client, Patience
-from assay.domain.clock import SystemClock
-from assay.domain.ids import SystemIds
-from assay.storage.store import open_store
-from assay.usecases.keys import Keys
+from assay.features.keys.service import Keys
+from assay.kernel.clock import SystemClock
+from assay.kernel.ids import SystemIds
+from assay.kernel.storage.store import open_store
 from tests.jobs import process
 
 ORG = "default"

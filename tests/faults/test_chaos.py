@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from assay.client import JobEvent
-from assay.domain.canonical import canonical_json
-from assay.domain.job import Event, Job, NewJob
-from assay.domain.states import JobState, check_transition
-from assay.jobs.run import WINDOW
+from assay.kernel.canonical import canonical_json
+from assay.kernel.jobs.execution import WINDOW
+from assay.kernel.jobs.job import Event, Job, NewJob
+from assay.kernel.jobs.states import JobState, check_transition
 from tests.faults.chaos import MOST_JOBS, ORG, WAIT, City
 from tests.jobs.kinds_for_tests import keys
 

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assay.domain.errors import BadFile, InvalidArgument, TooLarge
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.model import TaskType
-from assay.jobs.evaluating.ingest import IngestedChunk, ingest_chunk
-from assay.jobs.executors import LocalPool
+from assay.features.evaluations.ingest import IngestedChunk, ingest_chunk
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.models.model import TaskType
+from assay.kernel.errors import BadFile, InvalidArgument, TooLarge
+from assay.kernel.jobs.executors import LocalPool
 from assay.settings import prepare_compute_environment
-from assay.storage.columns import encode
+from assay.tabular import encode
 from tests.jobs.in_process import asked_for
 
 PATIENCE = 60.0
@@ -29,7 +29,7 @@ SPEC = asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)).to_json()
 def pool() -> Iterator[LocalPool]:
     """Two children with a gigabyte each, as a mutated length may ask for any amount."""
     prepare_compute_environment()
-    pool = LocalPool(workers=2, memory_bytes=1 << 30, preload=("assay.jobs.kinds",))
+    pool = LocalPool(workers=2, memory_bytes=1 << 30, preload=("assay.features.job_kinds",))
     pool.warm_up()
     yield pool
     pool.close()

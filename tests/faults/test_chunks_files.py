@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.domain.errors import AssayError, InvalidArgument, TooLarge
-from assay.domain.evaluation_job import ARROW_FILE, ARROW_STREAM, CSV, PARQUET
-from assay.jobs.executors import LocalPool
+from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, PARQUET
+from assay.kernel.errors import AssayError, InvalidArgument, TooLarge
+from assay.kernel.jobs.executors import LocalPool
 from assay.settings import prepare_compute_environment
-from assay.storage.columns import Rules, read_file
+from assay.tabular import Rules, read_file
 from tests.jobs.formats import written
 
 PATIENCE = 120.0
@@ -30,7 +30,7 @@ def rows_of(path: Path, source: str) -> int:
 def pool() -> Iterator[LocalPool]:
     """A child with 512 MiB."""
     prepare_compute_environment()
-    pool = LocalPool(workers=1, memory_bytes=1 << 29, preload=("assay.jobs.kinds",))
+    pool = LocalPool(workers=1, memory_bytes=1 << 29, preload=("assay.features.job_kinds",))
     pool.warm_up()
     yield pool
     pool.close()

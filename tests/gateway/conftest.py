@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from assay.cli import gateway as gateways
-from assay.cli.envoy_config import GatewaySettings, gateway_folder
+from assay.gateway import process as gateways
+from assay.gateway.config import GatewaySettings, gateway_folder
 from tests.gateway.upstream import Upstream
 
 ORIGIN = "https://dashboard.example"

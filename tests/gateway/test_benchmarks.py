@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from assay.storage.engine import sqlite_url
-from assay.storage.store import Store, open_store
+from assay.kernel.storage.engine import sqlite_url
+from assay.kernel.storage.store import Store, open_store
 from tests.gateway.test_documents import client, key_with
 from tests.gateway.test_refusals import check
 from tests.rpc.quality import DOCUMENT_003, put_dataset, put_run, three_fields

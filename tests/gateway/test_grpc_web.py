@@ -6,8 +6,8 @@ import time
 import httpx
 import pytest
 
-from assay.cli import gateway as gateways
 from assay.client import Client
+from assay.gateway import process as gateways
 from assay.v1 import (
     evaluation_pb2,
     evaluation_service_pb2,

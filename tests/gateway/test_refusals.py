@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from assay.cli import gateway as gateways
+from assay.gateway import process as gateways
 from tests.gateway.conftest import http_client, settings
 from tests.gateway.upstream import VENDOR_BODY
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.cli import gateway as gateways
+from assay.gateway import process as gateways
 from tests.gateway.conftest import http_client, settings
 from tests.gateway.upstream import Upstream
 

@@ -16,10 +16,10 @@ import grpc
 import httpx
 import pytest
 
-from assay.cli import gateway as gateways
-from assay.cli.envoy_tls import GatewayTls
 from assay.client import BadInput, Client, Patience, ServiceUnavailable, Tls, TlsFailed
-from assay.rpc.tls import server_credentials
+from assay.gateway import process as gateways
+from assay.gateway.tls import GatewayTls
+from assay.kernel.rpc.tls import server_credentials
 from assay.v1 import server_service_pb2
 from tests.certificates import Authority, Files
 from tests.gateway.conftest import http_client, settings

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from assay.domain.canonical import canonical_json
-from assay.domain.evaluation import EvaluationSpec, NewEvaluation
-from assay.domain.evaluation_job import CHUNKS, CSV, EVALUATION_KIND, EvaluationJob
-from assay.domain.job import Job, NewJob
-from assay.domain.model import NewModel, NewVersion
-from assay.domain.states import JobState
-from assay.jobs.evaluating.ingest import ingest_chunk
-from assay.jobs.executors import LocalPool
-from assay.jobs.kinds import KINDS
-from assay.jobs.runner import Runner, Signal
+from assay.features.evaluations.ingest import ingest_chunk
+from assay.features.evaluations.job_spec import CHUNKS, CSV, EVALUATION_KIND, EvaluationJob
+from assay.features.evaluations.model import EvaluationSpec, NewEvaluation
+from assay.features.job_kinds import KINDS
+from assay.features.models.model import NewModel, NewVersion
+from assay.kernel.canonical import canonical_json
+from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.job import Job, NewJob
+from assay.kernel.jobs.runner import Runner, Signal
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.blobs import BlobStore, open_blobs
+from assay.kernel.storage.store import Store, open_store
 from assay.settings import prepare_compute_environment
-from assay.storage.blobs import BlobStore, open_blobs
-from assay.storage.store import Store, open_store
 from tests.jobs.kinds_for_tests import Steps
 
 ORG = "acme"
@@ -166,7 +166,7 @@ def pool(blob_folder: Path) -> Iterator[LocalPool]:
         workers=2,
         blobs_url=str(blob_folder),
         memory_bytes=2 << 30,
-        preload=("assay.jobs.kinds", "tests.jobs.kinds_for_tests"),
+        preload=("assay.features.job_kinds", "tests.jobs.kinds_for_tests"),
     )
     pool.warm_up()
     yield pool

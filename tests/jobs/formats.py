@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.domain.evaluation_job import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
+from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 
 
 def written(table: pa.Table, source: str) -> bytes:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from assay.domain.evaluation import EvaluationResult, EvaluationSpec
-from assay.domain.evaluation_details import EvaluationDetails
-from assay.domain.evaluation_job import CHUNKS, EvaluationJob
-from assay.domain.job import ShardRecord, chunk_key
-from assay.jobs.blobs import JobBlobs
-from assay.jobs.evaluating.ingest import ingest_chunk
-from assay.jobs.kinds.evaluation import Evaluation
-from assay.jobs.kinds.kind import JobView
-from assay.storage.blobs import open_blobs
+from assay.features.evaluations.details_artifact import EvaluationDetails
+from assay.features.evaluations.ingest import ingest_chunk
+from assay.features.evaluations.job import Evaluation
+from assay.features.evaluations.job_spec import CHUNKS, EvaluationJob
+from assay.features.evaluations.model import EvaluationResult, EvaluationSpec
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.job import ShardRecord, chunk_key
+from assay.kernel.jobs.kind import JobView
+from assay.kernel.storage.blobs import open_blobs
 
 ORG = "acme"
 

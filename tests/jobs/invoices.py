@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.domain.benchmark import BenchmarkJob, BenchmarkResult
-from assay.domain.benchmark_results import DocumentResult, ResultBlob
-from assay.domain.benchmark_snapshot import Snapshot, read_line, take_snapshot
-from assay.domain.extraction import Pair
-from assay.domain.job import EventDraft, ShardRecord
 from assay.extraction.schema import Field, FieldSchema, FieldType
-from assay.jobs.blobs import JobBlobs
-from assay.jobs.kinds.benchmark import Benchmark
-from assay.jobs.kinds.kind import JobView
-from assay.storage.blobs import open_blobs
+from assay.features.benchmarks.job import Benchmark
+from assay.features.benchmarks.model import BenchmarkJob, BenchmarkResult
+from assay.features.benchmarks.results_artifact import DocumentResult, ResultBlob
+from assay.features.benchmarks.snapshot_artifact import Snapshot, read_line, take_snapshot
+from assay.features.extraction_runs.model import Pair
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.job import EventDraft, ShardRecord
+from assay.kernel.jobs.kind import JobView
+from assay.kernel.storage.blobs import open_blobs
 
 ORG = "acme"
 INVOICE = FieldSchema(

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.domain.errors import BadPredictions, Unavailable
-from assay.domain.job import EventDraft, Job, Shard, ShardRecord
-from assay.jobs.blobs import JobBlobs
-from assay.jobs.kinds.kind import Ending, JobView, ShardOutput
-from assay.storage.ports import Transaction
+from assay.kernel.errors import BadPredictions, Unavailable
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.job import EventDraft, Job, Shard, ShardRecord
+from assay.kernel.jobs.kind import Ending, JobView, ShardOutput
+from assay.kernel.storage.ports import Transaction
 
 
 class Steps:

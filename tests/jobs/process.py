@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from assay.app import Backend, RunnerProcess
-from assay.jobs.kinds import KINDS
+from assay.features.job_kinds import KINDS
 from assay.settings import Settings, prepare_compute_environment
 from tests.jobs.kinds_for_tests import Steps
 
@@ -31,7 +31,7 @@ def start(
         cwd=ROOT,
         env={
             **os.environ,
-            "PYTHONPATH": f"{ROOT / 'server'}:{ROOT}",
+            "PYTHONPATH": f"{ROOT / 'client'}:{ROOT / 'server'}:{ROOT}",
             **{f"ASSAY_{name.upper()}": str(value) for name, value in values.items()},
         },
     )

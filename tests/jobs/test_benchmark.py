@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from assay.domain.benchmark import BLOB_BYTES, LIVE_COUNTS, BenchmarkJob
-from assay.domain.benchmark_results import ResultBlob, ResultFilter, value_text
-from assay.domain.benchmark_snapshot import read_piece, take_snapshot
-from assay.domain.errors import FailedPrecondition, TooLarge
-from assay.domain.sections import Index
-from assay.extraction.compare import NORMALISER, compare
+from assay.extraction.comparison import NORMALISER, compare
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.values import MISSING
-from assay.jobs.benchmarking.piece import Piece, compare_piece
+from assay.features.benchmarks.job_documents import Piece, compare_piece
+from assay.features.benchmarks.model import BLOB_BYTES, LIVE_COUNTS, BenchmarkJob
+from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter, value_text
+from assay.features.benchmarks.snapshot_artifact import read_piece, take_snapshot
+from assay.kernel.errors import FailedPrecondition, TooLarge
+from assay.kernel.storage.indexed_json import Index
 from assay.metrics.codec import CodecError
 from tests.jobs.invoices import INVOICE, InProcess, Ran, invoices
 

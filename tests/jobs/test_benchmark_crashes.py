@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from assay.domain.benchmark import BENCHMARK_KIND, BenchmarkResult, BenchmarkRow
-from assay.domain.job import Job, NewJob
-from assay.domain.sections import Index
-from assay.domain.states import JobState
+from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkResult, BenchmarkRow
+from assay.kernel.jobs.job import Job, NewJob
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.indexed_json import Index
 from tests.jobs.conftest import ORG, House
 from tests.jobs.invoices import InProcess, Ran, invoices
 from tests.jobs.test_crashes import run_until_killed

@@ -12,20 +12,20 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
-from assay.domain.comparison import ComparisonJob, PairedTests, Side
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.job import ShardRecord
-from assay.domain.model import TaskType
-from assay.jobs.blobs import JobBlobs
-from assay.jobs.evaluating.second_look import BOOTSTRAP_ROWS
-from assay.jobs.kinds.comparison import Comparison
-from assay.jobs.kinds.kind import JobView
+from assay.features.comparisons.job import Comparison
+from assay.features.comparisons.model import ComparisonJob, PairedTests, Side
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
+from assay.features.models.model import TaskType
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.job import ShardRecord
+from assay.kernel.jobs.kind import JobView
+from assay.kernel.storage.blobs import LocalBlobs
+from assay.metrics.batch import ClassificationChunk
 from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
-from assay.metrics.chunk import ClassificationChunk
 from assay.metrics.spec import classification_spec
-from assay.storage.blobs import LocalBlobs
-from assay.storage.columns import Rules, encode_values, row_ids_of
-from assay.storage.columns.values import text_array
+from assay.tabular import Rules, encode_values, row_ids_of
+from assay.tabular.values import text_array
 from tests.jobs.colliding import colliding_ids
 
 LABELS = ("no", "yes")

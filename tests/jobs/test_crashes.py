@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.evaluation_job import EvaluationJob
-from assay.domain.model import TaskType
-from assay.domain.states import JobState
-from assay.storage.store import open_store
+from assay.features.evaluations.job_spec import EvaluationJob
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.models.model import TaskType
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.store import open_store
 from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, House
 from tests.jobs.kinds_for_tests import keys
 from tests.jobs.test_evaluation import cut, digits
@@ -26,9 +26,9 @@ RUNNER = """
 import os, signal, sys, threading
 from assay.settings import prepare_compute_environment
 prepare_compute_environment()
-from assay.jobs.executors import LocalPool
-from assay.jobs.runner import Runner
-from assay.storage.store import open_store
+from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.runner import Runner
+from assay.kernel.storage.store import open_store
 from tests.jobs.conftest import TEST_KINDS
 
 if __name__ == "__main__":
@@ -52,7 +52,7 @@ def run_until_killed(house: House, blobs: Path, what: str, count: int) -> None:
     """Run a runner process that dies at its `count`-th signal `what`."""
     script = house.folder / "runner.py"
     script.write_text(RUNNER)
-    path = f"{ROOT / 'server'}:{ROOT}"
+    path = f"{ROOT / 'client'}:{ROOT / 'server'}:{ROOT}"
     arguments = [sys.executable, str(script), str(house.folder), str(blobs), what, str(count)]
     process = subprocess.Popen(arguments, env={**os.environ, "PYTHONPATH": path})
     assert process.wait(PATIENCE) == -9

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
-from assay.domain.errors import BadPredictions
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.evaluation_job import CSV
-from assay.domain.model import TaskType
-from assay.jobs.evaluating.typed_rows import rows_to_chunk
-from assay.jobs.kinds.evaluation import Evaluation
+from assay.features.evaluations.job import Evaluation
+from assay.features.evaluations.job_spec import CSV
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.typed_rows import rows_to_chunk
+from assay.features.models.model import TaskType
+from assay.kernel.errors import BadPredictions
 from tests.jobs.conftest import House
 from tests.jobs.formats import FORMATS, written
 from tests.jobs.in_process import InProcess, result

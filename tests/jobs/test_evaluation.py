@@ -14,17 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn import datasets, linear_model, metrics, model_selection, preprocessing
 
-from assay.domain.canonical import canonical_json, sha256_hex
-from assay.domain.errors import BadPredictions, FailedPrecondition
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.evaluation_job import CSV
-from assay.domain.model import TaskType
-from assay.domain.states import JobState, VersionStatus
-from assay.jobs.evaluating.ingest import count, ingest_chunk, row_hashes
-from assay.jobs.evaluating.live import live_state
-from assay.jobs.evaluating.partial import Partial, merge
-from assay.jobs.kinds.evaluation import Evaluation
-from assay.storage.columns import Rules, encode, read_chunk
+from assay.features.evaluations.ingest import count, ingest_chunk, row_hashes
+from assay.features.evaluations.job import Evaluation
+from assay.features.evaluations.job_spec import CSV
+from assay.features.evaluations.live_metrics import live_state
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.partial_aggregate import Partial, merge
+from assay.features.models.model import TaskType
+from assay.kernel.canonical import canonical_json, sha256_hex
+from assay.kernel.errors import BadPredictions, FailedPrecondition
+from assay.kernel.jobs.states import JobState, VersionStatus
+from assay.tabular import Rules, encode, read_chunk
 from tests.jobs.colliding import colliding_ids
 from tests.jobs.conftest import PATIENCE, House
 from tests.jobs.formats import FORMATS, written

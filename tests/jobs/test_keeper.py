@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.errors import NotFound
-from assay.domain.job import NewJob
-from assay.jobs.keeper import Keeper, Swept
-from assay.storage.blobs import open_blobs
-from assay.storage.store import open_store
+from assay.kernel.errors import NotFound
+from assay.kernel.jobs.garbage_collector import Keeper, Swept
+from assay.kernel.jobs.job import NewJob
+from assay.kernel.storage.blobs import open_blobs
+from assay.kernel.storage.store import open_store
 
 ORG = "org"
 

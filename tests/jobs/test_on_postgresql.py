@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.states import JobState
-from assay.jobs.executors import LocalPool
-from assay.storage.blobs import open_blobs
-from assay.storage.store import open_store
+from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.blobs import open_blobs
+from assay.kernel.storage.store import open_store
 from tests.jobs.conftest import ORG, Gate, House
 from tests.jobs.test_retries import QUICK, reasons
 from tests.storage.postgres import running_postgres

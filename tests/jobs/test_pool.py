@@ -16,20 +16,20 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from assay.domain.errors import BadFile, BadPredictions, TooLarge
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.model import TaskType
-from assay.jobs.evaluating.ingest import ingest_chunk
-from assay.jobs.executors import (
+from assay.features.evaluations.ingest import ingest_chunk
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.models.model import TaskType
+from assay.kernel.errors import BadFile, BadPredictions, TooLarge
+from assay.kernel.jobs.executors import (
     AbandonedError,
     ChildKilledError,
     LocalPool,
     PoolBrokenError,
     PoolClosedError,
 )
-from assay.jobs.executors.child import RemoteError
+from assay.kernel.jobs.executors.worker import RemoteError
 from assay.settings import COMPUTE_ENVIRONMENT
-from assay.storage.columns import encode
+from assay.tabular import encode
 from tests.jobs import kinds_for_tests as tasks
 from tests.jobs.in_process import asked_for
 
@@ -229,7 +229,7 @@ def test_a_closed_pool_gives_up_what_waits(tmp_path: Path) -> None:
 
 PARENT = """
 import sys
-from assay.jobs.executors import LocalPool
+from assay.kernel.jobs.executors import LocalPool
 from tests.jobs import kinds_for_tests as tasks
 if __name__ == "__main__":
     pool = LocalPool(workers=2)
@@ -247,7 +247,7 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
         [sys.executable, str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'server'}:{ROOT}"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'client'}:{ROOT / 'server'}:{ROOT}"},
     )
     assert parent.stdout is not None
     assert parent.stdin is not None

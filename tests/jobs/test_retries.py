@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.job import Job
-from assay.domain.states import JobState
-from assay.jobs.executors import LocalPool
-from assay.jobs.faults import MOST_RETRIES, Backoff
-from assay.storage.store import open_store
+from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.failure_policy import MOST_RETRIES, Backoff
+from assay.kernel.jobs.job import Job
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.store import open_store
 from tests.jobs import process
 from tests.jobs.conftest import ORG, PATIENCE, Gate, House
 from tests.jobs.kinds_for_tests import keys

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.job import Job, Owner
-from assay.domain.states import JobState
-from assay.jobs.executors import LocalPool
-from assay.jobs.runner import Runner, Signal
-from assay.storage.leases import this_process
-from assay.storage.store import open_store
+from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.job import Job, Owner
+from assay.kernel.jobs.leases import this_process
+from assay.kernel.jobs.runner import Runner, Signal
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.store import open_store
 from tests.jobs.conftest import ORG, PATIENCE, TEST_KINDS, Gate, House
 from tests.jobs.kinds_for_tests import keys
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.job import Job
-from assay.domain.states import JobState
+from assay.kernel.jobs.job import Job
+from assay.kernel.jobs.states import JobState
 from tests.jobs import process
 from tests.jobs.conftest import ORG, PATIENCE, Gate, House
 from tests.jobs.test_runner import error_of, states

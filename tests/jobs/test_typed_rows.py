@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from assay.domain.errors import BadPredictions
-from assay.domain.evaluation import EvaluationSpec
-from assay.domain.model import TaskType
-from assay.jobs.evaluating.typed_rows import rows_to_chunk
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.typed_rows import rows_to_chunk
+from assay.features.models.model import TaskType
+from assay.kernel.errors import BadPredictions
 from tests.jobs.formats import FORMATS, written
 from tests.jobs.in_process import InProcess
 from tests.jobs.test_evaluation import TABLES

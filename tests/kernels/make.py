@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.metrics.chunk import ClassificationChunk, RegressionChunk
-from assay.metrics.order import (
+from assay.metrics.batch import ClassificationChunk, RegressionChunk
+from assay.metrics.order_statistics import (
     ResidualCounts,
     ResidualRange,
     count_residuals,

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
+from assay.metrics.batch import ClassificationChunk
 from assay.metrics.calibration import BINS, EDGES, CalibrationBins, bins_of
-from assay.metrics.chunk import ClassificationChunk
-from assay.metrics.exact import UNIT_BITS
+from assay.metrics.exact_sum import UNIT_BITS
 from assay.metrics.reliability import Calibration
 from tests.kernels.make import Rows, binary, measure, multiclass
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from assay.metrics.curves import MAX_POINTS, STEPS, Curve
-from assay.metrics.exact import ExactSum
+from assay.metrics.exact_sum import ExactSum
+from assay.metrics.integer_dot import exact_dot
 from assay.metrics.ranking import RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.statistics import ClassificationStatistic
-from assay.metrics.whole import exact_dot
 from tests.kernels.make import binary, multiclass
 
 SCORE = st.one_of(st.floats(0, 1), st.sampled_from([0.0, -0.0, 1.0, 0.5, 0.25, 5e-324]))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.metrics.codec import Reader, Writer
-from assay.metrics.exact import ExactSum, rounded_sqrt, sum_groups, sum_row_products, sum_rows
+from assay.metrics.exact_sum import ExactSum, rounded_sqrt, sum_groups, sum_row_products, sum_rows
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)  # subnormals and 1.8e308 included
 UNIT = st.floats(min_value=0, max_value=1)

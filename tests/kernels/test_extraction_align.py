@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from assay.extraction.align import TooManyRows
-from assay.extraction.compare import compare
+from assay.extraction.alignment import TooManyRows
+from assay.extraction.comparison import compare
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from tests.kernels import extraction_oracle as oracle
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.extraction.codec import CodecError
-from assay.extraction.compare import compare
-from assay.extraction.inference import SchemaGuess
+from assay.extraction.comparison import compare
 from assay.extraction.schema import Field, FieldSchema, FieldType, SchemaError
+from assay.extraction.schema_inference import SchemaGuess
 
 
 def guess(*values, **options) -> Field:

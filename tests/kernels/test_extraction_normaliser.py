@@ -7,9 +7,9 @@ from anls import anls_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.extraction.compare import NORMALISER, compare
+from assay.extraction.comparison import NORMALISER, compare
+from assay.extraction.normalizer import reader_of
 from assay.extraction.outcome import Outcome
-from assay.extraction.reading import reader_of
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.similarity import anls
 from assay.extraction.text import normal_choice, normal_code, normal_text

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.extraction.compare import compare
-from assay.extraction.inference import SchemaGuess
+from assay.extraction.comparison import compare
+from assay.extraction.field_counts import FieldTally
 from assay.extraction.measures import measures
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import MAX_LEAVES, Field, FieldSchema, FieldType
-from assay.extraction.tally import FieldTally
+from assay.extraction.schema_inference import SchemaGuess
 from assay.extraction.values import MISSING, canonical_text, same_raw
 from tests.kernels import extraction_oracle as oracle
 from tests.kernels.test_extraction_align import COLUMNS, row_of

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from assay.extraction.align import MAX_PAIRS, MAX_WORK
-from assay.extraction.compare import NORMALISER
+from assay.extraction.alignment import MAX_PAIRS, MAX_WORK
+from assay.extraction.comparison import NORMALISER
 from assay.extraction.dates import LANGUAGES
 from assay.extraction.measures import MEASURES, Undefined
 from assay.extraction.outcome import Outcome

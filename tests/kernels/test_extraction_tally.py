@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.extraction.codec import CodecError
-from assay.extraction.compare import Comparison, DocumentComparison
+from assay.extraction.comparison import Comparison, DocumentComparison
+from assay.extraction.field_counts import KEPT_UNEXPECTED, FieldTally
 from assay.extraction.measures import MEASURES, Undefined, measures
 from assay.extraction.outcome import Outcome
-from assay.extraction.tally import KEPT_UNEXPECTED, FieldTally
 
 PATHS = ("total", "vendor.name", "line_items[].amount")
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
+from assay.metrics.batch import RegressionChunk
 from assay.metrics.bootstrap import (
     MOST_CELLS,
     Bootstrap,
@@ -17,20 +18,13 @@ from assay.metrics.bootstrap import (
     poisson_weights,
     row_clusters,
 )
-from assay.metrics.chunk import RegressionChunk
 from assay.metrics.codec import CodecError
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.intervals import (
-    delong,
-    delong_paired,
-    mcnemar,
-    mcnemar_rows,
-    wilson,
-)
+from assay.metrics.intervals import delong, delong_paired, mcnemar, mcnemar_rows, wilson
 from assay.metrics.ranking import RankCounts, rank_ranges
 from assay.metrics.registry import live
+from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import classification_spec
-from assay.metrics.tally import Tally
 from assay.metrics.weights import UNIT
 from tests.kernels.make import (
     Rows,

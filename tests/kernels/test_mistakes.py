@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from assay.metrics.batch import ClassificationChunk
 from assay.metrics.bootstrap import row_clusters
-from assay.metrics.chunk import ClassificationChunk
 from assay.metrics.codec import CodecError
-from assay.metrics.mistakes import KEPT, Mistakes
+from assay.metrics.misclassification import KEPT, Mistakes
 from tests.kernels.make import Rows, binary, chunk_of, labels_only, multiclass
 
 STREAMS = {

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from assay.metrics.exact import rounded_sqrt
+from assay.metrics.classification_report import class_report
+from assay.metrics.exact_sum import rounded_sqrt
 from assay.metrics.registry import METRICS
-from assay.metrics.report import class_report
 from assay.metrics.spec import AbsentClassPolicy, Task
 from assay.metrics.statistics import ClassificationStatistic
 from tests.kernels.make import STREAMS, UNWEIGHTED, Rows, measure, merged

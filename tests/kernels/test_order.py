@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.metrics.order import (
+from assay.metrics.order_statistics import (
     HISTOGRAM_BINS,
     QUANTILES,
     ResidualCounts,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from assay.metrics.batch import ClassificationChunk
 from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
-from assay.metrics.chunk import ClassificationChunk
-from assay.metrics.shares import PairedShares
+from assay.metrics.paired_proportions import PairedShares
 from assay.metrics.spec import classification_spec
 
 LABELS = ("no", "yes")

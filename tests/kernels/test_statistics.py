@@ -8,12 +8,12 @@ from assay.metrics.codec import VERSION, CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.environment import numeric_environment
 from assay.metrics.ranking import RankCounts, rank_ranges
+from assay.metrics.sparse_counts import Tally
 from assay.metrics.statistics import (
     ClassificationStatistic,
     RegressionStatistic,
     statistic_from_bytes,
 )
-from assay.metrics.tally import Tally
 from tests.kernels.make import STREAMS, binary, merged, multiclass
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from assay.metrics.exact import ExactSum, sum_groups
+from assay.metrics.classification_report import class_report
+from assay.metrics.exact_sum import ExactSum, sum_groups
 from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRICS
-from assay.metrics.report import class_report
 from assay.metrics.statistics import ClassificationStatistic
 from assay.metrics.weighted import weigh_groups, weigh_row_products, weigh_rows
 from assay.metrics.weights import UNIT, WeightError, millionths

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assay.domain.evaluation_details import EvaluationDetails
+from assay.features.evaluations.details_artifact import EvaluationDetails
 from assay.metrics.curves import Curve, CurvePoint
 from tests.rpc.world import Caller, Running, csv
 

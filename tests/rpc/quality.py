@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from assay.domain.extraction import NewExtraction, NewExtractionRun, Pair
-from assay.domain.field_schema import NewUserSchema
-from assay.domain.ground_truth import NewDataset, NewEntry
 from assay.extraction.schema import FieldSchema
-from assay.storage.store import Store
+from assay.features.extraction_runs.model import NewExtraction, NewExtractionRun, Pair
+from assay.features.field_schemas.model import NewUserSchema
+from assay.features.ground_truth.model import NewDataset, NewEntry
+from assay.kernel.storage.store import Store
 from tests.rpc.world import Caller, Running, message
 
 

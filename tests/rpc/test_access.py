@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from assay.app import Backend
-from assay.rpc import tokens
+from assay.kernel.rpc import tokens
 from tests.rpc import world
 from tests.rpc.world import BOOTSTRAP, CALLS, Caller, LoopThread, Running, SetClock, message
 

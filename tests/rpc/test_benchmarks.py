@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from assay.domain.benchmark_snapshot import read_piece
-from assay.usecases.benchmark_results import BenchmarkReader, ResultQuery
+from assay.features.benchmarks.results_service import BenchmarkReader, ResultQuery
+from assay.features.benchmarks.snapshot_artifact import read_piece
 from tests.jobs.invoices import INVOICE, invoices
 from tests.rpc.quality import (
     DOCUMENT_003,
@@ -419,7 +419,7 @@ def failed(rpc: Running, me: Caller, dataset_id: str) -> Any:
 
 def add_empty(tx: Any, me: Caller) -> str:
     """Store a dataset whose only document has no fields."""
-    from assay.domain.ground_truth import NewDataset, NewEntry
+    from assay.features.ground_truth.model import NewDataset, NewEntry
 
     dataset_id = tx.ground_truth.create(me.organization, NewDataset(name="n")).dataset_id
     tx.entries.add(me.organization, dataset_id, NewEntry(document_id="d", expected="{}"))

@@ -15,8 +15,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 import assay.v1
-from assay.domain.identity import Permission
-from assay.rpc import methods
+from assay.kernel.identity import Permission
+from assay.kernel.rpc import methods
 from assay.v1 import policy_pb2
 from tests.rpc.world import Running
 from tools import protos

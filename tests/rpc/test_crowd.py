@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from assay.usecases.watches import Batch
+from assay.kernel.jobs.watch import Batch
 from assay.v1 import job_service_pb2
 from assay.v1.job_service_pb2_grpc import JobServiceStub
 from tests.rpc.test_watch import Writer, flat, told

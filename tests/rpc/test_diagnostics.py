@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from assay.domain.evaluation_details import (
+from assay.features.evaluations.details_artifact import (
     AreaDetails,
     EvaluationDetails,
     IntervalDetails,

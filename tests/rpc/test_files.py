@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from assay.app import Backend
-from assay.usecases.files import FORMATS, FileUploads
+from assay.features.evaluations.file_upload import FORMATS, FileUploads
 from tests.jobs.formats import written
 from tests.rpc import world
 from tests.rpc.world import Caller, LoopThread, Running, binary, csv, message, pieces

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from assay.domain.job import MAX_REQUEST_ID
+from assay.kernel.jobs.job import MAX_REQUEST_ID
 from tests.rpc.world import Caller
 
 

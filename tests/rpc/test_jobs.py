@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from assay.domain.job import NewJob
-from assay.domain.states import JobState
+from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.states import JobState
 from tests.rpc import world
 from tests.rpc.world import Caller, Running, message
 

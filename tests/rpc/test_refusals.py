@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf import struct_pb2
 
-from assay.domain.identity import Permission
+from assay.kernel.identity import Permission
 from tests.rpc import world
 from tests.rpc.world import CALLS, Caller, Running, message
 

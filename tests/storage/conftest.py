@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.job import Owner
-from assay.storage.engine import sqlite_url
-from assay.storage.schema import HEAD, migrate
-from assay.storage.store import Store, open_store
-from assay.storage.tables import metadata
+from assay.kernel.jobs.job import Owner
+from assay.kernel.storage.engine import sqlite_url
+from assay.kernel.storage.schema import HEAD, migrate
+from assay.kernel.storage.store import Store, open_store
+from assay.kernel.storage.tables import metadata
 from tests.storage.postgres import Postgres, running_postgres
 
 ENGINES = ("sqlite", "postgresql")

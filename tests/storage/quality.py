@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from assay.domain.extraction import ExtractionRun, NewExtraction, NewExtractionRun
-from assay.domain.field_schema import NewUserSchema, UserSchema
-from assay.domain.ground_truth import Dataset, NewDataset, NewEntry
-from assay.domain.page import Cursor, Page
-from assay.storage.ports import Transaction
+from assay.features.extraction_runs.model import ExtractionRun, NewExtraction, NewExtractionRun
+from assay.features.field_schemas.model import NewUserSchema, UserSchema
+from assay.features.ground_truth.model import Dataset, NewDataset, NewEntry
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.storage.ports import Transaction
 from tests.storage.world import ORG
 
 T = TypeVar("T")

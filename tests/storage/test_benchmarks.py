@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from assay.domain.benchmark import Benchmark, BenchmarkRow, BenchmarkStatus, Scores
-from assay.domain.errors import AlreadyExists, NotFound
-from assay.domain.job import JobError, NewJob, ShardRecord
-from assay.domain.page import Cursor
-from assay.domain.states import JobState
-from assay.storage.ports import Transaction
+from assay.features.benchmarks.model import Benchmark, BenchmarkRow, BenchmarkStatus, Scores
+from assay.kernel.cursor import Cursor
+from assay.kernel.errors import AlreadyExists, NotFound
+from assay.kernel.jobs.job import JobError, NewJob, ShardRecord
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.ports import Transaction
 from tests.storage.quality import walk
 from tests.storage.world import LEASE, ORG
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.errors import Internal, InvalidArgument, NotFound, TooLarge
-from assay.storage.blobs import LocalBlobs, open_blobs
+from assay.kernel.errors import Internal, InvalidArgument, NotFound, TooLarge
+from assay.kernel.storage.blobs import LocalBlobs, open_blobs
 
 NOW = datetime(2026, 3, 13, tzinfo=UTC)
 DATA = b"some rows"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from assay.domain.errors import AlreadyExists, NotFound, VersionOfAnotherModel
-from assay.domain.evaluation import NewEvaluation
-from assay.domain.job import JobError
-from assay.domain.states import JobState
+from assay.features.evaluations.model import NewEvaluation
+from assay.kernel.errors import AlreadyExists, NotFound, VersionOfAnotherModel
+from assay.kernel.jobs.job import JobError
+from assay.kernel.jobs.states import JobState
 from tests.storage.crowd import together
 from tests.storage.world import (
     ORG,

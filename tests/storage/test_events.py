@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.errors import EventsTrimmed, NotFound
-from assay.domain.job import EventDraft
-from assay.domain.states import JobState
+from assay.kernel.errors import EventsTrimmed, NotFound
+from assay.kernel.jobs.job import EventDraft
+from assay.kernel.jobs.states import JobState
 from tests.storage.crowd import together
 from tests.storage.world import ORG, add_job, claimed
 
 SERVER = Path(__file__).parents[2] / "server"
 WRITER = """
 import sys
-from assay.domain.job import EventDraft
-from assay.storage.store import open_store
+from assay.kernel.jobs.job import EventDraft
+from assay.kernel.storage.store import open_store
 url, job_id, name = sys.argv[1:]
 store = open_store(url)
 print("ready", flush=True)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from assay.domain.errors import InvalidArgument, NotFound, TooLarge
-from assay.domain.extraction import NewExtractionRun
-from assay.domain.text import is_uuid
-from assay.storage import documents
+from assay.features.extraction_runs.model import NewExtractionRun
+from assay.features.ground_truth import document_rows as documents
+from assay.kernel.errors import InvalidArgument, NotFound, TooLarge
+from assay.kernel.text import is_uuid
 from tests.storage.quality import NEW_RUN, add_extractions, extraction, walk
 from tests.storage.world import ORG
 

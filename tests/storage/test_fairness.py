@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from assay.domain.job import JobFilter
-from assay.domain.states import JobState
-from assay.storage import events, ledger_rows
-from assay.storage.fairness import _IN_TURN, waiting_organizations
-from assay.storage.ledger_listing import listing
+from assay.kernel.jobs import events, ledger_rows
+from assay.kernel.jobs.fairness import _IN_TURN, waiting_organizations
+from assay.kernel.jobs.job import JobFilter
+from assay.kernel.jobs.ledger_listing import listing
+from assay.kernel.jobs.states import JobState
 from tests.storage.crowd import together
 from tests.storage.world import LEASE, NEW_JOB, ORG, OTHER, add_job, claimed
 

@@ -6,18 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from assay.domain import ground_truth
-from assay.domain.errors import (
-    AlreadyExists,
-    InvalidArgument,
-    NotFound,
-    ResourceInUse,
-    TooLarge,
-)
-from assay.domain.field_schema import NewUserSchema
-from assay.domain.ground_truth import NewDataset, NewEntry
-from assay.domain.text import is_uuid
-from assay.storage import documents
+from assay.features.field_schemas.model import NewUserSchema
+from assay.features.ground_truth import document_rows as documents
+from assay.features.ground_truth import model as ground_truth
+from assay.features.ground_truth.model import NewDataset, NewEntry
+from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse, TooLarge
+from assay.kernel.text import is_uuid
 from tests.storage.crowd import together
 from tests.storage.quality import (
     NEW_DATASET,

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from assay.domain.errors import AlreadyExists, NotFound, RequestIdReused
-from assay.domain.identity import ApiKey
+from assay.kernel.errors import AlreadyExists, NotFound, RequestIdReused
+from assay.kernel.identity import ApiKey
 from tests.storage.crowd import together
 from tests.storage.world import ORG, OTHER, add_model
 

@@ -7,13 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from assay.domain.job import Owner
-from assay.storage.leases import BootClock, is_dead, this_process
+from assay.kernel.jobs.job import Owner
+from assay.kernel.jobs.leases import BootClock, is_dead, this_process
 
 SERVER = Path(__file__).parents[2] / "server"
 CHILD = """
 import sys
-from assay.storage.leases import this_process
+from assay.kernel.jobs.leases import this_process
 print(this_process("r").text(), flush=True)
 sys.stdin.read()
 """

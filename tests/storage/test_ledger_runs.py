@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from assay.domain.errors import Internal, StaleLease
-from assay.domain.job import EventDraft, Lease, NewJob, ShardRecord
-from assay.domain.states import JobState
-from assay.storage.leases import this_process
+from assay.kernel.errors import Internal, StaleLease
+from assay.kernel.jobs.job import EventDraft, Lease, NewJob, ShardRecord
+from assay.kernel.jobs.leases import this_process
+from assay.kernel.jobs.states import JobState
 from tests.storage.crowd import together
 from tests.storage.world import (
     EXPIRED,

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from assay.domain.errors import FailedPrecondition, JobNotCancelable, StaleLease, UploadFinished
-from assay.domain.job import Event, JobError
-from assay.domain.states import CAUSES, JobState
+from assay.kernel.errors import FailedPrecondition, JobNotCancelable, StaleLease, UploadFinished
+from assay.kernel.jobs.job import Event, JobError
+from assay.kernel.jobs.states import CAUSES, JobState
 from tests.storage.world import EXPIRED, LEASE, ORG, add_job, add_upload, claimed
 
 ERROR = JobError(reason="BAD_PREDICTIONS", message="row 3 is wrong", metadata={"row": "3"})

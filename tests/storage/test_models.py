@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from assay.domain.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse
-from assay.domain.ids import SystemIds
-from assay.domain.job import NewJob
-from assay.domain.model import NewModel, TaskType
-from assay.domain.states import JobState
-from assay.storage.store import open_store
+from assay.features.models.model import NewModel, TaskType
+from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse
+from assay.kernel.ids import SystemIds
+from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.store import open_store
 from tests.storage.world import CHURN, ORG, OTHER, add_evaluation, add_model, add_version
 
 

@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assay.domain.errors import NotFound
-from assay.domain.evaluation import NewEvaluation
-from assay.domain.identity import ApiKey
-from assay.domain.job import EventDraft, ShardRecord
-from assay.domain.model import NewVersion
-from assay.domain.states import JobState
-from assay.storage import ports, ports_benchmarks, ports_jobs, ports_quality
+from assay.features.benchmarks import ports as ports_benchmarks
+from assay.features.evaluations.model import NewEvaluation
+from assay.features.ground_truth import ports as ports_quality
+from assay.features.models.model import NewVersion
+from assay.kernel.errors import NotFound
+from assay.kernel.identity import ApiKey
+from assay.kernel.jobs import ports as ports_jobs
+from assay.kernel.jobs.job import EventDraft, ShardRecord
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage import ports
 from tests.storage.quality import NEW_DATASET, NEW_RUN, NEW_SCHEMA, entry, extraction
 from tests.storage.test_benchmarks import SCORES, add_benchmark
 from tests.storage.world import (
@@ -202,7 +205,7 @@ def furnished(store, runner):
 
 
 def contents(store) -> dict[str, list[tuple[object, ...]]]:
-    from assay.storage.tables import metadata
+    from assay.kernel.storage.tables import metadata
 
     with store.read() as tx:
         tables = metadata.sorted_tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.storage.results import ResultMemory
+from assay.features.evaluations.result_cache import ResultMemory
 from tests.storage.world import result_with
 
 

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from assay.domain.errors import SchemaMismatch
-from assay.storage import schema, tables
-from assay.storage.engine import make_engine, sqlite_url
-from assay.storage.store import open_store
+from assay.kernel.errors import SchemaMismatch
+from assay.kernel.storage import schema, tables
+from assay.kernel.storage.engine import make_engine, sqlite_url
+from assay.kernel.storage.store import open_store
 from tests.storage.quality import add_dataset, add_entries, add_extractions
 from tests.storage.test_benchmarks import add_benchmark
 from tests.storage.world import ORG, add_evaluation, add_job, add_model, add_version, result_with
@@ -22,7 +22,7 @@ from tests.storage.world import ORG, add_evaluation, add_job, add_model, add_ver
 SERVER = Path(__file__).parents[2] / "server"
 OPENER = """
 import sys
-from assay.storage.store import open_store
+from assay.kernel.storage.store import open_store
 print("ready", flush=True)
 sys.stdin.readline()
 store = open_store(sys.argv[1], upgrade=True)

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from assay.domain.errors import NotFound, StaleLease
-from assay.domain.job import Setbacks, ShardRecord
-from assay.domain.states import JobState
+from assay.kernel.errors import NotFound, StaleLease
+from assay.kernel.jobs.job import Setbacks, ShardRecord
+from assay.kernel.jobs.states import JobState
 from tests.storage.world import EXPIRED, LEASE, ORG, add_job, claimed
 
 SOON = timedelta(days=400)  # PostgreSQL compares with its own clock

@@ -10,9 +10,9 @@ from contextlib import suppress
 import pytest
 import sqlalchemy
 
-from assay.domain.errors import Internal, InvalidArgument, NotFound, Unavailable
-from assay.storage import engine as engines
-from assay.storage.store import open_store
+from assay.kernel.errors import Internal, InvalidArgument, NotFound, Unavailable
+from assay.kernel.storage import engine as engines
+from assay.kernel.storage.store import open_store
 from tests.storage.world import ORG, add_job, add_model
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from assay.domain.errors import (
+from assay.kernel.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -14,8 +14,8 @@ from assay.domain.errors import (
     RequestIdReused,
     UploadFinished,
 )
-from assay.domain.job import ShardRecord
-from assay.domain.states import JobState
+from assay.kernel.jobs.job import ShardRecord
+from assay.kernel.jobs.states import JobState
 from tests.storage.crowd import together
 from tests.storage.world import NEW_JOB, ORG, OTHER, add_job, add_upload, claimed
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from assay.domain.errors import (
+from assay.features.models.model import NewVersion
+from assay.kernel.errors import (
     AlreadyExists,
     FailedPrecondition,
     NotFound,
     VersionNotReady,
     VersionOfAnotherModel,
 )
-from assay.domain.model import NewVersion
-from assay.domain.states import ModelStatus, VersionStatus, model_status
+from assay.kernel.jobs.states import ModelStatus, VersionStatus, model_status
 from tests.storage.crowd import together
 from tests.storage.world import (
     ORG,

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from assay.domain.evaluation import Evaluation, EvaluationResult, EvaluationSpec, NewEvaluation
-from assay.domain.job import Job, NewJob, Owner
-from assay.domain.model import Model, NewModel, NewVersion, TaskType, Version
-from assay.domain.states import JobState
-from assay.storage.ports import Transaction
+from assay.features.evaluations.model import (
+    Evaluation,
+    EvaluationResult,
+    EvaluationSpec,
+    NewEvaluation,
+)
+from assay.features.models.model import Model, NewModel, NewVersion, TaskType, Version
+from assay.kernel.jobs.job import Job, NewJob, Owner
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.ports import Transaction
 
 ORG = "acme"
 OTHER = "globex"

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.domain.errors import BadPredictions
-from assay.domain.evaluation_job import CSV
-from assay.storage.columns import (
+from assay.features.evaluations.job_spec import CSV
+from assay.kernel.errors import BadPredictions
+from assay.tabular import (
     ClassChunk,
     RowIds,
     Rules,

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.domain.errors import BadFile, BadPredictions
-from assay.domain.evaluation_job import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
-from assay.storage.columns import ClassChunk, Rules, read_chunk, read_file
+from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
+from assay.kernel.errors import BadFile, BadPredictions
+from assay.tabular import ClassChunk, Rules, read_chunk, read_file
 from tests.jobs.formats import FORMATS, written
 
 TYPED = [PARQUET, ARROW_STREAM, ARROW_FILE]  # formats whose columns have types of their own

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assay.domain.errors import BadFile, BadPredictions, InvalidArgument
-from assay.domain.evaluation_job import CSV
-from assay.storage.columns import Rules, encode, read_chunk, read_file
+from assay.features.evaluations.job_spec import CSV
+from assay.kernel.errors import BadFile, BadPredictions, InvalidArgument
+from assay.tabular import Rules, encode, read_chunk, read_file
 
 DECLARED = Rules(labels=("a", "b"), positive_label="b")
 REGRESSION = Rules(regression=True)

@@ -8,8 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from assay.domain.errors import AssayError, BadDocument, BadFile
-from assay.storage.document_files import (
+from assay.features.ground_truth.document_files import (
     CSV,
     ENTRIES,
     EXTRACTIONS,
@@ -18,6 +17,7 @@ from assay.storage.document_files import (
     TYPED,
     read_rows,
 )
+from assay.kernel.errors import AssayError, BadDocument, BadFile
 
 
 def rows(data: bytes | str, source=CSV, shape=ENTRIES):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.domain import documents
-from assay.domain.errors import BadDocument
+from assay.features.ground_truth import documents
+from assay.kernel.errors import BadDocument
 
 NAMES = st.text(
     st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20

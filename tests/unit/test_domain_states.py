@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from assay.domain.errors import Internal
-from assay.domain.states import (
+from assay.kernel.errors import Internal
+from assay.kernel.jobs.states import (
     CAUSES,
     TERMINAL,
     TRANSITIONS,

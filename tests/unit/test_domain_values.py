@@ -14,14 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.domain import canonical, evaluation, identity, ids, job, model, page
-from assay.domain.clock import SystemClock
-from assay.domain.errors import BadPageToken, BadPredictions, InvalidArgument, Violation
-from assay.domain.evaluation import ClassScores, EvaluationResult, EvaluationSpec
-from assay.domain.job import JobError, NewJob
-from assay.domain.model import NewModel, NewVersion, TaskType
-from assay.domain.page import Cursor
-from assay.domain.states import JobState, VersionStatus
+from assay.features.evaluations import model as evaluation
+from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
+from assay.features.models import model
+from assay.features.models.model import NewModel, NewVersion, TaskType
+from assay.kernel import canonical, identity, ids
+from assay.kernel import cursor as page
+from assay.kernel.clock import SystemClock
+from assay.kernel.cursor import Cursor
+from assay.kernel.errors import BadPageToken, BadPredictions, InvalidArgument, Violation
+from assay.kernel.jobs import job
+from assay.kernel.jobs.job import JobError, NewJob
+from assay.kernel.jobs.states import JobState, VersionStatus
 
 CLASSIFICATION = TaskType.CLASSIFICATION
 

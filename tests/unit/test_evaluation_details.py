@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.domain import evaluation_details
-from assay.domain.evaluation import EvaluationResult
-from assay.domain.evaluation_details import (
+from assay.features.evaluations import details_artifact as evaluation_details
+from assay.features.evaluations.details_artifact import (
     AreaDetails,
     EvaluationDetails,
     IntervalDetails,
@@ -23,7 +22,8 @@ from assay.domain.evaluation_details import (
     SliceDetails,
     read_section,
 )
-from assay.domain.sections import Index, write_sections
+from assay.features.evaluations.model import EvaluationResult
+from assay.kernel.storage.indexed_json import Index, write_sections
 from assay.metrics.curves import Curve, CurvePoint
 from assay.metrics.reliability import (
     BrierDecomposition,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.usecases.memory import Memory
+from assay.kernel.cache import Memory
 
 
 def test_a_value_is_made_once():

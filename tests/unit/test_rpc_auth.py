@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from assay.domain.errors import AssayError, InvalidArgument, PermissionDenied, Unauthenticated
-from assay.domain.identity import ApiKey, Principal
-from assay.domain.ids import SystemIds
-from assay.rpc.auth import Authenticator, looks_like_jwt
-from assay.rpc.tokens import TokenRules, TokenVerifier
-from assay.storage.store import open_store
-from assay.usecases.keys import Keys
+from assay.features.keys.service import Keys
+from assay.kernel.errors import AssayError, InvalidArgument, PermissionDenied, Unauthenticated
+from assay.kernel.identity import ApiKey, Principal
+from assay.kernel.ids import SystemIds
+from assay.kernel.rpc.auth import Authenticator, looks_like_jwt
+from assay.kernel.rpc.tokens import TokenRules, TokenVerifier
+from assay.kernel.storage.store import open_store
 
 SECRET = "0123456789abcdefghijklmnop"
 START = datetime(2026, 3, 13, 14, 22, 10, tzinfo=UTC)
@@ -152,7 +152,7 @@ def test_refusals_are_not_remembered(house: House):
 
 def test_what_is_remembered_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch):
     """However many callers there are, only so many credentials are held."""
-    from assay.rpc import auth
+    from assay.kernel.rpc import auth
 
     monkeypatch.setattr(auth, "MAX_REMEMBERED", 5)
     for number in range(12):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assay.usecases.pulse import Pulse
+from assay.kernel.storage.change_notifier import Pulse
 
 
 class Store:

@@ -11,10 +11,10 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.domain import errors
-from assay.domain.errors import AssayError, Violation
-from assay.rpc.refusal import MAX_BYTES, Refusal, refuse
-from assay.rpc.status import TABLE, row_of
+from assay.kernel import errors
+from assay.kernel.errors import AssayError, Violation
+from assay.kernel.rpc.refusal import MAX_BYTES, Refusal, refuse
+from assay.kernel.rpc.status import TABLE, row_of
 from assay.v1 import errors_pb2
 
 NOW = datetime(2026, 3, 13, 14, 22, 10, 123456, tzinfo=UTC)

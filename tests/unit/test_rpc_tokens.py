@@ -20,10 +20,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from assay.domain.errors import Unauthenticated, Unavailable
-from assay.domain.identity import Principal
-from assay.rpc import tokens
-from assay.rpc.tokens import TokenRules, TokenVerifier
+from assay.kernel.errors import Unauthenticated, Unavailable
+from assay.kernel.identity import Principal
+from assay.kernel.rpc import tokens
+from assay.kernel.rpc.tokens import TokenRules, TokenVerifier
 
 KEYS: dict[str, Any] = {
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),

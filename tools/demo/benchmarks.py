@@ -10,13 +10,7 @@ from rich.console import Console
 
 from assay.cli.bench_gate import verdicts
 from assay.cli.bench_tables import winner
-from assay.client import (
-    BenchmarkComparison,
-    BenchmarkReport,
-    Client,
-    DocumentsCompared,
-    JobEvent,
-)
+from assay.client import BenchmarkComparison, BenchmarkReport, Client, DocumentsCompared, JobEvent
 from tools.demo.curl import Answer, Curl
 from tools.demo.extractors import (
     CANDIDATE,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from assay.extraction.plan import Leaf
-from assay.extraction.reading import Reading, same_reading
+from assay.extraction.compiled_schema import Leaf
+from assay.extraction.normalizer import Reading, same_reading
 from assay.extraction.similarity import MAX_TEXT, TAU, plain
 from assay.extraction.values import JSON, MISSING, canonical_text, number_text
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from assay.extraction.field_counts import FieldCounts, FieldTally
 from assay.extraction.outcome import Outcome
-from assay.extraction.tally import FieldCounts, FieldTally
 
 
 class Undefined(StrEnum):

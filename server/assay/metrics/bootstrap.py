@@ -17,19 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from assay.metrics.chunk import ClassificationChunk, RegressionChunk
+from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.codec import Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval
 from assay.metrics.registry import live
 from assay.metrics.resampled import BLOCK, Resampled
+from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec
-from assay.metrics.statistics import (
-    ClassificationStatistic,
-    Statistic,
-    statistic_from_bytes,
-)
-from assay.metrics.tally import Tally
+from assay.metrics.statistics import ClassificationStatistic, Statistic, statistic_from_bytes
 
 KIND = b"B"
 REPLICATES = 200

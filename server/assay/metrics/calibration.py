@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.chunk import ClassificationChunk, Scores
+from assay.metrics.batch import ClassificationChunk, Scores
 from assay.metrics.codec import CodecError, Reader, Writer
-from assay.metrics.exact import UNIT_BITS, sum_rows
-from assay.metrics.tally import Counts, Tally
+from assay.metrics.exact_sum import UNIT_BITS, sum_rows
+from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import tally_of, weigh_groups
 from assay.metrics.weights import Weights
 

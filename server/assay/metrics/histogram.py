@@ -14,9 +14,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.chunk import ClassificationChunk, Codes, Scores
+from assay.metrics.batch import ClassificationChunk, Codes, Scores
 from assay.metrics.codec import CodecError, Reader, Writer
-from assay.metrics.tally import Counts, Tally
+from assay.metrics.sparse_counts import Counts, Tally
 
 _MANTISSA = 5  # 2**5 bins an octave
 _OCTAVES = 40

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from assay.metrics.integer_dot import exact_dot
 from assay.metrics.rank_counts import Placements, RankCounts
-from assay.metrics.whole import exact_dot
 
 _EXACT_TRIALS = 2000  # binomial tails of up to so many trials are summed as integers
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from assay.metrics.part import Part
-from assay.metrics.reading import Reading
+from assay.metrics.accumulator import Part
+from assay.metrics.metric_inputs import Reading
 from assay.metrics.reasons import Reason
 from assay.metrics.spec import Task
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.curves import Curve, CurvePoint, Points
-from assay.metrics.exact import UNIT_BITS
+from assay.metrics.exact_sum import UNIT_BITS
 from assay.metrics.weights import UNIT
 
 KIND = b"R"

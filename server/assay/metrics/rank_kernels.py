@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.curves import CurvePoint, Points, targets
-from assay.metrics.exact import sum_row_products, sum_rows
+from assay.metrics.exact_sum import sum_row_products, sum_rows
+from assay.metrics.integer_dot import exact_dot
 from assay.metrics.rank_counts import RangeCounts, Totals, Trace
-from assay.metrics.tally import Counts
+from assay.metrics.sparse_counts import Counts
 from assay.metrics.weights import Weights
-from assay.metrics.whole import exact_dot
 
 Keys = NDArray[np.unsignedinteger]
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from assay.metrics.calibration import CalibrationBins
+from assay.metrics.classification import OF_LABELS
 from assay.metrics.metric import Metric, Outcome, SetToZero
-from assay.metrics.of_labels import OF_LABELS
-from assay.metrics.of_numbers import OF_NUMBERS
-from assay.metrics.of_scores import OF_SCORES
-from assay.metrics.order import ResidualCounts, ResidualSummary, summarize
+from assay.metrics.metric_inputs import Ranking, Reading
+from assay.metrics.order_statistics import ResidualCounts, ResidualSummary, summarize
+from assay.metrics.probability import OF_SCORES
 from assay.metrics.ranking import RankCounts
-from assay.metrics.reading import Ranking, Reading
 from assay.metrics.reasons import Reason
+from assay.metrics.regression_metrics import OF_NUMBERS
 from assay.metrics.reliability import Calibration
 from assay.metrics.residuals import Residuals
 from assay.metrics.spec import MetricSpec

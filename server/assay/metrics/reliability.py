@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from assay.metrics.calibration import BINS, EDGES, CalibrationBins
-from assay.metrics.exact import UNIT_BITS
+from assay.metrics.exact_sum import UNIT_BITS
 
 
 @dataclass(frozen=True, kw_only=True)

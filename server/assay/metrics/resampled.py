@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.chunk import ClassificationChunk, RegressionChunk
+from assay.metrics.accumulator import Part
+from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.exact import UNIT_BITS, ExactSum, Floats
+from assay.metrics.exact_sum import UNIT_BITS, ExactSum, Floats
 from assay.metrics.losses import LOG_LOSS_EPSILON, BrierSum, LogLossSum
-from assay.metrics.part import Part
 from assay.metrics.regression import RegressionSums
 from assay.metrics.residuals import residuals_of
+from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic, Statistic
-from assay.metrics.tally import Counts, Tally
 from assay.metrics.weighted import WeightedConfusion, WeightTotal, weighted_terms
 from assay.metrics.weights import check_total
 

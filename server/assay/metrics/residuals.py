@@ -15,10 +15,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.chunk import RegressionChunk
+from assay.metrics.batch import RegressionChunk
 from assay.metrics.codec import CodecError, Reader, Writer
-from assay.metrics.exact import ExactSum, sum_rows
-from assay.metrics.tally import Counts, Tally
+from assay.metrics.exact_sum import ExactSum, sum_rows
+from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import weigh_rows
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from assay.metrics.chunk import Scores
+from assay.metrics.batch import Scores
 
 _BLOCK = 16_384  # rows checked at once
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.chunk import RegressionChunk
+from assay.metrics.batch import RegressionChunk
 from assay.metrics.codec import Reader, Writer
-from assay.metrics.order import ResidualCounts, count_residuals, residual_ranges
+from assay.metrics.order_statistics import ResidualCounts, count_residuals, residual_ranges
 from assay.metrics.rank_counts import Totals
 from assay.metrics.ranking import RankCounts, RankRange, count_range
 from assay.metrics.residuals import Residuals

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.metrics.accumulator import Part
+from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.calibration import CalibrationBins
-from assay.metrics.chunk import ClassificationChunk, RegressionChunk
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.losses import BrierSum, LogLossSum
-from assay.metrics.order import ResidualCounts
-from assay.metrics.part import Part
+from assay.metrics.order_statistics import ResidualCounts
 from assay.metrics.rank_counts import RankCounts
 from assay.metrics.registry import Measures, measure_part
 from assay.metrics.regression import RegressionSums

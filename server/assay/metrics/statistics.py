@@ -9,19 +9,13 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from assay.metrics.accumulator import Part
+from assay.metrics.batch import ClassificationChunk, Codes, RegressionChunk, Scores, as_scores
 from assay.metrics.calibration import CalibrationBins
-from assay.metrics.chunk import (
-    ClassificationChunk,
-    Codes,
-    RegressionChunk,
-    Scores,
-    as_scores,
-)
 from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.losses import BrierSum, LogLossSum
-from assay.metrics.part import Part
 from assay.metrics.regression import RegressionSums
 from assay.metrics.residuals import Residuals
 from assay.metrics.topk import TopRanks

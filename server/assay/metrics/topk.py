@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.metrics.chunk import ClassificationChunk
+from assay.metrics.batch import ClassificationChunk
 from assay.metrics.codec import CodecError, Reader, Writer
-from assay.metrics.tally import Tally
+from assay.metrics.sparse_counts import Tally
 from assay.metrics.weighted import tally_of
 
 TOPS = (1, 3, 5)

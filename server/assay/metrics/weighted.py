@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.chunk import ClassificationChunk, RegressionChunk
+from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.codec import Reader, Writer
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.exact import Floats, sum_groups, sum_row_products, sum_rows
-from assay.metrics.tally import Counts, Tally
+from assay.metrics.exact_sum import Floats, sum_groups, sum_row_products, sum_rows
+from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weights import Weights, check_total
 
 _LIMB = 20

@@ -1,1 +1,0 @@
-"""Assay: exact model quality, stored, streamed live and served over gRPC and REST."""

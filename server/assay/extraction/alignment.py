@@ -1,0 +1,271 @@
+"""Which extracted row is which expected row: an optimal assignment, blind to the rows' order.
+
+Of all ways to pair rows, one with the most correct leaves is taken (on the normalised track); of
+those, one with the most leaves that are right on the exact track. Rows without a correct leaf in
+common are not paired. Before the assignment is solved, rows are put in an order that depends on
+their contents alone, so permuting either side changes no count.
+
+Identical rows are paired first. This loses nothing where sameness is transitive: let r and r' be
+identical, r be paired with x and r' with s. Each leaf of r that x shares and s shares too is
+shared by s and x, so r with r' and s with x have at least as many correct leaves; nested tables
+likewise, by composing their pairs. Where sameness is not transitive (fuzzy texts, money with and
+without currencies), it loses nothing if one side is used up by it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from assay.extraction.columns import Column, mark
+from assay.extraction.compiled_schema import Branch, Shape, at, rows_at
+from assay.extraction.values import JSON
+
+MAX_PAIRS: Final = 4_000_000  # rows × rows that are weighed at once: 2 000 × 2 000
+MAX_WORK: Final = 20_000_000  # the same, added up over the nested tables of one document
+_CALL = 400  # what weighing one pair of nested tables costs beside its rows
+_EXACT = 1 << 53
+
+# Leaves are texts, nested tables tuples of rows: the same at the same place in all rows of a table.
+_Mark = Any
+_Marks = tuple[_Mark, ...]
+_Pairs = list[tuple[int, int]]
+_Counts = NDArray[np.int64]
+
+
+class TooManyRows(ValueError):
+    """A table has more rows than can be aligned; `path` names it."""
+
+    def __init__(self, path: str, expected: int, extracted: int) -> None:
+        super().__init__(
+            f"{path}: {expected} expected and {extracted} extracted rows that differ are too many "
+            f"to align; at most {MAX_PAIRS} pairs of rows are weighed, such as 2000 × 2000"
+        )
+        self.path = path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Table:
+    """Two lists of rows, taken apart. `marks` holds for each row what it is in raw values."""
+
+    branch: Branch
+    columns: tuple[Column, ...]
+    below: tuple[tuple[Branch, tuple[list[Sequence[JSON]], list[Sequence[JSON]]]], ...]
+    marks: tuple[list[_Marks], list[_Marks]]
+
+
+class Aligner:
+    """Aligns the tables of one document, and refuses those that would take too long."""
+
+    def __init__(self) -> None:
+        self._work = 0
+
+    def align(self, branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]) -> _Pairs:
+        """Return the best pairs of row numbers (expected, extracted), by the first.
+
+        Raises TooManyRows where more rows differ than can be weighed.
+        """
+        if not expected or not extracted:
+            return []
+        return sorted(self._pairs(_table(branch, expected, extracted)))
+
+    def _pairs(self, table: _Table) -> _Pairs:
+        rows = list(range(len(table.marks[0]))), list(range(len(table.marks[1])))
+        pairs: _Pairs = []
+        left = rows
+        if not _has(table.branch.rows, default=True):
+            rows = _valued(table)
+            pairs, left = _alike(table.marks, rows)
+            if not left[0] or not left[1]:
+                return pairs
+            if len(rows[0]) * len(rows[1]) <= MAX_PAIRS and not _transitive(table):
+                pairs, left = [], rows
+        if len(left[0]) * len(left[1]) > MAX_PAIRS:
+            same, left = _alike(_keys(table), left)
+            pairs = pairs + same
+            if not left[0] or not left[1]:
+                return pairs
+        return pairs + self._solve(table, left)
+
+    def _solve(self, table: _Table, left: tuple[list[int], list[int]]) -> _Pairs:
+        """Return the best pairs among the rows left."""
+        self._spend(table, len(left[0]) * len(left[1]))
+        rows, others = (
+            sorted(side, key=marks.__getitem__)
+            for side, marks in zip(left, table.marks, strict=True)
+        )
+        correct, exact = self._weigh(table, rows, others)
+        top = int(exact.max()) * min(correct.shape) + 1
+        if int(correct.max()) * top * min(correct.shape) < _EXACT:
+            weights = correct * top + exact
+        else:  # float64 could not tell the ties apart
+            weights = correct
+        weights = np.where(correct > 0, weights, 0)
+        found = zip(*linear_sum_assignment(weights, maximize=True), strict=True)
+        return [(rows[i], others[j]) for i, j in found if correct[i, j]]
+
+    def _weigh(
+        self, table: _Table, rows: Sequence[int], others: Sequence[int]
+    ) -> tuple[_Counts, _Counts]:
+        """Return (rows × others) the leaves that are correct, and that are exactly right."""
+        correct = np.zeros((len(rows), len(others)), dtype=np.int64)
+        exact = np.zeros_like(correct)
+        for column in table.columns:
+            if column.by_key:
+                keys = column.keys(rows, others)
+                correct += keys[0][:, None] == keys[1][None, :]
+            else:
+                correct += column.correct(rows, others)
+            raw = column.raw(rows, others)
+            exact += raw[0][:, None] == raw[1][None, :]
+        for branch, (expected, extracted) in table.below:
+            mine = [_values(branch.rows, expected[row]) for row in rows]
+            theirs = [_values(branch.rows, extracted[row]) for row in others]
+            for i, row in enumerate(rows):
+                for j, other in enumerate(others):
+                    if mine[i] and theirs[j] and not mine[i].isdisjoint(theirs[j]):
+                        told = self._nested(branch, expected[row], extracted[other])
+                        correct[i, j] += told[0]
+                        exact[i, j] += told[1]
+        return correct, exact
+
+    def _nested(
+        self, branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]
+    ) -> tuple[int, int]:
+        """Return how many leaves of two nested tables are correct, and exactly right."""
+        table = _table(branch, expected, extracted)
+        self._spend(table, _CALL)
+        correct = exact = 0
+        for row, other in self._pairs(table):
+            one, two = self._weigh(table, (row,), (other,))
+            correct += int(one[0, 0])
+            exact += int(two[0, 0])
+        return correct, exact
+
+    def _spend(self, table: _Table, work: int) -> None:
+        self._work += work
+        if work > MAX_PAIRS or self._work > MAX_WORK:
+            raise TooManyRows(table.branch.path, len(table.marks[0]), len(table.marks[1]))
+
+
+def _table(branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]) -> _Table:
+    shape = branch.rows
+    columns = tuple(
+        Column.of(
+            leaf,
+            [at(row, leaf.keys) for row in expected],
+            [at(row, leaf.keys) for row in extracted],
+        )
+        for leaf in shape.leaves
+    )
+    below = tuple(
+        (
+            inner,
+            ([rows_at(row, inner) for row in expected], [rows_at(row, inner) for row in extracted]),
+        )
+        for inner in shape.branches
+    )
+    marks: list[list[_Marks]] = []
+    for side, rows in enumerate((expected, extracted)):
+        cells: list[Sequence[_Mark]] = [column.marks[side] for column in columns]
+        cells += [[_below(inner, row) for row in rows] for inner in shape.branches]
+        marks.append(list(zip(*cells, strict=True)) if cells else [()] * len(rows))
+    return _Table(branch=branch, columns=columns, below=below, marks=(marks[0], marks[1]))
+
+
+def _below(branch: Branch, row: JSON) -> _Marks:
+    """Return what the rows of a nested table are, in an order of their own."""
+    found: list[_Marks] = []
+    for item in rows_at(row, branch):
+        cells: list[_Mark] = [mark(at(item, leaf.keys)) for leaf in branch.rows.leaves]
+        cells += [_below(inner, item) for inner in branch.rows.branches]
+        found.append(tuple(cells))
+    return tuple(sorted(found))
+
+
+def _alike(
+    keys: tuple[Sequence[Hashable], Sequence[Hashable]], rows: tuple[list[int], list[int]]
+) -> tuple[_Pairs, tuple[list[int], list[int]]]:
+    """Pair rows of equal keys, in their order, and return the pairs and the rows left."""
+    waiting: dict[Hashable, deque[int]] = defaultdict(deque)
+    for other in rows[1]:
+        waiting[keys[1][other]].append(other)
+    pairs: _Pairs = []
+    left: list[int] = []
+    for row in rows[0]:
+        queue = waiting.get(keys[0][row])
+        if queue:
+            pairs.append((row, queue.popleft()))
+        else:
+            left.append(row)
+    taken = {other for _, other in pairs}
+    return pairs, (left, [other for other in rows[1] if other not in taken])
+
+
+def _keys(table: _Table) -> tuple[list[Hashable], list[Hashable]]:
+    """Return what each row is in normalised values, but for nested tables, which are raw."""
+    sides: list[list[Hashable]] = []
+    for side, marks in enumerate(table.marks):
+        cells = [[reading[:2] for reading in column.readings[side]] for column in table.columns]
+        nested = [row[len(cells) :] for row in marks]
+        sides.append(list(zip(*cells, nested, strict=True)))
+    return sides[0], sides[1]
+
+
+def _valued(table: _Table) -> tuple[list[int], list[int]]:
+    """Return the rows that hold a value at all; no other can have a correct leaf."""
+    sides: list[list[int]] = []
+    for side, marks in enumerate(table.marks):
+        readings = [column.readings[side] for column in table.columns]
+        sides.append(
+            [
+                row
+                for row in range(len(marks))
+                if any(column[row].key is not None for column in readings)
+                or any(_holds(inner.rows, item) for inner, nests in table.below
+                       for item in nests[side][row])
+            ]
+        )  # fmt: skip
+    return sides[0], sides[1]
+
+
+def _values(shape: Shape, rows: Sequence[JSON]) -> frozenset[Hashable]:
+    """Return what rows of which none has a correct leaf in common do not share."""
+    if any(leaf.fuzzy or leaf.default_reading is not None for leaf in shape.leaves):
+        return frozenset(("anything",)) if rows else frozenset()
+    found: set[Hashable] = set()
+    for row in rows:
+        for number, leaf in enumerate(shape.leaves):
+            key = leaf.read(at(row, leaf.keys)).key
+            if key is not None:
+                found.add((number, key))
+        for number, inner in enumerate(shape.branches):
+            found |= {(-1 - number, value) for value in _values(inner.rows, rows_at(row, inner))}
+    return frozenset(found)
+
+
+def _holds(shape: Shape, row: JSON) -> bool:
+    return any(leaf.read(at(row, leaf.keys)).key is not None for leaf in shape.leaves) or any(
+        _holds(inner.rows, item) for inner in shape.branches for item in rows_at(row, inner)
+    )
+
+
+def _transitive(table: _Table) -> bool:
+    return all(column.by_key for column in table.columns) and not any(
+        _has(inner.rows) for inner, _ in table.below
+    )
+
+
+def _has(shape: Shape, *, default: bool = False) -> bool:
+    """Return whether a leaf of the shape has a default, or anything else that is not transitive."""
+    if any(leaf.default_reading is not None for leaf in shape.leaves):
+        return True
+    if not default and any(leaf.fuzzy or leaf.money for leaf in shape.leaves):
+        return True
+    return any(_has(inner.rows, default=default) for inner in shape.branches)

@@ -1,0 +1,113 @@
+"""Two benchmarks against each other: refused unless they measured the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from assay.features.benchmarks.comparison import SideBySide
+from assay.features.benchmarks.model import Benchmark, BenchmarkResult, ResultPiece
+from assay.kernel.cache import Memory
+from assay.kernel.errors import FailedPrecondition
+from assay.kernel.storage.store import Store
+
+REMEMBERED = 64  # comparisons; a document list and some numbers a field each
+_WORDS = {
+    "ground_truth": "their ground truth",
+    "normaliser": "the version of the normaliser",
+    "schema": "their field schemas",
+}
+
+Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class Compute(Protocol):
+    """What compute children do for a comparison."""
+
+    async def side_by_side(
+        self,
+        organization_id: str,
+        paths: Sequence[str],
+        first: Sequence[ResultPiece],
+        second: Sequence[ResultPiece],
+    ) -> SideBySide:
+        """Compare the results of the same documents."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedBenchmarks:
+    """Two benchmarks and what they say of each other."""
+
+    run_a: Benchmark
+    run_b: Benchmark
+    differences: SideBySide | None  # None unless both are completed
+
+    @property
+    def accuracy_delta(self) -> float | None:
+        """Overall accuracy of a less that of b; None where one of them has none."""
+        if self.run_a.scores is None or self.run_b.scores is None:
+            return None
+        a, b = self.run_a.scores.overall, self.run_b.scores.overall
+        return None if a is None or b is None else a - b
+
+
+class BenchmarkComparisons:
+    """Comparisons of benchmarks; async, as a compute child makes them."""
+
+    def __init__(self, store: Store, *, compute: Compute, offload: Offload) -> None:
+        self._store = store
+        self._compute = compute
+        self._offload = offload
+        self._memory = Memory(REMEMBERED)
+
+    async def compare(self, organization_id: str, run_a: str, run_b: str) -> ComparedBenchmarks:
+        """Compare run a with run b, document by document where both are completed.
+
+        Raises:
+            NotFound: one of them is absent.
+            FailedPrecondition: their ground truths, schemas or normalisers differ.
+        """
+        read = partial(self._read, organization_id, run_a, run_b)
+        (a, first), (b, second) = await self._offload(read)
+        if first is None or second is None:
+            return ComparedBenchmarks(run_a=a, run_b=b, differences=None)
+        _check_alike(a, first, b, second)
+        # Addresses name contents, so that what was compared once is right for ever.
+        key = (first.details, second.details, first.pieces, second.pieces)
+        found = self._memory.peek(key)
+        if found is None:
+            paths = sorted({*first.scores.by_field, *second.scores.by_field})
+            found = await self._compute.side_by_side(
+                organization_id, paths, first.pieces, second.pieces
+            )
+            self._memory.get(key, lambda: (found, 1))
+        return ComparedBenchmarks(run_a=a, run_b=b, differences=found)
+
+    def _read(
+        self, organization_id: str, *benchmark_ids: str
+    ) -> list[tuple[Benchmark, BenchmarkResult | None]]:
+        with self._store.read() as tx:
+            found = [tx.benchmarks.get(organization_id, one) for one in benchmark_ids]
+            jobs = [tx.jobs.get(organization_id, one.job_id) for one in found]
+        return [
+            (one, None if job.result is None else BenchmarkResult.from_json(job.result))
+            for one, job in zip(found, jobs, strict=True)
+        ]
+
+
+def _check_alike(
+    a: Benchmark, first: BenchmarkResult, b: Benchmark, second: BenchmarkResult
+) -> None:
+    other = [name for name, value in first.spec.items() if second.spec[name] != value]
+    if other:
+        shown = " and ".join(_WORDS[name] for name in other)
+        raise FailedPrecondition(
+            f"The benchmarks '{a.benchmark_id}' and '{b.benchmark_id}' cannot be compared: "
+            f"{shown} differ. Run one of them again on the dataset and schema of the other.",
+            metadata={
+                "run_a": a.benchmark_id, "run_b": b.benchmark_id, "different": ",".join(other)
+            },
+        )  # fmt: skip  # one call

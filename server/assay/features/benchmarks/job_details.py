@@ -1,0 +1,64 @@
+"""All numbers of a benchmark as JSON, in a document of sections that a reader takes one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assay.extraction.measures import FieldMeasures, TrackMeasures, measures
+from assay.features.benchmarks.details_artifact import (
+    CALIBRATION,
+    ENVIRONMENT,
+    FIELDS,
+    FILTERS,
+    OVERALL,
+    SCHEMA,
+)
+from assay.features.benchmarks.job_documents import Piece
+from assay.features.evaluations.partial_aggregate import environment
+from assay.kernel.storage.indexed_json import write_sections
+
+
+def benchmark_details(whole: Piece, schema: dict[str, Any]) -> bytes:
+    """Return the details; equal statistics and schemas are equal bytes."""
+    found = measures(whole.tally)
+    confidences = whole.confidences
+    overall = confidences.overall()
+    return write_sections(
+        {
+            OVERALL: {
+                **_field(found.overall),
+                "documents": found.documents,
+                "extracted_documents": found.extracted_documents,
+                "perfect_documents": found.perfect_documents,
+                "document_accuracy": found.document_accuracy,
+                "unexpected_total": found.unexpected_total,
+                "unexpected": dict(found.unexpected),
+                "calibration": None if overall is None else overall.to_dict(),
+            },
+            FIELDS: {path: _field(one) for path, one in found.by_field.items()},
+            CALIBRATION: {path: confidences.table(path).to_dict() for path in confidences.slots},
+            FILTERS: {path: dict(counts) for path, counts in whole.filters.items()},
+            SCHEMA: schema,
+            ENVIRONMENT: environment(),
+        }
+    )
+
+
+def _field(one: FieldMeasures) -> dict[str, Any]:
+    return {
+        "exact": _track(one.exact),
+        "normalised": _track(one.normalised),
+        "comparisons": one.comparisons,
+        "mean_similarity": one.mean_similarity,
+        "ambiguous": one.ambiguous,
+        "documents": one.documents,
+        "perfect_documents": one.perfect_documents,
+    }
+
+
+def _track(one: TrackMeasures) -> dict[str, Any]:
+    return {
+        "values": dict(one.values),
+        "undefined": {name: reason.value for name, reason in one.undefined.items()},
+        "outcomes": {outcome.value: number for outcome, number in one.outcomes.items()},
+    }

@@ -1,0 +1,115 @@
+"""What pieces of a benchmark's documents leave: counts that merge, exactly, in any order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from assay.extraction.alignment import TooManyRows
+from assay.extraction.comparison import DocumentComparison, compare
+from assay.extraction.field_counts import FieldTally
+from assay.extraction.schema import FieldSchema
+from assay.features.benchmarks.confidence_calibration import Confidences
+from assay.features.benchmarks.results_artifact import Compared, Heads, filter_counts, write_results
+from assay.features.benchmarks.snapshot_artifact import Document, read_piece
+from assay.kernel.canonical import canonical_json
+from assay.kernel.errors import BadPredictions
+from assay.metrics.codec import Reader, Writer
+
+KIND = b"P"
+GROUP = 32  # statistics that are merged at once
+
+Filters = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """The statistics of some documents."""
+
+    tally: FieldTally
+    confidences: Confidences
+    filters: Mapping[str, Mapping[str, int]]  # of domain.benchmark_results.filter_counts
+
+    @classmethod
+    def merge_all(cls, pieces: Iterable[Piece]) -> Piece:
+        """Return the statistics of the documents of all; few of them are held at a time."""
+        rest = iter(pieces)
+        whole = cls(tally=FieldTally.empty(), confidences=Confidences(slots={}), filters={})
+        while group := list(islice(rest, GROUP)):
+            group.append(whole)
+            whole = cls(
+                tally=FieldTally.merge_all(one.tally for one in group),
+                confidences=Confidences.merge_all(one.confidences for one in group),
+                filters=_added(one.filters for one in group),
+            )
+        return whole
+
+    def to_bytes(self) -> bytes:
+        """Encode; equal statistics give equal bytes."""
+        writer = Writer()
+        writer.blob(self.tally.to_bytes())
+        writer.blob(canonical_json(self.filters))
+        self.confidences.write(writer)
+        return writer.seal(KIND)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Piece:
+        """Decode; raises CodecError."""
+        reader = Reader.unseal(data, KIND)
+        tally, filters = FieldTally.from_bytes(reader.blob()), json.loads(reader.blob())
+        confidences = Confidences.read(reader)
+        reader.end()
+        return cls(tally=tally, confidences=confidences, filters=filters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedPiece:
+    """Documents after their comparison."""
+
+    piece: Piece
+    results: bytes  # blob of domain.benchmark_results
+    heads: Heads
+
+
+def compare_piece(
+    sources: Sequence[str], read: Callable[[str], bytes], schema: FieldSchema
+) -> ComparedPiece:
+    """Compare the documents of consecutive pieces of a snapshot; `read` returns a blob.
+
+    Raises BadPredictions, which names the document, where one has a table that is too long.
+    """
+    compared = [
+        Compared(source=number, document=one, found=_compared(one, schema))
+        for number, address in enumerate(sources)
+        for one in read_piece(read(address))
+    ]
+    documents = [one.found for one in compared]
+    results, heads = write_results(sources, compared)
+    piece = Piece(
+        tally=FieldTally.of_all(documents),
+        confidences=Confidences.of(heads, documents),
+        filters=filter_counts(heads),
+    )
+    return ComparedPiece(piece=piece, results=results, heads=heads)
+
+
+def _compared(one: Document, schema: FieldSchema) -> DocumentComparison:
+    try:
+        return compare(schema, one.expected, one.extracted, one.confidence)
+    except TooManyRows as error:
+        raise BadPredictions(
+            f"The document '{one.document_id}' cannot be compared: {error}.",
+            metadata={"document_id": one.document_id},
+        ) from error
+
+
+def _added(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Filters:
+    sums: Filters = {}
+    for part in parts:
+        for path, counts in part.items():
+            ours = sums.setdefault(path, {})
+            for key, number in counts.items():
+                ours[key] = ours.get(key, 0) + number
+    return sums

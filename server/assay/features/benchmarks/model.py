@@ -1,0 +1,221 @@
+"""Benchmarks: the extractions of one dataset's documents, compared with its ground truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from assay.kernel.canonical import canonical_json, sha256_hex
+from assay.kernel.jobs.job import JobError
+from assay.kernel.jobs.states import JobState
+from assay.kernel.text import MAX_NAME, check_text
+
+BENCHMARK_KIND = "benchmark"
+DOCUMENTS_EVENT = "documents"  # data: documents [[id, right, comparisons]], fields as levels
+# What is told live of a field, in this order; all but `exact_right` on the normalised track.
+LIVE_COUNTS = (
+    "right",
+    "comparisons",
+    "exact_right",
+    "correct",
+    "wrong_value",
+    "invented",
+    "missed",
+)
+BLOB_DOCUMENTS = 100  # documents of one blob of a snapshot, which is one shard
+BLOB_BYTES = 1 << 20  # of such a blob, unless a single document has more
+SNAPSHOT_BYTES = 1 << 30  # of all blobs of a snapshot
+
+
+class BenchmarkStatus(StrEnum):
+    """Where a benchmark stands, in the words of its documents."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"  # also when it was canceled or its deadline passed
+
+
+# Every state of a benchmark's job, and the word for it.
+STATUS: Mapping[JobState, BenchmarkStatus] = {
+    JobState.OPEN: BenchmarkStatus.QUEUED,
+    JobState.QUEUED: BenchmarkStatus.QUEUED,
+    JobState.RUNNING: BenchmarkStatus.RUNNING,
+    JobState.SUCCEEDED: BenchmarkStatus.COMPLETED,
+    JobState.FAILED: BenchmarkStatus.FAILED,
+    JobState.CANCELED: BenchmarkStatus.FAILED,
+    JobState.TIMED_OUT: BenchmarkStatus.FAILED,
+}
+
+
+def states_of(status: BenchmarkStatus) -> tuple[JobState, ...]:
+    """Return the states of jobs that are called `status`."""
+    return tuple(state for state, word in STATUS.items() if word is status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewBenchmark:
+    """What a caller gives to start a benchmark; wrong values are refused by name."""
+
+    dataset_id: str  # whose entries are the ground truth
+    name: str | None = None  # 1 to 200 characters; None: `Benchmark YYYY-MM-DD`
+    run_id: str | None = None  # whose extractions; None: each document's newest one
+    user_schema_id: str | None = None  # None: that of the dataset, else inferred from entries
+    compared_to_run_id: str | None = None  # a benchmark; None: the dataset's previous one
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            check_text("name", self.name, 1, MAX_NAME)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkRow:
+    """What is stored of a benchmark when it is created."""
+
+    benchmark_id: str  # a UUID
+    name: str
+    dataset_id: str
+    run_id: str | None
+    user_schema_id: str | None
+    job_id: str
+    documents_total: int
+    compare_to: str | None  # the benchmark that the caller asked to be compared with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What a completed benchmark is known by."""
+
+    overall: float | None  # right comparisons over all of them; None: there was nothing to compare
+    by_field: Mapping[str, float]  # by path, without the fields that were never compared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """A benchmark as it is stored; its state, times and error are those of its job."""
+
+    organization_id: str  # the organization that owns it
+    benchmark_id: str  # a UUID
+    name: str  # what people call it
+    dataset_id: str  # the ground truth, which may be gone by now
+    run_id: str | None  # the extraction run; None: each document's newest extraction
+    user_schema_id: str | None  # the field schema; None: was inferred
+    job_id: str  # the job that makes it
+    state: JobState  # of the job
+    error: JobError | None  # why it ended without a result
+    documents_total: int  # entries of the dataset when it was created
+    documents_processed: int  # of these, compared so far
+    scores: Scores | None  # None until it is completed
+    accuracy_delta: float | None  # its overall accuracy less that of `compared_to`
+    compared_to: str | None  # a completed benchmark; None exactly when the delta is
+    created_at: datetime
+    ended_at: datetime | None  # when its job ended, however it did
+
+    @property
+    def status(self) -> BenchmarkStatus:
+        """Its state in the words of its documents."""
+        return STATUS[self.state]
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Whole milliseconds from its creation to its end."""
+        if self.ended_at is None:
+            return None
+        return (self.ended_at - self.created_at) // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkJob:
+    """The spec of a benchmark's job: a snapshot that no later edit can change."""
+
+    benchmark_id: str
+    schema: str | None  # FieldSchema.to_json() as text; None: to be inferred from the entries
+    documents: int
+    truth: str  # hash of all (document, expected), in whatever order
+    blobs: tuple[tuple[str, int], ...]  # address and documents of each piece, by document id
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON that a job row holds."""
+        return canonical_json(
+            {
+                "benchmark_id": self.benchmark_id,
+                "schema": self.schema,
+                "documents": self.documents,
+                "truth": self.truth,
+                "blobs": self.blobs,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> BenchmarkJob:
+        """Return the spec that `to_json` wrote."""
+        values = json.loads(data)
+        blobs = tuple((address, count) for address, count in values["blobs"])
+        return cls(**{**values, "blobs": blobs})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultPiece:
+    """The results of consecutive documents, in one blob of jobs.benchmarking.results."""
+
+    blob: str  # address
+    first: int  # place of the first document in the snapshot
+    documents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkResult:
+    """What a benchmark's job has made: its scores, and where everything else is."""
+
+    scores: Scores
+    documents: int
+    schema_hash: str
+    schema_inferred: bool
+    normaliser: str  # the version of what made values comparable
+    truth: str  # hash of all (document, expected)
+    details: str  # address of a document in sections, see jobs.benchmarking.details
+    pieces: tuple[ResultPiece, ...]  # in the order of documents
+
+    @property
+    def spec(self) -> dict[str, str]:
+        """What decides the numbers, beside the extractions."""
+        return {
+            "ground_truth": self.truth,
+            "normaliser": self.normaliser,
+            "schema": self.schema_hash,
+        }
+
+    @property
+    def spec_hash(self) -> str:
+        """SHA-256 of all that decides the numbers; only benchmarks with equal ones compare."""
+        return sha256_hex(canonical_json(self.spec))
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON."""
+        return canonical_json(
+            {
+                "overall": self.scores.overall,
+                "by_field": dict(self.scores.by_field),
+                "documents": self.documents,
+                "schema_hash": self.schema_hash,
+                "schema_inferred": self.schema_inferred,
+                "normaliser": self.normaliser,
+                "truth": self.truth,
+                "details": self.details,
+                "pieces": [[one.blob, one.first, one.documents] for one in self.pieces],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> BenchmarkResult:
+        """Return the result that `to_json` wrote."""
+        values = json.loads(data)
+        scores = Scores(overall=values.pop("overall"), by_field=values.pop("by_field"))
+        pieces = tuple(
+            ResultPiece(blob=blob, first=first, documents=documents)
+            for blob, first, documents in values.pop("pieces")
+        )
+        return cls(**values, scores=scores, pieces=pieces)

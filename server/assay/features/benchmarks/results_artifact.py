@@ -1,0 +1,384 @@
+"""The results of a benchmark's documents, in blobs of which a reader decodes what it needs.
+
+A blob is JSON in columns, one item a document: the outcomes of its comparisons as digits, by a
+shape that documents with the same places share, and where its line is in the snapshot. The values
+that were compared stay in the snapshot, which is kept as long as the results; `ResultBlob.result`
+reads them there by their places.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, BinaryIO
+from uuid import UUID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.extraction.comparison import DocumentComparison
+from assay.extraction.outcome import Outcome
+from assay.extraction.values import MISSING
+from assay.features.benchmarks.snapshot_artifact import Document
+from assay.kernel.canonical import canonical_json
+from assay.kernel.field_path import value_at
+
+OUTCOMES = tuple(Outcome)
+WRONG = "wrong"  # in filters: any outcome that is not right
+ANY = "any"
+
+_BITS = {outcome: 1 << number for number, outcome in enumerate(OUTCOMES)}
+_DIGITS = {outcome: str(number) for number, outcome in enumerate(OUTCOMES)}
+_WRONG_BITS = sum(bit for outcome, bit in _BITS.items() if not outcome.right)
+_ALL_BITS = sum(_BITS.values())
+_BIT_OF = np.array([_BITS[outcome] for outcome in OUTCOMES], dtype=np.uint8)
+_RIGHT = np.array([outcome.right for outcome in OUTCOMES])
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldResult:
+    """One comparison of one document."""
+
+    path: str  # of the field: line_items[].amount
+    place: str  # in this document: line_items[2].amount
+    expected: str | None  # JSON text; None: missing
+    extracted: str | None  # JSON text; None: missing
+    outcome: Outcome  # on the normalised track, which decides accuracy
+    exact_outcome: Outcome
+    similarity: float | None  # ANLS of fuzzy fields
+    confidence: float | None  # what the extractor said
+    ambiguous: bool  # it hangs on a text with two readings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentResult:
+    """What came of one document."""
+
+    entry_id: str
+    document_id: str
+    right: int
+    comparisons: int
+    fields: tuple[FieldResult, ...]  # in the schema's order, or those that a filter left
+    unexpected: tuple[str, ...]  # extracted fields that the schema does not know
+
+    @property
+    def accuracy(self) -> float | None:
+        """Right comparisons over all of them; None when there are none."""
+        return self.right / self.comparisons if self.comparisons else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The documents of one shape: d of them, with comparisons of p paths."""
+
+    documents: Ints  # (d,) their places in the blob
+    paths: tuple[str, ...]  # (p,) each once, sorted
+    comparisons: Ints  # (p,) of each path in each of these documents
+    right: Ints  # (d, p) of them that are right
+    outcomes: Bytes  # (d, p) bits of the outcomes that occur
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Which comparisons a document has, in their order."""
+
+    paths: tuple[str, ...]
+    places: tuple[str, ...]
+
+    @cached_property
+    def codes(self) -> tuple[tuple[str, ...], Ints]:
+        """The paths, each once and sorted, and which of them each comparison has."""
+        paths = tuple(sorted(set(self.paths)))
+        code = {path: number for number, path in enumerate(paths)}
+        return paths, np.array([code[path] for path in self.paths], dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heads:
+    """The outcomes of all comparisons of a blob's documents, in their order."""
+
+    documents: tuple[tuple[str, str], ...]  # entry id, document id
+    shapes: tuple[Shape, ...]
+    shape_of: tuple[int, ...]  # of each document
+    outcomes: tuple[str, ...]  # of each document: a digit a comparison, on the normalised track
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The documents by their shapes; a shape without comparisons has no paths."""
+        pairs = zip(self.shapes, self.members(), strict=True)
+        return tuple(self._group(shape, places) for shape, places in pairs)
+
+    @cached_property
+    def right(self) -> Ints:
+        """(documents,) right comparisons."""
+        found = np.zeros(len(self.documents), dtype=np.int64)
+        for group in self.groups:
+            found[group.documents] = group.right.sum(axis=1)
+        return found
+
+    @cached_property
+    def comparisons(self) -> Ints:
+        """(documents,) all comparisons."""
+        return np.array([len(text) for text in self.outcomes], dtype=np.int64)
+
+    def members(self) -> list[list[int]]:
+        """Return the places of the documents of each shape."""
+        found: list[list[int]] = [[] for _ in self.shapes]
+        for place, shape in enumerate(self.shape_of):
+            found[shape].append(place)
+        return found
+
+    def _group(self, shape: Shape, places: list[int]) -> Group:
+        paths, codes = shape.codes
+        text = "".join(self.outcomes[place] for place in places).encode()
+        digits = (np.frombuffer(text, dtype=np.uint8) - ord("0")).reshape(len(places), len(codes))
+        order = np.argsort(codes, kind="stable")
+        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+        digits = digits[:, order]
+        empty = np.zeros((len(places), 0))
+        return Group(
+            documents=np.array(places, dtype=np.int64),
+            paths=paths,
+            comparisons=np.bincount(codes, minlength=len(paths)).astype(np.int64),
+            right=np.add.reduceat(_RIGHT[digits].astype(np.int64), starts, axis=1)
+            if paths
+            else empty.astype(np.int64),
+            outcomes=np.bitwise_or.reduceat(_BIT_OF[digits], starts, axis=1)
+            if paths
+            else empty.astype(np.uint8),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultFilter:
+    """Which comparisons are wanted: those that are all that is said here."""
+
+    field: str = ""  # of this path; "" is of any
+    outcome: Outcome | None = None  # with this outcome
+    wrong: bool = False  # that are not right
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is wanted."""
+        return not self.field and self.outcome is None and not self.wrong
+
+    @property
+    def bits(self) -> int:
+        """The outcomes that are wanted, as bits of a cell."""
+        wanted = _ALL_BITS if self.outcome is None else _BITS[self.outcome]
+        return wanted & _WRONG_BITS if self.wrong else wanted
+
+    @property
+    def key(self) -> str:
+        """The name under which documents are counted for it."""
+        if self.outcome is not None:
+            return self.outcome.value
+        return WRONG if self.wrong else ANY
+
+    def taken(self, heads: Heads) -> NDArray[np.bool_]:
+        """Return (documents,) whether a document has a comparison that is wanted."""
+        found = np.full(len(heads.documents), self.is_empty)
+        for group in heads.groups:
+            wanted = (group.outcomes & self.bits) != 0
+            if self.field:
+                wanted = wanted[:, [path == self.field for path in group.paths]]
+            found[group.documents] |= wanted.any(axis=1)
+        return found
+
+    def takes(self, one: FieldResult) -> bool:
+        """Return whether a comparison is wanted."""
+        return self.field in ("", one.path) and bool(_BITS[one.outcome] & self.bits)
+
+    def count(self, counts: Mapping[str, Mapping[str, int]]) -> int:
+        """Return how many documents have what is wanted, of `filter_counts`."""
+        if self.wrong and self.outcome is not None and self.outcome.right:
+            return 0
+        return counts.get(self.field, {}).get(self.key, 0)
+
+
+def result_id(benchmark_id: str, document_id: str) -> str:
+    """Return the UUID of one document's result."""
+    return str(uuid5(UUID(benchmark_id), document_id))
+
+
+def filter_counts(heads: Heads) -> dict[str, dict[str, int]]:
+    """Return how many documents each filter takes: by field, "" being any, and by key."""
+    counts: dict[str, dict[str, int]] = {}
+    wholes = np.zeros(len(heads.documents), dtype=np.uint8)
+    for group in heads.groups:
+        for column, path in enumerate(group.paths):
+            _count(counts.setdefault(path, {}), group.outcomes[:, column])
+        wholes[group.documents] = np.bitwise_or.reduce(group.outcomes, axis=1)
+    _count(counts.setdefault("", {}), wholes)
+    return counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One document of a snapshot and its comparison."""
+
+    source: int  # which piece of the snapshot it is in, of those that are written together
+    document: Document
+    found: DocumentComparison
+
+
+def write_results(sources: Sequence[str], documents: Sequence[Compared]) -> tuple[bytes, Heads]:
+    """Return the blob of some documents' results, and their heads.
+
+    `sources` are the addresses of the pieces of the snapshot that they are in.
+    """
+    shapes: dict[tuple[str, ...], int] = {}
+    paths: list[tuple[str, ...]] = []
+    shape_of: list[int] = []
+    outcomes: list[str] = []
+    for one in documents:
+        compared = one.found.comparisons
+        places = tuple([each.place for each in compared])
+        shape = shapes.setdefault(places, len(shapes))
+        if shape == len(paths):
+            paths.append(tuple(each.path for each in compared))
+        shape_of.append(shape)
+        outcomes.append("".join([_DIGITS[each.normalised] for each in compared]))
+    heads = Heads(
+        documents=tuple((one.document.entry_id, one.document.document_id) for one in documents),
+        shapes=tuple(
+            Shape(paths=paths[number], places=places) for places, number in shapes.items()
+        ),
+        shape_of=tuple(shape_of),
+        outcomes=tuple(outcomes),
+    )
+    columns = {
+        "documents": heads.documents,
+        "shapes": [_packed(shape) for shape in heads.shapes],
+        "shape_of": heads.shape_of,
+        "outcomes": heads.outcomes,
+        "sources": sources,
+        "lines": [[one.source, one.document.offset, one.document.size] for one in documents],
+        "rest": [_rest(one.found) for one in documents],
+    }
+    return canonical_json(columns), heads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Where a document's line is."""
+
+    blob: str  # address of a piece of the snapshot
+    offset: int  # bytes
+    size: int  # bytes
+
+
+class ResultBlob:
+    """One blob of results."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._columns: dict[str, Any] = json.load(file)
+        columns = self._columns
+        self.heads = Heads(
+            documents=tuple((entry, document) for entry, document in columns["documents"]),
+            shapes=tuple(
+                Shape(
+                    paths=tuple(paths),
+                    places=tuple(place or path for path, place in zip(paths, places, strict=True)),
+                )
+                for paths, places in columns["shapes"]
+            ),
+            shape_of=tuple(columns["shape_of"]),
+            outcomes=tuple(columns["outcomes"]),
+        )
+
+    def line(self, number: int) -> Line:
+        """Return where the values of the document at a place in this blob are."""
+        source, offset, size = self._columns["lines"][number]
+        return Line(blob=self._columns["sources"][source], offset=offset, size=size)
+
+    def result(self, number: int, document: Document) -> DocumentResult:
+        """Return the result of the document at a place in this blob; `document` is its line."""
+        exact, moved, similar, ambiguous, unexpected = self._columns["rest"][number]
+        shape = self.heads.shapes[self.heads.shape_of[number]]
+        elsewhere: dict[int, str | None] = dict(moved)
+        confidence = document.confidence or {}
+        fields = []
+        columns = zip(shape.paths, shape.places, self.heads.outcomes[number], exact, strict=True)
+        for at, (path, place, outcome, exact_outcome) in enumerate(columns):
+            there = elsewhere.get(at, place)
+            found = MISSING if there is None else value_at(document.extracted, there)
+            fields.append(
+                FieldResult(
+                    path=path,
+                    place=place,
+                    expected=_text(value_at(document.expected, place)),
+                    extracted=_text(found),
+                    outcome=OUTCOMES[int(outcome)],
+                    exact_outcome=OUTCOMES[int(exact_outcome)],
+                    similarity=similar[at] if similar else None,
+                    confidence=None if there is None else _sure(confidence.get(there)),
+                    ambiguous=at in ambiguous,
+                )
+            )
+        return DocumentResult(
+            entry_id=document.entry_id,
+            document_id=document.document_id,
+            right=sum(one.outcome.right for one in fields),
+            comparisons=len(fields),
+            fields=tuple(fields),
+            unexpected=tuple(unexpected),
+        )
+
+
+def _packed(shape: Shape) -> list[list[Any]]:
+    """Return a shape's paths and places, 0 for a place that is the path."""
+    pairs = zip(shape.paths, shape.places, strict=True)
+    return [list(shape.paths), [0 if path == place else place for path, place in pairs]]
+
+
+def _rest(found: DocumentComparison) -> list[Any]:
+    """Return what else is kept: where extracted values stand elsewhere, and what is rare."""
+    compared = found.comparisons
+    similar = [one.similarity for one in compared]
+    return [
+        "".join([_DIGITS[one.exact] for one in compared]),
+        [
+            [at, one.extracted_place]
+            for at, one in enumerate(compared)
+            if one.extracted_place is not one.place and one.extracted_place != one.place
+        ],
+        [] if similar.count(None) == len(similar) else similar,
+        [at for at, one in enumerate(compared) if one.ambiguous],
+        list(found.unexpected),
+    ]
+
+
+def _sure(told: float | None) -> float | None:
+    """Return a confidence, if it is one; see extraction.compare."""
+    return told if told is not None and 0 <= told <= 1 else None
+
+
+def _count(counts: dict[str, int], masks: Bytes) -> None:
+    """Add (documents,) bits of outcomes; for any, documents without comparisons count too."""
+    sums = {ANY: len(masks), WRONG: int(np.count_nonzero(masks & _WRONG_BITS))}
+    sums |= {outcome.value: int(np.count_nonzero(masks & bit)) for outcome, bit in _BITS.items()}
+    for key, number in sums.items():
+        counts[key] = counts.get(key, 0) + number
+
+
+def _text(value: Any) -> str | None:
+    return None if value is MISSING else value_text(value)
+
+
+def value_text(value: Any) -> str:
+    """Return a JSON value as text, Decimals with all of their digits."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        inside = (f"{json.dumps(key)}:{value_text(item)}" for key, item in value.items())
+        return "{" + ",".join(inside) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(value_text, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

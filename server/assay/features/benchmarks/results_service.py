@@ -1,0 +1,270 @@
+"""What came of a benchmark: its numbers, and its documents page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from assay.extraction.outcome import Outcome
+from assay.extraction.schema import FieldSchema
+from assay.features.benchmarks import details_artifact as parts
+from assay.features.benchmarks.model import Benchmark, BenchmarkResult, ResultPiece
+from assay.features.benchmarks.results_artifact import (
+    OUTCOMES,
+    DocumentResult,
+    ResultBlob,
+    ResultFilter,
+    result_id,
+)
+from assay.features.benchmarks.snapshot_artifact import read_line
+from assay.kernel.cache import Memory
+from assay.kernel.cursor import Cursor
+from assay.kernel.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, clip
+from assay.kernel.rpc.paging import Counted, page_limit, place_of
+from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.indexed_json import Index
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+PAGE_BYTES = 4 << 20  # of values and of what is told of them; a page has one document at least
+TOLD_BYTES = 160  # what is told of one comparison beside its values, as JSON
+PAGE_PIECES = 64  # blobs of results that one page looks through for what a filter takes
+MAX_TOLD_FIELDS = 10  # of a refusal
+REMEMBERED_BYTES = 8 << 20  # of JSON; what it becomes takes several times as much
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultQuery:
+    """Which results are listed."""
+
+    benchmark_id: str
+    limit: int | None = None  # None: the default
+    cursor: str = ""
+    field: str = ""  # empty: of any
+    outcome: str = ""  # empty: any
+    only_wrong: bool = False
+
+    @property
+    def filter(self) -> ResultFilter:
+        """The filter; InvalidArgument for an unknown outcome."""
+        if self.outcome and self.outcome not in set(OUTCOMES):
+            allowed = ", ".join(OUTCOMES)
+            raise InvalidArgument.of(
+                "outcome", f"'{clip(self.outcome)}' was sent; {allowed} are allowed",
+                value=self.outcome,
+            )  # fmt: skip  # one call
+        outcome = Outcome(self.outcome) if self.outcome else None
+        return ResultFilter(field=self.field, outcome=outcome, wrong=self.only_wrong)
+
+    @property
+    def scope(self) -> str:
+        """What a cursor of this listing is good for."""
+        words = (self.benchmark_id, self.field, self.outcome, str(self.only_wrong))
+        return "/".join(("benchmark-results", *words))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownDocument:
+    """A document's result as a caller gets it."""
+
+    result_id: str
+    result: DocumentResult
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """All numbers of a completed benchmark."""
+
+    result: BenchmarkResult
+    overall: Mapping[str, Any]  # sections of domain.benchmark_details
+    fields: Mapping[str, Any]
+    calibration: Mapping[str, Any]
+    schema: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detailed:
+    """A benchmark with its numbers and the first of its documents."""
+
+    benchmark: Benchmark
+    measured: Measured | None  # None until it is completed
+    documents: tuple[KnownDocument, ...]
+
+
+class BenchmarkReader:
+    """Reads results; blocking, and safe to share between threads."""
+
+    def __init__(self, store: Store, blobs: BlobStore, *, page_pieces: int = PAGE_PIECES) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._page_pieces = page_pieces
+        self._memory = Memory(REMEMBERED_BYTES)
+
+    def detailed(self, organization_id: str, benchmark_id: str, documents: int) -> Detailed:
+        """Return a benchmark with its numbers and its first `documents`; raises NotFound."""
+        with self._store.read() as tx:
+            benchmark = tx.benchmarks.get(organization_id, benchmark_id)
+            result = _result(tx, benchmark)
+        if result is None:
+            return Detailed(benchmark=benchmark, measured=None, documents=())
+        sections = {
+            name: self._section(organization_id, result.details, name)
+            for name in (
+                parts.OVERALL, parts.FIELDS, parts.CALIBRATION, parts.SCHEMA, parts.ENVIRONMENT
+            )
+        }  # fmt: skip  # names
+        page = self._walk(benchmark, result, ResultFilter(), 0)
+        return Detailed(
+            benchmark=benchmark,
+            measured=Measured(result=result, **sections),
+            documents=_known(benchmark, _page(page, documents)[0]),
+        )
+
+    def results(self, organization_id: str, query: ResultQuery) -> Counted[KnownDocument]:
+        """Return a page of documents' results, by document id.
+
+        A page may have fewer documents than its limit, even none, and yet lead on to more:
+        large results end it, and so does a long way without any that a filter takes.
+
+        Raises:
+            InvalidArgument: the limit, the outcome or the field is not allowed.
+            BadPageToken: the cursor is of another listing.
+            NotFound: no such benchmark.
+            FailedPrecondition: it is not completed.
+        """
+        limit, wanted = page_limit(query.limit), query.filter
+        scope = self._store.scope(f"{organization_id}/{query.scope}")
+        after = place_of(query.cursor, scope)
+        with self._store.read() as tx:
+            benchmark = tx.benchmarks.get(organization_id, query.benchmark_id)
+            result = _result(tx, benchmark)
+        if result is None:
+            raise FailedPrecondition(
+                f"The benchmark '{benchmark.benchmark_id}' is {benchmark.status} and has no "
+                "results. " + ("Create it anew." if benchmark.ended_at else "Watch it to its end."),
+                metadata={"benchmark_id": benchmark.benchmark_id, "status": benchmark.status},
+            )
+        start = 0 if after is None else int(after.id)
+        total = result.documents
+        if not wanted.is_empty:
+            counts = self._section(organization_id, result.details, parts.FILTERS)
+            if wanted.field not in counts:
+                self._check_field(organization_id, result, wanted.field)
+            total = wanted.count(counts)
+        page, place = _page(self._walk(benchmark, result, wanted, start), limit)
+        token = None
+        if place is not None and place < result.documents:
+            next_ = Cursor(created_at=benchmark.created_at, id=str(place))
+            token = next_.token(scope)
+        return Counted(items=_known(benchmark, page), total=total, limit=limit, next_cursor=token)
+
+    def _walk(
+        self, benchmark: Benchmark, result: BenchmarkResult, wanted: ResultFilter, start: int
+    ) -> Iterator[_Step]:
+        """Yield a step for each document that is wanted, and a last one where the walk ends."""
+        looked = 0
+        for piece in result.pieces:
+            if piece.first + piece.documents <= start:
+                continue
+            if looked == self._page_pieces:
+                yield _Step(place=piece.first, size=0, document=None)
+                return
+            looked += 1
+            with closing(self._open(benchmark.organization_id, piece.blob)) as file:
+                blob = ResultBlob(file)
+            yield from self._steps(benchmark.organization_id, blob, piece, wanted, start)
+
+    def _steps(
+        self,
+        organization_id: str,
+        blob: ResultBlob,
+        piece: ResultPiece,
+        wanted: ResultFilter,
+        start: int,
+    ) -> Iterator[_Step]:
+        for number in np.flatnonzero(wanted.taken(blob.heads)).tolist():
+            place = piece.first + number
+            if place < start:
+                continue
+            line = blob.line(number)
+            with closing(self._open(organization_id, line.blob)) as file:
+                file.seek(line.offset)
+                document = blob.result(number, read_line(file.read(line.size)))
+            if not wanted.is_empty:
+                kept = tuple(one for one in document.fields if wanted.takes(one))
+                document = replace(document, fields=kept)
+            size = line.size + TOLD_BYTES * len(document.fields)
+            yield _Step(place=place, size=size, document=document)
+
+    def _check_field(self, organization_id: str, result: BenchmarkResult, path: str) -> None:
+        """Raise InvalidArgument for a field that the schema has not; it need not have a value."""
+        schema = FieldSchema.from_mapping(
+            self._section(organization_id, result.details, parts.SCHEMA)
+        )
+        paths = schema.leaf_paths()
+        if path and path not in paths:
+            some = ", ".join(clip(one, 40) for one in paths[:MAX_TOLD_FIELDS])
+            more = ", …" if len(paths) > MAX_TOLD_FIELDS else ""
+            raise InvalidArgument.of(
+                "field", f"'{clip(path)}' was sent; the fields are {some}{more}", value=path
+            )
+
+    def _section(self, organization_id: str, address: str, name: str) -> Any:
+        def read() -> tuple[Any, int]:
+            with closing(self._open(organization_id, address)) as file:
+                index = Index.of(file)
+                return index.read(file, name), index.places[name][1]
+
+        # An address names its content: whoever comes this far has a benchmark with this content.
+        return self._memory.get((address, name), read)
+
+    def _open(self, organization_id: str, address: str) -> BinaryIO:
+        try:
+            return self._blobs.open(organization_id, address)
+        except NotFound as error:  # an id that the caller never sent: our own loss
+            raise Internal(f"The results {address} of a benchmark are gone.") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    place: int  # of the document in the benchmark
+    size: int  # bytes that it takes on a page
+    document: DocumentResult | None  # None: the walk ended before this place
+
+
+def _page(steps: Iterator[_Step], limit: int) -> tuple[list[DocumentResult], int | None]:
+    """Return the documents of a page, and the place where the next one starts."""
+    found: list[DocumentResult] = []
+    held = 0
+    for step in steps:
+        held += step.size
+        full = len(found) == limit or (held > PAGE_BYTES and found)
+        if step.document is None or full:
+            return found, step.place
+        found.append(step.document)
+    return found, None
+
+
+def _known(benchmark: Benchmark, documents: list[DocumentResult]) -> tuple[KnownDocument, ...]:
+    return tuple(
+        KnownDocument(
+            result_id=result_id(benchmark.benchmark_id, one.document_id),
+            result=one,
+            created_at=benchmark.ended_at or benchmark.created_at,
+        )
+        for one in documents
+    )
+
+
+def _result(tx: Transaction, benchmark: Benchmark) -> BenchmarkResult | None:
+    if benchmark.scores is None:
+        return None
+    data = tx.jobs.get(benchmark.organization_id, benchmark.job_id).result
+    return None if data is None else BenchmarkResult.from_json(data)

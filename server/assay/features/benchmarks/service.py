@@ -1,0 +1,245 @@
+"""Benchmarks: created from a snapshot, read, listed, canceled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+from assay.features.benchmarks.model import (
+    BENCHMARK_KIND,
+    Benchmark,
+    BenchmarkJob,
+    BenchmarkRow,
+    BenchmarkStatus,
+    NewBenchmark,
+)
+from assay.features.benchmarks.snapshot_artifact import Snapshot, take_snapshot
+from assay.features.extraction_runs.model import Pair
+from assay.kernel.clock import Clock
+from assay.kernel.errors import FailedPrecondition, InvalidArgument, JobNotCancelable, clip
+from assay.kernel.idempotency import Once, once
+from assay.kernel.ids import Ids
+from assay.kernel.jobs.job import NewJob
+from assay.kernel.rpc.paging import Counted, counted, page_limit, place_of
+from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+PAGE_DOCUMENTS = 500  # documents that are read at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkQuery:
+    """Which benchmarks are listed."""
+
+    limit: int | None = None  # None: the default
+    cursor: str = ""
+    dataset_id: str = ""  # empty: of all
+    status: str = ""  # empty: of any
+
+
+class Benchmarks:
+    """The benchmarks of an organization; blocking, and safe to share between threads."""
+
+    def __init__(
+        self, store: Store, blobs: BlobStore, ids: Ids, clock: Clock, *, max_attempts: int = 3
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._ids = ids
+        self._clock = clock
+        self._max_attempts = max_attempts
+
+    def create(
+        self,
+        organization_id: str,
+        new: NewBenchmark,
+        *,
+        created_by: str,
+        request_id: str | None = None,
+    ) -> Benchmark:
+        """Take a snapshot of the dataset and queue its benchmark, or return that of a repeat.
+
+        Its documents are read and written to blobs a page at a time, before the commit that
+        makes the benchmark: it takes as long as the dataset is large.
+
+        Raises:
+            NotFound: the dataset, run, schema or benchmark to compare with is absent.
+            FailedPrecondition: the dataset is empty, or the benchmark to compare with is of
+                another dataset or has failed.
+            TooLarge: the documents are too large together.
+            RequestIdReused: the request_id came before with another body.
+        """
+        request = Once(method="CreateBenchmark", request_id=request_id, body=asdict(new))
+        first = self._first(organization_id, request)
+        if first is not None:
+            return first
+        with self._store.read() as tx:
+            schema, new = _checked(tx, organization_id, new)
+            snapshot = self._snapshot(tx, organization_id, new)
+        asked = BenchmarkJob(
+            benchmark_id=self._ids.new_uuid(),
+            schema=None if schema is None else self._blobs.put(organization_id, schema),
+            documents=snapshot.documents,
+            truth=snapshot.truth,
+            blobs=snapshot.blobs,
+        )
+        with self._store.write() as tx:
+            return once(
+                tx,
+                organization_id,
+                request,
+                make=lambda: self._make(tx, organization_id, new, asked, created_by),
+                again=lambda key: tx.benchmarks.get(organization_id, key),
+                key_of=lambda made: made.benchmark_id,
+            )
+
+    def get(self, organization_id: str, benchmark_id: str) -> Benchmark:
+        """Return one benchmark; raises NotFound."""
+        with self._store.read() as tx:
+            return tx.benchmarks.get(organization_id, benchmark_id)
+
+    def list(self, organization_id: str, query: BenchmarkQuery) -> Counted[Benchmark]:
+        """Return a page of benchmarks, newest first.
+
+        Raises:
+            InvalidArgument: the limit or the status is not allowed.
+            BadPageToken: the cursor is of another listing.
+        """
+        limit, status = page_limit(query.limit), _status(query.status)
+        dataset_id = query.dataset_id or None
+        scope = self._store.scope(f"benchmarks/{organization_id}/{status or ''}/{dataset_id or ''}")
+        after = place_of(query.cursor, scope)
+        with self._store.read() as tx:
+            page = tx.benchmarks.list(
+                organization_id, limit=limit, after=after, dataset_id=dataset_id, status=status
+            )
+            total = tx.benchmarks.count(organization_id, dataset_id=dataset_id, status=status)
+        return counted(page, scope, lambda one: one, total=total, limit=limit)
+
+    def cancel(self, organization_id: str, benchmark_id: str) -> Benchmark:
+        """Ask a benchmark to end: at once where nothing runs, else at the runner's next sign.
+
+        Raises:
+            NotFound: no such benchmark.
+            JobNotCancelable: it has ended.
+        """
+        with self._store.write() as tx:
+            found = tx.benchmarks.get(organization_id, benchmark_id)
+            if found.ended_at is not None:
+                raise JobNotCancelable(
+                    f"The benchmark '{benchmark_id}' has ended: it is {found.status}.",
+                    metadata={"benchmark_id": benchmark_id, "status": found.status},
+                )
+            tx.jobs.request_cancel(organization_id, found.job_id)
+            return tx.benchmarks.get(organization_id, benchmark_id)
+
+    def _first(self, organization_id: str, request: Once) -> Benchmark | None:
+        """Return what the same request made before, so that no snapshot is taken in vain."""
+        if request.request_id is None:
+            return None
+        with self._store.read() as tx:
+            key = tx.requests.find(
+                organization_id, request.method, request.request_id, request.body_hash
+            )
+            return None if key is None else tx.benchmarks.get(organization_id, key)
+
+    def _snapshot(self, tx: Transaction, organization_id: str, new: NewBenchmark) -> Snapshot:
+        snapshot = take_snapshot(
+            _pairs(tx, organization_id, new),
+            lambda data: self._blobs.put(organization_id, data),
+        )
+        if not snapshot.documents:
+            raise FailedPrecondition(
+                f"The dataset '{new.dataset_id}' has no entries, so that there is nothing to "
+                "compare. Add entries to it first.",
+                metadata={"dataset_id": new.dataset_id},
+            )
+        return snapshot
+
+    def _make(
+        self,
+        tx: Transaction,
+        organization_id: str,
+        new: NewBenchmark,
+        asked: BenchmarkJob,
+        created_by: str,
+    ) -> Benchmark:
+        job = tx.jobs.submit(
+            organization_id,
+            NewJob(
+                kind=BENCHMARK_KIND,
+                spec=asked.to_json(),
+                resource=asked.benchmark_id,
+                max_attempts=self._max_attempts,
+                created_by=created_by,
+            ),
+        )
+        row = BenchmarkRow(
+            benchmark_id=asked.benchmark_id,
+            name=new.name or f"Benchmark {self._clock.now():%Y-%m-%d}",
+            dataset_id=new.dataset_id,
+            run_id=new.run_id,
+            user_schema_id=new.user_schema_id,
+            job_id=job.job_id,
+            documents_total=asked.documents,
+            compare_to=new.compared_to_run_id,
+        )
+        return tx.benchmarks.create(organization_id, row)
+
+
+def _checked(
+    tx: Transaction, organization_id: str, new: NewBenchmark
+) -> tuple[bytes | None, NewBenchmark]:
+    """Return the schema's definition and `new` with its id, all that it names being there."""
+    dataset = tx.ground_truth.get(organization_id, new.dataset_id)
+    if new.run_id is not None:
+        tx.extraction_runs.get(organization_id, new.run_id)
+    _check_compared(tx, organization_id, new)
+    schema_id = new.user_schema_id or dataset.user_schema_id
+    if schema_id is None:
+        return None, new
+    schema = tx.user_schemas.get(organization_id, schema_id)
+    return schema.definition, replace(new, user_schema_id=schema_id)
+
+
+def _check_compared(tx: Transaction, organization_id: str, new: NewBenchmark) -> None:
+    if new.compared_to_run_id is None:
+        return
+    other = tx.benchmarks.get(organization_id, new.compared_to_run_id)
+    wrong = None
+    if other.dataset_id != new.dataset_id:
+        wrong = f"is of the dataset '{other.dataset_id}', not of '{new.dataset_id}'"
+    elif other.status is BenchmarkStatus.FAILED:
+        wrong = "has failed and has no accuracy"
+    if wrong is not None:
+        raise FailedPrecondition(
+            f"The benchmark '{other.benchmark_id}' {wrong}. Name another compared_to_run_id, or "
+            "none for the dataset's previous one.",
+            metadata={"compared_to_run_id": other.benchmark_id, "dataset_id": other.dataset_id},
+        )
+
+
+def _pairs(tx: Transaction, organization_id: str, new: NewBenchmark) -> Iterator[Pair]:
+    """Yield the dataset's documents by id, a page of them being held at a time."""
+    after = ""
+    while True:
+        page = tx.entries.pairs(
+            organization_id, new.dataset_id, run_id=new.run_id, limit=PAGE_DOCUMENTS, after=after
+        )
+        if not page:
+            return
+        yield from page
+        after = page[-1].document_id
+
+
+def _status(word: str) -> BenchmarkStatus | None:
+    if not word:
+        return None
+    try:
+        return BenchmarkStatus(word)
+    except ValueError as error:
+        allowed = ", ".join(BenchmarkStatus)
+        raise InvalidArgument.of(
+            "status", f"'{clip(word)}' was sent; {allowed} are allowed", value=word
+        ) from error

@@ -1,0 +1,240 @@
+"""Benchmarks in SQL. What each method promises is said in ports_benchmarks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, func, select, tuple_, update
+
+from assay.features.benchmarks.model import (
+    Benchmark,
+    BenchmarkRow,
+    BenchmarkStatus,
+    Scores,
+    states_of,
+)
+from assay.features.benchmarks.ports import PAGE_BYTES
+from assay.features.benchmarks.tables import benchmarks
+from assay.features.ground_truth.document_rows import within
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import AlreadyExists, NotFound
+from assay.kernel.jobs.job import JobError
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage import tables
+from assay.kernel.storage.keyset import newest_first, page_of
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import (
+    Prepared,
+    Row,
+    from_json,
+    insert_or_ignore,
+    json_text,
+    moment,
+    moment_or_none,
+)
+
+_B = benchmarks.c
+_J = tables.jobs.c
+_L = tables.levels.c
+
+_ITS_JOB = and_(_J.organization_id == _B.organization_id, _J.job_id == _B.job_id)
+_PROGRESS = and_(
+    _L.organization_id == _B.organization_id, _L.job_id == _B.job_id, _L.key == "progress"
+)
+_SELECT = select(
+    _B.organization_id,
+    _B.benchmark_id,
+    _B.name,
+    _B.dataset_id,
+    _B.run_id,
+    _B.user_schema_id,
+    _B.job_id,
+    _B.documents_total,
+    _B.accuracy_overall,
+    _B.accuracy_by_field,
+    _B.accuracy_delta,
+    _B.compared_to,
+    _B.created_at,
+    _J.state,
+    _J.error,
+    _J.ended_at,
+    _L.data,
+).select_from(benchmarks.join(tables.jobs, _ITS_JOB).outerjoin(tables.levels, _PROGRESS))
+_ONE = and_(_B.organization_id == bindparam("org"), _B.benchmark_id == bindparam("id"))
+_GET = Prepared(_SELECT.where(_ONE))
+_INSERT = insert_or_ignore(benchmarks)
+_MINE = Prepared(select(_B.dataset_id, _B.created_at, _B.compare_to).where(_ONE).with_for_update())
+_SCORED = select(_B.benchmark_id, _B.accuracy_overall).where(_B.accuracy_overall.is_not(None))
+_ASKED = Prepared(_SCORED.where(_ONE))
+_PREVIOUS = Prepared(
+    _SCORED.where(
+        _B.organization_id == bindparam("org"),
+        _B.dataset_id == bindparam("dataset"),
+        tuple_(_B.created_at, _B.benchmark_id) < tuple_(bindparam("at"), bindparam("id")),
+    )
+    .order_by(_B.created_at.desc(), _B.benchmark_id.desc())
+    .limit(1)
+)
+_FINISH = Prepared(
+    update(benchmarks)
+    .where(_ONE)
+    .values(
+        accuracy_overall=bindparam("overall"),
+        accuracy_by_field=bindparam("by_field"),
+        accuracy_delta=bindparam("delta"),
+        compared_to=bindparam("against"),
+    )
+)
+
+
+class SqlBenchmarks:
+    """Benchmarks, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def create(self, organization_id: str, new: BenchmarkRow) -> Benchmark:
+        """Store a benchmark; see ports_benchmarks."""
+        added = self._db.run(
+            _INSERT,
+            organization_id=organization_id,
+            benchmark_id=new.benchmark_id,
+            name=new.name,
+            dataset_id=new.dataset_id,
+            run_id=new.run_id,
+            user_schema_id=new.user_schema_id,
+            job_id=new.job_id,
+            documents_total=new.documents_total,
+            compare_to=new.compare_to,
+            accuracy_overall=None,
+            accuracy_by_field=None,
+            accuracy_delta=None,
+            compared_to=None,
+            created_at=self._db.now(),
+        )
+        if not added:
+            raise AlreadyExists(
+                f"The benchmark id '{new.benchmark_id}' or its job is taken.",
+                metadata={"resource_type": "benchmark", "resource_id": new.benchmark_id},
+            )
+        return self.get(organization_id, new.benchmark_id)
+
+    def get(self, organization_id: str, benchmark_id: str) -> Benchmark:
+        """Return one benchmark; see ports_benchmarks."""
+        row = self._db.one(_GET, org=organization_id, id=benchmark_id)
+        if row is None:
+            raise NotFound.of("benchmark", benchmark_id)
+        return _read(row)
+
+    def list(
+        self,
+        organization_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        dataset_id: str | None = None,
+        status: BenchmarkStatus | None = None,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page[Benchmark]:
+        """Return a page of benchmarks, newest first; see ports_benchmarks."""
+        sizes = select(func.length(_B.accuracy_by_field), _B.benchmark_id).select_from(benchmarks)
+        if status is not None:
+            sizes = sizes.join(tables.jobs, _ITS_JOB)
+        place = (_B.created_at, _B.benchmark_id)
+        listed = self._db.select(
+            newest_first(
+                _filtered(sizes, organization_id, dataset_id, status),
+                *place,
+                limit=limit,
+                after=after,
+            )
+        )
+        kept = within(listed, limit, max_bytes, lambda row: row[0] or 0)
+        statement = _filtered(_SELECT, organization_id, dataset_id, status)
+        rows = self._db.select(newest_first(statement, *place, limit=kept, after=after))
+        # On PostgreSQL a state may have changed between the two looks, but not in one snapshot.
+        return page_of(
+            rows, kept, _read, lambda one: Cursor(created_at=one.created_at, id=one.benchmark_id)
+        )
+
+    def count(
+        self,
+        organization_id: str,
+        *,
+        dataset_id: str | None = None,
+        status: BenchmarkStatus | None = None,
+    ) -> int:
+        """Return how many there are; see ports_benchmarks."""
+        counted = select(func.count()).select_from(benchmarks)
+        if status is not None:
+            counted = counted.join(tables.jobs, _ITS_JOB)
+        rows = self._db.select(_filtered(counted, organization_id, dataset_id, status))
+        return int(rows[0][0])
+
+    def finish(self, organization_id: str, benchmark_id: str, scores: Scores) -> Benchmark:
+        """Store the scores and what they are compared with; see ports_benchmarks."""
+        mine = self._db.one(_MINE, org=organization_id, id=benchmark_id)
+        if mine is None:
+            raise NotFound.of("benchmark", benchmark_id)
+        dataset_id, created_at, compare_to = mine
+        if compare_to is not None:
+            other = self._db.one(_ASKED, org=organization_id, id=compare_to)
+        else:
+            other = self._db.one(
+                _PREVIOUS, org=organization_id, dataset=dataset_id, at=created_at, id=benchmark_id
+            )
+        against, delta = None, None
+        if other is not None and scores.overall is not None:
+            against, delta = other[0], scores.overall - other[1]
+        self._db.run(
+            _FINISH,
+            org=organization_id,
+            id=benchmark_id,
+            overall=scores.overall,
+            by_field=json_text(dict(scores.by_field)),
+            delta=delta,
+            against=against,
+        )
+        return self.get(organization_id, benchmark_id)
+
+
+def _filtered(
+    statement: Select[Any],
+    organization_id: str,
+    dataset_id: str | None,
+    status: BenchmarkStatus | None,
+) -> Select[Any]:
+    statement = statement.where(_B.organization_id == organization_id)
+    if dataset_id is not None:
+        statement = statement.where(_B.dataset_id == dataset_id)
+    if status is not None:
+        statement = statement.where(_J.state.in_([state.value for state in states_of(status)]))
+    return statement
+
+
+def _read(row: Row) -> Benchmark:
+    overall, by_field, delta, against, created_at, state, error, ended_at, progress = row[8:]
+    state, total = JobState(state), row[7]
+    processed = 0 if progress is None else int(from_json(progress).get("rows", 0))
+    scores = None
+    # The scores come in the very commit that ends the job; a state says so sooner than a null.
+    if state is JobState.SUCCEEDED and by_field is not None:
+        scores, processed = Scores(overall=overall, by_field=from_json(by_field)), total
+    return Benchmark(
+        organization_id=row[0],
+        benchmark_id=row[1],
+        name=row[2],
+        dataset_id=row[3],
+        run_id=row[4],
+        user_schema_id=row[5],
+        job_id=row[6],
+        state=state,
+        error=None if error is None else JobError.from_json(error),
+        documents_total=total,
+        documents_processed=processed,
+        scores=scores,
+        accuracy_delta=delta,
+        compared_to=against,
+        created_at=moment(created_at),
+        ended_at=moment_or_none(ended_at),
+    )

@@ -1,0 +1,270 @@
+"""The job kind `comparison`: two evaluations, tested against each other row by row.
+
+Shards read a piece of both sides each, line its rows up and count them by truth and both
+predictions; counts merge. What needs whole rows – areas, clusters, weights, errors of a regression
+– is tested where one shard holds them all, and has a reason above that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.features.comparisons.model import (
+    COMPARISON_KIND,
+    DIFFERENT_ROWS,
+    MAX_ROWS,
+    TOO_MANY_ROWS,
+    AreasTest,
+    ComparisonJob,
+    McNemarTest,
+    PairedTests,
+)
+from assay.features.comparisons.pairing import (
+    PairCounts,
+    Piece,
+    Rows,
+    joint_tally,
+    lined_up,
+    read_side,
+)
+from assay.features.evaluations.details_artifact import IntervalDetails
+from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
+from assay.kernel.canonical import canonical_json
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.job import Job, Shard, ShardRecord
+from assay.kernel.jobs.kind import Ending, JobView, ShardOutput
+from assay.kernel.storage.ports import Transaction
+from assay.metrics.batch import ClassificationChunk, RegressionChunk
+from assay.metrics.bootstrap import (
+    MOST_CELLS,
+    Bootstrap,
+    paired_cells,
+    paired_intervals,
+    row_clusters,
+)
+from assay.metrics.counts import ConfusionCounts
+from assay.metrics.intervals import Interval, delong_paired, mcnemar
+from assay.metrics.reasons import Reason
+from assay.metrics.registry import METRICS
+from assay.metrics.regression import RegressionSums
+from assay.metrics.sparse_counts import Tally
+from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
+
+PAIR = "pair-"
+RESAMPLED = (ConfusionCounts, RegressionSums)  # what differences follow from
+
+Differences = Mapping[str, Interval] | Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Compares two evaluations of the same rows."""
+
+    max_rows: int = MAX_ROWS  # of a side in one shard
+
+    @property
+    def name(self) -> str:
+        """The name in the ledger."""
+        return COMPARISON_KIND
+
+    def plan(
+        self,
+        job: JobView,
+        finished: Mapping[str, ShardRecord],
+        blobs: JobBlobs,
+    ) -> tuple[Shard, ...]:
+        """Return a shard per piece; none where the numbers of rows already say that all is said."""
+        asked = ComparisonJob.from_json(job.spec)
+        if _known(asked, self.max_rows) is not None:
+            return ()
+        pieces = -(-asked.a.total // self.max_rows)
+        return tuple(
+            Shard(key=f"{PAIR}{number:06d}", payload=canonical_json([number, pieces]))
+            for number in range(pieces)
+        )
+
+    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+        """Read a piece of both sides, line it up and count it."""
+        asked = ComparisonJob.from_json(job.spec)
+        number, of = json.loads(shard.payload)
+        piece = Piece(number=number, of=of)
+        pair = lined_up(*(read_side(asked, side, piece, blobs) for side in (asked.a, asked.b)))
+        if pair is None:
+            return ShardOutput(partial=PairCounts(same=False).to_bytes())
+        first, second = pair
+        counts = PairCounts(
+            same=True,
+            rows=len(first),
+            weighted=first.weights is not None,
+            clustered=_clusters(first, second) is not None,
+            joint=joint_tally(asked, first, second) if asked.labels else None,
+            tests=_whole(asked, first, second).to_json() if of == 1 else b"",
+        )
+        return ShardOutput(partial=counts.to_bytes())
+
+    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+        """Return PairedTests.to_json()."""
+        asked = ComparisonJob.from_json(job.spec)
+        known = _known(asked, self.max_rows)
+        if known is not None:
+            return PairedTests(rows=0, reason=known).to_json()
+        parts = [
+            PairCounts.from_bytes(blobs.partial(finished[key]))
+            for key in sorted(finished)
+            if key.startswith(PAIR)
+        ]
+        if not all(part.same for part in parts):
+            return PairedTests(rows=0, reason=DIFFERENT_ROWS).to_json()
+        return _tests(asked, parts).to_json()
+
+    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+        """Leave all nouns alone: the job's result is all there is."""
+
+
+def _known(asked: ComparisonJob, most: int) -> str | None:
+    """Return why there are no tests, where no row needs to be read to say so."""
+    if asked.a.total != asked.b.total:
+        return DIFFERENT_ROWS
+    return TOO_MANY_ROWS if not asked.labels and asked.a.total > most else None
+
+
+def _whole(asked: ComparisonJob, first: Rows, second: Rows) -> PairedTests:
+    """Return the tests of b against a that need whole rows; differences are b - a."""
+    undefined: dict[str, Reason] = {}
+    areas = _areas(asked, first, second)
+    if isinstance(areas, Reason):
+        undefined["roc_auc"] = areas
+    differences: Differences = {}
+    if not _by_cells(asked, len(first), first, second):
+        differences = _differences(asked, first, second)
+    if isinstance(differences, Reason):
+        undefined["differences"] = differences
+    return PairedTests(
+        rows=len(first),
+        areas=None if isinstance(areas, Reason) else areas,
+        differences={} if isinstance(differences, Reason) else _told(differences),
+        undefined={name: reason.value for name, reason in undefined.items()},
+    )
+
+
+def _tests(asked: ComparisonJob, parts: Sequence[PairCounts]) -> PairedTests:
+    rows, first = sum(part.rows for part in parts), parts[0]
+    whole = PairedTests.from_json(first.tests) if first.tests else None
+    undefined = {} if whole is None else dict(whole.undefined)
+    differences = {} if whole is None else dict(whole.differences)
+    joints = [part.joint for part in parts if part.joint is not None]
+    joint = Tally.merge_all(joints) if joints else None
+    if whole is None:
+        undefined["roc_auc"] = Reason.TOO_MANY_ROWS.value
+    if joint is not None and not first.weighted and not first.clustered and rows > BOOTSTRAP_ROWS:
+        if len(joint.cells) > MOST_CELLS:
+            undefined["differences"] = Reason.TOO_MANY_CELLS.value
+        else:
+            drawn = paired_cells(joint, asked.labels)
+            differences = _told(paired_intervals(drawn[1], drawn[0], _metric_spec(asked)))
+    elif whole is None:
+        undefined["differences"] = Reason.TOO_MANY_ROWS.value
+    if "differences" not in undefined:
+        undefined |= {
+            metric.name: Reason.UNDEFINED_REPLICATE.value
+            for metric in METRICS
+            if _metric_spec(asked).task in metric.tasks
+            and metric.needs in RESAMPLED
+            and metric.name not in differences
+        }
+    if joint is None:
+        undefined["mcnemar"] = Reason.NO_METHOD.value
+    elif first.clustered:
+        undefined["mcnemar"] = Reason.CLUSTERED_ROWS.value
+    return PairedTests(
+        rows=rows,
+        mcnemar=None if joint is None or first.clustered else _mcnemar(asked, joint),
+        areas=None if whole is None else whole.areas,
+        differences=differences,
+        undefined=dict(sorted(undefined.items())),
+    )
+
+
+def _by_cells(asked: ComparisonJob, rows: int, first: Rows, second: Rows) -> bool:
+    """Tell whether differences follow from the counts: of many rows that are all alike."""
+    alike = first.weights is None and _clusters(first, second) is None
+    return bool(asked.labels) and alike and rows > BOOTSTRAP_ROWS
+
+
+def _mcnemar(asked: ComparisonJob, joint: Tally) -> McNemarTest:
+    k = len(asked.labels)
+    true, a, b = joint.cells // k**2, joint.cells // k % k, joint.cells % k
+    found = mcnemar(
+        int(joint.counts[(a == true) & (b != true)].sum()),
+        int(joint.counts[(a != true) & (b == true)].sum()),
+    )
+    return McNemarTest(only_a=found.only_first, only_b=found.only_second, p_value=found.p_value)
+
+
+def _areas(asked: ComparisonJob, first: Rows, second: Rows) -> AreasTest | Reason:
+    if asked.positive_label is None:
+        return Reason.NO_METHOD
+    if first.scores is None or second.scores is None:
+        return Reason.NO_SCORES
+    if first.weights is not None:
+        return Reason.WEIGHTED_ROWS
+    if _clusters(first, second) is not None:
+        return Reason.CLUSTERED_ROWS
+    positive = first.true == asked.labels.index(asked.positive_label)
+    found = delong_paired(positive, second.scores, first.scores)
+    if found is None:
+        return Reason.SINGLE_CLASS
+    return AreasTest(
+        area_a=found.second,
+        area_b=found.first,
+        difference=found.difference,
+        low=None if found.interval is None else found.interval.low,
+        high=None if found.interval is None else found.interval.high,
+        p_value=found.p_value,
+    )
+
+
+def _differences(asked: ComparisonJob, first: Rows, second: Rows) -> Differences:
+    """Return bootstrap intervals of b - a; both sides resample the same clusters."""
+    clusters = _clusters(first, second)
+    if clusters is None:
+        clusters = row_clusters(0, len(first)) if first.ids is None else first.ids[0]
+    try:
+        a, b = (Bootstrap.of_chunk(_chunk(asked, side), clusters) for side in (first, second))
+    except ValueError:  # values near the end of float64, or of weights, cannot be resampled
+        return Reason.OVERFLOW
+    return paired_intervals(b, a, _metric_spec(asked))
+
+
+def _clusters(first: Rows, second: Rows) -> np.ndarray | None:
+    """Return the clusters of the rows; where both sides have some they are the same."""
+    return second.clusters if first.clusters is None else first.clusters
+
+
+def _told(intervals: Mapping[str, Interval]) -> dict[str, IntervalDetails]:
+    return {
+        name: IntervalDetails(low=one.low, high=one.high, level=one.level, method=one.method)
+        for name, one in intervals.items()
+    }
+
+
+def _chunk(asked: ComparisonJob, side: Rows) -> ClassificationChunk | RegressionChunk:
+    if not asked.labels:
+        return RegressionChunk(true=side.true, predicted=side.pred, weights=side.weights)
+    return ClassificationChunk(
+        labels=asked.labels,
+        fixed=True,
+        true=side.true,
+        predicted=side.pred,
+        weights=side.weights,
+    )
+
+
+def _metric_spec(asked: ComparisonJob) -> MetricSpec:
+    if not asked.labels:
+        return regression_spec()
+    return classification_spec(declared=asked.labels, positive_label=asked.positive_label)

@@ -1,0 +1,171 @@
+"""Comparisons of two versions on the same rows: asked for, made by a job, read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.features.comparisons.model import (
+    COMPARISON_KIND,
+    DIFFERENT_SPECS,
+    ComparisonJob,
+    PairedTests,
+    Side,
+    comparison_job_id,
+)
+from assay.features.evaluations.model import Evaluation
+from assay.features.models.model import Version
+from assay.kernel.errors import FailedPrecondition, NotFound, SplitNotEvaluated
+from assay.kernel.jobs.job import Job, NewJob
+from assay.kernel.jobs.states import JobState, is_terminal
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+SPLIT = "test"  # the split that versions are compared by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired:
+    """How far the paired tests of two versions are."""
+
+    job: Job | None = None  # None: nobody asked for them
+    tests: PairedTests | None = None  # None: not made, or not yet
+    reason: str | None = None  # why there can be none
+
+
+class Comparisons:
+    """Paired tests of two versions of one model."""
+
+    def __init__(self, store: Store, *, max_attempts: int = 3) -> None:
+        self._store = store
+        self._max_attempts = max_attempts
+
+    def start(
+        self,
+        organization_id: str,
+        model_id: str,
+        version_a: str,
+        version_b: str,
+        *,
+        created_by: str,
+    ) -> Job:
+        """Have two versions tested on their newest test evaluations.
+
+        A repeat is the same job, unless that ended without a result: then it is a new one.
+
+        Raises:
+            NotFound: the model or a version is absent.
+            VersionOfAnotherModel: a version exists under another model.
+            SplitNotEvaluated: a version has no evaluation of the test split.
+            FailedPrecondition: the two were measured by different metric definitions.
+        """
+        with self._store.write() as tx:
+            tx.models.get(organization_id, model_id)
+            versions = [
+                tx.versions.get_of(organization_id, model_id, version_id)
+                for version_id in (version_a, version_b)
+            ]
+            a, b = (_evaluated(tx, version) for version in versions)
+            if not _alike(a, b):
+                raise FailedPrecondition(
+                    f"The versions '{version_a}' and '{version_b}' were measured by different "
+                    "metric definitions, so that they cannot be compared. Evaluate one of them "
+                    "again with the labels and columns of the other.",
+                    metadata={"version_a": version_a, "version_b": version_b},
+                )
+            newest, attempt = _newest(tx, a, b)
+            if newest is not None:
+                if not _is_lost(newest):
+                    return newest
+                attempt += 1
+            job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
+            return tx.jobs.submit(
+                organization_id,
+                NewJob(
+                    kind=COMPARISON_KIND,
+                    spec=_asked(tx, a, b).to_json(),
+                    job_id=job_id,
+                    request_id=f"{COMPARISON_KIND}/{job_id}",
+                    max_attempts=self._max_attempts,
+                    created_by=created_by,
+                ),
+            )
+
+
+def paired(tx: Transaction, a: Version, b: Version) -> Paired:
+    """Return the paired tests of the newest test evaluations of two versions."""
+    first, second = (
+        tx.evaluations.current(version.organization_id, version.version_id, SPLIT)
+        for version in (a, b)
+    )
+    if first is None or second is None:
+        return Paired(reason="SPLIT_NOT_EVALUATED")
+    if not _alike(first, second):
+        return Paired(reason=DIFFERENT_SPECS)
+    job, _ = _newest(tx, first, second)
+    if job is None:
+        return Paired()
+    if job.state is not JobState.SUCCEEDED or job.result is None:
+        return Paired(job=job)
+    tests = PairedTests.from_json(job.result)
+    return Paired(job=job, tests=tests, reason=tests.reason)
+
+
+def _newest(tx: Transaction, a: Evaluation, b: Evaluation) -> tuple[Job | None, int]:
+    """Return the last job that compares two evaluations, and how many were lost before it."""
+    found: Job | None = None
+    attempt = 0
+    while True:
+        job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
+        try:
+            found = tx.jobs.get(a.organization_id, job_id)
+        except NotFound:
+            return found, max(0, attempt - 1)
+        if not _is_lost(found):
+            return found, attempt
+        attempt += 1
+
+
+def _is_lost(job: Job) -> bool:
+    """Whether a job ended without a result."""
+    return is_terminal(job.state) and job.state is not JobState.SUCCEEDED
+
+
+def _evaluated(tx: Transaction, version: Version) -> Evaluation:
+    found = tx.evaluations.current(version.organization_id, version.version_id, SPLIT)
+    if found is None:
+        raise SplitNotEvaluated(
+            f"The version '{version.version_id}' has no evaluation of the split '{SPLIT}'. "
+            "Evaluate it first.",
+            metadata={"version_id": version.version_id, "dataset_split": SPLIT},
+        )
+    return found
+
+
+def _alike(a: Evaluation, b: Evaluation) -> bool:
+    """Whether two evaluations were measured by one metric definition."""
+    assert a.result is not None  # current evaluations have one
+    assert b.result is not None
+    return a.result.spec_hash == b.result.spec_hash
+
+
+def _asked(tx: Transaction, a: Evaluation, b: Evaluation) -> ComparisonJob:
+    assert a.result is not None  # current evaluations have one
+    return ComparisonJob(
+        a=_side(tx, a),
+        b=_side(tx, b),
+        spec=a.spec,
+        labels=a.result.labels,
+        positive_label=a.result.positive_label,
+    )
+
+
+def _side(tx: Transaction, evaluation: Evaluation) -> Side:
+    records = tx.jobs.shards(evaluation.organization_id, evaluation.job_id)
+    places = sorted(
+        (one.first_row or 0, one.blob, one.rows) for one in records if one.rows and one.blob
+    )
+    return Side(
+        evaluation_id=evaluation.evaluation_id,
+        blobs=tuple(blob for _, blob, _ in places),
+        rows=tuple(rows for _, _, rows in places),
+    )

@@ -1,0 +1,180 @@
+"""EvaluationService: predictions in, evaluations out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from assay.features.evaluations import convert
+from assay.features.evaluations.file_upload import FileUploads
+from assay.features.evaluations.row_upload import RowUploads
+from assay.features.evaluations.service import EvaluationRequest, Evaluations, KnownEvaluation
+from assay.features.evaluations.upload import SentChunk, Uploads
+from assay.kernel.errors import InvalidArgument
+from assay.kernel.rpc import values
+from assay.kernel.rpc.call import Call
+from assay.v1 import evaluation_pb2, evaluation_rows_service_pb2, evaluation_service_pb2
+
+DEFAULT_SPLIT = "test"
+
+
+class EvaluationService:
+    """Evaluations of versions."""
+
+    def __init__(self, evaluations: Evaluations, uploads: Uploads, files: FileUploads) -> None:
+        self._evaluations = evaluations
+        self._uploads = uploads
+        self._files = files
+
+    async def CreateEvaluation(
+        self, request: evaluation_service_pb2.CreateEvaluationRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Open an upload."""
+        known = await call.run(
+            self._evaluations.open,
+            call.organization_id,
+            EvaluationRequest(
+                model_id=request.model_id,
+                version_id=request.version_id,
+                dataset_split=request.dataset_split,
+                positive_label=request.positive_label or None,
+                renormalize=request.renormalize,
+                request_id=call.idempotency_key(request.request_id),
+                deadline=values.moment("deadline", request),
+                created_by=call.caller.subject,
+            ),
+        )
+        return convert.evaluation(known)
+
+    async def UploadPredictions(
+        self,
+        requests: AsyncIterator[evaluation_service_pb2.UploadPredictionsRequest],
+        call: Call,
+    ) -> AsyncGenerator[evaluation_service_pb2.UploadPredictionsResponse, None]:
+        """Take chunks and acknowledge each."""
+        taken = self._uploads.take(call.organization_id, _chunks(requests))
+        async with aclosing(taken):
+            async for acknowledged in taken:
+                yield evaluation_service_pb2.UploadPredictionsResponse(
+                    first_row=acknowledged.first_row,
+                    rows=acknowledged.rows,
+                    next_row=acknowledged.next_row,
+                    metrics=values.metrics(acknowledged.metrics),
+                )
+
+    async def FinishEvaluation(
+        self, request: evaluation_service_pb2.FinishEvaluationRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """End an upload and queue its measurement."""
+        known = await call.run(
+            self._evaluations.finish, call.organization_id, request.evaluation_id, request.rows
+        )
+        return convert.evaluation(known)
+
+    async def UploadEvaluationFile(
+        self,
+        requests: AsyncIterator[evaluation_service_pb2.UploadEvaluationFileRequest],
+        call: Call,
+    ) -> evaluation_pb2.Evaluation:
+        """Take one file, measure it and answer with the evaluation."""
+        first = await anext(aiter(requests), None)
+        if first is None:
+            raise InvalidArgument("Nothing was sent. Send the model, the version and the file.")
+        asked = EvaluationRequest(
+            model_id=first.model_id,
+            version_id=first.version_id,
+            dataset_split=first.dataset_split or DEFAULT_SPLIT,
+            positive_label=first.positive_label or None,
+            renormalize=first.renormalize,
+            request_id=call.idempotency_key(first.request_id),
+            deadline=values.moment("deadline", first),
+            created_by=call.caller.subject,
+        )
+        known = await self._files.measure(
+            call.organization_id,
+            asked,
+            content_type=first.file.content_type or call.metadata.get("content-type", ""),
+            pieces=_pieces(first, requests),
+        )
+        return _told(known, call)
+
+    async def GetEvaluation(
+        self, request: evaluation_service_pb2.GetEvaluationRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Return one evaluation."""
+        known = await call.run(self._evaluations.get, call.organization_id, request.evaluation_id)
+        return convert.evaluation(known)
+
+    async def ListEvaluations(
+        self, request: evaluation_service_pb2.ListEvaluationsRequest, call: Call
+    ) -> evaluation_service_pb2.ListEvaluationsResponse:
+        """Return a page of a version's evaluations."""
+        page = await call.run(
+            self._evaluations.list,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            dataset_split=request.dataset_split,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return evaluation_service_pb2.ListEvaluationsResponse(
+            evaluations=[convert.evaluation(known) for known in page.items],
+            next_page_token=page.next_token,
+        )
+
+
+class EvaluationRowsService:
+    """Predictions as plain rows."""
+
+    def __init__(self, rows: RowUploads) -> None:
+        self._rows = rows
+
+    async def EvaluateRows(
+        self, request: evaluation_rows_service_pb2.EvaluateRowsRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Take a few rows, measure them and answer with the evaluation."""
+        asked = EvaluationRequest(
+            model_id=request.model_id,
+            version_id=request.version_id,
+            dataset_split=request.dataset_split or DEFAULT_SPLIT,
+            positive_label=request.positive_label or None,
+            renormalize=request.renormalize,
+            request_id=call.idempotency_key(request.request_id),
+            created_by=call.caller.subject,
+        )
+        known = await self._rows.measure(
+            call.organization_id,
+            asked,
+            count=len(request.rows),
+            rows=lambda: convert.rows(request),
+        )
+        return _told(known, call)
+
+
+def _told(known: KnownEvaluation, call: Call) -> evaluation_pb2.Evaluation:
+    """Return an evaluation; of one that goes on a REST caller learns where to look."""
+    if not known.is_terminal:
+        call.respond(202, location=f"/api/v1/evaluations/{known.evaluation.evaluation_id}")
+    return convert.evaluation(known)
+
+
+async def _chunks(
+    requests: AsyncIterator[evaluation_service_pb2.UploadPredictionsRequest],
+) -> AsyncIterator[SentChunk]:
+    async for request in requests:
+        yield SentChunk(
+            evaluation_id=request.evaluation_id,
+            first_row=request.first_row,
+            sha256=request.sha256,
+            data=request.arrow,
+        )
+
+
+async def _pieces(
+    first: evaluation_service_pb2.UploadEvaluationFileRequest,
+    rest: AsyncIterator[evaluation_service_pb2.UploadEvaluationFileRequest],
+) -> AsyncIterator[bytes]:
+    yield first.file.data
+    async for request in rest:
+        yield request.file.data

@@ -1,0 +1,76 @@
+"""Evaluations on the wire."""
+
+from __future__ import annotations
+
+from assay.features.evaluations.model import EvaluationResult
+from assay.features.evaluations.row_upload import Row
+from assay.features.evaluations.service import KnownEvaluation
+from assay.features.jobs import convert as jobs
+from assay.kernel.canonical import canonical_json, sha256_hex
+from assay.kernel.rpc import values
+from assay.v1 import evaluation_pb2, evaluation_rows_service_pb2
+
+
+def evaluation(known: KnownEvaluation) -> evaluation_pb2.Evaluation:
+    """Return an evaluation, with its result when there is one, as a message."""
+    stored = known.evaluation
+    message = evaluation_pb2.Evaluation(
+        evaluation_id=stored.evaluation_id,
+        model_id=stored.model_id,
+        version_id=stored.version_id,
+        dataset_split=stored.dataset_split,
+        revision=stored.revision,
+        job_id=stored.job_id,
+        status=stored.state.value.lower(),
+        state=jobs.state(stored.state),
+        next_row=known.next_row,
+        metrics=values.metrics(stored.metrics),
+        error=jobs.error(stored.error),
+        created_at=values.timestamp(stored.created_at),
+        evaluated_at=values.timestamp(stored.evaluated_at),
+    )
+    if stored.result is not None:
+        _add_result(message, stored.result)
+    return message
+
+
+def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) -> None:
+    message.undefined.extend(values.undefined(result.undefined))
+    message.rows = result.rows
+    message.labels.extend(result.labels)
+    message.label_set_inferred = result.label_set_inferred
+    if result.positive_label is not None:
+        message.positive_label = result.positive_label
+    message.metric_spec_hash = result.spec_hash
+    message.metric_spec = canonical_json(dict(result.spec)).decode()
+    message.result_hash = sha256_hex(result.to_json())
+    message.clipped_rows = result.clipped_rows
+    if result.weight is not None:
+        message.weight = result.weight
+    if result.zero_targets is not None:
+        message.zero_targets = result.zero_targets
+
+
+def rows(request: evaluation_rows_service_pb2.EvaluateRowsRequest) -> list[Row]:
+    """Return typed rows as plain values."""
+    return [_row(sent) for sent in request.rows]
+
+
+def _row(sent: evaluation_rows_service_pb2.PredictionRow) -> Row:
+    plain: dict[str, object] = {}
+    if sent.HasField("y_true"):
+        plain["y_true"] = values.plain(sent.y_true)
+    if sent.HasField("y_pred"):
+        plain["y_pred"] = values.plain(sent.y_pred)
+    if sent.HasField("score"):
+        plain["score"] = sent.score
+    if sent.HasField("row_id"):
+        plain["row_id"] = sent.row_id
+    if sent.HasField("weight"):
+        plain["weight"] = sent.weight
+    return Row(
+        plain=plain,
+        scores=dict(sent.scores),
+        slices=dict(sent.slices),
+        features={name: values.plain(value) for name, value in sent.features.items()},
+    )

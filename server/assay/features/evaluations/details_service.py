@@ -1,0 +1,217 @@
+"""The details of stored evaluations, section by section: read from blobs, and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.features.evaluations import details_artifact as parts
+from assay.features.evaluations.details_artifact import (
+    AreaDetails,
+    CellHead,
+    IntervalDetails,
+    KeptMistakes,
+    ResidualDetails,
+    SliceDetails,
+    read_section,
+)
+from assay.features.evaluations.model import EvaluationResult
+from assay.features.evaluations.performance_service import Performance, PerformanceReader
+from assay.features.models.model import TaskType
+from assay.kernel.cache import Memory
+from assay.kernel.errors import DetailsNotStored, Internal, NotFound
+from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.indexed_json import Index
+from assay.metrics.curves import Curve
+from assay.metrics.reliability import Calibration
+
+REMEMBERED_BYTES = 16 * 1024**2  # of JSON; what it becomes takes several times as much
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Which evaluation is asked about."""
+
+    organization_id: str
+    model_id: str
+    version_id: str  # empty: the promoted one
+    dataset_split: str  # empty: test
+
+
+class StoredDetails:
+    """The details of one evaluation; each property reads its section when it is asked for."""
+
+    def __init__(self, address: str, open_: Callable[[], BinaryIO], memory: Memory) -> None:
+        self._address = address
+        self._open = open_
+        self._memory = memory
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The reliability tables; None without scores."""
+        found: Calibration | None = self._section(parts.CALIBRATION)
+        return found
+
+    @property
+    def roc_auc(self) -> AreaDetails | None:
+        """Areas under ROC curves; None without scores."""
+        found: AreaDetails | None = self._section(parts.ROC_AUC)
+        return found
+
+    @property
+    def average_precision(self) -> AreaDetails | None:
+        """Areas under precision-recall curves; None without scores."""
+        found: AreaDetails | None = self._section(parts.AVERAGE_PRECISION)
+        return found
+
+    @property
+    def residuals(self) -> ResidualDetails | None:
+        """The residuals of a regression; None where none were stored."""
+        found: ResidualDetails | None = self._section(parts.RESIDUALS)
+        return found
+
+    @property
+    def slices(self) -> Mapping[str, tuple[SliceDetails, ...]]:
+        """The metrics by slice column."""
+        found: Mapping[str, tuple[SliceDetails, ...]] = self._section(parts.SLICES) or {}
+        return found
+
+    @property
+    def intervals(self) -> Mapping[str, IntervalDetails]:
+        """The intervals by metric."""
+        found: Mapping[str, IntervalDetails] = self._section(parts.INTERVALS) or {}
+        return found
+
+    @property
+    def without_interval(self) -> Mapping[str, str]:
+        """The reasons of metrics without an interval."""
+        found: Mapping[str, str] = self._section(parts.WITHOUT_INTERVAL) or {}
+        return found
+
+    @property
+    def cells(self) -> tuple[CellHead, ...] | None:
+        """The cells of the confusion matrix with mistakes; None where none were stored."""
+        found: tuple[CellHead, ...] | None = self._section(parts.CELLS)
+        return found
+
+    def mistakes(self, cell: int) -> KeptMistakes:
+        """Return what is kept of a cell, by its place in `cells`."""
+        found: KeptMistakes = self._section(f"{parts.KEPT}{cell}") or parts.NOTHING_KEPT
+        return found
+
+    @property
+    def curve_labels(self) -> tuple[str, ...]:
+        """The labels that have a curve."""
+        return tuple(self._index().named(parts.CURVE))
+
+    def curve(self, label: str) -> Curve | None:
+        """Return the curve of a label; None where it has none."""
+        found: Curve | None = self._section(f"{parts.CURVE}{label}")
+        return found
+
+    def rates(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield (points,) false and true positive rates of every curve, in the order of labels.
+
+        A thousand classes have a million points: they are not made objects, nor remembered.
+        """
+        index = self._index()
+        with self._open() as file:
+            for label in index.named(parts.CURVE):
+                curve = index.read(file, f"{parts.CURVE}{label}")  # as Curve.to_dict made it
+                false = np.array(curve["false_positives"], np.float64) / curve["negatives"]
+                true = np.array(curve["true_positives"], np.float64) / curve["positives"]
+                yield false, true
+
+    def derived(self, name: str, make: Callable[[], Any], *, size: int) -> Any:
+        """Return what follows from the details under a name, made when it is not remembered."""
+        return self._memory.get((self._address, "derived", name), lambda: (make(), size))
+
+    def _index(self) -> Index:
+        def read() -> tuple[Index, int]:
+            with self._open() as file:
+                index = Index.of(file)
+            return index, index.start
+
+        found: Index = self._memory.get((self._address, "index"), read)
+        return found
+
+    def _section(self, name: str) -> Any:
+        index = self._index()
+        if name not in index.places:
+            return None
+
+        def read() -> tuple[Any, int]:
+            with self._open() as file:
+                return read_section(name, index.read(file, name)), index.places[name][1]
+
+        return self._memory.get((self._address, "section", name), read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detailed:
+    """An evaluation that serves a request, with its details."""
+
+    performance: Performance
+    details: StoredDetails
+
+    @property
+    def result(self) -> EvaluationResult:
+        """The small part of the result."""
+        return self.performance.result
+
+
+class DetailsReader:
+    """Finds the details of evaluations; blocking, and safe to share between threads."""
+
+    def __init__(self, performance: PerformanceReader, blobs: BlobStore) -> None:
+        self._performance = performance
+        self._blobs = blobs
+        self._memory = Memory(REMEMBERED_BYTES)
+
+    def of(self, place: Place, task: TaskType | None = None) -> Detailed:
+        """Return an evaluation with its details, of a model of `task` (None: of any).
+
+        Raises:
+            DetailsNotStored: the evaluation was made before there were any.
+            WrongTaskType: the model is of another task type.
+            And what PerformanceReader.of raises.
+        """
+        readers = {
+            None: self._performance.of,
+            TaskType.CLASSIFICATION: self._performance.of_classifier,
+            TaskType.REGRESSION: self._performance.of_regression,
+        }
+        organization_id = place.organization_id
+        found = readers[task](
+            organization_id, place.model_id, place.version_id, place.dataset_split
+        )
+        address = found.result.details
+        if address is None:
+            raise not_stored(found)
+        # An address names its content, so that organizations may share what is remembered of it:
+        # whoever comes this far has an evaluation with this very content.
+        details = StoredDetails(address, lambda: self._open(organization_id, address), self._memory)
+        return Detailed(performance=found, details=details)
+
+    def _open(self, organization_id: str, address: str) -> BinaryIO:
+        try:
+            return self._blobs.open(organization_id, address)
+        except NotFound as error:  # an id that the caller never sent: our own loss
+            raise Internal(f"The details {address} of an evaluation are gone.") from error
+
+
+def not_stored(found: Performance) -> DetailsNotStored:
+    """Return the refusal of an evaluation that lacks what a later one has."""
+    evaluation = found.evaluation
+    return DetailsNotStored(
+        f"The evaluation '{evaluation.evaluation_id}' of the split '{evaluation.dataset_split}' "
+        "was made before what was asked for was stored. Evaluate the split again.",
+        metadata={
+            "evaluation_id": evaluation.evaluation_id,
+            "dataset_split": evaluation.dataset_split,
+        },
+    )

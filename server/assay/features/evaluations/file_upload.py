@@ -1,0 +1,153 @@
+"""Taking one file of predictions: streamed to a blob, measured by a job, answered when done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
+from assay.features.evaluations.model import Evaluation, check_split
+from assay.features.evaluations.service import (
+    EvaluationRequest,
+    Evaluations,
+    KnownEvaluation,
+    evaluation_spec,
+)
+from assay.features.evaluations.upload import Offload
+from assay.features.imports.body_reader import Receiver
+from assay.kernel.errors import AssayError, BadContentType, clip
+from assay.kernel.idempotency import Once, once
+from assay.kernel.jobs.job import JobError
+from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
+from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.store import Store
+
+WAIT_SECONDS = 60.0
+FORMATS: Mapping[str, str] = {
+    "text/csv": CSV,
+    "application/csv": CSV,
+    "application/vnd.apache.parquet": PARQUET,
+    "application/x-parquet": PARQUET,
+    "application/vnd.apache.arrow.stream": ARROW_STREAM,
+    "application/vnd.apache.arrow.file": ARROW_FILE,
+    "application/x-ndjson": JSON_LINES,
+    "application/jsonl": JSON_LINES,
+}
+ALLOWED = (
+    "text/csv, application/x-ndjson and application/vnd.apache.(parquet|arrow.stream|arrow.file)"
+)
+
+
+class FileUploads:
+    """Uploads of whole files; async, as a body may be long."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: BlobStore,
+        *,
+        evaluations: Evaluations,
+        watches: Watches,
+        offload: Offload,
+        max_file_bytes: int,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._store = store
+        self._evaluations = evaluations
+        self._watches = watches
+        self._offload = offload
+        self._receiver = Receiver(blobs, offload=offload, max_bytes=max_file_bytes)
+        self._wait_seconds = wait_seconds
+
+    async def measure(
+        self,
+        organization_id: str,
+        request: EvaluationRequest,
+        *,
+        content_type: str,
+        pieces: AsyncIterator[bytes],
+    ) -> KnownEvaluation:
+        """Store a file, measure it, and return the evaluation when it ends or time is up.
+
+        Raises:
+            BadContentType: the file is of a format that is not read here.
+            InvalidArgument, NotFound, WrongTaskType: the request cannot be served.
+            TooLarge: the file is over its limit; nothing of it stays.
+            BadFile, BadPredictions: the file cannot be measured; the evaluation is FAILED.
+        """
+        source = _source(content_type)
+        await self._offload(lambda: self._check(organization_id, request))
+        blob = await self._receiver.receive(organization_id, pieces)
+        evaluation = await self._offload(
+            lambda: self._submit(organization_id, request, source, blob)
+        )
+        await self._wait(organization_id, evaluation.job_id)
+        known = await self._offload(
+            lambda: self._evaluations.get(organization_id, evaluation.evaluation_id)
+        )
+        if known.evaluation.error is not None:
+            raise _as_error(known.evaluation.error, evaluation.evaluation_id)
+        return known
+
+    def _check(self, organization_id: str, request: EvaluationRequest) -> None:
+        check_split("dataset_split", request.dataset_split)
+        with self._store.read() as tx:
+            evaluation_spec(tx, organization_id, request)
+
+    def _submit(
+        self, organization_id: str, request: EvaluationRequest, source: str, blob: str
+    ) -> Evaluation:
+        body = {**request.body, "blob": blob}
+        with self._store.write() as tx:
+            return once(
+                tx,
+                organization_id,
+                Once(method="UploadEvaluationFile", request_id=request.request_id, body=body),
+                make=lambda: self._evaluations.submit(
+                    tx, organization_id, request, source=source, blob=blob
+                ),
+                again=lambda key: tx.evaluations.get(organization_id, key),
+                key_of=lambda evaluation: evaluation.evaluation_id,
+            )
+
+    async def _wait(self, organization_id: str, job_id: str) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                async for _ in self._watches.watch(
+                    organization_id,
+                    job_id,
+                    after_sequence=0,
+                    bookmark_seconds=MAX_BOOKMARK_SECONDS,
+                ):
+                    pass
+        except TimeoutError:
+            return  # the caller gets 202 and goes on by itself
+
+
+def _source(content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in FORMATS:
+        raise BadContentType(
+            f"The content type '{clip(kind) or 'none'}' was sent; allowed are {ALLOWED}. "
+            "Send the file as what it is, such as 'Content-Type: text/csv'.",
+            metadata={"content_type": kind, "allowed": ALLOWED},
+        )
+    return FORMATS[kind]
+
+
+def _as_error(stored: JobError, evaluation_id: str) -> AssayError:
+    """Return the error that ended a job as the refusal that its uploader gets."""
+    kinds = {kind.reason: kind for kind in _error_classes(AssayError)}
+    kind = kinds.get(stored.reason, AssayError)
+    error = AssayError.__new__(kind)
+    AssayError.__init__(
+        error,
+        stored.message,
+        metadata={**stored.metadata, "evaluation_id": evaluation_id},
+        violations=stored.violations,
+    )
+    return error
+
+
+def _error_classes(root: type[AssayError]) -> list[type[AssayError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _error_classes(child))]

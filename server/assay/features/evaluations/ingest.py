@@ -1,0 +1,209 @@
+"""Rows are taken in: decoded, checked, counted once. Runs in compute children alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.features.evaluations.job_spec import EvaluationJob
+from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.partial_aggregate import (
+    AnyStatistic,
+    Partial,
+    Shape,
+    Stored,
+    environment_hash,
+    merge_in_groups,
+)
+from assay.features.models.model import TaskType
+from assay.kernel.errors import BadPredictions
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.metrics.batch import ClassificationChunk, RegressionChunk, as_scores
+from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
+from assay.metrics.weights import check_weights
+from assay.tabular import Chunk, ClassChunk, Rules, read_chunk, read_file
+
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestedChunk:
+    """A chunk that was accepted."""
+
+    rows: int
+    partial: bytes  # Partial.to_bytes()
+
+
+def rules_of(spec: EvaluationSpec) -> Rules:
+    """Return what the columns must obey under a spec."""
+    return Rules(
+        regression=spec.task_type is TaskType.REGRESSION,
+        labels=spec.labels,
+        positive_label=spec.positive_label,
+        renormalize=spec.renormalize,
+    )
+
+
+def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
+    """Decode, check and count one chunk of an upload that starts at `first_row`.
+
+    `job_spec` is EvaluationJob.to_json(). Raises BadFile and BadPredictions.
+    """
+    rules = rules_of(EvaluationJob.from_json(job_spec).spec)
+    partial = count(read_chunk(data, rules, first_row), rules)
+    return IngestedChunk(rows=partial.rows, partial=partial.to_bytes())
+
+
+def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Partial:
+    """Take a file in, block by block; its rows come to rest as Arrow chunks.
+
+    Raises BadFile, BadPredictions and TooLarge.
+    """
+
+    def counted() -> Iterator[Partial]:
+        for block in read_file(path, source, rules):
+            partial = count(block.chunk, rules)
+            place = Stored(
+                first_row=partial.first_row, rows=partial.rows, blob=blobs.put(block.encoded)
+            )
+            yield replace(partial, stored=(place,))
+
+    return merge_in_groups(counted())
+
+
+def count(chunk: Chunk, rules: Rules) -> Partial:
+    """Return the partial of a chunk's rows."""
+    _check_weights(chunk)
+    statistic = _statistic(chunk, rules)
+    return Partial(
+        first_row=chunk.first_row,
+        rows=chunk.rows,
+        shape=_shape(chunk),
+        content=_content(chunk, statistic),
+        environment=environment_hash(),
+        statistic=statistic,
+    )
+
+
+def _check_weights(chunk: Chunk) -> None:
+    if chunk.weights is None:
+        return
+    try:
+        check_weights(chunk.weights, chunk.rows)
+    except ValueError as error:
+        raise BadPredictions(
+            f"row {chunk.first_row} and those after it, column weight: {error}. Scale all weights "
+            "by the same factor.",
+            metadata={"row": chunk.first_row, "column": "weight"},
+        ) from error
+
+
+def _shape(chunk: Chunk) -> Shape:
+    prefix = "slice:"
+    classes = chunk if isinstance(chunk, ClassChunk) else None
+    return Shape(
+        score_kind="none" if classes is None else classes.score_kind,
+        score_labels=() if classes is None else _score_labels(classes),
+        pred_derived=classes is not None and classes.pred_derived,
+        has_row_ids=chunk.row_ids is not None,
+        has_weights=chunk.weights is not None,
+        has_clusters="cluster_id" in chunk.extras,
+        slices=tuple(sorted(n.removeprefix(prefix) for n in chunk.extras if n.startswith(prefix))),
+    )
+
+
+def _score_labels(chunk: ClassChunk) -> tuple[str, ...]:
+    if chunk.score_kind == "classes":
+        return chunk.labels
+    if chunk.score_kind == "positive" and chunk.positive is not None:
+        return (chunk.labels[chunk.positive],)
+    return ()
+
+
+def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | RegressionStatistic:
+    if not isinstance(chunk, ClassChunk):
+        return RegressionStatistic.of_chunk(
+            true=chunk.true, predicted=chunk.pred, weights=chunk.weights
+        )
+    return ClassificationStatistic.of_chunk(
+        labels=chunk.labels,
+        true=chunk.true,
+        predicted=chunk.pred,
+        scores=chunk.scores or None,
+        positive_label=_score_labels(chunk)[0] if chunk.score_kind == "positive" else None,
+        labels_fixed=_is_fixed(chunk, rules),
+        weights=chunk.weights,
+    )
+
+
+def metric_chunk(chunk: Chunk, rules: Rules) -> ClassificationChunk | RegressionChunk:
+    """Return the arrays of a chunk as the statistics beside the main one take them."""
+    if not isinstance(chunk, ClassChunk):
+        return RegressionChunk(true=chunk.true, predicted=chunk.pred, weights=chunk.weights)
+    return ClassificationChunk(
+        labels=chunk.labels,
+        fixed=_is_fixed(chunk, rules),
+        true=chunk.true,
+        predicted=chunk.pred,
+        scores=as_scores(chunk.scores) if chunk.scores else None,
+        score_labels=_score_labels(chunk),
+        weights=chunk.weights,
+    )
+
+
+def _is_fixed(chunk: ClassChunk, rules: Rules) -> bool:
+    return rules.labels is not None or chunk.score_kind == "classes"
+
+
+def _content(chunk: Chunk, statistic: AnyStatistic) -> tuple[int, int]:
+    """Return two sums of row hashes modulo 2**64; rows of labels alone are hashed by cell."""
+    if (
+        isinstance(statistic, ClassificationStatistic)
+        and statistic.weighted is None
+        and chunk.row_ids is None
+        and statistic.histogram is None
+    ):
+        confusion = statistic.confusion
+        names = np.array([_text_hash(label) for label in confusion.labels], np.uint64)
+        true, predicted = np.divmod(confusion.tally.cells, max(1, len(names)))
+        lanes = _mix(_mix(names[true]) ^ names[predicted])
+        times = confusion.tally.counts.astype(np.uint64)
+        return int((lanes * times).sum()), int((_mix(lanes) * times).sum())
+    lanes = row_hashes(chunk)
+    return int(lanes.sum(dtype=np.uint64)), int(_mix(lanes).sum(dtype=np.uint64))
+
+
+def row_hashes(chunk: Chunk) -> Words:
+    """Return (rows,) hashes of what is scored of each row, and of its id."""
+    if isinstance(chunk, ClassChunk):
+        names = np.array([_text_hash(label) for label in chunk.labels], np.uint64)
+        words = [names[chunk.true], names[chunk.pred]]
+        words += [column.view(np.uint64) for column in chunk.scores]
+    else:
+        words = [chunk.true.view(np.uint64), chunk.pred.view(np.uint64)]
+    if chunk.weights is not None:
+        words.append(chunk.weights.view(np.uint64))
+    if chunk.row_ids is not None:
+        words.append(chunk.row_ids.hashes)
+    state = np.zeros(chunk.rows, np.uint64)
+    for word in words:
+        state = _mix(state ^ word)
+    return state
+
+
+def _text_hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def _mix(words: Words) -> Words:
+    """Return splitmix64 of each word: one to one, and far from linear."""
+    words = words + np.uint64(0x9E3779B97F4A7C15)
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Words = words ^ (words >> np.uint64(31))
+    return mixed

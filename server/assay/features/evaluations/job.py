@@ -1,0 +1,265 @@
+"""The job kind `evaluation`: predictions in, every number of the evaluation out.
+
+Stages, each a set of shards that may run in any order:
+
+1. what the upload brought as `chunk-…`, or nothing yet for a file;
+2. `base` merges their partials, or reads the file and writes such chunks;
+3. `rank-…` sorts score columns by key range, `row-ids-…` looks for repeated ids by hash range,
+   `residuals-…` finds quantiles, `look-…` gathers mistakes, slices and the bootstrap, `areas-…`
+   sorts the scores of each slice value;
+4. reduce reads the metrics off and writes the details, then the result that names them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assay.features.evaluations import duplicates, slice_areas
+from assay.features.evaluations.ingest import ingest_file, rules_of
+from assay.features.evaluations.job_details import evaluation_details
+from assay.features.evaluations.job_results import evaluation_result, live_numbers, measure
+from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
+from assay.features.evaluations.model import EvaluationResult
+from assay.features.evaluations.partial_aggregate import (
+    Partial,
+    Stored,
+    check_environment,
+    merge_in_groups,
+)
+from assay.features.evaluations.second_pass import Look, groups, look, merge_looks
+from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_values
+from assay.kernel.canonical import canonical_json
+from assay.kernel.errors import Internal
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.job import Job, Shard, ShardRecord, chunk_key
+from assay.kernel.jobs.kind import Ending, JobView, ShardOutput
+from assay.kernel.jobs.states import JobState, VersionStatus
+from assay.kernel.storage.ports import Transaction
+from assay.metrics.order_statistics import (
+    ResidualCounts,
+    ResidualRange,
+    count_residuals,
+    residual_ranges,
+)
+from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
+from assay.metrics.slice_ranks import SliceRanks
+from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
+
+CHUNK, BASE = "chunk-", "base"
+RANK, IDS, RESIDUALS, LOOK = "rank-", "row-ids-", "residuals-", "look-"
+AREAS = "areas-"
+ONE_SHARD_CELLS = 2_000_000  # scores that are sorted in a single shard
+LOOK_ROWS = 1_000_000  # of a shard that looks at the rows again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Evaluates a version on a split. The sizes of shards change no bit of the result.
+
+    But above `slice_cells` slices have no areas and no medians.
+    """
+
+    one_shard_cells: int = ONE_SHARD_CELLS
+    max_rows: int = MAX_ROWS  # of a rank shard, and of one of row ids
+    look_rows: int = LOOK_ROWS
+    slice_cells: int = slice_areas.MAX_CELLS
+    slice_shard_cells: int = slice_areas.SHARD_CELLS
+
+    @property
+    def name(self) -> str:
+        """The name in the ledger."""
+        return EVALUATION_KIND
+
+    def plan(
+        self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
+    ) -> tuple[Shard, ...]:
+        """Return the base shard, and once it is finished those that read the rows again.
+
+        Raises FailedPrecondition when the rows were counted in another numeric environment.
+        """
+        asked = EvaluationJob.from_json(job.spec)
+        if BASE not in finished:
+            is_upload = asked.source == CHUNKS
+            payload = _pack(finished, blobs).encode() if is_upload else b""
+            return (Shard(key=BASE, payload=payload),)
+        base = Partial.from_bytes(blobs.partial(finished[BASE]))
+        check_environment(base.environment, 0)
+        manifest = Manifest(
+            rules=rules_of(asked.spec),
+            score_kind=base.shape.score_kind,
+            score_labels=base.shape.score_labels,
+            weighted=base.shape.has_weights,
+            has_row_ids=base.shape.has_row_ids,
+            slices=base.shape.slices,
+            stored=base.stored,
+        )
+        pieces: dict[str, Sequence[Any]] = {
+            RANK: self._rank_pieces(base),
+            IDS: self._id_pieces(base),
+            RESIDUALS: self._residual_pieces(base),
+            LOOK: groups(manifest, self.look_rows),
+            AREAS: slice_areas.area_groups(manifest, self.slice_cells, self.slice_shard_cells),
+        }
+        address = blobs.put(manifest.to_bytes())
+        return tuple(
+            Shard(
+                key=f"{prefix}{number:06d}",
+                payload=canonical_json({"manifest": address, "piece": piece}),
+            )
+            for prefix, ours in pieces.items()
+            for number, piece in enumerate(ours)
+        )
+
+    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+        """Run one shard of any stage."""
+        if shard.key == BASE:
+            return self._base(job, shard, blobs)
+        payload = json.loads(shard.payload)
+        manifest = Manifest.from_bytes(blobs.read(payload["manifest"]))
+        piece: Any = payload["piece"]
+        if shard.key.startswith(IDS):
+            low, high = (int(edge, 16) for edge in piece)
+            return ShardOutput(
+                partial=duplicates.find_duplicates(manifest, low, high, blobs).to_bytes()
+            )
+        if shard.key.startswith(RESIDUALS):
+            target = ResidualRange.from_list(piece)
+            residuals = count_residuals(
+                lambda: read_values(manifest, blobs), target, max_rows=self.max_rows
+            )
+            return ShardOutput(partial=residuals.to_bytes())
+        if shard.key.startswith(AREAS):
+            return ShardOutput(partial=slice_areas.slice_ranks(manifest, piece, blobs).to_bytes())
+        if shard.key.startswith(LOOK):
+            return ShardOutput(partial=look(manifest, piece, blobs).to_bytes())
+        return ShardOutput(partial=self._rank(manifest, piece, blobs).to_bytes())
+
+    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+        """Return EvaluationResult.to_json(), its details being written.
+
+        Raises BadPredictions for repeated ids and for slices of too many values.
+        """
+
+        def of(prefix: str) -> list[bytes]:
+            keys = sorted(key for key in finished if key.startswith(prefix))
+            return [blobs.partial(finished[key]) for key in keys]
+
+        duplicates.refuse(map(duplicates.Duplicates.from_bytes, of(IDS)))
+        seen = merge_looks(map(Look.from_bytes, of(LOOK)))
+        measured = measure(
+            Partial.from_bytes(blobs.partial(finished[BASE])),
+            EvaluationJob.from_json(job.spec).spec,
+            RankCounts.merge_all(map(RankCounts.from_bytes, of(RANK))),
+            ResidualCounts.merge_all(map(ResidualCounts.from_bytes, of(RESIDUALS))),
+        )
+        areas = [SliceRanks.from_bytes(data) for data in of(AREAS)]
+        ranks = SliceRanks.merge_all(areas) if areas else None
+        details = evaluation_details(measured, seen, ranks, blobs)
+        return evaluation_result(measured, blobs.put(details.to_json())).to_json()
+
+    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+        """Store the result and make the version ready; a job without one leaves both alone."""
+        if ending.state is not JobState.SUCCEEDED or ending.result is None:
+            return
+        asked = EvaluationJob.from_json(job.spec)
+        result = EvaluationResult.from_json(ending.result)
+        tx.evaluations.finish(job.organization_id, asked.evaluation_id, result)
+        version = tx.versions.get(job.organization_id, asked.version_id)
+        if version.status is not VersionStatus.READY:
+            tx.versions.mark_ready(job.organization_id, asked.version_id)
+
+    def _base(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+        asked = EvaluationJob.from_json(job.spec)
+        if asked.source == CHUNKS:
+            base = merge_in_groups(_unpack(blobs.read(shard.payload.decode())))
+        else:
+            path = blobs.path(asked.blob or "")
+            if path is None:
+                raise Internal(f"the blob {asked.blob} has no local file")
+            base = ingest_file(path, asked.source, rules_of(asked.spec), blobs)
+        return ShardOutput(
+            partial=base.to_bytes(),
+            levels={"metrics": live_numbers(base, asked.spec)},
+            stored=() if asked.source == CHUNKS else tuple(_record(one) for one in base.stored),
+        )
+
+    def _rank(self, manifest: Manifest, ranges: list[Any], blobs: JobBlobs) -> RankCounts:
+        reader = ScoreReader(manifest, blobs)
+
+        def count(one: RankRange) -> RankCounts:
+            return count_range(lambda: reader.read(one.column), one, max_rows=self.max_rows)
+
+        return RankCounts.merge_all(count(RankRange.from_list(values)) for values in ranges)
+
+    def _rank_pieces(self, base: Partial) -> list[list[Any]]:
+        """Return groups of ranges of one column each, or a single one for a small evaluation."""
+        statistic = base.statistic
+        if not isinstance(statistic, ClassificationStatistic) or statistic.histogram is None:
+            return []
+        columns = len(base.shape.score_labels)
+        pieces: list[list[RankRange]] = []
+        small = base.rows * columns <= self.one_shard_cells
+        held = 0
+        for one in rank_ranges(
+            statistic.histogram,
+            max_rows=self.max_rows,
+            micro=columns > 1,
+            weights=statistic.rank_weights,
+        ):
+            same = pieces and (small or (pieces[-1][0].column == one.column))
+            if same and (small or held + one.rows <= self.max_rows):
+                pieces[-1].append(one)
+                held += one.rows
+            else:
+                pieces.append([one])
+                held = one.rows
+        return [[one.to_list() for one in group] for group in pieces]
+
+    def _residual_pieces(self, base: Partial) -> list[list[Any]]:
+        if not isinstance(base.statistic, RegressionStatistic):
+            return []
+        ranges = residual_ranges(base.statistic.residuals, max_rows=self.max_rows)
+        return [one.to_list() for one in ranges]
+
+    def _id_pieces(self, base: Partial) -> list[list[str]]:
+        if not base.shape.has_row_ids or len(base.stored) < 2:
+            return []  # inside one chunk repeated ids were refused already
+        ranges = duplicates.id_ranges(base.rows, self.max_rows)
+        return [[f"{low:x}", f"{high:x}"] for low, high in ranges]
+
+
+def _record(place: Stored) -> ShardRecord:
+    return ShardRecord(
+        key=chunk_key(place.first_row),
+        first_row=place.first_row,
+        rows=place.rows,
+        sha256=place.blob.removeprefix("sha256:"),
+        blob=place.blob,
+    )
+
+
+def _pack(finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> str:
+    """Write what an upload brought into one blob, so that another process can merge it."""
+    parts = []
+    for key in sorted(finished):
+        record = finished[key]
+        if key.startswith(CHUNK):
+            place = [record.first_row, record.rows, record.blob]
+            partial = blobs.partial(record)
+            check_environment(Partial.environment_of(partial), record.first_row or 0)
+            head = canonical_json([*place, len(partial)])
+            parts += [len(head).to_bytes(4, "little"), head, partial]
+    return blobs.put(b"".join(parts))
+
+
+def _unpack(data: bytes) -> Iterator[Partial]:
+    at = 0
+    while at < len(data):
+        start = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        first_row, rows, blob, size = json.loads(data[at + 4 : start])
+        partial = Partial.from_bytes(data[start : start + size])
+        yield replace(partial, stored=(Stored(first_row=first_row, rows=rows, blob=blob),))
+        at = start + size

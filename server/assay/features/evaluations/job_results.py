@@ -1,0 +1,158 @@
+"""The merged statistic becomes numbers: the result of an evaluation, and live ones before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
+from assay.features.evaluations.partial_aggregate import Partial, environment
+from assay.kernel.canonical import canonical_json, sha256_hex
+from assay.kernel.errors import BadPredictions
+from assay.metrics.classification_report import class_report
+from assay.metrics.order_statistics import ResidualCounts
+from assay.metrics.ranking import RankCounts
+from assay.metrics.registry import Measures, evaluate, live
+from assay.metrics.spec import MetricSpec, SpecError, classification_spec, regression_spec
+from assay.metrics.statistics import ClassificationStatistic
+from assay.tabular import THRESHOLD
+
+
+def settle_spec(partial: Partial, spec: EvaluationSpec) -> MetricSpec:
+    """Return the label set, task and positive label by the rules of the numeric contract.
+
+    Raises BadPredictions when the rows do not say what to measure.
+    """
+    statistic = partial.statistic
+    if not isinstance(statistic, ClassificationStatistic):
+        return regression_spec()
+    shape = partial.shape
+    try:
+        return classification_spec(
+            declared=spec.labels,
+            positive_label=spec.positive_label,
+            score_labels=shape.score_labels if shape.score_kind == "classes" else None,
+            lone_score=shape.score_kind == "positive",
+            observed=statistic.confusion.labels,
+        )
+    except SpecError as error:
+        raise BadPredictions(f"The labels do not say what to measure: {error}.") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """All rows of an evaluation, and what was read off them."""
+
+    partial: Partial
+    spec: EvaluationSpec  # as asked for
+    settled: MetricSpec  # as the rows decided what was not
+    ranks: RankCounts
+    measures: Measures
+
+    @property
+    def classes(self) -> ClassificationStatistic | None:
+        """The statistic of a classification."""
+        statistic = self.partial.statistic
+        return statistic if isinstance(statistic, ClassificationStatistic) else None
+
+
+def measure(
+    partial: Partial, spec: EvaluationSpec, ranks: RankCounts, residuals: ResidualCounts
+) -> Measured:
+    """Compute every number; raises BadPredictions when the rows do not say what to measure."""
+    settled = settle_spec(partial, spec)
+    measures = evaluate(partial.statistic, ranks, settled, residual_counts=residuals)
+    return Measured(partial=partial, spec=spec, settled=settled, ranks=ranks, measures=measures)
+
+
+def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
+    """Return what the evaluation's row holds; `details` is the address of the rest."""
+    partial, settled, measures = measured.partial, measured.settled, measured.measures
+    echoed = _echo(settled, partial, measured.spec)
+    classes = measured.classes
+    return EvaluationResult(
+        rows=partial.rows,
+        task=settled.task.value,
+        labels=settled.labels,
+        positive_label=settled.positive_label,
+        label_set_inferred=settled.label_set_inferred,
+        metrics=dict(measures.metrics),
+        undefined={name: reason.value for name, reason in measures.undefined.items()},
+        per_class=_per_class(classes, settled, measures) if classes else (),
+        averages=_averages(classes, settled) if classes else {},
+        confusion=_matrix(classes, settled) if classes else None,
+        clipped_rows=classes.clipped_rows if classes else 0,
+        spec=echoed,
+        spec_hash=sha256_hex(canonical_json(echoed)),
+        environment=environment(),
+        content_hash=partial.content_hash,
+        details=details,
+        weight=measures.weight,
+        zero_targets=measures.zero_targets,
+    )
+
+
+def live_numbers(partial: Partial, spec: EvaluationSpec) -> dict[str, Any]:
+    """Return what follows from the rows so far: exact metrics that need no sorting."""
+    numbers: dict[str, Any] = {"rows": partial.rows, "metrics": {}, "undefined": {}}
+    try:
+        measures = live(partial.statistic, settle_spec(partial, spec))
+    except BadPredictions as error:
+        return {**numbers, "problem": error.message}
+    numbers["metrics"] = dict(measures.metrics)
+    numbers["undefined"] = {name: reason.value for name, reason in measures.undefined.items()}
+    return numbers
+
+
+def _echo(settled: MetricSpec, partial: Partial, spec: EvaluationSpec) -> dict[str, Any]:
+    """Return all that decided the numbers, given and derived."""
+    shape = partial.shape
+    return {
+        **settled.to_dict(),
+        **spec.to_dict(),
+        "labels": list(settled.labels),
+        "positive_label": settled.positive_label,
+        "scores": shape.score_kind,
+        "predictions": "derived" if shape.pred_derived else "given",
+        "weights": "given" if shape.has_weights else None,
+        "threshold": THRESHOLD if shape.pred_derived and shape.score_kind == "positive" else None,
+    }
+
+
+def _per_class(
+    statistic: ClassificationStatistic, settled: MetricSpec, measures: Measures
+) -> tuple[ClassScores, ...]:
+    areas = measures.ranking.per_class if measures.ranking is not None else {}
+    precisions = measures.average_precision
+    calibration = measures.calibration
+    return tuple(
+        ClassScores(
+            label=row.label,
+            precision=row.precision,
+            recall=row.recall,
+            f1_score=row.f1_score,
+            support=row.support,
+            predicted=row.predicted,
+            roc_auc=areas.get(row.label),
+            average_precision=precisions.per_class.get(row.label) if precisions else None,
+            ece=calibration.per_class[row.label].ece if calibration else None,
+            weight=row.weight,
+        )
+        for row in class_report(statistic.confusion, settled, statistic.weighted).per_class
+    )
+
+
+def _averages(
+    statistic: ClassificationStatistic, settled: MetricSpec
+) -> dict[str, dict[str, float]]:
+    return {
+        name: {"precision": row.precision, "recall": row.recall, "f1_score": row.f1_score}
+        for name, row in class_report(
+            statistic.confusion, settled, statistic.weighted
+        ).averages.items()
+    }
+
+
+def _matrix(statistic: ClassificationStatistic, settled: MetricSpec) -> tuple[tuple[int, ...], ...]:
+    matrix = statistic.confusion.onto(settled.labels).matrix
+    return tuple(tuple(row) for row in matrix.tolist())

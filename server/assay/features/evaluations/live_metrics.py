@@ -1,0 +1,49 @@
+"""Numbers of an upload that is still going on. Runs in compute children alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assay.features.evaluations.job_results import live_numbers
+from assay.features.evaluations.job_spec import EvaluationJob
+from assay.features.evaluations.partial_aggregate import Partial, merge
+from assay.metrics.histogram import RankHistogram, RankWeights
+
+MOST_STEPS = 8  # as many chunks as are in flight
+RANKS = (RankHistogram, RankWeights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveState:
+    """What follows from the partials so far."""
+
+    merged: bytes  # one partial in place of many
+    steps: tuple[Mapping[str, Any], ...]  # {"rows": …, "metrics": {…}} after each of the last ones
+
+
+def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
+    """Merge at least one partial and read the metrics that need no second look at the rows.
+
+    They are read after each of the last MOST_STEPS, so that chunks which are merged together
+    are acknowledged with numbers of their own.
+
+    `job_spec` is EvaluationJob.to_json(). Raises BadPredictions where partials do not fit.
+    """
+    spec = EvaluationJob.from_json(job_spec).spec
+    ours = [_light(Partial.from_bytes(data)) for data in partials]
+    first = max(1, len(ours) - MOST_STEPS + 1)
+    merged = merge(ours[:first])
+    steps = [live_numbers(merged, spec)]
+    for one in ours[first:]:
+        merged = merge([merged, one])
+        steps.append(live_numbers(merged, spec))
+    return LiveState(merged=merged.to_bytes(), steps=tuple(steps))
+
+
+def _light(partial: Partial) -> Partial:
+    """Return a partial without its histograms of scores, which live numbers do not look at."""
+    statistic = partial.statistic
+    parts = {kind: part for kind, part in statistic.parts.items() if kind not in RANKS}
+    return replace(partial, statistic=replace(statistic, parts=parts))

@@ -1,0 +1,161 @@
+"""Stored quality numbers: which evaluation serves a request, and why none does.
+
+Never a silent fallback: a request that cannot be served says what could be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.features.evaluations.model import Evaluation, EvaluationResult, check_split
+from assay.features.models.model import Model, TaskType, Version
+from assay.kernel.errors import (
+    InvalidArgument,
+    NoPromotedVersion,
+    NotFound,
+    NoTrainedVersion,
+    SplitNotEvaluated,
+    VersionNotReady,
+    WrongTaskType,
+    clip,
+)
+from assay.kernel.jobs.states import VersionStatus
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+DEFAULT_SPLIT = "test"
+AVERAGES = ("micro", "macro", "weighted")
+DEFAULT_AVERAGE = "weighted"
+MAX_NAMED = 10  # versions that a refusal names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance:
+    """The evaluation that serves a request."""
+
+    model: Model
+    evaluation: Evaluation
+    result: EvaluationResult
+
+
+def check_average(sent: str) -> str:
+    """Return the average asked for, the default when none is; raises InvalidArgument."""
+    average = sent or DEFAULT_AVERAGE
+    if average not in AVERAGES:
+        raise InvalidArgument.of(
+            "average", f"'{clip(average)}' was sent; {', '.join(AVERAGES)} are allowed"
+        )
+    return average
+
+
+class PerformanceReader:
+    """Reads stored evaluations; computes nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(
+        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
+    ) -> Performance:
+        """Return the evaluation of a version (default: the promoted one) on a split.
+
+        Raises:
+            InvalidArgument: dataset_split is not one of the splits.
+            NotFound: no such model or version.
+            NoTrainedVersion, NoPromotedVersion, VersionNotReady: nothing can be served.
+            SplitNotEvaluated: the version was not evaluated on the split.
+        """
+        split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
+        return self._read((organization_id, model_id, version_id, split), None)
+
+    def of_classifier(
+        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
+    ) -> Performance:
+        """Return as `of` does, for classification models alone.
+
+        Raises:
+            WrongTaskType: the model is not a classification model.
+        """
+        split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
+        return self._read((organization_id, model_id, version_id, split), TaskType.CLASSIFICATION)
+
+    def of_regression(
+        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
+    ) -> Performance:
+        """Return as `of` does, for regression models alone.
+
+        Raises:
+            WrongTaskType: the model is not a regression model.
+        """
+        split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
+        return self._read((organization_id, model_id, version_id, split), TaskType.REGRESSION)
+
+    def _read(self, key: tuple[str, str, str, str], task: TaskType | None) -> Performance:
+        organization_id, model_id, version_id, split = key
+        with self._store.read() as tx:
+            serving = tx.evaluations.serving(organization_id, model_id, version_id or None, split)
+            model, version, evaluation = serving.model, serving.version, serving.evaluation
+            if version is None and version_id:
+                hint = f"The model '{model_id}' has no such version."
+                raise NotFound.of("version", version_id, hint)
+            if task is not None:
+                _require(model, task)
+            if version is None:
+                raise _nothing_promoted(tx, model)
+            if evaluation is None or evaluation.result is None:
+                raise _not_evaluated(tx, version, split)
+        return Performance(model=model, evaluation=evaluation, result=evaluation.result)
+
+
+def _require(model: Model, task: TaskType) -> None:
+    if model.task_type is not task:
+        raise WrongTaskType(
+            f"The model '{model.model_id}' is a {model.task_type} model; this route serves "
+            f"{task} models only. See its performance summary instead.",
+            metadata={"model_id": model.model_id, "task_type": model.task_type},
+        )
+
+
+def _nothing_promoted(tx: Transaction, model: Model) -> NoTrainedVersion | NoPromotedVersion:
+    ready = _ready_versions(tx, model)
+    if not ready:
+        return NoTrainedVersion(
+            f"The model '{model.model_id}' holds no fully trained version. "
+            "Evaluate a version, then promote it.",
+            metadata={"model_id": model.model_id},
+        )
+    names = ", ".join(version.version_id for version in ready[:MAX_NAMED])
+    return NoPromotedVersion(
+        f"No version of the model '{model.model_id}' is promoted; ready: {names}. "
+        "Promote one, or send version_id.",
+        metadata={"model_id": model.model_id, "ready_versions": names},
+    )
+
+
+def _ready_versions(tx: Transaction, model: Model) -> list[Version]:
+    page = tx.versions.list(
+        model.organization_id, model.model_id, limit=MAX_NAMED, status=VersionStatus.READY
+    )
+    return list(page.items)
+
+
+def _not_evaluated(
+    tx: Transaction, version: Version, split: str
+) -> SplitNotEvaluated | VersionNotReady:
+    stored = tx.evaluations.splits_evaluated(version.organization_id, version.version_id)
+    if not stored and version.status is not VersionStatus.READY:
+        return VersionNotReady(
+            f"The version '{version.version_id}' is {version.status} and holds no evaluation. "
+            "Evaluate it first.",
+            metadata={"version_id": version.version_id, "status": version.status},
+        )
+    names = ", ".join(stored) or "none"
+    return SplitNotEvaluated(
+        f"The version '{version.version_id}' has no evaluation of the split '{split}'; stored: "
+        f"{names}. Ask for one of those, or evaluate the split.",
+        metadata={
+            "version_id": version.version_id,
+            "dataset_split": split,
+            "stored_splits": names,
+        },
+    )

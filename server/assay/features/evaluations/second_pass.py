@@ -1,0 +1,184 @@
+"""A second look at the stored rows, for what would make the partials of single chunks large.
+
+Mistakes, slices and the bootstrap follow from any group of chunks, and merge to the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.features.evaluations.ingest import metric_chunk, row_hashes
+from assay.features.evaluations.stored_rows import Manifest
+from assay.kernel.errors import BadPredictions
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.metrics.batch import ClassificationChunk, RegressionChunk
+from assay.metrics.bootstrap import Bootstrap, row_clusters
+from assay.metrics.codec import Reader, Writer
+from assay.metrics.misclassification import Mistakes
+from assay.metrics.slices import SliceColumn, SliceStatistics, TooManyValues
+from assay.tabular import Chunk, RowIds, row_ids_of, slice_codes, stored_chunk, stored_row_ids
+
+KIND = b"L"
+BOOTSTRAP_ROWS = 50_000  # of an evaluation; more rows are resampled by the cells of their counts
+_MERGE_EVERY = 16  # looks held at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What was seen of some rows."""
+
+    mistakes: Mistakes | None  # None: a regression
+    slices: SliceStatistics | None  # None: no slice columns
+    bootstrap: Bootstrap | None  # None: not asked for, or not to be had
+
+    def to_bytes(self) -> bytes:
+        """Encode; equal looks give equal bytes."""
+        writer = Writer()
+        for part in (self.mistakes, self.slices, self.bootstrap):
+            writer.blob(b"" if part is None else part.to_bytes())
+        return writer.seal(KIND)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Look:
+        """Decode. Raises CodecError."""
+        reader = Reader.unseal(data, KIND)
+        mistakes, slices, bootstrap = (reader.blob() for _ in range(3))
+        reader.end()
+        return cls(
+            mistakes=Mistakes.from_bytes(mistakes) if mistakes else None,
+            slices=SliceStatistics.from_bytes(slices) if slices else None,
+            bootstrap=Bootstrap.from_bytes(bootstrap) if bootstrap else None,
+        )
+
+
+NOTHING = Look(mistakes=None, slices=None, bootstrap=None)
+
+
+def merge_looks(looks: Iterable[Look]) -> Look:
+    """Merge looks, in any order, to the same bits; raises BadPredictions for too many slices."""
+    ours = list(looks)
+    if not ours:
+        return NOTHING
+    mistakes = [one.mistakes for one in ours if one.mistakes is not None]
+    slices = [one.slices for one in ours if one.slices is not None]
+    bootstraps = [one.bootstrap for one in ours if one.bootstrap is not None]
+    try:
+        return Look(
+            mistakes=Mistakes.merge_all(mistakes) if mistakes else None,
+            slices=SliceStatistics.merge_all(slices) if slices else None,
+            # A chunk that cannot be resampled spoils the intervals of all.
+            bootstrap=_merged(bootstraps) if len(bootstraps) == len(ours) else None,
+        )
+    except TooManyValues as error:
+        raise too_many_values(error) from error
+
+
+def _merged(bootstraps: Sequence[Bootstrap]) -> Bootstrap | None:
+    try:
+        return Bootstrap.merge_all(bootstraps)
+    except ValueError:  # a replicate weighs more than sums may hold: so it does however merged
+        return None
+
+
+def look(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Look:
+    """Look at the stored chunks of one of `groups`.
+
+    Raises BadPredictions when a slice column has too many values.
+    """
+    held: list[Look] = []
+    first, last = piece
+    for place in manifest.stored[first:last]:
+        data = blobs.view(place.blob)
+        chunk = stored_chunk(data, manifest.rules, place.first_row)
+        held.append(
+            _look_at(chunk, stored_row_ids(data) if manifest.has_row_ids else None, manifest)
+        )
+        if len(held) == _MERGE_EVERY:
+            held = [merge_looks(held)]
+    return merge_looks(held)
+
+
+def groups(manifest: Manifest, max_rows: int) -> list[tuple[int, int]]:
+    """Cut the stored chunks into groups (first, last + 1) of about `max_rows` rows.
+
+    There are none where there is nothing to look for: in a large regression without slices.
+    """
+    if manifest.rules.regression and not manifest.slices and not _is_resampled(manifest):
+        return []
+    found: list[tuple[int, int]] = []
+    start = rows = 0
+    for at, place in enumerate(manifest.stored):
+        rows += place.rows
+        if rows >= max_rows or at == len(manifest.stored) - 1:
+            found.append((start, at + 1))
+            start, rows = at + 1, 0
+    return found
+
+
+def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
+    arrays = metric_chunk(chunk, manifest.rules)
+    mistakes = None
+    if isinstance(arrays, ClassificationChunk):
+        rows = np.arange(chunk.first_row, chunk.first_row + chunk.rows)
+        mistakes = Mistakes.of_chunk(arrays, rows, _keys(chunk, arrays, row_ids))
+    columns = {name: chunk.extras[f"slice:{name}"] for name in manifest.slices}
+    slices = None
+    if columns:
+        coded = {name: slice_codes(column) for name, column in columns.items()}
+        try:
+            slices = SliceStatistics.of_chunk(
+                arrays,
+                {n: SliceColumn(codes=c.indices, table=c.values) for n, c in coded.items()},
+            )
+        except TooManyValues as error:
+            raise too_many_values(error) from error
+    return Look(
+        mistakes=mistakes, slices=slices, bootstrap=_bootstrap(chunk, arrays, row_ids, manifest)
+    )
+
+
+def _keys(chunk: Chunk, arrays: ClassificationChunk, row_ids: RowIds | None) -> NDArray[np.uint64]:
+    """Return (rows,) hashes that order equally confident mistakes; right rows need none."""
+    if row_ids is None:
+        return row_hashes(chunk)
+    keys = np.zeros(chunk.rows, np.uint64)
+    wrong = np.flatnonzero(arrays.true != arrays.predicted)
+    keys[wrong] = row_ids.some(wrong).hashes
+    return keys
+
+
+def _bootstrap(
+    chunk: Chunk,
+    arrays: ClassificationChunk | RegressionChunk,
+    row_ids: RowIds | None,
+    manifest: Manifest,
+) -> Bootstrap | None:
+    """Resample clusters, else rows by their ids, else by their numbers."""
+    if not _is_resampled(manifest):
+        return None
+    if "cluster_id" in chunk.extras:
+        clusters = row_ids_of(chunk.extras["cluster_id"]).hashes
+    elif row_ids is not None:
+        clusters = row_ids.hashes
+    else:
+        clusters = row_clusters(chunk.first_row, chunk.rows)
+    try:
+        return Bootstrap.of_chunk(arrays, clusters)
+    except ValueError:  # values near the end of float64, or of weights, cannot be resampled
+        return None
+
+
+def _is_resampled(manifest: Manifest) -> bool:
+    return manifest.rows <= BOOTSTRAP_ROWS
+
+
+def too_many_values(error: TooManyValues) -> BadPredictions:
+    """Return the refusal of a slice column."""
+    return BadPredictions(
+        f"column slice:{error.column}: {error}.",
+        metadata={"column": f"slice:{error.column}", "values": error.values},
+    )

@@ -1,0 +1,240 @@
+"""Evaluations: open an upload, finish it, read and list."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
+from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation, check_split
+from assay.features.imports.name_lookup import version_under
+from assay.features.models.model import Model, TaskType
+from assay.kernel.clock import Clock
+from assay.kernel.errors import InvalidArgument, WrongTaskType, clip
+from assay.kernel.idempotency import Once, once
+from assay.kernel.ids import Ids
+from assay.kernel.jobs.deadlines import check_deadline
+from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.states import JobState, is_terminal
+from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+UPLOAD_LIFETIME = timedelta(days=7)  # from its opening to the end of its measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest:
+    """What a caller asks to have measured."""
+
+    model_id: str
+    version_id: str
+    dataset_split: str  # one of SPLITS
+    positive_label: str | None = None  # None: the model's, else by the rule
+    renormalize: bool = False  # scale score rows that do not sum to 1
+    request_id: str | None = None  # a repeat returns the first evaluation
+    deadline: datetime | None = None  # TIMED_OUT from then on; None: the default
+    created_by: str = ""  # subject of the caller
+
+    @property
+    def body(self) -> dict[str, object]:
+        """What a repeat has the same of, as JSON."""
+        body = asdict(replace(self, created_by="", deadline=None))
+        del body["deadline"]
+        return body if self.deadline is None else {**body, "deadline": self.deadline.isoformat()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownEvaluation:
+    """An evaluation and how far its upload is."""
+
+    evaluation: Evaluation
+    next_row: int  # rows that are durable
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the evaluation has ended for good."""
+        return is_terminal(self.evaluation.state)
+
+
+class Evaluations:
+    """The evaluations of an organization."""
+
+    def __init__(self, store: Store, ids: Ids, clock: Clock, *, max_attempts: int = 3) -> None:
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+        self._max_attempts = max_attempts
+
+    def open(self, organization_id: str, request: EvaluationRequest) -> KnownEvaluation:
+        """Open an upload of predictions; a repeated request returns the first one.
+
+        Raises:
+            InvalidArgument: a bad split, positive label or deadline.
+            NotFound: no such model or version.
+            WrongTaskType: the model is of a task type that takes no predictions.
+            RequestIdReused: the request_id came before with another body.
+        """
+        check_split("dataset_split", request.dataset_split)
+        with self._store.write() as tx:
+            made = once(
+                tx,
+                organization_id,
+                Once(
+                    method="CreateEvaluation",
+                    request_id=request.request_id,
+                    body=request.body,
+                ),
+                make=lambda: self.submit(tx, organization_id, request, source=CHUNKS),
+                again=lambda key: tx.evaluations.get(organization_id, key),
+                key_of=lambda evaluation: evaluation.evaluation_id,
+            )
+            return _known(tx, made)
+
+    def finish(self, organization_id: str, evaluation_id: str, rows: int) -> KnownEvaluation:
+        """End an upload of `rows` rows and queue its measurement.
+
+        Raises:
+            NotFound: no such evaluation.
+            InvalidArgument: no rows, or another number than is durable.
+            UploadFinished: it was finished before.
+        """
+        with self._store.write() as tx:
+            evaluation = tx.evaluations.get(organization_id, evaluation_id)
+            tx.jobs.finish_upload(organization_id, evaluation.job_id, rows=rows)
+            return _known(tx, tx.evaluations.get(organization_id, evaluation_id))
+
+    def get(self, organization_id: str, evaluation_id: str) -> KnownEvaluation:
+        """Return one evaluation with its result; raises NotFound."""
+        with self._store.read() as tx:
+            return _known(tx, tx.evaluations.get(organization_id, evaluation_id))
+
+    def list(
+        self,
+        organization_id: str,
+        model_id: str,
+        version_id: str,
+        *,
+        dataset_split: str,
+        size: int,
+        token: str,
+    ) -> Listing[KnownEvaluation]:
+        """Return a page of a version's evaluations, newest first, without their results.
+
+        Raises:
+            InvalidArgument: a bad split or page size.
+            NotFound: no such model or version.
+        """
+        split = check_split("dataset_split", dataset_split) if dataset_split else None
+        scope = self._store.scope(f"evaluations/{organization_id}/{version_id}/{dataset_split}")
+        limit, after = page_size(size), cursor(token, scope)
+        with self._store.read() as tx:
+            version_under(tx, organization_id, model_id, version_id)
+            page = tx.evaluations.list(
+                organization_id,
+                model_id,
+                limit=limit,
+                after=after,
+                version_id=version_id,
+                dataset_split=split,
+            )
+            jobs = tx.jobs.get_many(organization_id, [item.job_id for item in page.items])
+        return listing(
+            page,
+            scope,
+            lambda item: KnownEvaluation(evaluation=item, next_row=jobs[item.job_id].next_row),
+        )
+
+    def submit(
+        self,
+        tx: Transaction,
+        organization_id: str,
+        request: EvaluationRequest,
+        *,
+        source: str,
+        blob: str | None = None,
+    ) -> Evaluation:
+        """Store an evaluation and its job in one commit: OPEN for chunks, QUEUED for a file."""
+        check_deadline(request.deadline, self._clock.now())
+        spec = evaluation_spec(tx, organization_id, request)
+        evaluation_id = self._ids.new_evaluation_id()
+        order = EvaluationJob(
+            evaluation_id=evaluation_id,
+            model_id=request.model_id,
+            version_id=request.version_id,
+            dataset_split=request.dataset_split,
+            spec=spec,
+            source=source,
+            blob=blob,
+        )
+        job = tx.jobs.submit(organization_id, self._job(order, request))
+        return tx.evaluations.create(
+            organization_id,
+            NewEvaluation(
+                evaluation_id=evaluation_id,
+                model_id=request.model_id,
+                version_id=request.version_id,
+                dataset_split=request.dataset_split,
+                job_id=job.job_id,
+                spec=spec,
+                created_by=request.created_by,
+            ),
+        )
+
+    def _job(self, order: EvaluationJob, request: EvaluationRequest) -> NewJob:
+        is_upload = order.source == CHUNKS
+        # An upload that nobody finishes must not stay open for ever.
+        default = self._clock.now() + UPLOAD_LIFETIME if is_upload else None
+        return NewJob(
+            kind=EVALUATION_KIND,
+            spec=order.to_json(),
+            state=JobState.OPEN if is_upload else JobState.QUEUED,
+            resource=order.evaluation_id,
+            max_attempts=self._max_attempts,
+            deadline=request.deadline or default,
+            created_by=request.created_by,
+        )
+
+
+def evaluation_spec(
+    tx: Transaction, organization_id: str, request: EvaluationRequest
+) -> EvaluationSpec:
+    """Return what decides the numbers, from the request and the model.
+
+    Raises:
+        NotFound: no such model or version.
+        WrongTaskType: extraction models are measured by benchmarks.
+        InvalidArgument: the positive label does not fit the model.
+    """
+    version_under(tx, organization_id, request.model_id, request.version_id)
+    model = tx.models.get(organization_id, request.model_id)
+    if model.task_type is TaskType.EXTRACTION:
+        raise WrongTaskType(
+            f"The model '{model.model_id}' is an extraction model; predictions are taken for "
+            "classification and regression models. Use a benchmark instead.",
+            metadata={"model_id": model.model_id, "task_type": model.task_type},
+        )
+    _check_positive_label(model, request.positive_label)
+    return EvaluationSpec(
+        task_type=model.task_type,
+        labels=model.labels,
+        positive_label=request.positive_label or model.positive_label,
+        renormalize=request.renormalize,
+    )
+
+
+def _check_positive_label(model: Model, positive_label: str | None) -> None:
+    if positive_label is None:
+        return
+    if model.task_type is not TaskType.CLASSIFICATION:
+        raise InvalidArgument.of("positive_label", "only a classification model has one")
+    if model.labels is not None and positive_label not in model.labels:
+        allowed = ", ".join(clip(label) for label in model.labels[:10])
+        raise InvalidArgument.of(
+            "positive_label", f"'{clip(positive_label)}' was sent; the model's labels are {allowed}"
+        )
+
+
+def _known(tx: Transaction, evaluation: Evaluation) -> KnownEvaluation:
+    job = tx.jobs.get(evaluation.organization_id, evaluation.job_id)
+    return KnownEvaluation(evaluation=evaluation, next_row=job.next_row)

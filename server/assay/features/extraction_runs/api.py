@@ -1,0 +1,210 @@
+"""ExtractionService, and ExtractionJsonService for shapes that only JSON has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from assay.features.extraction_runs import convert
+from assay.features.extraction_runs.service import Extractions
+from assay.features.ground_truth.convert import imported
+from assay.features.ground_truth.document_files import CSV, JSON_LINES
+from assay.features.imports.api import file_pieces, first_of, rows_of
+from assay.features.imports.model import EXTRACTIONS_KIND
+from assay.features.imports.service import Imports, Target
+from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.paging import page_limit, page_size
+from assay.v1 import (
+    extraction_json_service_pb2,
+    extraction_pb2,
+    extraction_service_pb2,
+    ground_truth_pb2,
+)
+
+
+class ExtractionService:
+    """Extraction runs of the caller's organization."""
+
+    def __init__(self, extractions: Extractions, imports: Imports) -> None:
+        self._extractions = extractions
+        self._imports = imports
+
+    async def CreateExtractionRun(
+        self, request: extraction_service_pb2.CreateExtractionRunRequest, call: Call
+    ) -> extraction_pb2.ExtractionRun:
+        """Create an empty run."""
+        made = await call.run_aside(
+            lambda: self._extractions.create(
+                call.organization_id,
+                convert.new_run(request, call.caller.subject),
+                request_id=call.idempotency_key(request.request_id),
+            )
+        )
+        return convert.run(made)
+
+    async def GetExtractionRun(
+        self, request: extraction_service_pb2.GetExtractionRunRequest, call: Call
+    ) -> extraction_pb2.ExtractionRun:
+        """Return one run."""
+        found = await call.run(self._extractions.get, call.organization_id, request.run_id)
+        return convert.run(found)
+
+    async def ListExtractionRuns(
+        self, request: extraction_service_pb2.ListExtractionRunsRequest, call: Call
+    ) -> extraction_service_pb2.ListExtractionRunsResponse:
+        """Return a page of runs."""
+        page = await call.run(
+            self._extractions.list,
+            call.organization_id,
+            page_size(request.page_size),
+            request.page_token,
+        )
+        return convert.runs(page)
+
+    async def GetExtraction(
+        self, request: extraction_service_pb2.GetExtractionRequest, call: Call
+    ) -> extraction_pb2.Extraction:
+        """Return one extraction."""
+        return await call.run_aside(
+            lambda: convert.extraction(
+                self._extractions.get_extraction(
+                    call.organization_id, request.run_id, request.extraction_id
+                )
+            )
+        )
+
+    async def ListExtractions(
+        self, request: extraction_service_pb2.ListExtractionsRequest, call: Call
+    ) -> extraction_service_pb2.ListExtractionsResponse:
+        """Return a page of extractions."""
+        return await call.run_aside(
+            lambda: convert.extractions(
+                self._extractions.list_extractions(
+                    call.organization_id,
+                    request.run_id,
+                    page_size(request.page_size),
+                    request.page_token,
+                    document_id=request.document_id,
+                )
+            )
+        )
+
+    async def DeleteExtractionRun(
+        self, request: extraction_service_pb2.DeleteExtractionRunRequest, call: Call
+    ) -> extraction_service_pb2.DeleteExtractionRunResponse:
+        """Delete a run with its extractions."""
+        await call.run(self._extractions.delete, call.organization_id, request.run_id)
+        return extraction_service_pb2.DeleteExtractionRunResponse(deleted=True)
+
+    async def ImportExtractions(
+        self, requests: AsyncIterator[extraction_service_pb2.ImportExtractionsRequest], call: Call
+    ) -> ground_truth_pb2.ImportResponse:
+        """Take a stream of documents."""
+        first = await first_of(requests)
+        done = await self._imports.stream(
+            call.organization_id,
+            Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
+            rows=rows_of(first, requests, convert.rows, "run_id"),
+            request_id=call.idempotency_key(first.request_id),
+        )
+        return imported(done)
+
+    async def ImportExtractionsCsv(
+        self,
+        requests: AsyncIterator[extraction_service_pb2.ImportExtractionsCsvRequest],
+        call: Call,
+    ) -> ground_truth_pb2.ImportResponse:
+        """Take one file of CSV."""
+        first = await first_of(requests)
+        done = await self._imports.file(
+            call.organization_id,
+            Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
+            source=CSV,
+            content_type=first.file.content_type or call.metadata.get("content-type", ""),
+            pieces=file_pieces(first, requests, "run_id"),
+            request_id=call.idempotency_key(first.request_id),
+        )
+        return imported(done)
+
+    async def ImportExtractionsJsonLines(
+        self,
+        requests: AsyncIterator[extraction_service_pb2.ImportExtractionsJsonLinesRequest],
+        call: Call,
+    ) -> ground_truth_pb2.ImportResponse:
+        """Take one file of JSON Lines."""
+        first = await first_of(requests)
+        done = await self._imports.file(
+            call.organization_id,
+            Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
+            source=JSON_LINES,
+            content_type=first.file.content_type or call.metadata.get("content-type", ""),
+            pieces=file_pieces(first, requests, "run_id"),
+            request_id=call.idempotency_key(first.request_id),
+        )
+        return imported(done)
+
+
+class ExtractionJsonService:
+    """The REST face of extraction runs."""
+
+    def __init__(self, extractions: Extractions) -> None:
+        self._extractions = extractions
+
+    async def CreateExtractionRunJson(
+        self, request: extraction_json_service_pb2.CreateExtractionRunJsonRequest, call: Call
+    ) -> extraction_json_service_pb2.ExtractionRunJson:
+        """Create an empty run."""
+        made = await call.run_aside(
+            lambda: self._extractions.create(
+                call.organization_id,
+                convert.new_run(request, call.caller.subject),
+                request_id=call.idempotency_key(request.request_id),
+            )
+        )
+        return convert.run_json(made)
+
+    async def GetExtractionRunJson(
+        self, request: extraction_json_service_pb2.GetExtractionRunJsonRequest, call: Call
+    ) -> extraction_json_service_pb2.ExtractionRunJson:
+        """Return one run."""
+        found = await call.run(self._extractions.get, call.organization_id, request.run_id)
+        return convert.run_json(found)
+
+    async def ListExtractionRunsJson(
+        self, request: extraction_json_service_pb2.ListExtractionRunsJsonRequest, call: Call
+    ) -> extraction_json_service_pb2.ListExtractionRunsJsonResponse:
+        """Return a page of runs."""
+        page = await call.run(
+            self._extractions.list,
+            call.organization_id,
+            page_limit(request.limit if request.HasField("limit") else None),
+            request.cursor,
+        )
+        return convert.runs_json(page)
+
+    async def GetExtractionJson(
+        self, request: extraction_json_service_pb2.GetExtractionJsonRequest, call: Call
+    ) -> extraction_json_service_pb2.ExtractionJson:
+        """Return one extraction."""
+        return await call.run_aside(
+            lambda: convert.extraction_json(
+                self._extractions.get_extraction(
+                    call.organization_id, request.run_id, request.extraction_id
+                )
+            )
+        )
+
+    async def ListExtractionsJson(
+        self, request: extraction_json_service_pb2.ListExtractionsJsonRequest, call: Call
+    ) -> extraction_json_service_pb2.ListExtractionsJsonResponse:
+        """Return a page of extractions."""
+        return await call.run_aside(
+            lambda: convert.extractions_json(
+                self._extractions.list_extractions(
+                    call.organization_id,
+                    request.run_id,
+                    page_limit(request.limit if request.HasField("limit") else None),
+                    request.cursor,
+                    document_id=request.document_id,
+                )
+            )
+        )

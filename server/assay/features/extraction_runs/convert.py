@@ -1,0 +1,149 @@
+"""Extraction runs and extractions on the wire, as typed messages and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
+from assay.features.ground_truth import documents_convert as documents
+from assay.features.ground_truth.documents import read
+from assay.features.imports.service import TypedRow
+from assay.kernel.rpc import values
+from assay.kernel.rpc.paging import Counted
+from assay.v1 import extraction_json_service_pb2, extraction_pb2, extraction_service_pb2
+
+PATH = "/v1/quality/extractions"
+
+
+def new_run(
+    request: (
+        extraction_service_pb2.CreateExtractionRunRequest
+        | extraction_json_service_pb2.CreateExtractionRunJsonRequest
+    ),
+    created_by: str,
+) -> NewExtractionRun:
+    """Return what either request asks to create."""
+    return NewExtractionRun(
+        name=request.name,
+        model=request.model if request.HasField("model") else None,
+        version=request.version if request.HasField("version") else None,
+        created_by=created_by,
+    )
+
+
+def run(stored: ExtractionRun) -> extraction_pb2.ExtractionRun:
+    """Return a run as a message."""
+    return extraction_pb2.ExtractionRun(
+        run_id=stored.run_id,
+        name=stored.name,
+        model=stored.model,
+        version=stored.version,
+        document_count=stored.document_count,
+        created_at=values.instant(stored.created_at),
+    )
+
+
+def runs(page: Counted[ExtractionRun]) -> extraction_service_pb2.ListExtractionRunsResponse:
+    """Return a page of runs."""
+    return extraction_service_pb2.ListExtractionRunsResponse(
+        runs=[run(one) for one in page.items],
+        next_page_token=page.next_cursor or "",
+        total_size=page.total,
+    )
+
+
+def run_json(stored: ExtractionRun) -> extraction_json_service_pb2.ExtractionRunJson:
+    """Return a run as JSON."""
+    path = f"{PATH}/{stored.run_id}"
+    return extraction_json_service_pb2.ExtractionRunJson(
+        id=stored.run_id,
+        name=stored.name,
+        model=values.nullable(stored.model),
+        version=values.nullable(stored.version),
+        document_count=stored.document_count,
+        created_at=values.millis(stored.created_at),
+        links=extraction_json_service_pb2.ExtractionRunLinks(
+            self=path, documents=f"{path}/documents"
+        ),
+    )
+
+
+def runs_json(
+    page: Counted[ExtractionRun],
+) -> extraction_json_service_pb2.ListExtractionRunsJsonResponse:
+    """Return a page of runs as JSON."""
+    return extraction_json_service_pb2.ListExtractionRunsJsonResponse(
+        data=[run_json(one) for one in page.items],
+        pagination=values.pagination(
+            total=page.total, limit=page.limit, next_cursor=page.next_cursor
+        ),
+    )
+
+
+def extraction(stored: Extraction) -> extraction_pb2.Extraction:
+    """Return an extraction as a message."""
+    return extraction_pb2.Extraction(
+        extraction_id=stored.extraction_id,
+        run_id=stored.run_id,
+        document_id=stored.document_id,
+        data_json=stored.data,
+        confidence=_confidence(stored),
+        created_at=values.instant(stored.created_at),
+    )
+
+
+def extractions(page: Counted[Extraction]) -> extraction_service_pb2.ListExtractionsResponse:
+    """Return a page of extractions."""
+    return extraction_service_pb2.ListExtractionsResponse(
+        extractions=[extraction(one) for one in page.items],
+        next_page_token=page.next_cursor or "",
+        total_size=page.total,
+    )
+
+
+def extraction_json(stored: Extraction) -> extraction_json_service_pb2.ExtractionJson:
+    """Return an extraction as JSON."""
+    path = f"{PATH}/{stored.run_id}"
+    return extraction_json_service_pb2.ExtractionJson(
+        id=stored.extraction_id,
+        run_id=stored.run_id,
+        document_id=stored.document_id,
+        data=documents.struct_from_text(stored.data),
+        confidence=values.nullable(_confidence(stored)),
+        created_at=values.millis(stored.created_at),
+        links=extraction_json_service_pb2.ExtractionLinks(
+            self=f"{path}/documents/{stored.extraction_id}", run=path
+        ),
+    )
+
+
+def extractions_json(
+    page: Counted[Extraction],
+) -> extraction_json_service_pb2.ListExtractionsJsonResponse:
+    """Return a page of extractions as JSON."""
+    return extraction_json_service_pb2.ListExtractionsJsonResponse(
+        data=[extraction_json(one) for one in page.items],
+        pagination=values.pagination(
+            total=page.total, limit=page.limit, next_cursor=page.next_cursor
+        ),
+    )
+
+
+def rows(message: extraction_service_pb2.ImportExtractionsRequest) -> Sequence[TypedRow]:
+    """Return the extractions of one message of an import."""
+    return [
+        TypedRow(
+            document_id=one.document_id,
+            data=one.data_json,
+            # Sorted: a map has no order on the wire, and a repeat must have the same bytes.
+            more=json.dumps(dict(one.confidence), sort_keys=True) if one.confidence else None,
+        )
+        for one in message.extractions
+    ]
+
+
+def _confidence(stored: Extraction) -> dict[str, float] | None:
+    if stored.confidence is None:
+        return None
+    return {place: float(number) for place, number in read(stored.confidence).items()}

@@ -1,0 +1,239 @@
+"""Extraction runs and extractions in SQL. What each method promises is said in ports_quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from assay.features.extraction_runs.model import (
+    Extraction,
+    ExtractionRun,
+    NewExtraction,
+    NewExtractionRun,
+)
+from assay.features.ground_truth import tables
+from assay.features.ground_truth.document_rows import LOOK_UP, Documents, check_room, page_from
+from assay.features.ground_truth.ports import PAGE_BYTES
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import NotFound
+from assay.kernel.storage.keyset import newest_first, page_of
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
+
+_R = tables.extraction_runs.c
+_X = tables.extractions.c
+
+_SELECT = select(
+    _R.organization_id,
+    _R.run_id,
+    _R.name,
+    _R.model,
+    _R.version,
+    _R.document_count,
+    _R.created_at,
+    _R.created_by,
+)
+_HERE = (_R.organization_id == bindparam("org"), _R.run_id == bindparam("id"))
+_GET = Prepared(_SELECT.where(*_HERE))
+_LOCK = Prepared(select(_R.document_count).where(*_HERE).with_for_update())
+_COUNT = Prepared(select(func.count()).where(_R.organization_id == bindparam("org")))
+_INSERT = Prepared(insert(tables.extraction_runs))
+_GROW = Prepared(
+    update(tables.extraction_runs)
+    .where(*_HERE)
+    .values(document_count=_R.document_count + bindparam("more"))
+)
+_DELETE = Prepared(delete(tables.extraction_runs).where(*_HERE))
+
+_EXTRACTION = (
+    _X.organization_id,
+    _X.run_id,
+    _X.extraction_id,
+    _X.document_id,
+    _X.data,
+    _X.confidence,
+    _X.created_at,
+)
+_GET_EXTRACTION = Prepared(
+    select(*_EXTRACTION).where(
+        _X.organization_id == bindparam("org"),
+        _X.run_id == bindparam("run"),
+        _X.extraction_id == bindparam("id"),
+    )
+)
+_INSERT_EXTRACTION = insert_or_ignore(tables.extractions)
+_DOCUMENTS = Documents(
+    table=tables.extractions, key=_X.extraction_id, holder=_X.run_id, columns=_EXTRACTION
+)
+
+
+class SqlExtractionRuns:
+    """Extraction runs, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def create(self, organization_id: str, new: NewExtractionRun) -> ExtractionRun:
+        """Store a new, empty run; see ports_quality.ExtractionRuns."""
+        run_id = self._db.ids.new_uuid()
+        self._db.run(
+            _INSERT,
+            organization_id=organization_id,
+            run_id=run_id,
+            name=new.name,
+            model=new.model,
+            version=new.version,
+            document_count=0,
+            created_at=self._db.now(),
+            created_by=new.created_by,
+        )
+        return self.get(organization_id, run_id)
+
+    def get(self, organization_id: str, run_id: str) -> ExtractionRun:
+        """Return one run; see ports_quality.ExtractionRuns."""
+        row = self._db.one(_GET, org=organization_id, id=run_id)
+        if row is None:
+            raise NotFound.of("extraction run", run_id)
+        return _read(row)
+
+    def list(
+        self, organization_id: str, *, limit: int, after: Cursor | None = None
+    ) -> Page[ExtractionRun]:
+        """Return a page of runs, newest first; see ports_quality.ExtractionRuns."""
+        statement = _SELECT.where(_R.organization_id == organization_id)
+        statement = newest_first(statement, _R.created_at, _R.run_id, limit=limit, after=after)
+        return page_of(
+            self._db.select(statement),
+            limit,
+            _read,
+            lambda one: Cursor(created_at=one.created_at, id=one.run_id),
+        )
+
+    def count(self, organization_id: str) -> int:
+        """Return how many runs there are; see ports_quality.ExtractionRuns."""
+        return int(self._db.value(_COUNT, org=organization_id))
+
+    def delete(self, organization_id: str, run_id: str) -> None:
+        """Delete a run with its extractions; see ports_quality.ExtractionRuns."""
+        if not self._db.run(_DELETE, org=organization_id, id=run_id):
+            raise NotFound.of("extraction run", run_id)
+
+    def held(self, organization_id: str, run_id: str) -> int:
+        """Return how many extractions a run has, and keep other writers of it waiting."""
+        row = self._db.one(_LOCK, org=organization_id, id=run_id)
+        if row is None:
+            raise NotFound.of("extraction run", run_id)
+        return int(row[0])
+
+    def grow(self, organization_id: str, run_id: str, more: int) -> None:
+        """Count `more` extractions."""
+        self._db.run(_GROW, org=organization_id, id=run_id, more=more)
+
+
+class SqlExtractions:
+    """Extractions of runs, one transaction's view."""
+
+    def __init__(self, session: Session, runs: SqlExtractionRuns) -> None:
+        self._db = session
+        self._runs = runs
+
+    def add_many(
+        self, organization_id: str, run_id: str, new: Sequence[NewExtraction]
+    ) -> tuple[int, ...]:
+        """Store those extractions whose documents are new; see ports_quality.Extractions."""
+        held = self._runs.held(organization_id, run_id)
+        now = self._db.now()
+        rows = [
+            {
+                "organization_id": organization_id,
+                "extraction_id": self._db.ids.new_uuid(),
+                "run_id": run_id,
+                "document_id": one.document_id,
+                "data": one.data,
+                "confidence": one.confidence,
+                "size": len(one.data.encode()) + len((one.confidence or "").encode()),
+                # One microsecond apart, so that a listing keeps the order of a file.
+                "created_at": now + place,
+            }
+            for place, one in enumerate(new)
+        ]
+        left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_EXTRACTION, rows)
+        more = len(rows) - len(left_out)
+        check_room("extraction run", run_id, held + more)
+        self._runs.grow(organization_id, run_id, more)
+        return left_out
+
+    def get(self, organization_id: str, run_id: str, extraction_id: str) -> Extraction:
+        """Return one extraction; see ports_quality.Extractions."""
+        row = self._db.one(_GET_EXTRACTION, org=organization_id, run=run_id, id=extraction_id)
+        if row is None:
+            self._runs.get(organization_id, run_id)
+            raise NotFound.of("extraction", extraction_id)
+        return _read_extraction(row)
+
+    def list(
+        self,
+        organization_id: str,
+        run_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        document_id: str | None = None,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page[Extraction]:
+        """Return a page of extractions, newest first; see ports_quality.Extractions."""
+        self._runs.get(organization_id, run_id)
+        found = _DOCUMENTS.page(
+            self._db,
+            organization_id,
+            run_id,
+            limit=limit,
+            after=after,
+            document_id=document_id,
+            max_bytes=max_bytes,
+        )
+        return page_from(found, _read_extraction)
+
+    def sizes(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, int]:
+        """Return the bytes of those of the extractions that exist, by id."""
+        found: dict[str, int] = {}
+        for start in range(0, len(extraction_ids), LOOK_UP):
+            statement = select(_X.extraction_id, _X.size).where(
+                _X.organization_id == organization_id,
+                _X.extraction_id.in_(extraction_ids[start : start + LOOK_UP]),
+            )
+            found.update((row[0], row[1]) for row in self._db.select(statement))
+        return found
+
+    def by_id(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, Extraction]:
+        """Return those of the extractions that exist, by id."""
+        rows = _DOCUMENTS.rows(self._db, organization_id, extraction_ids)
+        return {one.extraction_id: one for one in map(_read_extraction, rows)}
+
+
+def _read(row: Row) -> ExtractionRun:
+    org, run_id, name, model, version, count, created, created_by = row
+    return ExtractionRun(
+        organization_id=org,
+        run_id=run_id,
+        name=name,
+        model=model,
+        version=version,
+        document_count=count,
+        created_at=moment(created),
+        created_by=created_by,
+    )
+
+
+def _read_extraction(row: Row) -> Extraction:
+    org, run_id, extraction_id, document_id, data, confidence, created = row
+    return Extraction(
+        organization_id=org,
+        run_id=run_id,
+        extraction_id=extraction_id,
+        document_id=document_id,
+        data=data,
+        confidence=confidence,
+        created_at=moment(created),
+    )

@@ -1,0 +1,184 @@
+"""Field schemas on the wire, as typed messages and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from google.protobuf import struct_pb2
+
+from assay.extraction.schema import FieldSchema, SchemaError
+from assay.features.field_schemas.model import NewUserSchema, UserSchema
+from assay.features.field_schemas.service import SchemaChange
+from assay.features.ground_truth import documents_convert as documents
+from assay.kernel.errors import InvalidArgument
+from assay.kernel.rpc import values
+from assay.kernel.rpc.paging import Counted
+from assay.v1 import field_schema_json_service_pb2, field_schema_pb2, field_schema_service_pb2
+
+PATH = "/v1/quality/schemas"
+_PLAIN = ("fuzzy", "threshold", "locale", "day_first")  # options that are as they are on the wire
+_LISTS = ("date_formats", "values")
+_PREFIX = "FIELD_TYPE_"
+
+
+def new_schema(
+    request: (
+        field_schema_service_pb2.CreateFieldSchemaRequest
+        | field_schema_json_service_pb2.CreateFieldSchemaJsonRequest
+    ),
+    created_by: str,
+) -> NewUserSchema:
+    """Return what either request asks to create; InvalidArgument names a wrong field."""
+    return NewUserSchema(
+        name=request.name,
+        description=request.description,
+        definition=_definition(request.fields, request.distinct_empties).to_json(),
+        created_by=created_by,
+    )
+
+
+def change(
+    request: (
+        field_schema_service_pb2.UpdateFieldSchemaRequest
+        | field_schema_json_service_pb2.UpdateFieldSchemaJsonRequest
+    ),
+) -> SchemaChange:
+    """Return what either request changes; InvalidArgument names a wrong field."""
+    empties = tuple(request.distinct_empties)
+    definition = _definition(request.fields, empties) if request.fields else None
+    if definition is None and empties:
+        _checked({"fields": [{"name": "any", "type": "text"}], "distinct_empties": list(empties)})
+    return SchemaChange(
+        name=request.name if request.HasField("name") else None,
+        description=request.description if request.HasField("description") else None,
+        definition=definition,
+        distinct_empties=empties if empties and definition is None else None,
+    )
+
+
+def _definition(
+    fields: Iterable[field_schema_pb2.SchemaField] | Iterable[struct_pb2.Struct],
+    empties: Sequence[str],
+) -> FieldSchema:
+    sent = [
+        documents.plain_object(one) if isinstance(one, struct_pb2.Struct) else _mapping(one)
+        for one in fields
+    ]
+    return _checked({"fields": sent, "distinct_empties": list(empties)})
+
+
+def _checked(mapping: Mapping[str, Any]) -> FieldSchema:
+    try:
+        return FieldSchema.from_mapping(mapping)
+    except SchemaError as error:
+        raise InvalidArgument.of(error.path or "fields", error.message) from error
+
+
+def _mapping(field: field_schema_pb2.SchemaField) -> dict[str, Any]:
+    """Return a typed field as the JSON that a schema is made from."""
+    kind = field_schema_pb2.FieldType.Name(field.type).removeprefix(_PREFIX).lower()
+    found: dict[str, Any] = {"name": field.name, "type": kind}
+    if field.description:
+        found["description"] = field.description
+    given = {one.name: value for one, value in field.ListFields()}
+    found |= {name: given[name] for name in _PLAIN if name in given}
+    found |= {name: list(getattr(field, name)) for name in _LISTS if getattr(field, name)}
+    if field.HasField("item"):
+        found["item"] = _mapping(field.item)
+    if field.fields:
+        found["fields"] = [_mapping(one) for one in field.fields]
+    if field.HasField("default_json"):
+        found["default"] = _default(field)
+    return found
+
+
+def _default(field: field_schema_pb2.SchemaField) -> Any:
+    try:
+        return json.loads(field.default_json)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument.of(
+            field.name, "default_json is the JSON of a text, a number, true or false"
+        ) from error
+
+
+def _field(mapping: Mapping[str, Any]) -> field_schema_pb2.SchemaField:
+    """Return a typed field of the JSON that a schema prints."""
+    same = {name: mapping[name] for name in (*_PLAIN, *_LISTS, "description") if name in mapping}
+    message = field_schema_pb2.SchemaField(
+        name=mapping.get("name", ""),
+        type=field_schema_pb2.FieldType.Value(_PREFIX + mapping["type"].upper()),
+        fields=[_field(one) for one in mapping.get("fields", ())],
+        **same,
+    )
+    if "item" in mapping:
+        message.item.CopyFrom(_field(mapping["item"]))
+    if "default" in mapping:
+        message.default_json = json.dumps(mapping["default"], ensure_ascii=False)
+    return message
+
+
+def definition(schema: FieldSchema) -> field_schema_pb2.FieldSchema:
+    """Return fields and hash of a schema that has no name."""
+    mapping = schema.to_mapping()
+    return field_schema_pb2.FieldSchema(
+        fields=[_field(one) for one in mapping["fields"]],
+        distinct_empties=schema.distinct_empties,
+        schema_hash=schema.hash,
+    )
+
+
+def schema(stored: UserSchema) -> field_schema_pb2.FieldSchema:
+    """Return a stored schema as a message."""
+    message = definition(FieldSchema.from_json(stored.definition))
+    message.user_schema_id = stored.user_schema_id
+    message.name = stored.name
+    message.description = stored.description
+    message.created_at.CopyFrom(values.instant(stored.created_at))
+    message.updated_at.CopyFrom(values.instant(stored.updated_at))
+    return message
+
+
+def schemas(page: Counted[UserSchema]) -> field_schema_service_pb2.ListFieldSchemasResponse:
+    """Return a page of schemas."""
+    return field_schema_service_pb2.ListFieldSchemasResponse(
+        schemas=[schema(one) for one in page.items],
+        next_page_token=page.next_cursor or "",
+        total_size=page.total,
+    )
+
+
+def fields_json(schema: FieldSchema) -> list[struct_pb2.Struct]:
+    """Return the fields of a schema as JSON objects."""
+    return [documents.to_struct(one) for one in schema.to_mapping()["fields"]]
+
+
+def schema_json(stored: UserSchema) -> field_schema_json_service_pb2.FieldSchemaJson:
+    """Return a stored schema as JSON."""
+    found = FieldSchema.from_json(stored.definition)
+    return field_schema_json_service_pb2.FieldSchemaJson(
+        id=stored.user_schema_id,
+        name=stored.name,
+        description=stored.description,
+        fields=fields_json(found),
+        distinct_empties=found.distinct_empties,
+        schema_hash=found.hash,
+        created_at=values.millis(stored.created_at),
+        updated_at=values.millis(stored.updated_at),
+        links=field_schema_json_service_pb2.FieldSchemaLinks(
+            self=f"{PATH}/{stored.user_schema_id}"
+        ),
+    )
+
+
+def schemas_json(
+    page: Counted[UserSchema],
+) -> field_schema_json_service_pb2.ListFieldSchemasJsonResponse:
+    """Return a page of schemas as JSON."""
+    return field_schema_json_service_pb2.ListFieldSchemasJsonResponse(
+        data=[schema_json(one) for one in page.items],
+        pagination=values.pagination(
+            total=page.total, limit=page.limit, next_cursor=page.next_cursor
+        ),
+    )

@@ -1,0 +1,49 @@
+"""Field schemas as resources: what people name, share and set on datasets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from assay.kernel.errors import InvalidArgument
+from assay.kernel.text import MAX_NAME, MAX_TEXT, check_text
+
+MAX_DEFINITION = 1024 * 1024  # bytes of the JSON of fields and distinct_empties
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewUserSchema:
+    """What a caller gives to make a field schema; wrong values are refused by name."""
+
+    name: str  # 1 to 200 characters, need not be unique
+    definition: bytes  # extraction.schema.FieldSchema.to_json()
+    description: str = ""  # at most 4 000 characters
+    created_by: str = ""  # subject of the caller
+
+    def __post_init__(self) -> None:
+        check_schema_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSchema:
+    """A field schema as it is stored."""
+
+    organization_id: str  # the organization that owns it
+    user_schema_id: str  # a UUID
+    name: str  # what people call it
+    definition: bytes  # extraction.schema.FieldSchema.from_json() reads it
+    description: str  # free text, may be empty
+    created_at: datetime  # when it was made
+    updated_at: datetime  # when it was last changed
+    created_by: str  # subject of the caller that made it
+
+
+def check_schema_fields(schema: NewUserSchema | UserSchema) -> None:
+    """Raise InvalidArgument that names the first field of `schema` with a wrong value."""
+    check_text("name", schema.name, 1, MAX_NAME)
+    check_text("description", schema.description, 0, MAX_TEXT)
+    if len(schema.definition) > MAX_DEFINITION:
+        raise InvalidArgument.of(
+            "fields",
+            f"{len(schema.definition)} bytes of JSON were sent; at most {MAX_DEFINITION} are allowed",
+        )

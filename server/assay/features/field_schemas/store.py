@@ -1,0 +1,157 @@
+"""Field schemas in SQL. What each method promises is said in ports_quality.UserSchemas."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from assay.features.field_schemas.model import NewUserSchema, UserSchema, check_schema_fields
+from assay.features.ground_truth import tables
+from assay.features.ground_truth.document_rows import within
+from assay.features.ground_truth.ports import PAGE_BYTES
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import NotFound, ResourceInUse
+from assay.kernel.storage.keyset import newest_first
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import Prepared, Row, moment
+
+_S = tables.user_schemas.c
+_D = tables.ground_truth.c
+_ID = _S.user_schema_id
+
+_SELECT = select(
+    _S.organization_id,
+    _S.user_schema_id,
+    _S.name,
+    _S.definition,
+    _S.description,
+    _S.created_at,
+    _S.updated_at,
+    _S.created_by,
+)
+_HERE = (_S.organization_id == bindparam("org"), _S.user_schema_id == bindparam("id"))
+_GET = Prepared(_SELECT.where(*_HERE))
+_LOCK = Prepared(select(_S.user_schema_id).where(*_HERE).with_for_update())
+_COUNT = Prepared(select(func.count()).where(_S.organization_id == bindparam("org")))
+_INSERT = Prepared(insert(tables.user_schemas))
+_UPDATE = Prepared(
+    update(tables.user_schemas)
+    .where(*_HERE)
+    .values(
+        name=bindparam("new_name"),
+        description=bindparam("new_description"),
+        definition=bindparam("new_definition"),
+        updated_at=bindparam("now"),
+    )
+)
+_DELETE = Prepared(delete(tables.user_schemas).where(*_HERE))
+_USER = Prepared(
+    select(_D.dataset_id)
+    .where(_D.organization_id == bindparam("org"), _D.user_schema_id == bindparam("id"))
+    .order_by(_D.created_at, _D.dataset_id)
+    .limit(1)
+)
+
+
+class SqlUserSchemas:
+    """Field schemas, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def create(self, organization_id: str, new: NewUserSchema) -> UserSchema:
+        """Store a new schema; see ports_quality.UserSchemas."""
+        now = self._db.now()
+        user_schema_id = self._db.ids.new_uuid()
+        self._db.run(
+            _INSERT,
+            organization_id=organization_id,
+            user_schema_id=user_schema_id,
+            name=new.name,
+            description=new.description,
+            definition=new.definition.decode(),
+            created_at=now,
+            updated_at=now,
+            created_by=new.created_by,
+        )
+        return self.get(organization_id, user_schema_id)
+
+    def get(self, organization_id: str, user_schema_id: str) -> UserSchema:
+        """Return one schema; see ports_quality.UserSchemas."""
+        row = self._db.one(_GET, org=organization_id, id=user_schema_id)
+        if row is None:
+            raise NotFound.of("field schema", user_schema_id)
+        return _read(row)
+
+    def hold(self, organization_id: str, user_schema_id: str) -> None:
+        """Keep a schema from being deleted until this transaction ends; NotFound if absent."""
+        if self._db.one(_LOCK, org=organization_id, id=user_schema_id) is None:
+            raise NotFound.of("field schema", user_schema_id)
+
+    def list(
+        self,
+        organization_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page[UserSchema]:
+        """Return a page of schemas, newest first; see ports_quality.UserSchemas."""
+        here = _S.organization_id == organization_id
+        sizes = select(_S.user_schema_id, _S.created_at, func.length(_S.definition)).where(here)
+        listed = self._db.select(
+            newest_first(sizes, _S.created_at, _S.user_schema_id, limit=limit, after=after)
+        )
+        kept = within(listed, limit, max_bytes, lambda row: row[2])
+        keys = [row[0] for row in listed[:kept]]
+        found = {row[1]: row for row in self._db.select(_SELECT.where(here, _ID.in_(keys)))}
+        last = listed[kept - 1] if kept < len(listed) else None
+        return Page(
+            items=tuple(_read(found[key]) for key in keys),
+            next=None if last is None else Cursor(created_at=moment(last[1]), id=last[0]),
+        )
+
+    def count(self, organization_id: str) -> int:
+        """Return how many schemas there are; see ports_quality.UserSchemas."""
+        return int(self._db.value(_COUNT, org=organization_id))
+
+    def update(self, organization_id: str, schema: UserSchema) -> UserSchema:
+        """Store the changeable fields of a schema; see ports_quality.UserSchemas."""
+        check_schema_fields(schema)
+        changed = self._db.run(
+            _UPDATE,
+            org=organization_id,
+            id=schema.user_schema_id,
+            new_name=schema.name,
+            new_description=schema.description,
+            new_definition=schema.definition.decode(),
+            now=self._db.now(),
+        )
+        if not changed:
+            raise NotFound.of("field schema", schema.user_schema_id)
+        return self.get(organization_id, schema.user_schema_id)
+
+    def delete(self, organization_id: str, user_schema_id: str) -> None:
+        """Delete a schema that no dataset names; see ports_quality.UserSchemas."""
+        self.hold(organization_id, user_schema_id)
+        user = self._db.one(_USER, org=organization_id, id=user_schema_id)
+        if user is not None:
+            raise ResourceInUse(
+                f"The field schema '{user_schema_id}' cannot be deleted while the dataset "
+                f"'{user[0]}' names it. Give the dataset another schema or none, or delete it.",
+                metadata={"user_schema_id": user_schema_id, "dataset_id": user[0]},
+            )
+        self._db.run(_DELETE, org=organization_id, id=user_schema_id)
+
+
+def _read(row: Row) -> UserSchema:
+    org, user_schema_id, name, definition, description, created, updated, created_by = row
+    return UserSchema(
+        organization_id=org,
+        user_schema_id=user_schema_id,
+        name=name,
+        definition=definition.encode(),
+        description=description,
+        created_at=moment(created),
+        updated_at=moment(updated),
+        created_by=created_by,
+    )

@@ -1,0 +1,183 @@
+"""GroundTruthService: datasets, entries and their imports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from assay.features.field_schemas.service import DatasetSchemas
+from assay.features.ground_truth import convert
+from assay.features.ground_truth.convert import imported
+from assay.features.ground_truth.document_files import CSV, JSON_LINES
+from assay.features.ground_truth.service import GroundTruth
+from assay.features.imports.api import file_pieces, first_of, rows_of
+from assay.features.imports.model import ENTRIES_KIND
+from assay.features.imports.service import Imports, Target
+from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.paging import page_size
+from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
+
+
+class GroundTruthService:
+    """Datasets and entries of the caller's organization."""
+
+    def __init__(self, truth: GroundTruth, schemas: DatasetSchemas, imports: Imports) -> None:
+        self._truth = truth
+        self._schemas = schemas
+        self._imports = imports
+
+    async def CreateGroundTruthDataset(
+        self, request: ground_truth_service_pb2.CreateGroundTruthDatasetRequest, call: Call
+    ) -> ground_truth_pb2.GroundTruthDataset:
+        """Create an empty dataset."""
+        made = await call.run_aside(
+            lambda: self._truth.create(
+                call.organization_id,
+                convert.new_dataset(request, call.caller.subject),
+                request_id=call.idempotency_key(request.request_id),
+            )
+        )
+        return convert.dataset(made)
+
+    async def GetGroundTruthDataset(
+        self, request: ground_truth_service_pb2.GetGroundTruthDatasetRequest, call: Call
+    ) -> ground_truth_pb2.GroundTruthDataset:
+        """Return one dataset."""
+        found = await call.run(self._truth.get, call.organization_id, request.dataset_id)
+        return convert.dataset(found)
+
+    async def ListGroundTruthDatasets(
+        self, request: ground_truth_service_pb2.ListGroundTruthDatasetsRequest, call: Call
+    ) -> ground_truth_service_pb2.ListGroundTruthDatasetsResponse:
+        """Return a page of datasets."""
+        page = await call.run(
+            self._truth.list,
+            call.organization_id,
+            page_size(request.page_size),
+            request.page_token,
+        )
+        return convert.datasets(page)
+
+    async def UpdateGroundTruthDataset(
+        self, request: ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, call: Call
+    ) -> ground_truth_pb2.GroundTruthDataset:
+        """Change what is sent."""
+        found = await call.run(
+            self._truth.update,
+            call.organization_id,
+            request.dataset_id,
+            convert.change(request),
+        )
+        return convert.dataset(found)
+
+    async def GetGroundTruthSchema(
+        self, request: ground_truth_service_pb2.GetGroundTruthSchemaRequest, call: Call
+    ) -> ground_truth_service_pb2.GetGroundTruthSchemaResponse:
+        """Return the schema that a dataset names, or the inferred one."""
+        found = await self._schemas.of(call.organization_id, request.dataset_id)
+        return await call.run_aside(lambda: convert.dataset_schema(found))
+
+    async def CreateEntry(
+        self, request: ground_truth_service_pb2.CreateEntryRequest, call: Call
+    ) -> ground_truth_pb2.Entry:
+        """Add one entry."""
+        return await call.run_aside(
+            lambda: convert.entry(
+                self._truth.add_entry(
+                    call.organization_id,
+                    request.dataset_id,
+                    convert.new_entry(request),
+                    request_id=call.idempotency_key(request.request_id),
+                )
+            )
+        )
+
+    async def GetEntry(
+        self, request: ground_truth_service_pb2.GetEntryRequest, call: Call
+    ) -> ground_truth_pb2.Entry:
+        """Return one entry."""
+        found = await call.run(
+            self._truth.get_entry,
+            call.organization_id,
+            request.dataset_id,
+            request.entry_id,
+        )
+        return convert.entry(found)
+
+    async def ListEntries(
+        self, request: ground_truth_service_pb2.ListEntriesRequest, call: Call
+    ) -> ground_truth_service_pb2.ListEntriesResponse:
+        """Return a page of entries."""
+        return await call.run_aside(
+            lambda: convert.entries(
+                self._truth.list_entries(
+                    call.organization_id,
+                    request.dataset_id,
+                    page_size(request.page_size),
+                    request.page_token,
+                    document_id=request.document_id,
+                )
+            )
+        )
+
+    async def DeleteGroundTruthDataset(
+        self, request: ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, call: Call
+    ) -> ground_truth_service_pb2.DeleteGroundTruthDatasetResponse:
+        """Delete a dataset with its entries."""
+        await call.run(self._truth.delete, call.organization_id, request.dataset_id)
+        return ground_truth_service_pb2.DeleteGroundTruthDatasetResponse(deleted=True)
+
+    async def DeleteEntry(
+        self, request: ground_truth_service_pb2.DeleteEntryRequest, call: Call
+    ) -> ground_truth_service_pb2.DeleteEntryResponse:
+        """Delete one entry."""
+        await call.run(
+            self._truth.delete_entry, call.organization_id, request.dataset_id, request.entry_id
+        )
+        return ground_truth_service_pb2.DeleteEntryResponse(deleted=True)
+
+    async def ImportEntries(
+        self, requests: AsyncIterator[ground_truth_service_pb2.ImportEntriesRequest], call: Call
+    ) -> ground_truth_pb2.ImportResponse:
+        """Take a stream of documents."""
+        first = await first_of(requests)
+        done = await self._imports.stream(
+            call.organization_id,
+            Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
+            rows=rows_of(first, requests, convert.rows, "dataset_id"),
+            request_id=call.idempotency_key(first.request_id),
+        )
+        return imported(done)
+
+    async def ImportEntriesCsv(
+        self,
+        requests: AsyncIterator[ground_truth_service_pb2.ImportEntriesCsvRequest],
+        call: Call,
+    ) -> ground_truth_pb2.ImportResponse:
+        """Take one file of CSV."""
+        first = await first_of(requests)
+        done = await self._imports.file(
+            call.organization_id,
+            Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
+            source=CSV,
+            content_type=first.file.content_type or call.metadata.get("content-type", ""),
+            pieces=file_pieces(first, requests, "dataset_id"),
+            request_id=call.idempotency_key(first.request_id),
+        )
+        return imported(done)
+
+    async def ImportEntriesJsonLines(
+        self,
+        requests: AsyncIterator[ground_truth_service_pb2.ImportEntriesJsonLinesRequest],
+        call: Call,
+    ) -> ground_truth_pb2.ImportResponse:
+        """Take one file of JSON Lines."""
+        first = await first_of(requests)
+        done = await self._imports.file(
+            call.organization_id,
+            Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
+            source=JSON_LINES,
+            content_type=first.file.content_type or call.metadata.get("content-type", ""),
+            pieces=file_pieces(first, requests, "dataset_id"),
+            request_id=call.idempotency_key(first.request_id),
+        )
+        return imported(done)

@@ -1,0 +1,253 @@
+"""Ground truth on the wire, as typed messages and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from assay.features.field_schemas import convert as field_schemas
+from assay.features.field_schemas.service import DatasetSchema
+from assay.features.ground_truth import documents_convert as documents
+from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
+from assay.features.ground_truth.service import DatasetChange, SampledDataset
+from assay.features.imports.model import Imported
+from assay.features.imports.service import TypedRow
+from assay.kernel.errors import InvalidArgument
+from assay.kernel.rpc import values
+from assay.kernel.rpc.paging import Counted
+from assay.v1 import (
+    field_schema_pb2,
+    ground_truth_json_service_pb2,
+    ground_truth_pb2,
+    ground_truth_service_pb2,
+)
+
+PATH = "/v1/quality/ground-truth"
+
+
+def new_dataset(
+    request: (
+        ground_truth_service_pb2.CreateGroundTruthDatasetRequest
+        | ground_truth_json_service_pb2.CreateGroundTruthJsonRequest
+    ),
+    created_by: str,
+) -> NewDataset:
+    """Return what either request asks to create."""
+    return NewDataset(
+        name=request.name,
+        description=request.description,
+        user_schema_id=request.user_schema_id or None,
+        created_by=created_by,
+    )
+
+
+def change(
+    request: ground_truth_service_pb2.UpdateGroundTruthDatasetRequest,
+) -> DatasetChange:
+    """Return what the request changes."""
+    return DatasetChange(
+        name=request.name if request.HasField("name") else None,
+        description=request.description if request.HasField("description") else None,
+        user_schema_id=request.user_schema_id if request.HasField("user_schema_id") else None,
+    )
+
+
+def change_json(
+    request: ground_truth_json_service_pb2.UpdateGroundTruthJsonRequest,
+) -> DatasetChange:
+    """Return what the request changes; a null takes the schema away, nothing leaves it."""
+    schema_id: str | None = None
+    if request.HasField("user_schema_id"):
+        sent = request.user_schema_id
+        if sent.WhichOneof("kind") not in {"null_value", "string_value"}:
+            raise InvalidArgument.of("user_schema_id", "a schema's id or null is allowed")
+        schema_id = sent.string_value
+    return DatasetChange(
+        name=request.name if request.HasField("name") else None,
+        description=request.description if request.HasField("description") else None,
+        user_schema_id=schema_id,
+    )
+
+
+def dataset(stored: Dataset) -> ground_truth_pb2.GroundTruthDataset:
+    """Return a dataset as a message."""
+    return ground_truth_pb2.GroundTruthDataset(
+        dataset_id=stored.dataset_id,
+        name=stored.name,
+        description=stored.description,
+        user_schema_id=stored.user_schema_id,
+        document_count=stored.document_count,
+        created_at=values.instant(stored.created_at),
+        updated_at=values.instant(stored.updated_at),
+    )
+
+
+def datasets(
+    page: Counted[Dataset],
+) -> ground_truth_service_pb2.ListGroundTruthDatasetsResponse:
+    """Return a page of datasets."""
+    return ground_truth_service_pb2.ListGroundTruthDatasetsResponse(
+        datasets=[dataset(one) for one in page.items],
+        next_page_token=page.next_cursor or "",
+        total_size=page.total,
+    )
+
+
+def dataset_schema(
+    found: DatasetSchema,
+) -> ground_truth_service_pb2.GetGroundTruthSchemaResponse:
+    """Return the schema of a dataset, named or inferred."""
+    named = found.user_schema
+    schema: field_schema_pb2.FieldSchema = (
+        field_schemas.definition(found.definition) if named is None else field_schemas.schema(named)
+    )
+    return ground_truth_service_pb2.GetGroundTruthSchemaResponse(
+        schema=schema,
+        inferred=named is None,
+        documents=found.documents,
+        reasons=found.reasons,
+    )
+
+
+def dataset_schema_json(
+    found: DatasetSchema,
+) -> ground_truth_json_service_pb2.GroundTruthSchemaJson:
+    """Return the schema of a dataset, named or inferred, as JSON."""
+    named = found.user_schema
+    return ground_truth_json_service_pb2.GroundTruthSchemaJson(
+        user_schema_id=values.nullable(None if named is None else named.user_schema_id),
+        inferred=named is None,
+        documents=found.documents,
+        fields=field_schemas.fields_json(found.definition),
+        distinct_empties=found.definition.distinct_empties,
+        schema_hash=found.definition.hash,
+        reasons=found.reasons,
+    )
+
+
+def dataset_json(stored: Dataset) -> ground_truth_json_service_pb2.GroundTruthJson:
+    """Return a dataset as JSON."""
+    return ground_truth_json_service_pb2.GroundTruthJson(**_shown(stored))
+
+
+def sampled_json(found: SampledDataset) -> ground_truth_json_service_pb2.GroundTruthDetailJson:
+    """Return a dataset with its samples as JSON."""
+    return ground_truth_json_service_pb2.GroundTruthDetailJson(
+        **_shown(found.dataset), samples=[entry_json(one) for one in found.samples]
+    )
+
+
+def _shown(stored: Dataset) -> dict[str, Any]:
+    path = f"{PATH}/{stored.dataset_id}"
+    return {
+        "id": stored.dataset_id,
+        "name": stored.name,
+        "description": stored.description,
+        "user_schema_id": values.nullable(stored.user_schema_id),
+        "document_count": stored.document_count,
+        "created_at": values.millis(stored.created_at),
+        "updated_at": values.millis(stored.updated_at),
+        "links": ground_truth_json_service_pb2.GroundTruthLinks(
+            self=path, entries=f"{path}/entries", schema=f"{path}/schema"
+        ),
+    }
+
+
+def datasets_json(
+    page: Counted[Dataset],
+) -> ground_truth_json_service_pb2.ListGroundTruthJsonResponse:
+    """Return a page of datasets as JSON."""
+    return ground_truth_json_service_pb2.ListGroundTruthJsonResponse(
+        data=[dataset_json(one) for one in page.items],
+        pagination=values.pagination(
+            total=page.total, limit=page.limit, next_cursor=page.next_cursor
+        ),
+    )
+
+
+def new_entry(request: ground_truth_service_pb2.CreateEntryRequest) -> NewEntry:
+    """Return the entry that a gRPC caller sent; BadDocument."""
+    return NewEntry(
+        document_id=request.document_id,
+        expected=documents.text_from_json("expected_json", request.expected_json),
+        notes=request.notes if request.HasField("notes") else None,
+    )
+
+
+def new_entry_json(request: ground_truth_json_service_pb2.CreateEntryJsonRequest) -> NewEntry:
+    """Return the entry that a REST caller sent; BadDocument."""
+    return NewEntry(
+        document_id=request.document_id,
+        expected=documents.text_from_struct("expected_data", request.expected_data),
+        notes=request.notes if request.HasField("notes") else None,
+    )
+
+
+def entry(stored: Entry) -> ground_truth_pb2.Entry:
+    """Return an entry as a message."""
+    return ground_truth_pb2.Entry(
+        entry_id=stored.entry_id,
+        dataset_id=stored.dataset_id,
+        document_id=stored.document_id,
+        expected_json=stored.expected,
+        notes=stored.notes,
+        created_at=values.instant(stored.created_at),
+    )
+
+
+def entries(page: Counted[Entry]) -> ground_truth_service_pb2.ListEntriesResponse:
+    """Return a page of entries."""
+    return ground_truth_service_pb2.ListEntriesResponse(
+        entries=[entry(one) for one in page.items],
+        next_page_token=page.next_cursor or "",
+        total_size=page.total,
+    )
+
+
+def entry_json(stored: Entry) -> ground_truth_json_service_pb2.EntryJson:
+    """Return an entry as JSON."""
+    path = f"{PATH}/{stored.dataset_id}"
+    return ground_truth_json_service_pb2.EntryJson(
+        id=stored.entry_id,
+        document_id=stored.document_id,
+        expected_data=documents.struct_from_text(stored.expected),
+        notes=values.nullable(stored.notes),
+        created_at=values.millis(stored.created_at),
+        links=ground_truth_json_service_pb2.EntryLinks(
+            self=f"{path}/entries/{stored.entry_id}", dataset=path
+        ),
+    )
+
+
+def entries_json(page: Counted[Entry]) -> ground_truth_json_service_pb2.ListEntriesJsonResponse:
+    """Return a page of entries as JSON."""
+    return ground_truth_json_service_pb2.ListEntriesJsonResponse(
+        data=[entry_json(one) for one in page.items],
+        pagination=values.pagination(
+            total=page.total, limit=page.limit, next_cursor=page.next_cursor
+        ),
+    )
+
+
+def rows(message: ground_truth_service_pb2.ImportEntriesRequest) -> Sequence[TypedRow]:
+    """Return the documents of one message of an import."""
+    return [
+        TypedRow(
+            document_id=one.document_id,
+            data=one.expected_json,
+            more=one.notes if one.HasField("notes") else None,
+        )
+        for one in message.entries
+    ]
+
+
+def imported(done: Imported) -> ground_truth_pb2.ImportResponse:
+    """Return what an import did."""
+    return ground_truth_pb2.ImportResponse(
+        imported=done.imported,
+        skipped=done.skipped,
+        skipped_rows=[
+            ground_truth_pb2.SkippedRow(row=one.row, document_id=one.document_id, reason=one.reason)
+            for one in done.skipped_rows
+        ],
+    )

@@ -1,0 +1,114 @@
+"""What entries and extractions have in common: documents in a holder, by id and by bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Select, Table, select
+
+from assay.features.ground_truth.model import MAX_DOCUMENTS
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import TooLarge
+from assay.kernel.storage.keyset import newest_first
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import Prepared, Row, moment
+
+T = TypeVar("T")
+
+NewRow = Mapping[str, Any]  # the values of a new row by column
+
+LOOK_UP = 500  # ids in one look-up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documents:
+    """The columns by which the documents of a table are found."""
+
+    table: Table
+    key: Column[str]  # the document's own UUID
+    holder: Column[str]  # the dataset or the run that it is in
+    columns: tuple[Column[Any], ...]  # what is read of it, `key` among them
+
+    def add(
+        self, db: Session, organization_id: str, statement: Prepared, rows: Sequence[NewRow]
+    ) -> tuple[int, ...]:
+        """Run `statement`, an insert that leaves out what is there, for each row.
+
+        Return the places of the rows that were left out, rising.
+        """
+        if db.run_many(statement, rows) == len(rows):
+            return ()
+        stored: set[str] = set()
+        keys = [str(row[self.key.name]) for row in rows]
+        for start in range(0, len(keys), LOOK_UP):
+            found = select(self.key).where(
+                self.table.c.organization_id == organization_id,
+                self.key.in_(keys[start : start + LOOK_UP]),
+            )
+            stored.update(row[0] for row in db.select(found))
+        return tuple(place for place, key in enumerate(keys) if key not in stored)
+
+    def page(
+        self,
+        db: Session,
+        organization_id: str,
+        holder_id: str,
+        *,
+        limit: int,
+        after: Cursor | None,
+        document_id: str | None,
+        max_bytes: int,
+    ) -> tuple[list[Row], Cursor | None]:
+        """Return a page's rows, newest first, and where the next page starts."""
+        c = self.table.c
+        statement: Select[Any] = select(self.key, c.created_at, c.size).where(
+            c.organization_id == organization_id, self.holder == holder_id
+        )
+        if document_id is not None:
+            statement = statement.where(c.document_id == document_id)
+        listed = db.select(
+            newest_first(statement, c.created_at, self.key, limit=limit, after=after)
+        )
+        kept = within(listed, limit, max_bytes, lambda row: row[2])
+        last = listed[kept - 1] if kept < len(listed) else None
+        cursor = None if last is None else Cursor(created_at=moment(last[1]), id=last[0])
+        return self.rows(db, organization_id, [row[0] for row in listed[:kept]]), cursor
+
+    def rows(self, db: Session, organization_id: str, keys: Sequence[str]) -> list[Row]:
+        """Return the rows of these keys, in their order; a key without a row has none."""
+        c = self.table.c
+        found: dict[str, Row] = {}
+        for start in range(0, len(keys), LOOK_UP):
+            statement = select(self.key, *self.columns).where(
+                c.organization_id == organization_id, self.key.in_(keys[start : start + LOOK_UP])
+            )
+            found.update((row[0], row[1:]) for row in db.select(statement))
+        return [found[key] for key in keys if key in found]
+
+
+def within(rows: Sequence[Row], limit: int, max_bytes: int, size: Callable[[Row], int]) -> int:
+    """Return how many of `rows`, at least one, are a page of at most `limit` and `max_bytes`."""
+    total = 0
+    for index, row in enumerate(rows[:limit]):
+        total += size(row)
+        if total > max_bytes and index:
+            return index
+    return min(len(rows), limit)
+
+
+def check_room(kind: str, holder_id: str, held: int) -> None:
+    """Raise TooLarge when a holder has come to more documents than it may have."""
+    if held > MAX_DOCUMENTS:
+        raise TooLarge(
+            f"The {kind} '{holder_id}' would hold {held} documents or more; at most "
+            f"{MAX_DOCUMENTS} are allowed. Put some into another {kind}.",
+            metadata={"would_hold": held, "limit": MAX_DOCUMENTS},
+        )
+
+
+def page_from(found: tuple[list[Row], Cursor | None], read: Callable[[Row], T]) -> Page[T]:
+    """Return what `Documents.page` found as a page."""
+    rows, cursor = found
+    return Page(items=tuple(read(row) for row in rows), next=cursor)

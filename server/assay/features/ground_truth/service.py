@@ -1,0 +1,177 @@
+"""Ground truth: datasets and their entries, created, read, listed, changed and deleted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
+from assay.kernel.idempotency import Once, once
+from assay.kernel.rpc.paging import Counted, counted, place_of
+from assay.kernel.storage.store import Store
+
+SAMPLES = 10  # newest entries that are shown with a dataset
+SAMPLES_BYTES = 256 * 1024  # JSON of these
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetChange:
+    """The fields to change; None leaves a field as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    user_schema_id: str | None = None  # empty takes the schema away
+
+    def __post_init__(self) -> None:
+        # What is wrong for every dataset is refused before anything is said of this one.
+        NewDataset(
+            name="any" if self.name is None else self.name, description=self.description or ""
+        )
+
+    def apply(self, dataset: Dataset) -> Dataset:
+        """Return `dataset` with the changes made."""
+        changed = replace(
+            dataset,
+            name=dataset.name if self.name is None else self.name,
+            description=dataset.description if self.description is None else self.description,
+        )
+        if self.user_schema_id is not None:
+            changed = replace(changed, user_schema_id=self.user_schema_id or None)
+        return changed
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledDataset:
+    """A dataset and its newest entries."""
+
+    dataset: Dataset
+    samples: tuple[Entry, ...]  # at most SAMPLES, fewer when they are large
+
+
+class GroundTruth:
+    """The ground truth of an organization."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(
+        self, organization_id: str, new: NewDataset, *, request_id: str | None = None
+    ) -> Dataset:
+        """Create a dataset, or return the one that the same request made before.
+
+        Raises:
+            NotFound: no such field schema.
+            RequestIdReused: the request_id came before with another body.
+        """
+        body = asdict(replace(new, created_by=""))
+        with self._store.write() as tx:
+            return once(
+                tx,
+                organization_id,
+                Once(method="CreateGroundTruthDataset", request_id=request_id, body=body),
+                make=lambda: tx.ground_truth.create(organization_id, new),
+                again=lambda key: tx.ground_truth.get(organization_id, key),
+                key_of=lambda made: made.dataset_id,
+            )
+
+    def get(self, organization_id: str, dataset_id: str) -> Dataset:
+        """Return one dataset; raises NotFound."""
+        with self._store.read() as tx:
+            return tx.ground_truth.get(organization_id, dataset_id)
+
+    def sampled(self, organization_id: str, dataset_id: str) -> SampledDataset:
+        """Return one dataset with its newest entries; raises NotFound."""
+        with self._store.read() as tx:
+            return SampledDataset(
+                dataset=tx.ground_truth.get(organization_id, dataset_id),
+                samples=tx.entries.list(
+                    organization_id, dataset_id, limit=SAMPLES, max_bytes=SAMPLES_BYTES
+                ).items,
+            )
+
+    def list(self, organization_id: str, limit: int, token: str) -> Counted[Dataset]:
+        """Return a page of datasets, newest first; raises BadPageToken."""
+        scope = self._store.scope(f"ground_truth/{organization_id}")
+        after = place_of(token, scope)
+        with self._store.read() as tx:
+            page = tx.ground_truth.list(organization_id, limit=limit, after=after)
+            total = tx.ground_truth.count(organization_id)
+        return counted(page, scope, lambda one: one, total=total, limit=limit)
+
+    def update(self, organization_id: str, dataset_id: str, change: DatasetChange) -> Dataset:
+        """Change a dataset.
+
+        Raises:
+            NotFound: no such dataset or field schema.
+            InvalidArgument: a value is not allowed.
+        """
+        with self._store.write() as tx:
+            dataset = change.apply(tx.ground_truth.get(organization_id, dataset_id))
+            return tx.ground_truth.update(organization_id, dataset)
+
+    def delete(self, organization_id: str, dataset_id: str) -> None:
+        """Delete a dataset with its entries; raises NotFound."""
+        with self._store.write() as tx:
+            tx.ground_truth.delete(organization_id, dataset_id)
+
+    def add_entry(
+        self,
+        organization_id: str,
+        dataset_id: str,
+        new: NewEntry,
+        *,
+        request_id: str | None = None,
+    ) -> Entry:
+        """Add an entry, or return the one that the same request added before.
+
+        Raises:
+            NotFound: no such dataset.
+            AlreadyExists: the dataset has an entry of the document.
+            TooLarge: the dataset is full.
+            RequestIdReused: the request_id came before with another body.
+        """
+        body = {"dataset_id": dataset_id, **asdict(new)}
+        with self._store.write() as tx:
+            return once(
+                tx,
+                organization_id,
+                Once(method="CreateEntry", request_id=request_id, body=body),
+                make=lambda: tx.entries.add(organization_id, dataset_id, new),
+                again=lambda key: tx.entries.get(organization_id, dataset_id, key),
+                key_of=lambda made: made.entry_id,
+            )
+
+    def get_entry(self, organization_id: str, dataset_id: str, entry_id: str) -> Entry:
+        """Return one entry; raises NotFound."""
+        with self._store.read() as tx:
+            return tx.entries.get(organization_id, dataset_id, entry_id)
+
+    def list_entries(
+        self, organization_id: str, dataset_id: str, limit: int, token: str, *, document_id: str
+    ) -> Counted[Entry]:
+        """Return a page of entries, newest first, of one document if it is given.
+
+        Raises:
+            NotFound: no such dataset.
+            BadPageToken: the token is of another listing.
+        """
+        scope = self._store.scope(f"entries/{organization_id}/{dataset_id}/{document_id}")
+        after = place_of(token, scope)
+        with self._store.read() as tx:
+            page = tx.entries.list(
+                organization_id,
+                dataset_id,
+                limit=limit,
+                after=after,
+                document_id=document_id or None,
+            )
+            total = (
+                len(page.items)
+                if document_id
+                else tx.ground_truth.get(organization_id, dataset_id).document_count
+            )
+        return counted(page, scope, lambda one: one, total=total, limit=limit)
+
+    def delete_entry(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
+        """Delete an entry; raises NotFound."""
+        with self._store.write() as tx:
+            tx.entries.delete(organization_id, dataset_id, entry_id)

@@ -1,0 +1,374 @@
+"""Datasets and entries in SQL. What each method promises is said in ports_quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from assay.features.extraction_runs.model import Extraction, Pair
+from assay.features.extraction_runs.store import SqlExtractionRuns, SqlExtractions
+from assay.features.field_schemas.store import SqlUserSchemas
+from assay.features.ground_truth import tables
+from assay.features.ground_truth.document_rows import Documents, check_room, page_from, within
+from assay.features.ground_truth.model import (
+    Dataset,
+    Entry,
+    NewDataset,
+    NewEntry,
+    check_dataset_fields,
+)
+from assay.features.ground_truth.ports import PAGE_BYTES
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import AlreadyExists, NotFound
+from assay.kernel.storage.keyset import newest_first, page_of
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
+
+_D = tables.ground_truth.c
+_E = tables.entries.c
+_X = tables.extractions.c
+
+_SELECT = select(
+    _D.organization_id,
+    _D.dataset_id,
+    _D.name,
+    _D.description,
+    _D.user_schema_id,
+    _D.document_count,
+    _D.created_at,
+    _D.updated_at,
+    _D.created_by,
+)
+_HERE = (_D.organization_id == bindparam("org"), _D.dataset_id == bindparam("id"))
+_GET = Prepared(_SELECT.where(*_HERE))
+_LOCK = Prepared(select(_D.document_count).where(*_HERE).with_for_update())
+_COUNT = Prepared(select(func.count()).where(_D.organization_id == bindparam("org")))
+_INSERT = Prepared(insert(tables.ground_truth))
+_UPDATE = Prepared(
+    update(tables.ground_truth)
+    .where(*_HERE)
+    .values(
+        name=bindparam("new_name"),
+        description=bindparam("new_description"),
+        user_schema_id=bindparam("new_schema"),
+        updated_at=bindparam("now"),
+    )
+)
+_GROW = Prepared(
+    update(tables.ground_truth)
+    .where(*_HERE)
+    .values(document_count=_D.document_count + bindparam("more"), updated_at=bindparam("now"))
+)
+_DELETE = Prepared(delete(tables.ground_truth).where(*_HERE))
+
+_ENTRY = (
+    _E.organization_id,
+    _E.dataset_id,
+    _E.entry_id,
+    _E.document_id,
+    _E.expected,
+    _E.notes,
+    _E.created_at,
+)
+_IN = (_E.organization_id == bindparam("org"), _E.dataset_id == bindparam("dataset"))
+_GET_ENTRY = Prepared(select(*_ENTRY).where(*_IN, _E.entry_id == bindparam("id")))
+_DELETE_ENTRY = Prepared(delete(tables.entries).where(*_IN, _E.entry_id == bindparam("id")))
+_INSERT_ENTRY = insert_or_ignore(tables.entries)
+_NEWEST = (
+    select(_X.extraction_id)
+    .where(_X.organization_id == _E.organization_id, _X.document_id == _E.document_id)
+    .order_by(_X.created_at.desc(), _X.extraction_id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_OF_RUN = (
+    select(_X.extraction_id)
+    .where(
+        _X.organization_id == _E.organization_id,
+        _X.run_id == bindparam("run"),
+        _X.document_id == _E.document_id,
+    )
+    .scalar_subquery()
+)
+_NEXT = (
+    select(_E.entry_id, _E.document_id, _E.size)
+    .where(*_IN, _E.document_id > bindparam("after"))
+    .order_by(_E.document_id)
+    .limit(bindparam("most"))
+)
+_BY_DOCUMENT = Prepared(_NEXT)
+_PAIRS_OF_RUN = Prepared(_NEXT.add_columns(_OF_RUN))
+_PAIRS_OF_ALL = Prepared(_NEXT.add_columns(_NEWEST))
+_DOCUMENTS = Documents(table=tables.entries, key=_E.entry_id, holder=_E.dataset_id, columns=_ENTRY)
+
+
+class SqlGroundTruth:
+    """Ground-truth datasets, one transaction's view."""
+
+    def __init__(self, session: Session, schemas: SqlUserSchemas) -> None:
+        self._db = session
+        self._schemas = schemas
+
+    def create(self, organization_id: str, new: NewDataset) -> Dataset:
+        """Store a new, empty dataset; see ports_quality.GroundTruth."""
+        if new.user_schema_id is not None:
+            self._schemas.hold(organization_id, new.user_schema_id)
+        now = self._db.now()
+        dataset_id = self._db.ids.new_uuid()
+        self._db.run(
+            _INSERT,
+            organization_id=organization_id,
+            dataset_id=dataset_id,
+            name=new.name,
+            description=new.description,
+            user_schema_id=new.user_schema_id,
+            document_count=0,
+            created_at=now,
+            updated_at=now,
+            created_by=new.created_by,
+        )
+        return self.get(organization_id, dataset_id)
+
+    def get(self, organization_id: str, dataset_id: str) -> Dataset:
+        """Return one dataset; see ports_quality.GroundTruth."""
+        row = self._db.one(_GET, org=organization_id, id=dataset_id)
+        if row is None:
+            raise NotFound.of("ground-truth dataset", dataset_id)
+        return _read(row)
+
+    def list(
+        self, organization_id: str, *, limit: int, after: Cursor | None = None
+    ) -> Page[Dataset]:
+        """Return a page of datasets, newest first; see ports_quality.GroundTruth."""
+        statement = _SELECT.where(_D.organization_id == organization_id)
+        statement = newest_first(statement, _D.created_at, _D.dataset_id, limit=limit, after=after)
+        return page_of(
+            self._db.select(statement),
+            limit,
+            _read,
+            lambda one: Cursor(created_at=one.created_at, id=one.dataset_id),
+        )
+
+    def count(self, organization_id: str) -> int:
+        """Return how many datasets there are; see ports_quality.GroundTruth."""
+        return int(self._db.value(_COUNT, org=organization_id))
+
+    def update(self, organization_id: str, dataset: Dataset) -> Dataset:
+        """Store the changeable fields of a dataset; see ports_quality.GroundTruth."""
+        check_dataset_fields(dataset)
+        if dataset.user_schema_id is not None:
+            self._schemas.hold(organization_id, dataset.user_schema_id)
+        changed = self._db.run(
+            _UPDATE,
+            org=organization_id,
+            id=dataset.dataset_id,
+            new_name=dataset.name,
+            new_description=dataset.description,
+            new_schema=dataset.user_schema_id,
+            now=self._db.now(),
+        )
+        if not changed:
+            raise NotFound.of("ground-truth dataset", dataset.dataset_id)
+        return self.get(organization_id, dataset.dataset_id)
+
+    def delete(self, organization_id: str, dataset_id: str) -> None:
+        """Delete a dataset with its entries; see ports_quality.GroundTruth."""
+        if not self._db.run(_DELETE, org=organization_id, id=dataset_id):
+            raise NotFound.of("ground-truth dataset", dataset_id)
+
+    def held(self, organization_id: str, dataset_id: str) -> int:
+        """Return how many entries a dataset has, and keep other writers of it waiting."""
+        row = self._db.one(_LOCK, org=organization_id, id=dataset_id)
+        if row is None:
+            raise NotFound.of("ground-truth dataset", dataset_id)
+        return int(row[0])
+
+    def grow(self, organization_id: str, dataset_id: str, more: int) -> None:
+        """Count `more` entries, fewer when it is negative."""
+        self._db.run(_GROW, org=organization_id, id=dataset_id, more=more, now=self._db.now())
+
+
+class SqlEntries:
+    """Entries of datasets, one transaction's view."""
+
+    def __init__(
+        self,
+        session: Session,
+        datasets: SqlGroundTruth,
+        runs: SqlExtractionRuns,
+        extractions: SqlExtractions,
+    ) -> None:
+        self._db = session
+        self._datasets = datasets
+        self._runs = runs
+        self._extractions = extractions
+
+    def add(self, organization_id: str, dataset_id: str, new: NewEntry) -> Entry:
+        """Store one entry; see ports_quality.Entries."""
+        (entry_id,), left_out = self._insert(organization_id, dataset_id, [new])
+        if left_out:
+            raise AlreadyExists(
+                f"The dataset '{dataset_id}' has an entry of the document '{new.document_id}'. "
+                "Delete that entry first, or choose another document_id.",
+                metadata={"resource_type": "entry", "document_id": new.document_id},
+            )
+        return self.get(organization_id, dataset_id, entry_id)
+
+    def add_many(
+        self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
+    ) -> tuple[int, ...]:
+        """Store those entries whose documents are new; see ports_quality.Entries."""
+        return self._insert(organization_id, dataset_id, new)[1]
+
+    def get(self, organization_id: str, dataset_id: str, entry_id: str) -> Entry:
+        """Return one entry; see ports_quality.Entries."""
+        row = self._db.one(_GET_ENTRY, org=organization_id, dataset=dataset_id, id=entry_id)
+        if row is None:
+            self._datasets.get(organization_id, dataset_id)
+            raise NotFound.of("entry", entry_id)
+        return _read_entry(row)
+
+    def list(
+        self,
+        organization_id: str,
+        dataset_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        document_id: str | None = None,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page[Entry]:
+        """Return a page of entries, newest first; see ports_quality.Entries."""
+        self._datasets.get(organization_id, dataset_id)
+        found = _DOCUMENTS.page(
+            self._db,
+            organization_id,
+            dataset_id,
+            limit=limit,
+            after=after,
+            document_id=document_id,
+            max_bytes=max_bytes,
+        )
+        return page_from(found, _read_entry)
+
+    def delete(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
+        """Delete one entry; see ports_quality.Entries."""
+        self._datasets.held(organization_id, dataset_id)
+        gone = self._db.run(_DELETE_ENTRY, org=organization_id, dataset=dataset_id, id=entry_id)
+        if not gone:
+            raise NotFound.of("entry", entry_id)
+        self._datasets.grow(organization_id, dataset_id, -1)
+
+    def by_document(
+        self,
+        organization_id: str,
+        dataset_id: str,
+        *,
+        limit: int,
+        after: str = "",
+        max_bytes: int = PAGE_BYTES,
+    ) -> tuple[Entry, ...]:
+        """Return the next entries by document id; see ports_quality.Entries."""
+        self._datasets.get(organization_id, dataset_id)
+        listed = self._db.all(
+            _BY_DOCUMENT, org=organization_id, dataset=dataset_id, after=after, most=limit
+        )
+        kept = within(listed, limit, max_bytes, lambda row: row[2])
+        keys = [row[0] for row in listed[:kept]]
+        rows = _DOCUMENTS.rows(self._db, organization_id, keys)
+        return tuple(_read_entry(row) for row in rows)
+
+    def pairs(
+        self,
+        organization_id: str,
+        dataset_id: str,
+        *,
+        run_id: str | None,
+        limit: int,
+        after: str = "",
+        max_bytes: int = PAGE_BYTES,
+    ) -> tuple[Pair, ...]:
+        """Return the next entries with their extractions; see ports_quality.Entries."""
+        self._datasets.get(organization_id, dataset_id)
+        place = {"org": organization_id, "dataset": dataset_id, "after": after, "most": limit}
+        if run_id is None:
+            listed = self._db.all(_PAIRS_OF_ALL, **place)
+        else:
+            self._runs.get(organization_id, run_id)
+            listed = self._db.all(_PAIRS_OF_RUN, **place, run=run_id)
+        sizes = self._extractions.sizes(organization_id, [row[3] for row in listed if row[3]])
+        kept = within(listed, limit, max_bytes, lambda row: row[2] + sizes.get(row[3], 0))
+        listed = listed[:kept]
+        entries = _DOCUMENTS.rows(self._db, organization_id, [row[0] for row in listed])
+        read = self._extractions.by_id(organization_id, [row[3] for row in listed if row[3]])
+        return tuple(
+            _pair(_read_entry(entry), read.get(row[3]))
+            for entry, row in zip(entries, listed, strict=True)
+        )
+
+    def _insert(
+        self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
+    ) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Store entries; return their ids, and the places of those left out."""
+        held = self._datasets.held(organization_id, dataset_id)
+        now = self._db.now()
+        rows = [
+            {
+                "organization_id": organization_id,
+                "entry_id": self._db.ids.new_uuid(),
+                "dataset_id": dataset_id,
+                "document_id": one.document_id,
+                "expected": one.expected,
+                "size": len(one.expected.encode()),
+                "notes": one.notes,
+                # One microsecond apart, so that a listing keeps the order of a file.
+                "created_at": now + place,
+            }
+            for place, one in enumerate(new)
+        ]
+        left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_ENTRY, rows)
+        more = len(rows) - len(left_out)
+        check_room("dataset", dataset_id, held + more)
+        self._datasets.grow(organization_id, dataset_id, more)
+        return tuple(str(row["entry_id"]) for row in rows), left_out
+
+
+def _read(row: Row) -> Dataset:
+    org, dataset_id, name, text, schema_id, count, created, updated, created_by = row
+    return Dataset(
+        organization_id=org,
+        dataset_id=dataset_id,
+        name=name,
+        description=text,
+        user_schema_id=schema_id,
+        document_count=count,
+        created_at=moment(created),
+        updated_at=moment(updated),
+        created_by=created_by,
+    )
+
+
+def _read_entry(row: Row) -> Entry:
+    org, dataset_id, entry_id, document_id, expected, notes, created = row
+    return Entry(
+        organization_id=org,
+        dataset_id=dataset_id,
+        entry_id=entry_id,
+        document_id=document_id,
+        expected=expected,
+        notes=notes,
+        created_at=moment(created),
+    )
+
+
+def _pair(entry: Entry, found: Extraction | None) -> Pair:
+    return Pair(
+        entry_id=entry.entry_id,
+        document_id=entry.document_id,
+        expected=entry.expected,
+        extraction_id=None if found is None else found.extraction_id,
+        run_id=None if found is None else found.run_id,
+        data=None if found is None else found.data,
+        confidence=None if found is None else found.confidence,
+    )

@@ -1,0 +1,71 @@
+"""A long body comes to rest as a blob, block by block, without holding up the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import TypeVar
+
+from assay.features.evaluations.upload import Offload
+from assay.kernel.errors import BadFile
+from assay.kernel.storage.blobs import BlobStore
+
+R = TypeVar("R")
+
+BLOCK_BYTES = 1024 * 1024
+
+
+class Receiver:
+    """Takes bodies of at most `max_bytes`."""
+
+    def __init__(self, blobs: BlobStore, *, offload: Offload, max_bytes: int) -> None:
+        self._blobs = blobs
+        self._offload = offload
+        self._max_bytes = max_bytes
+
+    async def receive(self, organization_id: str, pieces: AsyncIterator[bytes]) -> str:
+        """Return the address of a blob of these bytes.
+
+        Raises:
+            TooLarge: there are more than allowed; nothing of them stays.
+            BadFile: there are none.
+        """
+        stack = ExitStack()
+        opened = self._blobs.put_stream(organization_id, limit=self._max_bytes)
+        is_empty = True
+        try:
+            writer = await self._whole(partial(stack.enter_context, opened))
+            async for block in _blocks(pieces):
+                is_empty = False
+                await self._whole(partial(writer.write, block))
+            if is_empty:
+                raise BadFile("The file is empty. Send at least one row.")
+            return await self._whole(writer.finish)
+        finally:
+            await self._whole(stack.close)
+
+    async def _whole(self, function: Callable[[], R]) -> R:
+        """Run `function` in a thread to its end, even when the caller goes away meanwhile.
+
+        Else a file would be closed under a thread that writes it, or opened and left behind.
+        """
+        running = asyncio.ensure_future(self._offload(function))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.gather(running, return_exceptions=True)
+            raise
+
+
+async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the same bytes in blocks of about BLOCK_BYTES, so that a block is worth a thread hop."""
+    gathered = bytearray()
+    async for piece in pieces:
+        gathered += piece
+        if len(gathered) >= BLOCK_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)

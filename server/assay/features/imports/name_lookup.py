@@ -1,0 +1,20 @@
+"""Finding what a request names, with the refusals that the documents promise."""
+
+from __future__ import annotations
+
+from assay.features.models.model import Version
+from assay.kernel.errors import NotFound
+from assay.kernel.storage.ports import Transaction
+
+
+def version_under(tx: Transaction, organization_id: str, model_id: str, version_id: str) -> Version:
+    """Return a version that is addressed below its model.
+
+    Raises:
+        NotFound: the model or the version is absent, or the version is of another model.
+    """
+    tx.models.get(organization_id, model_id)
+    version = tx.versions.get(organization_id, version_id)
+    if version.model_id != model_id:
+        raise NotFound.of("version", version_id, f"The model '{model_id}' has no such version.")
+    return version

@@ -1,0 +1,197 @@
+"""Imports of documents into a dataset or a run: a file or a stream, all of it or nothing.
+
+The bytes come to rest as a blob, a compute child reads and checks every row of it, and one
+transaction stores what is new. What is wrong anywhere stops it before anything is stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from assay.features.evaluations.upload import Offload
+from assay.features.extraction_runs.model import NewExtraction
+from assay.features.ground_truth.document_files import CSV, JSON_LINES, TYPED
+from assay.features.ground_truth.model import NewEntry
+from assay.features.imports.body_reader import Receiver
+from assay.features.imports.model import (
+    ENTRIES_KIND,
+    PRESENT,
+    Imported,
+    Staged,
+    StagedRow,
+    decode_staged,
+)
+from assay.kernel.errors import BadContentType, clip
+from assay.kernel.idempotency import Once, once
+from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+Stage = Callable[[str, str, str, str], Awaitable[Staged]]
+
+# What is sent where the route has said the format: its own types, and those that say nothing.
+_NEUTRAL = ("", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
+CONTENT_TYPES = {
+    CSV: ("text/csv", "application/csv", *_NEUTRAL),
+    JSON_LINES: ("application/x-ndjson", "application/jsonl", *_NEUTRAL),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where documents go."""
+
+    kind: str  # ENTRIES_KIND or EXTRACTIONS_KIND
+    holder_id: str  # the dataset or the run
+
+    @property
+    def is_entries(self) -> bool:
+        """Whether they are ground truth."""
+        return self.kind == ENTRIES_KIND
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypedRow:
+    """One document of a stream."""
+
+    document_id: str
+    data: str  # JSON text of an object, not yet read
+    more: str | None  # notes, or JSON text of confidences
+
+
+class Imports:
+    """Imports of an organization's documents; async, as a body may be long."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: BlobStore,
+        *,
+        stage: Stage,
+        offload: Offload,
+        max_file_bytes: int,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._stage = stage
+        self._offload = offload
+        self._receiver = Receiver(blobs, offload=offload, max_bytes=max_file_bytes)
+
+    async def file(
+        self,
+        organization_id: str,
+        target: Target,
+        *,
+        source: str,
+        content_type: str,
+        pieces: AsyncIterator[bytes],
+        request_id: str | None,
+    ) -> Imported:
+        """Store the documents of a file of the format `source`, CSV or JSON_LINES.
+
+        Raises:
+            BadContentType: the body says that it is something else.
+            NotFound: no such dataset or run.
+            TooLarge: the file, or what the dataset or run would hold, is over its limit.
+            BadFile, BadDocument: a row is wrong; the message names it and nothing is stored.
+            RequestIdReused: the request_id came before with another body.
+        """
+        _check_type(content_type, source)
+        return await self._take(organization_id, target, source, pieces, request_id)
+
+    async def stream(
+        self,
+        organization_id: str,
+        target: Target,
+        *,
+        rows: AsyncIterator[Sequence[TypedRow]],
+        request_id: str | None,
+    ) -> Imported:
+        """Store the documents of a stream; raises as `file`."""
+        return await self._take(organization_id, target, TYPED, _as_lines(rows), request_id)
+
+    async def _take(
+        self,
+        organization_id: str,
+        target: Target,
+        source: str,
+        pieces: AsyncIterator[bytes],
+        request_id: str | None,
+    ) -> Imported:
+        await self._offload(lambda: self._check(organization_id, target))
+        blob = await self._receiver.receive(organization_id, pieces)
+        staged = await self._stage(organization_id, blob, source, target.kind)
+        request = Once(
+            method=f"Import/{target.kind}",
+            request_id=request_id,
+            body={"holder_id": target.holder_id, "source": source, "blob": blob},
+        )
+        return await self._offload(lambda: self._commit(organization_id, target, staged, request))
+
+    def _check(self, organization_id: str, target: Target) -> None:
+        with self._store.read() as tx:
+            if target.is_entries:
+                tx.ground_truth.get(organization_id, target.holder_id)
+            else:
+                tx.extraction_runs.get(organization_id, target.holder_id)
+
+    def _commit(
+        self, organization_id: str, target: Target, staged: Staged, request: Once
+    ) -> Imported:
+        with self._store.write() as tx:
+            return once(
+                tx,
+                organization_id,
+                request,
+                make=lambda: self._add(tx, organization_id, target, staged),
+                again=Imported.from_json,
+                key_of=Imported.to_json,
+            )
+
+    def _add(
+        self, tx: Transaction, organization_id: str, target: Target, staged: Staged
+    ) -> Imported:
+        skipped = staged.skipped
+        imported = 0
+        for address in staged.blobs:
+            rows = decode_staged(self._blobs.read(organization_id, address))
+            left_out = _add_rows(tx, organization_id, target, rows)
+            for place in left_out:
+                skipped.add(rows[place].row, rows[place].document_id, PRESENT)
+            imported += len(rows) - len(left_out)
+        return Imported(imported=imported, skipped=skipped.count, skipped_rows=skipped.told())
+
+
+def _add_rows(
+    tx: Transaction, organization_id: str, target: Target, rows: Sequence[StagedRow]
+) -> tuple[int, ...]:
+    if target.is_entries:
+        entries = [
+            NewEntry(document_id=row.document_id, expected=row.data, notes=row.more) for row in rows
+        ]
+        return tx.entries.add_many(organization_id, target.holder_id, entries)
+    extractions = [
+        NewExtraction(document_id=row.document_id, data=row.data, confidence=row.more)
+        for row in rows
+    ]
+    return tx.extractions.add_many(organization_id, target.holder_id, extractions)
+
+
+def _check_type(content_type: str, source: str) -> None:
+    kind = content_type.partition(";")[0].strip().lower()
+    allowed = ", ".join(one for one in CONTENT_TYPES[source] if one and one not in _NEUTRAL)
+    if kind not in CONTENT_TYPES[source]:
+        raise BadContentType(
+            f"The content type '{clip(kind)}' was sent; allowed is {allowed}. Send the bytes of the "
+            "file as the whole body.",
+            metadata={"content_type": kind, "allowed": allowed},
+        )
+
+
+async def _as_lines(rows: AsyncIterator[Sequence[TypedRow]]) -> AsyncIterator[bytes]:
+    """Yield rows as TYPED lines."""
+    async for some in rows:
+        lines = [json.dumps([row.document_id, row.data, row.more]) + "\n" for row in some]
+        yield "".join(lines).encode()

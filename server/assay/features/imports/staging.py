@@ -1,0 +1,139 @@
+"""Files of documents become staged blobs that the store takes in; runs in compute children.
+
+What a user sent is read here and nowhere else. A file is staged whole before a row of it is
+stored, so that a wrong row leaves nothing behind; staged blobs that no import takes in are
+collected as orphans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from assay.extraction.schema_inference import SchemaGuess
+from assay.features.extraction_runs.model import NewExtraction
+from assay.features.ground_truth import documents
+from assay.features.ground_truth.document_files import (
+    ENTRIES,
+    EXTRACTIONS,
+    SentRow,
+    Shape,
+    read_rows,
+)
+from assay.features.ground_truth.model import MAX_DOCUMENTS, NewEntry
+from assay.features.imports.model import (
+    DUPLICATE,
+    ENTRIES_KIND,
+    NO_ID,
+    SkippedRows,
+    Staged,
+    StagedRow,
+    encode_staged,
+)
+from assay.kernel.errors import InvalidArgument, TooLarge
+from assay.kernel.jobs.executors import worker as child
+
+STAGED_BYTES = 2 * 1024 * 1024  # of one staged blob
+STAGED_ROWS = 1_000
+
+
+def stage_file(organization_id: str, address: str, source: str, kind: str) -> Staged:
+    """Read a file, check every row, and stage those that have an id of their own.
+
+    `address` is the file's blob, `source` its format (storage.document_files), `kind` what it
+    holds (domain.importing).
+
+    Raises:
+        BadFile, BadDocument, InvalidArgument: a row is wrong; the message names it.
+        TooLarge: it has more documents than a dataset or a run may hold.
+    """
+    shape = ENTRIES if kind == ENTRIES_KIND else EXTRACTIONS
+    staging = _Staging(organization_id)
+    with child.blobs().open(organization_id, address) as file:
+        for row in read_rows(file, source, shape):
+            if row.document_id is None:
+                staging.skip(row, "", NO_ID)
+            elif row.document_id in staging.seen:
+                staging.skip(row, row.document_id, DUPLICATE)
+            else:
+                staging.add(_checked(row, row.document_id, shape))
+    return staging.done()
+
+
+class _Staging:
+    """What was read of a file so far."""
+
+    def __init__(self, organization_id: str) -> None:
+        self.seen: set[str] = set()
+        self._organization_id = organization_id
+        self._blobs: list[str] = []
+        self._held: list[StagedRow] = []
+        self._size = 0
+        self._skipped = SkippedRows()
+
+    def skip(self, row: SentRow, document_id: str, reason: str) -> None:
+        """Leave a row out."""
+        self._skipped.add(row.row, document_id, reason)
+
+    def add(self, row: StagedRow) -> None:
+        """Keep a row."""
+        self.seen.add(row.document_id)
+        if len(self.seen) > MAX_DOCUMENTS:
+            raise TooLarge(
+                f"The file has more than {MAX_DOCUMENTS} documents, which are allowed. Split it.",
+                metadata={"limit": MAX_DOCUMENTS},
+            )
+        self._held.append(row)
+        self._size += len(row.data)
+        if self._size >= STAGED_BYTES or len(self._held) >= STAGED_ROWS:
+            self._put()
+
+    def done(self) -> Staged:
+        """Return what was staged."""
+        self._put()
+        return Staged(blobs=tuple(self._blobs), skipped=self._skipped)
+
+    def _put(self) -> None:
+        if self._held:
+            data = encode_staged(self._held)
+            self._blobs.append(child.blobs().put(self._organization_id, data))
+            self._held, self._size = [], 0
+
+
+def _checked(row: SentRow, document_id: str, shape: Shape) -> StagedRow:
+    """Return a row as it will be stored; a refusal names its place."""
+    data = _object_text(f"{row.place}, {shape.data}", row.data)
+    more = _more(row, shape)
+    try:
+        if shape is ENTRIES:
+            NewEntry(document_id=document_id, expected=data, notes=more)
+        else:
+            NewExtraction(document_id=document_id, data=data, confidence=more)
+    except InvalidArgument as error:
+        wrong = error.violations[0]
+        raise documents.bad_document(f"{row.place}, {wrong.field}", wrong.description) from error
+    return StagedRow(row=row.row, document_id=document_id, data=data, more=more)
+
+
+def _object_text(field: str, value: Any) -> str:
+    if value is None:
+        raise documents.bad_document(field, "nothing was sent; a JSON object is needed")
+    return documents.text_of(field, documents.check(field, value))
+
+
+def _more(row: SentRow, shape: Shape) -> str | None:
+    field = f"{row.place}, {shape.more}"
+    if row.more is None:
+        return None
+    if shape is EXTRACTIONS:
+        sure = documents.parse_confidence(field, row.more)
+        return None if not sure else documents.text_of(field, sure)
+    if not isinstance(row.more, str):
+        raise documents.bad_document(field, "a text is allowed")
+    return row.more
+
+
+def guess_schema(texts: Sequence[str], known: SchemaGuess | None) -> SchemaGuess:
+    """Return what the documents with these canonical texts, and those before, seem to have."""
+    guess = SchemaGuess.of(documents.read(text) for text in texts)
+    return guess if known is None else known.merge(guess)

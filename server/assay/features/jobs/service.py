@@ -1,0 +1,56 @@
+"""Jobs: read, list and cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.kernel.jobs.job import Job, JobFilter
+from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+JobAndProgress = tuple[Job, Mapping[str, Any] | None]
+
+
+class Jobs:
+    """The jobs of an organization."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, organization_id: str, job_id: str) -> JobAndProgress:
+        """Return a job and its newest progress; raises NotFound."""
+        with self._store.read() as tx:
+            return _with_progress(tx, tx.jobs.get(organization_id, job_id))
+
+    def list(
+        self, organization_id: str, chosen: JobFilter, size: int, token: str
+    ) -> Listing[JobAndProgress]:
+        """Return a page of the jobs that `chosen` names, newest first, with their progress.
+
+        Raises:
+            InvalidArgument: a bad page size.
+            BadPageToken: the token is of another listing.
+        """
+        scope = self._store.scope(f"jobs/{organization_id}/{chosen}")
+        limit, after = page_size(size), cursor(token, scope)
+        with self._store.read() as tx:
+            page = tx.jobs.list(organization_id, limit=limit, after=after, chosen=chosen)
+            return listing(page, scope, lambda job: _with_progress(tx, job))
+
+    def cancel(self, organization_id: str, job_id: str) -> JobAndProgress:
+        """Ask a job to end: at once where nothing runs, else at the runner's next sign of life.
+
+        Raises:
+            NotFound: no such job.
+            JobNotCancelable: the job has ended.
+        """
+        with self._store.write() as tx:
+            return _with_progress(tx, tx.jobs.request_cancel(organization_id, job_id))
+
+
+def _with_progress(tx: Transaction, job: Job) -> JobAndProgress:
+    levels = tx.levels.after(job.organization_id, job.job_id, 0)
+    progress = next((level.data for level in levels if level.key == "progress"), None)
+    return job, progress

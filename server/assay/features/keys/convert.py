@@ -1,0 +1,26 @@
+"""API keys on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from assay.kernel.identity import ApiKey
+from assay.kernel.rpc import values
+from assay.v1 import key_pb2, key_service_pb2
+
+
+def key(stored: ApiKey) -> key_pb2.ApiKey:
+    """Return a key without its secret."""
+    return key_pb2.ApiKey(
+        prefix=stored.prefix,
+        name=stored.name,
+        permissions=sorted(stored.permissions),
+        created_at=values.timestamp(stored.created_at),
+        expires_at=values.timestamp(stored.expires_at),
+        revoked_at=values.timestamp(stored.revoked_at),
+    )
+
+
+def expiry(request: key_service_pb2.CreateKeyRequest) -> datetime | None:
+    """Return when the key is to expire; None is never."""
+    return values.moment("expires_at", request)

@@ -1,0 +1,142 @@
+"""API keys in SQL. What each method promises is said in ports.Keys."""
+
+from __future__ import annotations
+
+from sqlalchemy import Executable, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import AlreadyExists, NotFound
+from assay.kernel.identity import ApiKey
+from assay.kernel.storage import tables
+from assay.kernel.storage.keyset import newest_first, page_of
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import (
+    POSTGRESQL,
+    Prepared,
+    Row,
+    from_json,
+    insert_or_ignore,
+    json_text,
+    micros,
+    micros_or_none,
+    moment,
+    moment_or_none,
+)
+
+_K = tables.api_keys.c
+_C = tables.counters.c
+
+_SELECT = select(
+    _K.prefix,
+    _K.organization_id,
+    _K.name,
+    _K.secret_hash,
+    _K.permissions,
+    _K.created_at,
+    _K.expires_at,
+    _K.revoked_at,
+    _K.created_by,
+)
+_ORG = _K.organization_id == bindparam("org")
+_BY_PREFIX = Prepared(_SELECT.where(_K.prefix == bindparam("prefix")))
+_GET = Prepared(_SELECT.where(_ORG, _K.prefix == bindparam("prefix")))
+_INSERT = insert_or_ignore(tables.api_keys)
+_REVOKE = Prepared(
+    update(tables.api_keys)
+    .where(_ORG, _K.prefix == bindparam("key"), _K.revoked_at.is_(None))
+    .values(revoked_at=bindparam("at"))
+)
+_REVISION = Prepared(select(_C.value).where(_C.name == "api_keys"))
+
+
+def _raise(engine: str) -> Executable:
+    first = {"name": "api_keys", "value": 1}
+    if engine == POSTGRESQL:
+        added = postgresql.insert(tables.counters).values(first)
+        return added.on_conflict_do_update(index_elements=["name"], set_={"value": _C.value + 1})
+    put = sqlite.insert(tables.counters).values(first)
+    return put.on_conflict_do_update(index_elements=["name"], set_={"value": _C.value + 1})
+
+
+_RAISE = Prepared(_raise)
+
+
+def _read(row: Row) -> ApiKey:
+    prefix, org, name, secret_hash, permissions, created, expires, revoked, created_by = row
+    return ApiKey(
+        prefix=prefix,
+        organization_id=org,
+        name=name,
+        secret_hash=bytes(secret_hash),
+        permissions=frozenset(from_json(permissions)),
+        created_at=moment(created),
+        expires_at=moment_or_none(expires),
+        revoked_at=moment_or_none(revoked),
+        created_by=created_by,
+    )
+
+
+class SqlKeys:
+    """API keys, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def create(self, organization_id: str, key: ApiKey) -> ApiKey:
+        """Store a new key; see ports.Keys."""
+        added = self._db.run(
+            _INSERT,
+            organization_id=organization_id,
+            prefix=key.prefix,
+            name=key.name,
+            secret_hash=key.secret_hash,
+            permissions=json_text(sorted(key.permissions)),
+            created_at=micros(key.created_at),
+            expires_at=micros_or_none(key.expires_at),
+            revoked_at=micros_or_none(key.revoked_at),
+            created_by=key.created_by,
+        )
+        if not added:
+            raise AlreadyExists(
+                f"The key prefix '{key.prefix}' is taken.",
+                metadata={"resource_type": "API key", "resource_id": key.prefix},
+            )
+        self._db.run(_RAISE)
+        return self.get(organization_id, key.prefix)
+
+    def by_prefix(self, prefix: str) -> ApiKey | None:
+        """Return the key with this prefix in whatever organization; see ports.Keys."""
+        row = self._db.one(_BY_PREFIX, prefix=prefix)
+        return None if row is None else _read(row)
+
+    def get(self, organization_id: str, prefix: str) -> ApiKey:
+        """Return one key; see ports.Keys."""
+        row = self._db.one(_GET, org=organization_id, prefix=prefix)
+        if row is None:
+            raise NotFound.of("API key", prefix)
+        return _read(row)
+
+    def list(
+        self, organization_id: str, *, limit: int, after: Cursor | None = None
+    ) -> Page[ApiKey]:
+        """Return a page of keys, newest first, revoked ones included; see ports.Keys."""
+        statement = _SELECT.where(_K.organization_id == organization_id)
+        statement = newest_first(statement, _K.created_at, _K.prefix, limit=limit, after=after)
+        return page_of(
+            self._db.select(statement),
+            limit,
+            _read,
+            lambda key: Cursor(created_at=key.created_at, id=key.prefix),
+        )
+
+    def revoke(self, organization_id: str, prefix: str) -> ApiKey:
+        """Refuse the key from now on; see ports.Keys."""
+        if self._db.run(_REVOKE, org=organization_id, key=prefix, at=self._db.now()):
+            self._db.run(_RAISE)
+        return self.get(organization_id, prefix)
+
+    def revision(self) -> int:
+        """Return a number that rises when any key is made or revoked; see ports.Keys."""
+        row = self._db.one(_REVISION)
+        return 0 if row is None else int(row[0])

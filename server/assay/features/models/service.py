@@ -1,0 +1,128 @@
+"""Models: create, read, list, change, delete."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+from assay.features.models.model import Model, NewModel, TaskType
+from assay.kernel.idempotency import Once, once
+from assay.kernel.jobs.states import ModelStatus, model_status
+from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
+from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownModel:
+    """A model and the status that its versions give it."""
+
+    model: Model
+    status: ModelStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelChange:
+    """The fields to change; None leaves a field as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    project_path: str | None = None  # empty takes the path away
+    positive_label: str | None = None  # empty takes the label away
+
+    def __post_init__(self) -> None:
+        # What is wrong for every model is refused before anything is said of this one.
+        NewModel(
+            name="any" if self.name is None else self.name,
+            task_type=TaskType.CLASSIFICATION,
+            project_path=self.project_path or None,
+            description=self.description or "",
+        )
+
+    def apply(self, model: Model) -> Model:
+        """Return `model` with the changes made."""
+        changed = replace(
+            model,
+            name=model.name if self.name is None else self.name,
+            description=model.description if self.description is None else self.description,
+        )
+        if self.project_path is not None:
+            changed = replace(changed, project_path=self.project_path or None)
+        if self.positive_label is not None:
+            changed = replace(changed, positive_label=self.positive_label or None)
+        return changed
+
+
+class Models:
+    """The models of an organization."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(
+        self, organization_id: str, new: NewModel, *, request_id: str | None = None
+    ) -> KnownModel:
+        """Create a model, or return the one that the same request made before.
+
+        Raises:
+            AlreadyExists: the id or the project path is taken.
+            RequestIdReused: the request_id came before with another body.
+        """
+        request = Once(method="CreateModel", request_id=request_id, body=asdict(new))
+        with self._store.write() as tx:
+            model = once(
+                tx,
+                organization_id,
+                request,
+                make=lambda: tx.models.create(organization_id, new),
+                again=lambda key: tx.models.get(organization_id, key),
+                key_of=lambda made: made.model_id,
+            )
+            return _known(tx, model)
+
+    def get(self, organization_id: str, model_id: str) -> KnownModel:
+        """Return one model; raises NotFound."""
+        with self._store.read() as tx:
+            return _known(tx, tx.models.get(organization_id, model_id))
+
+    def list(self, organization_id: str, size: int, token: str) -> Listing[KnownModel]:
+        """Return a page of models, newest first."""
+        scope = self._store.scope(f"models/{organization_id}")
+        with self._store.read() as tx:
+            page = tx.models.list(
+                organization_id, limit=page_size(size), after=cursor(token, scope)
+            )
+            counts = tx.versions.counts(organization_id, [m.model_id for m in page.items])
+            return listing(
+                page,
+                scope,
+                lambda model: KnownModel(
+                    model=model, status=model_status(counts.get(model.model_id, {}))
+                ),
+            )
+
+    def update(self, organization_id: str, model_id: str, change: ModelChange) -> KnownModel:
+        """Change a model's fields.
+
+        Raises:
+            NotFound: no such model.
+            InvalidArgument: a value is not allowed.
+            AlreadyExists: the project path is taken.
+        """
+        with self._store.write() as tx:
+            model = change.apply(tx.models.get(organization_id, model_id))
+            return _known(tx, tx.models.update(organization_id, model))
+
+    def delete(self, organization_id: str, model_id: str) -> None:
+        """Delete a model with its versions and evaluations.
+
+        Raises:
+            NotFound: no such model.
+            ResourceInUse: a job of it has not ended.
+        """
+        with self._store.write() as tx:
+            tx.models.delete(organization_id, model_id)
+
+
+def _known(tx: Transaction, model: Model) -> KnownModel:
+    counts = tx.versions.counts(model.organization_id, [model.model_id])
+    return KnownModel(model=model, status=model_status(counts.get(model.model_id, {})))

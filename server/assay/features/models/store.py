@@ -1,0 +1,229 @@
+"""Models in SQL. What each method promises is said in ports.Models."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from sqlalchemy import and_, bindparam, delete, exc, func, select, update
+
+from assay.features.models.model import Model, NewModel, TaskType, check_model_fields
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
+from assay.kernel.storage import tables
+from assay.kernel.storage.keyset import newest_first, page_of
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import Prepared, Row, from_json, insert_or_ignore, json_text, moment
+
+_M = tables.models.c
+_V = tables.versions.c
+
+ID_ATTEMPTS = 8  # generated ids grow with each, so the eighth has never been needed
+
+MODEL_COLUMNS = (
+    _M.organization_id,
+    _M.model_id,
+    _M.name,
+    _M.task_type,
+    _M.project_path,
+    _M.labels,
+    _M.positive_label,
+    _M.description,
+    _M.created_at,
+    _M.updated_at,
+)
+_PROMOTED = and_(
+    _V.organization_id == _M.organization_id, _V.model_id == _M.model_id, _V.is_promoted
+)
+_SELECT = select(*MODEL_COLUMNS, _V.version_id).select_from(
+    tables.models.outerjoin(tables.versions, _PROMOTED)
+)
+_ORG = _M.organization_id == bindparam("org")
+_GET = Prepared(_SELECT.where(_ORG, _M.model_id == bindparam("model_id")))
+_BY_PATH = Prepared(_SELECT.where(_ORG, _M.project_path == bindparam("path")))
+_ID_OF_PATH = Prepared(select(_M.model_id).where(_ORG, _M.project_path == bindparam("path")))
+_LOCK = Prepared(
+    select(_M.model_id).where(_ORG, _M.model_id == bindparam("model_id")).with_for_update()
+)
+_INSERT = insert_or_ignore(tables.models)
+_UPDATE = Prepared(
+    update(tables.models)
+    .where(_ORG, _M.model_id == bindparam("id"))
+    .values(
+        name=bindparam("name"),
+        project_path=bindparam("project_path"),
+        labels=bindparam("labels"),
+        positive_label=bindparam("positive_label"),
+        description=bindparam("description"),
+        updated_at=bindparam("updated_at"),
+    )
+)
+_DELETE = Prepared(delete(tables.models).where(_ORG, _M.model_id == bindparam("model_id")))
+_BUSY = Prepared(
+    select(tables.evaluations.c.evaluation_id)
+    .select_from(
+        tables.evaluations.join(
+            tables.jobs,
+            and_(
+                tables.jobs.c.organization_id == tables.evaluations.c.organization_id,
+                tables.jobs.c.job_id == tables.evaluations.c.job_id,
+            ),
+        )
+    )
+    .where(
+        tables.evaluations.c.organization_id == bindparam("org"),
+        tables.evaluations.c.model_id == bindparam("model_id"),
+        tables.jobs.c.ended_at.is_(None),
+    )
+    .order_by(tables.evaluations.c.evaluation_id)
+    .limit(1)
+)
+
+
+def read_model(row: Row) -> Model:
+    """Return the model of a row of MODEL_COLUMNS and the promoted version's id."""
+    org, model_id, name, task, path, labels, positive, text, created, updated, promoted = row
+    return Model(
+        organization_id=org,
+        model_id=model_id,
+        name=name,
+        task_type=TaskType(task),
+        project_path=path,
+        labels=None if labels is None else tuple(from_json(labels)),
+        positive_label=positive,
+        description=text,
+        created_at=moment(created),
+        updated_at=moment(updated),
+        promoted_version_id=promoted,
+    )
+
+
+class SqlModels:
+    """Models, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def create(self, organization_id: str, new: NewModel) -> Model:
+        """Store a new model; see ports.Models."""
+        now = self._db.now()
+        for attempt in range(ID_ATTEMPTS):
+            model_id = new.model_id or self._db.ids.new_model_id(attempt)
+            added = self._db.run(
+                _INSERT,
+                organization_id=organization_id,
+                model_id=model_id,
+                name=new.name,
+                task_type=new.task_type.value,
+                project_path=new.project_path,
+                labels=None if new.labels is None else json_text(new.labels),
+                positive_label=new.positive_label,
+                description=new.description,
+                created_at=now,
+                updated_at=now,
+            )
+            if added:
+                return self.get(organization_id, model_id)
+            self._refuse_taken_path(organization_id, new.project_path, model_id)
+            if new.model_id is not None:
+                raise AlreadyExists(
+                    f"The model id '{model_id}' is taken. Choose another, or give none.",
+                    metadata={"resource_type": "model", "resource_id": model_id},
+                )
+        raise Internal("No free model id was found.")
+
+    def get(self, organization_id: str, model_id: str) -> Model:
+        """Return one model; see ports.Models."""
+        row = self._db.one(_GET, org=organization_id, model_id=model_id)
+        if row is None:
+            raise NotFound.of("model", model_id)
+        return read_model(row)
+
+    def by_path(self, organization_id: str, project_path: str) -> Model:
+        """Return the model at a project path; see ports.Models."""
+        row = self._db.one(_BY_PATH, org=organization_id, path=project_path)
+        if row is None:
+            raise NotFound.of("model project", project_path)
+        return read_model(row)
+
+    def get_many(self, organization_id: str, model_ids: Iterable[str]) -> dict[str, Model]:
+        """Return those models that exist, by id; see ports.Models."""
+        rows = self._db.select(
+            _SELECT.where(_M.organization_id == organization_id, _M.model_id.in_(list(model_ids)))
+        )
+        return {row[1]: read_model(row) for row in rows}
+
+    def list(
+        self,
+        organization_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        task_type: TaskType | None = None,
+    ) -> Page[Model]:
+        """Return a page of models, newest first; see ports.Models."""
+        statement = _SELECT.where(_M.organization_id == organization_id)
+        if task_type is not None:
+            statement = statement.where(_M.task_type == task_type.value)
+        statement = newest_first(statement, _M.created_at, _M.model_id, limit=limit, after=after)
+        return page_of(
+            self._db.select(statement),
+            limit,
+            read_model,
+            lambda model: Cursor(created_at=model.created_at, id=model.model_id),
+        )
+
+    def update(self, organization_id: str, model: Model) -> Model:
+        """Store the changeable fields of a model; see ports.Models."""
+        check_model_fields(model)
+        self._refuse_taken_path(organization_id, model.project_path, model.model_id)
+        try:
+            changed = self._db.run(
+                _UPDATE,
+                org=organization_id,
+                id=model.model_id,
+                name=model.name,
+                project_path=model.project_path,
+                labels=None if model.labels is None else json_text(model.labels),
+                positive_label=model.positive_label,
+                description=model.description,
+                updated_at=self._db.now(),
+            )
+        except (sqlite3.IntegrityError, exc.IntegrityError) as error:
+            raise _path_taken(model.project_path or "") from error
+        if not changed:
+            raise NotFound.of("model", model.model_id)
+        return self.get(organization_id, model.model_id)
+
+    def delete(self, organization_id: str, model_id: str) -> None:
+        """Delete a model with all that belongs to it; see ports.Models."""
+        if self._db.one(_LOCK, org=organization_id, model_id=model_id) is None:
+            raise NotFound.of("model", model_id)
+        busy = self._db.one(_BUSY, org=organization_id, model_id=model_id)
+        if busy is not None:
+            raise ResourceInUse(
+                f"The model '{model_id}' cannot be deleted while its evaluation '{busy[0]}' has "
+                "not ended. Wait for it, or cancel its job.",
+                metadata={"model_id": model_id, "evaluation_id": busy[0]},
+            )
+        self._db.run(_DELETE, org=organization_id, model_id=model_id)
+
+    def count(self, organization_id: str) -> int:
+        """Return how many models the organization has."""
+        counted = select(func.count()).select_from(tables.models)
+        rows = self._db.select(counted.where(_M.organization_id == organization_id))
+        return int(rows[0][0])
+
+    def _refuse_taken_path(self, organization_id: str, path: str | None, model_id: str) -> None:
+        if path is None:
+            return
+        row = self._db.one(_ID_OF_PATH, org=organization_id, path=path)
+        if row is not None and row[0] != model_id:
+            raise _path_taken(path)
+
+
+def _path_taken(path: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"The project path '{path}' belongs to another model. Paths are unique in an organization.",
+        metadata={"resource_type": "model", "project_path": path},
+    )

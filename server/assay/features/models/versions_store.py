@@ -1,0 +1,297 @@
+"""Versions in SQL. What each method promises is said in ports.Versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import and_, bindparam, func, select, update
+
+from assay.features.models.model import NewVersion, Version
+from assay.features.models.store import ID_ATTEMPTS
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    Internal,
+    NotFound,
+    VersionNotReady,
+    VersionOfAnotherModel,
+)
+from assay.kernel.jobs.states import VERSION_TRANSITIONS, VersionStatus
+from assay.kernel.storage import tables
+from assay.kernel.storage.keyset import page_of
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import (
+    Prepared,
+    Row,
+    from_json,
+    insert_or_ignore,
+    json_text,
+    moment,
+    moment_or_none,
+)
+
+_M = tables.models.c
+_V = tables.versions.c
+_E = tables.evaluations.c
+
+VERSION_COLUMNS = (
+    _V.organization_id,
+    _V.model_id,
+    _V.version_id,
+    _V.version_number,
+    _V.label,
+    _V.status,
+    _V.algorithm,
+    _V.hyperparameters,
+    _V.is_promoted,
+    _V.created_at,
+    _V.trained_at,
+    _V.promoted_at,
+    _V.promoted_by,
+    _V.created_by,
+)
+_TEST = and_(
+    _E.organization_id == _V.organization_id,
+    _E.version_id == _V.version_id,
+    _E.dataset_split == "test",
+    _E.is_current,
+)
+_SELECT = select(*VERSION_COLUMNS, _E.metrics).select_from(
+    tables.versions.outerjoin(tables.evaluations, _TEST)
+)
+_ORG = _V.organization_id == bindparam("org")
+_ONE = _V.version_id == bindparam("id")
+_GET = Prepared(_SELECT.where(_ORG, _ONE))
+_LOCK = Prepared(
+    select(_V.model_id, _V.status, _V.is_promoted).where(_ORG, _ONE).with_for_update(key_share=True)
+)
+_LOCK_MODEL = Prepared(
+    select(_M.model_id)
+    .where(_M.organization_id == bindparam("org"), _M.model_id == bindparam("model_id"))
+    .with_for_update(key_share=True)
+)
+_NEXT_NUMBER = Prepared(
+    select(func.coalesce(func.max(_V.version_number), 0) + 1).where(
+        _ORG, _V.model_id == bindparam("model_id")
+    )
+)
+_INSERT = insert_or_ignore(tables.versions)
+_DEMOTE = Prepared(
+    update(tables.versions)
+    .where(_ORG, _V.model_id == bindparam("of_model"), _V.is_promoted)
+    .values(is_promoted=bindparam("off"))
+)
+_PROMOTE = Prepared(
+    update(tables.versions)
+    .where(_ORG, _ONE)
+    .values(
+        is_promoted=bindparam("on"),
+        promoted_at=bindparam("promoted_at"),
+        promoted_by=bindparam("promoted_by"),
+    )
+)
+_SET_STATUS = Prepared(
+    update(tables.versions)
+    .where(_ORG, _ONE)
+    .values(status=bindparam("status"), trained_at=bindparam("trained_at"))
+)
+
+
+def read_version(row: Row) -> Version:
+    """Return the version of a row of VERSION_COLUMNS and its test metrics' JSON."""
+    (org, model_id, version_id, number, label, status, algorithm, hyperparameters) = row[:8]
+    (promoted, created, trained, promoted_at, promoted_by, created_by, metrics) = row[8:]
+    return Version(
+        organization_id=org,
+        model_id=model_id,
+        version_id=version_id,
+        version_number=number,
+        label=label,
+        status=VersionStatus(status),
+        algorithm=algorithm,
+        hyperparameters=from_json(hyperparameters),
+        is_promoted=bool(promoted),
+        created_at=moment(created),
+        trained_at=moment_or_none(trained),
+        promoted_at=moment_or_none(promoted_at),
+        promoted_by=promoted_by,
+        metrics={} if metrics is None else from_json(metrics),
+        created_by=created_by,
+    )
+
+
+class SqlVersions:
+    """Versions, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def create(self, organization_id: str, model_id: str, new: NewVersion) -> Version:
+        """Store a new version with the next number; see ports.Versions."""
+        self._lock_model(organization_id, model_id)
+        number = self._db.value(_NEXT_NUMBER, org=organization_id, model_id=model_id)
+        for attempt in range(ID_ATTEMPTS):
+            version_id = new.version_id or self._db.ids.new_version_id(attempt)
+            added = self._db.run(
+                _INSERT,
+                organization_id=organization_id,
+                version_id=version_id,
+                model_id=model_id,
+                version_number=number,
+                label=new.label,
+                status=new.status.value,
+                algorithm=new.algorithm,
+                hyperparameters=json_text(dict(new.hyperparameters)),
+                is_promoted=False,
+                created_at=self._db.now(),
+                trained_at=None,
+                promoted_at=None,
+                promoted_by=None,
+                created_by=new.created_by,
+            )
+            if added:
+                return self.get(organization_id, version_id)
+            if new.version_id is not None:
+                raise AlreadyExists(
+                    f"The version id '{version_id}' is taken. Choose another, or give none.",
+                    metadata={"resource_type": "version", "resource_id": version_id},
+                )
+        raise Internal("No free version id was found.")
+
+    def get(self, organization_id: str, version_id: str) -> Version:
+        """Return one version; see ports.Versions."""
+        row = self._db.one(_GET, org=organization_id, id=version_id)
+        if row is None:
+            raise NotFound.of("version", version_id)
+        return read_version(row)
+
+    def get_of(self, organization_id: str, model_id: str, version_id: str) -> Version:
+        """Return one version of one model; see ports.Versions."""
+        version = self.get(organization_id, version_id)
+        if version.model_id != model_id:
+            raise _another_models(version_id, model_id)
+        return version
+
+    def list(
+        self,
+        organization_id: str,
+        model_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        status: VersionStatus | None = None,
+    ) -> Page[Version]:
+        """Return a page of a model's versions, newest first; see ports.Versions."""
+        self._require_model(organization_id, model_id)
+        mine = and_(_V.organization_id == organization_id, _V.model_id == model_id)
+        statement = _SELECT.where(mine)
+        if status is not None:
+            statement = statement.where(_V.status == status.value)
+        if after is not None:
+            other = tables.versions.alias("place")
+            place = select(other.c.version_number).where(
+                other.c.organization_id == organization_id,
+                other.c.model_id == model_id,
+                other.c.version_id == after.id,
+            )
+            statement = statement.where(_V.version_number < place.scalar_subquery())
+        statement = statement.order_by(_V.version_number.desc()).limit(limit + 1)
+        return page_of(
+            self._db.select(statement),
+            limit,
+            read_version,
+            lambda version: Cursor(created_at=version.created_at, id=version.version_id),
+        )
+
+    def counts(
+        self, organization_id: str, model_ids: Iterable[str]
+    ) -> dict[str, Mapping[VersionStatus, int]]:
+        """Return how many versions of each model have each status; see ports.Versions."""
+        wanted = list(model_ids)
+        statement = (
+            select(_V.model_id, _V.status, func.count())
+            .where(_V.organization_id == organization_id, _V.model_id.in_(wanted))
+            .group_by(_V.model_id, _V.status)
+        )
+        found: dict[str, dict[VersionStatus, int]] = {model_id: {} for model_id in wanted}
+        for model_id, status, count in self._db.select(statement):
+            found[model_id][VersionStatus(status)] = count
+        return dict(found)
+
+    def mark_training(self, organization_id: str, version_id: str) -> Version:
+        """Say that a training job runs for the version; see ports.Versions."""
+        return self._mark(organization_id, version_id, VersionStatus.TRAINING)
+
+    def mark_ready(self, organization_id: str, version_id: str) -> Version:
+        """Say that the version can be promoted and served; see ports.Versions."""
+        return self._mark(organization_id, version_id, VersionStatus.READY)
+
+    def mark_failed(self, organization_id: str, version_id: str) -> Version:
+        """Say that the version's training ended in an error; see ports.Versions."""
+        return self._mark(organization_id, version_id, VersionStatus.FAILED)
+
+    def promote(
+        self, organization_id: str, model_id: str, version_id: str, *, promoted_by: str
+    ) -> Version:
+        """Serve this version by default from now on; see ports.Versions."""
+        self._lock_model(organization_id, model_id)
+        version = self.get_of(organization_id, model_id, version_id)
+        if version.status is not VersionStatus.READY:
+            raise VersionNotReady(
+                f"The version '{version_id}' is {version.status}; only a ready version can be "
+                "promoted. Evaluate or train it first.",
+                metadata={"version_id": version_id, "status": version.status},
+            )
+        if version.is_promoted:
+            return version
+        # The former one goes first: the index allows one promoted version at any moment.
+        self._db.run(_DEMOTE, org=organization_id, of_model=model_id, off=False)
+        self._db.run(
+            _PROMOTE,
+            org=organization_id,
+            id=version_id,
+            on=True,
+            promoted_at=self._db.now(),
+            promoted_by=promoted_by,
+        )
+        return self.get(organization_id, version_id)
+
+    def _mark(self, organization_id: str, version_id: str, status: VersionStatus) -> Version:
+        if self._db.one(_LOCK, org=organization_id, id=version_id) is None:
+            raise NotFound.of("version", version_id)
+        version = self.get(organization_id, version_id)
+        if version.status is status:
+            return version
+        if status not in VERSION_TRANSITIONS[version.status]:
+            raise FailedPrecondition(
+                f"The version '{version_id}' is {version.status} and cannot become {status}.",
+                metadata={"version_id": version_id, "status": version.status},
+            )
+        trained_at = self._db.now() if status is VersionStatus.READY else None
+        self._db.run(
+            _SET_STATUS,
+            org=organization_id,
+            id=version_id,
+            status=status.value,
+            trained_at=trained_at,
+        )
+        return self.get(organization_id, version_id)
+
+    def _lock_model(self, organization_id: str, model_id: str) -> None:
+        if self._db.one(_LOCK_MODEL, org=organization_id, model_id=model_id) is None:
+            raise NotFound.of("model", model_id)
+
+    def _require_model(self, organization_id: str, model_id: str) -> None:
+        known = select(_M.model_id).where(
+            _M.organization_id == organization_id, _M.model_id == model_id
+        )
+        if not self._db.select(known):
+            raise NotFound.of("model", model_id)
+
+
+def _another_models(version_id: str, model_id: str) -> VersionOfAnotherModel:
+    return VersionOfAnotherModel(
+        f"The version '{version_id}' is not a version of the model '{model_id}'.",
+        metadata={"version_id": version_id, "model_id": model_id},
+    )

@@ -1,0 +1,63 @@
+"""ServerService."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+from google.api import httpbody_pb2
+
+from assay.kernel.rpc.call import Call
+from assay.v1 import server_service_pb2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the server tells of itself."""
+
+    version: str  # Assay's release
+    metrics_version: str  # of the metric definitions
+    chunk_bytes: int
+    chunks_in_flight: int
+    file_bytes: int
+    body_bytes: int
+    labels: int
+    label_chars: int
+    page_size: int
+    typed_rows: int
+
+
+class ServerService:
+    """The server's own description."""
+
+    def __init__(self, facts: Facts) -> None:
+        document = (
+            resources.files("assay.features.server_info").joinpath("openapi.json").read_bytes()
+        )
+        self._document = httpbody_pb2.HttpBody(content_type="application/json", data=document)
+        self._info = server_service_pb2.ServerInfo(
+            version=facts.version,
+            metrics_version=facts.metrics_version,
+            limits=server_service_pb2.Limits(
+                chunk_bytes=facts.chunk_bytes,
+                chunks_in_flight=facts.chunks_in_flight,
+                file_bytes=facts.file_bytes,
+                body_bytes=facts.body_bytes,
+                labels=facts.labels,
+                label_chars=facts.label_chars,
+                page_size=facts.page_size,
+                typed_rows=facts.typed_rows,
+            ),
+        )
+
+    async def GetServerInfo(
+        self, request: server_service_pb2.GetServerInfoRequest, call: Call
+    ) -> server_service_pb2.ServerInfo:
+        """Return versions and limits."""
+        return self._info
+
+    async def GetOpenApi(
+        self, request: server_service_pb2.GetOpenApiRequest, call: Call
+    ) -> httpbody_pb2.HttpBody:
+        """Return the OpenAPI document."""
+        return self._document

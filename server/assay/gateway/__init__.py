@@ -1,0 +1,1 @@
+"""The Envoy gateway: configuration, rendering, process."""

@@ -1,0 +1,278 @@
+"""Render Envoy's configuration from settings and from the HTTP rules of the protos.
+
+Nothing here names a method: what a route needs follows from its rule in `routes.json`, so a
+new RPC needs no change.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assay.gateway import tls as envoy_tls
+from assay.gateway.local_replies import local_reply_config
+from assay.gateway.tls import GatewayTls
+from assay.gateway.yaml_blocks import fill
+
+Json = dict[str, Any]
+
+_TEMPLATE = Path(__file__).with_name("envoy.template.yaml")
+_EXTENSION = "type.googleapis.com/envoy.extensions.filters.http"
+_STREAM_BUFFER = 16 * 1024**2  # bytes of one message that the transcoder holds
+_READ_SECONDS = 15
+_WRITE_SECONDS = 30
+_UPLOAD_SECONDS = 75  # the server answers an upload within 60 s, finished or not
+_GRPC_QUIET_SECONDS = 300
+_QUIET_SECONDS = 60  # a watch sends a bookmark at least every 10 s
+# The last of each line are those of grpc-web.
+_EXPOSED = (
+    "location,retry-after,x-request-id,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset,"
+    "grpc-status,grpc-message,grpc-status-details-bin"
+)
+_ALLOWED = (
+    "authorization,content-type,idempotency-key,last-event-id,x-request-id,"
+    "grpc-timeout,x-grpc-web,x-user-agent"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings:
+    """What a gateway is told; ports of 0 take free ones."""
+
+    host: str = "127.0.0.1"
+    http_port: int = 8080
+    grpc_port: int = 8081  # native gRPC, balanced over the upstreams
+    admin_port: int = 9901
+    upstreams: tuple[str, ...] = ("127.0.0.1:50051",)  # host:port of each server
+    tls: GatewayTls = field(default_factory=GatewayTls)
+    cors_origins: tuple[str, ...] = ()  # `*` is any
+    max_body_bytes: int = 4 * 1024**2  # of one JSON body
+    access_log: str = "-"  # a file; `-` is standard output
+    log_level: str = "warning"
+    concurrency: int = 1
+    drain_seconds: float = 10.0
+    folder: Path = Path("gateway")  # holds assay.binpb, routes.json and errors.lua
+
+
+def gateway_folder() -> Path:
+    """Return the folder of the gateway's files: of the source tree, else of the installation."""
+    tree = Path(__file__).resolve().parents[3] / "gateway"
+    return tree if (tree / "routes.json").exists() else Path(sys.prefix) / "share/assay/gateway"
+
+
+def render(settings: GatewaySettings, rules: Json | None = None) -> str:
+    """Return the configuration as YAML; `rules` stand in for the folder's routes.json."""
+    rules = rules or json.loads((settings.folder / "routes.json").read_text())
+    values = {
+        "host": settings.host,
+        "http_port": settings.http_port,
+        "grpc_port": settings.grpc_port,
+        "admin_port": settings.admin_port,
+        "access_log": _access_log(settings.access_log),
+        "max_body_bytes": settings.max_body_bytes,
+        "rest_tls": envoy_tls.listener(settings.tls, "h2", "http/1.1"),
+        "grpc_tls": envoy_tls.listener(settings.tls, "h2"),
+        "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
+        "lua": str(settings.folder / "errors.lua"),
+        "local_replies": local_reply_config(settings.max_body_bytes),
+        "transcoders": _transcoders(rules["services"], settings),
+        "cors": _cors(settings.cors_origins),
+        "routes": _routes(rules["routes"]),
+        "endpoints": [_endpoint(upstream) for upstream in settings.upstreams],
+    }
+    return fill(_TEMPLATE.read_text(), values)
+
+
+def _access_log(path: str) -> Json:
+    loggers = "type.googleapis.com/envoy.extensions.access_loggers"
+    if path == "-":
+        return {"@type": f"{loggers}.stream.v3.StdoutAccessLog"}
+    return {"@type": f"{loggers}.file.v3.FileAccessLog", "path": path}
+
+
+def _transcoders(styles: Mapping[str, str], settings: GatewaySettings) -> list[Json]:
+    """Return a transcoder for each JSON style; only the last refuses what it does not know."""
+    groups = [
+        (style, sorted(name for name, its in styles.items() if its == style))
+        for style in ("camel", "snake")
+    ]
+    groups = [(style, services) for style, services in groups if services]
+    return [
+        _transcoder(style, services, settings, last=style == groups[-1][0])
+        for style, services in groups
+    ]
+
+
+def _transcoder(style: str, services: list[str], settings: GatewaySettings, *, last: bool) -> Json:
+    return {
+        "name": f"transcode_{style}",
+        "typed_config": {
+            "@type": f"{_EXTENSION}.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+            "proto_descriptor": str(settings.folder / "assay.binpb"),
+            "services": services,
+            "print_options": {
+                "preserve_proto_field_names": style == "snake",
+                "always_print_primitive_fields": True,
+            },
+            "match_incoming_request_route": True,  # timeouts are those of the REST route
+            "convert_grpc_status": True,
+            "url_unescape_spec": "ALL_CHARACTERS",
+            "query_param_unescape_plus": True,
+            "case_insensitive_enum_parsing": True,
+            "max_request_body_size": _STREAM_BUFFER,
+            "max_response_body_size": _STREAM_BUFFER,
+            "request_validation_options": {
+                "reject_unknown_method": last,
+                "reject_unknown_query_parameters": True,
+                "reject_binding_body_field_collisions": True,
+            },
+        },
+    }
+
+
+def _routes(rules: list[Json]) -> list[Json]:
+    """Return Envoy's routes, specific before general: uploads, watches, reads, all else."""
+    uploads = [_upload(rule) for rule in rules if rule["uploads"]]
+    watches = [_watch(rule) for rule in rules if rule["watches"] and not rule["uploads"]]
+    read = {
+        "match": {"prefix": "/", "headers": [_method("GET")]},
+        "route": {
+            "cluster": "assay",
+            "timeout": f"{_READ_SECONDS}s",
+            "retry_policy": {
+                "retry_on": "connect-failure,refused-stream,unavailable,reset-before-request",
+                "num_retries": 2,
+                "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+                "host_selection_retry_max_attempts": 3,
+                "retry_host_predicate": [
+                    {
+                        "name": "envoy.retry_host_predicates.previous_hosts",
+                        "typed_config": {
+                            "@type": "type.googleapis.com/envoy.extensions.retry.host"
+                            ".previous_hosts.v3.PreviousHostsPredicate"
+                        },
+                    }
+                ],
+            },
+        },
+    }
+    write = {
+        "match": {"prefix": "/"},
+        "route": {"cluster": "assay", "timeout": f"{_WRITE_SECONDS}s"},
+    }
+    return [_grpc_web(), *uploads, *watches, read, write]
+
+
+def _grpc_web() -> Json:
+    """Return the route of browser callers who speak gRPC: nothing that is made for REST applies."""
+    rest_only = ("header_mutation", "buffer", "compressor")
+    kind = {"name": "content-type", "string_match": {"prefix": "application/grpc-web"}}
+    return {
+        "name": "grpc-web",
+        "match": {"prefix": "/", "headers": [_method("POST"), kind]},
+        "route": {
+            "cluster": "assay",
+            # The caller's deadline is the only one, and the server keeps it: Envoy would answer a
+            # grpc-web caller UNAVAILABLE instead of DEADLINE_EXCEEDED.
+            "timeout": "0s",
+            "idle_timeout": f"{_GRPC_QUIET_SECONDS}s",
+        },
+        # Instead of the filter, which takes the caller's deadline and binary metadata away too.
+        "request_headers_to_remove": [
+            "x-http-status",
+            "x-error-body",
+            "x-envoy-original-path",
+            "x-envoy-original-method",
+        ],
+        "response_headers_to_remove": ["x-http-status", "x-error-body", "location"],
+        "typed_per_filter_config": {
+            f"envoy.filters.http.{name}": {
+                "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+                "disabled": True,
+            }
+            for name in rest_only
+        },
+    }
+
+
+def _upload(rule: Json) -> Json:
+    return {
+        "name": rule["rpc"],
+        "match": _match(rule),
+        "route": {
+            "cluster": "assay",
+            "timeout": f"{_UPLOAD_SECONDS}s",
+            "idle_timeout": f"{_UPLOAD_SECONDS + _WRITE_SECONDS}s",
+        },
+        "typed_per_filter_config": {
+            # The server counts the bytes of an upload; nothing holds them here.
+            "envoy.filters.http.buffer": {
+                "@type": f"{_EXTENSION}.buffer.v3.BufferPerRoute",
+                "disabled": True,
+            }
+        },
+    }
+
+
+def _watch(rule: Json) -> Json:
+    return {
+        "name": rule["rpc"],
+        "match": _match(rule),
+        "route": {"cluster": "assay", "timeout": "0s", "idle_timeout": f"{_QUIET_SECONDS}s"},
+        "typed_per_filter_config": {
+            # An event must leave at once, not when a window of the compressor is full.
+            "envoy.filters.http.compressor": {
+                "@type": f"{_EXTENSION}.compressor.v3.CompressorPerRoute",
+                "disabled": True,
+            }
+        },
+    }
+
+
+def _match(rule: Json) -> Json:
+    return {
+        "safe_regex": {"regex": path_regex(rule["path"])},
+        "headers": [_method(rule["method"])],
+    }
+
+
+def path_regex(template: str) -> str:
+    """Return the regular expression (RE2) of the paths that an HTTP rule's template takes."""
+    parts = re.split(r"(\{[^}]*\})", template)
+    found = [
+        (".*" if "**" in part else "[^/]+") if part.startswith("{") else re.escape(part)
+        for part in parts
+    ]
+    return "".join(found) + "/?"
+
+
+def _method(name: str) -> Json:
+    return {"name": ":method", "string_match": {"exact": name}}
+
+
+def _cors(origins: tuple[str, ...]) -> Json:
+    if not origins:
+        return {}
+    matches: list[Json] = [{"exact": origin} for origin in origins if origin != "*"]
+    if "*" in origins:
+        matches = [{"safe_regex": {"regex": ".*"}}]
+    policy = {
+        "@type": f"{_EXTENSION}.cors.v3.CorsPolicy",
+        "allow_origin_string_match": matches,
+        "allow_methods": "GET,POST,PUT,PATCH,DELETE",
+        "allow_headers": _ALLOWED,
+        "expose_headers": _EXPOSED,
+        "max_age": "600",
+    }
+    return {"typed_per_filter_config": {"envoy.filters.http.cors": policy}}
+
+
+def _endpoint(upstream: str) -> Json:
+    host, _, port = upstream.rpartition(":")
+    address = {"address": host.strip("[]"), "port_value": int(port)}
+    return {"endpoint": {"address": {"socket_address": address}}}

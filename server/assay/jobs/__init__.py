@@ -1,1 +1,0 @@
-"""What runs: executors, kinds of job, and the runner that drives the ledger."""

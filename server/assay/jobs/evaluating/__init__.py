@@ -1,1 +1,0 @@
-"""How predictions become an evaluation: taken in, ranked, searched for duplicates, summed up."""

@@ -1,0 +1,1 @@
+"""Machinery that knows no noun: errors, identity, storage, jobs, RPC."""

@@ -1,0 +1,56 @@
+"""A repeated create answers with what the first one made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from assay.kernel.canonical import canonical_json, sha256_hex
+from assay.kernel.storage.ports import Transaction
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Once:
+    """What tells a repeat from a new request."""
+
+    method: str  # which create it is
+    request_id: str | None  # the caller's name for the request; None: never a repeat
+    body: object  # JSON-like; a repeat has the same
+
+    @property
+    def body_hash(self) -> str:
+        """SHA-256 of the canonical JSON of the body."""
+        return sha256_hex(canonical_json(self.body))
+
+
+def once(
+    tx: Transaction,
+    organization_id: str,
+    request: Once,
+    *,
+    make: Callable[[], T],
+    again: Callable[[str], T],
+    key_of: Callable[[T], str],
+) -> T:
+    """Return what `make` makes, or on a repeat what `again(key)` reads.
+
+    Raises:
+        RequestIdReused: the request_id came before with another body.
+    """
+    if request.request_id is None:
+        return make()
+    key = tx.requests.find(organization_id, request.method, request.request_id, request.body_hash)
+    if key is not None:
+        return again(key)
+    made = make()
+    tx.requests.record(
+        organization_id,
+        request.method,
+        request.request_id,
+        body_hash=request.body_hash,
+        resource_id=key_of(made),
+    )
+    return made

@@ -1,0 +1,1 @@
+"""The durable job ledger, its runner and its executors."""

@@ -1,0 +1,212 @@
+"""The log and the levels of jobs, in SQL. The promises are in ports.Events and ports.Levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, select, update
+
+from assay.kernel.errors import EventsTrimmed, NotFound
+from assay.kernel.jobs.job import Event, EventDraft, Level
+from assay.kernel.storage import tables
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import (
+    Prepared,
+    Row,
+    from_json,
+    insert_or_replace,
+    json_text,
+    micros,
+    moment,
+)
+
+_J = tables.jobs.c
+_E = tables.events.c
+_L = tables.levels.c
+
+_LARGEST = 2**31 - 1  # of the column; a caller may name any number
+
+_THE_JOB = and_(_J.organization_id == bindparam("org"), _J.job_id == bindparam("job"))
+# Raising the counter locks the job's row until the commit, so that of two writers the
+# second gets its numbers after the first has committed: no gap, and no reordering.
+_TAKE = Prepared(
+    update(tables.jobs)
+    .where(_THE_JOB)
+    .values(last_sequence=_J.last_sequence + bindparam("count"))
+    .returning(_J.last_sequence)
+)
+_ADD = Prepared(
+    tables.events.insert().values({column.name: bindparam(column.name) for column in _E})
+)
+_BOUNDS = Prepared(select(_J.oldest_sequence, _J.last_sequence).where(_THE_JOB))
+_EVENT = select(_E.sequence, _E.batch, _E.kind, _E.at, _E.data).where(
+    _E.organization_id == bindparam("org"), _E.job_id == bindparam("job")
+)
+_AFTER = Prepared(
+    _EVENT.where(_E.sequence > bindparam("after")).order_by(_E.sequence).limit(bindparam("most"))
+)
+_COMMIT = Prepared(_EVENT.where(_E.batch == bindparam("batch")).order_by(_E.sequence))
+_RAISE = Prepared(
+    update(tables.jobs)
+    .where(_THE_JOB)
+    .values(level_revision=_J.level_revision + 1)
+    .returning(_J.level_revision, _J.last_sequence)
+)
+_PUT = insert_or_replace(tables.levels)
+_LEVELS = Prepared(
+    select(_L.key, _L.revision, _L.as_of_sequence, _L.data)
+    .where(
+        _L.organization_id == bindparam("org"),
+        _L.job_id == bindparam("job"),
+        _L.revision > bindparam("after"),
+    )
+    .order_by(_L.revision)
+)
+_KNOWN = Prepared(select(_J.level_revision).where(_THE_JOB))
+# Written into the SQL: a parameter would hide from SQLite that the index of whole logs fits.
+_WHOLE: ColumnElement[int] = literal_column("1")
+_OLD = Prepared(
+    select(_J.organization_id, _J.job_id, _J.last_sequence)
+    .where(
+        _J.ended_at.is_not(None), _J.ended_at < bindparam("before"), _J.oldest_sequence == _WHOLE
+    )
+    .order_by(_J.ended_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TRIM = Prepared(
+    delete(tables.events).where(
+        _E.organization_id == bindparam("org"),
+        _E.job_id == bindparam("job"),
+        _E.sequence < bindparam("oldest"),
+    )
+)
+_FORGET_LEVELS = Prepared(
+    delete(tables.levels).where(
+        _L.organization_id == bindparam("org"), _L.job_id == bindparam("job")
+    )
+)
+_TRIMMED = Prepared(update(tables.jobs).where(_THE_JOB).values(oldest_sequence=bindparam("oldest")))
+
+
+class SqlEvents:
+    """The logs of jobs, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def append(self, organization_id: str, job_id: str, drafts: Sequence[EventDraft]) -> int:
+        """Append to a job's log; return its last sequence; see ports.Events."""
+        row = self._db.one(_TAKE, org=organization_id, job=job_id, count=len(drafts))
+        if row is None:
+            raise NotFound.of("job", job_id)
+        last = int(row[0])
+        if not drafts:
+            return last
+        first = last - len(drafts) + 1
+        batch = self._db.batches.setdefault((organization_id, job_id), first)
+        at = self._db.now()
+        self._db.run_many(
+            _ADD,
+            [
+                {
+                    "organization_id": organization_id,
+                    "job_id": job_id,
+                    "sequence": sequence,
+                    "batch": batch,
+                    "kind": draft.kind,
+                    "at": at,
+                    "data": json_text(dict(draft.data)),
+                }
+                for sequence, draft in enumerate(drafts, start=first)
+            ],
+        )
+        self._db.touched.add((organization_id, job_id))
+        return last
+
+    def after(
+        self, organization_id: str, job_id: str, sequence: int, limit: int = 500
+    ) -> Sequence[Event]:
+        """Return the events that follow `sequence`, whole commits only; see ports.Events."""
+        oldest = self.oldest(organization_id, job_id)
+        sequence = min(sequence, _LARGEST)
+        if sequence + 1 < oldest:
+            raise EventsTrimmed(
+                f"The events of the job '{job_id}' after {sequence} are trimmed; the oldest held "
+                f"is {oldest}. Ask for those after {oldest - 1}.",
+                metadata={"job_id": job_id, "oldest_sequence": oldest, "sent": sequence},
+            )
+        rows = self._db.all(_AFTER, org=organization_id, job=job_id, after=sequence, most=limit + 1)
+        if len(rows) > limit:
+            rows = self._whole_commits(organization_id, job_id, rows, sequence)
+        return [_event(row) for row in rows]
+
+    def oldest(self, organization_id: str, job_id: str) -> int:
+        """Return the sequence of the oldest event that is held; see ports.Events."""
+        row = self._db.one(_BOUNDS, org=organization_id, job=job_id)
+        if row is None:
+            raise NotFound.of("job", job_id)
+        return int(row[0])
+
+    def trim(self, before: datetime, limit: int = 100) -> int:
+        """Drop the logs of jobs that ended before; see ports.Events."""
+        rows = self._db.all(_OLD, before=micros(before), most=limit)
+        for org, job_id, last in rows:
+            self._db.run(_TRIM, org=org, job=job_id, oldest=last)
+            self._db.run(_FORGET_LEVELS, org=org, job=job_id)
+            self._db.run(_TRIMMED, org=org, job=job_id, oldest=last)
+        return len(rows)
+
+    def _whole_commits(
+        self, organization_id: str, job_id: str, rows: list[Row], sequence: int
+    ) -> list[Row]:
+        """Cut `rows`, of which the last is one too many, where a commit ends."""
+        cut = rows[-1][1]
+        whole = [row for row in rows[:-1] if row[1] != cut]
+        if whole:
+            return whole
+        found = self._db.all(_COMMIT, org=organization_id, job=job_id, batch=cut)
+        return [row for row in found if row[0] > sequence]
+
+
+class SqlLevels:
+    """The levels of jobs, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def put(self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any]) -> Level:
+        """Overwrite a level; see ports.Levels."""
+        row = self._db.one(_RAISE, org=organization_id, job=job_id)
+        if row is None:
+            raise NotFound.of("job", job_id)
+        revision, sequence = row
+        self._db.run(
+            _PUT,
+            organization_id=organization_id,
+            job_id=job_id,
+            key=key,
+            revision=revision,
+            as_of_sequence=sequence,
+            data=json_text(dict(data)),
+        )
+        self._db.touched.add((organization_id, job_id))
+        return Level(key=key, revision=revision, as_of_sequence=sequence, data=dict(data))
+
+    def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[Level]:
+        """Return the levels written after `revision`; see ports.Levels."""
+        after = min(revision, _LARGEST)
+        rows = self._db.all(_LEVELS, org=organization_id, job=job_id, after=after)
+        if not rows and self._db.one(_KNOWN, org=organization_id, job=job_id) is None:
+            raise NotFound.of("job", job_id)
+        return [
+            Level(key=key, revision=number, as_of_sequence=sequence, data=from_json(data))
+            for key, number, sequence, data in rows
+        ]
+
+
+def _event(row: Row) -> Event:
+    sequence, batch, kind, at, data = row
+    return Event(sequence=sequence, commit=batch, kind=kind, at=moment(at), data=from_json(data))

@@ -1,0 +1,361 @@
+"""A pool of spawned processes that survives the death of any of them.
+
+One thread, as long-lived as the pool, makes every child, hands each one task at a time and
+reads the answers. That shape comes from traps (each is a test in tests/jobs):
+
+- The kernel's parent-death signal fires when the *thread* that made the child ends.
+- A child that outlives its parent; see `child.prepare`.
+- `concurrent.futures.ProcessPoolExecutor` breaks as a whole when one child dies, blames every
+  task in flight, and may hang when it breaks while it makes a child. Here a death is that of
+  one task: it is run once more in a new child, and when it kills that too it is poison: its
+  caller gets ChildKilledError. Nobody else notices.
+- Processes that cannot be started for a while, for want of memory or of handles: what waits is
+  told so, and they are tried again, ever more rarely, until one is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import pickle
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, ParamSpec, TypeVar
+
+from assay.kernel.clock import Clock, SystemClock
+from assay.kernel.jobs.executors.base import (
+    AbandonedError,
+    ChildKilledError,
+    PoolBrokenError,
+    PoolClosedError,
+)
+from assay.kernel.jobs.executors.worker import ChildSettings, RemoteError, serve
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MOST_DEATHS = 2  # children that one task may kill before it is refused
+MOST_FAILED_STARTS = 3  # children in a row that may end before they are ready
+MOST_SECONDS_BROKEN = 30.0  # until a pool that cannot start children tries it again
+ABANDON_SECONDS = 0.5  # in which an abandoned task may end without harm to its child
+
+KILLED = (
+    "A compute process ended twice, without a word, on this input; it is not tried again. Check "
+    "that the input is whole and correct, and send it in smaller pieces if it is large."
+)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Task:
+    payload: bytes  # the pickled call
+    future: Future[Any] = field(default_factory=Future)
+    is_awaited: bool = False  # a caller waits for it: it is handed out before all others
+    deaths: int = 0  # children that died while they ran it
+    kill_at: float | None = None  # abandoned: its child is killed then
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Abandoned:
+    futures: frozenset[Future[Any]]
+
+
+@dataclass(kw_only=True, eq=False)
+class _Child:
+    process: SpawnProcess
+    connection: Connection
+    ready: bool = False  # its modules are imported
+    task: _Task | None = None
+
+
+class LocalPool:
+    """`workers` spawned processes; starts them at once."""
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        blobs_url: str | None = None,
+        memory_bytes: int | None = None,
+        preload: tuple[str, ...] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._workers = workers
+        self._clock = clock or SystemClock()
+        self._settings = ChildSettings(
+            parent_pid=os.getpid(), memory_bytes=memory_bytes, blobs_url=blobs_url, preload=preload
+        )
+        self._context = multiprocessing.get_context("spawn")
+        self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
+        self._rung = False
+        self._bell, self._ring = self._context.Pipe(duplex=False)
+        self._awaited: deque[_Task] = deque()
+        self._waiting: deque[_Task] = deque()
+        self._children: tuple[_Child, ...] = ()
+        self._failed_starts = 0
+        self._start_at = 0.0  # when a pool that cannot start children tries it again
+        self._news = threading.Condition()  # a child is ready, or none can be started
+        self._lock = threading.Lock()  # guards closing against submitting
+        self._closing = False
+        self._closed = False  # nothing listens any more
+        self._thread = threading.Thread(target=self._feed, name="assay-pool", daemon=True)
+        self._thread.start()
+
+    @property
+    def parallelism(self) -> int:
+        """How many tasks can run at a time."""
+        return self._workers
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether children can be started; see Executor.is_usable."""
+        return not self._hopeless or self._ready() > 0
+
+    def warm_up(self) -> None:
+        """Wait until each child has imported its modules; the first job is then quick.
+
+        Raises RuntimeError when children end before they are ready.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._hopeless or self._ready() == self._workers)
+        if self._hopeless:
+            raise RuntimeError("compute processes end before they are ready; see their output")
+
+    def pids(self) -> frozenset[int]:
+        """Return the children that now live."""
+        return frozenset(child.process.pid or 0 for child in self._children)
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run the task in a child; see Executor.submit."""
+        return self._send(_Task(payload=pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL)))
+
+    def abandon(self, futures: Collection[Future[Any]]) -> None:
+        """Give tasks up; see Executor.abandon."""
+        with self._lock:
+            if futures and not self._closed:
+                self._send_to_feeder(_Abandoned(futures=frozenset(futures)))
+
+    async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the task before all that was submitted, and await its result."""
+        payload = pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL)
+        return await asyncio.wrap_future(self._send(_Task(payload=payload, is_awaited=True)))
+
+    def close(self) -> None:
+        """Stop all children after their current task; what has not begun is given up."""
+        with self._lock:
+            if not self._closing:
+                self._closing = True
+                self._send_to_feeder(None)
+        self._thread.join()
+
+    @property
+    def _hopeless(self) -> bool:
+        return self._failed_starts >= MOST_FAILED_STARTS
+
+    def _ready(self) -> int:
+        return sum(child.ready for child in self._children)
+
+    def _send(self, task: _Task) -> Future[Any]:
+        with self._lock:
+            if self._closing:
+                raise PoolClosedError("the pool is closed")
+            self._send_to_feeder(task)
+        return task.future
+
+    def _send_to_feeder(self, sent: _Task | _Abandoned | None) -> None:
+        self._inbox.put(sent)
+        if not self._rung:  # one ring is heard for all that lies in the inbox
+            self._rung = True
+            self._ring.send_bytes(b"!")
+
+    # Everything below runs on the feeder thread.
+
+    def _feed(self) -> None:
+        while not self._closing or any(child.task for child in self._children):
+            self._start_children()
+            self._hand_out()
+            by_handle: dict[Any, _Child] = {}
+            for child in self._children:
+                by_handle[child.connection] = by_handle[child.process.sentinel] = child
+            heard = wait([self._bell, *by_handle], self._seconds_to_wait())
+            if self._bell in heard:
+                self._bell.recv_bytes()
+                self._rung = False
+                while not self._inbox.empty():
+                    self._take(self._inbox.get())
+            self._kill_abandoned()
+            for child in {by_handle[one] for one in heard if one in by_handle}:
+                self._listen(child)
+        self._shut_down()
+
+    def _take(self, sent: _Task | _Abandoned | None) -> None:
+        if isinstance(sent, _Task):
+            self._line(sent).append(sent)
+        elif sent is not None:
+            for task in [one for one in self._waiting if one.future in sent.futures]:
+                self._waiting.remove(task)
+                _fail(task, AbandonedError())
+            for child in self._children:
+                if child.task is not None and child.task.future in sent.futures:
+                    child.task.kill_at = self._clock.monotonic() + ABANDON_SECONDS
+
+    def _line(self, task: _Task) -> deque[_Task]:
+        """Return where a task waits. Uploads must not wait behind the shards of every job."""
+        return self._awaited if task.is_awaited else self._waiting
+
+    def _kill_abandoned(self) -> None:
+        now = self._clock.monotonic()
+        for child in self._children:
+            task = child.task
+            if task is not None and task.kill_at is not None and task.kill_at <= now:
+                child.process.kill()  # heard as its end, like any other death
+
+    def _seconds_to_wait(self) -> float | None:
+        """Return when the feeder has to look again though nothing is heard; None: never."""
+        now = self._clock.monotonic()
+        times = [child.task.kill_at or 0.0 for child in self._children if child.task is not None]
+        if self._hopeless and len(self._children) < self._workers and not self._closing:
+            times.append(self._start_at)
+        # What is past has been done, and is heard of as soon as it has its effect.
+        return min((time - now for time in times if time > now), default=None)
+
+    def _start_children(self) -> None:
+        while len(self._children) < self._workers and self._may_start():
+            try:
+                self._start_child()
+            except OSError:  # no memory, no handles, no more processes
+                log.exception("a compute process could not be started")
+                self._count_failed_start()
+        if self._hopeless and not self._children:
+            self._give_up(PoolBrokenError("compute processes cannot be started"))
+
+    def _may_start(self) -> bool:
+        return not self._closing and (
+            not self._hopeless or self._start_at <= self._clock.monotonic()
+        )
+
+    def _start_child(self) -> None:
+        ours, theirs = self._context.Pipe()
+        try:
+            process = self._context.Process(
+                target=serve, args=(theirs, self._settings), name="assay-compute", daemon=True
+            )
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()  # so that the end of the child is the end of the pipe
+        self._children = (*self._children, _Child(process=process, connection=ours))
+
+    def _count_failed_start(self) -> None:
+        self._failed_starts += 1
+        if self._hopeless:
+            rounds = min(self._failed_starts - MOST_FAILED_STARTS, 10)
+            wait_seconds = min(MOST_SECONDS_BROKEN, 2.0**rounds)
+            self._start_at = self._clock.monotonic() + wait_seconds
+        with self._news:
+            self._news.notify_all()
+
+    def _hand_out(self) -> None:
+        idle = [child for child in self._children if child.ready and child.task is None]
+        while (line := self._awaited or self._waiting) and idle and not self._closing:
+            task = line.popleft()
+            # A task that is run again has been told so before.
+            if not task.future.running() and not task.future.set_running_or_notify_cancel():
+                continue
+            child = idle.pop()
+            child.task = task
+            try:
+                child.connection.send_bytes(task.payload)
+            except OSError:  # it died idle, so the task is not to blame
+                task.deaths -= 1
+
+    def _listen(self, child: _Child) -> None:
+        """Take an answer from a child, or notice that it is dead."""
+        try:
+            # A child may have answered before it died.
+            if not child.connection.poll():
+                if child.process.is_alive():
+                    return
+                raise EOFError
+            answer = child.connection.recv_bytes()
+        except (EOFError, OSError):
+            self._bury(child)
+            return
+        task, child.task = child.task, None
+        if task is not None:
+            _answer(task.future, answer)
+            return
+        child.ready = True  # its first message has no task
+        self._failed_starts = 0
+        with self._news:
+            self._news.notify_all()
+
+    def _bury(self, child: _Child) -> None:
+        child.process.kill()  # it may have lost its pipe and live on
+        child.process.join()
+        child.connection.close()
+        self._children = tuple(one for one in self._children if one is not child)
+        if not child.ready:
+            self._count_failed_start()
+        if child.task is None:
+            return
+        if child.task.kill_at is not None:
+            _fail(child.task, AbandonedError())
+            return
+        child.task.deaths += 1
+        log.warning("a compute process died (exit code %s)", child.process.exitcode)
+        if child.task.deaths >= MOST_DEATHS:
+            _fail(child.task, ChildKilledError(KILLED))
+        elif self._closing:
+            _fail(child.task, PoolClosedError("the pool was closed"))
+        else:
+            self._line(child.task).appendleft(child.task)
+
+    def _give_up(self, error: Exception) -> None:
+        while line := self._awaited or self._waiting:
+            _fail(line.popleft(), error)
+
+    def _shut_down(self) -> None:
+        with self._lock:
+            self._closed = True
+        while not self._inbox.empty():
+            self._take(self._inbox.get())
+        self._give_up(PoolClosedError("the pool was closed"))
+        for child in self._children:
+            child.connection.close()  # an idle child ends with its pipe
+            if not child.ready:
+                child.process.kill()
+        for child in self._children:
+            child.process.join()
+        self._children = ()
+        self._bell.close()
+        self._ring.close()
+
+
+def _fail(task: _Task, error: Exception) -> None:
+    # A task that runs, or has run, was told so; one that waits may have been canceled.
+    if task.future.running() or task.future.set_running_or_notify_cancel():
+        task.future.set_exception(error)
+
+
+def _answer(future: Future[Any], data: bytes) -> None:
+    try:
+        succeeded, value = pickle.loads(data)  # noqa: S301  # from our own child, by our own pipe
+    except Exception as error:  # noqa: BLE001  # an exception may pickle and then not unpickle
+        future.set_exception(RemoteError(f"the answer cannot be read: {error!r}"))
+        return
+    if succeeded:
+        future.set_result(value)
+    else:
+        future.set_exception(value)

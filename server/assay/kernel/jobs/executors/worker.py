@@ -1,0 +1,104 @@
+"""How a compute child prepares itself: it dies with its parent and has a memory limit."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import pickle
+import resource
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from assay.kernel.errors import AssayError, TooLarge
+from assay.kernel.storage.blobs import BlobStore, open_blobs
+
+PR_SET_PDEATHSIG = 1
+READY = b"ready"
+OUT_OF_MEMORY = (
+    "This needs more memory than a compute process is given. Send smaller pieces, or raise "
+    "ASSAY_COMPUTE_MEMORY_BYTES."
+)
+
+
+class RemoteError(Exception):
+    """A task raised an exception that is no refusal; the text is its traceback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildSettings:
+    """What every child of a pool is told at its start."""
+
+    parent_pid: int
+    memory_bytes: int | None = None  # of data the child may allocate; None: no limit
+    blobs_url: str | None = None  # where shards read and write their blobs
+    preload: tuple[str, ...] = ()  # modules imported before the first task
+
+
+class _State:
+    blobs: BlobStore | None = None
+
+
+def prepare(settings: ChildSettings) -> None:
+    """Prepare this process to compute; run by the pool in each new child."""
+    _die_with_parent(settings.parent_pid)
+    # A terminal sends Ctrl-C to every process; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for module in settings.preload:
+        importlib.import_module(module)
+    if settings.blobs_url is not None:
+        _State.blobs = open_blobs(settings.blobs_url)
+    if settings.memory_bytes is not None:
+        # RLIMIT_DATA, not RLIMIT_AS: allocators reserve address space that they never use.
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, hard))
+
+
+def blobs() -> BlobStore:
+    """Return the blob store of this child."""
+    if _State.blobs is None:
+        raise RuntimeError("this pool was started without a blob store")
+    return _State.blobs
+
+
+def serve(connection: Connection, settings: ChildSettings) -> None:
+    """Be a compute child: prepare, say so, and answer tasks until the pipe ends."""
+    prepare(settings)
+    connection.send_bytes(READY)
+    while True:
+        try:
+            payload = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        connection.send_bytes(_perform(payload))
+
+
+def _perform(payload: bytes) -> bytes:
+    """Return the pickled (succeeded, result or exception) of a pickled call."""
+    try:
+        fn, args, kwargs = pickle.loads(payload)  # noqa: S301  # from our parent, by its own pipe
+        return pickle.dumps((True, fn(*args, **kwargs)), pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        return pickle.dumps((False, TooLarge(OUT_OF_MEMORY)))
+    except AssayError as error:
+        return pickle.dumps((False, error))
+    except Exception as error:  # noqa: BLE001  # whatever a task raises is its answer
+        # Another exception may not survive the way; its text does, and is for the log alone.
+        return pickle.dumps((False, RemoteError("".join(traceback.format_exception(error)))))
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    """Ask the kernel for SIGKILL when the thread that made us ends, and check that it lives.
+
+    A killed parent cannot stop its children; without this they would stay for ever.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent_pid:
+        os._exit(1)  # the parent died before the kernel knew of our wish

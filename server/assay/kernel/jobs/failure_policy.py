@@ -1,0 +1,80 @@
+"""Whose fault it is when a piece of work fails, and how long a job then waits.
+
+What the work itself raises is its answer, and the same each time: it fails the job at once. What
+it runs on (a process that dies, a store that cannot be reached) says nothing of the work: the job
+is tried again, each time later, and fails only when that goes on and on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from assay.kernel.errors import AssayError, Internal, Unavailable
+from assay.kernel.jitter import Chance
+from assay.kernel.jobs.executors import ChildKilledError, PoolBrokenError, PoolClosedError
+from assay.kernel.jobs.job import JobError
+
+MOST_RETRIES = 10  # in a row without a shard finished: some minutes
+UNKNOWN = "The job failed for a reason of our own, which was logged. Submit it again."
+
+
+class Fault(Enum):
+    """Whose fault a failure is."""
+
+    OWN = auto()  # the work's: it would fail again
+    DEADLY = auto()  # the work ended its process, or somebody else did: each try is an attempt
+    STORE = auto()  # what the work reads or writes could not be reached
+    POOL = auto()  # there was nothing to run it on, here
+
+    @classmethod
+    def of(cls, cause: BaseException) -> Fault:
+        """Return whose fault `cause` is."""
+        if isinstance(cause, ChildKilledError):
+            return cls.DEADLY
+        if isinstance(cause, (PoolClosedError, PoolBrokenError)):
+            return cls.POOL
+        return cls.STORE if isinstance(cause, Unavailable) else cls.OWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backoff:
+    """Waits that double, half of each by chance."""
+
+    first: float = 1.0  # seconds
+    most: float = 60.0  # seconds
+
+    def seconds(self, number: int, chance: Chance) -> float:
+        """Return how long to wait before try `number`, which is 1 for the first one again."""
+        whole = min(self.most, self.first * 2.0 ** min(number - 1, 30))
+        return whole / 2 * (1 + chance())
+
+
+def own_error(cause: BaseException) -> JobError | None:
+    """Return what is told of a failure that is the work's own; None: nothing may be told."""
+    if isinstance(cause, AssayError) and not isinstance(cause, Internal):
+        return JobError.of(cause)
+    return None
+
+
+def deadly_error(piece: str, attempts: int) -> JobError:
+    """Return the error of a job of which one piece ends each process that runs it."""
+    return JobError(
+        reason=ChildKilledError.reason,
+        message=(
+            f"In each of {attempts} attempts {piece} ended its compute process without a word; it "
+            "is not tried again. Check that the input is whole and correct, and send it in "
+            "smaller pieces if it is large."
+        ),
+        metadata={"piece": piece, "attempts": str(attempts)},
+    )
+
+
+def unreachable_error(piece: str, cause: BaseException, retries: int) -> JobError:
+    """Return the error of a job that could not reach what it needs, however often it was tried."""
+    why = cause.message if isinstance(cause, AssayError) else "It could not be reached."
+    return JobError(
+        reason=Unavailable.reason,
+        message=f"{piece} failed, and {retries} times more: {why} Submit the job again later.",
+        metadata={"piece": piece, "retries": str(retries)},
+    )

@@ -1,0 +1,243 @@
+"""Jobs: anything durable that runs, its shards, events and levels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from assay.kernel.canonical import canonical_json, sha256_hex
+from assay.kernel.errors import AssayError, InvalidArgument, Violation
+from assay.kernel.jobs.states import JobState, is_terminal
+
+MAX_REQUEST_ID = 128  # characters of a request_id
+MAX_INLINE_PARTIAL = 64 * 1024  # bytes of a partial kept in a row; larger ones are blobs
+
+STATE_EVENT = "state"  # data: from (absent on the first), to, and a reason where there is one
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobError:
+    """Why a job ended without a result, in the words of the error that ended it."""
+
+    reason: str  # as AssayError.reason of the error that a call would have got
+    message: str  # for people: what happened, what is allowed, the way out
+    metadata: Mapping[str, str] = field(default_factory=dict)  # the message's dynamic parts
+    violations: tuple[Violation, ...] = ()  # fields, rows or columns that are wrong
+
+    @classmethod
+    def of(cls, error: AssayError) -> JobError:
+        """Return what is stored of `error`."""
+        return cls(
+            reason=error.reason,
+            message=error.message,
+            metadata=dict(error.metadata),
+            violations=error.violations,
+        )
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON of the error."""
+        return canonical_json(
+            {
+                "reason": self.reason,
+                "message": self.message,
+                "metadata": dict(self.metadata),
+                "violations": [[item.field, item.description] for item in self.violations],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> JobError:
+        """Return the error that `to_json` wrote."""
+        values = json.loads(data)
+        return cls(
+            reason=values["reason"],
+            message=values["message"],
+            metadata=values["metadata"],
+            violations=tuple(
+                Violation(field=name, description=text) for name, text in values["violations"]
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """What is needed to submit a job."""
+
+    kind: str  # which file of jobs/kinds runs it
+    spec: bytes  # JSON that the kind understands
+    state: JobState = JobState.QUEUED  # QUEUED, or OPEN for an upload
+    job_id: str | None = None  # None: generated
+    request_id: str | None = None  # a repeat returns the first job; None: never a repeat
+    resource: str | None = None  # id of what the job makes, such as an evaluation
+    max_attempts: int = 3  # claims before the job is given up, at least 1
+    deadline: datetime | None = None  # TIMED_OUT from then on; None: never
+    not_before: datetime | None = None  # not claimed before; None: at once
+    created_by: str = ""  # subject of the caller
+
+    def __post_init__(self) -> None:
+        if self.state not in (JobState.OPEN, JobState.QUEUED):
+            raise InvalidArgument.of("state", "a new job is OPEN or QUEUED")
+        if self.max_attempts < 1:
+            raise InvalidArgument.of("max_attempts", "at least 1 is allowed")
+        check_request_id(self.request_id)
+
+    @property
+    def spec_hash(self) -> str:
+        """SHA-256 of kind and spec, which tells a repeat from another request."""
+        return sha256_hex(self.kind.encode() + b"\n" + self.spec)
+
+
+def check_request_id(request_id: str | None) -> None:
+    """Raise InvalidArgument unless `request_id` is None or 1 to 128 printable characters."""
+    if request_id is None:
+        return
+    if not 1 <= len(request_id) <= MAX_REQUEST_ID or not request_id.isprintable():
+        raise InvalidArgument.of(
+            "request_id", f"1 to {MAX_REQUEST_ID} printable characters are allowed"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job as it is stored."""
+
+    organization_id: str  # the organization that owns it
+    job_id: str  # a UUID
+    kind: str  # which file of jobs/kinds runs it
+    spec: bytes  # JSON that the kind understands
+    spec_hash: str  # SHA-256 of kind and spec
+    state: JobState  # where it stands
+    request_id: str | None  # what the caller named the request; None: nothing
+    lease_owner: str | None  # Owner.text() of its runner while RUNNING
+    epoch: int  # raised by every claim; a runner with an older one writes nothing
+    attempts: int  # claims that were not given back
+    max_attempts: int  # claims before it is given up
+    next_row: int  # rows accepted so far, for an upload
+    cancel_requested: bool  # someone asked for an end while it ran
+    created_at: datetime  # when it was submitted
+    updated_at: datetime  # when its row last changed
+    started_at: datetime | None  # first claim; None: never claimed
+    ended_at: datetime | None  # when it reached a terminal state
+    deadline: datetime | None  # TIMED_OUT from then on; None: never
+    not_before: datetime | None  # not claimed before; None: at once
+    error: JobError | None  # why it ended without a result
+    result: bytes | None  # what it made, JSON of its kind; None until SUCCEEDED
+    resource: str | None  # id of what it makes; None: nothing named
+    created_by: str  # subject of the caller
+    last_sequence: int  # sequence of its newest event
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended for good."""
+        return is_terminal(self.state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """Which jobs a listing shows; what is None or empty does not narrow it."""
+
+    kind: str | None = None  # only of this kind
+    states: tuple[JobState, ...] = ()  # only in one of these
+    resource: str | None = None  # only those that make this resource
+    created_after: datetime | None = None  # submitted then or later
+    created_before: datetime | None = None  # submitted earlier
+
+
+ALL_JOBS = JobFilter()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setbacks:
+    """What went wrong under a job, for whoever decides whether it is tried again."""
+
+    retries: int = 0  # after failures of what it runs on, since a shard was finished last
+    in_flight: tuple[str, ...] = ()  # what ran when a runner last noted it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One independent piece of a job, still to be run."""
+
+    key: str  # unique in its job; shards are ordered by it, byte by byte
+    payload: bytes  # what the kind needs to run it; small, blobs by address
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardRecord:
+    """A finished shard: the checkpoint from which a job resumes."""
+
+    key: str  # unique in its job
+    first_row: int | None = None  # first row of an upload's chunk; None: not a chunk
+    rows: int | None = None  # rows of the chunk
+    sha256: str | None = None  # of the chunk's bytes as they were sent, hex
+    blob: str | None = None  # address of the input bytes; None: none of its own
+    partial: bytes | None = None  # statistic in its byte codec, up to 64 KiB
+    partial_blob: str | None = None  # address of a larger partial
+
+
+def chunk_key(first_row: int) -> str:
+    """Return the shard key of the upload chunk that starts at `first_row`; sorts by row."""
+    return f"chunk-{first_row:015d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDraft:
+    """An event that is about to be appended."""
+
+    kind: str  # what happened: state, verdict, finished
+    data: Mapping[str, Any]  # JSON object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """An entry of a job's log: numbered, never changed, never dropped."""
+
+    sequence: int  # 1, 2, 3, … in its job, without gaps
+    commit: int  # sequence of the first event of the same commit
+    kind: str  # what happened
+    at: datetime  # when it was committed
+    data: Mapping[str, Any]  # JSON object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A value that only the newest of counts, such as progress."""
+
+    key: str  # what it is: progress, metrics
+    revision: int  # rises in its job with every level written; where a watcher resumes
+    as_of_sequence: int  # newest event when it was written
+    data: Mapping[str, Any]  # JSON object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """The process that holds a lease, so that others can tell when it is dead."""
+
+    host: str  # machine and pid namespace; equal only where pids are comparable
+    boot_id: str  # changes when the machine starts anew
+    pid: int  # process id
+    started: str  # start time of the process in the kernel's own words; pids are reused
+    name: str = ""  # tells several runners of one process apart
+
+    def text(self) -> str:
+        """Return the owner as one line, for the ledger's row."""
+        return "|".join((self.host, self.boot_id, str(self.pid), self.started, self.name))
+
+    @classmethod
+    def parse(cls, text: str) -> Owner:
+        """Return the owner that `text()` wrote."""
+        host, boot_id, pid, started, name = text.split("|", 4)
+        return cls(host=host, boot_id=boot_id, pid=int(pid), started=started, name=name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """What a runner holds of a job, as `renew` tells it."""
+
+    organization_id: str  # the job's organization
+    job_id: str  # the job
+    epoch: int  # of the claim
+    cancel_requested: bool = False  # someone asked for an end

@@ -1,0 +1,326 @@
+"""The job ledger in SQL: submit, upload, cancel and read. Runners use ledger_runs.
+
+What each method promises is said in ports_jobs.Jobs. A job changes state in one
+function, `Mover.move`, along the edges of domain.states and with an event for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.errors import (
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    JobNotCancelable,
+    NotFound,
+    OffsetGap,
+    RequestIdReused,
+    UploadFinished,
+)
+from assay.kernel.jobs import ledger_rows as sql
+from assay.kernel.jobs.events import SqlEvents
+from assay.kernel.jobs.job import (
+    ALL_JOBS,
+    STATE_EVENT,
+    EventDraft,
+    Job,
+    JobError,
+    JobFilter,
+    NewJob,
+    ShardRecord,
+    chunk_key,
+)
+from assay.kernel.jobs.ledger_listing import listing
+from assay.kernel.jobs.states import JobState, check_transition, is_terminal
+from assay.kernel.storage.keyset import page_of
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import micros_or_none
+
+MAX_CHUNK_ROWS = 2**31  # far above what a chunk's bytes can hold
+
+CANCELED = JobError(reason="CANCELED", message="The job was canceled before it ended.")
+DEADLINE_PASSED = JobError(reason="DEADLINE_PASSED", message="The job's deadline passed.")
+
+
+class Mover:
+    """The only way a job's state changes."""
+
+    def __init__(self, session: Session, events: SqlEvents) -> None:
+        self._db = session
+        self._events = events
+
+    def move(
+        self,
+        job: Job,
+        to: JobState,
+        *,
+        reason: str | None = None,
+        error: JobError | None = None,
+        result: bytes | None = None,
+        lease: tuple[str, str, float] | None = None,
+        epoch: int | None = None,
+        attempts: int | None = None,
+        events: Sequence[EventDraft] = (),
+    ) -> Job:
+        """Move a locked job along an edge of the table and tell of it in its log.
+
+        `events` come before the state event, in the same commit; `lease` is
+        (owner, boot, expiry), given when and only when `to` is RUNNING.
+        """
+        check_transition(job.state, to)
+        now = self._db.clock.now()
+        moved = replace(
+            job,
+            state=to,
+            updated_at=now,
+            started_at=now if job.started_at is None and lease else job.started_at,
+            ended_at=now if is_terminal(to) else None,
+            lease_owner=lease[0] if lease else None,
+            epoch=job.epoch if epoch is None else epoch,
+            attempts=job.attempts if attempts is None else attempts,
+            error=error,
+            result=result,
+        )
+        self._db.run(sql.MOVE, **_moved_values(moved, lease))
+        data = {"from": job.state.value, "to": to.value}
+        if reason is not None:
+            data["reason"] = reason
+        told = (*events, EventDraft(kind=STATE_EVENT, data=data))
+        sequence = self._events.append(job.organization_id, job.job_id, told)
+        return replace(moved, last_sequence=sequence)
+
+
+def _moved_values(job: Job, lease: tuple[str, str, float] | None) -> dict[str, Any]:
+    return {
+        "org": job.organization_id,
+        "job": job.job_id,
+        "state": job.state.value,
+        "updated_at": micros_or_none(job.updated_at),
+        "started_at": micros_or_none(job.started_at),
+        "ended_at": micros_or_none(job.ended_at),
+        "lease_owner": lease[0] if lease else None,
+        "lease_boot": lease[1] if lease else None,
+        "lease_expires": lease[2] if lease else None,
+        "epoch": job.epoch,
+        "attempts": job.attempts,
+        "not_before": micros_or_none(job.not_before),
+        "error": None if job.error is None else job.error.to_json().decode(),
+        "result": job.result,
+    }
+
+
+class SqlJobs:
+    """Jobs, one transaction's view; see ports_jobs.Jobs."""
+
+    def __init__(self, session: Session, events: SqlEvents) -> None:
+        self._db = session
+        self._events = events
+        self._mover = Mover(session, events)
+
+    def submit(self, organization_id: str, new: NewJob) -> Job:
+        """Store a new job, or return the first one of its request id."""
+        if new.request_id is not None:
+            first = self._first_of(organization_id, new)
+            if first is not None:
+                return first
+        job_id = new.job_id or self._db.ids.new_job_id()
+        if not self._insert(organization_id, job_id, new):
+            # On PostgreSQL a twin may have committed between the look and the insert.
+            first = self._first_of(organization_id, new) if new.request_id else None
+            if first is None:
+                raise Internal(f"The job id {job_id} is taken.")
+            return first
+        draft = EventDraft(kind=STATE_EVENT, data={"to": new.state.value})
+        self._events.append(organization_id, job_id, [draft])
+        return self.get(organization_id, job_id)
+
+    def get(self, organization_id: str, job_id: str) -> Job:
+        """Return one job."""
+        row = self._db.one(sql.GET, org=organization_id, job=job_id)
+        if row is None:
+            raise NotFound.of("job", job_id)
+        return sql.read_job(row)
+
+    def get_many(self, organization_id: str, job_ids: Iterable[str]) -> dict[str, Job]:
+        """Return those jobs that exist, by id."""
+        wanted = sql.J.job_id.in_(list(job_ids))
+        rows = self._db.select(sql.SELECT.where(sql.J.organization_id == organization_id, wanted))
+        return {row[1]: sql.read_job(row) for row in rows}
+
+    def list(
+        self,
+        organization_id: str,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        chosen: JobFilter = ALL_JOBS,
+    ) -> Page[Job]:
+        """Return a page of jobs, newest first."""
+        return page_of(
+            self._db.select(listing(organization_id, chosen, limit=limit, after=after)),
+            limit,
+            sql.read_job,
+            lambda job: Cursor(created_at=job.created_at, id=job.job_id),
+        )
+
+    def add_chunk(
+        self,
+        organization_id: str,
+        job_id: str,
+        *,
+        first_row: int,
+        rows: int,
+        sha256: str,
+        blob: str | None,
+        partial: bytes | None,
+        partial_blob: str | None = None,
+    ) -> ShardRecord:
+        """Accept one chunk of an upload, once."""
+        if not 1 <= rows <= MAX_CHUNK_ROWS:
+            raise InvalidArgument.of("rows", f"a chunk holds 1 to {MAX_CHUNK_ROWS} rows")
+        job = self.lock(organization_id, job_id)
+        _require_open(job)
+        if first_row != job.next_row:
+            return self._repeated(job, first_row, rows, sha256)
+        record = ShardRecord(
+            key=chunk_key(first_row),
+            first_row=first_row,
+            rows=rows,
+            sha256=sha256,
+            blob=blob,
+            partial=partial,
+            partial_blob=partial_blob,
+        )
+        self._db.run(sql.ADD_SHARD, **sql.shard_values(organization_id, job_id, record))
+        self._db.run(
+            sql.ACCEPT_ROWS,
+            org=organization_id,
+            job=job_id,
+            next_row=first_row + rows,
+            updated_at=self._db.now(),
+        )
+        self._db.touched.add((organization_id, job_id))
+        return record
+
+    def finish_upload(self, organization_id: str, job_id: str, *, rows: int) -> Job:
+        """Close an upload of `rows` rows and queue it."""
+        job = self.lock(organization_id, job_id)
+        _require_open(job)
+        if rows != job.next_row:
+            raise _gap(job, rows, f"The upload has {job.next_row} rows, not {rows}.")
+        if rows == 0:
+            raise InvalidArgument.of("rows", "an upload of no rows cannot be evaluated")
+        return self._mover.move(job, JobState.QUEUED)
+
+    def request_cancel(self, organization_id: str, job_id: str) -> Job:
+        """End the job at once, or ask its runner to."""
+        job = self.lock(organization_id, job_id)
+        if job.is_terminal:
+            raise JobNotCancelable(
+                f"The job '{job_id}' has already ended: {job.state}.",
+                metadata={"job_id": job_id, "state": job.state},
+            )
+        if job.state is not JobState.RUNNING:
+            return self._mover.move(job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED)
+        now = self._db.now()
+        self._db.run(sql.ASK_CANCEL, org=organization_id, job=job_id, on=True, updated_at=now)
+        self._db.touched.add((organization_id, job_id))
+        return self.get(organization_id, job_id)
+
+    def shards(self, organization_id: str, job_id: str) -> Sequence[ShardRecord]:
+        """Return the finished shards, in the order of their keys."""
+        rows = self._db.all(sql.SHARDS, org=organization_id, job=job_id)
+        if not rows:
+            self.get(organization_id, job_id)
+        return [sql.read_shard(row) for row in rows]
+
+    def lock(self, organization_id: str, job_id: str) -> Job:
+        """Return one job and hold its row until this transaction ends."""
+        row = self._db.one(sql.LOCK, org=organization_id, job=job_id)
+        if row is None:
+            raise NotFound.of("job", job_id)
+        return sql.read_job(row)
+
+    def _first_of(self, organization_id: str, new: NewJob) -> Job | None:
+        row = self._db.one(sql.BY_REQUEST, org=organization_id, request=new.request_id)
+        if row is None:
+            return None
+        first = sql.read_job(row)
+        if first.spec_hash != new.spec_hash:
+            raise RequestIdReused(
+                f"The request id '{new.request_id}' belongs to the job '{first.job_id}', which "
+                "has another specification. Send the same one, or choose a new request id.",
+                metadata={"request_id": new.request_id, "job_id": first.job_id},
+            )
+        return first
+
+    def _insert(self, organization_id: str, job_id: str, new: NewJob) -> int:
+        now = self._db.now()
+        return self._db.run(
+            sql.INSERT,
+            organization_id=organization_id,
+            job_id=job_id,
+            kind=new.kind,
+            spec=new.spec,
+            spec_hash=new.spec_hash,
+            state=new.state.value,
+            request_id=new.request_id,
+            lease_owner=None,
+            lease_boot=None,
+            lease_expires=None,
+            epoch=0,
+            attempts=0,
+            max_attempts=new.max_attempts,
+            next_row=0,
+            cancel_requested=False,
+            created_at=now,
+            updated_at=now,
+            started_at=None,
+            ended_at=None,
+            deadline=micros_or_none(new.deadline),
+            not_before=micros_or_none(new.not_before),
+            error=None,
+            result=None,
+            resource=new.resource,
+            created_by=new.created_by,
+            last_sequence=0,
+            oldest_sequence=1,
+            level_revision=0,
+        )
+
+    def _repeated(self, job: Job, first_row: int, rows: int, sha256: str) -> ShardRecord:
+        row = first_row < job.next_row and self._db.one(
+            sql.CHUNK_AT, org=job.organization_id, job=job.job_id, first_row=first_row
+        )
+        if row:
+            stored = sql.read_shard(row)
+            if (stored.rows, stored.sha256) == (rows, sha256):
+                return stored
+        raise _gap(
+            job, first_row, f"The chunk starts at row {first_row}; row {job.next_row} is expected."
+        )
+
+
+def _require_open(job: Job) -> None:
+    if job.state is JobState.OPEN:
+        return
+    metadata = {"job_id": job.job_id, "state": job.state, "rows": job.next_row}
+    if job.state in (JobState.CANCELED, JobState.TIMED_OUT):
+        raise FailedPrecondition(
+            f"The upload has ended: {job.state}. Start a new one.", metadata=metadata
+        )
+    raise UploadFinished(
+        f"The upload was finished with {job.next_row} rows; it takes nothing more.",
+        metadata=metadata,
+    )
+
+
+def _gap(job: Job, sent: int, message: str) -> OffsetGap:
+    return OffsetGap(
+        message,
+        metadata={"job_id": job.job_id, "expected_row": job.next_row, "sent_row": sent},
+    )

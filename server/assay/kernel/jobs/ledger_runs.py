@@ -1,0 +1,334 @@
+"""The runner's side of the ledger: claim, renew, checkpoint, end. See ports_jobs.Jobs.
+
+Every write for a job is fenced: it first looks whether the epoch that the runner was
+given is still the job's, in the transaction that writes, with the row held.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from assay.kernel.errors import Internal, StaleLease
+from assay.kernel.jobs import ledger_rows as sql
+from assay.kernel.jobs.events import SqlEvents, SqlLevels
+from assay.kernel.jobs.fairness import waiting_organizations
+from assay.kernel.jobs.job import EventDraft, Job, JobError, Lease, Owner, Setbacks, ShardRecord
+from assay.kernel.jobs.leases import is_dead
+from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, SqlJobs
+from assay.kernel.jobs.states import JobState, is_terminal
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import Prepared, from_json, json_text, micros, moment
+
+POSTGRESQL_CLOCK = "postgresql"  # the `lease_boot` of leases that PostgreSQL's clock ends
+SWEEP = 100  # jobs that one transaction frees or ends
+_DB_CLOCK = Prepared(text("SELECT extract(epoch FROM clock_timestamp())::double precision"))
+
+# Specs and results are the kinds' own JSON; whatever looks like an address in it is one.
+_ADDRESS = re.compile(rb"sha256:[0-9a-f]{64}")
+
+LEASE_LOST = "LEASE_LOST"
+GIVEN_BACK = "GIVEN_BACK"
+RETRY_LATER = "RETRY_LATER"
+ATTEMPTS_SPENT = "ATTEMPTS_SPENT"
+MOST_NAMED = 10  # pieces of work that an error names
+
+
+def _ignore(_job: Job) -> None:
+    """Be told that a job ended, and do nothing."""
+
+
+class SqlLedger(SqlJobs):
+    """Jobs with the methods of a runner; one transaction's view."""
+
+    def __init__(self, session: Session, events: SqlEvents, levels: SqlLevels) -> None:
+        super().__init__(session, events)
+        self._levels = levels
+
+    def claim(
+        self,
+        owner: Owner,
+        lease_seconds: float,
+        kinds: Collection[str],
+        *,
+        ended: Callable[[Job], None] = _ignore,
+    ) -> Job | None:
+        """Lease the oldest job that may run, of the organization whose turn it is."""
+        boot, seconds, now = self._clocks()
+        self._free_lost(boot, seconds, ended)
+        for organization_id in waiting_organizations(self._db):
+            job = self._next_of(organization_id, kinds, now, ended)
+            if job is not None:
+                return self._mover.move(
+                    job,
+                    JobState.RUNNING,
+                    lease=(owner.text(), boot, seconds + lease_seconds),
+                    epoch=job.epoch + 1,
+                    attempts=job.attempts + 1,
+                )
+        return None
+
+    def claimable(self, kinds: Collection[str]) -> bool:
+        """Return whether a claim might find something; of any organization."""
+        boot, seconds, now = self._clocks()
+        statement = sql.any_claimable(frozenset(kinds))
+        return bool(self._db.value(statement, boot=boot, seconds=seconds, now=micros(now)))
+
+    def overdue(self) -> bool:
+        """Return whether a job waits past its deadline; of any organization."""
+        return bool(self._db.value(sql.ANY_OVERDUE, now=micros(self._clocks()[2])))
+
+    def renew(self, owner: Owner, leases: Iterable[Lease], lease_seconds: float) -> Sequence[Lease]:
+        """Extend the leases that are still held; return them."""
+        boot, seconds, _ = self._clocks()
+        held = []
+        for lease in leases:
+            row = self._db.one(
+                sql.RENEW,
+                org=lease.organization_id,
+                job=lease.job_id,
+                held=lease.epoch,
+                owner=owner.text(),
+                boot=boot,
+                expires=seconds + lease_seconds,
+            )
+            if row is not None:
+                held.append(
+                    Lease(
+                        organization_id=lease.organization_id,
+                        job_id=lease.job_id,
+                        epoch=lease.epoch,
+                        cancel_requested=bool(row[0]),
+                    )
+                )
+        return held
+
+    def release(
+        self,
+        organization_id: str,
+        job_id: str,
+        epoch: int,
+        *,
+        not_before: datetime | None = None,
+    ) -> Job:
+        """Give a job back unharmed, for another runner to go on with."""
+        job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
+        queued = self._mover.move(
+            job, JobState.QUEUED, reason=GIVEN_BACK, attempts=job.attempts - 1
+        )
+        return self._cancel_if_asked(queued)
+
+    def retry(
+        self, organization_id: str, job_id: str, epoch: int, *, not_before: datetime, counts: bool
+    ) -> Job:
+        """Queue a job again whose infrastructure failed it."""
+        job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
+        known = self.setbacks(organization_id, job_id)
+        self._put_setbacks(job, Setbacks(retries=known.retries + 1))
+        attempts = job.attempts if counts else job.attempts - 1
+        queued = self._mover.move(job, JobState.QUEUED, reason=RETRY_LATER, attempts=attempts)
+        return self._cancel_if_asked(queued)
+
+    def setbacks(self, organization_id: str, job_id: str) -> Setbacks:
+        """Return the retries since the last progress, and what ran when last noted."""
+        row = self._db.one(sql.SETBACKS, org=organization_id, job=job_id)
+        if row is None:
+            self.get(organization_id, job_id)  # an absent job is NotFound
+            return Setbacks()
+        retries, shards, in_flight = row
+        if retries and self._finished(organization_id, job_id) > shards:
+            retries = 0
+        return Setbacks(retries=retries, in_flight=tuple(from_json(in_flight)))
+
+    def note_in_flight(
+        self, organization_id: str, job_id: str, epoch: int, pieces: Sequence[str]
+    ) -> None:
+        """Overwrite what is about to be run."""
+        job = self._fenced(organization_id, job_id, epoch)
+        row = self._db.one(sql.SETBACKS, org=organization_id, job=job_id)
+        retries, shards = row[:2] if row else (0, 0)
+        self._put_setbacks(job, Setbacks(retries=retries, in_flight=tuple(pieces)), shards)
+
+    def free_dead_leases(
+        self,
+        dead: Callable[[Owner], bool] = is_dead,
+        *,
+        ended: Callable[[Job], None] = _ignore,
+    ) -> int:
+        """Queue the jobs whose runner has certainly ended; of any organization."""
+        freed = 0
+        known: dict[str, bool] = {}
+        for row in self._db.all(sql.RUNNING):
+            job = sql.read_job(row)
+            owner = job.lease_owner or ""
+            if owner not in known:
+                known[owner] = dead(Owner.parse(owner))
+            if known[owner]:
+                self._lose(job, ended)
+                freed += 1
+        return freed
+
+    def expire(self, *, ended: Callable[[Job], None] = _ignore) -> int:
+        """End OPEN and QUEUED jobs whose deadline has passed; of any organization."""
+        now = self._clocks()[2]
+        rows = self._db.all(sql.OVERDUE, now=micros(now), most=SWEEP)
+        for row in rows:
+            ended(self._time_out(sql.read_job(row)))
+        return len(rows)
+
+    def checkpoint(
+        self,
+        organization_id: str,
+        job_id: str,
+        epoch: int,
+        records: Sequence[ShardRecord],
+        *,
+        events: Sequence[EventDraft] = (),
+        levels: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> bool:
+        """Store finished shards with what they tell; return False for a repeat."""
+        self._fenced(organization_id, job_id, epoch)
+        added = 0
+        for record in records:
+            values = sql.shard_values(organization_id, job_id, record)
+            added += self._db.run(sql.ADD_SHARD, **values)
+        if records and not added:
+            return False
+        if events:
+            self._events.append(organization_id, job_id, events)
+        for key, data in (levels or {}).items():
+            self._levels.put(organization_id, job_id, key, data)
+        self._db.touched.add((organization_id, job_id))
+        return True
+
+    def end(
+        self,
+        organization_id: str,
+        job_id: str,
+        epoch: int,
+        state: JobState,
+        *,
+        result: bytes | None = None,
+        error: JobError | None = None,
+        events: Sequence[EventDraft] = (),
+    ) -> Job:
+        """Commit a job's end: its result or its error."""
+        if not is_terminal(state) or (state is JobState.SUCCEEDED) != (result is not None):
+            raise Internal(f"A job cannot end as {state} with result {result is not None}.")
+        if state is not JobState.SUCCEEDED and error is None:
+            error = {JobState.CANCELED: CANCELED, JobState.TIMED_OUT: DEADLINE_PASSED}.get(state)
+            if error is None:
+                raise Internal("A job that fails says why.")
+        job = self._fenced(organization_id, job_id, epoch)
+        reason = None if error is None else error.reason
+        return self._mover.move(
+            job, state, reason=reason, error=error, result=result, events=events
+        )
+
+    def backlog(self) -> Mapping[JobState, int]:
+        """Return how many jobs of all organizations have not ended, by state."""
+        return {JobState(state): count for state, count in self._db.all(sql.COUNT_STATES)}
+
+    def referenced_blobs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (organization, address) that a row names; of all organizations."""
+        for org, *addresses in self._db.all(sql.BLOBS_OF_SHARDS):
+            yield from ((org, address) for address in addresses if address is not None)
+        for org, *texts in self._db.all(sql.BLOBS_OF_JOBS):
+            for found in _ADDRESS.findall(b" ".join(bytes(one or b"") for one in texts)):
+                yield org, found.decode()
+
+    def _clocks(self) -> tuple[str, float, datetime]:
+        """Return the lease clock's name and seconds, and the time for deadlines."""
+        if self._db.is_sqlite:
+            leases = self._db.leases
+            return leases.boot_id(), leases.seconds(), self._db.clock.now()
+        # One clock for all hosts: the database's own.
+        seconds = float(self._db.value(_DB_CLOCK))
+        return POSTGRESQL_CLOCK, seconds, moment(int(seconds * 1e6))
+
+    def _fenced(self, organization_id: str, job_id: str, epoch: int) -> Job:
+        job = self.lock(organization_id, job_id)
+        if job.state is not JobState.RUNNING or job.epoch != epoch:
+            raise StaleLease(
+                f"The job {job_id} is {job.state} in epoch {job.epoch}, not {epoch}.",
+                metadata={"job_id": job_id, "epoch": job.epoch, "sent": epoch},
+            )
+        return job
+
+    def _next_of(
+        self,
+        organization_id: str,
+        kinds: Collection[str],
+        now: datetime,
+        ended: Callable[[Job], None],
+    ) -> Job | None:
+        """Lock an organization's oldest job that may run; end those before it that may not."""
+        statement = sql.oldest_queued(frozenset(kinds))
+        while row := self._db.one(statement, org=organization_id, now=micros(now)):
+            job = sql.read_job(row)
+            if job.deadline is not None and job.deadline <= now:
+                ended(self._time_out(job))
+            elif job.attempts >= job.max_attempts:
+                ended(self._give_up(job))
+            else:
+                return job
+        return None
+
+    def _finished(self, organization_id: str, job_id: str) -> int:
+        """Return how many shards of its own, chunks not among them, a job has finished."""
+        return int(self._db.value(sql.COUNT_SHARDS, org=organization_id, job=job_id))
+
+    def _put_setbacks(self, job: Job, known: Setbacks, shards: int | None = None) -> None:
+        org, job_id = job.organization_id, job.job_id
+        self._db.run(
+            sql.PUT_SETBACKS,
+            organization_id=org,
+            job_id=job_id,
+            retries=known.retries,
+            shards=self._finished(org, job_id) if shards is None else shards,
+            in_flight=json_text(list(known.in_flight)),
+        )
+
+    def _free_lost(self, boot: str, seconds: float, ended: Callable[[Job], None]) -> None:
+        for row in self._db.all(sql.LOST, boot=boot, seconds=seconds, most=SWEEP):
+            self._lose(sql.read_job(row), ended)
+
+    def _lose(self, job: Job, ended: Callable[[Job], None]) -> None:
+        queued = self._cancel_if_asked(self._mover.move(job, JobState.QUEUED, reason=LEASE_LOST))
+        if queued.is_terminal:
+            ended(queued)
+        elif queued.attempts >= queued.max_attempts:
+            ended(self._give_up(queued))
+
+    def _cancel_if_asked(self, job: Job) -> Job:
+        if not job.cancel_requested:
+            return job
+        return self._mover.move(job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED)
+
+    def _time_out(self, job: Job) -> Job:
+        return self._mover.move(
+            job, JobState.TIMED_OUT, reason=DEADLINE_PASSED.reason, error=DEADLINE_PASSED
+        )
+
+    def _give_up(self, job: Job) -> Job:
+        ran = self.setbacks(job.organization_id, job.job_id).in_flight
+        error = spent_error(job.attempts, ran)
+        return self._mover.move(job, JobState.FAILED, reason=ATTEMPTS_SPENT, error=error)
+
+
+def spent_error(attempts: int, in_flight: Sequence[str]) -> JobError:
+    """Return the error of a job that ended its runner each time, and name what it then ran."""
+    named = ", ".join(in_flight[:MOST_NAMED])
+    message = f"The job was started {attempts} times and its runner ended each time before it did. "
+    if named:
+        message += f"At the last end it ran {named}. "
+    return JobError(
+        reason=ATTEMPTS_SPENT,
+        message=message + "It is not started again.",
+        metadata={"attempts": str(attempts)} | ({"in_flight": named} if named else {}),
+    )

@@ -1,0 +1,170 @@
+"""Watching a job: ordered, unique, reliable, atomic, resumable, bookmarkable.
+
+A watch is a cursor over the job's log. It never holds what it has not sent: a slow subscriber
+costs one parked coroutine and re-reads from the log when it comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from assay.kernel.errors import EventsTrimmed, InvalidArgument, OutOfRange
+from assay.kernel.jobs.job import Event, JobError, Level
+from assay.kernel.storage.change_notifier import Pulse
+from assay.kernel.storage.store import Store
+
+MAX_BATCH = 500  # events of one message
+MAX_BOOKMARK_SECONDS = 10.0
+MIN_BOOKMARK_SECONDS = 0.1
+
+Offload = Callable[[Callable[[], "Batch"]], Awaitable["Batch"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a watch tells at once: whole commits, then the newest levels."""
+
+    events: tuple[Event, ...]
+    levels: tuple[Level, ...]
+    bookmark: int  # everything up to this sequence has been told
+    is_last: bool  # the terminal event has been told
+    has_more: bool = False  # the log already holds more than fits this batch
+    error: JobError | None = None  # of a job that has ended without a result
+    level_revision: int  # where levels go on
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not (self.events or self.levels)
+
+
+class _Place(NamedTuple):
+    organization_id: str
+    job_id: str
+    sequence: int
+    revision: int  # of the levels
+    beats: int  # of the pulse, before it was read
+
+
+class Watches:
+    """Watches of the jobs of an organization; async, as a watch outlives a thread."""
+
+    def __init__(self, store: Store, pulse: Pulse, offload: Offload) -> None:
+        self._store = store
+        self._pulse = pulse
+        self._offload = offload
+        self._reading: dict[_Place, asyncio.Future[Batch]] = {}
+
+    async def watch(
+        self,
+        organization_id: str,
+        job_id: str,
+        *,
+        after_sequence: int,
+        bookmark_seconds: float,
+    ) -> AsyncGenerator[Batch, None]:
+        """Yield what happens to a job after a sequence, until its terminal event was yielded.
+
+        Raises, all before the first batch:
+            InvalidArgument: the bookmark interval is out of range.
+            NotFound: no such job.
+            OutOfRange: the sequence lies in the future.
+            EventsTrimmed: events after the sequence are no longer held.
+        """
+        if not MIN_BOOKMARK_SECONDS <= bookmark_seconds <= MAX_BOOKMARK_SECONDS:
+            raise InvalidArgument.of(
+                "bookmark_interval",
+                f"{bookmark_seconds} s was sent; "
+                f"{MIN_BOOKMARK_SECONDS} s to {MAX_BOOKMARK_SECONDS} s are allowed",
+            )
+        time = asyncio.get_running_loop().time
+        beats, told = self._pulse.beats, time()
+        batch = await self._offload(partial(self._first, organization_id, job_id, after_sequence))
+        while True:
+            if not batch.is_empty or batch.is_last:
+                yield batch
+                told = time()
+            if batch.is_last:
+                return
+            if not batch.has_more:
+                # Commits to other jobs wake this watch too, but break no silence of it.
+                left = told + bookmark_seconds - time()
+                if left <= 0 or not await self._pulse.after(beats, left):
+                    yield _bookmark(batch)
+                    told = time()
+            beats = self._pulse.beats
+            place = _Place(organization_id, job_id, batch.bookmark, batch.level_revision, beats)
+            batch = await self._read_once(place)
+
+    async def _read_once(self, place: _Place) -> Batch:
+        """Read what follows a place, together with all who ask for the same at the same beat.
+
+        A read that began after a beat has seen what that beat told of; so whoever has counted
+        as many beats misses nothing by sharing it.
+        """
+        reading = self._reading.get(place)
+        if reading is None:
+            job = place.organization_id, place.job_id
+            read = partial(self._read, *job, place.sequence, place.revision)
+            reading = asyncio.ensure_future(self._offload(read))
+            self._reading[place] = reading
+            reading.add_done_callback(partial(self._forget, place))
+        # The reader may go away; those who share its read must not go with it.
+        return await asyncio.shield(reading)
+
+    def _forget(self, place: _Place, reading: asyncio.Future[Batch]) -> None:
+        self._reading.pop(place, None)
+        if not reading.cancelled():
+            reading.exception()  # seen: all who wanted it may have gone
+
+    def _first(self, organization_id: str, job_id: str, after_sequence: int) -> Batch:
+        with self._store.read() as tx:
+            job = tx.jobs.get(organization_id, job_id)
+            if after_sequence > job.last_sequence:
+                raise OutOfRange(
+                    f"Sequence {after_sequence} lies in the future: the newest event of the job "
+                    f"is {job.last_sequence}. Resume after that one, or from 0.",
+                    metadata={"newest_sequence": job.last_sequence},
+                )
+            oldest = tx.events.oldest(organization_id, job_id)
+            if after_sequence + 1 < oldest:
+                raise EventsTrimmed(
+                    f"Events before {oldest} are no longer held. "
+                    f"Resume after {oldest - 1}, and read the job for what came before.",
+                    metadata={"oldest_sequence": oldest},
+                )
+        return self._read(organization_id, job_id, after_sequence, 0)
+
+    def _read(
+        self, organization_id: str, job_id: str, after_sequence: int, level_revision: int
+    ) -> Batch:
+        with self._store.read() as tx:
+            job = tx.jobs.get(organization_id, job_id)
+            events = tuple(
+                tx.events.after(organization_id, job_id, after_sequence, limit=MAX_BATCH)
+            )
+            levels = tuple(tx.levels.after(organization_id, job_id, level_revision))
+        bookmark = events[-1].sequence if events else after_sequence
+        return Batch(
+            events=events,
+            levels=levels,
+            bookmark=bookmark,
+            is_last=job.is_terminal and bookmark >= job.last_sequence,
+            has_more=bookmark < job.last_sequence,
+            error=job.error,
+            level_revision=max([level_revision, *(level.revision for level in levels)]),
+        )
+
+
+def _bookmark(batch: Batch) -> Batch:
+    return Batch(
+        events=(),
+        levels=(),
+        bookmark=batch.bookmark,
+        is_last=False,
+        level_revision=batch.level_revision,
+    )

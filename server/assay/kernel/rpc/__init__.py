@@ -1,0 +1,1 @@
+"""The gRPC server: pipeline, interceptors, refusals, paging."""

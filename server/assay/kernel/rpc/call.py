@@ -1,0 +1,80 @@
+"""One call, as links and handlers see it: who, how and with what metadata; no grpc in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from assay.kernel.errors import Unauthenticated
+from assay.kernel.identity import Principal
+from assay.kernel.jobs.job import check_request_id
+from assay.kernel.rpc.methods import Method
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Set by Envoy alone: native callers cannot reach the REST listener's upstream with it.
+GATEWAY_PATH = "x-envoy-original-path"
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One call in progress. Mutable: links fill it in on the way to the handler."""
+
+    method: Method
+    metadata: Mapping[str, str]  # text metadata of the caller, keys in lower case
+    started: float  # monotonic seconds
+    run_blocking: Callable[[Callable[[], object]], Awaitable[object]]
+    run_inline: bool = False  # True: the store answers faster than a thread hop
+    request_id: str = ""
+    principal: Principal | None = None
+    headers: dict[str, str] = field(default_factory=dict)  # sent once, with the reply
+
+    @property
+    def is_rest(self) -> bool:
+        """True when the call came through the transcoding gateway."""
+        return GATEWAY_PATH in self.metadata
+
+    @property
+    def path(self) -> str:
+        """The path that the caller used: a REST path without its query, or the gRPC one."""
+        sent = self.metadata.get(GATEWAY_PATH)
+        return self.method.path if sent is None else sent.partition("?")[0]
+
+    @property
+    def caller(self) -> Principal:
+        """The principal; raises Unauthenticated on an anonymous call."""
+        if self.principal is None:
+            raise Unauthenticated("This call needs a credential.")
+        return self.principal
+
+    @property
+    def organization_id(self) -> str:
+        """The organization whose rows the call may touch."""
+        return self.caller.organization_id
+
+    def respond(self, status: int, **headers: str) -> None:
+        """Let a REST caller get HTTP `status` and `headers`; native callers see metadata."""
+        self.headers["x-http-status"] = str(status)
+        self.headers.update(headers)
+
+    def idempotency_key(self, request_id: str) -> str | None:
+        """Return the request's own id, else the header Idempotency-Key, else None.
+
+        Raises:
+            InvalidArgument: it is too long or not printable.
+        """
+        sent = request_id or self.metadata.get("idempotency-key") or None
+        check_request_id(sent)
+        return sent
+
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a synchronous use case, with at most one thread hop."""
+        if self.run_inline:
+            return function(*args, **kwargs)
+        return await self.run_aside(lambda: function(*args, **kwargs))
+
+    async def run_aside(self, function: Callable[[], R]) -> R:
+        """Run what is too long for the event loop in a thread."""
+        return await self.run_blocking(function)  # type: ignore[return-value]  # the port is untyped; it returns what `function` does

@@ -1,0 +1,48 @@
+"""What a link is: one concern that every call passes, whatever the call's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from assay.kernel.errors import AssayError
+from assay.kernel.rpc.call import Call
+
+
+class Link(Protocol):
+    """One concern. `before` may refuse by raising; `after` sees how the call ended.
+
+    One implementation serves unary and streaming calls: `before` runs once, before the first
+    message is handled, and `after` once, when nothing more will be sent.
+    """
+
+    name: str
+
+    def before(self, call: Call) -> Awaitable[None] | None:
+        """Do the link's work before the handler; raise an AssayError to refuse the call.
+
+        What must wait for something returns an awaitable; what is known already returns None,
+        which saves a hot call the making of a coroutine.
+        """
+
+    def after(self, call: Call, error: AssayError | None) -> None:
+        """Take note of the end; `error` is what the caller is told, None on success."""
+
+    async def close(self) -> None:
+        """Let go of what the link holds; called once, when the server has stopped."""
+
+
+class Passive:
+    """A link that does nothing; others override what they need."""
+
+    name = "passive"
+
+    def before(self, call: Call) -> Awaitable[None] | None:
+        """Let every call pass."""
+        return None
+
+    def after(self, call: Call, error: AssayError | None) -> None:
+        """Take no note."""
+
+    async def close(self) -> None:
+        """Hold nothing."""

@@ -1,0 +1,102 @@
+"""What the descriptors say of every method: its policy, its shape and its required fields.
+
+The contract enforces itself: permissions and required fields are declared in the protos and
+read here once, at start. A method without a policy stops the server from starting.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from assay.kernel.rpc.require import Requirements
+from assay.v1 import policy_pb2
+
+SERVICE_MODULES = (
+    "benchmark_run_service",
+    "benchmark_service",
+    "benchmark_watch_service",
+    "diagnostics_service",
+    "evaluation_rows_service",
+    "evaluation_service",
+    "extraction_json_service",
+    "extraction_service",
+    "field_schema_json_service",
+    "field_schema_service",
+    "ground_truth_json_service",
+    "ground_truth_service",
+    "job_service",
+    "job_watch_service",
+    "key_service",
+    "model_service",
+    "performance_service",
+    "performance_table_service",
+    "server_service",
+    "version_service",
+)
+
+
+class MissingPolicy(RuntimeError):
+    """A method of the contract declares no policy, or one without a rate class."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One method of the contract."""
+
+    path: str  # `/assay.v1.ModelService/GetModel`
+    service: str  # `assay.v1.ModelService`
+    name: str  # `GetModel`
+    permissions: frozenset[str]  # all of them are needed
+    anonymous: bool  # True: no credential is needed
+    point_read: bool  # True: one stored value is read
+    rate_class: str  # read, write, stream or free
+    http_status: int  # of a successful REST call
+    client_streaming: bool
+    server_streaming: bool
+    request: type[Message]
+    requirements: Requirements
+
+
+def services() -> Iterator[ServiceDescriptor]:
+    """Yield the descriptors of all services of the contract, in the order of SERVICE_MODULES."""
+    for name in SERVICE_MODULES:
+        module = importlib.import_module(f"assay.v1.{name}_pb2")
+        yield from module.DESCRIPTOR.services_by_name.values()
+
+
+def methods_of(service: ServiceDescriptor) -> Iterator[Method]:
+    """Yield the methods of one service; raises MissingPolicy where one is not declared."""
+    for descriptor in service.methods:
+        yield _method(service, descriptor)
+
+
+def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
+    path = f"/{service.full_name}/{descriptor.name}"
+    options = descriptor.GetOptions()
+    if not options.HasExtension(policy_pb2.policy):
+        raise MissingPolicy(f"{path} declares no policy")
+    policy = options.Extensions[policy_pb2.policy]
+    if policy.rate_class == policy_pb2.RATE_CLASS_UNSPECIFIED:
+        raise MissingPolicy(f"{path} declares no rate class")
+    if policy.anonymous == bool(policy.permissions):
+        raise MissingPolicy(f"{path} must be anonymous or name its permissions")
+    return Method(
+        path=path,
+        service=service.full_name,
+        name=descriptor.name,
+        permissions=frozenset(policy.permissions),
+        anonymous=policy.anonymous,
+        point_read=policy.point_read,
+        rate_class=policy_pb2.RateClass.Name(policy.rate_class).removeprefix("RATE_CLASS_").lower(),
+        http_status=policy.http_status or 200,
+        client_streaming=descriptor.client_streaming,
+        server_streaming=descriptor.server_streaming,
+        request=GetMessageClass(descriptor.input_type),
+        requirements=Requirements.of(descriptor.input_type),
+    )

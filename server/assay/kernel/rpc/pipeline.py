@@ -1,0 +1,226 @@
+"""The way of a call through the links to its handler and back, for every shape of call.
+
+One implementation serves unary and streams: a handler is always an async iterator of replies
+over an async iterator of requests; the four shapes of gRPC are four thin faces of it. Whatever
+a handler raises becomes one refusal here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from assay.kernel.clock import Clock
+from assay.kernel.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
+from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.interceptors.base import Link, Passive
+from assay.kernel.rpc.methods import Method
+from assay.kernel.rpc.refusal import Refusal, refuse
+from assay.kernel.rpc.reply_cache import ReplyMemory
+
+log = logging.getLogger("assay.rpc")
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Chain:
+    """The links in their order, and how a handler is wrapped by them."""
+
+    def __init__(
+        self,
+        links: Sequence[Link],
+        *,
+        clock: Clock,
+        blocking: Executor,
+        inline_reads: bool,
+        replies: ReplyMemory,
+    ) -> None:
+        """Take the links; `inline_reads` is True where point reads beat a thread hop."""
+        self._replies = replies
+        # Most links care for one side only; the others are not even called.
+        self._before = tuple(link.before for link in links if _overrides(link, "before"))
+        self._after = tuple(link.after for link in reversed(links) if _overrides(link, "after"))
+        self._clock = clock
+        self._blocking = blocking
+        self._inline_reads = inline_reads
+
+    def wrap(
+        self, method: Method, handler: Callable[..., Any]
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Return the gRPC handler that passes the links and then calls `handler`.
+
+        A handler is `(request, call) -> reply`; with a streaming side, the request is an async
+        iterator of messages, or the reply an async iterator. No (de)serialiser is registered:
+        bytes that are no message must be refused in our own words.
+        """
+        if method.client_streaming and method.server_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._streamed(method, handler))
+        if method.client_streaming:
+            return grpc.stream_unary_rpc_method_handler(self._answered(method, handler))
+        if method.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._streamed(method, handler))
+        return grpc.unary_unary_rpc_method_handler(self._answered(method, handler))
+
+    def _answered(
+        self, method: Method, handler: Callable[..., Awaitable[Message | bytes]]
+    ) -> Callable[[Any, Context], Awaitable[bytes]]:
+        async def serve(incoming: bytes | AsyncIterator[bytes], context: Context) -> bytes:
+            call = self._call(method, context)
+            try:
+                await self._enter(call)
+                if method.point_read and isinstance(incoming, bytes):
+                    data = await self._remembered(call, incoming, handler)
+                else:
+                    data = _encode(await handler(_requests(method, incoming), call))
+                await _send_headers(call, context)
+            except Exception as error:  # noqa: BLE001 - the one place where every error is told
+                await self._abort(call, context, error)
+            except asyncio.CancelledError:
+                self._leave(call, _canceled())
+                raise
+            self._leave(call, None)
+            return data
+
+        return serve
+
+    async def _remembered(
+        self, call: Call, data: bytes, handler: Callable[..., Awaitable[Message | bytes]]
+    ) -> bytes:
+        """Answer a point read as it was answered before, unless something was committed since."""
+        principal = call.principal
+        organization_id = "" if principal is None else principal.organization_id
+        key = (organization_id, call.method.path, data)
+        reply, token = self._replies.get(key)
+        if reply is None:
+            reply = _encode(await handler(_requests(call.method, data), call))
+            self._replies.put(key, reply, token)
+        return reply
+
+    def _streamed(
+        self, method: Method, handler: Callable[..., AsyncGenerator[Message | bytes, None]]
+    ) -> Callable[[Any, Context], AsyncIterator[bytes]]:
+        async def serve(
+            incoming: bytes | AsyncIterator[bytes], context: Context
+        ) -> AsyncIterator[bytes]:
+            call = self._call(method, context)
+            try:
+                await self._enter(call)
+                # A caller who goes away ends the handler here and now, not when it is collected.
+                async with aclosing(handler(_requests(method, incoming), call)) as replies:
+                    async for reply in replies:
+                        await _send_headers(call, context)
+                        yield _encode(reply)
+            except Exception as error:  # noqa: BLE001 - the one place where every error is told
+                await self._abort(call, context, error)
+            except (asyncio.CancelledError, GeneratorExit):
+                self._leave(call, _canceled())
+                raise
+            self._leave(call, None)
+
+        return serve
+
+    def _call(self, method: Method, context: Context) -> Call:
+        return Call(
+            method=method,
+            metadata=dict(context.invocation_metadata() or ()),
+            started=self._clock.monotonic(),
+            run_blocking=self._run_blocking,
+            run_inline=method.point_read and self._inline_reads,
+        )
+
+    async def _run_blocking(self, function: Callable[[], object]) -> object:
+        return await asyncio.get_running_loop().run_in_executor(self._blocking, function)
+
+    async def _enter(self, call: Call) -> None:
+        for before in self._before:
+            waiting = before(call)
+            if waiting is not None:
+                await waiting
+        if call.method.http_status != 200 and call.is_rest:
+            call.respond(call.method.http_status)
+
+    def _leave(self, call: Call, error: AssayError | None) -> None:
+        for after in self._after:
+            after(call, error)
+
+    async def _abort(self, call: Call, context: Context, error: Exception) -> NoReturn:
+        told = self._told(call, error)
+        self._leave(call, told)
+        refusal = self._refusal(call, told)
+        await context.abort(refusal.code, refusal.message, refusal.trailers)
+        raise AssertionError("abort raises")  # for the type checker: abort is typed to return
+
+    def _told(self, call: Call, error: Exception) -> AssayError:
+        if isinstance(error, Internal) or not isinstance(error, AssayError):
+            log.error("call failed", exc_info=error, extra={"request_id": call.request_id})
+            return error if isinstance(error, Internal) else Internal("unexpected")
+        return error
+
+    def _refusal(self, call: Call, error: AssayError) -> Refusal:
+        headers = {"x_request_id": call.request_id} if call.request_id else {}
+        if isinstance(error, RateLimited):
+            for name in ("limit", "remaining", "reset"):
+                headers[f"x_ratelimit_{name}"] = error.metadata.get(name, "")
+        return refuse(
+            error,
+            request_id=call.request_id,
+            path=call.path,
+            now=self._clock.now(),
+            rest=call.is_rest,
+            **headers,
+        )
+
+
+def _encode(reply: Message | bytes) -> bytes:
+    # Deterministic: the keys of a caller's own objects stand in one order, call after call.
+    return reply if isinstance(reply, bytes) else reply.SerializeToString(deterministic=True)
+
+
+def _overrides(link: Link, side: str) -> bool:
+    return getattr(type(link), side) is not getattr(Passive, side)
+
+
+def _requests(method: Method, incoming: bytes | AsyncIterator[bytes]) -> Any:
+    if isinstance(incoming, bytes):
+        return _parse(method, incoming, required=True)
+    return _parse_all(method, incoming)
+
+
+async def _parse_all(method: Method, incoming: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    first = True
+    async for data in incoming:
+        # Only the first message of a transcoded upload carries the path's fields.
+        yield _parse(method, data, required=first)
+        first = False
+
+
+def _parse(method: Method, data: bytes, *, required: bool) -> Message:
+    message = method.request()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise InvalidArgument(
+            "The request cannot be decoded: it is not valid UTF-8, is nested too deeply, "
+            "or is not a message of this method."
+        ) from error
+    if required:
+        method.requirements.check(message)
+    return message
+
+
+async def _send_headers(call: Call, context: Context) -> None:
+    # Sent once and only now: headers sent before an abort would drop its trailers.
+    if call.headers:
+        headers, call.headers = call.headers, {}
+        await context.send_initial_metadata(tuple(headers.items()))
+
+
+def _canceled() -> AssayError:
+    return Canceled("The caller went away before the answer.")

@@ -1,0 +1,154 @@
+"""The map of the process: one server, its links in order, its services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from assay.kernel.clock import Clock
+from assay.kernel.ids import Ids
+from assay.kernel.rpc import methods
+from assay.kernel.rpc.auth import Authenticator
+from assay.kernel.rpc.interceptors.access_log import AccessLog
+from assay.kernel.rpc.interceptors.authenticate import Authenticate
+from assay.kernel.rpc.interceptors.authorize import Authorize
+from assay.kernel.rpc.interceptors.base import Link
+from assay.kernel.rpc.interceptors.rate_limit import RateLimit, Rates
+from assay.kernel.rpc.interceptors.request_id import RequestId
+from assay.kernel.rpc.pipeline import Chain
+from assay.kernel.rpc.reply_cache import ReplyMemory
+
+# A watch is a call too; requests are read before anybody knows who sent them, so that without
+# a bound a stranger could fill the memory.
+MAX_CALLS = 4_096
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # of one gRPC message; larger things are streamed
+MAX_METADATA_BYTES = 128 * 1024  # of one call's metadata, with 32 bytes an entry as HTTP/2 counts
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", 64 * 1024 * 1024),
+    # Above what the gateway lets through, so that our own words refuse a long path or cursor.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.so_reuseport", 0),  # two servers on one port must fail, not share it
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class PortTaken(RuntimeError):
+    """The address that the server should listen on cannot be bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a server is made of."""
+
+    handlers: Sequence[object]  # one instance a service, of the class named as the service
+    authenticator: Authenticator
+    rates: Rates
+    limits_storage_url: str
+    clock: Clock
+    ids: Ids
+    access_log: TextIO
+    blocking: Executor  # threads for store calls
+    change_token: Callable[[], Hashable]  # differs whenever a commit came between two looks
+    inline_reads: bool  # True where a point read beats a thread hop
+
+
+def links(parts: Parts) -> tuple[Link, ...]:
+    """Return the links in their order, with the reason for each place."""
+    return (
+        # First, so that every line and every refusal bears the id.
+        RequestId(parts.ids),
+        # Before whatever may refuse, so that refusals are logged too.
+        AccessLog(parts.access_log, parts.clock),
+        # 401 comes before all that depends on who is calling.
+        Authenticate(parts.authenticator),
+        # 429 before 403: a caller who hammers forbidden methods is slowed as well.
+        RateLimit(parts.rates, parts.limits_storage_url),
+        # 403 before the request is looked at, so that it reveals nothing about resources.
+        Authorize(),
+    )
+
+
+class _AllMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its stub alone
+    """Finds a method of any service at once, instead of asking one service after the other."""
+
+    def __init__(self, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]) -> None:
+        self._handlers = handlers
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Return the handler of a method, None when there is none."""
+        return self._handlers.get(handler_call_details.method)
+
+
+class Server:
+    """A grpc.aio server of the whole contract, with health and reflection."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._links = links(parts)
+        self._chain = Chain(
+            self._links,
+            clock=parts.clock,
+            blocking=parts.blocking,
+            inline_reads=parts.inline_reads,
+            replies=ReplyMemory(parts.change_token),
+        )
+        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+        self._health = HealthServicer()
+        self.port = 0
+        names = self._register({type(handler).__name__: handler for handler in parts.handlers})
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names += [health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server)
+
+    def _register(self, handlers: dict[str, Any]) -> list[str]:
+        names = []
+        wrapped = {}
+        for service in methods.services():
+            handler = handlers[service.name]
+            for method in methods.methods_of(service):
+                wrapped[method.path] = self._chain.wrap(method, getattr(handler, method.name))
+            names.append(service.full_name)
+        self._server.add_generic_rpc_handlers((_AllMethods(wrapped),))
+        return names
+
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listen on `host:port` (port 0 takes a free one), report SERVING, return the port.
+
+        Without `credentials` calls travel in the clear.
+        """
+        try:
+            self.port = (
+                self._server.add_insecure_port(address)
+                if credentials is None
+                else self._server.add_secure_port(address, credentials)
+            )
+        except RuntimeError as error:
+            raise PortTaken(f"Cannot listen on {address}: is another server there?") from error
+        await self._server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        return self.port
+
+    async def stop(self, *, notice: float, grace: float) -> None:
+        """Report NOT_SERVING, give balancers `notice` seconds, then calls `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(notice)
+        await self._server.stop(grace)
+        for link in self._links:
+            await link.close()
+
+    async def wait(self) -> None:
+        """Return when the server has stopped."""
+        await self._server.wait_for_termination()

@@ -1,0 +1,161 @@
+"""Conversions that every resource shares: times, metrics, labels, JSON values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2, timestamp_pb2
+from google.protobuf.message import Message
+
+from assay.kernel.errors import InvalidArgument, clip
+from assay.v1 import metric_pb2, pagination_pb2
+
+# A page of 500 versions must fit one message, and a reply nests deeper than its request did.
+MAX_OBJECT_BYTES = 64 * 1024
+MAX_OBJECT_DEPTH = 16
+
+_METRIC_FIELDS = frozenset(metric_pb2.Metrics.DESCRIPTOR.fields_by_name)
+
+
+def timestamp(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """Return `moment` in whole seconds, as the `/api/v1` family prints times."""
+    if moment is None:
+        return None
+    return timestamp_pb2.Timestamp(seconds=int(moment.timestamp()))
+
+
+def instant(moment: datetime) -> timestamp_pb2.Timestamp:
+    """Return `moment` to the microsecond."""
+    message = timestamp_pb2.Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def millis(moment: datetime) -> str:
+    """Return a time as the `/v1` family prints it: ISO 8601, milliseconds and `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
+        f"{moment.microsecond // 1000:03d}Z"
+    )
+
+
+def nullable(json_value: str | float | Mapping[str, float] | None) -> struct_pb2.Value:
+    """Return what a document calls nullable; it is always set, so that a null is printed.
+
+    Numbers are finite; whole ones below 2**53 are printed without a point.
+    """
+    if json_value is None:
+        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
+    if isinstance(json_value, str):
+        return struct_pb2.Value(string_value=json_value)
+    if isinstance(json_value, Mapping):
+        fields = {key: struct_pb2.Value(number_value=one) for key, one in json_value.items()}
+        return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
+    return struct_pb2.Value(number_value=json_value)
+
+
+def moment(field: str, message: Message) -> datetime | None:
+    """Return the time in a Timestamp field of a request; None where it is not set.
+
+    Raises:
+        InvalidArgument: no time of the calendar.
+    """
+    if not message.HasField(field):
+        return None
+    try:
+        found: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of(field, "a time from year 1 to 9999 is allowed") from None
+    return found
+
+
+def metrics(values: Mapping[str, float]) -> metric_pb2.Metrics:
+    """Return `values` as a message; names that are not part of the contract stay inside."""
+    return metric_pb2.Metrics(**{k: v for k, v in values.items() if k in _METRIC_FIELDS})
+
+
+def undefined(reasons: Mapping[str, str]) -> list[metric_pb2.UndefinedMetric]:
+    """Return the undefined metrics in the order of their names."""
+    return [
+        metric_pb2.UndefinedMetric(metric=name, reason=str(reason))
+        for name, reason in sorted(reasons.items())
+    ]
+
+
+def struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
+    """Return a JSON object as a Struct."""
+    message = struct_pb2.Struct()
+    message.update(dict(values))
+    return message
+
+
+def from_struct(field: str, message: struct_pb2.Struct) -> dict[str, Any]:
+    """Return a Struct as a JSON object; its numbers are floats, whole ones ints.
+
+    Raises:
+        InvalidArgument: `field` is too large or too deep, or holds a number that JSON has not.
+    """
+    size = message.ByteSize()
+    if size > MAX_OBJECT_BYTES:
+        raise InvalidArgument.of(
+            field, f"{size} bytes were sent; at most {MAX_OBJECT_BYTES} are allowed"
+        )
+    return _object(field, message, 1)
+
+
+def _object(path: str, message: struct_pb2.Struct, depth: int) -> dict[str, Any]:
+    return {
+        key: _plain(f"{path}.{clip(key, 40)}", value, depth)
+        for key, value in message.fields.items()
+    }
+
+
+def _plain(path: str, value: struct_pb2.Value, depth: int) -> Any:
+    if depth > MAX_OBJECT_DEPTH:
+        raise InvalidArgument.of(
+            clip(path), f"is nested deeper than {MAX_OBJECT_DEPTH} levels, which are allowed"
+        )
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _object(path, value.struct_value, depth + 1)
+    if kind == "list_value":
+        return [_plain(path, item, depth + 1) for item in value.list_value.values]
+    if kind == "number_value":
+        return _number(path, value.number_value)
+    return None if kind in {None, "null_value"} else getattr(value, kind)
+
+
+def _number(path: str, number: float) -> float | int:
+    if not math.isfinite(number):
+        raise InvalidArgument.of(clip(path), f"{number} was sent; finite numbers are allowed")
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def plain(value: struct_pb2.Value) -> object:
+    """Return a Value as it is in Python: whole numbers as ints, a list or object as one."""
+    kind = value.WhichOneof("kind")
+    if kind == "null_value":
+        return None
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    if kind in {"list_value", "struct_value"}:
+        return [] if kind == "list_value" else {}  # refused as what it is, whatever it holds
+    return value.string_value if kind == "string_value" else value.bool_value if kind else None
+
+
+def value(json_value: Any) -> struct_pb2.Value:
+    """Return any JSON value as a Value; None is null."""
+    return json_format.ParseDict(json_value, struct_pb2.Value())
+
+
+def pagination(*, total: int, limit: int, next_cursor: str | None) -> pagination_pb2.Pagination:
+    """Return where a page of a listing under /v1/quality stands."""
+    return pagination_pb2.Pagination(
+        total=total,
+        limit=limit,
+        has_more=next_cursor is not None,
+        next_cursor=nullable(next_cursor),
+    )

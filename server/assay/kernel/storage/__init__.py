@@ -1,0 +1,1 @@
+"""Engines, transactions, migrations, blobs and change notification."""

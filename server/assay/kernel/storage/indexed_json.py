@@ -1,0 +1,50 @@
+"""A JSON document in sections, so that a reader decodes what it needs and nothing else.
+
+The first line is an index, `{"sections": {name: [offset, bytes]}}` with offsets that count from
+its end; the sections follow in the order of their names, one a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from assay.kernel.canonical import canonical_json
+
+
+def write_sections(sections: Mapping[str, Any]) -> bytes:
+    """Return the document; equal sections are equal bytes."""
+    texts = {name: canonical_json(sections[name]) for name in sorted(sections)}
+    places: dict[str, tuple[int, int]] = {}
+    at = 0
+    for name, text in texts.items():
+        places[name] = (at, len(text))
+        at += len(text) + 1
+    return b"\n".join([canonical_json({"sections": places}), *texts.values(), b""])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """Where the sections of one document lie."""
+
+    start: int  # bytes before the first section
+    places: Mapping[str, tuple[int, int]]  # name → offset from `start`, bytes
+
+    @classmethod
+    def of(cls, file: BinaryIO) -> Index:
+        """Read the index of a document from its beginning; raises ValueError on anything else."""
+        head = file.readline()
+        found = json.loads(head)["sections"]
+        return cls(start=len(head), places={name: (at, size) for name, (at, size) in found.items()})
+
+    def named(self, prefix: str) -> Iterator[str]:
+        """Yield what follows the prefix in the names that have it, in their order."""
+        return (name.removeprefix(prefix) for name in self.places if name.startswith(prefix))
+
+    def read(self, file: BinaryIO, name: str) -> Any:
+        """Return a section's JSON value; raises KeyError where there is none."""
+        offset, size = self.places[name]
+        file.seek(self.start + offset)
+        return json.loads(file.read(size))

@@ -1,0 +1,40 @@
+"""Keyset paging: a page starts strictly after a row, so that inserts shift nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Select, tuple_
+
+from assay.kernel.cursor import Cursor, Page
+from assay.kernel.storage.sql import Row, micros
+
+T = TypeVar("T")
+
+
+def newest_first(
+    statement: Select[Any],
+    created_at: ColumnElement[int],
+    key: ColumnElement[str],
+    *,
+    limit: int,
+    after: Cursor | None,
+) -> Select[Any]:
+    """Return `statement` ordered by (created_at, key), newest first, strictly after `after`.
+
+    It asks for one row more than `limit`, from which `page_of` knows whether more follow.
+    """
+    if after is not None:
+        place = tuple_(micros(after.created_at), after.id)
+        statement = statement.where(tuple_(created_at, key) < place)
+    return statement.order_by(created_at.desc(), key.desc()).limit(limit + 1)
+
+
+def page_of(
+    rows: Sequence[Row], limit: int, read: Callable[[Row], T], place: Callable[[T], Cursor]
+) -> Page[T]:
+    """Return up to `limit` of `rows` as a page; `place` gives an item's cursor."""
+    items = tuple(read(row) for row in rows[:limit])
+    more = len(rows) > limit
+    return Page(items=items, next=place(items[-1]) if more else None)

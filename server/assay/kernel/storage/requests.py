@@ -1,0 +1,80 @@
+"""Repeats of create requests, in SQL. What each method promises is said in ports.Requests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, select, text
+
+from assay.kernel.errors import RequestIdReused
+from assay.kernel.storage import tables
+from assay.kernel.storage.session import Session
+from assay.kernel.storage.sql import Prepared, insert_or_ignore, micros
+
+_R = tables.requests.c
+
+_FIND = Prepared(
+    select(_R.body_hash, _R.resource_id).where(
+        _R.organization_id == bindparam("org"),
+        _R.method == bindparam("method"),
+        _R.request_id == bindparam("request_id"),
+    )
+)
+_INSERT = insert_or_ignore(tables.requests)
+_LOCK = Prepared(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"))
+_TRIM = Prepared(delete(tables.requests).where(_R.created_at < bindparam("before")))
+
+
+class SqlRequests:
+    """Requests already answered, one transaction's view."""
+
+    def __init__(self, session: Session) -> None:
+        self._db = session
+
+    def find(
+        self, organization_id: str, method: str, request_id: str, body_hash: str
+    ) -> str | None:
+        """Return what the first such request made; see ports.Requests."""
+        if not self._db.is_sqlite:
+            # SQLite's one writer needs no lock; here a twin waits until the first commits.
+            self._db.one(_LOCK, name=f"{organization_id}\n{method}\n{request_id}")
+        row = self._db.one(_FIND, org=organization_id, method=method, request_id=request_id)
+        if row is None:
+            return None
+        if row[0] != body_hash:
+            raise RequestIdReused(
+                f"The request id '{request_id}' was used with another body. "
+                "Send the same body again, or choose a new request id.",
+                metadata={"request_id": request_id, "resource_id": row[1]},
+            )
+        return str(row[1])
+
+    def record(
+        self,
+        organization_id: str,
+        method: str,
+        request_id: str,
+        *,
+        body_hash: str,
+        resource_id: str,
+    ) -> None:
+        """Remember what the request made; see ports.Requests."""
+        added = self._db.run(
+            _INSERT,
+            organization_id=organization_id,
+            method=method,
+            request_id=request_id,
+            body_hash=body_hash,
+            resource_id=resource_id,
+            created_at=self._db.now(),
+        )
+        if not added:
+            raise RequestIdReused(
+                f"The request id '{request_id}' was just used by another call. Send it again.",
+                metadata={"request_id": request_id},
+                retry_after=0.1,
+            )
+
+    def trim(self, before: datetime) -> int:
+        """Forget requests older than `before`, of all organizations; see ports.Requests."""
+        return self._db.run(_TRIM, before=micros(before))

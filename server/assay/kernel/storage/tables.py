@@ -1,0 +1,392 @@
+"""The schema: one MetaData for SQLite and PostgreSQL.
+
+What must always hold is said here, in CHECKs, foreign keys and partial unique
+indexes, and not only in the code that writes. Primary keys begin with the
+organization, so that an id of a caller's choosing reveals nothing of others.
+
+Times are microseconds since 1970 in UTC; JSON is canonical text; what is compared or
+sorted byte by byte is `Key`. Every change of this file is a new revision under
+migrations/; tests/storage compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from assay.features.evaluations.model import SPLITS
+from assay.features.models.model import TaskType
+from assay.kernel.jobs.states import TERMINAL, JobState, VersionStatus
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# PostgreSQL's own collations sort ids by language; ours sort by byte, as SQLite does.
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return f"{column} IN ({listed})"
+
+
+_ENDED = _one_of("state", tuple(sorted(TERMINAL)))
+
+models = Table(
+    "models",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("model_id", Key, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("task_type", Text, nullable=False),
+    Column("project_path", Key),
+    Column("labels", Text),  # JSON list
+    Column("positive_label", Text),
+    Column("description", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("organization_id", "model_id"),
+    CheckConstraint(_one_of("task_type", tuple(TaskType)), name="task_type"),
+)
+Index("ix_models_listing", models.c.organization_id, models.c.created_at, models.c.model_id)
+Index(
+    "uq_models_project_path",
+    models.c.organization_id,
+    models.c.project_path,
+    unique=True,
+    sqlite_where=text("project_path IS NOT NULL"),
+    postgresql_where=text("project_path IS NOT NULL"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("version_id", Key, nullable=False),
+    Column("model_id", Key, nullable=False),
+    Column("version_number", Integer, nullable=False),
+    Column("label", Text),
+    Column("status", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("hyperparameters", Text, nullable=False),  # JSON object
+    Column("is_promoted", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("trained_at", BigInteger),
+    Column("promoted_at", BigInteger),
+    Column("promoted_by", Text),
+    Column("created_by", Text, nullable=False),
+    PrimaryKeyConstraint("organization_id", "version_id"),
+    UniqueConstraint("organization_id", "model_id", "version_number"),
+    # What evaluations refer to, so that one never names a version of another model.
+    UniqueConstraint("organization_id", "model_id", "version_id"),
+    ForeignKeyConstraint(
+        ["organization_id", "model_id"],
+        ["models.organization_id", "models.model_id"],
+        ondelete="CASCADE",
+    ),
+    CheckConstraint(_one_of("status", tuple(VersionStatus)), name="status"),
+    CheckConstraint("version_number >= 1", name="version_number"),
+    CheckConstraint("NOT is_promoted OR status = 'ready'", name="promoted_is_ready"),
+)
+Index(
+    "uq_versions_promoted",
+    versions.c.organization_id,
+    versions.c.model_id,
+    unique=True,
+    sqlite_where=text("is_promoted = 1"),
+    postgresql_where=text("is_promoted"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("spec", LargeBinary, nullable=False),
+    Column("spec_hash", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("request_id", Key),
+    Column("lease_owner", Text),
+    Column("lease_boot", Text),  # which clock `lease_expires` was read from
+    Column("lease_expires", Double),  # seconds of that clock
+    Column("epoch", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("next_row", BigInteger, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("deadline", BigInteger),
+    Column("not_before", BigInteger),
+    Column("error", Text),  # JSON of JobError
+    Column("result", LargeBinary),
+    Column("resource", Key),
+    Column("created_by", Text, nullable=False),
+    Column("last_sequence", Integer, nullable=False),
+    Column("oldest_sequence", Integer, nullable=False),
+    Column("level_revision", Integer, nullable=False),
+    PrimaryKeyConstraint("organization_id", "job_id"),
+    CheckConstraint(_one_of("state", tuple(JobState)), name="state"),
+    CheckConstraint("(state = 'RUNNING') = (lease_owner IS NOT NULL)", name="lease_owner"),
+    CheckConstraint("(state = 'RUNNING') = (lease_boot IS NOT NULL)", name="lease_boot"),
+    CheckConstraint("(state = 'RUNNING') = (lease_expires IS NOT NULL)", name="lease_expires"),
+    CheckConstraint(f"({_ENDED}) = (ended_at IS NOT NULL)", name="ended_at"),
+    CheckConstraint("(state = 'SUCCEEDED') = (result IS NOT NULL)", name="result"),
+    CheckConstraint(
+        "(state IN ('CANCELED', 'FAILED', 'TIMED_OUT')) = (error IS NOT NULL)", name="error"
+    ),
+    CheckConstraint("epoch >= 0 AND next_row >= 0", name="counters"),
+    CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts"),
+    CheckConstraint("oldest_sequence >= 1", name="oldest_sequence"),
+)
+Index("ix_jobs_listing", jobs.c.organization_id, jobs.c.created_at, jobs.c.job_id)
+Index(
+    "ix_jobs_listing_state",
+    jobs.c.organization_id,
+    jobs.c.state,
+    jobs.c.created_at,
+    jobs.c.job_id,
+)
+Index(
+    "ix_jobs_listing_kind",
+    jobs.c.organization_id,
+    jobs.c.kind,
+    jobs.c.state,
+    jobs.c.created_at,
+    jobs.c.job_id,
+)
+Index(
+    "ix_jobs_resource",
+    jobs.c.organization_id,
+    jobs.c.resource,
+    jobs.c.created_at,
+    jobs.c.job_id,
+)
+# Only jobs that have not ended, so that claiming stays as fast when there is history. The
+# organization comes first, so that the oldest job of each is found without reading the others.
+Index(
+    "ix_jobs_pending",
+    jobs.c.state,
+    jobs.c.organization_id,
+    jobs.c.created_at,
+    jobs.c.job_id,
+    sqlite_where=text("ended_at IS NULL"),
+    postgresql_where=text("ended_at IS NULL"),
+)
+Index(
+    "ix_jobs_deadline",
+    jobs.c.deadline,
+    sqlite_where=text("ended_at IS NULL AND deadline IS NOT NULL"),
+    postgresql_where=text("ended_at IS NULL AND deadline IS NOT NULL"),
+)
+# When an organization was served last.
+Index(
+    "ix_jobs_started",
+    jobs.c.organization_id,
+    jobs.c.started_at,
+    sqlite_where=text("started_at IS NOT NULL"),
+    postgresql_where=text("started_at IS NOT NULL"),
+)
+# Logs that are still whole. `last_sequence` is no part of it: it changes with every event.
+Index(
+    "ix_jobs_whole_logs",
+    jobs.c.ended_at,
+    sqlite_where=text("ended_at IS NOT NULL AND oldest_sequence = 1"),
+    postgresql_where=text("ended_at IS NOT NULL AND oldest_sequence = 1"),
+)
+Index(
+    "uq_jobs_request",
+    jobs.c.organization_id,
+    jobs.c.request_id,
+    unique=True,
+    sqlite_where=text("request_id IS NOT NULL"),
+    postgresql_where=text("request_id IS NOT NULL"),
+)
+
+_JOB = (["organization_id", "job_id"], ["jobs.organization_id", "jobs.job_id"])
+
+# What went wrong under a job; most jobs have no such row.
+setbacks = Table(
+    "setbacks",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("retries", Integer, nullable=False),  # in a row without a shard finished between
+    Column("shards", Integer, nullable=False),  # finished at the latest retry
+    Column("in_flight", Text, nullable=False),  # JSON list: what was run when last noted
+    PrimaryKeyConstraint("organization_id", "job_id"),
+    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+    CheckConstraint("retries >= 0 AND shards >= 0", name="counters"),
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("key", Key, nullable=False),
+    Column("first_row", BigInteger),
+    Column("rows", BigInteger),
+    Column("sha256", Text),
+    Column("blob", Text),
+    Column("partial", LargeBinary),
+    Column("partial_blob", Text),
+    PrimaryKeyConstraint("organization_id", "job_id", "key"),
+    UniqueConstraint("organization_id", "job_id", "first_row"),
+    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+    CheckConstraint("(first_row IS NULL) = (rows IS NULL)", name="rows"),
+    CheckConstraint("rows IS NULL OR rows >= 1", name="rows_positive"),
+    CheckConstraint("first_row IS NULL OR first_row >= 0", name="first_row"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("batch", Integer, nullable=False),  # first sequence of the same commit
+    Column("kind", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),  # JSON object
+    PrimaryKeyConstraint("organization_id", "job_id", "sequence"),
+    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+    CheckConstraint("batch >= 1 AND batch <= sequence", name="batch"),
+)
+
+levels = Table(
+    "levels",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("key", Key, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("as_of_sequence", Integer, nullable=False),
+    Column("data", Text, nullable=False),  # JSON object
+    PrimaryKeyConstraint("organization_id", "job_id", "key"),
+    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("evaluation_id", Key, nullable=False),
+    Column("model_id", Key, nullable=False),
+    Column("version_id", Key, nullable=False),
+    Column("dataset_split", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("spec", Text, nullable=False),  # JSON of EvaluationSpec
+    Column("is_current", Boolean, nullable=False),
+    Column("metrics", Text),  # JSON object: the result's headline
+    Column("result", Text),  # JSON of EvaluationResult
+    Column("created_at", BigInteger, nullable=False),
+    Column("evaluated_at", BigInteger),
+    Column("created_by", Text, nullable=False),
+    PrimaryKeyConstraint("organization_id", "evaluation_id"),
+    UniqueConstraint("organization_id", "version_id", "dataset_split", "revision"),
+    UniqueConstraint("organization_id", "job_id"),
+    ForeignKeyConstraint(
+        ["organization_id", "model_id", "version_id"],
+        ["versions.organization_id", "versions.model_id", "versions.version_id"],
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(*_JOB),
+    CheckConstraint(_one_of("dataset_split", SPLITS), name="dataset_split"),
+    CheckConstraint("revision >= 1", name="revision"),
+    CheckConstraint(
+        "(result IS NULL) = (evaluated_at IS NULL) AND (result IS NULL) = (metrics IS NULL)",
+        name="result",
+    ),
+    CheckConstraint("NOT is_current OR result IS NOT NULL", name="current_has_result"),
+)
+Index(
+    "ix_evaluations_listing",
+    evaluations.c.organization_id,
+    evaluations.c.model_id,
+    evaluations.c.created_at,
+    evaluations.c.evaluation_id,
+)
+Index(
+    "uq_evaluations_current",
+    evaluations.c.organization_id,
+    evaluations.c.version_id,
+    evaluations.c.dataset_split,
+    unique=True,
+    sqlite_where=text("is_current = 1"),
+    postgresql_where=text("is_current"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("prefix", Key, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("permissions", Text, nullable=False),  # JSON list, sorted
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("created_by", Text, nullable=False),
+    PrimaryKeyConstraint("organization_id", "prefix"),
+    # A key is found by its prefix before its organization is known.
+    UniqueConstraint("prefix"),
+    CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("method", Key, nullable=False),
+    Column("request_id", Key, nullable=False),
+    Column("body_hash", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("organization_id", "method", "request_id"),
+)
+Index("ix_requests_created_at", requests.c.created_at)
+
+# Counters of the whole installation, such as the revision of all API keys.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Key, nullable=False),
+    Column("value", BigInteger, nullable=False),
+    PrimaryKeyConstraint("name"),
+)
+
+# What this installation alone knows, such as what it signs cursors with.
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Key, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("name"),
+)

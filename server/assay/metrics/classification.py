@@ -1,0 +1,86 @@
+"""Metrics that are read off confusion counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from assay.metrics.classification_report import zero_divisions
+from assay.metrics.counts import ConfusionCounts
+from assay.metrics.metric import CLASSIFICATION, Metric, Outcome, SetToZero
+from assay.metrics.metric_inputs import Reading
+from assay.metrics.reasons import Reason
+
+
+def _accuracy(reading: Reading) -> Outcome:
+    return int(reading.classes.true_positives.sum()) / int(reading.classes.support.sum())
+
+
+def _headline(name: str) -> Callable[[Reading], Outcome]:
+    """Return how precision, recall or F1 is summed up: the positive class, or weighted."""
+
+    def compute(reading: Reading) -> Outcome:
+        place = reading.positive
+        if place is None:
+            return float(getattr(reading.weighted, name))
+        classes = reading.classes
+        zero = zero_divisions(int(classes.support[place]), int(classes.predicted[place]))
+        if name in zero:
+            return SetToZero(reason=zero[name])
+        return float(getattr(classes, name)[place])
+
+    return compute
+
+
+def _balanced_accuracy(reading: Reading) -> Outcome:
+    return float(np.mean(reading.classes.recall[reading.classes.support > 0]))
+
+
+def _mcc(reading: Reading) -> Outcome:
+    # Integers throughout: scikit-learn's float64 products lose bits beyond 94 million rows.
+    classes = reading.classes
+    rows = int(classes.support.sum())
+    true, predicted = classes.support.tolist(), classes.predicted.tolist()
+    hits = int(classes.true_positives.sum())
+    together = hits * rows - sum(t * p for t, p in zip(true, predicted, strict=True))
+    spread = float(rows**2 - sum(p * p for p in predicted)) * float(
+        rows**2 - sum(t * t for t in true)
+    )
+    return together / math.sqrt(spread) if spread else Reason.SINGLE_CLASS
+
+
+def _kappa(reading: Reading) -> Outcome:
+    confusion = reading.matrix.astype(np.float64)
+    columns, rows = confusion.sum(axis=0), confusion.sum(axis=1)
+    expected = np.outer(columns, rows) / columns.sum()
+    weights = np.ones_like(confusion)
+    np.fill_diagonal(weights, 0)
+    chance = float(np.sum(weights * expected))
+    if chance == 0.0:
+        return Reason.SINGLE_CLASS
+    return float(1 - np.sum(weights * confusion) / chance)
+
+
+def _counted(name: str, compute: Callable[[Reading], Outcome], low: float = 0.0) -> Metric:
+    return Metric(
+        name=name,
+        tasks=CLASSIFICATION,
+        needs=ConfusionCounts,
+        low=low,
+        high=1.0,
+        greater_is_better=True,
+        compute=compute,
+    )
+
+
+OF_LABELS: tuple[Metric, ...] = (
+    _counted("accuracy", _accuracy),
+    _counted("balanced_accuracy", _balanced_accuracy),
+    _counted("precision", _headline("precision")),
+    _counted("recall", _headline("recall")),
+    _counted("f1_score", _headline("f1_score")),
+    _counted("mcc", _mcc, low=-1.0),
+    _counted("kappa", _kappa, low=-1.0),
+)

@@ -1,0 +1,214 @@
+"""The errors that a classifier was most sure of: 500 of each pair of labels, and how many there are.
+
+Equally confident errors are ordered by a hash of the row, then by its number, so that what is kept
+depends on the rows alone, not on their order or chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.metrics.batch import ClassificationChunk
+from assay.metrics.codec import CodecError, Reader, Writer
+from assay.metrics.counts import ConfusionCounts
+from assay.metrics.sparse_counts import Tally
+
+KIND = b"M"
+KEPT = 500  # of each pair of true and predicted label
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """One row whose prediction is not its truth."""
+
+    row: int  # its number, by which its features are found
+    true_label: str
+    predicted_label: str
+    confidence: float | None  # the predicted label's score; None without scores
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mistakes:
+    """Kept errors by cell (true * labels + predicted), most confident first, and all counted."""
+
+    totals: ConfusionCounts  # of errors alone: no diagonal
+    cells: NDArray[np.int64]  # (m,) ascending
+    confidence: NDArray[np.float64]  # (m,) falling within a cell
+    scored: bool  # False: there are no scores, and `confidence` is zero
+    keys: Hashes  # (m,) hashes of rows
+    rows: NDArray[np.int64]  # (m,) numbers of rows
+
+    @classmethod
+    def of_chunk(
+        cls, chunk: ClassificationChunk, rows: NDArray[np.int64], keys: Hashes
+    ) -> Mistakes:
+        """Take one chunk in: (n,) numbers and 64-bit hashes of its rows."""
+        if rows.shape != (chunk.rows,) or keys.shape != (chunk.rows,):
+            raise ValueError(f"rows and keys are {chunk.rows} numbers and hashes")
+        k = len(chunk.labels)
+        wrong = np.flatnonzero(chunk.true != chunk.predicted)
+        cells = chunk.true[wrong].astype(np.int64) * k + chunk.predicted[wrong]
+        tally = Tally.of_indices(cells, k * k)
+        return cls(
+            totals=ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally),
+            cells=cells,
+            confidence=_confidence(chunk, wrong),
+            scored=chunk.scores is not None,
+            keys=keys[wrong].astype(np.uint64),
+            rows=rows[wrong].astype(np.int64),
+        )._settled()
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[Mistakes]) -> Mistakes:
+        """Unite, keeping 500 a cell. Raises ValueError when labels or scores do not fit."""
+        if len({part.scored for part in parts}) > 1:
+            raise ValueError("some chunks have scores and others do not")
+        totals = ConfusionCounts.merge_all([part.totals for part in parts])
+        moved = [part._onto(totals.labels) for part in parts]
+        return cls(
+            totals=totals,
+            cells=np.concatenate([part.cells for part in moved]),
+            confidence=np.concatenate([part.confidence for part in moved]),
+            scored=parts[0].scored,
+            keys=np.concatenate([part.keys for part in moved]),
+            rows=np.concatenate([part.rows for part in moved]),
+        )._kept()
+
+    def top(
+        self,
+        limit: int = 50,
+        *,
+        true_label: str | None = None,
+        predicted_label: str | None = None,
+        min_confidence: float = 0.0,
+    ) -> tuple[Mistake, ...]:
+        """Return the most confident errors of a pair, of a truth, of a prediction, or of all.
+
+        `limit` is at most 500, so any filter is answered exactly; ValueError beyond it. A label
+        that takes part in no error has none. Without scores every confidence is enough.
+        """
+        if not 0 <= limit <= KEPT:
+            raise ValueError(f"at most {KEPT} errors of each pair are kept, not {limit}")
+        chosen = self._inside(self.cells, true_label, predicted_label)
+        chosen &= self.confidence >= min_confidence if self.scored else True
+        places = np.flatnonzero(chosen)
+        order = np.lexsort((self.rows[places], self.keys[places], -self.confidence[places]))
+        return tuple(self._mistake(place) for place in places[order[:limit]].tolist())
+
+    def total(self, *, true_label: str | None = None, predicted_label: str | None = None) -> int:
+        """Return how many errors there are in all of a pair, a truth, a prediction, or at all."""
+        tally = self.totals.tally
+        return int(tally.counts[self._inside(tally.cells, true_label, predicted_label)].sum())
+
+    def to_bytes(self) -> bytes:
+        """Encode; equal stores give equal bytes."""
+        writer = Writer()
+        self.totals.write(writer)
+        writer.count(int(self.scored))
+        writer.counts(self.cells)
+        writer.counts(self.rows)
+        writer.blob(self.confidence.astype("<f8").tobytes())
+        writer.blob(self.keys.astype("<u8").tobytes())
+        return writer.seal(KIND)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Mistakes:
+        """Decode. Raises CodecError."""
+        reader = Reader.unseal(data, KIND)
+        totals, scored = ConfusionCounts.read(reader), bool(reader.count())
+        cells, rows, confidence, keys = (
+            reader.counts(),
+            reader.counts(),
+            reader.blob(),
+            reader.blob(),
+        )
+        reader.end()
+        sizes = {len(cells) * 8, len(rows) * 8, len(confidence), len(keys)}
+        if len(sizes) != 1 or (len(cells) and int(cells.max()) >= totals.tally.size):
+            raise CodecError("the errors of the statistic are malformed")
+        return cls(
+            totals=totals,
+            cells=cells,
+            confidence=np.frombuffer(confidence, dtype="<f8").astype(np.float64),
+            scored=scored,
+            keys=np.frombuffer(keys, dtype="<u8").astype(np.uint64),
+            rows=rows,
+        )
+
+    def _settled(self) -> Mistakes:
+        """Return the observed labels alone where labels are not fixed."""
+        totals = self.totals if self.totals.fixed else self.totals.observed()
+        return self._onto(totals.labels)._kept()
+
+    def _onto(self, labels: tuple[str, ...]) -> Mistakes:
+        """Return the same errors over other labels, among which are all that occur."""
+        if labels == self.totals.labels:
+            return self
+        places = {label: place for place, label in enumerate(labels)}
+        moved = np.array([places.get(label, 0) for label in self.totals.labels], dtype=np.int64)
+        k = max(1, len(self.totals.labels))
+        cells = moved[self.cells // k] * len(labels) + moved[self.cells % k]
+        return self._of(self.totals.onto(labels), cells, slice(None))
+
+    def _kept(self) -> Mistakes:
+        """Return the first 500 of each cell, in their order."""
+        order = np.lexsort((self.rows, self.keys, -self.confidence, self.cells))
+        cells = self.cells[order]
+        starts = np.searchsorted(cells, cells, side="left")
+        order = order[np.arange(len(cells)) - starts < KEPT]
+        return self._of(self.totals, self.cells[order], order)
+
+    def _of(
+        self,
+        totals: ConfusionCounts,
+        cells: NDArray[np.int64],
+        chosen: NDArray[np.intp] | slice,
+    ) -> Mistakes:
+        return Mistakes(
+            totals=totals,
+            cells=cells,
+            confidence=self.confidence[chosen],
+            scored=self.scored,
+            keys=self.keys[chosen],
+            rows=self.rows[chosen],
+        )
+
+    def _inside(
+        self, cells: NDArray[np.int64], true_label: str | None, predicted_label: str | None
+    ) -> NDArray[np.bool_]:
+        labels = self.totals.labels
+        k = max(1, len(labels))
+        inside = np.ones(len(cells), dtype=bool)
+        for label, codes in ((true_label, cells // k), (predicted_label, cells % k)):
+            if label is not None:
+                inside &= codes == (labels.index(label) if label in labels else -1)
+        return inside
+
+    def _mistake(self, place: int) -> Mistake:
+        true, predicted = divmod(int(self.cells[place]), len(self.totals.labels))
+        return Mistake(
+            row=int(self.rows[place]),
+            true_label=self.totals.labels[true],
+            predicted_label=self.totals.labels[predicted],
+            confidence=float(self.confidence[place]) if self.scored else None,
+        )
+
+
+def _confidence(chunk: ClassificationChunk, wrong: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the scores of the predicted labels of some rows; zero without scores."""
+    scores, predicted = chunk.scores, chunk.predicted[wrong]
+    if scores is None:
+        return np.zeros(len(wrong))
+    if not chunk.lone:
+        return scores[predicted, wrong].astype(np.float64) + 0.0
+    positive = chunk.score_labels[0]
+    code = chunk.labels.index(positive) if positive in chunk.labels else -1
+    ours = scores[0, wrong].astype(np.float64) + 0.0
+    found: NDArray[np.float64] = np.where(predicted.astype(np.int64) == code, ours, 1.0 - ours)
+    return found

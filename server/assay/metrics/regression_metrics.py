@@ -1,0 +1,103 @@
+"""Metrics of a regression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+from assay.metrics.exact_sum import rounded_sqrt
+from assay.metrics.metric import REGRESSION, Metric, Outcome
+from assay.metrics.metric_inputs import Reading
+from assay.metrics.order_statistics import median_error
+from assay.metrics.reasons import Reason
+from assay.metrics.regression import RegressionSums
+from assay.metrics.residuals import Residuals
+
+
+def _mae(reading: Reading) -> Outcome:
+    return reading.regression.absolute_error.mean(reading.weight)
+
+
+def _mse(reading: Reading) -> Outcome:
+    return float(reading.regression.squared_error() / reading.weight)
+
+
+def _rmse(reading: Reading) -> Outcome:
+    return rounded_sqrt(reading.regression.squared_error() / reading.weight)
+
+
+def _r2(reading: Reading) -> Outcome:
+    return _explained(reading, reading.regression.squared_error())
+
+
+def _explained_variance(reading: Reading) -> Outcome:
+    return _explained(reading, reading.regression.residual_variation())
+
+
+def _explained(reading: Reading, left: Fraction) -> Outcome:
+    if reading.rows < 2:
+        return Reason.TOO_FEW_ROWS
+    whole = reading.regression.total_variation()
+    return float(1 - left / whole) if whole else Reason.CONSTANT_TARGET
+
+
+def _max_error(reading: Reading) -> Outcome:
+    return reading.part(Residuals).largest
+
+
+def _median_absolute_error(reading: Reading) -> Outcome:
+    counts = reading.residual_counts
+    return None if counts is None else median_error(reading.part(Residuals), counts)
+
+
+def _mape(reading: Reading) -> Outcome:
+    residuals = reading.part(Residuals)
+    if residuals.overflows:
+        return Reason.OVERFLOW
+    if not residuals.relative_weight:
+        return Reason.NO_NONZERO_TARGET
+    return residuals.relative.mean(residuals.relative_weight)
+
+
+def _residual(
+    name: str, compute: Callable[[Reading], Outcome], *, needs_ranks: bool = False
+) -> Metric:
+    return replace(_error(name, compute), needs=Residuals, needs_ranks=needs_ranks)
+
+
+def _error(name: str, compute: Callable[[Reading], Outcome]) -> Metric:
+    return Metric(
+        name=name,
+        tasks=REGRESSION,
+        needs=RegressionSums,
+        low=0.0,
+        high=math.inf,
+        greater_is_better=False,
+        compute=compute,
+    )
+
+
+def _fit(name: str, compute: Callable[[Reading], Outcome]) -> Metric:
+    return Metric(
+        name=name,
+        tasks=REGRESSION,
+        needs=RegressionSums,
+        low=-math.inf,
+        high=1.0,
+        greater_is_better=True,
+        compute=compute,
+    )
+
+
+OF_NUMBERS: tuple[Metric, ...] = (
+    _error("mae", _mae),
+    _error("mse", _mse),
+    _error("rmse", _rmse),
+    _residual("median_absolute_error", _median_absolute_error, needs_ranks=True),
+    _residual("max_error", _max_error),
+    _residual("mape", _mape),
+    _fit("r2", _r2),
+    _fit("explained_variance", _explained_variance),
+)

@@ -1,1 +1,0 @@
-"""The wire: the only room that imports grpc. A handler requires, converts, calls and converts."""

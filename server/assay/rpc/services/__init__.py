@@ -1,1 +1,0 @@
-"""One handler class a service: require, convert, call, convert."""

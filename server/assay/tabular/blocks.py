@@ -1,0 +1,117 @@
+"""What every file of rows becomes: blocks of validated rows, and the chunks that will rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assay.kernel.errors import TooLarge
+from assay.tabular.arrow import encode
+from assay.tabular.chunk import Chunk, Rules
+from assay.tabular.refusals import LineOf, Place, bad_file
+from assay.tabular.table import chunk_from_table
+
+CHUNK_BYTES = 1 << 20
+MOST_ROWS = 1 << 17  # of one block: what is computed of a row may be larger than the row
+MOST_DICTIONARY_BYTES = 1 << 16  # a larger one is not repeated in each block
+MOST_EXPANSION = 100  # bytes of rows for a byte of file
+FREE_BYTES = 1 << 30  # rows of so many bytes come out of a file of any size
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileBlock:
+    """Rows of a file, validated, and the same rows as a chunk to be stored."""
+
+    chunk: Chunk
+    encoded: bytes  # one Arrow IPC stream of about 1 MiB at most
+
+
+def blocks(
+    tables: Iterable[pa.Table],
+    path: Path,
+    rules: Rules,
+    *,
+    allowed: str,
+    line_of: LineOf | None = None,
+    nothing: str = "The file holds no rows",
+) -> Iterator[FileBlock]:
+    """Yield the rows of a file's tables in order, as blocks of at most CHUNK_BYTES or so.
+
+    Raises BadPredictions naming row and column, BadFile for no rows at all, and TooLarge when
+    a small file unpacks to far more rows than it can honestly hold.
+    """
+    most = max(FREE_BYTES, path.stat().st_size * MOST_EXPANSION)
+    first_row = written = 0
+    for table in _gathered(tables):
+        for piece in _pieces(table):
+            chunk = chunk_from_table(piece, rules, Place(first_row=first_row, line_of=line_of))
+            encoded = encode(piece)
+            yield FileBlock(chunk=chunk, encoded=encoded)
+            first_row += piece.num_rows
+            written += len(encoded)
+            if written > most:
+                raise _expands(path, first_row, most)
+    if first_row == 0:
+        raise bad_file(nothing, allowed, "Send at least one row", rows=0)
+
+
+def lean(batch: pa.RecordBatch) -> pa.Table:
+    """Return a batch as a table whose pieces cost what their rows do.
+
+    Large dictionaries and shared string buffers would be written with every piece of it.
+    """
+    return pa.Table.from_arrays(
+        [_lean(column) for column in batch.columns], names=batch.schema.names
+    )
+
+
+def _lean(column: pa.Array[Any]) -> pa.Array[Any]:
+    if isinstance(column, pa.DictionaryArray):
+        if column.dictionary.nbytes > MOST_DICTIONARY_BYTES:
+            return _lean(column.dictionary_decode())
+    elif pa.types.is_string_view(column.type):
+        return pc.cast(column, pa.large_string())
+    return column
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield small tables together: each block becomes a file of its own."""
+    held: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        held.append(table)
+        size += table.nbytes
+        if size >= CHUNK_BYTES:
+            yield _joined(held)
+            held, size = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def _pieces(table: pa.Table) -> Iterator[pa.Table]:
+    """Yield the table in pieces whose buffers are about CHUNK_BYTES or less."""
+    step = max(1, table.num_rows * CHUNK_BYTES // max(table.nbytes, 1))
+    step = min(step, MOST_ROWS)
+    for at in range(0, table.num_rows, step):
+        yield table.slice(at, step)
+
+
+def _expands(path: Path, rows: int, most: int) -> TooLarge:
+    size = path.stat().st_size
+    return TooLarge(
+        f"The first {rows} rows of the file, which has {size} bytes, take more than {most} bytes; "
+        f"a file may unpack to {MOST_EXPANSION} times its size, or to {FREE_BYTES} bytes. Upload "
+        "such rows in chunks.",
+        metadata={"bytes": size, "rows": rows, "limit": most},
+    )

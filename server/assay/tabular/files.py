@@ -1,0 +1,65 @@
+"""Whole files of rows, by the format that they are said to have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
+from assay.tabular.arrow_files import read_arrow_file, read_arrow_stream, read_parquet
+from assay.tabular.blocks import FileBlock
+from assay.tabular.chunk import Rules
+from assay.tabular.csv_file import read_csv
+from assay.tabular.json_lines import read_json_lines
+from assay.tabular.refusals import bad_file
+
+Reader = Callable[[Path, Rules], Iterator[FileBlock]]
+
+READERS: Mapping[str, tuple[str, Reader]] = MappingProxyType(
+    {
+        CSV: ("CSV", read_csv),
+        JSON_LINES: ("JSON Lines", read_json_lines),
+        PARQUET: ("Parquet", read_parquet),
+        ARROW_STREAM: ("an Arrow stream", read_arrow_stream),
+        ARROW_FILE: ("an Arrow file", read_arrow_file),
+    }
+)
+# How other formats begin: a file that was sent as something else is told what it is.
+BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"PAR1": "Parquet",
+        b"ARROW1": "an Arrow file",
+        b"PK\x03\x04": "a ZIP archive",
+        b"\x1f\x8b": "gzip",
+        b"\x28\xb5\x2f\xfd": "zstd",
+    }
+)
+
+
+def read_file(path: Path, source: str, rules: Rules) -> Iterator[FileBlock]:
+    """Yield the file's rows in order, in blocks that do not depend on anything but the file.
+
+    `source` is a key of READERS. Raises BadFile when the file is not what it is said to be,
+    BadPredictions, naming row and column, when its rows break a rule, and TooLarge when it
+    unpacks to far more than its size.
+    """
+    name, reader = READERS[source]
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start:
+        raise bad_file("The file is empty", f"it was sent as {name}", "Send at least one row")
+    found = next((is_ for mark, is_ in BEGINNINGS.items() if start.startswith(mark)), None)
+    if found not in (None, name):
+        raise bad_file(
+            f"The file is {found}",
+            f"it was sent as {name}",
+            "Unpack archives, and name the format that the file has",
+        )
+    if found is None and name in BEGINNINGS.values():
+        raise bad_file(
+            f"The file does not begin like {name}",
+            f"it was sent as {name}",
+            "Name the format that the file has",
+        )
+    return reader(path, rules)

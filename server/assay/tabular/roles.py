@@ -1,0 +1,152 @@
+"""Which column plays which part, and the refusal of columns that play none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assay.kernel.errors import BadPredictions, clip
+from assay.tabular.chunk import MAX_COLUMNS, MAX_LABEL_CHARS, Rules
+from assay.tabular.refusals import bad_column
+
+KNOWN = (
+    "y_true, y_pred, score, score:<label>, weight, row_id, slice:<name>, feature:<name> and "
+    "cluster_id"
+)
+PARTS = ("y_true", "y_pred", "score", "weight", "row_id", "cluster_id")
+KEPT_PREFIXES = ("slice:", "feature:")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """The columns of one block by their part."""
+
+    has_pred: bool
+    has_score: bool  # the lone column `score`
+    score_labels: tuple[str, ...]  # of `score:<label>`, in label order
+    has_weight: bool
+    has_row_id: bool
+    extras: tuple[str, ...]  # slices, features and cluster_id, kept with the rows
+
+    @property
+    def score_columns(self) -> tuple[str, ...]:
+        """The names of all score columns in label order."""
+        return ("score",) * self.has_score + tuple(f"score:{label}" for label in self.score_labels)
+
+
+def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
+    """Return the part of every column; raises BadPredictions for any that has none.
+
+    Refuses duplicate and unknown columns, missing ones, a lone `score` beside
+    `score:<label>`, score columns of a regression, and score columns that do not match the
+    declared labels.
+    """
+    _refuse_names(names)
+    score_labels = tuple(name.removeprefix("score:") for name in names if name.startswith("score:"))
+    if rules.labels is not None:
+        _refuse_other_labels(score_labels, rules.labels)
+        score_labels = tuple(label for label in rules.labels if label in set(score_labels))
+    roles = Roles(
+        has_pred="y_pred" in names,
+        has_score="score" in names,
+        score_labels=score_labels if rules.labels is not None else tuple(sorted(score_labels)),
+        has_weight="weight" in names,
+        has_row_id="row_id" in names,
+        extras=tuple(n for n in names if n == "cluster_id" or n.startswith(KEPT_PREFIXES)),
+    )
+    _refuse_missing(names, roles, rules)
+    return roles
+
+
+def refuse_too_many(columns: int) -> None:
+    """Raise BadPredictions for more columns than any upload has."""
+    if columns > MAX_COLUMNS:
+        raise BadPredictions(
+            f"The upload has {columns} columns; at most {MAX_COLUMNS} are allowed. Leave out "
+            "features that you do not need.",
+            metadata={"columns": columns},
+        )
+
+
+def _refuse_names(names: Sequence[str]) -> None:
+    refuse_too_many(len(names))
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise bad_column(
+                name, "it occurs twice", "each column occurs once", "Rename or remove one of them"
+            )
+        seen.add(name)
+        prefix, colon, rest = name.partition(":")
+        known = name in PARTS or (colon and prefix in ("score", "slice", "feature"))
+        if not known:
+            raise bad_column(
+                name,
+                "no such column is known",
+                f"the columns are {KNOWN}",
+                f"Rename it to 'feature:{clip(name, 60)}' to keep it, or leave it out",
+            )
+        if colon and not 1 <= len(rest) <= MAX_LABEL_CHARS:
+            raise bad_column(
+                name,
+                f"the name behind '{prefix}:' has {len(rest)} characters",
+                f"it has 1 to {MAX_LABEL_CHARS}",
+                "Name the class, slice or feature",
+            )
+
+
+def _refuse_other_labels(score_labels: tuple[str, ...], declared: tuple[str, ...]) -> None:
+    if not score_labels:
+        return
+    for label in score_labels:
+        if label not in declared:
+            raise bad_column(
+                f"score:{label}",
+                f"'{clip(label)}' is not a declared label",
+                f"the labels are {clip(', '.join(declared))}",
+                "Rename the column, or declare the label with the model",
+            )
+    for label in declared:
+        if label not in score_labels:
+            raise bad_column(
+                f"score:{label}",
+                "the column is missing",
+                "every declared label has a score column once one of them has",
+                "Add it, with 0 where the model cannot answer the label",
+            )
+
+
+def _refuse_missing(names: Sequence[str], roles: Roles, rules: Rules) -> None:
+    if "y_true" not in names:
+        raise bad_column(
+            "y_true",
+            "the column is missing",
+            f"the columns are {KNOWN}",
+            "Add the ground truth of every row",
+        )
+    if rules.regression and roles.score_columns:
+        raise bad_column(
+            roles.score_columns[0],
+            "a regression has no scores",
+            "a regression's columns are y_true, y_pred, weight, row_id, slice:<name>, feature:<name>",
+            "Leave the column out, or evaluate a classification model",
+        )
+    if roles.has_score and roles.score_labels:
+        raise bad_column(
+            "score",
+            f"it stands beside 'score:{clip(roles.score_labels[0])}'",
+            "an upload has one `score` column or one `score:<label>` per class",
+            "Remove `score`",
+        )
+    if len(roles.score_labels) == 1:
+        raise bad_column(
+            roles.score_columns[0],
+            "it is the only class with a score",
+            "an upload has one `score` column or one `score:<label>` per class",
+            "Add the other classes, or name the column `score`",
+        )
+    if not roles.has_pred and not roles.score_columns:
+        allowed = "y_pred" if rules.regression else "y_pred, score or score:<label> is needed"
+        raise bad_column(
+            "y_pred", "the column is missing", allowed, "Add the model's prediction of every row"
+        )

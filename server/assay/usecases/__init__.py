@@ -1,1 +1,0 @@
-"""What Assay does: one module a resource, one verb a function; speaks domain, knows no wire."""

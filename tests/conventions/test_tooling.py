@@ -1,0 +1,91 @@
+"""The lock, the Makefile and what is generated."""
+
+import re
+import subprocess
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+from tools import generate, protos
+
+ROOT = Path(__file__).parents[2]
+LOCK = (ROOT / "requirements.lock").read_text()
+IMAGE_LOCK = (ROOT / "requirements-server.lock").read_text()
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_lock_names_every_dependency_with_hashes():
+    """Each dependency that pyproject.toml declares is pinned, and each pin has hashes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    wanted = {canonical(re.match(r"[\w.-]+", line)[0]) for line in declared}
+    pins = re.findall(r"^([\w.-]+)==\S+( \\\n    --hash=sha256:[0-9a-f]{64})?", LOCK, re.MULTILINE)
+    assert wanted <= {canonical(name) for name, _ in pins}
+    assert [name for name, hashes in pins if not hashes] == []
+
+
+def test_lock_of_the_image_is_part_of_the_lock():
+    """The image gets the versions that the tests ran with, and no developer's tool."""
+    pins = set(re.findall(r"^(\S+==\S+)", LOCK, re.MULTILINE))
+    image = set(re.findall(r"^(\S+==\S+)", IMAGE_LOCK, re.MULTILINE))
+    assert image < pins
+    assert not {"pytest", "mypy", "ruff"} & {pin.partition("==")[0] for pin in image}
+
+
+def test_lock_depends_on_no_machine():
+    """The locks name neither an index nor a path, so that they install anywhere."""
+    assert (
+        re.findall(
+            r"https?://|file:/|^-|@ |--(?:extra-)?index-url|--find-links",
+            LOCK + IMAGE_LOCK,
+            re.MULTILINE,
+        )
+        == []
+    )
+
+
+def test_generated_files_are_marked(tmp_path):
+    """Everything that `make generate` writes is marked so in .gitattributes."""
+    made = [str(name) for name in generate.make(tmp_path)]
+    asked = subprocess.run(
+        ["git", "check-attr", "linguist-generated", "--stdin"],
+        check=True,
+        cwd=ROOT,
+        input="\n".join(made),
+        capture_output=True,
+        text=True,
+    )
+    assert [line for line in asked.stdout.splitlines() if not line.endswith(": true")] == []
+
+
+def test_generating_twice_gives_the_same_bytes(tmp_path):
+    """What is generated depends on the sources alone."""
+    first, second = protos.descriptor_set(), protos.descriptor_set()
+    assert first == second
+    made = generate.make(tmp_path)
+    assert generate.differences(tmp_path, tmp_path, made) == []
+
+
+def test_a_changed_or_left_over_file_is_found(tmp_path):
+    """A generated file that was edited, or that no proto makes any more, is a difference."""
+    made = generate.make(tmp_path)
+    other = tmp_path / "other"
+    generate.make(other)
+    (other / "gateway/routes.json").write_text("{}")
+    (other / "client/assay/v1/gone_pb2.py").write_text("")
+    found = generate.differences(other, tmp_path, made)
+    assert len(found) == 2
+    assert "gone_pb2.py" in found[0]
+    assert "gateway/routes.json" in found[1]
+
+
+def test_help_tells_every_target():
+    """`make help` lists each target, with what it does."""
+    text = (ROOT / "Makefile").read_text()
+    phony = set(re.findall(r"^\.PHONY: (\S+)", text, re.MULTILINE))
+    told = subprocess.run(["make", "help"], check=True, cwd=ROOT, capture_output=True, text=True)
+    listed = {line.split()[0] for line in told.stdout.splitlines()}
+    assert listed == phony >= {"setup", "demo", "up", "test", "test-slow", "lint", "generate"}
