@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.metrics.classification_report import zero_divisions
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.metric import CLASSIFICATION, Metric, Outcome, SetToZero
+from assay.metrics.metric import CLASSIFICATION, Direction, Metric, Outcome, SetToZero
 from assay.metrics.metric_inputs import Reading
 from assay.metrics.reasons import Reason
 
@@ -63,24 +63,41 @@ def _kappa(reading: Reading) -> Outcome:
     return float(1 - np.sum(weights * confusion) / chance)
 
 
-def _counted(name: str, compute: Callable[[Reading], Outcome], low: float = 0.0) -> Metric:
+def _from_counts(
+    name: str, compute: Callable[[Reading], Outcome], description: str, *, low: float = 0.0
+) -> Metric:
     return Metric(
         name=name,
+        description=description,
         tasks=CLASSIFICATION,
         needs=ConfusionCounts,
         low=low,
         high=1.0,
-        greater_is_better=True,
+        direction=Direction.HIGHER,
         compute=compute,
     )
 
 
-OF_LABELS: tuple[Metric, ...] = (
-    _counted("accuracy", _accuracy),
-    _counted("balanced_accuracy", _balanced_accuracy),
-    _counted("precision", _headline("precision")),
-    _counted("recall", _headline("recall")),
-    _counted("f1_score", _headline("f1_score")),
-    _counted("mcc", _mcc, low=-1.0),
-    _counted("kappa", _kappa, low=-1.0),
+CLASSIFICATION_METRICS: tuple[Metric, ...] = (
+    _from_counts("accuracy", _accuracy, "Share of records whose predicted label is the true one"),
+    _from_counts(
+        "balanced_accuracy", _balanced_accuracy, "Mean recall over the classes that occur"
+    ),
+    _from_counts(
+        "precision",
+        _headline("precision"),
+        "Precision of the positive class (binary), or weighted by support (multi-class)",
+    ),
+    _from_counts(
+        "recall",
+        _headline("recall"),
+        "Recall of the positive class (binary), or weighted by support (multi-class)",
+    ),
+    _from_counts(
+        "f1_score",
+        _headline("f1_score"),
+        "F1 of the positive class (binary), or the weighted mean of the class F1s (multi-class)",
+    ),
+    _from_counts("mcc", _mcc, "Matthews correlation coefficient", low=-1.0),
+    _from_counts("kappa", _kappa, "Cohen's kappa", low=-1.0),
 )

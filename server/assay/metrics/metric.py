@@ -1,9 +1,10 @@
-"""What a metric is: a name, where its values lie, what it reads, and the function that reads it."""
+"""The definition of a metric: name, range, direction, unit, and the function that computes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from assay.metrics.accumulator import Part
@@ -14,6 +15,23 @@ from assay.metrics.spec import Task
 CLASSIFICATION = frozenset({Task.BINARY, Task.MULTICLASS})
 MULTICLASS = frozenset({Task.MULTICLASS})
 REGRESSION = frozenset({Task.REGRESSION})
+
+
+class Direction(StrEnum):
+    """Which of two values of a metric is the better one."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NONE = "none"  # the better one is nearer to `best`, on either side of it
+
+
+class Unit(StrEnum):
+    """What a value of a metric is measured in."""
+
+    RATIO = "ratio"  # a pure number
+    NATS = "nats"
+    TARGET = "target"  # the unit of the target
+    TARGET_SQUARED = "target_squared"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +49,18 @@ class Metric:
     """One number that an evaluation may carry."""
 
     name: str
+    description: str  # one sentence without a full stop
     tasks: frozenset[Task]
     needs: type[Part[Any]]  # the part without which the metric is NO_SCORES
     needs_ranks: bool = False  # True: exists only after the stored rows were sorted
-    low: float
-    high: float
-    ideal: float | None = None  # the best value where it is not the upper or the lower end
-    greater_is_better: bool
+    low: float  # -inf: no lower bound
+    high: float  # inf: no upper bound
+    direction: Direction
+    unit: Unit = Unit.RATIO
     compute: Callable[[Reading], Outcome]  # rows > 0; may raise OverflowError
 
     @property
     def best(self) -> float:
         """The best value that there can be."""
-        end = self.high if self.greater_is_better else self.low
-        return end if self.ideal is None else self.ideal
+        ends = {Direction.HIGHER: self.high, Direction.LOWER: self.low, Direction.NONE: 0.0}
+        return ends[self.direction]

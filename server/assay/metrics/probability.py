@@ -8,7 +8,7 @@ from collections.abc import Callable
 from assay.metrics.calibration import CalibrationBins
 from assay.metrics.exact_sum import UNIT_BITS
 from assay.metrics.losses import BrierSum, LogLossSum
-from assay.metrics.metric import CLASSIFICATION, MULTICLASS, Metric, Outcome
+from assay.metrics.metric import CLASSIFICATION, MULTICLASS, Direction, Metric, Outcome, Unit
 from assay.metrics.metric_inputs import Reading
 from assay.metrics.reasons import Reason
 from assay.metrics.spec import Task
@@ -60,71 +60,101 @@ def _top(first: int) -> Callable[[Reading], Outcome]:
 
 
 def _top_metric(first: int) -> Metric:
+    among = "has the highest score" if first == 1 else f"is among the {first} highest scores"
     return Metric(
         name=f"top_{first}_accuracy",
+        description=f"Share of records whose true label {among}",
         tasks=MULTICLASS,
         needs=TopRanks,
         low=0.0,
         high=1.0,
-        greater_is_better=True,
+        direction=Direction.HIGHER,
         compute=_top(first),
     )
 
 
-def _calibrated(name: str, compute: Callable[[Reading], Outcome], **bounds: float) -> Metric:
+def _of_calibration(
+    name: str,
+    compute: Callable[[Reading], Outcome],
+    description: str,
+    *,
+    low: float = 0.0,
+    direction: Direction = Direction.LOWER,
+) -> Metric:
     return Metric(
         name=name,
+        description=description,
         tasks=CLASSIFICATION,
         needs=CalibrationBins,
-        low=bounds.get("low", 0.0),
+        low=low,
         high=1.0,
-        ideal=0.0,
-        greater_is_better=False,
+        direction=direction,
         compute=compute,
     )
 
 
-OF_SCORES: tuple[Metric, ...] = (
+PROBABILITY_METRICS: tuple[Metric, ...] = (
     Metric(
         name="roc_auc",
+        description="Exact area under the ROC curve (multi-class: macro one-vs-rest over the "
+        "defined classes)",
         tasks=CLASSIFICATION,
         needs=CalibrationBins,
         needs_ranks=True,
         low=0.0,
         high=1.0,
-        greater_is_better=True,
+        direction=Direction.HIGHER,
         compute=_roc_auc,
     ),
     Metric(
         name="average_precision",
+        description="Area under the precision-recall curve, step-wise (multi-class: macro "
+        "one-vs-rest over the defined classes)",
         tasks=CLASSIFICATION,
         needs=CalibrationBins,
         needs_ranks=True,
         low=0.0,
         high=1.0,
-        greater_is_better=True,
+        direction=Direction.HIGHER,
         compute=_average_precision,
     ),
     Metric(
         name="log_loss",
+        description="Mean negative log likelihood of the true class",
         tasks=CLASSIFICATION,
         needs=LogLossSum,
         low=0.0,
         high=-math.log(2.0**-52),
-        greater_is_better=False,
+        direction=Direction.LOWER,
+        unit=Unit.NATS,
         compute=_log_loss,
     ),
     Metric(
         name="brier",
+        description="Brier score of the positive class (binary, at most 1), or summed over the "
+        "classes (multi-class)",
         tasks=CLASSIFICATION,
         needs=BrierSum,
         low=0.0,
         high=2.0,
-        greater_is_better=False,
+        direction=Direction.LOWER,
         compute=_brier,
     ),
-    _calibrated("ece", lambda reading: reading.headline_slot.ece()),
-    _calibrated("mce", lambda reading: reading.headline_slot.mce()),
-    _calibrated("ece_signed", lambda reading: reading.headline_slot.ece_signed(), low=-1.0),
+    _of_calibration(
+        "ece",
+        lambda reading: reading.headline_slot.ece(),
+        "Expected calibration error over 15 equal-width bins, of the positive class (binary) or "
+        "the top label (multi-class)",
+    ),
+    _of_calibration(
+        "mce", lambda reading: reading.headline_slot.mce(), "Largest calibration error of a bin"
+    ),
+    _of_calibration(
+        "ece_signed",
+        lambda reading: reading.headline_slot.ece_signed(),
+        "Mean confidence less the share that was right (positive: over-confident)",
+        low=-1.0,
+        direction=Direction.NONE,  # over- and under-confidence are both errors
+    ),
     *map(_top_metric, TOPS),
 )

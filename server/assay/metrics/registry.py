@@ -1,6 +1,7 @@
-"""Every metric as a value: adding one is a row, a kernel, an oracle row and a paragraph.
+"""The registry of metrics, and the functions that compute all of them from a merged statistic.
 
-Rows stand in `of_labels`, `of_scores` and `of_numbers`, beside the functions that read them.
+The rows stand in `classification`, `probability` and `regression_metrics`, beside the functions
+that compute them.
 """
 
 from __future__ import annotations
@@ -9,21 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from assay.metrics.calibration import CalibrationBins
-from assay.metrics.classification import OF_LABELS
+from assay.metrics.classification import CLASSIFICATION_METRICS
 from assay.metrics.metric import Metric, Outcome, SetToZero
 from assay.metrics.metric_inputs import Ranking, Reading
 from assay.metrics.order_statistics import ResidualCounts, ResidualSummary, summarize
-from assay.metrics.probability import OF_SCORES
+from assay.metrics.probability import PROBABILITY_METRICS
 from assay.metrics.ranking import RankCounts
 from assay.metrics.reasons import Reason
-from assay.metrics.regression_metrics import OF_NUMBERS
+from assay.metrics.regression_metrics import REGRESSION_METRICS
 from assay.metrics.reliability import Calibration
 from assay.metrics.residuals import Residuals
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import Statistic
 from assay.metrics.weights import UNIT
 
-METRICS: tuple[Metric, ...] = (*OF_LABELS, *OF_SCORES, *OF_NUMBERS)
+METRICS: tuple[Metric, ...] = (*CLASSIFICATION_METRICS, *PROBABILITY_METRICS, *REGRESSION_METRICS)
 
 METRIC_BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
+from assay.metrics.accumulator import Part
 from assay.metrics.exact_sum import rounded_sqrt
-from assay.metrics.metric import REGRESSION, Metric, Outcome
+from assay.metrics.metric import REGRESSION, Direction, Metric, Outcome, Unit
 from assay.metrics.metric_inputs import Reading
 from assay.metrics.order_statistics import median_error
 from assay.metrics.reasons import Reason
@@ -61,43 +62,61 @@ def _mape(reading: Reading) -> Outcome:
     return residuals.relative.mean(residuals.relative_weight)
 
 
-def _residual(
-    name: str, compute: Callable[[Reading], Outcome], *, needs_ranks: bool = False
+def _error(
+    name: str,
+    compute: Callable[[Reading], Outcome],
+    description: str,
+    *,
+    unit: Unit = Unit.TARGET,
+    needs: type[Part[Any]] = RegressionSums,
+    needs_ranks: bool = False,
 ) -> Metric:
-    return replace(_error(name, compute), needs=Residuals, needs_ranks=needs_ranks)
-
-
-def _error(name: str, compute: Callable[[Reading], Outcome]) -> Metric:
     return Metric(
         name=name,
+        description=description,
         tasks=REGRESSION,
-        needs=RegressionSums,
+        needs=needs,
+        needs_ranks=needs_ranks,
         low=0.0,
         high=math.inf,
-        greater_is_better=False,
+        direction=Direction.LOWER,
+        unit=unit,
         compute=compute,
     )
 
 
-def _fit(name: str, compute: Callable[[Reading], Outcome]) -> Metric:
+def _fit(name: str, compute: Callable[[Reading], Outcome], description: str) -> Metric:
     return Metric(
         name=name,
+        description=description,
         tasks=REGRESSION,
         needs=RegressionSums,
         low=-math.inf,
         high=1.0,
-        greater_is_better=True,
+        direction=Direction.HIGHER,
         compute=compute,
     )
 
 
-OF_NUMBERS: tuple[Metric, ...] = (
-    _error("mae", _mae),
-    _error("mse", _mse),
-    _error("rmse", _rmse),
-    _residual("median_absolute_error", _median_absolute_error, needs_ranks=True),
-    _residual("max_error", _max_error),
-    _residual("mape", _mape),
-    _fit("r2", _r2),
-    _fit("explained_variance", _explained_variance),
+REGRESSION_METRICS: tuple[Metric, ...] = (
+    _error("mae", _mae, "Mean absolute error"),
+    _error("mse", _mse, "Mean squared error", unit=Unit.TARGET_SQUARED),
+    _error("rmse", _rmse, "Root mean squared error"),
+    _error(
+        "median_absolute_error",
+        _median_absolute_error,
+        "Median absolute error",
+        needs=Residuals,
+        needs_ranks=True,
+    ),
+    _error("max_error", _max_error, "Largest absolute error", needs=Residuals),
+    _error(
+        "mape",
+        _mape,
+        "Mean absolute error relative to the target, of the records whose target is not zero",
+        needs=Residuals,
+        unit=Unit.RATIO,
+    ),
+    _fit("r2", _r2, "Coefficient of determination"),
+    _fit("explained_variance", _explained_variance, "Share of the target's variance explained"),
 )
