@@ -1,19 +1,25 @@
-"""What tests of several drawers share."""
+"""The fixtures of all tests, by plugin, and the marks that leave tests out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tools.demo import service as services
+pytest_plugins = [
+    "tests.fixtures.service",
+    "tests.fixtures.storage",
+    "tests.fixtures.jobs",
+    "tests.fixtures.rpc",
+    "tests.fixtures.gateway",
+    "tests.fixtures.client",
+]
+
+PURE = ("tests/metrics/", "tests/extraction/")
 
 
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Service]:
-    """The whole service on free ports, as `assay up` starts it; stopped at the end."""
-    running = services.start(tmp_path_factory.mktemp("service"))
-    assert running.process.stdout is not None
-    with running.process.stdout:
-        yield running
-        assert running.stop() == []
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests of pure packages out unless marks are asked for: they take minutes."""
+    if config.option.markexpr:
+        return
+    slow = [one for one in items if one.nodeid.startswith(PURE) and one.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]

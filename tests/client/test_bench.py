@@ -10,7 +10,7 @@ import pytest
 from assay.cli.bench_gate import FIELD_METRIC, holm, requirements
 from assay.cli.bench_markdown import code
 from assay.cli.requirement import Requirement
-from tests.client.conftest import COUNT, sent
+from tests.fixtures.client import COUNT, sent
 from tools.demo.extractors import CANDIDATE, PRODUCTION, as_json_lines
 from tools.demo.invoices import SCHEMA, ground_truth
 

@@ -9,7 +9,7 @@ import typer
 
 from assay.commands.certificates import require_usable
 from assay.settings import Settings
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 
 @pytest.fixture

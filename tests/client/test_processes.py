@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 from assay.client import Client
-from tools.demo import service as services
+from tools import service as services
 
 KEY = "boot.0123456789abcdef0123456789abcdef"
 

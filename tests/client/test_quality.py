@@ -24,7 +24,7 @@ from assay.client.json_text import json_text
 from assay.extraction.comparison import compare
 from assay.extraction.field_counts import FieldTally
 from assay.extraction.schema import FieldSchema
-from tests.client.conftest import COUNT, sent
+from tests.fixtures.client import COUNT, sent
 from tools.demo.extractors import CANDIDATE, PRODUCTION
 from tools.demo.invoices import SCHEMA
 

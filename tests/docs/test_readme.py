@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.demo.service import Service
+from tools.service import Service
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

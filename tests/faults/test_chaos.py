@@ -16,8 +16,8 @@ from assay.kernel.canonical import canonical_json
 from assay.kernel.jobs.execution import WINDOW
 from assay.kernel.jobs.job import Event, Job, NewJob
 from assay.kernel.jobs.states import JobState, check_transition
-from tests.faults.chaos import MOST_JOBS, ORG, WAIT, City
-from tests.jobs.kinds_for_tests import keys
+from tests.support.chaos import MOST_JOBS, ORG, WAIT, City
+from tests.support.job_kinds import keys
 
 ROWS = 1500
 CHUNK_BYTES = 16 * 1024

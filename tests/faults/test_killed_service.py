@@ -18,7 +18,7 @@ from assay.v1 import model_service_pb2 as models
 from assay.v1 import model_service_pb2_grpc as models_grpc
 from assay.v1 import version_service_pb2 as versions
 from assay.v1 import version_service_pb2_grpc as versions_grpc
-from tools.demo import service as services
+from tools import service as services
 
 KEY = f"kill.{secrets.token_hex(16)}"
 METADATA = (("authorization", f"ApiKey {KEY}"),)

@@ -17,8 +17,8 @@ from assay.gateway import process as gateways
 from assay.gateway.config import GatewaySettings, path_regex, render
 from assay.gateway.tls import GatewayTls, pin_of
 from assay.kernel.errors import Unavailable
-from tests.certificates import Authority
-from tests.gateway.conftest import http_client, settings
+from tests.fixtures.gateway import http_client, settings
+from tests.support.certificates import Authority
 
 ROOT = Path(__file__).parents[2]
 
@@ -154,7 +154,7 @@ def test_calls_over_the_drain_time_are_cut(upstream):
 CHILD = """
 import os, signal, sys
 from assay.gateway import process as gateway
-from tests.gateway.conftest import settings
+from tests.fixtures.gateway import settings
 running = gateway.start(settings(access_log="/dev/null"))
 print(running.process.pid, flush=True)
 signal.pause()

@@ -18,8 +18,8 @@ from assay.v1 import (
     model_service_pb2,
     server_service_pb2,
 )
-from tests.gateway.conftest import ORIGIN, http_client, settings
-from tests.gateway.grpc_web import BINARY, TEXT, GrpcWeb
+from tests.fixtures.gateway import ORIGIN, http_client, settings
+from tests.support.grpc_web import BINARY, TEXT, GrpcWeb
 
 MODELS = "/assay.v1.ModelService"
 JOBS = "/assay.v1.JobService"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.gateway.test_documents import client, make
+from tests.features.evaluations.test_performance_rest import client, make
 
 PERFORMANCE = (
     "summary", "classification-report", "confusion-matrix", "roc-curve", "pr-curve", "thresholds",

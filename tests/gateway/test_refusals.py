@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from assay.gateway import process as gateways
-from tests.gateway.conftest import http_client, settings
-from tests.gateway.upstream import VENDOR_BODY
+from tests.fixtures.gateway import http_client, settings
+from tests.support.upstream import VENDOR_BODY
 
 KEYS = {
     "statusCode", "status", "code", "error", "message", "retryable",

@@ -3,8 +3,8 @@
 import pytest
 
 from assay.gateway import process as gateways
-from tests.gateway.conftest import http_client, settings
-from tests.gateway.upstream import Upstream
+from tests.fixtures.gateway import http_client, settings
+from tests.support.upstream import Upstream
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from assay.gateway import process as gateways
 from assay.gateway.tls import GatewayTls
 from assay.kernel.rpc.tls import server_credentials
 from assay.v1 import server_service_pb2
-from tests.certificates import Authority, Files
-from tests.gateway.conftest import http_client, settings
-from tests.gateway.grpc_web import GrpcWeb
-from tests.gateway.upstream import Upstream
-from tools.demo import service as services
+from tests.fixtures.gateway import http_client, settings
+from tests.support.certificates import Authority, Files
+from tests.support.grpc_web import GrpcWeb
+from tests.support.upstream import Upstream
+from tools import service as services
 
 ONCE = Patience(seconds=0)
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from assay.v1 import model_service_pb2, model_service_pb2_grpc
-from tests.gateway.conftest import ORIGIN
+from tests.fixtures.gateway import ORIGIN
 
 
 def seen_by_server(web, **headers):

@@ -13,7 +13,7 @@ prepare_compute_environment()  # before NumPy is imported, so that both sides co
 
 from rich.console import Console  # noqa: E402 — as above
 
-from tools.demo import service  # noqa: E402 — as above
+from tools import service  # noqa: E402 — as above
 from tools.demo.story import MAX_BODY, WRITES_PER_MINUTE, Story  # noqa: E402 — as above
 
 

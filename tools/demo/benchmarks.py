@@ -22,7 +22,7 @@ from tools.demo.extractors import (
     planted,
 )
 from tools.demo.invoices import SCHEMA, Invoice, ground_truth, invoices
-from tools.demo.service import Service
+from tools.service import Service
 
 COUNT = 600
 SEED = 7

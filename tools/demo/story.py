@@ -19,7 +19,7 @@ from tools.demo import data, quality
 from tools.demo.benchmarks import Benchmarks
 from tools.demo.compare import Comparison, rows
 from tools.demo.curl import Answer, Curl
-from tools.demo.service import Service
+from tools.service import Service
 
 ROUTES = Path(__file__).parents[2] / "gateway" / "routes.json"
 FOREST, LOGISTIC = "digits-forest", "digits-logistic"  # a version's id is an organization's own

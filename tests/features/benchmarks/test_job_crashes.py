@@ -1,0 +1,108 @@
+"""Kill -9 of a benchmark's runner changes no number, loses no event and repeats no shard."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkResult, BenchmarkRow
+from assay.kernel.jobs.job import Job, NewJob
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.indexed_json import Index
+from tests.features.evaluations.test_job_crashes import run_until_killed
+from tests.fixtures.jobs import ORG, JobHarness
+from tests.support.benchmark_in_process import InProcess, Ran, invoices
+
+PAIRS = invoices(300, seed=3)
+DOCUMENTS = [pair.document_id for pair in PAIRS]
+
+
+@pytest.fixture
+def bench(blob_folder: Path) -> InProcess:
+    return InProcess(blob_folder)
+
+
+@pytest.fixture
+def queued(harness: JobHarness, bench: InProcess) -> Job:
+    """A benchmark of 300 documents in 12 shards that nobody has taken yet."""
+    spec = bench.spec(bench.snapshot(PAIRS, 25))
+    row = BenchmarkRow(
+        benchmark_id=spec.benchmark_id, name="b", dataset_id="d", run_id=None,
+        user_schema_id=None, job_id="", documents_total=300, compare_to=None,
+    )  # fmt: skip  # one value
+    with harness.store.write() as tx:
+        job = tx.jobs.submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=spec.to_json()))
+        tx.benchmarks.create(ORG, replace(row, job_id=job.job_id))
+    return job
+
+
+@pytest.fixture
+def expected(bench: InProcess) -> Ran:
+    """The same documents without any runner, cut elsewhere."""
+    return bench.run(PAIRS, 70)
+
+
+def told(harness: JobHarness, job: Job) -> list[Any]:
+    """Return the documents that the log tells of, each as often as it does."""
+    return [
+        document
+        for kind, data in harness.events(job)
+        if kind == "documents"
+        for document in data["documents"]
+    ]
+
+
+def numbers(bench: InProcess, result: BenchmarkResult) -> dict[str, Any]:
+    """Return all details but the numeric environment, which is not that of this process."""
+    file = io.BytesIO(bench.blobs.read(result.details))
+    index = Index.of(file)
+    return {name: index.read(file, name) for name in index.places if name != "environment"}
+
+
+@pytest.mark.parametrize(
+    "boundary", [("claimed", 1), ("checkpoint", 1), ("checkpoint", 4), ("ended", 1)], ids=str
+)
+def test_a_killed_benchmark_ends_with_the_same_numbers(
+    boundary: tuple[str, int],
+    harness: JobHarness,
+    queued: Job,
+    bench: InProcess,
+    expected: Ran,
+    blob_folder: Path,
+) -> None:
+    """A benchmark killed at a boundary has the numbers of one that was not, each document once."""
+    run_until_killed(harness, blob_folder, *boundary)
+    with harness.store.read() as tx:
+        before = tx.jobs.shards(ORG, queued.job_id)
+    harness.runner(lease_seconds=60)  # far longer than the test: the dead lease is freed at once
+    if boundary[0] != "ended":
+        harness.signals.wait("ended", queued)
+    ended = harness.job(queued)
+    assert ended.state is JobState.SUCCEEDED
+    assert ended.result is not None
+    result = BenchmarkResult.from_json(ended.result)
+    assert numbers(bench, result) == numbers(bench, expected.result)
+    assert (result.scores, result.spec_hash) == (expected.result.scores, expected.result.spec_hash)
+    assert tuple(bench.documents(result)) == expected.documents
+    assert sorted(one[0] for one in told(harness, queued)) == DOCUMENTS
+    with harness.store.read() as tx:
+        after = {record.key: record for record in tx.jobs.shards(ORG, queued.job_id)}
+        stored = tx.benchmarks.get(ORG, "00000000-0000-4000-8000-000000000000")
+    assert all(after[record.key] == record for record in before)
+    assert stored.scores == expected.result.scores
+    assert (stored.status, stored.documents_processed) == ("completed", 300)
+
+
+def test_progress_counts_the_documents_that_are_durable(
+    harness: JobHarness, queued: Job, blob_folder: Path
+) -> None:
+    """After a kill the benchmark has processed what its log tells of, no more and no less."""
+    run_until_killed(harness, blob_folder, "checkpoint", 2)
+    with harness.store.read() as tx:
+        stored = tx.benchmarks.get(ORG, "00000000-0000-4000-8000-000000000000")
+    assert 0 < stored.documents_processed == len(told(harness, queued)) < 300
+    assert stored.scores is None

@@ -1,0 +1,116 @@
+"""What goes wrong under a job: retries, what was in flight, and what a give-up names."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from assay.kernel.errors import NotFound, StaleLease
+from assay.kernel.jobs.job import Setbacks, ShardRecord
+from assay.kernel.jobs.states import JobState
+from tests.support.store_rows import EXPIRED, LEASE, ORG, add_job, claimed
+
+SOON = timedelta(days=400)  # PostgreSQL compares with its own clock
+
+
+def put_off(tx, job, clock, *, counts: bool = False, after: timedelta = -SOON):
+    return tx.jobs.retry(ORG, job.job_id, job.epoch, not_before=clock.now() + after, counts=counts)
+
+
+def test_a_retry_waits_and_burns_no_attempt(store, runner, clock):
+    """A job put off by its runner is queued with its attempt given back, and waits for its time."""
+    with store.write() as tx:
+        add_job(tx)
+        job = put_off(tx, claimed(tx, runner), clock, after=10 * SOON)
+        assert (job.state, job.attempts) == (JobState.QUEUED, 0)
+        assert job.not_before == clock.now() + 10 * SOON
+        assert tx.events.after(ORG, job.job_id, 0)[-1].data["reason"] == "RETRY_LATER"
+        assert tx.jobs.claim(runner, LEASE, ["k"]) is None
+
+
+def test_a_retry_may_count_as_an_attempt(store, runner, clock):
+    """A retry after a failure that the job may have caused counts as an attempt."""
+    with store.write() as tx:
+        add_job(tx)
+        assert put_off(tx, claimed(tx, runner), clock, counts=True).attempts == 1
+        assert claimed(tx, runner).attempts == 2
+
+
+def test_retries_are_counted_until_a_shard_is_finished(store, runner, clock):
+    """Retries in a row add up; a shard finished between two of them starts the count anew."""
+    with store.write() as tx:
+        job_id = add_job(tx).job_id
+        for number in (1, 2):
+            put_off(tx, claimed(tx, runner), clock)
+            assert tx.jobs.setbacks(ORG, job_id) == Setbacks(retries=number)
+        job = claimed(tx, runner)
+        tx.jobs.checkpoint(ORG, job_id, job.epoch, [ShardRecord(key="a")])
+        assert tx.jobs.setbacks(ORG, job_id).retries == 0
+        put_off(tx, job, clock)
+        assert tx.jobs.setbacks(ORG, job_id).retries == 1
+
+
+def test_a_canceled_job_is_not_retried(store, runner, clock):
+    """A job whose cancel was asked ends when its runner puts it off."""
+    with store.write() as tx:
+        add_job(tx)
+        job = claimed(tx, runner)
+        tx.jobs.request_cancel(ORG, job.job_id)
+        assert put_off(tx, job, clock).state is JobState.CANCELED
+
+
+def test_a_spent_job_names_what_it_ran_last(store, runner):
+    """A job whose attempts are spent says what was in flight when its last runner ended."""
+    with store.write() as tx:
+        add_job(tx, max_attempts=2)
+        claimed(tx, runner, EXPIRED)
+        job = claimed(tx, runner, EXPIRED)
+        tx.jobs.note_in_flight(ORG, job.job_id, 2, ["shard a", "shard b"])
+        tx.jobs.note_in_flight(ORG, job.job_id, 2, ["shard b"])
+        assert tx.jobs.setbacks(ORG, job.job_id).in_flight == ("shard b",)
+        assert tx.jobs.claim(runner, LEASE, ["k"]) is None
+        error = tx.jobs.get(ORG, job.job_id).error
+    assert error.reason == "ATTEMPTS_SPENT"
+    assert "shard b" in error.message
+    assert error.metadata == {"attempts": "2", "in_flight": "shard b"}
+
+
+def test_noting_what_runs_keeps_the_count_of_retries(store, runner, clock):
+    """What is in flight and how often a job was put off are noted apart."""
+    with store.write() as tx:
+        add_job(tx)
+        put_off(tx, claimed(tx, runner), clock)
+        job = claimed(tx, runner)
+        tx.jobs.note_in_flight(ORG, job.job_id, job.epoch, ["shard a"])
+        assert tx.jobs.setbacks(ORG, job.job_id) == Setbacks(retries=1, in_flight=("shard a",))
+
+
+def test_a_stale_runner_puts_nothing_off_and_notes_nothing(store, runner, rival, clock):
+    """A runner whose lease moved on can neither put its job off nor note what it runs."""
+    with store.write() as tx:
+        add_job(tx)
+        old = claimed(tx, runner, EXPIRED)
+        claimed(tx, rival)
+        with pytest.raises(StaleLease):
+            put_off(tx, old, clock)
+        with pytest.raises(StaleLease):
+            tx.jobs.note_in_flight(ORG, old.job_id, old.epoch, ["shard a"])
+        assert tx.jobs.setbacks(ORG, old.job_id) == Setbacks()
+        with pytest.raises(NotFound):
+            tx.jobs.setbacks(ORG, "absent")
+
+
+def test_overdue_says_whether_a_deadline_passed(store, runner, clock):
+    """A read tells that a waiting job is past its deadline; a running or timely one is not."""
+    past, future = clock.now() - SOON, clock.now() + 10 * SOON
+    with store.write() as tx:
+        add_job(tx, deadline=future)
+        add_job(tx)
+        assert not tx.jobs.overdue()
+        claimed(tx, runner)
+        late = add_job(tx, deadline=past)
+        assert tx.jobs.overdue()
+        assert tx.jobs.expire() == 1
+        assert not tx.jobs.overdue()
+        assert tx.jobs.get(ORG, late.job_id).state is JobState.TIMED_OUT

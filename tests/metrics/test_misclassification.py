@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from assay.metrics.batch import ClassificationChunk
+from assay.metrics.bootstrap import row_clusters
+from assay.metrics.codec import CodecError
+from assay.metrics.misclassification import KEPT, Mistakes
+from tests.support.metric_rows import Rows, binary, chunk_of, labels_only, multiclass
+
+STREAMS = {
+    "multiclass": multiclass,
+    "tied": lambda rng, n: multiclass(rng, n, 3, digits=1),
+    "binary": lambda rng, n: binary(rng, n, digits=2),
+    "labels": labels_only,
+}
+
+
+def kept(rows: Rows, numbers: np.ndarray, *, fixed: bool = True) -> Mistakes:
+    chunk = chunk_of(rows)
+    assert isinstance(chunk, ClassificationChunk)
+    keys = row_clusters(0, 10**4)[numbers] >> np.uint64(58)  # few hashes: ties of every level
+    return Mistakes.of_chunk(replace(chunk, fixed=fixed), numbers, keys)
+
+
+def brute(rows: Rows, numbers: np.ndarray) -> list[tuple]:
+    """(-confidence, hash, number, true, predicted) of all errors, most confident first."""
+    keys = row_clusters(0, 10**4)[numbers] >> np.uint64(58)
+    found = []
+    for i in np.flatnonzero(rows.true != rows.predicted):
+        p = rows.predicted[i]
+        confidence = 0.0
+        if rows.lone:
+            confidence = rows.scores[0, i] if p == 1 else 1 - rows.scores[0, i]
+        elif rows.scores is not None:
+            confidence = rows.scores[p, i]
+        pair = rows.spec.labels[rows.true[i]], rows.spec.labels[p]
+        found.append((-confidence, int(keys[i]), int(numbers[i]), *pair))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("fixed", [True, False])
+def test_any_order_and_sharding_keeps_the_same_errors(stream, fixed):
+    """Permuted and resharded rows keep the same errors in the same order, to the byte."""
+    rng = np.random.default_rng(1)
+    rows, numbers = STREAMS[stream](rng, 6000), np.arange(6000)
+    if not fixed and rows.scores is not None and not rows.lone:
+        rows = replace(rows, scores=None)  # scores of classes need a fixed label set
+    whole = kept(rows, numbers, fixed=fixed)
+    for _ in range(3):
+        order = rng.permutation(6000)
+        parts = [
+            Mistakes.from_bytes(kept(rows.take(part), numbers[part], fixed=fixed).to_bytes())
+            for part in np.split(order, np.sort(rng.integers(0, 6000, 4)))
+        ]
+        assert Mistakes.merge_all(parts[::-1]).to_bytes() == whole.to_bytes()
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_every_filter_gives_the_most_confident_errors_and_exact_totals(stream):
+    """By pair, truth, prediction or none, the first 500 are those of all rows, ties by the row."""
+    rows, numbers = STREAMS[stream](np.random.default_rng(2), 6000), np.arange(6000)[::-1]
+    found, every = kept(rows, numbers), brute(rows, numbers)
+    labels = (None, *rows.spec.labels[:3])
+    for true in labels:
+        for predicted in labels:
+            wanted = [e for e in every if true in {None, e[3]} and predicted in {None, e[4]}]
+            ours = found.top(KEPT, true_label=true, predicted_label=predicted)
+            assert [each.row for each in ours] == [e[2] for e in wanted[:KEPT]]
+            assert [(e.true_label, e.predicted_label) for e in ours] == [
+                e[3:] for e in wanted[:KEPT]
+            ]
+            assert found.total(true_label=true, predicted_label=predicted) == len(wanted)
+    if rows.scores is None:
+        assert found.top(1)[0].confidence is None
+    else:
+        least = found.top(40)[-1].confidence
+        some = found.top(KEPT, min_confidence=least)
+        assert len(some) == min(KEPT, sum(-e[0] >= least for e in every))
+
+
+def test_at_most_500_of_a_pair_are_kept():
+    """A pair with thousands of errors keeps 500, and still knows how many there are."""
+    rows = binary(np.random.default_rng(3), 5000)
+    wrong = replace(rows, predicted=1 - rows.true)
+    found = kept(wrong, np.arange(5000))
+    assert len(found.cells) == 2 * KEPT
+    assert found.total() == 5000
+    assert len(found.top(KEPT)) == KEPT
+
+
+def test_what_does_not_fit_is_refused():
+    """More than 500, other rows, scores in some chunks only and cut bytes are refused."""
+    rows = binary(np.random.default_rng(4), 50)
+    found = kept(rows, np.arange(50))
+    with pytest.raises(ValueError, match="500"):
+        found.top(501)
+    with pytest.raises(ValueError, match="rows and keys"):
+        Mistakes.of_chunk(chunk_of(rows), np.arange(49), row_clusters(0, 50))
+    with pytest.raises(ValueError, match="scores"):
+        Mistakes.merge_all([found, kept(replace(rows, scores=None), np.arange(50))])
+    with pytest.raises(CodecError):
+        Mistakes.from_bytes(found.to_bytes()[:-5])
+    assert found.top(5, true_label="no such label") == ()
+    assert found.total(predicted_label="no such label") == 0
+
+
+def test_a_perfect_classifier_has_no_mistakes():
+    """Without errors nothing is kept, and merging changes nothing."""
+    rows = multiclass(np.random.default_rng(5), 100)
+    perfect = kept(replace(rows, predicted=rows.true), np.arange(100))
+    assert perfect.top() == ()
+    assert perfect.total() == 0
+    assert Mistakes.merge_all([perfect, perfect]).to_bytes() == perfect.to_bytes()
