@@ -1,7 +1,7 @@
-"""What the ledger costs: a job of 64 shards of 100 ms each against the bare pool of two processes.
+"""What the ledger costs: a job of 64 tasks of 100 ms each against the bare pool of two processes.
 
 The bare side hands the same 64 tasks to the same pool and waits. Ours submits a job, and a runner
-claims it, plans it, runs and checkpoints its shards, reduces and commits its result.
+claims it, plans it, runs and checkpoints its tasks, reduces and commits its result.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 import harness
 
-SHARDS = 64
-SECONDS = 0.1  # of CPU in each shard
+TASKS = 64
+SECONDS = 0.1  # of CPU in each task
 PROCESSES = 2
 RUNS = 3
 MOST = 1.10
@@ -33,24 +33,24 @@ def burn(seconds: float) -> int:
 
 
 class Burning:
-    """A job kind whose shards burn CPU."""
+    """A job kind whose tasks burn CPU."""
 
     name = "burning"
 
     def plan(self, job: Any, finished: Mapping[str, Any], blobs: Any) -> tuple[Any, ...]:
-        """Return all shards at once."""
-        from assay.kernel.jobs.job import Shard
+        """Return all tasks at once."""
+        from assay.kernel.jobs.job import Task
 
-        return tuple(Shard(key=f"{number:03d}", payload=b"") for number in range(SHARDS))
+        return tuple(Task(key=f"{number:03d}", payload=b"") for number in range(TASKS))
 
-    def run(self, job: Any, shard: Any, blobs: Any) -> Any:
+    def run(self, job: Any, task: Any, blobs: Any) -> Any:
         """Burn, and tell of it in the log."""
-        from assay.kernel.jobs.job import EventDraft
-        from assay.kernel.jobs.kind import ShardOutput
+        from assay.kernel.jobs.job import NewEvent
+        from assay.kernel.jobs.kind import TaskOutput
 
         burn(SECONDS)
-        event = EventDraft(kind="finished", data={"shard": shard.key})
-        return ShardOutput(partial=b"done", events=(event,))
+        event = NewEvent(kind="finished", data={"task": task.key})
+        return TaskOutput(partial=b"done", events=(event,))
 
     def reduce(self, job: Any, finished: Mapping[str, Any], blobs: Any) -> bytes:
         """Return nothing much."""
@@ -88,13 +88,13 @@ def main() -> int:
             ended.wait()
 
         def bare() -> None:
-            for future in [pool.submit(burn, SECONDS) for _ in range(SHARDS)]:
+            for future in [pool.submit(burn, SECONDS) for _ in range(TASKS)]:
                 future.result()
 
         ours, peer = harness.alternate(job, bare, runs=RUNS)
         before = time.process_time()  # of this process, not of its children
         job()
-        own = (time.process_time() - before) / (SHARDS * SECONDS)
+        own = (time.process_time() - before) / (TASKS * SECONDS)
         runner.stop()
         pool.close()
         store.close()
@@ -102,7 +102,7 @@ def main() -> int:
         "The ledger",
         [
             harness.Ratio(
-                name=f"a job of {SHARDS} × {SECONDS * 1e3:.0f} ms on {PROCESSES} processes",
+                name=f"a job of {TASKS} × {SECONDS * 1e3:.0f} ms on {PROCESSES} processes",
                 ours=ours,
                 peer=peer,
                 peer_name="the bare pool",
@@ -110,7 +110,7 @@ def main() -> int:
             )
         ],
     )
-    print(f"\nThe runner's own CPU: {own:.1%} of what its shards used")
+    print(f"\nThe runner's own CPU: {own:.1%} of what its tasks used")
     return missed
 
 

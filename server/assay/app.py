@@ -61,7 +61,7 @@ from assay.kernel.clock import SystemClock
 from assay.kernel.identity import ApiKey
 from assay.kernel.ids import SystemIds
 from assay.kernel.jobs.executors.process_pool import LocalPool
-from assay.kernel.jobs.garbage_collector import Keeper
+from assay.kernel.jobs.garbage_collector import GarbageCollector
 from assay.kernel.jobs.runner import Runner
 from assay.kernel.jobs.watch import Watches
 from assay.kernel.rpc.auth import Authenticator
@@ -71,7 +71,7 @@ from assay.kernel.rpc.server import Parts, Server
 from assay.kernel.rpc.tls import server_credentials
 from assay.kernel.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
 from assay.kernel.storage.blobs import BlobStore, open_blobs
-from assay.kernel.storage.change_notifier import Pulse
+from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.sql import SQLITE
 from assay.kernel.storage.store import Store, open_store
 from assay.metrics.batch import MAX_LABELS
@@ -174,7 +174,7 @@ class ServerProcess:
     def _handlers(self, keys: Keys) -> list[object]:
         backend, settings = self._backend, self._backend.settings
         store = backend.store
-        watches = Watches(store, _pulse(store), self._offload)
+        watches = Watches(store, _notifier(store), self._offload)
         evaluations = Evaluations(
             store, backend.ids, backend.clock, max_attempts=settings.max_attempts
         )
@@ -288,7 +288,7 @@ class RunnerProcess:
             kinds=kinds,
             lease_seconds=backend.settings.lease_seconds,
         )
-        self._keeper = Keeper(
+        self._collector = GarbageCollector(
             backend.store,
             backend.blobs,
             clock=backend.clock,
@@ -298,12 +298,12 @@ class RunnerProcess:
     def start(self) -> None:
         """Free what a dead process of this machine left, and begin to claim jobs."""
         self._runner.start()
-        self._keeper.start()
+        self._collector.start()
 
     def stop(self) -> None:
         """Give the leases back, so that another runner goes on at once."""
         self._runner.stop()
-        self._keeper.stop()
+        self._collector.stop()
 
 
 def token_rules(settings: Settings) -> TokenRules:
@@ -347,8 +347,8 @@ def facts(settings: Settings) -> Facts:
     )
 
 
-def _pulse(store: Store) -> Pulse:
+def _notifier(store: Store) -> ChangeNotifier:
     def subscribe(hint: Callable[[], None]) -> object:
         return store.on_commit(lambda _: hint())
 
-    return Pulse(store.changes.token, subscribe)
+    return ChangeNotifier(store.changes.token, subscribe)

@@ -30,33 +30,33 @@ class Work:
 
     city: City
     name: str
-    shards: int  # of each job of the kind for tests
+    tasks: int  # of each job of the kind for tests
     seconds: float  # that one of those takes
     numbers: Iterator[int] = field(default_factory=itertools.count)
     pairs: int = 0  # of evaluations
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(64))
     jobs: dict[str, str] = field(default_factory=dict)  # name → job
     heard: dict[str, Future[list[int]]] = field(default_factory=dict)  # name → sequences
-    tasks: list[Future[None]] = field(default_factory=list)
+    pairings: list[Future[None]] = field(default_factory=list)
 
     def start(self, *, steps: int, pairs: int) -> None:
         """Submit everything; uploads and comparisons go on in threads."""
         for _ in range(steps):
             self.steps()
         for _ in range(pairs):
-            self.tasks.append(self.threads.submit(self.pair, 2 * self.pairs))
+            self.pairings.append(self.threads.submit(self.pair, 2 * self.pairs))
             self.pairs += 1
 
     def more(self, busy: int) -> None:
         """Keep at least `busy` jobs going, one of three of them an upload."""
-        if sum(not one.done() for one in (*self.tasks, *list(self.heard.values()))) < busy:
+        if sum(not one.done() for one in (*self.pairings, *list(self.heard.values()))) < busy:
             self.start(steps=2, pairs=1)
 
     def steps(self) -> None:
         """Submit a job of the kind for tests."""
         number = next(self.numbers)
         spec = {
-            "shards": self.shards, "seconds": self.seconds,
+            "tasks": self.tasks, "seconds": self.seconds,
             "starts": str(self.city.folder / f"{self.name}-{number}.starts"),
         }  # fmt: skip  # one spec
         new = NewJob(kind="steps", spec=canonical_json(spec), max_attempts=1000)
@@ -112,7 +112,7 @@ class Work:
 
     def finish(self) -> None:
         """Wait until all has ended; raise what went wrong."""
-        for task in self.tasks:
+        for task in self.pairings:
             task.result(2 * WAIT)
         for heard in list(self.heard.values()):
             heard.result(2 * WAIT)
@@ -153,11 +153,11 @@ def check_history(work: Work, name: str) -> None:
 
 
 def executions(work: Work, name: str) -> int:
-    """Return how often shards of a job were begun; none after it was checkpointed."""
+    """Return how often tasks of a job were begun; none after it was checkpointed."""
     _, events = history(work.city, work.jobs[name])
     finished = [event for event in events if event.kind == "finished"]
-    assert sorted(event.data["shard"] for event in finished) == keys({"shards": work.shards}), name
-    at = {event.data["shard"]: event.at.timestamp() for event in finished}
+    assert sorted(event.data["task"] for event in finished) == keys({"tasks": work.tasks}), name
+    at = {event.data["task"]: event.at.timestamp() for event in finished}
     file = work.city.folder / f"{work.name}-{name.removeprefix('steps-')}.starts"
     began = [line.split() for line in file.read_text().splitlines()]
     assert {key for key, _ in began} == set(at), name
@@ -165,16 +165,16 @@ def executions(work: Work, name: str) -> int:
     return len(began)
 
 
-def play(city: City, *, kills: int, steps: int, pairs: int, shards: int, busy: int = 1) -> None:
+def play(city: City, *, kills: int, steps: int, pairs: int, tasks: int, busy: int = 1) -> None:
     """Work in chaos, work in peace, and compare."""
-    rough = Work(city, "rough", shards=shards, seconds=0.05)
+    rough = Work(city, "rough", tasks=tasks, seconds=0.05)
     rough.start(steps=steps, pairs=pairs)
     while sum(city.killed.values()) < kills:
         city.commits(city.random.randint(1, 12))
         rough.more(busy)
         city.kill_one()
     rough.finish()
-    calm = Work(city, "calm", shards=shards, seconds=0.0)
+    calm = Work(city, "calm", tasks=tasks, seconds=0.0)
     calm.start(steps=1, pairs=rough.pairs)
     calm.finish()
 
@@ -184,10 +184,10 @@ def play(city: City, *, kills: int, steps: int, pairs: int, shards: int, busy: i
         assert result == expected[twin], name
         check_history(rough, name)
     ran = [name for name in found if name.startswith("steps")]
-    again = sum(executions(rough, name) for name in ran) - len(ran) * shards
+    again = sum(executions(rough, name) for name in ran) - len(ran) * tasks
     in_flight = WINDOW * city.children * MOST_JOBS  # of one runner
     most = city.killed["runner"] * in_flight + city.killed["child"]
-    print(f"killed {dict(city.killed)}; {len(found)} jobs, {again} of {len(ran) * shards} again")
+    print(f"killed {dict(city.killed)}; {len(found)} jobs, {again} of {len(ran) * tasks} again")
     assert again <= most
     assert sum(city.killed.values()) >= kills
 
@@ -195,7 +195,7 @@ def play(city: City, *, kills: int, steps: int, pairs: int, shards: int, busy: i
 @pytest.mark.parametrize("city", [1], indirect=True)
 def test_a_few_kills_change_nothing(city: City):
     """Killed at random, processes lose no event and no result, and run only what was in flight."""
-    play(city, kills=3, steps=2, pairs=1, shards=30)
+    play(city, kills=3, steps=2, pairs=1, tasks=30)
     assert set(city.killed) == {"server", "runner", "child"}
 
 
@@ -203,5 +203,5 @@ def test_a_few_kills_change_nothing(city: City):
 @pytest.mark.parametrize("city", [2], indirect=True)
 def test_fifty_kills_change_nothing(city: City):
     """Fifty kills during twenty jobs leave the results of an undisturbed run, to the byte."""
-    play(city, kills=50, steps=11, pairs=3, shards=60, busy=3)
+    play(city, kills=50, steps=11, pairs=3, tasks=60, busy=3)
     assert set(city.killed) == {"server", "runner", "child"}

@@ -16,7 +16,7 @@ from assay.features.benchmarks.results_artifact import DocumentResult, ResultBlo
 from assay.features.benchmarks.snapshot_artifact import Snapshot, read_line, take_snapshot
 from assay.features.extraction_runs.model import Pair
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import EventDraft, ShardRecord
+from assay.kernel.jobs.job import NewEvent, TaskRecord
 from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import open_blobs
 
@@ -81,12 +81,12 @@ class Ran:
     result: BenchmarkResult
     documents: tuple[DocumentResult, ...]
     details: bytes
-    events: tuple[EventDraft, ...]
+    events: tuple[NewEvent, ...]
     bytes: bytes
 
 
 class InProcess:
-    """Runs the kind `benchmark`, its shards in a shuffled order."""
+    """Runs the kind `benchmark`, its tasks in a shuffled order."""
 
     def __init__(self, folder: Path) -> None:
         self.blobs = JobBlobs(open_blobs(folder), ORG)
@@ -115,20 +115,20 @@ class InProcess:
         """Run a benchmark to its end."""
         spec = self.spec(self.snapshot(pairs, most_documents), schema)
         view = JobView(organization_id=ORG, job_id="job", spec=spec.to_json(), rows=0)
-        finished: dict[str, ShardRecord] = {}
-        events: dict[str, EventDraft] = {}
+        finished: dict[str, TaskRecord] = {}
+        events: dict[str, NewEvent] = {}
         while True:
             planned = self.kind.plan(view, finished, self.blobs)
-            missing = [shard for shard in planned if shard.key not in finished]
+            missing = [task for task in planned if task.key not in finished]
             if not missing:
                 break
             random.Random(7).shuffle(missing)
-            for shard in missing:
-                output = self.kind.run(view, shard, self.blobs)
-                finished[shard.key] = ShardRecord(key=shard.key, partial=output.partial)
+            for task in missing:
+                output = self.kind.run(view, task, self.blobs)
+                finished[task.key] = TaskRecord(key=task.key, partial=output.partial)
                 finished |= {record.key: record for record in output.stored}
                 for event in output.events:
-                    events[shard.key] = event
+                    events[task.key] = event
         data = self.kind.reduce(view, finished, self.blobs)
         result = BenchmarkResult.from_json(data)
         return Ran(

@@ -11,7 +11,7 @@ from assay.features.evaluations.job import Evaluation
 from assay.features.evaluations.job_spec import CHUNKS, EvaluationJob
 from assay.features.evaluations.model import EvaluationResult, EvaluationSpec
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import ShardRecord, chunk_key
+from assay.kernel.jobs.job import TaskRecord, chunk_key
 from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import open_blobs
 
@@ -19,21 +19,21 @@ ORG = "acme"
 
 
 class InProcess:
-    """An evaluation of chunks or of a file; `kind` sets the sizes of its shards."""
+    """An evaluation of chunks or of a file; `kind` sets the sizes of its tasks."""
 
     def __init__(self, folder: Path, kind: Evaluation | None = None) -> None:
         self._blobs = JobBlobs(open_blobs(folder), ORG)
         self._kind = kind or Evaluation()
-        self.shards: list[str] = []  # keys in the order in which they ran
+        self.tasks: list[str] = []  # keys in the order in which they ran
 
     def chunks(self, spec: EvaluationSpec, chunks: list[bytes]) -> bytes:
         """Return the result of an upload of these chunks."""
         asked = asked_for(spec)
-        finished: dict[str, ShardRecord] = {}
+        finished: dict[str, TaskRecord] = {}
         first = 0
         for data in chunks:
             taken = ingest_chunk(asked.to_json(), data, first)
-            finished[chunk_key(first)] = ShardRecord(
+            finished[chunk_key(first)] = TaskRecord(
                 key=chunk_key(first), first_row=first, rows=taken.rows,
                 blob=self._blobs.put(data), partial=taken.partial,
             )  # fmt: skip  # one record
@@ -50,20 +50,20 @@ class InProcess:
         assert address is not None
         return EvaluationDetails.from_json(self._blobs.read(address))
 
-    def _run(self, asked: EvaluationJob, finished: dict[str, ShardRecord]) -> bytes:
+    def _run(self, asked: EvaluationJob, finished: dict[str, TaskRecord]) -> bytes:
         view = JobView(organization_id=ORG, job_id="job", spec=asked.to_json(), rows=0)
         shuffle = random.Random(7).shuffle  # any order will do
         while True:
             planned = self._kind.plan(view, finished, self._blobs)
-            missing = [shard for shard in planned if shard.key not in finished]
+            missing = [task for task in planned if task.key not in finished]
             if not missing:
                 return self._kind.reduce(view, finished, self._blobs)
             shuffle(missing)
-            for shard in missing:
-                output = self._kind.run(view, shard, self._blobs)
-                finished[shard.key] = ShardRecord(key=shard.key, partial=output.partial)
+            for task in missing:
+                output = self._kind.run(view, task, self._blobs)
+                finished[task.key] = TaskRecord(key=task.key, partial=output.partial)
                 finished.update({record.key: record for record in output.stored})
-                self.shards.append(shard.key)
+                self.tasks.append(task.key)
 
 
 def result(data: bytes) -> EvaluationResult:

@@ -1,4 +1,4 @@
-"""A job kind used by tests alone: its shards do what the spec says, step by step."""
+"""A job kind used by tests alone: its tasks do what the spec says, step by step."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any
 
 from assay.kernel.errors import BadPredictions, Unavailable
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import EventDraft, Job, Shard, ShardRecord
-from assay.kernel.jobs.kind import Ending, JobView, ShardOutput
+from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord
+from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.storage.ports import Transaction
 
 
 class Steps:
-    """A job of `shards` shards that take `seconds`; `do` names what some of them do besides.
+    """A job of `tasks` tasks that take `seconds`; `do` names what some of them do besides.
 
-    Files that it may name: `log` has the shards that ran, `starts` those that began, and when.
+    Files that it may name: `log` has the tasks that ran, `starts` those that began, and when.
 
-    kill        the shard kills its process
+    kill        the task kills its process
     kill once   it does so unless the file `flag` exists, which it makes first
     block       it waits until the test lets go of its lock on the file `gate`
     kill runner it kills the process that its process belongs to
@@ -39,49 +39,49 @@ class Steps:
     name = "steps"
 
     def plan(
-        self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
-    ) -> tuple[Shard, ...]:
-        """Return all shards at once."""
+        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
+    ) -> tuple[Task, ...]:
+        """Return all tasks at once."""
         spec = json.loads(job.spec)
         return tuple(
-            Shard(key=key, payload=spec.get("do", {}).get(key, "").encode()) for key in keys(spec)
+            Task(key=key, payload=spec.get("do", {}).get(key, "").encode()) for key in keys(spec)
         )
 
-    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
         """Do what the spec says."""
         spec = json.loads(job.spec)
         if "starts" in spec:
             with Path(spec["starts"]).open("a") as starts:
-                starts.write(f"{shard.key} {time.time():.6f}\n")
+                starts.write(f"{task.key} {time.time():.6f}\n")
         time.sleep(spec.get("seconds", 0))
-        act(shard.payload.decode(), spec)
-        partial = f"{shard.key} ran".encode()
-        if shard.payload == b"large":
+        act(task.payload.decode(), spec)
+        partial = f"{task.key} ran".encode()
+        if task.payload == b"large":
             partial += b"." * 100_000
-        event = EventDraft(kind="finished", data={"shard": shard.key})
+        event = NewEvent(kind="finished", data={"task": task.key})
         if "log" in spec:
             with Path(spec["log"]).open("a") as log:
-                log.write(shard.key + "\n")
-        return ShardOutput(partial=partial, levels={"last": {"key": shard.key}}, events=(event,))
+                log.write(task.key + "\n")
+        return TaskOutput(partial=partial, status={"last": {"key": task.key}}, events=(event,))
 
-    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
         """Return the sizes of all partials."""
         return json.dumps(
             {key: len(blobs.partial(finished[key])) for key in sorted(finished)}
         ).encode()
 
-    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
         """Note the end in the log; fail where the spec asks for it."""
-        if ending.result is not None and json.loads(job.spec).get("unsettled"):
+        if outcome.result is not None and json.loads(job.spec).get("unsettled"):
             raise RuntimeError("settling failed")
         tx.events.append(job.organization_id, job.job_id, [
-            EventDraft(kind="settled", data={"state": ending.state.value})
+            NewEvent(kind="settled", data={"state": outcome.state.value})
         ])  # fmt: skip  # one event
 
 
 def keys(spec: Mapping[str, Any]) -> list[str]:
-    """Return the keys of all shards."""
-    return [f"step-{number:03d}" for number in range(spec.get("shards", 1))]
+    """Return the keys of all tasks."""
+    return [f"step-{number:03d}" for number in range(spec.get("tasks", 1))]
 
 
 def act(what: str, spec: Mapping[str, Any]) -> None:

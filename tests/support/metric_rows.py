@@ -109,7 +109,7 @@ def chunk_of(rows: Rows) -> ClassificationChunk | RegressionChunk:
     )
 
 
-def shards(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
+def tasks(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
     """One chunk, or with `rng` the rows permuted and cut into up to six uneven chunks."""
     if rng is None:
         return [rows]
@@ -120,7 +120,7 @@ def shards(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
 
 def merged(rows: Rows, rng: np.random.Generator | None = None) -> Statistic:
     """The statistic of the rows, merged from chunks that went through their bytes."""
-    parts = [shard.statistic() for shard in shards(rows, rng)]
+    parts = [task.statistic() for task in tasks(rows, rng)]
     kind = type(parts[0])
     decoded = [kind.from_bytes(part.to_bytes()) for part in parts]
     if rng is not None:

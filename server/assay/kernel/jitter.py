@@ -1,13 +1,13 @@
-"""Chance as an argument: what spreads retries, so that those who failed together do not return so."""
+"""Jitter as an argument: what spreads retries, so that those who failed together do not return so."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
-Chance = Callable[[], float]  # returns a number from 0 up to, but not including, 1
+Jitter = Callable[[], float]  # returns a number from 0 up to, but not including, 1
 
 
-def system_chance() -> Chance:
-    """Return this process's own chance."""
+def system_jitter() -> Jitter:
+    """Return the random numbers of this process."""
     return random.Random().random  # noqa: S311 - it spreads retries and guards nothing

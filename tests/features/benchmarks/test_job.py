@@ -40,7 +40,7 @@ def ran(bench: InProcess) -> Ran:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_the_cut_into_shards_changes_no_bit(bench: InProcess, ran: Ran, size: int):
-    """Shards of one, seven and all documents give the same scores, details and results."""
+    """Tasks of one, seven and all documents give the same scores, details and results."""
     cut = bench.run(PAIRS, size)
     assert cut.documents == ran.documents
     assert cut.details == ran.details

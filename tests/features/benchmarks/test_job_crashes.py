@@ -1,4 +1,4 @@
-"""Kill -9 of a benchmark's runner changes no number, loses no event and repeats no shard."""
+"""Kill -9 of a benchmark's runner changes no number, loses no event and repeats no task."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bench(blob_folder: Path) -> InProcess:
 
 @pytest.fixture
 def queued(harness: JobHarness, bench: InProcess) -> Job:
-    """A benchmark of 300 documents in 12 shards that nobody has taken yet."""
+    """A benchmark of 300 documents in 12 tasks that nobody has taken yet."""
     spec = bench.spec(bench.snapshot(PAIRS, 25))
     row = BenchmarkRow(
         benchmark_id=spec.benchmark_id, name="b", dataset_id="d", run_id=None,
@@ -77,7 +77,7 @@ def test_a_killed_benchmark_ends_with_the_same_numbers(
     """A benchmark killed at a boundary has the numbers of one that was not, each document once."""
     run_until_killed(harness, blob_folder, *boundary)
     with harness.store.read() as tx:
-        before = tx.jobs.shards(ORG, queued.job_id)
+        before = tx.jobs.tasks(ORG, queued.job_id)
     harness.runner(lease_seconds=60)  # far longer than the test: the dead lease is freed at once
     if boundary[0] != "ended":
         harness.signals.wait("ended", queued)
@@ -90,7 +90,7 @@ def test_a_killed_benchmark_ends_with_the_same_numbers(
     assert tuple(bench.documents(result)) == expected.documents
     assert sorted(one[0] for one in told(harness, queued)) == DOCUMENTS
     with harness.store.read() as tx:
-        after = {record.key: record for record in tx.jobs.shards(ORG, queued.job_id)}
+        after = {record.key: record for record in tx.jobs.tasks(ORG, queued.job_id)}
         stored = tx.benchmarks.get(ORG, "00000000-0000-4000-8000-000000000000")
     assert all(after[record.key] == record for record in before)
     assert stored.scores == expected.result.scores

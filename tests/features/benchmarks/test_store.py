@@ -10,7 +10,7 @@ import pytest
 from assay.features.benchmarks.model import Benchmark, BenchmarkRow, BenchmarkStatus, Scores
 from assay.kernel.cursor import Cursor
 from assay.kernel.errors import AlreadyExists, NotFound
-from assay.kernel.jobs.job import JobError, NewJob, ShardRecord
+from assay.kernel.jobs.job import JobError, NewJob, TaskRecord
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.ports import Transaction
 from tests.support.document_rows import walk
@@ -83,8 +83,8 @@ def test_what_a_running_benchmark_has_compared_is_its_progress(store, runner):
         made = add_benchmark(tx, "one")
         job = tx.jobs.claim(runner, LEASE, [KIND])
         tx.jobs.checkpoint(
-            ORG, job.job_id, job.epoch, [ShardRecord(key="k", partial=b"p")],
-            levels={"progress": {"done": 1, "total": 5, "rows": 20}},
+            ORG, job.job_id, job.epoch, [TaskRecord(key="k", partial=b"p")],
+            status={"progress": {"done": 1, "total": 5, "rows": 20}},
         )  # fmt: skip  # one call
         running = tx.benchmarks.get(ORG, made.benchmark_id)
     assert (running.status, running.documents_processed) == ("running", 20)

@@ -133,7 +133,7 @@ def test_a_failed_comparison_can_be_asked_for_again(me: Caller, rpc):
     with rpc.backend.store.read() as tx:
         current = tx.evaluations.current(me.organization, pair["version_a"], "test")
         assert current is not None
-        records = tx.jobs.shards(me.organization, current.job_id)
+        records = tx.jobs.tasks(me.organization, current.job_id)
     blob = next(one.blob for one in records if one.rows and one.blob)
     path = rpc.backend.blobs.path(me.organization, blob)
     away = path.rename(path.with_suffix(".away"))

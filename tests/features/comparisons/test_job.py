@@ -18,7 +18,7 @@ from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
 from assay.features.models.model import TaskType
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import ShardRecord
+from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import LocalBlobs
 from assay.metrics.batch import ClassificationChunk
@@ -74,8 +74,8 @@ def compared(
     job = JobView(organization_id="org", job_id="job", spec=asked.to_json(), rows=0)
     chosen = kind or Comparison()
     finished = {
-        shard.key: ShardRecord(key=shard.key, partial=chosen.run(job, shard, blobs).partial)
-        for shard in chosen.plan(job, {}, blobs)[::-1]
+        task.key: TaskRecord(key=task.key, partial=chosen.run(job, task, blobs).partial)
+        for task in chosen.plan(job, {}, blobs)[::-1]
     }
     assert not [s for s in chosen.plan(job, finished, blobs) if s.key not in finished]
     return chosen.reduce(job, finished, blobs)
@@ -120,7 +120,7 @@ def test_chunks_change_no_byte(blobs: JobBlobs):
 
 @pytest.mark.parametrize("ids", [True, False])
 def test_many_rows_are_counted_in_pieces(blobs: JobBlobs, ids: bool):
-    """Above the rows of one shard McNemar and count-derived differences stay exact."""
+    """Above the rows of one task McNemar and count-derived differences stay exact."""
     rows = BOOTSTRAP_ROWS + 1000
     a, b = many(rows, 1, ids=ids), many(rows, 2, ids=ids)
     moved = mixed(b, 3) if ids else b

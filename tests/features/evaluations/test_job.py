@@ -193,16 +193,16 @@ def test_weights_without_end_fail(tmp_path: Path) -> None:
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_chunks_change_a_byte(name: str, data: st.DataObject, tmp_path: Path) -> None:
-    """Rows cut anywhere, in shards of any size, give the same bytes, details included."""
+    """Rows cut anywhere, in tasks of any size, give the same bytes, details included."""
     spec, load = TABLES[name]
     table = load()
     whole = InProcess(tmp_path).chunks(spec, cut(table, []))
     edges = data.draw(st.lists(st.integers(1, table.num_rows - 1), max_size=4))
     rows = data.draw(st.sampled_from([50, 333, 6_000_000]))
-    small = InProcess(tmp_path, Evaluation(one_shard_cells=0, max_rows=rows, look_rows=rows))
+    small = InProcess(tmp_path, Evaluation(one_task_cells=0, max_rows=rows, look_rows=rows))
     assert small.chunks(spec, cut(table, edges)) == whole
     if rows < table.num_rows and "diabetes" not in name:
-        assert sum(key.startswith("rank-") for key in small.shards) > 1
+        assert sum(key.startswith("rank-") for key in small.tasks) > 1
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -449,13 +449,13 @@ def test_a_bad_file_fails_and_leaves_the_version_alone(harness: JobHarness) -> N
 
 
 def test_the_chunks_of_a_file_are_named_by_rows(harness: JobHarness) -> None:
-    """The chunks that a CSV file became are shards of its job, so that their blobs are kept."""
+    """The chunks that a CSV file became are tasks of its job, so that their blobs are kept."""
     asked = harness.evaluation(CANCER, csv=written(cancer(), CSV))
     harness.runner()
     job = harness.job_of(asked)
     harness.signals.wait("ended", job)
     with harness.store.read() as tx:
-        records = tx.jobs.shards(job.organization_id, job.job_id)
+        records = tx.jobs.tasks(job.organization_id, job.job_id)
     chunks = [record for record in records if record.first_row is not None]
     assert sum(record.rows or 0 for record in chunks) == cancer().num_rows
     assert all(harness.blobs.read(job.organization_id, chunk.blob or "") for chunk in chunks)

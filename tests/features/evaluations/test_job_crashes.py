@@ -1,4 +1,4 @@
-"""Kill -9 of a runner at any shard boundary changes no byte of the result and loses no shard."""
+"""Kill -9 of a runner at any task boundary changes no byte of the result and loses no task."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_a_killed_runner_is_followed_byte_for_byte(
     expected: bytes,
     blob_folder: Path,
 ) -> None:
-    """A runner killed at a boundary leaves its shards; the next one ends with the same bytes."""
+    """A runner killed at a boundary leaves its tasks; the next one ends with the same bytes."""
     run_until_killed(harness, blob_folder, *boundary)
     job = harness.job_of(uploaded)
     with harness.store.read() as tx:
-        before = tx.jobs.shards(ORG, job.job_id)
+        before = tx.jobs.tasks(ORG, job.job_id)
     harness.runner(lease_seconds=60)  # far longer than the test: the dead lease is freed at once
     if boundary[0] != "ended":
         harness.signals.wait("ended", job)
@@ -108,22 +108,22 @@ def test_a_killed_runner_is_followed_byte_for_byte(
     assert ended.state is JobState.SUCCEEDED
     assert ended.result == expected
     with harness.store.read() as tx:
-        after = {record.key: record for record in tx.jobs.shards(ORG, job.job_id)}
+        after = {record.key: record for record in tx.jobs.tasks(ORG, job.job_id)}
     assert all(after[record.key] == record for record in before)
 
 
 def test_only_missing_shards_run_again(harness: JobHarness, blob_folder: Path) -> None:
-    """After a kill each checkpointed shard has run exactly once."""
+    """After a kill each checkpointed task has run exactly once."""
     log = harness.folder / "log"
-    job = harness.steps({"shards": 12, "log": str(log)})
+    job = harness.steps({"tasks": 12, "log": str(log)})
     run_until_killed(harness, blob_folder, "checkpoint", 3)
     with harness.store.read() as tx:
-        kept = [record.key for record in tx.jobs.shards(ORG, job.job_id)]
+        kept = [record.key for record in tx.jobs.tasks(ORG, job.job_id)]
     assert kept
     harness.runner(kinds=TEST_KINDS)
     harness.signals.wait("ended", job)
     ran = log.read_text().split()
-    assert sorted(set(ran)) == keys({"shards": 12})
+    assert sorted(set(ran)) == keys({"tasks": 12})
     assert all(ran.count(key) == 1 for key in kept)
     assert harness.job(job).epoch == 2
 
@@ -131,7 +131,7 @@ def test_only_missing_shards_run_again(harness: JobHarness, blob_folder: Path) -
 @pytest.mark.slow
 def test_many_kills_lose_nothing(harness: JobHarness, blob_folder: Path) -> None:
     """A runner killed again and again still brings every job to its one right result."""
-    jobs = [harness.steps({"shards": 20}, max_attempts=50) for _ in range(4)]
+    jobs = [harness.steps({"tasks": 20}, max_attempts=50) for _ in range(4)]
     for round_number in range(8):
         run_until_killed(harness, blob_folder, "checkpoint", 1 + round_number)
         if all(harness.job(job).is_terminal for job in jobs):
@@ -142,5 +142,5 @@ def test_many_kills_lose_nothing(harness: JobHarness, blob_folder: Path) -> None
             harness.signals.wait("ended", job)
         assert harness.job(job).state is JobState.SUCCEEDED
         events = harness.events(job)
-        finished = [data["shard"] for kind, data in events if kind == "finished"]
-        assert sorted(finished) == keys({"shards": 20})
+        finished = [data["task"] for kind, data in events if kind == "finished"]
+        assert sorted(finished) == keys({"tasks": 20})

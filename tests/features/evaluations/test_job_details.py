@@ -80,7 +80,7 @@ def test_what_does_not_apply_is_absent(tmp_path: Path) -> None:
 
 
 def test_details_are_not_collected(harness: JobHarness) -> None:
-    """The details of a stored result are among the blobs that rows name, which the keeper keeps."""
+    """The details of a stored result are among the blobs that rows name, which garbage collection keeps."""
     asked = harness.evaluation(CANCER)
     harness.runner()
     harness.upload(asked, cut(cancer(), [300]))
@@ -129,7 +129,7 @@ def test_slices_are_measured_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["digits", "diabetes", "weighted", "plain"])
 def test_slices_have_every_metric(name: str, tmp_path: Path) -> None:
-    """Whatever is measured, each slice has all numbers of its rows alone, in any shards."""
+    """Whatever is measured, each slice has all numbers of its rows alone, in any tasks."""
     spec, table = {
         "digits": (CLASSES, digits()),
         "diabetes": (VALUES, diabetes()),
@@ -142,12 +142,12 @@ def test_slices_have_every_metric(name: str, tmp_path: Path) -> None:
     run = InProcess(tmp_path)
     data = run.chunks(spec, cut(parts, [100, 101, 300]))
     slices = run.details(data).slices
-    assert [key for key in run.shards if key.startswith("areas-")] or name == "plain"
+    assert [key for key in run.tasks if key.startswith("areas-")] or name == "plain"
     for one in slices["x"]:
         mask = pa.array([value == one.value for value in values])
         alone = result(InProcess(tmp_path).chunks(spec, cut(table.filter(mask), [])))
         assert (one.metrics, one.undefined) == (alone.metrics, alone.undefined)
-    small = InProcess(tmp_path, Evaluation(slice_shard_cells=3 * table.num_rows))
+    small = InProcess(tmp_path, Evaluation(slice_task_cells=3 * table.num_rows))
     assert small.details(small.chunks(spec, cut(parts, []))).slices == slices
     bound = InProcess(tmp_path, Evaluation(slice_cells=1))
     few = bound.details(bound.chunks(spec, cut(parts, []))).slices["x"][0]
@@ -334,11 +334,11 @@ def test_chunks_without_a_slice_or_cluster_fail(column: str, tmp_path: Path) -> 
 
 
 def test_a_large_regression_is_not_looked_at_again(tmp_path: Path) -> None:
-    """A regression of too many rows to be resampled, without slices, has no shards that look."""
+    """A regression of too many rows to be resampled, without slices, has no tasks that look."""
     values = np.random.default_rng(1).random(60_000)
     table = pa.table({"y_true": values, "y_pred": values + 0.5})
     run = InProcess(tmp_path)
     details = run.details(run.chunks(VALUES, cut(table, [30_000])))
     assert details.intervals == {}
     assert details.without_interval["mae"] == "TOO_MANY_ROWS"
-    assert not [key for key in run.shards if key.startswith("look-")]
+    assert not [key for key in run.tasks if key.startswith("look-")]

@@ -15,7 +15,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from assay.kernel.canonical import canonical_json
-from assay.kernel.jobs.job import EventDraft, Job, NewJob
+from assay.kernel.jobs.job import Job, NewEvent, NewJob
 from assay.kernel.jobs.states import JobState
 from tests.support import rpc_service
 from tests.support.rpc_service import Caller, Running, message
@@ -40,10 +40,10 @@ class Writer:
 
     def append(self, count: int) -> None:
         """Append events in one commit."""
-        drafts = [EventDraft(kind="finished", data={"n": number}) for number in range(count)]
+        drafts = [NewEvent(kind="finished", data={"n": number}) for number in range(count)]
         with self.store.write() as tx:
             last = tx.events.append(self.organization, self.job.job_id, drafts)
-            tx.levels.put(self.organization, self.job.job_id, "progress", {"done": last})
+            tx.status_updates.put(self.organization, self.job.job_id, "progress", {"done": last})
         self.commits.append(last - count + 1)
 
     def end(self) -> int:

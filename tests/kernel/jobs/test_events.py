@@ -1,4 +1,4 @@
-"""Logs and levels: what ports_jobs.Events and ports_jobs.Levels promise."""
+"""Logs and levels: what ports_jobs.Events and ports_jobs.StatusUpdates promise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from assay.kernel.errors import EventsTrimmed, NotFound
-from assay.kernel.jobs.job import EventDraft
+from assay.kernel.jobs.job import NewEvent
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import ORG, add_job, claimed
 from tests.support.threads import together
@@ -20,7 +20,7 @@ from tests.support.threads import together
 SERVER = Path(__file__).parents[3] / "server"
 WRITER = """
 import sys
-from assay.kernel.jobs.job import EventDraft
+from assay.kernel.jobs.job import NewEvent
 from assay.kernel.storage.store import open_store
 url, job_id, name = sys.argv[1:]
 store = open_store(url)
@@ -28,13 +28,13 @@ print("ready", flush=True)
 sys.stdin.readline()
 for number in range(30):
     with store.write() as tx:
-        tx.events.append("acme", job_id, [EventDraft(kind=name, data={"n": number})] * 2)
+        tx.events.append("acme", job_id, [NewEvent(kind=name, data={"n": number})] * 2)
 store.close()
 """
 
 
-def drafts(count: int, kind: str = "verdict") -> list[EventDraft]:
-    return [EventDraft(kind=kind, data={"n": number}) for number in range(count)]
+def drafts(count: int, kind: str = "verdict") -> list[NewEvent]:
+    return [NewEvent(kind=kind, data={"n": number}) for number in range(count)]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_reading_resumes_strictly_after_a_sequence(store, job):
         tx.events.append(ORG, job, drafts(2))
         assert [one.sequence for one in tx.events.after(ORG, job, 2)] == [3]
         assert tx.events.after(ORG, job, 3) == tx.events.after(ORG, job, 2**64 - 1) == []
-        assert tx.levels.after(ORG, job, 2**64 - 1) == []
+        assert tx.status_updates.after(ORG, job, 2**64 - 1) == []
 
 
 def test_a_rolled_back_commit_leaves_no_gap(store, job):
@@ -163,12 +163,12 @@ def test_trimming_forgets_the_levels_of_ended_jobs_alone(store, job, clock, runn
         claimed(tx, runner)
         running = add_job(tx).job_id
         for one in (job, running):
-            tx.levels.put(ORG, one, "progress", {"done": 1})
+            tx.status_updates.put(ORG, one, "progress", {"done": 1})
         tx.jobs.end(ORG, job, 1, JobState.SUCCEEDED, result=b"{}")
         clock.advance(10)
         assert tx.events.trim(clock.now()) == 1
-        assert tx.levels.after(ORG, job) == []
-        assert len(tx.levels.after(ORG, running)) == 1
+        assert tx.status_updates.after(ORG, job) == []
+        assert len(tx.status_updates.after(ORG, running)) == 1
 
 
 def test_trimming_takes_the_oldest_jobs_first(store, clock):
@@ -185,13 +185,13 @@ def test_trimming_takes_the_oldest_jobs_first(store, clock):
 def test_a_level_is_overwritten(store, job):
     """Of each level only the newest value is held, with the newest event of its time."""
     with store.write() as tx:
-        tx.levels.put(ORG, job, "progress", {"done": 1})
-        metrics = tx.levels.put(ORG, job, "metrics", {"accuracy": 0.5})
+        tx.status_updates.put(ORG, job, "progress", {"done": 1})
+        metrics = tx.status_updates.put(ORG, job, "metrics", {"accuracy": 0.5})
         tx.events.append(ORG, job, drafts(1))
-        progress = tx.levels.put(ORG, job, "progress", {"done": 2})
-        assert tx.levels.after(ORG, job) == [metrics, progress]
-        assert tx.levels.after(ORG, job, metrics.revision) == [progress]
-        assert tx.levels.after(ORG, job, progress.revision) == []
+        progress = tx.status_updates.put(ORG, job, "progress", {"done": 2})
+        assert tx.status_updates.after(ORG, job) == [metrics, progress]
+        assert tx.status_updates.after(ORG, job, metrics.revision) == [progress]
+        assert tx.status_updates.after(ORG, job, progress.revision) == []
     assert (metrics.as_of_sequence, progress.as_of_sequence) == (1, 2)
     assert (metrics.revision, progress.revision) == (2, 3)
     assert progress.data == {"done": 2}
@@ -204,8 +204,8 @@ def test_an_absent_job_has_no_log(store):
             lambda: tx.events.append(ORG, "no", drafts(1)),
             lambda: tx.events.after(ORG, "no", 0),
             lambda: tx.events.oldest(ORG, "no"),
-            lambda: tx.levels.put(ORG, "no", "progress", {}),
-            lambda: tx.levels.after(ORG, "no"),
+            lambda: tx.status_updates.put(ORG, "no", "progress", {}),
+            lambda: tx.status_updates.after(ORG, "no"),
         ):
             with pytest.raises(NotFound):
                 refused()

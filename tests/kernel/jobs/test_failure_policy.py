@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from assay.kernel.errors import NotFound, StaleLease
-from assay.kernel.jobs.job import Setbacks, ShardRecord
+from assay.kernel.jobs.job import RetryState, TaskRecord
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import EXPIRED, LEASE, ORG, add_job, claimed
 
@@ -38,17 +38,17 @@ def test_a_retry_may_count_as_an_attempt(store, runner, clock):
 
 
 def test_retries_are_counted_until_a_shard_is_finished(store, runner, clock):
-    """Retries in a row add up; a shard finished between two of them starts the count anew."""
+    """Retries in a row add up; a task finished between two of them starts the count anew."""
     with store.write() as tx:
         job_id = add_job(tx).job_id
         for number in (1, 2):
             put_off(tx, claimed(tx, runner), clock)
-            assert tx.jobs.setbacks(ORG, job_id) == Setbacks(retries=number)
+            assert tx.jobs.retry_state(ORG, job_id) == RetryState(retries=number)
         job = claimed(tx, runner)
-        tx.jobs.checkpoint(ORG, job_id, job.epoch, [ShardRecord(key="a")])
-        assert tx.jobs.setbacks(ORG, job_id).retries == 0
+        tx.jobs.checkpoint(ORG, job_id, job.epoch, [TaskRecord(key="a")])
+        assert tx.jobs.retry_state(ORG, job_id).retries == 0
         put_off(tx, job, clock)
-        assert tx.jobs.setbacks(ORG, job_id).retries == 1
+        assert tx.jobs.retry_state(ORG, job_id).retries == 1
 
 
 def test_a_canceled_job_is_not_retried(store, runner, clock):
@@ -66,14 +66,14 @@ def test_a_spent_job_names_what_it_ran_last(store, runner):
         add_job(tx, max_attempts=2)
         claimed(tx, runner, EXPIRED)
         job = claimed(tx, runner, EXPIRED)
-        tx.jobs.note_in_flight(ORG, job.job_id, 2, ["shard a", "shard b"])
-        tx.jobs.note_in_flight(ORG, job.job_id, 2, ["shard b"])
-        assert tx.jobs.setbacks(ORG, job.job_id).in_flight == ("shard b",)
+        tx.jobs.note_in_flight(ORG, job.job_id, 2, ["task a", "task b"])
+        tx.jobs.note_in_flight(ORG, job.job_id, 2, ["task b"])
+        assert tx.jobs.retry_state(ORG, job.job_id).in_flight == ("task b",)
         assert tx.jobs.claim(runner, LEASE, ["k"]) is None
         error = tx.jobs.get(ORG, job.job_id).error
     assert error.reason == "ATTEMPTS_SPENT"
-    assert "shard b" in error.message
-    assert error.metadata == {"attempts": "2", "in_flight": "shard b"}
+    assert "task b" in error.message
+    assert error.metadata == {"attempts": "2", "in_flight": "task b"}
 
 
 def test_noting_what_runs_keeps_the_count_of_retries(store, runner, clock):
@@ -82,8 +82,8 @@ def test_noting_what_runs_keeps_the_count_of_retries(store, runner, clock):
         add_job(tx)
         put_off(tx, claimed(tx, runner), clock)
         job = claimed(tx, runner)
-        tx.jobs.note_in_flight(ORG, job.job_id, job.epoch, ["shard a"])
-        assert tx.jobs.setbacks(ORG, job.job_id) == Setbacks(retries=1, in_flight=("shard a",))
+        tx.jobs.note_in_flight(ORG, job.job_id, job.epoch, ["task a"])
+        assert tx.jobs.retry_state(ORG, job.job_id) == RetryState(retries=1, in_flight=("task a",))
 
 
 def test_a_stale_runner_puts_nothing_off_and_notes_nothing(store, runner, rival, clock):
@@ -95,10 +95,10 @@ def test_a_stale_runner_puts_nothing_off_and_notes_nothing(store, runner, rival,
         with pytest.raises(StaleLease):
             put_off(tx, old, clock)
         with pytest.raises(StaleLease):
-            tx.jobs.note_in_flight(ORG, old.job_id, old.epoch, ["shard a"])
-        assert tx.jobs.setbacks(ORG, old.job_id) == Setbacks()
+            tx.jobs.note_in_flight(ORG, old.job_id, old.epoch, ["task a"])
+        assert tx.jobs.retry_state(ORG, old.job_id) == RetryState()
         with pytest.raises(NotFound):
-            tx.jobs.setbacks(ORG, "absent")
+            tx.jobs.retry_state(ORG, "absent")
 
 
 def test_overdue_says_whether_a_deadline_passed(store, runner, clock):

@@ -1,4 +1,4 @@
-"""The keeper forgets what is old and keeps everything else."""
+"""The garbage collector forgets what is old and keeps everything else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.kernel.errors import NotFound
-from assay.kernel.jobs.garbage_collector import Keeper, Swept
+from assay.kernel.jobs.garbage_collector import CollectionStats, GarbageCollector
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.store import open_store
@@ -43,11 +43,11 @@ def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -
         waiting = tx.jobs.submit(ORG, NewJob(kind="test", spec=b"{}"))
         tx.requests.record(ORG, "Create", "one", body_hash="0" * 64, resource_id="x")
 
-    def keeper(later: timedelta) -> Keeper:
-        return Keeper(store, blobs, clock=LaterClock(later), event_age=timedelta(days=30))
+    def collector(later: timedelta) -> GarbageCollector:
+        return GarbageCollector(store, blobs, clock=LaterClock(later), event_age=timedelta(days=30))
 
-    assert keeper(timedelta(hours=1)).sweep() == Swept(logs=0, requests=0, blobs=0)
-    assert keeper(timedelta(days=40)).sweep() == Swept(logs=1, requests=1, blobs=1)
+    assert collector(timedelta(hours=1)).collect() == CollectionStats(logs=0, requests=0, blobs=0)
+    assert collector(timedelta(days=40)).collect() == CollectionStats(logs=1, requests=1, blobs=1)
 
     assert blobs.read(ORG, named) == b"named"
     with store.read() as tx:

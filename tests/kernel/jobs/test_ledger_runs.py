@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from assay.kernel.errors import Internal, StaleLease
-from assay.kernel.jobs.job import EventDraft, Lease, NewJob, ShardRecord
+from assay.kernel.jobs.job import Lease, NewEvent, NewJob, TaskRecord
 from assay.kernel.jobs.leases import this_process
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import (
@@ -102,9 +102,9 @@ def test_a_stale_runner_writes_nothing(store, runner, rival):
             ORG,
             old.job_id,
             old.epoch,
-            [ShardRecord(key="s")],
-            events=[EventDraft(kind="verdict", data={})],
-            levels={"progress": {}},
+            [TaskRecord(key="s")],
+            events=[NewEvent(kind="verdict", data={})],
+            status={"progress": {}},
         ),
         lambda tx: tx.jobs.end(ORG, old.job_id, old.epoch, JobState.SUCCEEDED, result=b"{}"),
         lambda tx: tx.jobs.release(ORG, old.job_id, old.epoch),
@@ -116,8 +116,8 @@ def test_a_stale_runner_writes_nothing(store, runner, rival):
             write(tx)
     with store.read() as tx:
         assert before == (tx.jobs.get(ORG, old.job_id), tx.events.after(ORG, old.job_id, 0))
-        assert tx.jobs.shards(ORG, old.job_id) == []
-        assert tx.levels.after(ORG, old.job_id) == []
+        assert tx.jobs.tasks(ORG, old.job_id) == []
+        assert tx.status_updates.after(ORG, old.job_id) == []
 
 
 def test_renew_tells_what_is_still_held(store, runner, rival):
@@ -138,40 +138,40 @@ def test_renew_tells_what_is_still_held(store, runner, rival):
 
 
 def test_a_checkpoint_is_one_commit_of_shards_events_and_levels(store, runner):
-    """A checkpoint stores its shards, events and levels together, and they read back."""
+    """A checkpoint stores its tasks, events and status together, and they read back."""
     records = [
-        ShardRecord(key="b", partial=b"\x00\xff"),
-        ShardRecord(key="B", partial_blob="sha256:" + "0" * 64),
-        ShardRecord(key="a", blob="sha256:" + "1" * 64),
+        TaskRecord(key="b", partial=b"\x00\xff"),
+        TaskRecord(key="B", partial_blob="sha256:" + "0" * 64),
+        TaskRecord(key="a", blob="sha256:" + "1" * 64),
     ]
     with store.write() as tx:
         add_job(tx)
         job = claimed(tx, runner)
-        drafts = [EventDraft(kind="verdict", data={"n": n}) for n in range(2)]
+        drafts = [NewEvent(kind="verdict", data={"n": n}) for n in range(2)]
         assert tx.jobs.checkpoint(
-            ORG, job.job_id, 1, records, events=drafts, levels={"progress": {"done": 3}}
+            ORG, job.job_id, 1, records, events=drafts, status={"progress": {"done": 3}}
         )
     with store.read() as tx:
-        assert tx.jobs.shards(ORG, job.job_id) == [records[1], records[2], records[0]]
+        assert tx.jobs.tasks(ORG, job.job_id) == [records[1], records[2], records[0]]
         told = tx.events.after(ORG, job.job_id, job.last_sequence)
         assert [event.data for event in told] == [{"n": 0}, {"n": 1}]
-        (level,) = tx.levels.after(ORG, job.job_id)
+        (level,) = tx.status_updates.after(ORG, job.job_id)
         assert (level.data, level.as_of_sequence) == ({"done": 3}, told[-1].sequence)
 
 
 def test_a_repeated_checkpoint_writes_nothing(store, runner):
-    """A checkpoint whose shards are all stored already adds no event and no level."""
+    """A checkpoint whose tasks are all stored already adds no event and no level."""
     with store.write() as tx:
         add_job(tx)
         job = claimed(tx, runner)
-        drafts = [EventDraft(kind="verdict", data={})]
-        shard = ShardRecord(key="a", partial=b"1")
-        assert tx.jobs.checkpoint(ORG, job.job_id, 1, [shard], events=drafts)
-        again = replace(shard, partial=b"2")
-        assert not tx.jobs.checkpoint(ORG, job.job_id, 1, [again], events=drafts, levels={"l": {}})
-        assert tx.jobs.shards(ORG, job.job_id) == [shard]
+        drafts = [NewEvent(kind="verdict", data={})]
+        task = TaskRecord(key="a", partial=b"1")
+        assert tx.jobs.checkpoint(ORG, job.job_id, 1, [task], events=drafts)
+        again = replace(task, partial=b"2")
+        assert not tx.jobs.checkpoint(ORG, job.job_id, 1, [again], events=drafts, status={"l": {}})
+        assert tx.jobs.tasks(ORG, job.job_id) == [task]
         assert len(tx.events.after(ORG, job.job_id, job.last_sequence)) == 1
-        assert tx.levels.after(ORG, job.job_id) == []
+        assert tx.status_updates.after(ORG, job.job_id) == []
 
 
 def test_the_last_events_of_a_job_precede_its_end(store, runner):
@@ -180,7 +180,7 @@ def test_the_last_events_of_a_job_precede_its_end(store, runner):
         add_job(tx)
         job = claimed(tx, runner)
     with store.write() as tx:
-        drafts = [EventDraft(kind="finished", data={})]
+        drafts = [NewEvent(kind="finished", data={})]
         tx.jobs.end(ORG, job.job_id, 1, JobState.SUCCEEDED, result=b"{}", events=drafts)
         told = tx.events.after(ORG, job.job_id, job.last_sequence)
     assert [event.kind for event in told] == ["finished", "state"]
@@ -274,13 +274,13 @@ def test_a_lease_ends_by_the_boot_clock_or_with_the_boot(store, runner, rival, l
 
 
 def test_blobs_that_rows_name_are_found(store, runner):
-    """Every address in a shard, a spec or a result is reported with its organization."""
+    """Every address in a task, a spec or a result is reported with its organization."""
     addresses = [f"sha256:{digit * 64}" for digit in "abcde"]
     with store.write() as tx:
         add_job(tx, spec=b'{"file":"%s"}' % addresses[0].encode())
         job = claimed(tx, runner)
-        shard = ShardRecord(key="s", blob=addresses[1], partial_blob=addresses[2])
-        tx.jobs.checkpoint(ORG, job.job_id, 1, [shard, ShardRecord(key="t")])
+        task = TaskRecord(key="s", blob=addresses[1], partial_blob=addresses[2])
+        tx.jobs.checkpoint(ORG, job.job_id, 1, [task, TaskRecord(key="t")])
         result = b'{"a":["%s"]}' % addresses[3].encode()
         tx.jobs.end(ORG, job.job_id, 1, JobState.SUCCEEDED, result=result)
         tx.jobs.submit(OTHER, NewJob(kind="k", spec=addresses[4].encode()))

@@ -148,8 +148,8 @@ def test_a_pool_that_cannot_start_children_says_so_and_tries_again(tmp_path: Pat
         pool.close()
 
 
-def test_what_is_awaited_does_not_wait_behind_shards(tmp_path: Path) -> None:
-    """A task that a caller awaits is run before the shards that were submitted earlier."""
+def test_what_is_awaited_does_not_wait_behind_others(tmp_path: Path) -> None:
+    """A task that a caller awaits is run before the tasks that were submitted earlier."""
     os.mkfifo(tmp_path / "gate")
     pool = LocalPool(workers=1)
     order: list[str] = []
@@ -159,12 +159,12 @@ def test_what_is_awaited_does_not_wait_behind_shards(tmp_path: Path) -> None:
         running = asyncio.ensure_future(pool.run(tasks.pid))
         running.add_done_callback(lambda _: order.append("awaited"))
         with (tmp_path / "gate").open("wb"):  # the only child is busy until this is closed
-            shards = [pool.submit(tasks.allocate, 1 << 20) for _ in range(5)]
-            await asyncio.sleep(0)  # lets the awaited task be sent, behind the shards
-            for one in shards:
-                one.add_done_callback(lambda _: order.append("shard"))
+            others = [pool.submit(tasks.allocate, 1 << 20) for _ in range(5)]
+            await asyncio.sleep(0)  # lets the awaited task be sent, behind the tasks
+            for one in others:
+                one.add_done_callback(lambda _: order.append("task"))
         await running
-        await asyncio.gather(*map(asyncio.wrap_future, shards))
+        await asyncio.gather(*map(asyncio.wrap_future, others))
 
     asyncio.run(awaited())
     pool.close()

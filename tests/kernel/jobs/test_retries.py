@@ -39,8 +39,8 @@ def test_waits_double_up_to_a_limit_and_half_of_each_is_chance() -> None:
 
 
 def test_what_cannot_be_reached_is_tried_again_later(harness: JobHarness) -> None:
-    """A shard that cannot reach what it needs puts its job off, which burns no attempt."""
-    spec = {"shards": 4, "do": {"step-002": "away once"}, "flag": str(harness.folder / "flag")}
+    """A task that cannot reach what it needs puts its job off, which burns no attempt."""
+    spec = {"tasks": 4, "do": {"step-002": "away once"}, "flag": str(harness.folder / "flag")}
     job = harness.steps(spec)
     harness.runner(backoff=QUICK)
     harness.signals.wait("ended", job)
@@ -54,7 +54,7 @@ def test_a_job_that_is_put_off_waits_for_its_time(harness: JobHarness) -> None:
     """The wait is noted in the job, made longer by chance, and nobody claims it before."""
     spec = {"do": {"step-000": "away once"}, "flag": str(harness.folder / "flag")}
     job = harness.steps(spec)
-    harness.runner(backoff=Backoff(first=3600.0, most=3600.0), chance=lambda: 0.5)
+    harness.runner(backoff=Backoff(first=3600.0, most=3600.0), jitter=lambda: 0.5)
     harness.signals.wait("retried", job)
     waiting = harness.job(job)
     assert waiting.state is JobState.QUEUED
@@ -68,7 +68,7 @@ def test_shards_that_finished_beside_a_failure_are_kept(harness: JobHarness) -> 
     """What was finished before a job was put off is not run again."""
     log = harness.folder / "log"
     spec = {
-        "shards": 9, "do": {"step-008": "away once"}, "flag": str(harness.folder / "flag"),
+        "tasks": 9, "do": {"step-008": "away once"}, "flag": str(harness.folder / "flag"),
         "log": str(log),
     }  # fmt: skip  # one spec
     job = harness.steps(spec)
@@ -79,18 +79,18 @@ def test_shards_that_finished_beside_a_failure_are_kept(harness: JobHarness) -> 
     with harness.store.read() as tx:
         events = tx.events.after(ORG, job.job_id, 0)
     put_off = next(event.sequence for event in events if "reason" in event.data)
-    kept = [e.data["shard"] for e in events if e.kind == "finished" and e.sequence < put_off]
+    kept = [e.data["task"] for e in events if e.kind == "finished" and e.sequence < put_off]
     assert all(ran.count(key) == 1 for key in kept)
 
 
 def test_what_can_never_be_reached_fails_the_job_at_last(harness: JobHarness) -> None:
-    """After ten retries without progress the job fails as UNAVAILABLE and names the shard."""
+    """After ten retries without progress the job fails as UNAVAILABLE and names the task."""
     job = harness.steps({"do": {"step-000": "away"}})
     harness.runner(backoff=QUICK)
     harness.signals.wait("ended", job)
     state, reason, message = error_of(harness, job)
     assert (state, reason) == (JobState.FAILED, "UNAVAILABLE")
-    assert f"shard step-000 failed, and {MOST_RETRIES} times more" in message
+    assert f"task step-000 failed, and {MOST_RETRIES} times more" in message
     assert reasons(harness, job) == ["RETRY_LATER"] * MOST_RETRIES + ["UNAVAILABLE"]
     assert ("settled", {"state": "FAILED"}) in harness.events(job)
 
@@ -98,7 +98,7 @@ def test_what_can_never_be_reached_fails_the_job_at_last(harness: JobHarness) ->
 def test_a_shards_own_error_is_not_tried_again(harness: JobHarness) -> None:
     """What the work itself raises fails the job in its first attempt."""
     for what, reason in (("refuse", "BAD_PREDICTIONS"), ("crash", "INTERNAL")):
-        job = harness.steps({"shards": 3, "do": {"step-001": what}})
+        job = harness.steps({"tasks": 3, "do": {"step-001": what}})
         if not harness.runners:
             harness.runner(backoff=QUICK)
         harness.signals.wait("ended", job)
@@ -107,21 +107,21 @@ def test_a_shards_own_error_is_not_tried_again(harness: JobHarness) -> None:
 
 
 def test_a_shard_that_kills_its_children_fails_the_job_by_name(harness: JobHarness) -> None:
-    """A shard that ends its process in every attempt fails the job, which says so and names it."""
-    job = harness.steps({"shards": 5, "do": {"step-003": "kill"}}, max_attempts=2)
+    """A task that ends its process in every attempt fails the job, which says so and names it."""
+    job = harness.steps({"tasks": 5, "do": {"step-003": "kill"}}, max_attempts=2)
     harness.runner(backoff=QUICK)
     harness.signals.wait("ended", job)
     state, reason, message = error_of(harness, job)
     assert (state, reason) == (JobState.FAILED, "BAD_FILE")
-    assert "In each of 2 attempts shard step-003 ended its compute process" in message
+    assert "In each of 2 attempts task step-003 ended its compute process" in message
     assert harness.job(job).attempts == 2
 
 
 def test_a_shard_that_kills_its_runner_fails_the_job_by_name(
     harness: JobHarness, blob_folder: Path
 ) -> None:
-    """A job that takes each runner down is given up, and names the one shard that did it."""
-    spec = {"shards": 6, "do": {"step-004": "kill runner"}}
+    """A job that takes each runner down is given up, and names the one task that did it."""
+    spec = {"tasks": 6, "do": {"step-004": "kill runner"}}
     job = harness.steps(spec, max_attempts=2)
     for _ in range(2):
         assert runner_process.start(harness.folder, blob_folder).wait(PATIENCE) == -signal.SIGKILL
@@ -131,7 +131,7 @@ def test_a_shard_that_kills_its_runner_fails_the_job_by_name(
     assert "started 2 times" in message
     error = harness.job(job).error
     assert error is not None
-    assert error.metadata == {"attempts": "2", "in_flight": "shard step-004"}
+    assert error.metadata == {"attempts": "2", "in_flight": "task step-004"}
 
 
 def test_a_store_that_is_away_for_a_moment_costs_no_work(harness: JobHarness, gate: Gate) -> None:
@@ -142,13 +142,13 @@ def test_a_store_that_is_away_for_a_moment_costs_no_work(harness: JobHarness, ga
     refused = threading.Event()
 
     class Waits:
-        """Chance that tells when it is asked, which is when a commit was refused."""
+        """Jitter that tells when it is asked, which is when a commit was refused."""
 
         def __call__(self) -> float:
             refused.set()
             return 0.0
 
-    harness.runner(lease_seconds=60, backoff=Backoff(first=0.01), chance=Waits())
+    harness.runner(lease_seconds=60, backoff=Backoff(first=0.01), jitter=Waits())
     harness.signals.wait("claimed", job)
     with harness.store.write() as tx:
         tx.session.driver.execute("PRAGMA busy_timeout=1")
@@ -187,8 +187,8 @@ def test_a_runner_without_processes_takes_no_job(harness: JobHarness, tmp_path: 
 
 def test_results_are_the_same_whatever_was_retried(harness: JobHarness) -> None:
     """A job that was put off and lost children ends with the bytes of an undisturbed one."""
-    plain = harness.steps({"shards": 6})
-    spec = {"shards": 6, "do": {"step-001": "away once", "step-004": "kill once"}}
+    plain = harness.steps({"tasks": 6})
+    spec = {"tasks": 6, "do": {"step-001": "away once", "step-004": "kill once"}}
     rough = harness.steps({**spec, "flag": str(harness.folder / "flag")})
     harness.runner(backoff=QUICK)
     for job in (plain, rough):

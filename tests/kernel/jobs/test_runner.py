@@ -1,4 +1,4 @@
-"""A runner takes jobs to their end, whatever happens to shards, children, leases and callers."""
+"""A runner takes jobs to their end, whatever happens to tasks, children, leases and callers."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def error_of(harness: JobHarness, job: Job) -> tuple[JobState, str, str]:
 
 
 def test_a_job_runs_to_its_result(harness: JobHarness) -> None:
-    """A queued job is claimed, each shard is checkpointed with its event, and its result committed."""
-    job = harness.steps({"shards": 5})
+    """A queued job is claimed, each task is checkpointed with its event, and its result committed."""
+    job = harness.steps({"tasks": 5})
     harness.runner()
     harness.signals.wait("ended", job)
     assert harness.job(job).state is JobState.SUCCEEDED
     result = json.loads(harness.job(job).result or b"")
-    assert list(result) == keys({"shards": 5})
+    assert list(result) == keys({"tasks": 5})
     assert states(harness, job) == ["QUEUED", "RUNNING", "SUCCEEDED"]
-    finished = {data["shard"] for kind, data in harness.events(job) if kind == "finished"}
+    finished = {data["task"] for kind, data in harness.events(job) if kind == "finished"}
     assert finished == set(result)
     assert harness.levels(job)["progress"] == {"done": 5, "total": 5, "rows": 0}
 
@@ -65,7 +65,7 @@ def test_a_large_partial_rests_as_a_blob(harness: JobHarness) -> None:
     harness.runner()
     harness.signals.wait("ended", job)
     with harness.store.read() as tx:
-        [record] = tx.jobs.shards(ORG, job.job_id)
+        [record] = tx.jobs.tasks(ORG, job.job_id)
     assert record.partial is None
     assert record.partial_blob is not None
     assert json.loads(harness.job(job).result or b"")["step-000"] > 100_000
@@ -95,8 +95,8 @@ def test_commits_of_other_processes_are_noticed(harness: JobHarness) -> None:
 
 
 def test_a_refusal_in_a_shard_is_the_jobs_error(harness: JobHarness) -> None:
-    """A shard that refuses its input fails the job with the same reason, message and metadata."""
-    job = harness.steps({"shards": 9, "do": {"step-004": "refuse"}})
+    """A task that refuses its input fails the job with the same reason, message and metadata."""
+    job = harness.steps({"tasks": 9, "do": {"step-004": "refuse"}})
     harness.runner()
     harness.signals.wait("ended", job)
     assert error_of(harness, job) == (
@@ -122,7 +122,7 @@ def test_an_unknown_exception_tells_nothing(
 
 
 def test_too_little_memory_fails_with_the_way_out(harness: JobHarness) -> None:
-    """A shard that needs more memory than a child has fails the job and names the setting."""
+    """A task that needs more memory than a child has fails the job and names the setting."""
     job = harness.steps({"do": {"step-000": "memory"}})
     harness.runner()
     harness.signals.wait("ended", job)
@@ -142,9 +142,9 @@ def test_an_end_that_cannot_be_settled_is_a_failure(harness: JobHarness) -> None
 
 
 def test_a_killed_child_does_not_fail_the_job(harness: JobHarness, tmp_path: Path) -> None:
-    """A child killed in the middle of a shard costs no attempt and changes no result."""
-    plain = harness.steps({"shards": 8})
-    spec = {"shards": 8, "do": {"step-003": "kill once"}, "flag": str(tmp_path / "flag")}
+    """A child killed in the middle of a task costs no attempt and changes no result."""
+    plain = harness.steps({"tasks": 8})
+    spec = {"tasks": 8, "do": {"step-003": "kill once"}, "flag": str(tmp_path / "flag")}
     job = harness.steps(spec)
     harness.runner()
     harness.signals.wait("ended", job)
@@ -154,8 +154,8 @@ def test_a_killed_child_does_not_fail_the_job(harness: JobHarness, tmp_path: Pat
 
 
 def test_poison_is_refused_not_retried_for_ever(harness: JobHarness) -> None:
-    """A shard that kills every process that runs it fails its job; the runner lives on."""
-    job = harness.steps({"shards": 8, "do": {"step-003": "kill"}})
+    """A task that kills every process that runs it fails its job; the runner lives on."""
+    job = harness.steps({"tasks": 8, "do": {"step-003": "kill"}})
     harness.runner()
     harness.signals.wait("ended", job)
     assert error_of(harness, job)[:2] == (JobState.FAILED, "BAD_FILE")
@@ -165,7 +165,7 @@ def test_poison_is_refused_not_retried_for_ever(harness: JobHarness) -> None:
 
 
 def test_a_running_job_is_canceled_at_once(harness: JobHarness, gate: Gate) -> None:
-    """A cancel ends a running job without waiting for its shards or its lease."""
+    """A cancel ends a running job without waiting for its tasks or its lease."""
     job = harness.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     harness.runner(lease_seconds=60)
     harness.signals.wait("claimed", job)
@@ -188,9 +188,9 @@ def test_a_deadline_ends_a_running_job(harness: JobHarness, gate: Gate) -> None:
 
 
 def test_a_graceful_stop_hands_over_what_is_left(harness: JobHarness, gate: Gate) -> None:
-    """A stopping runner gives its lease and attempt back; the next runs only missing shards."""
+    """A stopping runner gives its lease and attempt back; the next runs only missing tasks."""
     log = harness.folder / "log"
-    spec = {"shards": 9, "do": {"step-008": "block"}, "gate": str(gate.path), "log": str(log)}
+    spec = {"tasks": 9, "do": {"step-008": "block"}, "gate": str(gate.path), "log": str(log)}
     job = harness.steps(spec)
     first = harness.runner(lease_seconds=60)
     harness.signals.wait("checkpoint", job)
@@ -199,7 +199,7 @@ def test_a_graceful_stop_hands_over_what_is_left(harness: JobHarness, gate: Gate
     assert harness.job(job).state is JobState.QUEUED
     assert harness.job(job).attempts == 0
     with harness.store.read() as tx:
-        done = [record.key for record in tx.jobs.shards(ORG, job.job_id)]
+        done = [record.key for record in tx.jobs.tasks(ORG, job.job_id)]
     harness.runner()
     gate.open()
     harness.signals.wait("ended", job)
@@ -221,7 +221,7 @@ def test_a_stale_runner_writes_nothing(harness: JobHarness, gate: Gate) -> None:
     harness.signals.wait("lost", job)
     assert harness.job(job) == taken
     with harness.store.read() as tx:
-        assert tx.jobs.shards(ORG, job.job_id) == []
+        assert tx.jobs.tasks(ORG, job.job_id) == []
     with harness.store.write() as tx:
         tx.jobs.end(ORG, job.job_id, taken.epoch, JobState.CANCELED)
 
@@ -242,7 +242,7 @@ def test_a_lost_lease_is_noticed_by_the_heartbeat(harness: JobHarness, gate: Gat
 
 
 def test_a_lease_outlives_a_long_shard(harness: JobHarness, gate: Gate) -> None:
-    """Heartbeats keep a job with its runner for as long as a shard takes."""
+    """Heartbeats keep a job with its runner for as long as a task takes."""
     beats = threading.Event()
     job = harness.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     harness.runner(lease_seconds=0.2)
@@ -266,7 +266,7 @@ def test_a_lease_outlives_a_long_shard(harness: JobHarness, gate: Gate) -> None:
 def test_two_runners_share_the_work(harness: JobHarness) -> None:
     """Any number of runners on one store run each job once."""
     log = harness.folder / "log"
-    jobs = [harness.steps({"shards": 3, "log": str(log)}) for _ in range(12)]
+    jobs = [harness.steps({"tasks": 3, "log": str(log)}) for _ in range(12)]
     harness.runner(name="one")
     harness.runner(name="two")
     for job in jobs:

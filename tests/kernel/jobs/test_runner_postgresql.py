@@ -38,9 +38,9 @@ def pg(url: str, tmp_path: Path, pool: LocalPool, blob_folder: Path) -> Iterator
 
 
 def test_two_runners_share_the_work(pg: JobHarness) -> None:
-    """Runners with stores of their own run each job once, and each shard once."""
+    """Runners with stores of their own run each job once, and each task once."""
     log = pg.folder / "log"
-    jobs = [pg.steps({"shards": 3, "log": str(log)}) for _ in range(10)]
+    jobs = [pg.steps({"tasks": 3, "log": str(log)}) for _ in range(10)]
     pg.runner(name="one")
     pg.runner(name="two")
     for job in jobs:

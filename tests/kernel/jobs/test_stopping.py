@@ -16,10 +16,10 @@ from tests.kernel.jobs.test_runner import error_of, states
 from tests.support import runner_process
 
 
-def blocked(harness: JobHarness, gate: Gate, shards: int = 1, **new: object) -> Job:
-    """Submit a job whose shards all wait at the gate."""
-    do = {f"step-{number:03d}": "block" for number in range(shards)}
-    return harness.steps({"shards": shards, "do": do, "gate": str(gate.path)}, **new)
+def blocked(harness: JobHarness, gate: Gate, tasks: int = 1, **new: object) -> Job:
+    """Submit a job whose tasks all wait at the gate."""
+    do = {f"step-{number:03d}": "block" for number in range(tasks)}
+    return harness.steps({"tasks": tasks, "do": do, "gate": str(gate.path)}, **new)
 
 
 def ended(harness: JobHarness, job: Job) -> Job:
@@ -39,21 +39,21 @@ def in_seconds(seconds: float) -> datetime:
 
 
 def test_a_canceled_job_gives_its_processes_back(harness: JobHarness, gate: Gate) -> None:
-    """Shards of a canceled job are stopped with their processes, so that others can run there."""
-    job = blocked(harness, gate, shards=2)  # both processes of the pool wait for ever
+    """Tasks of a canceled job are stopped with their processes, so that others can run there."""
+    job = blocked(harness, gate, tasks=2)  # both processes of the pool wait for ever
     harness.runner(lease_seconds=60)
     harness.signals.wait("claimed", job)
     with harness.store.write() as tx:
         tx.jobs.request_cancel(ORG, job.job_id)
     harness.signals.wait("ended", job)
     assert error_of(harness, job)[:2] == (JobState.CANCELED, "CANCELED")
-    after = harness.steps({"shards": 3})
+    after = harness.steps({"tasks": 3})
     harness.signals.wait("ended", after)  # the gate is still shut
     assert harness.job(after).state is JobState.SUCCEEDED
 
 
 def test_a_cancel_harms_no_other_job(harness: JobHarness, gate: Gate) -> None:
-    """A shard of another job that runs beside a canceled one runs once, in its own process."""
+    """A task of another job that runs beside a canceled one runs once, in its own process."""
     log = harness.folder / "log"
     other = harness.steps({
         "do": {"step-000": "block"}, "gate": str(gate.path), "log": str(log),
@@ -76,7 +76,7 @@ def test_a_cancel_harms_no_other_job(harness: JobHarness, gate: Gate) -> None:
 
 def test_a_deadline_ends_a_running_job_and_its_processes(harness: JobHarness, gate: Gate) -> None:
     """A running job ends TIMED_OUT at its deadline, long before its lease or a heartbeat."""
-    job = blocked(harness, gate, shards=2, deadline=in_seconds(0.5))
+    job = blocked(harness, gate, tasks=2, deadline=in_seconds(0.5))
     harness.runner(lease_seconds=60)
     harness.signals.wait("ended", job)
     assert error_of(harness, job)[:2] == (JobState.TIMED_OUT, "DEADLINE_PASSED")
@@ -103,8 +103,8 @@ def test_many_overdue_jobs_end_in_one_sweep(harness: JobHarness) -> None:
 
 
 def test_a_stopped_runner_waits_for_no_shard(harness: JobHarness, gate: Gate) -> None:
-    """A runner that stops gives its lease back although a shard would never end."""
-    job = blocked(harness, gate, shards=2)
+    """A runner that stops gives its lease back although a task would never end."""
+    job = blocked(harness, gate, tasks=2)
     runner = harness.runner(lease_seconds=60)
     harness.signals.wait("claimed", job)
     runner.stop()
@@ -120,7 +120,7 @@ def test_a_stopped_runner_waits_for_no_shard(harness: JobHarness, gate: Gate) ->
 def test_a_terminated_process_hands_its_job_over(
     harness: JobHarness, gate: Gate, blob_folder: Path
 ) -> None:
-    """SIGTERM ends a runner in the middle of a shard with 0; another goes on without waiting."""
+    """SIGTERM ends a runner in the middle of a task with 0; another goes on without waiting."""
     job = blocked(harness, gate)
     first = runner_process.start(harness.folder, blob_folder, lease_seconds=60)
     while harness.job(job).state is not JobState.RUNNING:

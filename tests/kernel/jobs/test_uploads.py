@@ -14,7 +14,7 @@ from assay.kernel.errors import (
     RequestIdReused,
     UploadFinished,
 )
-from assay.kernel.jobs.job import ShardRecord
+from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import NEW_JOB, ORG, OTHER, add_job, add_upload, claimed
 from tests.support.threads import together
@@ -26,7 +26,7 @@ def upload(store):
         return add_upload(tx).job_id
 
 
-def send(tx, upload, first_row, rows=10, sha256="a" * 64, *, partial=b"p") -> ShardRecord:
+def send(tx, upload, first_row, rows=10, sha256="a" * 64, *, partial=b"p") -> TaskRecord:
     return tx.jobs.add_chunk(
         ORG,
         upload,
@@ -43,9 +43,9 @@ def test_chunks_are_stored_in_the_order_of_their_rows(store, upload):
     with store.write() as tx:
         sent = [send(tx, upload, row) for row in (0, 10, 20)]
     with store.read() as tx:
-        assert tx.jobs.shards(ORG, upload) == sent
+        assert tx.jobs.tasks(ORG, upload) == sent
         assert tx.jobs.get(ORG, upload).next_row == 30
-    assert sent[1] == ShardRecord(
+    assert sent[1] == TaskRecord(
         key="chunk-000000000000010",
         first_row=10,
         rows=10,
@@ -62,7 +62,7 @@ def test_a_repeated_chunk_is_acknowledged_again(store, upload):
         send(tx, upload, 10)
         assert send(tx, upload, 0, partial=b"computed anew") == first
         assert tx.jobs.get(ORG, upload).next_row == 20
-        assert len(tx.jobs.shards(ORG, upload)) == 2
+        assert len(tx.jobs.tasks(ORG, upload)) == 2
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_of_two_writers_one_gets_the_row(store, upload, open_another):
 
     assert sum(together(write, 6)) == 1
     with store.read() as tx:
-        (kept,) = tx.jobs.shards(ORG, upload)
+        (kept,) = tx.jobs.tasks(ORG, upload)
         assert tx.jobs.get(ORG, upload).next_row == kept.rows
 
 
@@ -199,7 +199,7 @@ def test_an_absent_job_is_not_found(store):
     with store.write() as tx:
         for refused in (
             lambda: tx.jobs.get(ORG, "no"),
-            lambda: tx.jobs.shards(ORG, "no"),
+            lambda: tx.jobs.tasks(ORG, "no"),
             lambda: tx.jobs.request_cancel(ORG, "no"),
             lambda: tx.jobs.finish_upload(ORG, "no", rows=1),
             lambda: send(tx, "no", 0),

@@ -1,4 +1,4 @@
-"""The pulse: hints that something was committed."""
+"""The notifier: hints that something was committed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assay.kernel.storage.change_notifier import Pulse
+from assay.kernel.storage.change_notifier import ChangeNotifier
 
 
 class Store:
@@ -27,14 +27,14 @@ class Store:
         self.hint = hint
 
 
-def run(story: Callable[[Store, Pulse], Coroutine[Any, Any, None]]) -> None:
-    """Run a story on a loop of its own, with a settled pulse."""
+def run(story: Callable[[Store, ChangeNotifier], Coroutine[Any, Any, None]]) -> None:
+    """Run a story on a loop of its own, with a settled notifier."""
 
     async def begin() -> None:
         store = Store()
-        pulse = Pulse(store.token, store.subscribe)
-        await pulse.after(0, 10)  # the poll's own first beat
-        await story(store, pulse)
+        notifier = ChangeNotifier(store.token, store.subscribe)
+        await notifier.after(0, 10)  # the poll's own first tick
+        await story(store, notifier)
 
     asyncio.run(begin())
 
@@ -42,8 +42,8 @@ def run(story: Callable[[Store, Pulse], Coroutine[Any, Any, None]]) -> None:
 def test_a_commit_of_this_process_is_felt_by_its_hint():
     """A hint wakes every waiter."""
 
-    async def story(store: Store, pulse: Pulse) -> None:
-        waiting = [asyncio.create_task(pulse.after(pulse.beats, 10)) for _ in range(3)]
+    async def story(store: Store, notifier: ChangeNotifier) -> None:
+        waiting = [asyncio.create_task(notifier.after(notifier.ticks, 10)) for _ in range(3)]
         await asyncio.sleep(0)
         store.hint()
         assert await asyncio.gather(*waiting) == [True] * 3
@@ -54,8 +54,8 @@ def test_a_commit_of_this_process_is_felt_by_its_hint():
 def test_a_commit_of_another_process_is_felt_by_the_poll():
     """A change of the token alone wakes a waiter."""
 
-    async def story(store: Store, pulse: Pulse) -> None:
-        waiting = asyncio.create_task(pulse.after(pulse.beats, 10))
+    async def story(store: Store, notifier: ChangeNotifier) -> None:
+        waiting = asyncio.create_task(notifier.after(notifier.ticks, 10))
         await asyncio.sleep(0)
         store.commits += 1
         assert await waiting
@@ -66,10 +66,10 @@ def test_a_commit_of_another_process_is_felt_by_the_poll():
 def test_a_beat_between_look_and_wait_is_not_missed():
     """A waiter that saw an older count returns at once."""
 
-    async def story(store: Store, pulse: Pulse) -> None:
-        seen = pulse.beats
-        pulse._beat()
-        assert await pulse.after(seen, 0)
+    async def story(store: Store, notifier: ChangeNotifier) -> None:
+        seen = notifier.ticks
+        notifier._tick()
+        assert await notifier.after(seen, 0)
 
     run(story)
 
@@ -77,19 +77,19 @@ def test_a_beat_between_look_and_wait_is_not_missed():
 def test_silence_ends_at_its_time():
     """Without a commit a wait ends after its seconds and says so."""
 
-    async def story(store: Store, pulse: Pulse) -> None:
-        assert not await pulse.after(pulse.beats, 0.01)
+    async def story(store: Store, notifier: ChangeNotifier) -> None:
+        assert not await notifier.after(notifier.ticks, 0.01)
 
     run(story)
 
 
 def test_a_cancellation_that_meets_a_beat_is_obeyed():
-    """A waiter that is canceled at the moment of a beat is canceled, not woken."""
+    """A waiter that is canceled at the moment of a tick is canceled, not woken."""
 
-    async def story(store: Store, pulse: Pulse) -> None:
-        waiting = asyncio.create_task(pulse.after(pulse.beats, 10))
+    async def story(store: Store, notifier: ChangeNotifier) -> None:
+        waiting = asyncio.create_task(notifier.after(notifier.ticks, 10))
         await asyncio.sleep(0)
-        pulse._beat()
+        notifier._tick()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -100,10 +100,10 @@ def test_a_cancellation_that_meets_a_beat_is_obeyed():
 def test_one_poll_serves_all_and_stops_with_nobody_waiting():
     """However many wait, the token is asked for once a turn; with nobody waiting, not at all."""
 
-    async def story(store: Store, pulse: Pulse) -> None:
-        poller = pulse._poller
+    async def story(store: Store, notifier: ChangeNotifier) -> None:
+        poller = notifier._poller
         assert poller is not None
-        waiting = [asyncio.create_task(pulse.after(pulse.beats, 0.2)) for _ in range(50)]
+        waiting = [asyncio.create_task(notifier.after(notifier.ticks, 0.2)) for _ in range(50)]
         before = store.looked
         await asyncio.gather(*waiting)
         assert store.looked - before <= 6

@@ -15,7 +15,7 @@ from assay.features.models.model import NewVersion
 from assay.kernel.errors import NotFound
 from assay.kernel.identity import ApiKey
 from assay.kernel.jobs import ports as ports_jobs
-from assay.kernel.jobs.job import EventDraft, ShardRecord
+from assay.kernel.jobs.job import NewEvent, TaskRecord
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage import ports
 from tests.features.benchmarks.test_store import SCORES, add_benchmark
@@ -50,7 +50,7 @@ STORES = {
     "requests": ports.Requests,
     "jobs": ports_jobs.Jobs,
     "events": ports_jobs.Events,
-    "levels": ports_jobs.Levels,
+    "status_updates": ports_jobs.StatusUpdates,
     "user_schemas": ports_quality.UserSchemas,
     "ground_truth": ports_quality.GroundTruth,
     "entries": ports_quality.Entries,
@@ -90,20 +90,20 @@ REFUSED = {
     "jobs.request_cancel": lambda tx: tx.jobs.request_cancel(OTHER, "queued"),
     "jobs.add_chunk": lambda tx: tx.jobs.add_chunk(OTHER, "upload", **CHUNK),
     "jobs.finish_upload": lambda tx: tx.jobs.finish_upload(OTHER, "upload", rows=1),
-    "jobs.shards": lambda tx: tx.jobs.shards(OTHER, "upload"),
+    "jobs.tasks": lambda tx: tx.jobs.tasks(OTHER, "upload"),
     "jobs.release": lambda tx: tx.jobs.release(OTHER, "running", 1),
     "jobs.retry": lambda tx: tx.jobs.retry(
         OTHER, "running", 1, not_before=KEY.created_at, counts=True
     ),
-    "jobs.setbacks": lambda tx: tx.jobs.setbacks(OTHER, "running"),
-    "jobs.note_in_flight": lambda tx: tx.jobs.note_in_flight(OTHER, "running", 1, ["shard s"]),
-    "jobs.checkpoint": lambda tx: tx.jobs.checkpoint(OTHER, "running", 1, [ShardRecord(key="s")]),
+    "jobs.retry_state": lambda tx: tx.jobs.retry_state(OTHER, "running"),
+    "jobs.note_in_flight": lambda tx: tx.jobs.note_in_flight(OTHER, "running", 1, ["task s"]),
+    "jobs.checkpoint": lambda tx: tx.jobs.checkpoint(OTHER, "running", 1, [TaskRecord(key="s")]),
     "jobs.end": lambda tx: tx.jobs.end(OTHER, "running", 1, JobState.CANCELED),
-    "events.append": lambda tx: tx.events.append(OTHER, "running", [EventDraft(kind="x", data={})]),
+    "events.append": lambda tx: tx.events.append(OTHER, "running", [NewEvent(kind="x", data={})]),
     "events.after": lambda tx: tx.events.after(OTHER, "running", 0),
     "events.oldest": lambda tx: tx.events.oldest(OTHER, "running"),
-    "levels.put": lambda tx: tx.levels.put(OTHER, "running", "k", {}),
-    "levels.after": lambda tx: tx.levels.after(OTHER, "running"),
+    "status_updates.put": lambda tx: tx.status_updates.put(OTHER, "running", "k", {}),
+    "status_updates.after": lambda tx: tx.status_updates.after(OTHER, "running"),
     "user_schemas.get": lambda tx: tx.user_schemas.get(OTHER, schema(tx).user_schema_id),
     "user_schemas.update": lambda tx: tx.user_schemas.update(OTHER, schema(tx)),
     "user_schemas.delete": lambda tx: tx.user_schemas.delete(OTHER, schema(tx).user_schema_id),

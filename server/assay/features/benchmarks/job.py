@@ -1,7 +1,7 @@
 """The job kind `benchmark`: a snapshot of documents compared, piece by piece.
 
 Stages: `schema` infers the fields from the ground truth, where no schema was named; then the
-pieces of the snapshot are shards `documents-…`, some consecutive ones each. Reduce merges their
+pieces of the snapshot are tasks `documents-…`, some consecutive ones each. Reduce merges their
 counts and writes the details.
 """
 
@@ -31,15 +31,15 @@ from assay.features.benchmarks.snapshot_artifact import read_piece
 from assay.kernel.canonical import canonical_json
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import EventDraft, Job, Shard, ShardRecord, chunk_key
-from assay.kernel.jobs.kind import Ending, JobView, ShardOutput
+from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord, chunk_key
+from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.ports import Transaction
 
 SCHEMA, DOCUMENTS = "schema", "documents-"
 LIVE_FIELDS = 256  # of an event; a schema may have thousands
-FEW_SHARDS = 32  # until there are so many, a shard has one piece
-MOST_PIECES = 8  # of a shard
+FEW_TASKS = 32  # until there are so many, a task has one piece
+MOST_PIECES = 8  # of a task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,48 +52,48 @@ class Benchmark:
         return BENCHMARK_KIND
 
     def plan(
-        self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
-    ) -> tuple[Shard, ...]:
-        """Return the shard of the schema until there is one, and then those of the pieces."""
+        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
+    ) -> tuple[Task, ...]:
+        """Return the task of the schema until there is one, and then those of the pieces."""
         asked = BenchmarkJob.from_json(job.spec)
         schema = asked.schema
         if schema is None:
             if SCHEMA not in finished:
-                return (Shard(key=SCHEMA, payload=b""),)
+                return (Task(key=SCHEMA, payload=b""),)
             schema = blobs.put(blobs.partial(finished[SCHEMA]))
-        shards = []
+        tasks = []
         first = 0
-        size = min(MOST_PIECES, max(1, len(asked.blobs) // FEW_SHARDS))
+        size = min(MOST_PIECES, max(1, len(asked.blobs) // FEW_TASKS))
         for number, start in enumerate(range(0, len(asked.blobs), size)):
             pieces = asked.blobs[start : start + size]
             payload = {"schema": schema, "blobs": [blob for blob, _ in pieces], "first": first}
             key = f"{DOCUMENTS}{number:06d}"
-            shards.append(Shard(key=key, payload=canonical_json(payload)))
+            tasks.append(Task(key=key, payload=canonical_json(payload)))
             first += sum(documents for _, documents in pieces)
-        return tuple(shards)
+        return tuple(tasks)
 
-    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
         """Infer the schema, or compare the documents of one piece and store their results."""
-        if shard.key == SCHEMA:
-            return ShardOutput(partial=_inferred(BenchmarkJob.from_json(job.spec), blobs))
-        payload = json.loads(shard.payload)
+        if task.key == SCHEMA:
+            return TaskOutput(partial=_inferred(BenchmarkJob.from_json(job.spec), blobs))
+        payload = json.loads(task.payload)
         schema = _schema(blobs.read(payload["schema"]))
         compared = compare_piece(payload["blobs"], blobs.read, schema)
         address = blobs.put(compared.results)
-        record = ShardRecord(
+        record = TaskRecord(
             key=chunk_key(payload["first"]),
             first_row=payload["first"],
             rows=len(compared.heads.documents),
             sha256=address.removeprefix("sha256:"),
             blob=address,
         )
-        return ShardOutput(
+        return TaskOutput(
             partial=compared.piece.to_bytes(),
             events=(_event(compared, schema),),
             stored=(record,),
         )
 
-    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
         """Return BenchmarkResult.to_json(), the details being written."""
         asked = BenchmarkJob.from_json(job.spec)
         inferred = asked.schema is None
@@ -120,12 +120,12 @@ class Benchmark:
             ),
         ).to_json()
 
-    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
         """Store the scores; a job without a result leaves the benchmark alone."""
-        if ending.state is not JobState.SUCCEEDED or ending.result is None:
+        if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
             return
         asked = BenchmarkJob.from_json(job.spec)
-        scores = BenchmarkResult.from_json(ending.result).scores
+        scores = BenchmarkResult.from_json(outcome.result).scores
         tx.benchmarks.finish(job.organization_id, asked.benchmark_id, scores)
 
 
@@ -149,14 +149,14 @@ def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
         ) from error
 
 
-def _event(compared: ComparedPiece, schema: FieldSchema) -> EventDraft:
+def _event(compared: ComparedPiece, schema: FieldSchema) -> NewEvent:
     """Return what is told of some documents: each of them, and the counts of their fields."""
     heads, tally = compared.heads, compared.piece.tally
     ids = (document_id for _, document_id in heads.documents)
     numbers = (heads.right.tolist(), heads.comparisons.tolist())
     known = set(tally.paths)
     told = [path for path in schema.leaf_paths() if path in known][:LIVE_FIELDS]
-    return EventDraft(
+    return NewEvent(
         kind=DOCUMENTS_EVENT,
         data={
             "documents": [list(one) for one in zip(ids, *numbers, strict=True)],

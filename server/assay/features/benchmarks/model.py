@@ -25,7 +25,7 @@ LIVE_COUNTS = (
     "invented",
     "missed",
 )
-BLOB_DOCUMENTS = 100  # documents of one blob of a snapshot, which is one shard
+BLOB_DOCUMENTS = 100  # documents of one blob of a snapshot, which is one task
 BLOB_BYTES = 1 << 20  # of such a blob, unless a single document has more
 SNAPSHOT_BYTES = 1 << 30  # of all blobs of a snapshot
 

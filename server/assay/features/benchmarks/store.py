@@ -35,7 +35,7 @@ from assay.kernel.storage.sql import (
 
 _B = benchmarks.c
 _J = tables.jobs.c
-_L = tables.levels.c
+_L = tables.status_updates.c
 
 _ITS_JOB = and_(_J.organization_id == _B.organization_id, _J.job_id == _B.job_id)
 _PROGRESS = and_(
@@ -59,7 +59,7 @@ _SELECT = select(
     _J.error,
     _J.ended_at,
     _L.data,
-).select_from(benchmarks.join(tables.jobs, _ITS_JOB).outerjoin(tables.levels, _PROGRESS))
+).select_from(benchmarks.join(tables.jobs, _ITS_JOB).outerjoin(tables.status_updates, _PROGRESS))
 _ONE = and_(_B.organization_id == bindparam("org"), _B.benchmark_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(_ONE))
 _INSERT = insert_or_ignore(benchmarks)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from assay.features.benchmarks.model import DOCUMENTS_EVENT, LIVE_COUNTS
-from assay.kernel.jobs.job import Event, Level
+from assay.kernel.jobs.job import Event, StatusUpdate
 from assay.kernel.jobs.watch import MAX_BATCH, Batch, Watches
 from assay.kernel.storage.store import Store
 
@@ -39,11 +39,11 @@ class FieldCounts:
             self.fields[path] = [a + b for a, b in zip(before, numbers, strict=True)]
         return True
 
-    def level(self, sequence: int) -> Level:
-        """Return the counts as a level as of an event."""
+    def status(self, sequence: int) -> StatusUpdate:
+        """Return the counts as a status update as of an event."""
         rows = [[path, *counts] for path, counts in self.fields.items()]
         data = {"fields": rows, "documents": self.documents}
-        return Level(key=FIELD_ACCURACY, revision=0, as_of_sequence=sequence, data=data)
+        return StatusUpdate(key=FIELD_ACCURACY, revision=0, as_of_sequence=sequence, data=data)
 
 
 class BenchmarkWatches:
@@ -64,7 +64,7 @@ class BenchmarkWatches:
     ) -> AsyncGenerator[Batch, None]:
         """Yield what happens to a benchmark after a sequence, as Watches.watch does.
 
-        A batch that tells of documents brings the level FIELD_ACCURACY, which counts all
+        A batch that tells of documents brings the status update FIELD_ACCURACY, which counts all
         documents up to its bookmark.
 
         Raises, all before the first batch: what Watches.watch raises.
@@ -85,8 +85,8 @@ class BenchmarkWatches:
                     counts = await self._offload(before)
                 told = [counts.add(event) for event in batch.events]
                 if any(told) or (first and counts.documents):
-                    level = counts.level(batch.bookmark)
-                    yield replace(batch, levels=(*batch.levels, level))
+                    update = counts.status(batch.bookmark)
+                    yield replace(batch, status=(*batch.status, update))
                 else:
                     yield batch
                 first = False

@@ -1,8 +1,8 @@
 """The job kind `comparison`: two evaluations, tested against each other row by row.
 
-Shards read a piece of both sides each, line its rows up and count them by truth and both
+Tasks read a piece of both sides each, line its rows up and count them by truth and both
 predictions; counts merge. What needs whole rows – areas, clusters, weights, errors of a regression
-– is tested where one shard holds them all, and has a reason above that.
+– is tested where one task holds them all, and has a reason above that.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from assay.features.evaluations.details_artifact import IntervalDetails
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
 from assay.kernel.canonical import canonical_json
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import Job, Shard, ShardRecord
-from assay.kernel.jobs.kind import Ending, JobView, ShardOutput
+from assay.kernel.jobs.job import Job, Task, TaskRecord
+from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.storage.ports import Transaction
 from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.bootstrap import (
@@ -64,7 +64,7 @@ Differences = Mapping[str, Interval] | Reason
 class Comparison:
     """Compares two evaluations of the same rows."""
 
-    max_rows: int = MAX_ROWS  # of a side in one shard
+    max_rows: int = MAX_ROWS  # of a side in one task
 
     @property
     def name(self) -> str:
@@ -74,27 +74,27 @@ class Comparison:
     def plan(
         self,
         job: JobView,
-        finished: Mapping[str, ShardRecord],
+        finished: Mapping[str, TaskRecord],
         blobs: JobBlobs,
-    ) -> tuple[Shard, ...]:
-        """Return a shard per piece; none where the numbers of rows already say that all is said."""
+    ) -> tuple[Task, ...]:
+        """Return a task per piece; none where the numbers of rows already say that all is said."""
         asked = ComparisonJob.from_json(job.spec)
         if _known(asked, self.max_rows) is not None:
             return ()
         pieces = -(-asked.a.total // self.max_rows)
         return tuple(
-            Shard(key=f"{PAIR}{number:06d}", payload=canonical_json([number, pieces]))
+            Task(key=f"{PAIR}{number:06d}", payload=canonical_json([number, pieces]))
             for number in range(pieces)
         )
 
-    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
         """Read a piece of both sides, line it up and count it."""
         asked = ComparisonJob.from_json(job.spec)
-        number, of = json.loads(shard.payload)
+        number, of = json.loads(task.payload)
         piece = Piece(number=number, of=of)
         pair = lined_up(*(read_side(asked, side, piece, blobs) for side in (asked.a, asked.b)))
         if pair is None:
-            return ShardOutput(partial=PairCounts(same=False).to_bytes())
+            return TaskOutput(partial=PairCounts(same=False).to_bytes())
         first, second = pair
         counts = PairCounts(
             same=True,
@@ -104,9 +104,9 @@ class Comparison:
             joint=joint_tally(asked, first, second) if asked.labels else None,
             tests=_whole(asked, first, second).to_json() if of == 1 else b"",
         )
-        return ShardOutput(partial=counts.to_bytes())
+        return TaskOutput(partial=counts.to_bytes())
 
-    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
         """Return PairedTests.to_json()."""
         asked = ComparisonJob.from_json(job.spec)
         known = _known(asked, self.max_rows)
@@ -121,7 +121,7 @@ class Comparison:
             return PairedTests(rows=0, reason=DIFFERENT_ROWS).to_json()
         return _tests(asked, parts).to_json()
 
-    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
         """Leave all nouns alone: the job's result is all there is."""
 
 

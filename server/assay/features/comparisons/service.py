@@ -160,7 +160,7 @@ def _asked(tx: Transaction, a: Evaluation, b: Evaluation) -> ComparisonJob:
 
 
 def _side(tx: Transaction, evaluation: Evaluation) -> Side:
-    records = tx.jobs.shards(evaluation.organization_id, evaluation.job_id)
+    records = tx.jobs.tasks(evaluation.organization_id, evaluation.job_id)
     places = sorted(
         (one.first_row or 0, one.blob, one.rows) for one in records if one.rows and one.blob
     )

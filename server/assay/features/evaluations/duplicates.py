@@ -15,7 +15,7 @@ from assay.kernel.canonical import canonical_json
 from assay.kernel.errors import BadPredictions, clip
 from assay.kernel.jobs.blobs import JobBlobs
 
-MAX_ROWS = 6_000_000  # ids of one shard; 48 MB of hashes, as much as a rank shard holds of keys
+MAX_ROWS = 6_000_000  # ids of one task; 48 MB of hashes, as much as a rank task holds of keys
 MOST_NAMED = 20
 _PROVED_AT_ONCE = 256  # repeated hashes whose ids are looked up together
 

@@ -1,6 +1,6 @@
 """The job kind `evaluation`: predictions in, every number of the evaluation out.
 
-Stages, each a set of shards that may run in any order:
+Stages, each a set of tasks that may run in any order:
 
 1. what the upload brought as `chunk-…`, or nothing yet for a file;
 2. `base` merges their partials, or reads the file and writes such chunks;
@@ -34,8 +34,8 @@ from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_v
 from assay.kernel.canonical import canonical_json
 from assay.kernel.errors import Internal
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import Job, Shard, ShardRecord, chunk_key
-from assay.kernel.jobs.kind import Ending, JobView, ShardOutput
+from assay.kernel.jobs.job import Job, Task, TaskRecord, chunk_key
+from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.jobs.states import JobState, VersionStatus
 from assay.kernel.storage.ports import Transaction
 from assay.metrics.order_statistics import (
@@ -51,22 +51,22 @@ from assay.metrics.statistics import ClassificationStatistic, RegressionStatisti
 CHUNK, BASE = "chunk-", "base"
 RANK, IDS, RESIDUALS, LOOK = "rank-", "row-ids-", "residuals-", "look-"
 AREAS = "areas-"
-ONE_SHARD_CELLS = 2_000_000  # scores that are sorted in a single shard
-LOOK_ROWS = 1_000_000  # of a shard that looks at the rows again
+ONE_TASK_CELLS = 2_000_000  # scores that are sorted in a single task
+LOOK_ROWS = 1_000_000  # of a task that looks at the rows again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Evaluates a version on a split. The sizes of shards change no bit of the result.
+    """Evaluates a version on a split. The sizes of tasks change no bit of the result.
 
     But above `slice_cells` slices have no areas and no medians.
     """
 
-    one_shard_cells: int = ONE_SHARD_CELLS
-    max_rows: int = MAX_ROWS  # of a rank shard, and of one of row ids
+    one_task_cells: int = ONE_TASK_CELLS
+    max_rows: int = MAX_ROWS  # of a rank task, and of one of row ids
     look_rows: int = LOOK_ROWS
     slice_cells: int = slice_areas.MAX_CELLS
-    slice_shard_cells: int = slice_areas.SHARD_CELLS
+    slice_task_cells: int = slice_areas.TASK_CELLS
 
     @property
     def name(self) -> str:
@@ -74,9 +74,9 @@ class Evaluation:
         return EVALUATION_KIND
 
     def plan(
-        self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
-    ) -> tuple[Shard, ...]:
-        """Return the base shard, and once it is finished those that read the rows again.
+        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
+    ) -> tuple[Task, ...]:
+        """Return the base task, and once it is finished those that read the rows again.
 
         Raises FailedPrecondition when the rows were counted in another numeric environment.
         """
@@ -84,7 +84,7 @@ class Evaluation:
         if BASE not in finished:
             is_upload = asked.source == CHUNKS
             payload = _pack(finished, blobs).encode() if is_upload else b""
-            return (Shard(key=BASE, payload=payload),)
+            return (Task(key=BASE, payload=payload),)
         base = Partial.from_bytes(blobs.partial(finished[BASE]))
         check_environment(base.environment, 0)
         manifest = Manifest(
@@ -101,11 +101,11 @@ class Evaluation:
             IDS: self._id_pieces(base),
             RESIDUALS: self._residual_pieces(base),
             LOOK: groups(manifest, self.look_rows),
-            AREAS: slice_areas.area_groups(manifest, self.slice_cells, self.slice_shard_cells),
+            AREAS: slice_areas.area_groups(manifest, self.slice_cells, self.slice_task_cells),
         }
         address = blobs.put(manifest.to_bytes())
         return tuple(
-            Shard(
+            Task(
                 key=f"{prefix}{number:06d}",
                 payload=canonical_json({"manifest": address, "piece": piece}),
             )
@@ -113,31 +113,31 @@ class Evaluation:
             for number, piece in enumerate(ours)
         )
 
-    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
-        """Run one shard of any stage."""
-        if shard.key == BASE:
-            return self._base(job, shard, blobs)
-        payload = json.loads(shard.payload)
+    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
+        """Run one task of any stage."""
+        if task.key == BASE:
+            return self._base(job, task, blobs)
+        payload = json.loads(task.payload)
         manifest = Manifest.from_bytes(blobs.read(payload["manifest"]))
         piece: Any = payload["piece"]
-        if shard.key.startswith(IDS):
+        if task.key.startswith(IDS):
             low, high = (int(edge, 16) for edge in piece)
-            return ShardOutput(
+            return TaskOutput(
                 partial=duplicates.find_duplicates(manifest, low, high, blobs).to_bytes()
             )
-        if shard.key.startswith(RESIDUALS):
+        if task.key.startswith(RESIDUALS):
             target = ResidualRange.from_list(piece)
             residuals = count_residuals(
                 lambda: read_values(manifest, blobs), target, max_rows=self.max_rows
             )
-            return ShardOutput(partial=residuals.to_bytes())
-        if shard.key.startswith(AREAS):
-            return ShardOutput(partial=slice_areas.slice_ranks(manifest, piece, blobs).to_bytes())
-        if shard.key.startswith(LOOK):
-            return ShardOutput(partial=look(manifest, piece, blobs).to_bytes())
-        return ShardOutput(partial=self._rank(manifest, piece, blobs).to_bytes())
+            return TaskOutput(partial=residuals.to_bytes())
+        if task.key.startswith(AREAS):
+            return TaskOutput(partial=slice_areas.slice_ranks(manifest, piece, blobs).to_bytes())
+        if task.key.startswith(LOOK):
+            return TaskOutput(partial=look(manifest, piece, blobs).to_bytes())
+        return TaskOutput(partial=self._rank(manifest, piece, blobs).to_bytes())
 
-    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
         """Return EvaluationResult.to_json(), its details being written.
 
         Raises BadPredictions for repeated ids and for slices of too many values.
@@ -160,29 +160,29 @@ class Evaluation:
         details = evaluation_details(measured, seen, ranks, blobs)
         return evaluation_result(measured, blobs.put(details.to_json())).to_json()
 
-    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
         """Store the result and make the version ready; a job without one leaves both alone."""
-        if ending.state is not JobState.SUCCEEDED or ending.result is None:
+        if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
             return
         asked = EvaluationJob.from_json(job.spec)
-        result = EvaluationResult.from_json(ending.result)
+        result = EvaluationResult.from_json(outcome.result)
         tx.evaluations.finish(job.organization_id, asked.evaluation_id, result)
         version = tx.versions.get(job.organization_id, asked.version_id)
         if version.status is not VersionStatus.READY:
             tx.versions.mark_ready(job.organization_id, asked.version_id)
 
-    def _base(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
+    def _base(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
         asked = EvaluationJob.from_json(job.spec)
         if asked.source == CHUNKS:
-            base = merge_in_groups(_unpack(blobs.read(shard.payload.decode())))
+            base = merge_in_groups(_unpack(blobs.read(task.payload.decode())))
         else:
             path = blobs.path(asked.blob or "")
             if path is None:
                 raise Internal(f"the blob {asked.blob} has no local file")
             base = ingest_file(path, asked.source, rules_of(asked.spec), blobs)
-        return ShardOutput(
+        return TaskOutput(
             partial=base.to_bytes(),
-            levels={"metrics": live_numbers(base, asked.spec)},
+            status={"metrics": live_numbers(base, asked.spec)},
             stored=() if asked.source == CHUNKS else tuple(_record(one) for one in base.stored),
         )
 
@@ -201,7 +201,7 @@ class Evaluation:
             return []
         columns = len(base.shape.score_labels)
         pieces: list[list[RankRange]] = []
-        small = base.rows * columns <= self.one_shard_cells
+        small = base.rows * columns <= self.one_task_cells
         held = 0
         for one in rank_ranges(
             statistic.histogram,
@@ -231,8 +231,8 @@ class Evaluation:
         return [[f"{low:x}", f"{high:x}"] for low, high in ranges]
 
 
-def _record(place: Stored) -> ShardRecord:
-    return ShardRecord(
+def _record(place: Stored) -> TaskRecord:
+    return TaskRecord(
         key=chunk_key(place.first_row),
         first_row=place.first_row,
         rows=place.rows,
@@ -241,7 +241,7 @@ def _record(place: Stored) -> ShardRecord:
     )
 
 
-def _pack(finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> str:
+def _pack(finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> str:
     """Write what an upload brought into one blob, so that another process can merge it."""
     parts = []
     for key in sorted(finished):

@@ -12,7 +12,7 @@ from assay.features.evaluations.model import EvaluationSpec
 from assay.kernel.canonical import canonical_json
 
 EVALUATION_KIND = "evaluation"
-CHUNKS = "chunks"  # Arrow chunks, uploaded as shards of the open job
+CHUNKS = "chunks"  # Arrow chunks, uploaded as tasks of the open job
 # One file, stored as a blob:
 CSV = "csv"
 JSON_LINES = "json_lines"

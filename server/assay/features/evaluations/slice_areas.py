@@ -1,4 +1,4 @@
-"""Slices look at scores in order: a shard holds one score column at a time, and its slices."""
+"""Slices look at scores in order: a task holds one score column at a time, and its slices."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from assay.tabular import Floats, stored_slices
 
 MAX_ROWS = 8_000_000  # of an evaluation; a column of them takes 72 MB, and as much to be sorted
 MAX_CELLS = 40_000_000  # rows × score columns × slice columns: each is sorted once
-SHARD_CELLS = 4_000_000  # of one shard, unless one column has more
+TASK_CELLS = 4_000_000  # of one task, unless one column has more
 
 
 def area_groups(
-    manifest: Manifest, max_cells: int = MAX_CELLS, shard_cells: int = SHARD_CELLS
+    manifest: Manifest, max_cells: int = MAX_CELLS, shard_cells: int = TASK_CELLS
 ) -> list[tuple[int, int]]:
     """Return groups (first, last + 1) of score columns; of a regression one, for its residuals.
 

@@ -1,6 +1,6 @@
 """Taking predictions chunk by chunk: acknowledged means valid and durable.
 
-An upload is an OPEN job and a chunk is one of its shards. Up to CHUNKS_IN_FLIGHT chunks are
+An upload is an OPEN job and a chunk is one of its tasks. Up to CHUNKS_IN_FLIGHT chunks are
 validated and written at once; they are committed in order, those that are ready together in one
 transaction, and acknowledged each with the live metrics of all rows so far. Any server resumes an upload from its rows alone.
 """
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from assay.kernel.errors import HashMismatch, InvalidArgument, TooLarge, UploadFinished
-from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, Job, ShardRecord
+from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, Job, TaskRecord
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
@@ -243,7 +243,7 @@ class Uploads:
 
     def _stored_partials(self, upload: _Upload) -> list[bytes]:
         with self._store.read() as tx:
-            records = tx.jobs.shards(upload.organization_id, upload.job.job_id)
+            records = tx.jobs.tasks(upload.organization_id, upload.job.job_id)
         upload.next_row = sum(record.rows or 0 for record in records)
         return [
             record.partial
@@ -331,7 +331,7 @@ class Uploads:
 
     def _store_chunks(
         self, upload: _Upload, batch: Sequence[_Ready], level: Mapping[str, Any] | None
-    ) -> list[ShardRecord]:
+    ) -> list[TaskRecord]:
         organization_id, job_id = upload.organization_id, upload.job.job_id
         with self._store.write() as tx:
             records = [
@@ -351,11 +351,11 @@ class Uploads:
             job = tx.jobs.get(organization_id, job_id)
             # A chunk that another stream brought in before must not set newer numbers back.
             if level is not None and end == job.next_row:
-                tx.levels.put(organization_id, job_id, "metrics", level)
+                tx.status_updates.put(organization_id, job_id, "metrics", level)
             return records
 
 
-def _acknowledge(upload: _Upload, record: ShardRecord) -> Acknowledged:
+def _acknowledge(upload: _Upload, record: TaskRecord) -> Acknowledged:
     return Acknowledged(
         first_row=record.first_row or 0,
         rows=record.rows or 0,

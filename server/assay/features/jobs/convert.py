@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from assay.features.benchmarks.model import DOCUMENTS_EVENT, LIVE_COUNTS
 from assay.features.benchmarks.watch import FIELD_ACCURACY
 from assay.kernel.errors import MAX_VALUE_CHARS, InvalidArgument, clip
-from assay.kernel.jobs.job import Event, Job, JobError, JobFilter, Level
+from assay.kernel.jobs.job import Event, Job, JobError, JobFilter, StatusUpdate
 from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.jobs.watch import Batch
 from assay.kernel.rpc import values
@@ -106,7 +106,7 @@ def batch(found: Batch) -> job_service_pb2.WatchJobResponse:
     """Return what a watch has to tell as one message."""
     return job_service_pb2.WatchJobResponse(
         events=[event(item, found.error) for item in found.events],
-        levels=[item for item in map(level, found.levels) if item is not None],
+        levels=[item for item in map(level, found.status) if item is not None],
         bookmark=found.bookmark,
     )
 
@@ -168,7 +168,7 @@ def _cause(start: JobState | None, to: JobState, reason: str | None) -> str:
     return "upload_finished" if to is JobState.QUEUED else _CAUSES[to]
 
 
-def level(stored: Level) -> job_pb2.JobLevel | None:
+def level(stored: StatusUpdate) -> job_pb2.JobLevel | None:
     """Return one level as a message; None for one that is not part of the contract."""
     message = job_pb2.JobLevel(as_of_sequence=stored.as_of_sequence)
     if stored.key == "progress":
@@ -215,7 +215,7 @@ def _frames(found: Batch) -> list[Frame]:
     ]
     levels: list[Frame] = [
         (one.key, None, _json(message) | {"as_of_sequence": one.as_of_sequence})
-        for one in found.levels
+        for one in found.status
         if (message := level(one)) is not None
     ]
     if found.is_last:

@@ -51,6 +51,6 @@ class Jobs:
 
 
 def _with_progress(tx: Transaction, job: Job) -> JobAndProgress:
-    levels = tx.levels.after(job.organization_id, job.job_id, 0)
-    progress = next((level.data for level in levels if level.key == "progress"), None)
+    status = tx.status_updates.after(job.organization_id, job.job_id, 0)
+    progress = next((one.data for one in status if one.key == "progress"), None)
     return job, progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
-from assay.kernel.jobs.job import ShardRecord
+from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.storage.blobs import BlobStore
 
 
@@ -39,9 +39,9 @@ class JobBlobs:
         """Return the file of a blob where the store has files, else None."""
         return self._store.path(self._organization_id, address)
 
-    def partial(self, record: ShardRecord) -> bytes:
-        """Return the partial of a finished shard, wherever it rests."""
+    def partial(self, record: TaskRecord) -> bytes:
+        """Return the partial of a finished task, wherever it rests."""
         if record.partial is not None:
             return record.partial
-        assert record.partial_blob is not None, f"shard {record.key} has no partial"
+        assert record.partial_blob is not None, f"task {record.key} has no partial"
         return self.read(record.partial_blob)

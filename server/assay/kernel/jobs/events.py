@@ -1,4 +1,4 @@
-"""The log and the levels of jobs, in SQL. The promises are in ports.Events and ports.Levels."""
+"""The log and the status of jobs, in SQL. The promises are in ports.Events and ports.StatusUpdates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, select, update
 
 from assay.kernel.errors import EventsTrimmed, NotFound
-from assay.kernel.jobs.job import Event, EventDraft, Level
+from assay.kernel.jobs.job import Event, NewEvent, StatusUpdate
 from assay.kernel.storage import tables
 from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import (
@@ -24,7 +24,7 @@ from assay.kernel.storage.sql import (
 
 _J = tables.jobs.c
 _E = tables.events.c
-_L = tables.levels.c
+_L = tables.status_updates.c
 
 _LARGEST = 2**31 - 1  # of the column; a caller may name any number
 
@@ -51,11 +51,11 @@ _COMMIT = Prepared(_EVENT.where(_E.batch == bindparam("batch")).order_by(_E.sequ
 _RAISE = Prepared(
     update(tables.jobs)
     .where(_THE_JOB)
-    .values(level_revision=_J.level_revision + 1)
-    .returning(_J.level_revision, _J.last_sequence)
+    .values(status_revision=_J.status_revision + 1)
+    .returning(_J.status_revision, _J.last_sequence)
 )
-_PUT = insert_or_replace(tables.levels)
-_LEVELS = Prepared(
+_PUT = insert_or_replace(tables.status_updates)
+_UPDATES = Prepared(
     select(_L.key, _L.revision, _L.as_of_sequence, _L.data)
     .where(
         _L.organization_id == bindparam("org"),
@@ -64,7 +64,7 @@ _LEVELS = Prepared(
     )
     .order_by(_L.revision)
 )
-_KNOWN = Prepared(select(_J.level_revision).where(_THE_JOB))
+_KNOWN = Prepared(select(_J.status_revision).where(_THE_JOB))
 # Written into the SQL: a parameter would hide from SQLite that the index of whole logs fits.
 _WHOLE: ColumnElement[int] = literal_column("1")
 _OLD = Prepared(
@@ -83,8 +83,8 @@ _TRIM = Prepared(
         _E.sequence < bindparam("oldest"),
     )
 )
-_FORGET_LEVELS = Prepared(
-    delete(tables.levels).where(
+_FORGET_UPDATES = Prepared(
+    delete(tables.status_updates).where(
         _L.organization_id == bindparam("org"), _L.job_id == bindparam("job")
     )
 )
@@ -97,7 +97,7 @@ class SqlEvents:
     def __init__(self, session: Session) -> None:
         self._db = session
 
-    def append(self, organization_id: str, job_id: str, drafts: Sequence[EventDraft]) -> int:
+    def append(self, organization_id: str, job_id: str, drafts: Sequence[NewEvent]) -> int:
         """Append to a job's log; return its last sequence; see ports.Events."""
         row = self._db.one(_TAKE, org=organization_id, job=job_id, count=len(drafts))
         if row is None:
@@ -155,7 +155,7 @@ class SqlEvents:
         rows = self._db.all(_OLD, before=micros(before), most=limit)
         for org, job_id, last in rows:
             self._db.run(_TRIM, org=org, job=job_id, oldest=last)
-            self._db.run(_FORGET_LEVELS, org=org, job=job_id)
+            self._db.run(_FORGET_UPDATES, org=org, job=job_id)
             self._db.run(_TRIMMED, org=org, job=job_id, oldest=last)
         return len(rows)
 
@@ -171,14 +171,16 @@ class SqlEvents:
         return [row for row in found if row[0] > sequence]
 
 
-class SqlLevels:
-    """The levels of jobs, one transaction's view."""
+class SqlStatusUpdates:
+    """The status of jobs, one transaction's view."""
 
     def __init__(self, session: Session) -> None:
         self._db = session
 
-    def put(self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any]) -> Level:
-        """Overwrite a level; see ports.Levels."""
+    def put(
+        self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any]
+    ) -> StatusUpdate:
+        """Overwrite a status value; see ports.StatusUpdates."""
         row = self._db.one(_RAISE, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
@@ -193,16 +195,16 @@ class SqlLevels:
             data=json_text(dict(data)),
         )
         self._db.touched.add((organization_id, job_id))
-        return Level(key=key, revision=revision, as_of_sequence=sequence, data=dict(data))
+        return StatusUpdate(key=key, revision=revision, as_of_sequence=sequence, data=dict(data))
 
-    def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[Level]:
-        """Return the levels written after `revision`; see ports.Levels."""
+    def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[StatusUpdate]:
+        """Return the status updates written after `revision`; see ports.StatusUpdates."""
         after = min(revision, _LARGEST)
-        rows = self._db.all(_LEVELS, org=organization_id, job=job_id, after=after)
+        rows = self._db.all(_UPDATES, org=organization_id, job=job_id, after=after)
         if not rows and self._db.one(_KNOWN, org=organization_id, job=job_id) is None:
             raise NotFound.of("job", job_id)
         return [
-            Level(key=key, revision=number, as_of_sequence=sequence, data=from_json(data))
+            StatusUpdate(key=key, revision=number, as_of_sequence=sequence, data=from_json(data))
             for key, number, sequence, data in rows
         ]
 

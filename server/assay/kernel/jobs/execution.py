@@ -1,4 +1,4 @@
-"""One job in the hands of a runner: planned, run shard by shard, reduced, and ended."""
+"""The execution of one claimed job: its tasks planned, run, reduced, and its end committed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel.clock import Clock
 from assay.kernel.errors import Internal, StaleLease, Unavailable
-from assay.kernel.jitter import Chance
+from assay.kernel.jitter import Jitter
 from assay.kernel.jobs.executors import Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
     MOST_RETRIES,
     UNKNOWN,
     Backoff,
-    Fault,
+    FailureCause,
     deadly_error,
     own_error,
     unreachable_error,
 )
-from assay.kernel.jobs.job import Job, JobError, Lease, Shard, ShardRecord
-from assay.kernel.jobs.kind import Ending, JobView, Kind
+from assay.kernel.jobs.job import Job, JobError, Lease, Task, TaskRecord
+from assay.kernel.jobs.kind import JobOutcome, JobView, Kind
 from assay.kernel.jobs.states import JobState
-from assay.kernel.jobs.work import Done, plan_shards, reduce_job, run_shard
+from assay.kernel.jobs.work import Done, plan_tasks, reduce_job, run_task
 from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
 
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-WINDOW = 3  # shards in flight for each compute process: enough to keep all of them busy
+WINDOW = 3  # tasks in flight for each compute process: enough to keep all of them busy
 MOST_STORE_TRIES = 6  # of one commit, while the store cannot be reached: half a minute
 LOOK_AT_CLOCK_SECONDS = 1.0  # the wall clock may jump while a run waits for its deadline
 
@@ -51,7 +51,7 @@ class Stop(Enum):
     CANCELED = auto()  # the caller asked
     TIMED_OUT = auto()  # the deadline passed
     LOST = auto()  # another runner holds the lease
-    RELEASED = auto()  # this runner is stopping, or has nothing to run shards on
+    RELEASED = auto()  # this runner is stopping, or has nothing to run tasks on
 
 
 class StoppedError(Exception):
@@ -62,42 +62,42 @@ class StoppedError(Exception):
         self.why = why
 
 
-class ShardError(Exception):
-    """What a piece of the work raised, with the name of the piece."""
+class TaskError(Exception):
+    """What a task_name of the work raised, with the name of the task_name."""
 
-    def __init__(self, piece: str, cause: BaseException) -> None:
-        super().__init__(piece)
-        self.piece, self.cause = piece, cause
-        self.fault = Fault.of(cause)
+    def __init__(self, task_name: str, cause: BaseException) -> None:
+        super().__init__(task_name)
+        self.task_name, self.cause = task_name, cause
+        self.cause_kind = FailureCause.of(cause)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class RunContext:
     """What a run works with; shared by all runs of a runner."""
 
     store: Store
     executor: Executor
     clock: Clock
-    chance: Chance
+    jitter: Jitter
     backoff: Backoff
 
 
-class Run:
+class JobExecution:
     """Drives one claimed job on one thread; other threads may call `stop`.
 
     `tell` is called after each commit with what happened: checkpoint, ended, released, retried, lost.
     """
 
     def __init__(
-        self, job: Job, kind: Kind, means: Means, tell: Callable[[str, Job], None]
+        self, job: Job, kind: Kind, context: RunContext, tell: Callable[[str, Job], None]
     ) -> None:
         self.job = job
-        self._kind, self._means, self._tell = kind, means, tell
-        self._store, self._executor = means.store, means.executor
+        self._kind, self._context, self._tell = kind, context, tell
+        self._store, self._executor = context.store, context.executor
         self._view = JobView.of(job)
         self._inbox: queue.SimpleQueue[Future[Any] | Stop] = queue.SimpleQueue()
         self._halted = threading.Event()
-        self._finished: dict[str, ShardRecord] = {}
+        self._finished: dict[str, TaskRecord] = {}
         # A job that took a runner down may do so again: then it is known what ran.
         self._is_suspect = job.attempts > 1 or job.max_attempts == 1
         is_last = 1 < job.attempts == job.max_attempts  # one by one, so that one is to blame
@@ -126,68 +126,68 @@ class Run:
     def _go(self) -> None:
         try:
             result = self._compute()
-        except ShardError as failed:
+        except TaskError as failed:
             self._failed(failed)
         except StoppedError as stopped:
             self._stopped(stopped.why)
         else:
-            self._end(Ending(state=JobState.SUCCEEDED, result=result))
+            self._end(JobOutcome(state=JobState.SUCCEEDED, result=result))
 
     def _compute(self) -> bytes:
         records = self._patiently(
             self._store.read,
-            lambda tx: tx.jobs.shards(self.job.organization_id, self.job.job_id),
+            lambda tx: tx.jobs.tasks(self.job.organization_id, self.job.job_id),
         )
         self._finished = {record.key: record for record in records}
         while True:
-            planned = self._await("its plan", plan_shards, self._kind, self._view, self._finished)
-            missing = [shard for shard in planned if shard.key not in self._finished]
+            planned = self._await("its plan", plan_tasks, self._kind, self._view, self._finished)
+            missing = [task for task in planned if task.key not in self._finished]
             if not missing:
                 return self._await("its end", reduce_job, self._kind, self._view, self._finished)
             self._run_all(missing)
 
-    def _run_all(self, missing: Iterable[Shard]) -> None:
-        """Run shards, a window of them at a time, and checkpoint them as they finish."""
+    def _run_all(self, missing: Iterable[Task]) -> None:
+        """Run tasks, a window of them at a time, and checkpoint them as they finish."""
         waiting = deque(missing)
         run = sum(record.first_row is None for record in self._finished.values())
         total = run + len(waiting)  # chunks came finished and are no work of this job
-        running: dict[Future[Any], Shard] = {}
+        running: dict[Future[Any], Task] = {}
         try:
             while waiting or running:
                 room = min(self._window - len(running), len(waiting))
                 fresh = [waiting.popleft() for _ in range(room)]
                 if fresh:
-                    self._note([_named(shard) for shard in (*running.values(), *fresh)])
-                for shard in fresh:
-                    running[self._submit(run_shard, self._kind, self._view, shard)] = shard
+                    self._note([_named(task) for task in (*running.values(), *fresh)])
+                for task in fresh:
+                    running[self._submit(run_task, self._kind, self._view, task)] = task
                 self._gather(running, total)
         finally:
             self._executor.abandon(running)
 
-    def _gather(self, running: dict[Future[Any], Shard], total: int) -> None:
-        """Checkpoint the shards that finish next; raise the gravest of what went wrong."""
+    def _gather(self, running: dict[Future[Any], Task], total: int) -> None:
+        """Checkpoint the tasks that finish next; raise the gravest of what went wrong."""
         done, failed = [], []
         for future in self._next():
-            shard = running.pop(future, None)
-            if shard is None:
+            task = running.pop(future, None)
+            if task is None:
                 continue
             error = future.exception()
             if error is None:
                 done.append(future.result())
             else:
-                failed.append(ShardError(_named(shard), error))
+                failed.append(TaskError(_named(task), error))
         self._checkpoint(done, total)
         if failed:
-            raise min(failed, key=lambda one: one.fault.value)
+            raise min(failed, key=lambda one: one.cause_kind.value)
 
     def _checkpoint(self, done: list[Done], total: int) -> None:
         if not done:
             return
         job = self.job
-        levels = {key: data for one in done for key, data in one.levels.items()}
+        status = {key: data for one in done for key, data in one.status.items()}
         records = [record for one in done for record in (*one.stored, one.record)]
         finished = {**self._finished, **{record.key: record for record in records}}
-        levels["progress"] = {
+        status["progress"] = {
             "done": sum(record.first_row is None for record in finished.values()),
             "total": total,
             "rows": sum(record.rows or 0 for record in finished.values()),
@@ -195,24 +195,22 @@ class Run:
         events = [event for one in done for event in one.events]
         self._commit(
             lambda tx: tx.jobs.checkpoint(
-                job.organization_id, job.job_id, job.epoch, records, events=events, levels=levels
+                job.organization_id, job.job_id, job.epoch, records, events=events, status=status
             )
         )
         self._finished = finished
         self._tell("checkpoint", job)
 
-    def _note(self, pieces: list[str]) -> None:
+    def _note(self, names: list[str]) -> None:
         """Have the ledger know what is about to run, where that may end this process."""
         if self._is_suspect:
             job = self.job
             self._commit(
-                lambda tx: tx.jobs.note_in_flight(
-                    job.organization_id, job.job_id, job.epoch, pieces
-                )
+                lambda tx: tx.jobs.note_in_flight(job.organization_id, job.job_id, job.epoch, names)
             )
 
-    def _await(self, piece: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        self._note([piece])
+    def _await(self, task_name: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self._note([task_name])
         future = self._submit(fn, *args, **kwargs)
         try:
             while future not in self._next():
@@ -222,7 +220,7 @@ class Run:
             raise
         error = future.exception()
         if error is not None:
-            raise ShardError(piece, error)
+            raise TaskError(task_name, error)
         return future.result()
 
     def _submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
@@ -255,7 +253,7 @@ class Run:
         while True:
             left = None
             if deadline is not None:
-                left = (deadline - self._means.clock.now()).total_seconds()
+                left = (deadline - self._context.clock.now()).total_seconds()
                 if left <= 0:
                     return Stop.TIMED_OUT
                 left = min(left, LOOK_AT_CLOCK_SECONDS)
@@ -279,7 +277,7 @@ class Run:
                     return work(tx)
             except Unavailable as error:
                 log.warning("job %s waits for the store: %s", self.job.job_id, error)
-                seconds = self._means.backoff.seconds(number, self._means.chance)
+                seconds = self._context.backoff.seconds(number, self._context.jitter)
                 if number == MOST_STORE_TRIES or self._halted.wait(seconds):
                     raise
         raise AssertionError("the count has no end")
@@ -287,69 +285,69 @@ class Run:
     def _commit(self, work: Callable[[Transaction], R]) -> R:
         return self._patiently(self._store.write, work)
 
-    def _end(self, ending: Ending) -> None:
+    def _end(self, outcome: JobOutcome) -> None:
         """Commit the end with what it means for other nouns, or the failure to do so."""
         try:
-            self._tell("ended", self._commit(lambda tx: self._ended(tx, ending)))
+            self._tell("ended", self._commit(lambda tx: self._ended(tx, outcome)))
         except (StaleLease, Unavailable):
             raise
         except Exception as error:  # settling is a kind's own code and may raise anything
-            if ending.state is not JobState.SUCCEEDED:
+            if outcome.state is not JobState.SUCCEEDED:
                 raise
-            self._end(self._own_fault("its end", error))
+            self._end(self._own_failure("its end", error))
 
-    def _ended(self, tx: Transaction, ending: Ending) -> Job:
+    def _ended(self, tx: Transaction, outcome: JobOutcome) -> Job:
         job = self.job
         ended = tx.jobs.end(
             job.organization_id,
             job.job_id,
             job.epoch,
-            ending.state,
-            result=ending.result,
-            error=ending.error,
+            outcome.state,
+            result=outcome.result,
+            error=outcome.error,
         )
-        settle(tx, self._kind, ended)
+        on_finished(tx, self._kind, ended)
         return ended
 
-    def _own_fault(self, piece: str, cause: BaseException) -> Ending:
+    def _own_failure(self, task_name: str, cause: BaseException) -> JobOutcome:
         error = own_error(cause)
         if error is None:
-            log.error("job %s failed in %s", self.job.job_id, piece, exc_info=cause)
+            log.error("job %s failed in %s", self.job.job_id, task_name, exc_info=cause)
             error = JobError(reason=Internal.reason, message=UNKNOWN)
-        return Ending(state=JobState.FAILED, error=error)
+        return JobOutcome(state=JobState.FAILED, error=error)
 
-    def _failed(self, failed: ShardError) -> None:
+    def _failed(self, failed: TaskError) -> None:
         """End the job for a fault of its own; for any other have it tried again."""
-        if failed.fault is Fault.OWN:
-            self._end(self._own_fault(failed.piece, failed.cause))
-        elif failed.fault is Fault.POOL:
+        if failed.cause_kind is FailureCause.OWN:
+            self._end(self._own_failure(failed.task_name, failed.cause))
+        elif failed.cause_kind is FailureCause.POOL:
             self._stopped(Stop.RELEASED)
         else:
-            log.warning("job %s: %s failed: %s", self.job.job_id, failed.piece, failed.cause)
+            log.warning("job %s: %s failed: %s", self.job.job_id, failed.task_name, failed.cause)
             left = self._commit(lambda tx: self._retry(tx, failed))
             self._tell("ended" if left.is_terminal else "retried", left)
 
-    def _retry(self, tx: Transaction, failed: ShardError) -> Job:
+    def _retry(self, tx: Transaction, failed: TaskError) -> Job:
         """Put the job off, or fail it when that was done often enough."""
         job = self.job
-        retries = tx.jobs.setbacks(job.organization_id, job.job_id).retries
-        if failed.fault is Fault.DEADLY and job.attempts >= job.max_attempts:
-            error = deadly_error(failed.piece, job.attempts)
-            return self._ended(tx, Ending(state=JobState.FAILED, error=error))
-        if failed.fault is Fault.STORE and retries >= MOST_RETRIES:
-            error = unreachable_error(failed.piece, failed.cause, retries)
-            return self._ended(tx, Ending(state=JobState.FAILED, error=error))
-        number = job.attempts if failed.fault is Fault.DEADLY else retries + 1
-        seconds = self._means.backoff.seconds(number, self._means.chance)
+        retries = tx.jobs.retry_state(job.organization_id, job.job_id).retries
+        if failed.cause_kind is FailureCause.DEADLY and job.attempts >= job.max_attempts:
+            error = deadly_error(failed.task_name, job.attempts)
+            return self._ended(tx, JobOutcome(state=JobState.FAILED, error=error))
+        if failed.cause_kind is FailureCause.STORE and retries >= MOST_RETRIES:
+            error = unreachable_error(failed.task_name, failed.cause, retries)
+            return self._ended(tx, JobOutcome(state=JobState.FAILED, error=error))
+        number = job.attempts if failed.cause_kind is FailureCause.DEADLY else retries + 1
+        seconds = self._context.backoff.seconds(number, self._context.jitter)
         queued = tx.jobs.retry(
             job.organization_id,
             job.job_id,
             job.epoch,
-            not_before=self._means.clock.now() + timedelta(seconds=seconds),
-            counts=failed.fault is Fault.DEADLY,
+            not_before=self._context.clock.now() + timedelta(seconds=seconds),
+            counts=failed.cause_kind is FailureCause.DEADLY,
         )
         if queued.is_terminal:  # a cancel that was asked meanwhile
-            settle(tx, self._kind, queued)
+            on_finished(tx, self._kind, queued)
         return queued
 
     def _stopped(self, why: Stop) -> None:
@@ -358,20 +356,22 @@ class Run:
         elif why is Stop.RELEASED:
             self._tell("released", self._commit(self._release))
         else:
-            self._end(Ending(state=JobState[why.name]))
+            self._end(JobOutcome(state=JobState[why.name]))
 
     def _release(self, tx: Transaction) -> Job:
         job = self.job
         released = tx.jobs.release(job.organization_id, job.job_id, job.epoch)
         if released.is_terminal:  # a cancel that was asked meanwhile
-            settle(tx, self._kind, released)
+            on_finished(tx, self._kind, released)
         return released
 
 
-def _named(shard: Shard) -> str:
-    return f"shard {shard.key}"
+def _named(task: Task) -> str:
+    return f"task {task.key}"
 
 
-def settle(tx: Transaction, kind: Kind, ended: Job) -> None:
+def on_finished(tx: Transaction, kind: Kind, ended: Job) -> None:
     """Write what the end of a job means for other nouns, in the commit that ends it."""
-    kind.settle(tx, ended, Ending(state=ended.state, result=ended.result, error=ended.error))
+    kind.on_finished(
+        tx, ended, JobOutcome(state=ended.state, result=ended.result, error=ended.error)
+    )

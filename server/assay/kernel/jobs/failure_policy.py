@@ -1,4 +1,4 @@
-"""Whose fault it is when a piece of work fails, and how long a job then waits.
+"""Whose fault it is when a task_name of work fails, and how long a job then waits.
 
 What the work itself raises is its answer, and the same each time: it fails the job at once. What
 it runs on (a process that dies, a store that cannot be reached) says nothing of the work: the job
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from assay.kernel.errors import AssayError, Internal, Unavailable
-from assay.kernel.jitter import Chance
+from assay.kernel.jitter import Jitter
 from assay.kernel.jobs.executors import ChildKilledError, PoolBrokenError, PoolClosedError
 from assay.kernel.jobs.job import JobError
 
-MOST_RETRIES = 10  # in a row without a shard finished: some minutes
+MOST_RETRIES = 10  # in a row without a task finished: some minutes
 UNKNOWN = "The job failed for a reason of our own, which was logged. Submit it again."
 
 
-class Fault(Enum):
-    """Whose fault a failure is."""
+class FailureCause(Enum):
+    """The cause of a failure."""
 
     OWN = auto()  # the work's: it would fail again
     DEADLY = auto()  # the work ended its process, or somebody else did: each try is an attempt
@@ -28,8 +28,8 @@ class Fault(Enum):
     POOL = auto()  # there was nothing to run it on, here
 
     @classmethod
-    def of(cls, cause: BaseException) -> Fault:
-        """Return whose fault `cause` is."""
+    def of(cls, cause: BaseException) -> FailureCause:
+        """Return the cause that an exception stands for."""
         if isinstance(cause, ChildKilledError):
             return cls.DEADLY
         if isinstance(cause, (PoolClosedError, PoolBrokenError)):
@@ -44,10 +44,10 @@ class Backoff:
     first: float = 1.0  # seconds
     most: float = 60.0  # seconds
 
-    def seconds(self, number: int, chance: Chance) -> float:
+    def seconds(self, number: int, jitter: Jitter) -> float:
         """Return how long to wait before try `number`, which is 1 for the first one again."""
         whole = min(self.most, self.first * 2.0 ** min(number - 1, 30))
-        return whole / 2 * (1 + chance())
+        return whole / 2 * (1 + jitter())
 
 
 def own_error(cause: BaseException) -> JobError | None:
@@ -57,24 +57,24 @@ def own_error(cause: BaseException) -> JobError | None:
     return None
 
 
-def deadly_error(piece: str, attempts: int) -> JobError:
-    """Return the error of a job of which one piece ends each process that runs it."""
+def deadly_error(task_name: str, attempts: int) -> JobError:
+    """Return the error of a job of which one task_name ends each process that runs it."""
     return JobError(
         reason=ChildKilledError.reason,
         message=(
-            f"In each of {attempts} attempts {piece} ended its compute process without a word; it "
+            f"In each of {attempts} attempts {task_name} ended its compute process without a word; it "
             "is not tried again. Check that the input is whole and correct, and send it in "
-            "smaller pieces if it is large."
+            "smaller names if it is large."
         ),
-        metadata={"piece": piece, "attempts": str(attempts)},
+        metadata={"task_name": task_name, "attempts": str(attempts)},
     )
 
 
-def unreachable_error(piece: str, cause: BaseException, retries: int) -> JobError:
+def unreachable_error(task_name: str, cause: BaseException, retries: int) -> JobError:
     """Return the error of a job that could not reach what it needs, however often it was tried."""
     why = cause.message if isinstance(cause, AssayError) else "It could not be reached."
     return JobError(
         reason=Unavailable.reason,
-        message=f"{piece} failed, and {retries} times more: {why} Submit the job again later.",
-        metadata={"piece": piece, "retries": str(retries)},
+        message=f"{task_name} failed, and {retries} times more: {why} Submit the job again later.",
+        metadata={"task_name": task_name, "retries": str(retries)},
     )

@@ -1,7 +1,7 @@
-"""The keeper: forgets what nobody will ask for again.
+"""Garbage collection: event logs, answered requests and blobs that nobody will ask for again.
 
 Logs of jobs that ended long ago are trimmed, answered requests are forgotten, and blobs that no
-row names are deleted after a day. Any number of keepers may run; each step is safe to repeat.
+row names are deleted after a day. Any number of collectors may run; each step is safe to repeat.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TRIM_JOBS = 100  # logs trimmed in one commit, so that writers wait but a moment
 
 
 @dataclass(frozen=True, kw_only=True)
-class Swept:
+class CollectionStats:
     """What one round forgot."""
 
     logs: int  # jobs whose events were trimmed
@@ -31,7 +31,7 @@ class Swept:
     blobs: int
 
 
-class Keeper:
+class GarbageCollector:
     """One round at the start and one each hour, on a thread of its own."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Keeper:
         self._store, self._blobs = store, blobs
         self._clock, self._event_age = clock, event_age
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._rounds, name="assay-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._rounds, name="assay-collector", daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -51,7 +51,7 @@ class Keeper:
         self._stopping.set()
         self._thread.join()
 
-    def sweep(self) -> Swept:
+    def collect(self) -> CollectionStats:
         """Do one round and return what it forgot."""
         now = self._clock.now()
         logs = trimmed = self._trim_logs()
@@ -62,7 +62,9 @@ class Keeper:
             requests = tx.requests.trim(now - REQUEST_AGE)
         with self._store.read() as tx:
             referenced = set(tx.jobs.referenced_blobs())
-        return Swept(logs=logs, requests=requests, blobs=self._blobs.collect(referenced, now))
+        return CollectionStats(
+            logs=logs, requests=requests, blobs=self._blobs.collect(referenced, now)
+        )
 
     def _trim_logs(self) -> int:
         with self._store.write() as tx:
@@ -71,10 +73,10 @@ class Keeper:
     def _rounds(self) -> None:
         while True:
             try:
-                swept = self.sweep()
-                if swept != Swept(logs=0, requests=0, blobs=0):
-                    log.info("forgot %s", swept)
+                stats = self.collect()
+                if stats != CollectionStats(logs=0, requests=0, blobs=0):
+                    log.info("collected %s", stats)
             except Exception:
-                log.exception("the keeper could not finish its round; it tries again")
+                log.exception("garbage collection could not finish its round; it tries again")
             if self._stopping.wait(ROUND_SECONDS):
                 return

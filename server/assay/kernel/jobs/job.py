@@ -1,4 +1,4 @@
-"""Jobs: anything durable that runs, its shards, events and levels."""
+"""Jobs: anything durable that runs, its tasks, events and status."""
 
 from __future__ import annotations
 
@@ -150,24 +150,24 @@ ALL_JOBS = JobFilter()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setbacks:
+class RetryState:
     """What went wrong under a job, for whoever decides whether it is tried again."""
 
-    retries: int = 0  # after failures of what it runs on, since a shard was finished last
+    retries: int = 0  # after failures of what it runs on, since a task was finished last
     in_flight: tuple[str, ...] = ()  # what ran when a runner last noted it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shard:
+class Task:
     """One independent piece of a job, still to be run."""
 
-    key: str  # unique in its job; shards are ordered by it, byte by byte
+    key: str  # unique in its job; tasks are ordered by it, byte by byte
     payload: bytes  # what the kind needs to run it; small, blobs by address
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShardRecord:
-    """A finished shard: the checkpoint from which a job resumes."""
+class TaskRecord:
+    """A finished task: the checkpoint from which a job resumes."""
 
     key: str  # unique in its job
     first_row: int | None = None  # first row of an upload's chunk; None: not a chunk
@@ -179,12 +179,12 @@ class ShardRecord:
 
 
 def chunk_key(first_row: int) -> str:
-    """Return the shard key of the upload chunk that starts at `first_row`; sorts by row."""
+    """Return the task key of the upload chunk that starts at `first_row`; sorts by row."""
     return f"chunk-{first_row:015d}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventDraft:
+class NewEvent:
     """An event that is about to be appended."""
 
     kind: str  # what happened: state, verdict, finished
@@ -203,11 +203,11 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
+class StatusUpdate:
     """A value that only the newest of counts, such as progress."""
 
     key: str  # what it is: progress, metrics
-    revision: int  # rises in its job with every level written; where a watcher resumes
+    revision: int  # rises in its job with every update written; where a watcher resumes
     as_of_sequence: int  # newest event when it was written
     data: Mapping[str, Any]  # JSON object
 

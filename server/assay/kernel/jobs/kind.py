@@ -1,4 +1,4 @@
-"""What a kind of job is: shards planned, run and reduced, and an end that is settled."""
+"""What a kind of job is: tasks planned, run and reduced, and an end that is settled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import EventDraft, Job, JobError, Shard, ShardRecord
+from assay.kernel.jobs.job import Job, JobError, NewEvent, Task, TaskRecord
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.ports import Transaction
 
@@ -30,18 +30,18 @@ class JobView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShardOutput:
-    """What one shard leaves behind; committed together, or not at all."""
+class TaskOutput:
+    """What one task leaves behind; committed together, or not at all."""
 
     partial: bytes
-    levels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # newest wins
-    events: tuple[EventDraft, ...] = ()  # logged, never dropped
-    # Rows that the shard brought to rest: they name its blobs, which otherwise nothing would.
-    stored: tuple[ShardRecord, ...] = ()
+    status: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # newest wins
+    events: tuple[NewEvent, ...] = ()  # logged, never dropped
+    # Rows that the task brought to rest: they name its blobs, which otherwise nothing would.
+    stored: tuple[TaskRecord, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class JobOutcome:
     """How a job ended."""
 
     state: JobState  # a terminal one
@@ -64,23 +64,23 @@ class Kind(Protocol):
         ...
 
     def plan(
-        self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs
-    ) -> tuple[Shard, ...]:
-        """Return the shards of the stage that `finished` allows, finished ones included.
+        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
+    ) -> tuple[Task, ...]:
+        """Return the tasks of the stage that `finished` allows, finished ones included.
 
         Those that are missing are run, and then it is asked again; when nothing is missing the
         job is reduced.
         """
         ...
 
-    def run(self, job: JobView, shard: Shard, blobs: JobBlobs) -> ShardOutput:
-        """Compute one shard."""
+    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
+        """Compute one task."""
         ...
 
-    def reduce(self, job: JobView, finished: Mapping[str, ShardRecord], blobs: JobBlobs) -> bytes:
+    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
         """Return the job's result, JSON of this kind."""
         ...
 
-    def settle(self, tx: Transaction, job: Job, ending: Ending) -> None:
+    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
         """Write what the end means for other nouns, inside the runner's fenced commit."""
         ...

@@ -1,7 +1,7 @@
 """The job ledger in SQL: submit, upload, cancel and read. Runners use ledger_runs.
 
 What each method promises is said in ports_jobs.Jobs. A job changes state in one
-function, `Mover.move`, along the edges of domain.states and with an event for each.
+function, `JobStateMachine.transition`, along the edges of domain.states and with an event for each.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from assay.kernel.jobs.events import SqlEvents
 from assay.kernel.jobs.job import (
     ALL_JOBS,
     STATE_EVENT,
-    EventDraft,
     Job,
     JobError,
     JobFilter,
+    NewEvent,
     NewJob,
-    ShardRecord,
+    TaskRecord,
     chunk_key,
 )
 from assay.kernel.jobs.ledger_listing import listing
@@ -46,14 +46,14 @@ CANCELED = JobError(reason="CANCELED", message="The job was canceled before it e
 DEADLINE_PASSED = JobError(reason="DEADLINE_PASSED", message="The job's deadline passed.")
 
 
-class Mover:
+class JobStateMachine:
     """The only way a job's state changes."""
 
     def __init__(self, session: Session, events: SqlEvents) -> None:
         self._db = session
         self._events = events
 
-    def move(
+    def transition(
         self,
         job: Job,
         to: JobState,
@@ -64,7 +64,7 @@ class Mover:
         lease: tuple[str, str, float] | None = None,
         epoch: int | None = None,
         attempts: int | None = None,
-        events: Sequence[EventDraft] = (),
+        events: Sequence[NewEvent] = (),
     ) -> Job:
         """Move a locked job along an edge of the table and tell of it in its log.
 
@@ -89,7 +89,7 @@ class Mover:
         data = {"from": job.state.value, "to": to.value}
         if reason is not None:
             data["reason"] = reason
-        told = (*events, EventDraft(kind=STATE_EVENT, data=data))
+        told = (*events, NewEvent(kind=STATE_EVENT, data=data))
         sequence = self._events.append(job.organization_id, job.job_id, told)
         return replace(moved, last_sequence=sequence)
 
@@ -119,7 +119,7 @@ class SqlJobs:
     def __init__(self, session: Session, events: SqlEvents) -> None:
         self._db = session
         self._events = events
-        self._mover = Mover(session, events)
+        self._machine = JobStateMachine(session, events)
 
     def submit(self, organization_id: str, new: NewJob) -> Job:
         """Store a new job, or return the first one of its request id."""
@@ -134,7 +134,7 @@ class SqlJobs:
             if first is None:
                 raise Internal(f"The job id {job_id} is taken.")
             return first
-        draft = EventDraft(kind=STATE_EVENT, data={"to": new.state.value})
+        draft = NewEvent(kind=STATE_EVENT, data={"to": new.state.value})
         self._events.append(organization_id, job_id, [draft])
         return self.get(organization_id, job_id)
 
@@ -178,7 +178,7 @@ class SqlJobs:
         blob: str | None,
         partial: bytes | None,
         partial_blob: str | None = None,
-    ) -> ShardRecord:
+    ) -> TaskRecord:
         """Accept one chunk of an upload, once."""
         if not 1 <= rows <= MAX_CHUNK_ROWS:
             raise InvalidArgument.of("rows", f"a chunk holds 1 to {MAX_CHUNK_ROWS} rows")
@@ -186,7 +186,7 @@ class SqlJobs:
         _require_open(job)
         if first_row != job.next_row:
             return self._repeated(job, first_row, rows, sha256)
-        record = ShardRecord(
+        record = TaskRecord(
             key=chunk_key(first_row),
             first_row=first_row,
             rows=rows,
@@ -195,7 +195,7 @@ class SqlJobs:
             partial=partial,
             partial_blob=partial_blob,
         )
-        self._db.run(sql.ADD_SHARD, **sql.shard_values(organization_id, job_id, record))
+        self._db.run(sql.ADD_TASK, **sql.task_values(organization_id, job_id, record))
         self._db.run(
             sql.ACCEPT_ROWS,
             org=organization_id,
@@ -214,7 +214,7 @@ class SqlJobs:
             raise _gap(job, rows, f"The upload has {job.next_row} rows, not {rows}.")
         if rows == 0:
             raise InvalidArgument.of("rows", "an upload of no rows cannot be evaluated")
-        return self._mover.move(job, JobState.QUEUED)
+        return self._machine.transition(job, JobState.QUEUED)
 
     def request_cancel(self, organization_id: str, job_id: str) -> Job:
         """End the job at once, or ask its runner to."""
@@ -225,18 +225,20 @@ class SqlJobs:
                 metadata={"job_id": job_id, "state": job.state},
             )
         if job.state is not JobState.RUNNING:
-            return self._mover.move(job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED)
+            return self._machine.transition(
+                job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED
+            )
         now = self._db.now()
         self._db.run(sql.ASK_CANCEL, org=organization_id, job=job_id, on=True, updated_at=now)
         self._db.touched.add((organization_id, job_id))
         return self.get(organization_id, job_id)
 
-    def shards(self, organization_id: str, job_id: str) -> Sequence[ShardRecord]:
-        """Return the finished shards, in the order of their keys."""
-        rows = self._db.all(sql.SHARDS, org=organization_id, job=job_id)
+    def tasks(self, organization_id: str, job_id: str) -> Sequence[TaskRecord]:
+        """Return the finished tasks, in the order of their keys."""
+        rows = self._db.all(sql.TASKS, org=organization_id, job=job_id)
         if not rows:
             self.get(organization_id, job_id)
-        return [sql.read_shard(row) for row in rows]
+        return [sql.read_task(row) for row in rows]
 
     def lock(self, organization_id: str, job_id: str) -> Job:
         """Return one job and hold its row until this transaction ends."""
@@ -289,15 +291,15 @@ class SqlJobs:
             created_by=new.created_by,
             last_sequence=0,
             oldest_sequence=1,
-            level_revision=0,
+            status_revision=0,
         )
 
-    def _repeated(self, job: Job, first_row: int, rows: int, sha256: str) -> ShardRecord:
+    def _repeated(self, job: Job, first_row: int, rows: int, sha256: str) -> TaskRecord:
         row = first_row < job.next_row and self._db.one(
             sql.CHUNK_AT, org=job.organization_id, job=job.job_id, first_row=first_row
         )
         if row:
-            stored = sql.read_shard(row)
+            stored = sql.read_task(row)
             if (stored.rows, stored.sha256) == (rows, sha256):
                 return stored
         raise _gap(

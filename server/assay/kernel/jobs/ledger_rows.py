@@ -1,4 +1,4 @@
-"""Rows of the ledger: its statements, and how a row becomes a job or a shard."""
+"""Rows of the ledger: its statements, and how a row becomes a job or a task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from assay.kernel.jobs.job import Job, JobError, ShardRecord
+from assay.kernel.jobs.job import Job, JobError, TaskRecord
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage import tables
 from assay.kernel.storage.sql import (
@@ -32,8 +32,8 @@ from assay.kernel.storage.sql import (
 )
 
 J = tables.jobs.c
-S = tables.shards.c
-B = tables.setbacks.c
+S = tables.tasks.c
+B = tables.retry_states.c
 
 JOB_COLUMNS = (
     J.organization_id,
@@ -61,7 +61,7 @@ JOB_COLUMNS = (
     J.created_by,
     J.last_sequence,
 )
-SHARD_COLUMNS = (S.key, S.first_row, S.rows, S.sha256, S.blob, S.partial, S.partial_blob)
+TASK_COLUMNS = (S.key, S.first_row, S.rows, S.sha256, S.blob, S.partial, S.partial_blob)
 
 SELECT = select(*JOB_COLUMNS)
 # A page of jobs: specs and results may be large, and nobody lists jobs to read them.
@@ -193,34 +193,34 @@ def _is_one_of(kinds: frozenset[str]) -> ColumnElement[bool]:
 
 COUNT_STATES = Prepared(select(J.state, func.count()).where(J.ended_at.is_(None)).group_by(J.state))
 
-SETBACKS = Prepared(
-    select(B.retries, B.shards, B.in_flight).where(
+RETRY_STATE = Prepared(
+    select(B.retries, B.tasks, B.in_flight).where(
         B.organization_id == bindparam("org"), B.job_id == bindparam("job")
     )
 )
-PUT_SETBACKS = insert_or_replace(tables.setbacks)
-COUNT_SHARDS = Prepared(
+PUT_RETRY_STATE = insert_or_replace(tables.retry_states)
+COUNT_TASKS = Prepared(
     select(func.count()).where(
         S.organization_id == bindparam("org"), S.job_id == bindparam("job"), S.first_row.is_(None)
     )
 )
 
-BLOBS_OF_SHARDS = Prepared(select(S.organization_id, S.blob, S.partial_blob))
+BLOBS_OF_TASKS = Prepared(select(S.organization_id, S.blob, S.partial_blob))
 BLOBS_OF_JOBS = Prepared(select(J.organization_id, J.spec, J.result))
 
-SHARDS = Prepared(
-    select(*SHARD_COLUMNS)
+TASKS = Prepared(
+    select(*TASK_COLUMNS)
     .where(S.organization_id == bindparam("org"), S.job_id == bindparam("job"))
     .order_by(S.key)
 )
 CHUNK_AT = Prepared(
-    select(*SHARD_COLUMNS).where(
+    select(*TASK_COLUMNS).where(
         S.organization_id == bindparam("org"),
         S.job_id == bindparam("job"),
         S.first_row == bindparam("first_row"),
     )
 )
-ADD_SHARD = insert_or_ignore(tables.shards)
+ADD_TASK = insert_or_ignore(tables.tasks)
 
 
 def read_job(row: Row) -> Job:
@@ -257,10 +257,10 @@ def read_job(row: Row) -> Job:
     )
 
 
-def read_shard(row: Row) -> ShardRecord:
-    """Return the shard record of a row of SHARD_COLUMNS."""
+def read_task(row: Row) -> TaskRecord:
+    """Return the task record of a row of TASK_COLUMNS."""
     key, first_row, rows, sha256, blob, partial, partial_blob = row
-    return ShardRecord(
+    return TaskRecord(
         key=key,
         first_row=first_row,
         rows=rows,
@@ -271,8 +271,8 @@ def read_shard(row: Row) -> ShardRecord:
     )
 
 
-def shard_values(organization_id: str, job_id: str, record: ShardRecord) -> dict[str, object]:
-    """Return the columns of a shard's row."""
+def task_values(organization_id: str, job_id: str, record: TaskRecord) -> dict[str, object]:
+    """Return the columns of a task's row."""
     return {
         "organization_id": organization_id,
         "job_id": job_id,

@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 from assay.kernel.errors import Internal, StaleLease
 from assay.kernel.jobs import ledger_rows as sql
-from assay.kernel.jobs.events import SqlEvents, SqlLevels
+from assay.kernel.jobs.events import SqlEvents, SqlStatusUpdates
 from assay.kernel.jobs.fairness import waiting_organizations
-from assay.kernel.jobs.job import EventDraft, Job, JobError, Lease, Owner, Setbacks, ShardRecord
+from assay.kernel.jobs.job import Job, JobError, Lease, NewEvent, Owner, RetryState, TaskRecord
 from assay.kernel.jobs.leases import is_dead
 from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, SqlJobs
 from assay.kernel.jobs.states import JobState, is_terminal
@@ -46,9 +46,9 @@ def _ignore(_job: Job) -> None:
 class SqlLedger(SqlJobs):
     """Jobs with the methods of a runner; one transaction's view."""
 
-    def __init__(self, session: Session, events: SqlEvents, levels: SqlLevels) -> None:
+    def __init__(self, session: Session, events: SqlEvents, status: SqlStatusUpdates) -> None:
         super().__init__(session, events)
-        self._levels = levels
+        self._status = status
 
     def claim(
         self,
@@ -64,7 +64,7 @@ class SqlLedger(SqlJobs):
         for organization_id in waiting_organizations(self._db):
             job = self._next_of(organization_id, kinds, now, ended)
             if job is not None:
-                return self._mover.move(
+                return self._machine.transition(
                     job,
                     JobState.RUNNING,
                     lease=(owner.text(), boot, seconds + lease_seconds),
@@ -118,7 +118,7 @@ class SqlLedger(SqlJobs):
     ) -> Job:
         """Give a job back unharmed, for another runner to go on with."""
         job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
-        queued = self._mover.move(
+        queued = self._machine.transition(
             job, JobState.QUEUED, reason=GIVEN_BACK, attempts=job.attempts - 1
         )
         return self._cancel_if_asked(queued)
@@ -128,31 +128,33 @@ class SqlLedger(SqlJobs):
     ) -> Job:
         """Queue a job again whose infrastructure failed it."""
         job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
-        known = self.setbacks(organization_id, job_id)
-        self._put_setbacks(job, Setbacks(retries=known.retries + 1))
+        known = self.retry_state(organization_id, job_id)
+        self._put_retry_state(job, RetryState(retries=known.retries + 1))
         attempts = job.attempts if counts else job.attempts - 1
-        queued = self._mover.move(job, JobState.QUEUED, reason=RETRY_LATER, attempts=attempts)
+        queued = self._machine.transition(
+            job, JobState.QUEUED, reason=RETRY_LATER, attempts=attempts
+        )
         return self._cancel_if_asked(queued)
 
-    def setbacks(self, organization_id: str, job_id: str) -> Setbacks:
+    def retry_state(self, organization_id: str, job_id: str) -> RetryState:
         """Return the retries since the last progress, and what ran when last noted."""
-        row = self._db.one(sql.SETBACKS, org=organization_id, job=job_id)
+        row = self._db.one(sql.RETRY_STATE, org=organization_id, job=job_id)
         if row is None:
             self.get(organization_id, job_id)  # an absent job is NotFound
-            return Setbacks()
-        retries, shards, in_flight = row
-        if retries and self._finished(organization_id, job_id) > shards:
+            return RetryState()
+        retries, tasks, in_flight = row
+        if retries and self._finished(organization_id, job_id) > tasks:
             retries = 0
-        return Setbacks(retries=retries, in_flight=tuple(from_json(in_flight)))
+        return RetryState(retries=retries, in_flight=tuple(from_json(in_flight)))
 
     def note_in_flight(
         self, organization_id: str, job_id: str, epoch: int, pieces: Sequence[str]
     ) -> None:
         """Overwrite what is about to be run."""
         job = self._fenced(organization_id, job_id, epoch)
-        row = self._db.one(sql.SETBACKS, org=organization_id, job=job_id)
-        retries, shards = row[:2] if row else (0, 0)
-        self._put_setbacks(job, Setbacks(retries=retries, in_flight=tuple(pieces)), shards)
+        row = self._db.one(sql.RETRY_STATE, org=organization_id, job=job_id)
+        retries, tasks = row[:2] if row else (0, 0)
+        self._put_retry_state(job, RetryState(retries=retries, in_flight=tuple(pieces)), tasks)
 
     def free_dead_leases(
         self,
@@ -186,23 +188,23 @@ class SqlLedger(SqlJobs):
         organization_id: str,
         job_id: str,
         epoch: int,
-        records: Sequence[ShardRecord],
+        records: Sequence[TaskRecord],
         *,
-        events: Sequence[EventDraft] = (),
-        levels: Mapping[str, Mapping[str, Any]] | None = None,
+        events: Sequence[NewEvent] = (),
+        status: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> bool:
-        """Store finished shards with what they tell; return False for a repeat."""
+        """Store finished tasks with what they tell; return False for a repeat."""
         self._fenced(organization_id, job_id, epoch)
         added = 0
         for record in records:
-            values = sql.shard_values(organization_id, job_id, record)
-            added += self._db.run(sql.ADD_SHARD, **values)
+            values = sql.task_values(organization_id, job_id, record)
+            added += self._db.run(sql.ADD_TASK, **values)
         if records and not added:
             return False
         if events:
             self._events.append(organization_id, job_id, events)
-        for key, data in (levels or {}).items():
-            self._levels.put(organization_id, job_id, key, data)
+        for key, data in (status or {}).items():
+            self._status.put(organization_id, job_id, key, data)
         self._db.touched.add((organization_id, job_id))
         return True
 
@@ -215,7 +217,7 @@ class SqlLedger(SqlJobs):
         *,
         result: bytes | None = None,
         error: JobError | None = None,
-        events: Sequence[EventDraft] = (),
+        events: Sequence[NewEvent] = (),
     ) -> Job:
         """Commit a job's end: its result or its error."""
         if not is_terminal(state) or (state is JobState.SUCCEEDED) != (result is not None):
@@ -226,7 +228,7 @@ class SqlLedger(SqlJobs):
                 raise Internal("A job that fails says why.")
         job = self._fenced(organization_id, job_id, epoch)
         reason = None if error is None else error.reason
-        return self._mover.move(
+        return self._machine.transition(
             job, state, reason=reason, error=error, result=result, events=events
         )
 
@@ -236,7 +238,7 @@ class SqlLedger(SqlJobs):
 
     def referenced_blobs(self) -> Iterator[tuple[str, str]]:
         """Yield every (organization, address) that a row names; of all organizations."""
-        for org, *addresses in self._db.all(sql.BLOBS_OF_SHARDS):
+        for org, *addresses in self._db.all(sql.BLOBS_OF_TASKS):
             yield from ((org, address) for address in addresses if address is not None)
         for org, *texts in self._db.all(sql.BLOBS_OF_JOBS):
             for found in _ADDRESS.findall(b" ".join(bytes(one or b"") for one in texts)):
@@ -280,17 +282,17 @@ class SqlLedger(SqlJobs):
         return None
 
     def _finished(self, organization_id: str, job_id: str) -> int:
-        """Return how many shards of its own, chunks not among them, a job has finished."""
-        return int(self._db.value(sql.COUNT_SHARDS, org=organization_id, job=job_id))
+        """Return how many tasks of its own, chunks not among them, a job has finished."""
+        return int(self._db.value(sql.COUNT_TASKS, org=organization_id, job=job_id))
 
-    def _put_setbacks(self, job: Job, known: Setbacks, shards: int | None = None) -> None:
+    def _put_retry_state(self, job: Job, known: RetryState, tasks: int | None = None) -> None:
         org, job_id = job.organization_id, job.job_id
         self._db.run(
-            sql.PUT_SETBACKS,
+            sql.PUT_RETRY_STATE,
             organization_id=org,
             job_id=job_id,
             retries=known.retries,
-            shards=self._finished(org, job_id) if shards is None else shards,
+            tasks=self._finished(org, job_id) if tasks is None else tasks,
             in_flight=json_text(list(known.in_flight)),
         )
 
@@ -299,7 +301,9 @@ class SqlLedger(SqlJobs):
             self._lose(sql.read_job(row), ended)
 
     def _lose(self, job: Job, ended: Callable[[Job], None]) -> None:
-        queued = self._cancel_if_asked(self._mover.move(job, JobState.QUEUED, reason=LEASE_LOST))
+        queued = self._cancel_if_asked(
+            self._machine.transition(job, JobState.QUEUED, reason=LEASE_LOST)
+        )
         if queued.is_terminal:
             ended(queued)
         elif queued.attempts >= queued.max_attempts:
@@ -308,17 +312,19 @@ class SqlLedger(SqlJobs):
     def _cancel_if_asked(self, job: Job) -> Job:
         if not job.cancel_requested:
             return job
-        return self._mover.move(job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED)
+        return self._machine.transition(
+            job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED
+        )
 
     def _time_out(self, job: Job) -> Job:
-        return self._mover.move(
+        return self._machine.transition(
             job, JobState.TIMED_OUT, reason=DEADLINE_PASSED.reason, error=DEADLINE_PASSED
         )
 
     def _give_up(self, job: Job) -> Job:
-        ran = self.setbacks(job.organization_id, job.job_id).in_flight
+        ran = self.retry_state(job.organization_id, job.job_id).in_flight
         error = spent_error(job.attempts, ran)
-        return self._mover.move(job, JobState.FAILED, reason=ATTEMPTS_SPENT, error=error)
+        return self._machine.transition(job, JobState.FAILED, reason=ATTEMPTS_SPENT, error=error)
 
 
 def spent_error(attempts: int, in_flight: Sequence[str]) -> JobError:

@@ -14,16 +14,16 @@ from assay.kernel.cursor import Cursor, Page
 from assay.kernel.jobs.job import (
     ALL_JOBS,
     Event,
-    EventDraft,
     Job,
     JobError,
     JobFilter,
     Lease,
-    Level,
+    NewEvent,
     NewJob,
     Owner,
-    Setbacks,
-    ShardRecord,
+    RetryState,
+    StatusUpdate,
+    TaskRecord,
 )
 from assay.kernel.jobs.states import JobState
 
@@ -81,7 +81,7 @@ class Jobs(Protocol):
         blob: str | None,
         partial: bytes | None,
         partial_blob: str | None = None,
-    ) -> ShardRecord:
+    ) -> TaskRecord:
         """Store one chunk of an OPEN upload and raise its `next_row`.
 
         The very same chunk (first row, rows, hash) once more returns what is stored and
@@ -100,8 +100,8 @@ class Jobs(Protocol):
         """
         ...
 
-    def shards(self, organization_id: str, job_id: str) -> Sequence[ShardRecord]:
-        """Return the finished shards in the order of their keys, byte by byte, or NotFound."""
+    def tasks(self, organization_id: str, job_id: str) -> Sequence[TaskRecord]:
+        """Return the finished tasks in the order of their keys, byte by byte, or NotFound."""
         ...
 
     def claim(
@@ -157,13 +157,13 @@ class Jobs(Protocol):
     ) -> Job:
         """Queue a RUNNING job again because what it runs on failed it; not before a time.
 
-        Its attempt is given back unless it `counts`; its setbacks rise by one retry. If a cancel
+        Its attempt is given back unless it `counts`; its retry_state rise by one retry. If a cancel
         was asked it ends CANCELED instead. A stale epoch raises StaleLease.
         """
         ...
 
-    def setbacks(self, organization_id: str, job_id: str) -> Setbacks:
-        """Return what went wrong under a job; retries count since a shard was finished.
+    def retry_state(self, organization_id: str, job_id: str) -> RetryState:
+        """Return what went wrong under a job; retries count since a task was finished.
 
         An absent job raises NotFound.
         """
@@ -195,14 +195,14 @@ class Jobs(Protocol):
         organization_id: str,
         job_id: str,
         epoch: int,
-        records: Sequence[ShardRecord],
+        records: Sequence[TaskRecord],
         *,
-        events: Sequence[EventDraft] = (),
-        levels: Mapping[str, Mapping[str, Any]] | None = None,
+        events: Sequence[NewEvent] = (),
+        status: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> bool:
-        """Store finished shards, append events and overwrite levels; return True.
+        """Store finished tasks, append events and overwrite status values; return True.
 
-        When every shard was stored before, nothing is written and False is returned. A stale
+        When every task was stored before, nothing is written and False is returned. A stale
         epoch raises StaleLease and writes nothing.
         """
         ...
@@ -216,7 +216,7 @@ class Jobs(Protocol):
         *,
         result: bytes | None = None,
         error: JobError | None = None,
-        events: Sequence[EventDraft] = (),
+        events: Sequence[NewEvent] = (),
     ) -> Job:
         """End a RUNNING job with its result or its error; `events` precede the state event.
 
@@ -230,14 +230,14 @@ class Jobs(Protocol):
         ...
 
     def referenced_blobs(self) -> Iterator[tuple[str, str]]:
-        """Yield the (organization, address) of every blob that a shard, spec or result names."""
+        """Yield the (organization, address) of every blob that a task, spec or result names."""
         ...
 
 
 class Events(Protocol):
     """The logs of jobs: events numbered 1, 2, 3, … without a gap."""
 
-    def append(self, organization_id: str, job_id: str, drafts: Sequence[EventDraft]) -> int:
+    def append(self, organization_id: str, job_id: str, drafts: Sequence[NewEvent]) -> int:
         """Append to a job's log in order; return the last sequence; NotFound if absent.
 
         Writers at the same time leave neither gaps nor repeats, and a reader that has seen a
@@ -263,22 +263,24 @@ class Events(Protocol):
     def trim(self, before: datetime, limit: int = 100) -> int:
         """Drop the logs of up to `limit` jobs, of any organization, that ended before a time.
 
-        Their levels go too. The last event of each stays, so that a watch of it still learns how it ended. Logs
+        Their status goes too. The last event of each stays, so that a watch of it still learns how it ended. Logs
         of jobs that have not ended are never touched. Returns how many were trimmed.
         """
         ...
 
 
-class Levels(Protocol):
-    """The levels of jobs: of each key only the newest value."""
+class StatusUpdates(Protocol):
+    """The status of jobs: of each key only the newest value."""
 
-    def put(self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any]) -> Level:
-        """Overwrite a level; its revision is the job's highest, `as_of_sequence` its last event.
+    def put(
+        self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any]
+    ) -> StatusUpdate:
+        """Overwrite a status value; its revision is the job's highest, `as_of_sequence` its last event.
 
         An absent job raises NotFound.
         """
         ...
 
-    def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[Level]:
-        """Return the levels with a revision above `revision`, in its order, or NotFound."""
+    def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[StatusUpdate]:
+        """Return the status updates with a revision above `revision`, in its order, or NotFound."""
         ...

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from assay.features.job_kinds import KINDS
 from assay.kernel.clock import Clock, SystemClock
-from assay.kernel.jitter import Chance, system_chance
-from assay.kernel.jobs.execution import Means, Run, Stop, settle
+from assay.kernel.jitter import Jitter, system_jitter
+from assay.kernel.jobs.execution import JobExecution, RunContext, Stop, on_finished
 from assay.kernel.jobs.executors import Executor
 from assay.kernel.jobs.failure_policy import Backoff
 from assay.kernel.jobs.job import Job
@@ -49,7 +49,7 @@ class Runner:
         *,
         executor: Executor,
         clock: Clock | None = None,
-        chance: Chance | None = None,
+        jitter: Jitter | None = None,
         backoff: Backoff | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         lease_seconds: float = 4.0,
@@ -59,18 +59,18 @@ class Runner:
     ) -> None:
         self._store, self._executor, self._kinds = store, executor, kinds
         self._clock = clock or SystemClock()
-        self._means = Means(
+        self._context = RunContext(
             store=store,
             executor=executor,
             clock=self._clock,
-            chance=chance or system_chance(),
+            jitter=jitter or system_jitter(),
             backoff=backoff or Backoff(),
         )
         self._lease_seconds, self._most_jobs = lease_seconds, most_jobs
         self._listener = listener
         self._owner = this_process(name)
         # Not by job: one that was let go may be claimed again before its first run has left.
-        self._runs: set[Run] = set()
+        self._runs: set[JobExecution] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -161,13 +161,13 @@ class Runner:
                     return  # another runner ended them
 
     def _begin(self, job: Job) -> None:
-        run = Run(job, self._kinds[job.kind], self._means, self._tell)
+        run = JobExecution(job, self._kinds[job.kind], self._context, self._tell)
         with self._lock:
             self._runs.add(run)
         self._tell("claimed", job)
         self._drivers.submit(self._drive, run)
 
-    def _drive(self, run: Run) -> None:
+    def _drive(self, run: JobExecution) -> None:
         try:
             run.drive()
         except Exception:
@@ -215,11 +215,11 @@ class Runner:
         def ended(job: Job) -> None:
             kind = self._kinds.get(job.kind)
             if kind is not None:
-                settle(tx, kind, job)
+                on_finished(tx, kind, job)
 
         return ended
 
-    def _current(self) -> list[Run]:
+    def _current(self) -> list[JobExecution]:
         with self._lock:
             return list(self._runs)
 

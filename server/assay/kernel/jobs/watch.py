@@ -13,8 +13,8 @@ from functools import partial
 from typing import NamedTuple
 
 from assay.kernel.errors import EventsTrimmed, InvalidArgument, OutOfRange
-from assay.kernel.jobs.job import Event, JobError, Level
-from assay.kernel.storage.change_notifier import Pulse
+from assay.kernel.jobs.job import Event, JobError, StatusUpdate
+from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.store import Store
 
 MAX_BATCH = 500  # events of one message
@@ -26,36 +26,36 @@ Offload = Callable[[Callable[[], "Batch"]], Awaitable["Batch"]]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a watch tells at once: whole commits, then the newest levels."""
+    """What a watch tells at once: whole commits, then the newest status updates."""
 
     events: tuple[Event, ...]
-    levels: tuple[Level, ...]
+    status: tuple[StatusUpdate, ...]
     bookmark: int  # everything up to this sequence has been told
     is_last: bool  # the terminal event has been told
     has_more: bool = False  # the log already holds more than fits this batch
     error: JobError | None = None  # of a job that has ended without a result
-    level_revision: int  # where levels go on
+    status_revision: int  # where status updates go on
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to tell."""
-        return not (self.events or self.levels)
+        return not (self.events or self.status)
 
 
 class _Place(NamedTuple):
     organization_id: str
     job_id: str
     sequence: int
-    revision: int  # of the levels
-    beats: int  # of the pulse, before it was read
+    revision: int  # of the status updates
+    ticks: int  # of the notifier, before it was read
 
 
 class Watches:
     """Watches of the jobs of an organization; async, as a watch outlives a thread."""
 
-    def __init__(self, store: Store, pulse: Pulse, offload: Offload) -> None:
+    def __init__(self, store: Store, notifier: ChangeNotifier, offload: Offload) -> None:
         self._store = store
-        self._pulse = pulse
+        self._notifier = notifier
         self._offload = offload
         self._reading: dict[_Place, asyncio.Future[Batch]] = {}
 
@@ -82,7 +82,7 @@ class Watches:
                 f"{MIN_BOOKMARK_SECONDS} s to {MAX_BOOKMARK_SECONDS} s are allowed",
             )
         time = asyncio.get_running_loop().time
-        beats, told = self._pulse.beats, time()
+        ticks, told = self._notifier.ticks, time()
         batch = await self._offload(partial(self._first, organization_id, job_id, after_sequence))
         while True:
             if not batch.is_empty or batch.is_last:
@@ -93,18 +93,18 @@ class Watches:
             if not batch.has_more:
                 # Commits to other jobs wake this watch too, but break no silence of it.
                 left = told + bookmark_seconds - time()
-                if left <= 0 or not await self._pulse.after(beats, left):
+                if left <= 0 or not await self._notifier.after(ticks, left):
                     yield _bookmark(batch)
                     told = time()
-            beats = self._pulse.beats
-            place = _Place(organization_id, job_id, batch.bookmark, batch.level_revision, beats)
+            ticks = self._notifier.ticks
+            place = _Place(organization_id, job_id, batch.bookmark, batch.status_revision, ticks)
             batch = await self._read_once(place)
 
     async def _read_once(self, place: _Place) -> Batch:
-        """Read what follows a place, together with all who ask for the same at the same beat.
+        """Read what follows a place, together with all who ask for the same at the same tick.
 
-        A read that began after a beat has seen what that beat told of; so whoever has counted
-        as many beats misses nothing by sharing it.
+        A read that began after a tick has seen what that tick told of; so whoever has counted
+        as many ticks misses nothing by sharing it.
         """
         reading = self._reading.get(place)
         if reading is None:
@@ -140,31 +140,31 @@ class Watches:
         return self._read(organization_id, job_id, after_sequence, 0)
 
     def _read(
-        self, organization_id: str, job_id: str, after_sequence: int, level_revision: int
+        self, organization_id: str, job_id: str, after_sequence: int, status_revision: int
     ) -> Batch:
         with self._store.read() as tx:
             job = tx.jobs.get(organization_id, job_id)
             events = tuple(
                 tx.events.after(organization_id, job_id, after_sequence, limit=MAX_BATCH)
             )
-            levels = tuple(tx.levels.after(organization_id, job_id, level_revision))
+            status = tuple(tx.status_updates.after(organization_id, job_id, status_revision))
         bookmark = events[-1].sequence if events else after_sequence
         return Batch(
             events=events,
-            levels=levels,
+            status=status,
             bookmark=bookmark,
             is_last=job.is_terminal and bookmark >= job.last_sequence,
             has_more=bookmark < job.last_sequence,
             error=job.error,
-            level_revision=max([level_revision, *(level.revision for level in levels)]),
+            status_revision=max([status_revision, *(one.revision for one in status)]),
         )
 
 
 def _bookmark(batch: Batch) -> Batch:
     return Batch(
         events=(),
-        levels=(),
+        status=(),
         bookmark=batch.bookmark,
         is_last=False,
-        level_revision=batch.level_revision,
+        status_revision=batch.status_revision,
     )

@@ -1,7 +1,7 @@
 """A process's sense that something was committed: one shared poll, and hints in between.
 
 Waiters are woken by hints of this process at once and by the poll for everybody else's commits.
-A pulse is a hint; what was committed is always read from the log. With nobody waiting, nothing
+A notifier is a hint; what was committed is always read from the log. With nobody waiting, nothing
 is polled.
 """
 
@@ -14,8 +14,8 @@ from collections.abc import Callable, Hashable
 POLL_SECONDS = 0.05
 
 
-class Pulse:
-    """Counts beats; a beat means that the log may have grown. Lives on one event loop."""
+class ChangeNotifier:
+    """Counts ticks; a tick means that the log may have grown. Lives on one event loop."""
 
     def __init__(
         self, token: Callable[[], Hashable], subscribe: Callable[[Callable[[], None]], object]
@@ -30,21 +30,21 @@ class Pulse:
         self._next: asyncio.Future[None] | None = None
         self._waiting = 0
         self._poller: asyncio.Task[None] | None = None
-        self.beats = 0
+        self.ticks = 0
 
     async def after(self, seen: int, seconds: float) -> bool:
-        """Wait for a beat beyond the count `seen`; return False after that many seconds.
+        """Wait for a tick beyond the count `seen`; return False after that many seconds.
 
-        Read `beats` before reading the log, and pass it here: then no commit is missed.
+        Read `ticks` before reading the log, and pass it here: then no commit is missed.
         """
         self._start()
-        if self.beats > seen:
+        if self.ticks > seen:
             return True
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
         self._waiting += 1
         try:
-            # Not `wait_for`: until Python 3.12 it loses a cancellation that meets a beat.
+            # Not `wait_for`: until Python 3.12 it loses a cancellation that meets a tick.
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._next)
         except TimeoutError:
@@ -63,10 +63,10 @@ class Pulse:
     def _hint(self) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits
-                self._loop.call_soon_threadsafe(self._beat)
+                self._loop.call_soon_threadsafe(self._tick)
 
-    def _beat(self) -> None:
-        self.beats += 1
+    def _tick(self) -> None:
+        self.ticks += 1
         woken, self._next = self._next, None
         if woken is not None and not woken.done():
             woken.set_result(None)
@@ -74,7 +74,7 @@ class Pulse:
     async def _poll(self) -> None:
         seen = self._token()
         # What was committed while nobody polled is news to whoever waits now.
-        self._beat()
+        self._tick()
         idle = 0
         while idle < 3:
             await asyncio.sleep(POLL_SECONDS)
@@ -82,4 +82,4 @@ class Pulse:
             token = self._token()
             if token != seen:
                 seen = token
-                self._beat()
+                self._tick()

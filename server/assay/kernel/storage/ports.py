@@ -25,7 +25,7 @@ from assay.features.ground_truth.ports import (
 from assay.features.models.model import Model, NewModel, NewVersion, TaskType, Version
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.identity import ApiKey
-from assay.kernel.jobs.ports import Events, Jobs, Levels
+from assay.kernel.jobs.ports import Events, Jobs, StatusUpdates
 from assay.kernel.jobs.states import VersionStatus
 
 
@@ -354,8 +354,8 @@ class Transaction(Protocol):
         ...
 
     @property
-    def levels(self) -> Levels:
-        """The levels of jobs."""
+    def status_updates(self) -> StatusUpdates:
+        """The status updates of jobs."""
         ...
 
     @property

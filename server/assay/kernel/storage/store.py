@@ -34,7 +34,7 @@ from assay.features.models.versions_store import SqlVersions
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.errors import Conflict, Internal, InvalidArgument, Unavailable
 from assay.kernel.ids import Ids, SystemIds
-from assay.kernel.jobs.events import SqlEvents, SqlLevels
+from assay.kernel.jobs.events import SqlEvents, SqlStatusUpdates
 from assay.kernel.jobs.leases import BootClock, LeaseClock
 from assay.kernel.jobs.ledger_runs import SqlLedger
 from assay.kernel.storage.changes import (
@@ -68,8 +68,8 @@ class SqlTransaction:
         self.requests = SqlRequests(session)
         self.installation = SqlInstallation(session)
         self.events = SqlEvents(session)
-        self.levels = SqlLevels(session)
-        self.jobs = SqlLedger(session, self.events, self.levels)
+        self.status_updates = SqlStatusUpdates(session)
+        self.jobs = SqlLedger(session, self.events, self.status_updates)
         self.user_schemas = SqlUserSchemas(session)
         self.ground_truth = SqlGroundTruth(session, self.user_schemas)
         self.extraction_runs = SqlExtractionRuns(session)

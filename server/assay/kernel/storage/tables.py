@@ -148,7 +148,7 @@ jobs = Table(
     Column("created_by", Text, nullable=False),
     Column("last_sequence", Integer, nullable=False),
     Column("oldest_sequence", Integer, nullable=False),
-    Column("level_revision", Integer, nullable=False),
+    Column("status_revision", Integer, nullable=False),
     PrimaryKeyConstraint("organization_id", "job_id"),
     CheckConstraint(_one_of("state", tuple(JobState)), name="state"),
     CheckConstraint("(state = 'RUNNING') = (lease_owner IS NOT NULL)", name="lease_owner"),
@@ -230,21 +230,21 @@ Index(
 _JOB = (["organization_id", "job_id"], ["jobs.organization_id", "jobs.job_id"])
 
 # What went wrong under a job; most jobs have no such row.
-setbacks = Table(
-    "setbacks",
+retry_states = Table(
+    "retry_states",
     metadata,
     Column("organization_id", Key, nullable=False),
     Column("job_id", Key, nullable=False),
-    Column("retries", Integer, nullable=False),  # in a row without a shard finished between
-    Column("shards", Integer, nullable=False),  # finished at the latest retry
+    Column("retries", Integer, nullable=False),  # in a row without a task finished between
+    Column("tasks", Integer, nullable=False),  # finished at the latest retry
     Column("in_flight", Text, nullable=False),  # JSON list: what was run when last noted
     PrimaryKeyConstraint("organization_id", "job_id"),
     ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
-    CheckConstraint("retries >= 0 AND shards >= 0", name="counters"),
+    CheckConstraint("retries >= 0 AND tasks >= 0", name="counters"),
 )
 
-shards = Table(
-    "shards",
+tasks = Table(
+    "tasks",
     metadata,
     Column("organization_id", Key, nullable=False),
     Column("job_id", Key, nullable=False),
@@ -278,8 +278,8 @@ events = Table(
     CheckConstraint("batch >= 1 AND batch <= sequence", name="batch"),
 )
 
-levels = Table(
-    "levels",
+status_updates = Table(
+    "status_updates",
     metadata,
     Column("organization_id", Key, nullable=False),
     Column("job_id", Key, nullable=False),

@@ -1,4 +1,4 @@
-"""Where shards are computed: today a pool of local processes, later also a cluster."""
+"""Where tasks are computed: today a pool of local processes, later also a cluster."""
 
 from assay.kernel.jobs.executors.base import (
     AbandonedError,

@@ -1,4 +1,4 @@
-"""The port behind which shards run, and what it may say instead of a result."""
+"""The port behind which tasks run, and what it may say instead of a result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AbandonedError(Exception):
 
 
 class Executor(Protocol):
-    """Where shards run. A task is a module-level function with picklable arguments."""
+    """Where tasks run. A task is a module-level function with picklable arguments."""
 
     @property
     def parallelism(self) -> int:

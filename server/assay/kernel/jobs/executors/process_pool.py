@@ -209,7 +209,7 @@ class LocalPool:
                     child.task.kill_at = self._clock.monotonic() + ABANDON_SECONDS
 
     def _line(self, task: _Task) -> deque[_Task]:
-        """Return where a task waits. Uploads must not wait behind the shards of every job."""
+        """Return where a task waits. Uploads must not wait behind the tasks of every job."""
         return self._awaited if task.is_awaited else self._waiting
 
     def _kill_abandoned(self) -> None:

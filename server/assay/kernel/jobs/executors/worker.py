@@ -34,7 +34,7 @@ class ChildSettings:
 
     parent_pid: int
     memory_bytes: int | None = None  # of data the child may allocate; None: no limit
-    blobs_url: str | None = None  # where shards read and write their blobs
+    blobs_url: str | None = None  # where tasks read and write their blobs
     preload: tuple[str, ...] = ()  # modules imported before the first task
 
 

@@ -63,7 +63,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("last_sequence", sa.Integer(), nullable=False),
         sa.Column("oldest_sequence", sa.Integer(), nullable=False),
-        sa.Column("level_revision", sa.Integer(), nullable=False),
+        sa.Column("status_revision", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "(state = 'RUNNING') = (lease_boot IS NOT NULL)", name=op.f("ck_jobs_lease_boot")
         ),
@@ -176,7 +176,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "job_id", "sequence", name=op.f("pk_events")),
     )
     op.create_table(
-        "levels",
+        "status_updates",
         sa.Column("organization_id", KEY, nullable=False),
         sa.Column("job_id", KEY, nullable=False),
         sa.Column("key", KEY, nullable=False),
@@ -186,13 +186,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["organization_id", "job_id"],
             ["jobs.organization_id", "jobs.job_id"],
-            name=op.f("fk_levels_jobs"),
+            name=op.f("fk_status_updates_jobs"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_levels")),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_status_updates")),
     )
     op.create_table(
-        "shards",
+        "tasks",
         sa.Column("organization_id", KEY, nullable=False),
         sa.Column("job_id", KEY, nullable=False),
         sa.Column("key", KEY, nullable=False),
@@ -202,21 +202,21 @@ def upgrade() -> None:
         sa.Column("blob", sa.Text(), nullable=True),
         sa.Column("partial", sa.LargeBinary(), nullable=True),
         sa.Column("partial_blob", sa.Text(), nullable=True),
-        sa.CheckConstraint("(first_row IS NULL) = (rows IS NULL)", name=op.f("ck_shards_rows")),
-        sa.CheckConstraint("first_row IS NULL OR first_row >= 0", name=op.f("ck_shards_first_row")),
-        sa.CheckConstraint("rows IS NULL OR rows >= 1", name=op.f("ck_shards_rows_positive")),
+        sa.CheckConstraint("(first_row IS NULL) = (rows IS NULL)", name=op.f("ck_tasks_rows")),
+        sa.CheckConstraint("first_row IS NULL OR first_row >= 0", name=op.f("ck_tasks_first_row")),
+        sa.CheckConstraint("rows IS NULL OR rows >= 1", name=op.f("ck_tasks_rows_positive")),
         sa.ForeignKeyConstraint(
             ["organization_id", "job_id"],
             ["jobs.organization_id", "jobs.job_id"],
-            name=op.f("fk_shards_jobs"),
+            name=op.f("fk_tasks_jobs"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_shards")),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_tasks")),
         sa.UniqueConstraint(
             "organization_id",
             "job_id",
             "first_row",
-            name=op.f("uq_shards_organization_id_job_id_first_row"),
+            name=op.f("uq_tasks_organization_id_job_id_first_row"),
         ),
     )
     op.create_table(
@@ -354,8 +354,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("is_promoted"),
     )
     op.drop_table("versions")
-    op.drop_table("shards")
-    op.drop_table("levels")
+    op.drop_table("tasks")
+    op.drop_table("status_updates")
     op.drop_table("events")
     op.drop_index("ix_requests_created_at", table_name="requests")
     op.drop_table("requests")

@@ -22,20 +22,20 @@ LISTING = ["state", "created_at", "job_id"]
 
 def upgrade() -> None:
     op.create_table(
-        "setbacks",
+        "retry_states",
         sa.Column("organization_id", KEY, nullable=False),
         sa.Column("job_id", KEY, nullable=False),
         sa.Column("retries", sa.Integer(), nullable=False),
-        sa.Column("shards", sa.Integer(), nullable=False),
+        sa.Column("tasks", sa.Integer(), nullable=False),
         sa.Column("in_flight", sa.Text(), nullable=False),
-        sa.CheckConstraint("retries >= 0 AND shards >= 0", name=op.f("ck_setbacks_counters")),
+        sa.CheckConstraint("retries >= 0 AND tasks >= 0", name=op.f("ck_retry_states_counters")),
         sa.ForeignKeyConstraint(
             ["organization_id", "job_id"],
             ["jobs.organization_id", "jobs.job_id"],
-            name=op.f("fk_setbacks_jobs"),
+            name=op.f("fk_retry_states_jobs"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_setbacks")),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_retry_states")),
     )
     _drop("ix_jobs_pending", PENDING)
     for name, (columns, where) in PARTIAL.items():
@@ -56,7 +56,7 @@ def downgrade() -> None:
     for name, (_, where) in PARTIAL.items():
         _drop(name, where)
     _create("ix_jobs_pending", ["state", "created_at"], PENDING)
-    op.drop_table("setbacks")
+    op.drop_table("retry_states")
 
 
 def _create(name: str, columns: list[str], where: str) -> None:
