@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from assay.client import JobEvent
-from assay.kernel.canonical import canonical_json
 from assay.kernel.jobs.execution import WINDOW
 from assay.kernel.jobs.job import Event, Job, NewJob
 from assay.kernel.jobs.states import JobState, check_transition
+from assay.records import encode
 from tests.support.chaos import MOST_JOBS, ORG, WAIT, City
 from tests.support.job_kinds import keys
 
@@ -59,7 +59,7 @@ class Work:
             "tasks": self.tasks, "seconds": self.seconds,
             "starts": str(self.city.folder / f"{self.name}-{number}.starts"),
         }  # fmt: skip  # one spec
-        new = NewJob(kind="steps", spec=canonical_json(spec), max_attempts=1000)
+        new = NewJob(kind="steps", spec=encode(spec), max_attempts=1000)
         with self.city.store.write() as tx:
             job_id = tx.jobs.submit(ORG, new).job_id
         self.watch(f"steps-{number}", job_id)

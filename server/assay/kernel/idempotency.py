@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.storage.ports import Transaction
+from assay.records import encode, sha256_hex
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class Once:
     @property
     def body_hash(self) -> str:
         """SHA-256 of the canonical JSON of the body."""
-        return sha256_hex(canonical_json(self.body))
+        return sha256_hex(encode(self.body))
 
 
 def once(

@@ -122,7 +122,7 @@ def _refuse_not_finite(value: object) -> None:
         if kinds <= _NEVER_NAN:
             return
         if float in kinds and not all(math.isfinite(one) for one in level if type(one) is float):
-            raise ValueError("NaN and infinities are no values of a record")
+            raise ValueError("NaN and infinities are no numbers of JSON")
         level = list(chain.from_iterable(map(_inside, level)))
 
 

@@ -21,9 +21,10 @@ from assay.features.evaluations.live_metrics import live_state
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import Partial, merge
 from assay.features.models.model import TaskType
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.errors import BadPredictions, FailedPrecondition
 from assay.kernel.jobs.states import JobState, VersionStatus
+from assay.records import encode as encode_record
+from assay.records import sha256_hex
 from assay.tabular import Rules, encode, read_chunk
 from tests.fixtures.jobs import PATIENCE, JobHarness
 from tests.support.colliding_ids import colliding_ids
@@ -265,7 +266,7 @@ def test_a_result_bears_its_spec_and_the_hash_of_it(tmp_path: Path) -> None:
     """A result says all that decided its numbers; the hash names that, and changes with it."""
     run = InProcess(tmp_path)
     got = result(run.chunks(CANCER, cut(cancer(), [])))
-    assert got.spec_hash == sha256_hex(canonical_json(got.spec))
+    assert got.spec_hash == sha256_hex(encode_record(got.spec))
     settled = {
         "task": "binary", "labels": ["malignant", "benign"], "positive_label": "malignant",
         "label_set_inferred": False, "headline": "positive", "zero_division": "zero",

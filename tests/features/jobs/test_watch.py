@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from assay.kernel.canonical import canonical_json
 from assay.kernel.jobs.job import Job, NewEvent, NewJob
 from assay.kernel.jobs.states import JobState
+from assay.records import encode
 from tests.support import rpc_service
 from tests.support.rpc_service import Caller, Running, message
 
@@ -34,7 +34,7 @@ class Writer:
         self.store = rpc.backend.store
         self.organization = me.organization
         with self.store.write() as tx:
-            new = NewJob(kind=KIND, spec=canonical_json({}), state=JobState.OPEN)
+            new = NewJob(kind=KIND, spec=encode({}), state=JobState.OPEN)
             self.job: Job = tx.jobs.submit(self.organization, new)
         self.commits: list[int] = [1]  # first sequence of each commit
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from assay.kernel.canonical import canonical_json
+from assay.records import encode
 
 MAX_LISTED = 100  # documents of each list of a comparison
 
@@ -63,7 +63,7 @@ class SideBySide:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON."""
-        return canonical_json(asdict(self))
+        return encode(asdict(self))
 
     @classmethod
     def from_json(cls, data: bytes | str) -> SideBySide:

@@ -28,13 +28,13 @@ from assay.features.benchmarks.model import (
     Scores,
 )
 from assay.features.benchmarks.snapshot_artifact import read_piece
-from assay.kernel.canonical import canonical_json
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord, chunk_key
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.ports import Transaction
+from assay.records import encode
 
 SCHEMA, DOCUMENTS = "schema", "documents-"
 LIVE_FIELDS = 256  # of an event; a schema may have thousands
@@ -68,7 +68,7 @@ class Benchmark:
             pieces = asked.blobs[start : start + size]
             payload = {"schema": schema, "blobs": [blob for blob, _ in pieces], "first": first}
             key = f"{DOCUMENTS}{number:06d}"
-            tasks.append(Task(key=key, payload=canonical_json(payload)))
+            tasks.append(Task(key=key, payload=encode(payload)))
             first += sum(documents for _, documents in pieces)
         return tuple(tasks)
 

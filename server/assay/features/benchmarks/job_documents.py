@@ -14,9 +14,9 @@ from assay.extraction.schema import FieldSchema
 from assay.features.benchmarks.confidence_calibration import Confidences
 from assay.features.benchmarks.results_artifact import Compared, Heads, filter_counts, write_results
 from assay.features.benchmarks.snapshot_artifact import Document, read_piece
-from assay.kernel.canonical import canonical_json
 from assay.kernel.errors import BadPredictions
 from assay.metrics.codec import Reader, Writer
+from assay.records import encode
 
 KIND = b"P"
 GROUP = 32  # statistics that are merged at once
@@ -50,7 +50,7 @@ class Piece:
         """Encode; equal statistics give equal bytes."""
         writer = Writer()
         writer.blob(self.tally.to_bytes())
-        writer.blob(canonical_json(self.filters))
+        writer.blob(encode(self.filters))
         self.confidences.write(writer)
         return writer.seal(KIND)
 

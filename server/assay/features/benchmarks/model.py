@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
 from assay.kernel.text import MAX_NAME, check_text
+from assay.records import encode, sha256_hex
 
 BENCHMARK_KIND = "benchmark"
 DOCUMENTS_EVENT = "documents"  # data: documents [[id, right, comparisons]], fields as levels
@@ -139,7 +139,7 @@ class BenchmarkJob:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON that a job row holds."""
-        return canonical_json(
+        return encode(
             {
                 "benchmark_id": self.benchmark_id,
                 "schema": self.schema,
@@ -191,11 +191,11 @@ class BenchmarkResult:
     @property
     def spec_hash(self) -> str:
         """SHA-256 of all that decides the numbers; only benchmarks with equal ones compare."""
-        return sha256_hex(canonical_json(self.spec))
+        return sha256_hex(encode(self.spec))
 
     def to_json(self) -> bytes:
         """Return the canonical JSON."""
-        return canonical_json(
+        return encode(
             {
                 "overall": self.scores.overall,
                 "by_field": dict(self.scores.by_field),

@@ -23,8 +23,8 @@ from assay.extraction.comparison import DocumentComparison
 from assay.extraction.outcome import Outcome
 from assay.extraction.values import MISSING
 from assay.features.benchmarks.snapshot_artifact import Document
-from assay.kernel.canonical import canonical_json
 from assay.kernel.field_path import value_at
+from assay.records import encode
 
 OUTCOMES = tuple(Outcome)
 WRONG = "wrong"  # in filters: any outcome that is not right
@@ -262,7 +262,7 @@ def write_results(sources: Sequence[str], documents: Sequence[Compared]) -> tupl
         "lines": [[one.source, one.document.offset, one.document.size] for one in documents],
         "rest": [_rest(one.found) for one in documents],
     }
-    return canonical_json(columns), heads
+    return encode(columns), heads
 
 
 @dataclass(frozen=True, kw_only=True)

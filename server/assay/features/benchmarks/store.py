@@ -32,6 +32,7 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.records import decode
 
 _B = benchmarks.c
 _J = tables.jobs.c
@@ -229,7 +230,7 @@ def _read(row: Row) -> Benchmark:
         user_schema_id=row[5],
         job_id=row[6],
         state=state,
-        error=None if error is None else JobError.from_json(error),
+        error=None if error is None else decode(JobError, error),
         documents_total=total,
         documents_processed=processed,
         scores=scores,

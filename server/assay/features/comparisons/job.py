@@ -33,7 +33,6 @@ from assay.features.comparisons.pairing import (
 )
 from assay.features.evaluations.details_artifact import IntervalDetails
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
-from assay.kernel.canonical import canonical_json
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, Task, TaskRecord
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
@@ -53,6 +52,7 @@ from assay.metrics.registry import METRICS
 from assay.metrics.regression import RegressionSums
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
+from assay.records import encode
 
 PAIR = "pair-"
 RESAMPLED = (ConfusionCounts, RegressionSums)  # what differences follow from
@@ -83,7 +83,7 @@ class Comparison:
             return ()
         pieces = -(-asked.a.total // self.max_rows)
         return tuple(
-            Task(key=f"{PAIR}{number:06d}", payload=canonical_json([number, pieces]))
+            Task(key=f"{PAIR}{number:06d}", payload=encode([number, pieces]))
             for number in range(pieces)
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.features.evaluations.details_artifact import IntervalDetails
 from assay.features.evaluations.model import EvaluationSpec
-from assay.kernel.canonical import canonical_json, sha256_hex
+from assay.records import encode, sha256_hex
 
 COMPARISON_KIND = "comparison"
 MAX_ROWS = 2_000_000  # of both sides that are held in memory together
@@ -52,7 +52,7 @@ class ComparisonJob:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON that a job row holds."""
-        return canonical_json({**asdict(self), "spec": self.spec.to_dict()})
+        return encode({**asdict(self), "spec": self.spec.to_dict()})
 
     @classmethod
     def from_json(cls, data: bytes | str) -> ComparisonJob:
@@ -102,7 +102,7 @@ class PairedTests:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON."""
-        return canonical_json(asdict(self))
+        return encode(asdict(self))
 
     @classmethod
     def from_json(cls, data: bytes | str) -> PairedTests:

@@ -6,8 +6,8 @@ from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.row_upload import Row
 from assay.features.evaluations.service import KnownEvaluation
 from assay.features.jobs import convert as jobs
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.rpc import values
+from assay.records import encode, sha256_hex
 from assay.v1 import evaluation_pb2, evaluation_rows_service_pb2
 
 
@@ -42,7 +42,7 @@ def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) ->
     if result.positive_label is not None:
         message.positive_label = result.positive_label
     message.metric_spec_hash = result.spec_hash
-    message.metric_spec = canonical_json(dict(result.spec)).decode()
+    message.metric_spec = encode(dict(result.spec)).decode()
     message.result_hash = sha256_hex(result.to_json())
     message.clipped_rows = result.clipped_rows
     if result.weight is not None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.features.evaluations.stored_rows import Manifest, read_row_ids
-from assay.kernel.canonical import canonical_json
 from assay.kernel.errors import BadPredictions, clip
 from assay.kernel.jobs.blobs import JobBlobs
+from assay.records import encode
 
 MAX_ROWS = 6_000_000  # ids of one task; 48 MB of hashes, as much as a rank task holds of keys
 MOST_NAMED = 20
@@ -41,7 +41,7 @@ class Duplicates:
     def to_bytes(self) -> bytes:
         """Encode as canonical JSON."""
         named = [[one.row, one.first, one.row_id] for one in self.named]
-        return canonical_json({"count": self.count, "named": named})
+        return encode({"count": self.count, "named": named})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Duplicates:

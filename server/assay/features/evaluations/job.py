@@ -31,7 +31,6 @@ from assay.features.evaluations.partial_aggregate import (
 )
 from assay.features.evaluations.second_pass import Look, groups, look, merge_looks
 from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_values
-from assay.kernel.canonical import canonical_json
 from assay.kernel.errors import Internal
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, Task, TaskRecord, chunk_key
@@ -47,6 +46,7 @@ from assay.metrics.order_statistics import (
 from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
+from assay.records import encode
 
 CHUNK, BASE = "chunk-", "base"
 RANK, IDS, RESIDUALS, LOOK = "rank-", "row-ids-", "residuals-", "look-"
@@ -107,7 +107,7 @@ class Evaluation:
         return tuple(
             Task(
                 key=f"{prefix}{number:06d}",
-                payload=canonical_json({"manifest": address, "piece": piece}),
+                payload=encode({"manifest": address, "piece": piece}),
             )
             for prefix, ours in pieces.items()
             for number, piece in enumerate(ours)
@@ -250,7 +250,7 @@ def _pack(finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> str:
             place = [record.first_row, record.rows, record.blob]
             partial = blobs.partial(record)
             check_environment(Partial.environment_of(partial), record.first_row or 0)
-            head = canonical_json([*place, len(partial)])
+            head = encode([*place, len(partial)])
             parts += [len(head).to_bytes(4, "little"), head, partial]
     return blobs.put(b"".join(parts))
 

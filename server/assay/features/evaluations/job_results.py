@@ -7,7 +7,6 @@ from typing import Any
 
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
 from assay.features.evaluations.partial_aggregate import Partial, environment
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.errors import BadPredictions
 from assay.metrics.classification_report import class_report
 from assay.metrics.order_statistics import ResidualCounts
@@ -15,6 +14,7 @@ from assay.metrics.ranking import RankCounts
 from assay.metrics.registry import Measures, evaluate, live
 from assay.metrics.spec import MetricSpec, SpecError, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic
+from assay.records import encode, sha256_hex
 from assay.tabular import THRESHOLD
 
 
@@ -83,7 +83,7 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
         confusion=_matrix(classes, settled) if classes else None,
         clipped_rows=classes.clipped_rows if classes else 0,
         spec=echoed,
-        spec_hash=sha256_hex(canonical_json(echoed)),
+        spec_hash=sha256_hex(encode(echoed)),
         environment=environment(),
         content_hash=partial.content_hash,
         details=details,

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 
 from assay.features.evaluations.model import EvaluationSpec
-from assay.kernel.canonical import canonical_json
+from assay.records import encode
 
 EVALUATION_KIND = "evaluation"
 CHUNKS = "chunks"  # Arrow chunks, uploaded as tasks of the open job
@@ -35,7 +35,7 @@ class EvaluationJob:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON that a job row holds."""
-        return canonical_json(
+        return encode(
             {
                 "evaluation_id": self.evaluation_id,
                 "model_id": self.model_id,

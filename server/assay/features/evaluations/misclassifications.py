@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from assay.features.evaluations.details_artifact import NO_FEATURES, KeptMistakes, MistakeCell
 from assay.features.evaluations.partial_aggregate import Stored
-from assay.kernel.canonical import canonical_json
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.misclassification import Mistakes
+from assay.records import encode
 from assay.tabular import stored_rows
 
 Texts = NDArray[np.object_]  # (m,) of str or None
@@ -65,6 +65,6 @@ def _shown(
         if found.row_ids is not None:
             ids[ours], has_ids = found.row_ids, True
         if found.features is not None:
-            features[ours] = [canonical_json(values).decode() for values in found.features]
+            features[ours] = [encode(values).decode() for values in found.features]
             has_features = True
     return ids if has_ids else None, features if has_features else None

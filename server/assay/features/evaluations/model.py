@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from assay.features.models.model import TaskType
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
+from assay.records import encode, sha256_hex
 
 SPLITS = ("train", "validation", "test")
 
@@ -47,7 +47,7 @@ class EvaluationSpec:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON of the spec."""
-        return canonical_json(self.to_dict())
+        return encode(self.to_dict())
 
     def sha256(self) -> str:
         """Return the hash of the canonical JSON, 64 hex digits."""
@@ -126,7 +126,7 @@ class EvaluationResult:
 
     def to_json(self) -> bytes:
         """Return the canonical JSON of the result."""
-        return canonical_json(
+        return encode(
             {
                 "rows": self.rows,
                 "task": self.task,

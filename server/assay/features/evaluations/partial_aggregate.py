@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.errors import BadPredictions, FailedPrecondition
 from assay.metrics.environment import numeric_environment
 from assay.metrics.statistics import (
@@ -18,6 +17,7 @@ from assay.metrics.statistics import (
     RegressionStatistic,
     statistic_from_bytes,
 )
+from assay.records import encode, sha256_hex
 
 AnyStatistic = ClassificationStatistic | RegressionStatistic
 
@@ -36,7 +36,7 @@ def environment() -> dict[str, Any]:
 @functools.cache  # it does not change while a process lives
 def environment_hash() -> str:
     """Return a short name of the numeric environment."""
-    return sha256_hex(canonical_json(environment()))[:16]
+    return sha256_hex(encode(environment()))[:16]
 
 
 def check_environment(counted_in: str, first_row: int) -> None:
@@ -107,7 +107,7 @@ class Partial:
             "environment": self.environment,
             "stored": [[one.first_row, one.rows, one.blob] for one in self.stored],
         }
-        text = canonical_json(header)
+        text = encode(header)
         return _MAGIC + len(text).to_bytes(4, "little") + text + self.statistic.to_bytes()
 
     @classmethod

@@ -32,6 +32,7 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.records import decode
 
 _M = tables.models.c
 _V = tables.versions.c
@@ -205,7 +206,7 @@ def read_evaluation(row: Row, headline: Mapping[str, float] | None = None) -> Ev
         is_current=bool(current),
         metrics=headline or ({} if metrics is None else from_json(metrics)),
         result=None if result is None else RESULTS.read(result),
-        error=None if error is None else JobError.from_json(error),
+        error=None if error is None else decode(JobError, error),
         created_at=moment(created),
         evaluated_at=moment_or_none(evaluated),
         created_by=created_by,

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from assay.features.evaluations.partial_aggregate import Stored
-from assay.kernel.canonical import canonical_json
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.ranking import MICRO
+from assay.records import encode
 from assay.tabular import (
     Floats,
     RowIds,
@@ -39,7 +39,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Encode as canonical JSON."""
-        return canonical_json(
+        return encode(
             {
                 "rules": asdict(self.rules),
                 "score_kind": self.score_kind,

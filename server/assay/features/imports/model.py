@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from assay.kernel.canonical import canonical_json
+from assay.records import encode
 
 ENTRIES_KIND = "entries"  # what a file holds: ground truth of documents
 EXTRACTIONS_KIND = "extractions"  # or what a model read from them
@@ -80,7 +80,7 @@ class Imported:
     def to_json(self) -> str:
         """Return the answer as it is remembered for a repeat of the request."""
         rows = [[one.row, one.document_id, one.reason] for one in self.skipped_rows]
-        return canonical_json([self.imported, self.skipped, rows]).decode()
+        return encode([self.imported, self.skipped, rows]).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Imported:
@@ -97,7 +97,7 @@ class Imported:
 
 def encode_staged(rows: Sequence[StagedRow]) -> bytes:
     """Return rows as one blob."""
-    return canonical_json([[one.row, one.document_id, one.data, one.more] for one in rows])
+    return encode([[one.row, one.document_id, one.data, one.more] for one in rows])
 
 
 def decode_staged(data: bytes) -> list[StagedRow]:

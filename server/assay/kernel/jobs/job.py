@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from assay.kernel.canonical import canonical_json, sha256_hex
 from assay.kernel.errors import AssayError, InvalidArgument, Violation
 from assay.kernel.jobs.states import JobState, is_terminal
+from assay.records import Record, sha256_hex
 
 MAX_REQUEST_ID = 128  # characters of a request_id
 MAX_INLINE_PARTIAL = 64 * 1024  # bytes of a partial kept in a row; larger ones are blobs
@@ -18,13 +17,12 @@ MAX_INLINE_PARTIAL = 64 * 1024  # bytes of a partial kept in a row; larger ones 
 STATE_EVENT = "state"  # data: from (absent on the first), to, and a reason where there is one
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobError:
+class JobError(Record):
     """Why a job ended without a result, in the words of the error that ended it."""
 
     reason: str  # as AssayError.reason of the error that a call would have got
     message: str  # for people: what happened, what is allowed, the way out
-    metadata: Mapping[str, str] = field(default_factory=dict)  # the message's dynamic parts
+    metadata: Mapping[str, str] = {}  # the message's dynamic parts
     violations: tuple[Violation, ...] = ()  # fields, rows or columns that are wrong
 
     @classmethod
@@ -35,30 +33,6 @@ class JobError:
             message=error.message,
             metadata=dict(error.metadata),
             violations=error.violations,
-        )
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON of the error."""
-        return canonical_json(
-            {
-                "reason": self.reason,
-                "message": self.message,
-                "metadata": dict(self.metadata),
-                "violations": [[item.field, item.description] for item in self.violations],
-            }
-        )
-
-    @classmethod
-    def from_json(cls, data: bytes | str) -> JobError:
-        """Return the error that `to_json` wrote."""
-        values = json.loads(data)
-        return cls(
-            reason=values["reason"],
-            message=values["message"],
-            metadata=values["metadata"],
-            violations=tuple(
-                Violation(field=name, description=text) for name, text in values["violations"]
-            ),
         )
 
 

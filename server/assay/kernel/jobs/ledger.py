@@ -39,6 +39,7 @@ from assay.kernel.jobs.states import JobState, check_transition, is_terminal
 from assay.kernel.storage.keyset import page_of
 from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import micros_or_none
+from assay.records import encode_text
 
 MAX_CHUNK_ROWS = 2**31  # far above what a chunk's bytes can hold
 
@@ -108,7 +109,7 @@ def _moved_values(job: Job, lease: tuple[str, str, float] | None) -> dict[str, A
         "epoch": job.epoch,
         "attempts": job.attempts,
         "not_before": micros_or_none(job.not_before),
-        "error": None if job.error is None else job.error.to_json().decode(),
+        "error": None if job.error is None else encode_text(job.error),
         "result": job.result,
     }
 

@@ -30,6 +30,7 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.records import decode
 
 J = tables.jobs.c
 S = tables.tasks.c
@@ -249,7 +250,7 @@ def read_job(row: Row) -> Job:
         ended_at=moment_or_none(ended),
         deadline=moment_or_none(deadline),
         not_before=moment_or_none(not_before),
-        error=None if error is None else JobError.from_json(error),
+        error=None if error is None else decode(JobError, error),
         result=None if result is None else bytes(result),
         resource=resource,
         created_by=created_by,

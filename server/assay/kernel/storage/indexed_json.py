@@ -11,18 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from assay.kernel.canonical import canonical_json
+from assay.records import encode
 
 
 def write_sections(sections: Mapping[str, Any]) -> bytes:
     """Return the document; equal sections are equal bytes."""
-    texts = {name: canonical_json(sections[name]) for name in sorted(sections)}
+    texts = {name: encode(sections[name]) for name in sorted(sections)}
     places: dict[str, tuple[int, int]] = {}
     at = 0
     for name, text in texts.items():
         places[name] = (at, len(text))
         at += len(text) + 1
-    return b"\n".join([canonical_json({"sections": places}), *texts.values(), b""])
+    return b"\n".join([encode({"sections": places}), *texts.values(), b""])
 
 
 @dataclass(frozen=True, kw_only=True)

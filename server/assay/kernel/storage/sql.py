@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 
-from assay.kernel.canonical import canonical_json
+from assay.records import decode_json, encode_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -106,9 +105,9 @@ def moment_or_none(value: int | None) -> datetime | None:
 
 def json_text(value: Any) -> str:
     """Return the canonical JSON of `value` as text."""
-    return canonical_json(value).decode()
+    return encode_text(value)
 
 
 def from_json(text: str) -> Any:
     """Return what `json_text` wrote."""
-    return json.loads(text)
+    return decode_json(text)
