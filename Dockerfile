@@ -1,16 +1,16 @@
 # One image for server, runner and gateway: `docker run assay serve | work | gateway | up`.
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY pyproject.toml requirements.lock requirements-server.lock ./
+COPY requirements.lock requirements-server.lock ./
 RUN python -m venv /opt/assay
 # What the service needs and what builds its package; every file is checked by its hash.
 RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock > build.lock
 RUN /opt/assay/bin/pip install --no-cache-dir --require-hashes -r requirements-server.lock -r build.lock
-COPY LICENSE README.md ./
+COPY LICENSE README.md pyproject.toml ./
 COPY gateway gateway
 COPY server server
 COPY client client
-RUN /opt/assay/bin/pip install --no-cache-dir --no-deps --no-build-isolation . ./client
+RUN /opt/assay/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./client .
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --create-home assay \

@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
-STAMP := .venv/.installed
+STAMP := .venv/.setup
 PYTEST := $(RUN) -m pytest
 # Processes that run tests: many tests wait for a service to start.
 WORKERS ?= 2
@@ -20,10 +20,10 @@ help: ## Show this list
 .PHONY: setup
 setup: $(STAMP) ## Make .venv from requirements.lock, every file checked by its hash
 
-$(STAMP): requirements.lock pyproject.toml client/pyproject.toml
+$(STAMP): requirements.lock pyproject.toml client/pyproject.toml client/VERSION
 	@test -x $(RUN) || $(PYTHON) -m venv .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable client --editable .
 	touch $@
 
 .PHONY: up
@@ -61,14 +61,14 @@ generate: setup ## Re-make what is generated from protos/ and from the code
 	@$(RUN) -m tools.generate
 
 .PHONY: lock
-lock: setup ## Resolve pyproject.toml anew into the two locks
+lock: setup ## Resolve the requirements of both distributions anew into the two locks
 	@export CUSTOM_COMPILE_COMMAND="make lock"
 	compile() {
 	  $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-annotate --allow-unsafe \
-	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" pyproject.toml
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" -
 	}
-	compile --all-extras --output-file=requirements.lock
-	compile --extra server --constraint requirements.lock --output-file=requirements-server.lock
+	$(RUN) -m tools.requirements --all | compile --output-file=requirements.lock
+	$(RUN) -m tools.requirements | compile --constraint requirements.lock --output-file=requirements-server.lock
 
 .PHONY: bench
 bench: setup ## Measure the bars, as ratios; both sides run here and now

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -215,5 +214,4 @@ def _template(path: str) -> str:
 
 
 def _release() -> str:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return str(project["version"])
+    return (ROOT / "client/VERSION").read_text().strip()

@@ -334,7 +334,7 @@ def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
 def facts(settings: Settings) -> Facts:
     """Return what a server tells of itself."""
     return Facts(
-        version=metadata.version("assay"),
+        version=metadata.version("assay-quality"),
         metrics_version=str(SPEC_VERSION),
         chunk_bytes=settings.max_chunk_bytes,
         chunks_in_flight=CHUNKS_IN_FLIGHT,

@@ -1,6 +1,6 @@
 """Every setting of Assay: its environment variable, its default and its meaning.
 
-This is the only module that reads the environment. A setting `lease_seconds` is
+Of the service this module alone reads the environment. A setting `lease_seconds` is
 read from `ASSAY_LEASE_SECONDS`; command-line options of the same name win over it.
 `docs/settings.md` is generated from this file; `assay settings` shows the values in force.
 """
@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, FilePath, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-ENV_PREFIX = "ASSAY_"
+from assay.client.settings import ENV_PREFIX, ClientSettings
+
 MIN_HS256_BYTES = 32
 
 # One numeric environment for every process that computes (decisions/0010): AVX-512 sorts were
@@ -41,27 +42,16 @@ def prepare_compute_environment() -> None:
     os.environ.update(COMPUTE_ENVIRONMENT)
 
 
-def quiet_grpc() -> None:
-    """Keep gRPC's core from writing a line for each handshake that fails; call before grpc is used.
-
-    A caller is told in our own words, and a server's log is not a stranger's to fill. Whoever sets
-    GRPC_VERBOSITY gets all lines.
-    """
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-
-
 Port = Annotated[int, Field(ge=0, le=65535)]
 Words = Annotated[tuple[str, ...], NoDecode]  # from the environment as comma-separated words
 
 
-class _Base(BaseSettings):
+class Settings(BaseSettings):
+    """The settings of a server, a runner and a gateway."""
+
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, frozen=True, extra="forbid", populate_by_name=True
     )
-
-
-class Settings(_Base):
-    """The settings of a server, a runner and a gateway."""
 
     # --- where things are kept
     data_dir: Path = Field(
@@ -309,43 +299,18 @@ class Settings(_Base):
         return self.gateway_upstreams or (f"127.0.0.1:{self.grpc_port}",)
 
 
-class ClientSettings(_Base):
-    """The settings of the commands that call a running service."""
-
-    url: str = Field(
-        default="grpc://127.0.0.1:50051",
-        description="Where the commands find the service: `grpc://host:port`, or `grpcs://` for TLS.",
-    )
-    api_key: SecretStr | None = Field(
-        default=None, description="API key (`prefix.secret`) that the commands send."
-    )
-    token: SecretStr | None = Field(
-        default=None, description="JWT that the commands send, where no API key is given."
-    )
-    ca_file: FilePath | None = Field(
-        default=None,
-        description="PEM file of the CAs that `grpcs://` trusts. When absent: gRPC's public ones.",
-    )
-    client_certificate: FilePath | None = Field(
-        default=None, description="PEM file of the certificate shown to a service that asks."
-    )
-    client_key: FilePath | None = Field(
-        default=None, description="PEM file of that certificate's key, not encrypted."
-    )
-    timeout_seconds: float = Field(
-        default=30.0, gt=0, description="How long a command waits for one short answer."
-    )
-
-
 def documented_settings() -> Iterator[tuple[str, str, str, str]]:
     """Yield (section, environment variable, default, meaning) of every setting, in order."""
-    sections: tuple[tuple[str, type[BaseModel]], ...] = (
-        ("Server, runner and gateway", Settings),
-        ("Commands that call a service", ClientSettings),
-    )
-    for section, model in sections:
-        for name, field in model.model_fields.items():
-            yield section, ENV_PREFIX + name.upper(), _shown(field.default), field.description or ""
+    for name, field in Settings.model_fields.items():
+        meaning = field.description or ""
+        yield (
+            "Server, runner and gateway",
+            ENV_PREFIX + name.upper(),
+            _shown(field.default),
+            meaning,
+        )
+    for variable, default, meaning in ClientSettings.documented():
+        yield "Clients and commands that call a service", variable, _shown(default), meaning
 
 
 def _shown(default: object) -> str:

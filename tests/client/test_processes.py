@@ -158,23 +158,3 @@ def test_the_gateway_prints_its_configuration():
     assert done.returncode == 0
     assert "8123" in done.stdout
     assert "10.0.0.7" in done.stdout
-
-
-def test_the_base_install_is_the_client():
-    """Without the server's packages the commands of the client work, and others name the extra."""
-    code = (
-        "import sys;"
-        "sys.modules.update(dict.fromkeys(['sqlalchemy', 'jwt', 'envoy', 'limits', 'scipy']));"
-        "from assay.__main__ import main; main()"
-    )
-    for arguments, expected in (
-        (["models", "list", "--help"], 0),
-        (["settings"], 0),
-        (["up"], 2),
-        (["token"], 2),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == expected, done.stderr
-        assert ("assay[server]" in done.stderr) is bool(expected)

@@ -6,7 +6,9 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from assay.settings import ClientSettings, Settings, documented_settings
+from assay.client import BadInput
+from assay.client.settings import ClientSettings
+from assay.settings import Settings, documented_settings
 
 
 def test_a_setting_is_read_from_its_variable(monkeypatch):
@@ -48,8 +50,30 @@ def test_settings_are_frozen_and_keep_secrets():
 def test_every_setting_has_a_meaning():
     """Each setting has a sentence that says what it does."""
     rows = list(documented_settings())
-    assert len(rows) == len(Settings.model_fields) + len(ClientSettings.model_fields)
+    assert len(rows) == len(Settings.model_fields) + len(list(ClientSettings.documented()))
     assert all(meaning.endswith(".") for _, _, _, meaning in rows)
+
+
+def test_the_client_reads_its_settings(tmp_path):
+    """A client's settings come from variables; an empty one is absent, and secrets do not show."""
+    given = {"ASSAY_URL": "grpc://a:1", "ASSAY_API_KEY": "p.secret", "ASSAY_TOKEN": ""}
+    settings = ClientSettings.from_environment(given)
+    assert (settings.url, settings.api_key, settings.token) == ("grpc://a:1", "p.secret", None)
+    assert settings.timeout_seconds == 30.0
+    assert "p.secret" not in repr(settings)
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    assert ClientSettings.from_environment({"ASSAY_CA_FILE": str(ca)}).tls().ca == ca
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ASSAY_TIMEOUT_SECONDS", "soon"), ("ASSAY_TIMEOUT_SECONDS", "-1"), ("ASSAY_CA_FILE", "/no")],
+)
+def test_a_wrong_setting_of_the_client_is_named(variable, value):
+    """A value that is not allowed is refused with its variable."""
+    with pytest.raises(BadInput, match=f"{variable}.*{value}"):
+        ClientSettings.from_environment({variable: value})
 
 
 def test_the_numeric_environment_stands_before_numpy():

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import httpx
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from assay.settings import documented_settings
+from tests.support.sources import copy_of_sources
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -47,26 +47,6 @@ def test_image_is_given_what_it_copies():
     allowed = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     assert {name for names in copied for name in names.split()} <= allowed
-
-
-def test_package_holds_what_the_service_needs(tmp_path):
-    """A built package has types, templates and migrations, and the gateway's files."""
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", tmp_path, copy_of_sources(tmp_path / "src")],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    modules = {
-        str(path.relative_to(ROOT / "server"))
-        for path in (ROOT / "server/assay").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert modules <= set(names)
-    shared = {name.partition("/data/share/assay/")[2] for name in names if "/data/" in name}
-    assert shared == {"gateway/assay.binpb", "gateway/routes.json", "gateway/errors.lua"}
 
 
 @pytest.mark.slow
@@ -108,12 +88,3 @@ def run(*command: object, cwd: Path) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def copy_of_sources(folder: Path) -> Path:
-    """Copy what the image copies, so that a build leaves nothing in the tree."""
-    folder.mkdir()
-    allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
-    for name in allowed:
-        subprocess.run(["cp", "-r", ROOT / name, folder], check=True)
-    return folder

@@ -2,11 +2,9 @@
 
 import re
 import subprocess
-import tomllib
-from itertools import chain
 from pathlib import Path
 
-from tools import generate, protos
+from tools import generate, protos, requirements
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -18,10 +16,10 @@ def canonical(name: str) -> str:
 
 
 def test_lock_names_every_dependency_with_hashes():
-    """Each dependency that pyproject.toml declares is pinned, and each pin has hashes."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
-    wanted = {canonical(re.match(r"[\w.-]+", line)[0]) for line in declared}
+    """Each dependency that a distribution declares is pinned, and each pin has hashes."""
+    wanted = {
+        canonical(requirements.name_of(one)) for one in requirements.declared(everything=True)
+    }
     pins = re.findall(r"^([\w.-]+)==\S+( \\\n    --hash=sha256:[0-9a-f]{64})?", LOCK, re.MULTILINE)
     assert wanted <= {canonical(name) for name, _ in pins}
     assert [name for name, hashes in pins if not hashes] == []

@@ -60,9 +60,9 @@ def test_the_commands_that_pages_name_exist():
     """Each `assay …` command that a page names is a command."""
     from typer.main import get_command
 
-    from assay.cli.main import app
+    from assay.cli.main import application
 
-    known = set(get_command(app).commands)
+    known = set(get_command(application()).commands)
     named = {
         word for path in PAGES for word in re.findall(r"\bassay ([a-z]+)\b(?!\.)", path.read_text())
     }

@@ -8,15 +8,9 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.console import (
-    BAD_INPUT,
-    INTERRUPTED,
-    exit_code_of,
-    show_failure,
-    wrong_settings_shown,
-)
-from assay.client import BadInput, Client, Patience, ServiceError, Tls
-from assay.settings import ClientSettings
+from assay.cli.console import BAD_INPUT, INTERRUPTED, exit_code_of, show_failure
+from assay.client import BadInput, Client, Patience, ServiceError
+from assay.client.settings import ClientSettings
 
 PATIENCE_SECONDS = 10.0  # for a service that is just starting
 
@@ -32,17 +26,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 @contextmanager
 def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
     """Give a client; a refusal inside the block is shown and ends the command."""
-    with wrong_settings_shown():
-        settings = ClientSettings()
-    key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
-    token = settings.token.get_secret_value() if settings.token else None
-    target = url or settings.url
+    target = url
     try:
+        settings = ClientSettings.from_environment()
+        target = url or settings.url
         with Client(
             target,
-            api_key=key,
-            token=token,
-            tls=_tls(settings),
+            api_key=api_key or settings.api_key,
+            token=settings.token,
+            tls=settings.tls(),
             timeout=settings.timeout_seconds,
             patience=Patience(seconds=min(PATIENCE_SECONDS, settings.timeout_seconds)),
         ) as client:
@@ -55,11 +47,3 @@ def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
     except ValueError as error:  # an address that is none, or a curve without points
         show_failure(error)
         raise typer.Exit(BAD_INPUT) from error
-
-
-def _tls(settings: ClientSettings) -> Tls | None:
-    files = settings.ca_file, settings.client_certificate, settings.client_key
-    if not any(files):
-        return None
-    ca, certificate, key = files
-    return Tls(ca=ca, certificate=certificate, key=key)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -28,7 +24,6 @@ from assay.client import (
     TooLarge,
     Unauthenticated,
 )
-from assay.settings import ENV_PREFIX
 
 OK = 0
 NOT_MET = 1  # a requirement failed, or a watched job ended without success
@@ -82,19 +77,6 @@ def _way_to_a_service(error: ServiceUnavailable, url: str) -> str:
     if "Socket closed" in error.message:
         return f"{url} closes the connection. If it speaks TLS, write grpcs:// in ASSAY_URL."
     return f"Nothing answers at {url}. Start it with `assay up`, or set ASSAY_URL."
-
-
-@contextlib.contextmanager
-def wrong_settings_shown() -> Iterator[None]:
-    """End the command when a setting's value is not allowed, naming its variable."""
-    try:
-        yield
-    except ValidationError as error:
-        for found in error.errors():
-            name = ENV_PREFIX + "_".join(str(part) for part in found["loc"][:1]).upper()
-            given = f" ({found['input']})" if found["type"].startswith("path_") else ""
-            err.print(f"[bold red]{name}:[/] {escape(found['msg'] + given)}")
-        raise typer.Exit(BAD_INPUT) from error
 
 
 def print_json(value: object) -> None:

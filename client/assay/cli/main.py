@@ -1,8 +1,9 @@
-"""The commands, and how a failure of one leaves the process."""
+"""The application `assay`: its commands, and how a failure of one leaves the process."""
 
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 
 import typer
 
@@ -15,37 +16,35 @@ from assay.cli.jobs import jobs
 from assay.cli.plot import plot
 from assay.cli.truth import truth
 from assay.cli.version_report import report
-from assay.commands import processes
-from assay.commands.tokens import token
+from assay.client.settings import wants_tracebacks
 
-app = typer.Typer(
-    name="assay",
-    help="A model-quality service: exact numbers, streamed live, over gRPC and REST.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-RUN, USE = "Run the service", "Use a running service"
+COMMANDS = "assay.commands"  # the entry points of distributions that add commands
+USE = "Use a running service"
+NO_PLUGIN = "The service itself, with the command `assay up`, is the package assay-quality."
 
-app.command(rich_help_panel=RUN)(processes.up)
-app.command(rich_help_panel=RUN)(processes.serve)
-app.command(rich_help_panel=RUN)(processes.work)
-app.command(rich_help_panel=RUN)(processes.gateway)
-app.command(rich_help_panel=RUN)(processes.migrate)
-app.command(rich_help_panel=RUN)(processes.settings)
-app.command(rich_help_panel=RUN)(token)
-app.command(rich_help_panel=USE)(evaluate)
-app.command(rich_help_panel=USE)(report)
-app.command(rich_help_panel=USE)(plot)
-app.command(rich_help_panel=USE)(compare)
-app.command(rich_help_panel=USE)(resources.promote)
-app.command(rich_help_panel=USE)(resources.watch)
-app.add_typer(truth, name="truth", rich_help_panel=USE)
-app.add_typer(bench, name="bench", rich_help_panel=USE)
-app.add_typer(resources.models, name="models", rich_help_panel=USE)
-app.add_typer(resources.versions, name="versions", rich_help_panel=USE)
-app.add_typer(jobs, name="jobs", rich_help_panel=USE)
-app.add_typer(resources.keys, name="keys", rich_help_panel=USE)
+
+def application() -> typer.Typer:
+    """Return the application, with the commands of every installed distribution."""
+    plugins = sorted(entry_points(group=COMMANDS), key=lambda found: found.name)
+    app = typer.Typer(
+        name="assay",
+        help="A model-quality service: exact numbers, streamed live, over gRPC and REST.",
+        epilog=None if plugins else NO_PLUGIN,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for plugin in plugins:
+        plugin.load()(app)
+    for command in (evaluate, report, plot, compare, resources.promote, resources.watch):
+        app.command(rich_help_panel=USE)(command)
+    app.add_typer(truth, name="truth", rich_help_panel=USE)
+    app.add_typer(bench, name="bench", rich_help_panel=USE)
+    app.add_typer(resources.models, name="models", rich_help_panel=USE)
+    app.add_typer(resources.versions, name="versions", rich_help_panel=USE)
+    app.add_typer(jobs, name="jobs", rich_help_panel=USE)
+    app.add_typer(resources.keys, name="keys", rich_help_panel=USE)
+    return app
 
 
 def run() -> None:
@@ -54,9 +53,9 @@ def run() -> None:
     A fault that nobody foresaw shows one line, unless ASSAY_LOG_LEVEL is debug.
     """
     try:
-        app()
+        application()()
     except Exception as error:  # the last resort of a command line
-        if processes.wants_tracebacks():
+        if wants_tracebacks():
             raise
         show_failure(error)
         sys.exit(NO_SERVICE)

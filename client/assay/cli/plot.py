@@ -63,7 +63,9 @@ def _writer(file: Path) -> Callable[[Plot, Path], None]:
             raise ValueError(f"'{file}' is no PNG file; give --out a name that ends in .png.")
         from assay.cli.plot_files import write_png  # noqa: PLC0415 — the base install has no matplotlib
     except ImportError as error:
-        way = "pip install 'assay[plots]', or leave --out away to draw in the terminal"
+        way = (
+            "pip install 'assay-quality-client[plots]', or leave --out away to draw in the terminal"
+        )
         show_failure(ValueError(f"Plots as files need matplotlib: {way}."))
         raise typer.Exit(BAD_INPUT) from error
     except ValueError as error:

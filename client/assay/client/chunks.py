@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from assay.client.columns import ArrowColumn
 from assay.client.errors import BadInput
+from assay.client.evaluating import CHUNK_BYTES
 
-CHUNK_BYTES = 1 << 20
 FIRST_ROWS = 1_024  # rows of the first chunk; the next ones follow from its size
 HEAD_ROWS = 4_096  # among which all labels are looked for first
 AIM = 0.9  # of the limit, so that uneven rows seldom need a second try

@@ -12,11 +12,16 @@ from google.protobuf import struct_pb2
 from assay.client import convert, types
 from assay.client.administration import PAGE, Administration
 from assay.client.benchmarking import Benchmarking
-from assay.client.chunks import CHUNK_BYTES
-from assay.client.columns import Values
 from assay.client.comparing import Comparing
 from assay.client.diagnostics import Diagnostics
-from assay.client.evaluating import Evaluator, OnProgress, Rows, ignore_progress
+from assay.client.evaluating import (
+    CHUNK_BYTES,
+    Evaluator,
+    OnProgress,
+    Values,
+    ignore_progress,
+    rows_of,
+)
 from assay.client.quality import Quality
 from assay.client.steering import Steering
 from assay.client.tls import Tls
@@ -276,7 +281,7 @@ class Client(Diagnostics, Comparing, TypedRows, Quality, Benchmarking, Steering,
             renormalize=renormalize,
             request_id=self._new_request_id(),
         )
-        rows = Rows(
+        rows = rows_of(
             data=data,
             y_true=y_true,
             y_pred=y_pred,

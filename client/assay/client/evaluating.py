@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from assay.client import convert, types
-from assay.client.chunks import encode_chunks
-from assay.client.columns import Source, Values, from_columns, from_data
 from assay.client.errors import BadInput, Conflict, EvaluationFailed, Refusal, ServiceError
-from assay.client.files import from_file
 from assay.client.transport import Transport
 from assay.client.upload import Upload
 from assay.client.watching import watch
@@ -21,50 +16,31 @@ from assay.v1.evaluation_service_pb2_grpc import EvaluationServiceStub
 from assay.v1.job_service_pb2 import CancelJobRequest
 from assay.v1.job_service_pb2_grpc import JobServiceStub
 
+if TYPE_CHECKING:  # NumPy and PyArrow come with the extra `arrow`
+    from assay.client.rows import Rows
+
+CHUNK_BYTES = 1 << 20  # the most that the service takes
 OnProgress = Callable[[types.Progress], None]
+Values = Any  # one column: a NumPy array, list, Series, tensor, Arrow array, …
+
+
+def rows_of(**given: Any) -> Rows:
+    """Return the rows that were passed, as `Rows` takes them.
+
+    Raises:
+        BadInput: NumPy and PyArrow are not installed.
+    """
+    try:
+        from assay.client.rows import Rows  # noqa: PLC0415 — they come with the extra `arrow`
+    except ImportError as error:
+        raise BadInput(
+            "Sending rows needs NumPy and PyArrow: pip install 'assay-quality-client[arrow]'"
+        ) from error
+    return Rows(**given)
 
 
 def ignore_progress(_: types.Progress) -> None:
     """Do nothing; the default of `on_progress`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """What the caller passed: all columns in one, or columns by name."""
-
-    data: object
-    y_true: Values | None
-    y_pred: Values | None
-    scores: Values | None
-    labels: Sequence[object] | None
-    row_id: Values | None
-    slices: Mapping[str, Values] | None
-    weight: Values | None = None
-    features: Mapping[str, Values] | None = None
-    cluster_id: Values | None = None
-
-    def source(self, *, numeric_targets: bool) -> Source:
-        """Return the rows to be sent; raises BadInput."""
-        if self.data is not None:
-            by_name = (getattr(self, each.name) for each in fields(self) if each.name != "data")
-            if any(column is not None for column in by_name):
-                raise BadInput("Pass either `data` or columns by keyword, not both.")
-            if isinstance(self.data, (str, os.PathLike)):
-                return from_file(Path(self.data), numeric_targets=numeric_targets)
-            return from_data(self.data)
-        if self.y_true is None:
-            raise BadInput("There is no ground truth; pass y_true, or `data` with that column.")
-        return from_columns(
-            y_true=self.y_true,
-            y_pred=self.y_pred,
-            scores=self.scores,
-            labels=self.labels,
-            row_id=self.row_id,
-            slices=self.slices,
-            weight=self.weight,
-            features=self.features,
-            cluster_id=self.cluster_id,
-        )
 
 
 class Evaluator:
@@ -89,8 +65,8 @@ class Evaluator:
         """
         numeric = task_type == "regression"
         source = rows.source(numeric_targets=numeric)  # before anything is created
+        chunks = rows.chunks(source, numeric_targets=numeric, limit=self._chunk_bytes)
         created = self._transport.call(self._stub.CreateEvaluation, request)
-        chunks = encode_chunks(source.tables, text_labels=not numeric, limit=self._chunk_bytes)
 
         def acknowledged(answer: pb.UploadPredictionsResponse) -> None:
             self._on_progress(

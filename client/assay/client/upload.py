@@ -5,14 +5,17 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import grpc
 
-from assay.client.chunks import EncodedChunk
 from assay.client.errors import from_rpc
 from assay.client.transport import Transport, is_cut
 from assay.v1 import evaluation_service_pb2 as pb
 from assay.v1.evaluation_service_pb2_grpc import EvaluationServiceStub
+
+if TYPE_CHECKING:  # NumPy and PyArrow come with the extra `arrow`
+    from assay.client.chunks import EncodedChunk
 
 IN_FLIGHT = 8
 

@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 
 from assay.cli.console import BAD_INPUT, err
+from assay.client.settings import ENV_PREFIX
 from assay.client.tls import fault_of_ca, fault_of_certificate, fault_of_key
-from assay.settings import ENV_PREFIX, Settings
+from assay.settings import Settings
 
 log = logging.getLogger("assay.cli")
 

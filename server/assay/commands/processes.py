@@ -1,58 +1,23 @@
-"""`assay up`, `serve`, `work`, `gateway`, `migrate` and `settings`: what runs the service.
+"""The commands that run the service: `up`, `serve`, `work`, `gateway`, `migrate`, `settings`.
 
-The base install is the client; what needs the extra `server` is imported where it is used.
+What only one of them needs is imported where it is used, so that each starts fast.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from assay.cli.console import (
-    BAD_INPUT,
-    NO_SERVICE,
-    err,
-    out,
-    print_json,
-    show_failure,
-    wrong_settings_shown,
-)
-from assay.commands import certificates, logs
-from assay.gateway.tls import GatewayTls
-from assay.settings import ENV_PREFIX, Settings, documented_settings
-
-if TYPE_CHECKING:
-    from assay.gateway.config import GatewaySettings
-
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")
-]
-GrpcPort = Annotated[int | None, typer.Option("--grpc-port", help="Port of the gRPC server.")]
-HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the gateway for REST.")]
-
-
-def settings_of(**overrides: Any) -> Settings:
-    """Return the settings, with options that were given in place of the environment's.
-
-    Ends the command when a value is not allowed, naming its variable.
-    """
-    with wrong_settings_shown():
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
-
-
-def wants_tracebacks() -> bool:
-    """Say whether an unforeseen fault shows its traceback."""
-    try:
-        return Settings().log_level == "debug"
-    except ValidationError:
-        return False
+from assay.cli.console import NO_SERVICE, err, out, print_json
+from assay.client.settings import ENV_PREFIX
+from assay.commands import certificates
+from assay.commands.gateway_options import gateway_settings
+from assay.commands.options import DataDir, GrpcPort, HttpPort, server_settings, settings_of
+from assay.settings import documented_settings
 
 
 def up(
@@ -67,7 +32,7 @@ def up(
     """Run server, runner and gateway in one process, on embedded defaults."""
     settings = server_settings(data_dir=data_dir, grpc_port=grpc_port, http_port=http_port)
     certificates.require_usable(settings, server=True, gateway=True)
-    from assay.commands.running import run_up  # noqa: PLC0415 — needs the extra `server`
+    from assay.commands.running import run_up  # noqa: PLC0415 — loads much
 
     raise typer.Exit(asyncio.run(run_up(settings, as_json=as_json)))
 
@@ -76,7 +41,7 @@ def serve(data_dir: DataDir = None, grpc_port: GrpcPort = None) -> None:
     """Run a gRPC server alone; any number may share a database."""
     settings = server_settings(data_dir=data_dir, grpc_port=grpc_port)
     certificates.require_usable(settings, server=True, gateway=False)
-    from assay.commands.running import run_serve  # noqa: PLC0415 — needs the extra `server`
+    from assay.commands.running import run_serve  # noqa: PLC0415 — loads much
 
     raise typer.Exit(asyncio.run(run_serve(settings)))
 
@@ -84,7 +49,7 @@ def serve(data_dir: DataDir = None, grpc_port: GrpcPort = None) -> None:
 def work(data_dir: DataDir = None) -> None:
     """Run a runner of jobs alone; any number may share a database."""
     settings = server_settings(data_dir=data_dir)
-    from assay.commands.running import run_work  # noqa: PLC0415 — needs the extra `server`
+    from assay.commands.running import run_work  # noqa: PLC0415 — loads much
 
     raise typer.Exit(asyncio.run(run_work(settings)))
 
@@ -98,8 +63,8 @@ def gateway(
 ) -> None:
     """Run the REST gateway alone, before one or more servers."""
     settings = server_settings(http_port=http_port)
-    from assay.gateway import config as envoy_config  # noqa: PLC0415 — needs the extra `server`
-    from assay.gateway import process as gateway  # noqa: PLC0415 — needs the extra `server`
+    from assay.gateway import config as envoy_config  # noqa: PLC0415 — loads much
+    from assay.gateway import process as gateway  # noqa: PLC0415 — loads much
 
     chosen = gateway_settings(settings)
     if show:
@@ -117,7 +82,7 @@ def gateway(
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database to the schema of this release."""
     settings = server_settings(data_dir=data_dir)
-    from assay.kernel.storage.schema import migrate as upgrade  # noqa: PLC0415 — needs the extra `server`
+    from assay.kernel.storage.schema import migrate as upgrade  # noqa: PLC0415 — loads much
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     out.print(f"the database is at schema {upgrade(settings.database)}")
@@ -142,51 +107,3 @@ def settings(
         origin = "set here" if name in current.model_fields_set else ""
         table.add_row(variable, escape(str(shown)), origin)
     out.print(table)
-
-
-def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
-    """Return what the gateway is told; `changes` win over the settings."""
-    from assay.gateway.config import GatewaySettings, gateway_folder  # noqa: PLC0415 — needs the extra `server`
-
-    told = {
-        "host": settings.http_host,
-        "http_port": settings.http_port,
-        "grpc_port": settings.gateway_grpc_port,
-        "admin_port": settings.gateway_admin_port,
-        "upstreams": settings.upstreams,
-        "tls": _gateway_tls(settings),
-        "cors_origins": settings.cors_origins,
-        "max_body_bytes": settings.max_body_bytes,
-        "access_log": settings.gateway_access_log,
-        "concurrency": settings.gateway_concurrency,
-        "drain_seconds": settings.drain_seconds,
-        "folder": gateway_folder(),
-    }
-    return GatewaySettings(**{**told, **changes})
-
-
-def _gateway_tls(settings: Settings) -> GatewayTls:
-    def absolute(path: Path | None) -> Path | None:
-        return None if path is None else path.absolute()
-
-    return GatewayTls(
-        certificate=absolute(settings.gateway_tls_certificate),
-        key=absolute(settings.gateway_tls_key),
-        upstream_ca=absolute(settings.gateway_upstream_ca),
-        upstream_name=settings.gateway_upstream_name,
-        upstream_certificate=absolute(settings.gateway_upstream_certificate),
-        upstream_key=absolute(settings.gateway_upstream_key),
-    )
-
-
-def server_settings(**overrides: Any) -> Settings:
-    """Return the settings of a command that needs the extra `server`, and begin to log.
-
-    Ends the command with the way out where only the base install is there.
-    """
-    if importlib.util.find_spec("sqlalchemy") is None:
-        show_failure(RuntimeError("this needs the server's packages: pip install 'assay[server]'"))
-        raise typer.Exit(BAD_INPUT)
-    settings = settings_of(**overrides)
-    logs.configure(settings)
-    return settings

@@ -12,7 +12,7 @@ from importlib import metadata
 
 from assay.app import BALANCER_NOTICE, Backend, RunnerProcess, ServerProcess
 from assay.cli.console import NO_SERVICE, OK, err, print_json
-from assay.commands.processes import gateway_settings
+from assay.commands.gateway_options import gateway_settings
 from assay.gateway import process as gateway
 from assay.gateway.tls import GatewayTls, pin_of
 from assay.settings import Settings
@@ -155,7 +155,7 @@ def _announce(
         )
         return
     # Plain lines, not a box: they are made for copying.
-    err.print(f"[bold]Assay {metadata.version('assay')} is up.[/] Ctrl-C stops it.")
+    err.print(f"[bold]Assay {metadata.version('assay-quality')} is up.[/] Ctrl-C stops it.")
     err.print(f"  REST  {rest}\n  gRPC  {grpc}\n  data  {settings.data_dir.absolute()}\n")
     if secret:
         err.print("An admin key was made. It is shown this once:\n")

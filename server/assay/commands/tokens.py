@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from assay.commands.processes import DataDir, server_settings
+from assay.commands.options import DataDir, server_settings
 
 
 def token(
@@ -25,7 +25,7 @@ def token(
 ) -> None:
     """Print a token that every server with the same data folder trusts."""
     settings = server_settings(data_dir=data_dir)
-    from assay.kernel.rpc.tokens import mint  # noqa: PLC0415 — the base install has no PyJWT
+    from assay.kernel.rpc.tokens import mint  # noqa: PLC0415 — loads PyJWT, which no other command needs
 
     print(
         mint(

@@ -1,0 +1,42 @@
+"""Options that the operator's commands share, and the settings that follow from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.markup import escape
+
+from assay.cli.console import BAD_INPUT, err
+from assay.client.settings import ENV_PREFIX
+from assay.commands import logs
+from assay.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")
+]
+GrpcPort = Annotated[int | None, typer.Option("--grpc-port", help="Port of the gRPC server.")]
+HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the gateway for REST.")]
+
+
+def settings_of(**overrides: Any) -> Settings:
+    """Return the settings, with options that were given in place of the environment's.
+
+    Ends the command when a value is not allowed, naming its variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        for fault in error.errors():
+            name = ENV_PREFIX + "_".join(str(part) for part in fault["loc"][:1]).upper()
+            err.print(f"[bold red]{name}:[/] {escape(fault['msg'])}")
+        raise typer.Exit(BAD_INPUT) from error
+
+
+def server_settings(**overrides: Any) -> Settings:
+    """Return the settings of a command that runs a part of the service, and begin to log."""
+    settings = settings_of(**overrides)
+    logs.configure(settings)
+    return settings
