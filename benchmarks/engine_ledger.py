@@ -16,6 +16,8 @@ from typing import Any
 
 import harness
 
+from assay.kernel.jobs.ledger_runs import Jobs
+
 TASKS = 64
 SECONDS = 0.1  # of CPU in each task
 PROCESSES = 2
@@ -56,7 +58,7 @@ class Burning:
         """Return nothing much."""
         return b"{}"
 
-    def settle(self, tx: Any, job: Any, ending: Any) -> None:
+    def settle(self, uow: Any, job: Any, ending: Any) -> None:
         """Nothing else is made."""
 
 
@@ -83,8 +85,8 @@ def main() -> int:
 
         def job() -> None:
             ended.clear()
-            with store.write() as tx:
-                tx.jobs.submit("bench", NewJob(kind=Burning.name, spec=b"{}"))
+            with store.write() as uow:
+                uow[Jobs].submit("bench", NewJob(kind=Burning.name, spec=b"{}"))
             ended.wait()
 
         def bare() -> None:

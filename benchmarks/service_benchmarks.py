@@ -24,6 +24,9 @@ from typing import Any
 
 import harness
 
+from assay.features.benchmarks.store import Benchmarks
+from assay.kernel.jobs.ledger_runs import Jobs
+
 WORKERS = 2
 FIELDS = 20
 MAX_RATIO = 1.5
@@ -158,9 +161,9 @@ class House:
             blobs=snapshot.blobs,
         )
         self._ended.clear()
-        with self.store.write() as tx:
-            job = tx.jobs.submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=spec.to_json()))
-            tx.benchmarks.create(
+        with self.store.write() as uow:
+            job = uow[Jobs].submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=spec.to_json()))
+            uow[Benchmarks].create(
                 ORG,
                 BenchmarkRow(
                     benchmark_id=benchmark_id, name="b", dataset_id="d", run_id=None,
@@ -169,8 +172,8 @@ class House:
                 ),
             )  # fmt: skip  # one call
         assert self._ended.wait(600)
-        with self.store.read() as tx:
-            found = tx.benchmarks.get(ORG, benchmark_id)
+        with self.store.read() as uow:
+            found = uow[Benchmarks].get(ORG, benchmark_id)
         assert found.scores is not None, found.error
         assert found.ended_at is not None
         return (found.ended_at - found.created_at).total_seconds()
@@ -284,10 +287,10 @@ def fill(store: Any, benchmarks: int) -> None:
     owner = Owner(host="h", boot_id="b", pid=1, started="1")
     scores = Scores(overall=0.9, by_field={f"field_{n}": 0.9 for n in range(FIELDS)})
     for start in range(0, benchmarks, 500):
-        with store.write() as tx:
+        with store.write() as uow:
             for number in range(start, min(start + 500, benchmarks)):
-                job = tx.jobs.submit(ORG, NewJob(kind="benchmark", spec=b"{}"))
-                tx.benchmarks.create(
+                job = uow[Jobs].submit(ORG, NewJob(kind="benchmark", spec=b"{}"))
+                uow[Benchmarks].create(
                     ORG,
                     BenchmarkRow(
                         benchmark_id=f"b-{number:06d}", name=f"Benchmark {number}",
@@ -295,9 +298,9 @@ def fill(store: Any, benchmarks: int) -> None:
                         job_id=job.job_id, documents_total=50, compare_to=None,
                     ),
                 )  # fmt: skip  # one call
-                held = tx.jobs.claim(owner, 60, ["benchmark"])
-                tx.jobs.end(ORG, held.job_id, held.epoch, JobState.SUCCEEDED, result=b"{}")
-                tx.benchmarks.finish(ORG, f"b-{number:06d}", scores)
+                held = uow[Jobs].claim(owner, 60, ["benchmark"])
+                uow[Jobs].end(ORG, held.job_id, held.epoch, JobState.SUCCEEDED, result=b"{}")
+                uow[Benchmarks].finish(ORG, f"b-{number:06d}", scores)
 
 
 def main() -> int:

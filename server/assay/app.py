@@ -24,7 +24,7 @@ from assay.features.benchmarks.api import (
 )
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
 from assay.features.benchmarks.results_service import BenchmarkReader
-from assay.features.benchmarks.service import Benchmarks
+from assay.features.benchmarks.service import BenchmarkUseCases
 from assay.features.benchmarks.watch import BenchmarkWatches
 from assay.features.comparisons.service import Comparisons
 from assay.features.evaluations.api import EvaluationRowsService, EvaluationService
@@ -36,25 +36,25 @@ from assay.features.evaluations.file_upload import FileUploads
 from assay.features.evaluations.performance_api import PerformanceService, PerformanceTableService
 from assay.features.evaluations.performance_service import PerformanceReader
 from assay.features.evaluations.row_upload import MAX_ROWS, ROWS_WAIT_SECONDS, RowUploads
-from assay.features.evaluations.service import Evaluations
+from assay.features.evaluations.service import EvaluationUseCases
 from assay.features.evaluations.upload import CHUNKS_IN_FLIGHT, Uploads
 from assay.features.extraction_runs.api import ExtractionJsonService, ExtractionService
-from assay.features.extraction_runs.service import Extractions
+from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.field_schemas.api import FieldSchemaJsonService, FieldSchemaService
 from assay.features.field_schemas.service import DatasetSchemas, FieldSchemas
 from assay.features.ground_truth.api import GroundTruthService
 from assay.features.ground_truth.rest import GroundTruthJsonService
-from assay.features.ground_truth.service import GroundTruth
+from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.imports.service import Imports
 from assay.features.job_kinds import KINDS, Kind
 from assay.features.jobs.api import JobService, JobWatchService
-from assay.features.jobs.service import Jobs
+from assay.features.jobs.service import JobUseCases
 from assay.features.keys.api import KeyService
-from assay.features.keys.service import Keys, MadeKey
+from assay.features.keys.service import KeyUseCases, MadeKey
 from assay.features.models.api import ModelService, VersionService
 from assay.features.models.model import MAX_LABEL
-from assay.features.models.service import Models
-from assay.features.models.versions_service import Versions
+from assay.features.models.service import ModelUseCases
+from assay.features.models.versions_service import VersionUseCases
 from assay.features.pool_compute import PoolCompute
 from assay.features.server_info.api import Facts, ServerService
 from assay.kernel.clock import SystemClock
@@ -110,7 +110,7 @@ class Backend:
     def bootstrap_key(self) -> MadeKey | None:
         """Make the admin key of an empty store; None where a key exists already."""
         secret = self.settings.bootstrap_key
-        return Keys(self.store, self.ids, self.clock).bootstrap(
+        return KeyUseCases(self.store, self.ids, self.clock).bootstrap(
             self.settings.bootstrap_organization,
             secret.get_secret_value() if secret is not None else None,
         )
@@ -128,7 +128,7 @@ class ServerProcess:
         self._backend = backend
         self._threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="assay-store")
         settings = backend.settings
-        keys = Keys(backend.store, backend.ids, backend.clock)
+        keys = KeyUseCases(backend.store, backend.ids, backend.clock)
         self._server = Server(
             Parts(
                 handlers=self._handlers(keys),
@@ -171,11 +171,11 @@ class ServerProcess:
         await self._server.stop(notice=min(notice, drain), grace=drain)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _handlers(self, keys: Keys) -> list[object]:
+    def _handlers(self, keys: KeyUseCases) -> list[object]:
         backend, settings = self._backend, self._backend.settings
         store = backend.store
         watches = Watches(store, _notifier(store), self._offload)
-        evaluations = Evaluations(
+        evaluations = EvaluationUseCases(
             store, backend.ids, backend.clock, max_attempts=settings.max_attempts
         )
         uploads = Uploads(
@@ -200,14 +200,16 @@ class ServerProcess:
             DiagnosticsService(Curves(details), Diagnostics(details)),
             EvaluationRowsService(self._rows(evaluations, watches)),
             EvaluationService(evaluations, uploads, files),
-            JobService(Jobs(store), watches),
+            JobService(JobUseCases(store), watches),
             JobWatchService(watches),
             KeyService(keys),
-            ModelService(Models(store)),
+            ModelService(ModelUseCases(store)),
             PerformanceService(performance),
             PerformanceTableService(performance),
             ServerService(facts(settings)),
-            VersionService(Versions(store), Comparisons(store, max_attempts=settings.max_attempts)),
+            VersionService(
+                VersionUseCases(store), Comparisons(store, max_attempts=settings.max_attempts)
+            ),
             *self._quality(),
         ]
 
@@ -221,7 +223,11 @@ class ServerProcess:
             offload=self._offload,
             max_file_bytes=self._backend.settings.max_file_bytes,
         )
-        schemas, truth, extractions = FieldSchemas(store), GroundTruth(store), Extractions(store)
+        schemas, truth, extractions = (
+            FieldSchemas(store),
+            GroundTruthUseCases(store),
+            ExtractionUseCases(store),
+        )
         of_datasets = DatasetSchemas(store, guess=compute.guess, offload=self._offload)
         return [
             ExtractionJsonService(extractions),
@@ -235,7 +241,7 @@ class ServerProcess:
     def _benchmarks(self, watches: Watches) -> list[object]:
         backend = self._backend
         store, blobs = backend.store, backend.blobs
-        benchmarks = Benchmarks(
+        benchmarks = BenchmarkUseCases(
             store,
             blobs,
             backend.ids,
@@ -253,7 +259,7 @@ class ServerProcess:
             BenchmarkWatchService(followed),
         ]
 
-    def _rows(self, evaluations: Evaluations, watches: Watches) -> RowUploads:
+    def _rows(self, evaluations: EvaluationUseCases, watches: Watches) -> RowUploads:
         backend = self._backend
         return RowUploads(
             backend.store,
@@ -273,7 +279,7 @@ class ServerProcess:
     def _offload(self, function: Callable[[], R], /) -> Awaitable[R]:
         return asyncio.get_running_loop().run_in_executor(self._threads, function)
 
-    async def _find_key(self, keys: Keys, prefix: str) -> ApiKey | None:
+    async def _find_key(self, keys: KeyUseCases, prefix: str) -> ApiKey | None:
         return await self._offload(functools.partial(keys.find, prefix))
 
 

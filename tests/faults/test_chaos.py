@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from assay.client import JobEvent
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.execution import WINDOW
 from assay.kernel.jobs.job import Event, Job, NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, check_transition
 from assay.records import encode
 from tests.support.chaos import MOST_JOBS, ORG, WAIT, City
@@ -60,8 +62,8 @@ class Work:
             "starts": str(self.city.folder / f"{self.name}-{number}.starts"),
         }  # fmt: skip  # one spec
         new = NewJob(kind="steps", spec=encode(spec), max_attempts=1000)
-        with self.city.store.write() as tx:
-            job_id = tx.jobs.submit(ORG, new).job_id
+        with self.city.store.write() as uow:
+            job_id = uow[Jobs].submit(ORG, new).job_id
         self.watch(f"steps-{number}", job_id)
 
     def pair(self, first: int) -> None:
@@ -102,9 +104,9 @@ class Work:
     def results(self) -> dict[str, bytes]:
         """Return the result of each job; every one must have succeeded."""
         found = {}
-        with self.city.store.read() as tx:
+        with self.city.store.read() as uow:
             for name, job_id in self.jobs.items():
-                job = tx.jobs.get(ORG, job_id)
+                job = uow[Jobs].get(ORG, job_id)
                 assert job.state is JobState.SUCCEEDED, (name, job)
                 assert job.result is not None
                 found[name] = job.result
@@ -131,10 +133,10 @@ def city(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[City]:
 
 def history(city: City, job_id: str) -> tuple[Job, list[Event]]:
     """Return a job and its whole log."""
-    with city.store.read() as tx:
-        job = tx.jobs.get(ORG, job_id)
+    with city.store.read() as uow:
+        job = uow[Jobs].get(ORG, job_id)
         events: list[Event] = []
-        while found := tx.events.after(ORG, job_id, len(events)):
+        while found := uow[Events].after(ORG, job_id, len(events)):
             events += found
     return job, events
 

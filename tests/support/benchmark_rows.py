@@ -8,8 +8,11 @@ from typing import Any
 
 from assay.extraction.schema import FieldSchema
 from assay.features.extraction_runs.model import NewExtraction, NewExtractionRun, Pair
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.model import NewUserSchema
+from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth.model import NewDataset, NewEntry
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.storage.store import Store
 from tests.support.rpc_service import Caller, Running, message
 
@@ -21,11 +24,11 @@ def add_dataset(rpc: Running, me: Caller, pairs: Sequence[Pair], **fields: Any) 
 
 def put_dataset(store: Store, organization_id: str, pairs: Sequence[Pair], **fields: Any) -> str:
     """Store the ground truth of documents in an organization; return the dataset's id."""
-    with store.write() as tx:
+    with store.write() as uow:
         new = NewDataset(name="invoices", **fields)
-        dataset_id = tx.ground_truth.create(organization_id, new).dataset_id
+        dataset_id = uow[GroundTruthDatasets].create(organization_id, new).dataset_id
         entries = [NewEntry(document_id=one.document_id, expected=one.expected) for one in pairs]
-        tx.entries.add_many(organization_id, dataset_id, entries)
+        uow[Entries].add_many(organization_id, dataset_id, entries)
     return dataset_id
 
 
@@ -36,22 +39,22 @@ def add_run(rpc: Running, me: Caller, pairs: Sequence[Pair]) -> str:
 
 def put_run(store: Store, organization_id: str, pairs: Sequence[Pair]) -> str:
     """Store the extractions of documents in an organization; return the run's id."""
-    with store.write() as tx:
-        run_id = tx.extraction_runs.create(organization_id, NewExtractionRun(name="r")).run_id
+    with store.write() as uow:
+        run_id = uow[ExtractionRuns].create(organization_id, NewExtractionRun(name="r")).run_id
         found = [
             NewExtraction(document_id=one.document_id, data=one.data, confidence=one.confidence)
             for one in pairs
             if one.data is not None
         ]
-        tx.extractions.add_many(organization_id, run_id, found)
+        uow[Extractions].add_many(organization_id, run_id, found)
     return run_id
 
 
 def add_schema(rpc: Running, me: Caller, schema: FieldSchema) -> str:
     """Store a field schema; return its id."""
-    with rpc.backend.store.write() as tx:
+    with rpc.backend.store.write() as uow:
         new = NewUserSchema(name="invoice", definition=schema.to_json())
-        return tx.user_schemas.create(me.organization, new).user_schema_id
+        return uow[UserSchemas].create(me.organization, new).user_schema_id
 
 
 def finished(me: Caller, benchmark_id: str) -> Any:

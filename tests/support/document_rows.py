@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from assay.features.extraction_runs.model import ExtractionRun, NewExtraction, NewExtractionRun
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.model import NewUserSchema, UserSchema
+from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth.model import Dataset, NewDataset, NewEntry
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from tests.support.store_rows import ORG
 
 T = TypeVar("T")
@@ -20,31 +23,31 @@ NEW_DATASET = NewDataset(name="invoices")
 NEW_RUN = NewExtractionRun(name="nightly")
 
 
-def add_schema(tx: Transaction, organization_id: str = ORG, **changes: Any) -> UserSchema:
-    return tx.user_schemas.create(organization_id, replace(NEW_SCHEMA, **changes))
+def add_schema(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> UserSchema:
+    return uow[UserSchemas].create(organization_id, replace(NEW_SCHEMA, **changes))
 
 
-def add_dataset(tx: Transaction, organization_id: str = ORG, **changes: Any) -> Dataset:
-    return tx.ground_truth.create(organization_id, replace(NEW_DATASET, **changes))
+def add_dataset(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> Dataset:
+    return uow[GroundTruthDatasets].create(organization_id, replace(NEW_DATASET, **changes))
 
 
 def entry(document_id: str, expected: str = '{"k":"v"}') -> NewEntry:
     return NewEntry(document_id=document_id, expected=expected)
 
 
-def add_entries(tx: Transaction, dataset_id: str, *document_ids: str) -> None:
-    assert tx.entries.add_many(ORG, dataset_id, [entry(one) for one in document_ids]) == ()
+def add_entries(uow: UnitOfWork, dataset_id: str, *document_ids: str) -> None:
+    assert uow[Entries].add_many(ORG, dataset_id, [entry(one) for one in document_ids]) == ()
 
 
 def extraction(document_id: str, data: str = '{"k":"v"}') -> NewExtraction:
     return NewExtraction(document_id=document_id, data=data, confidence='{"k":0.5}')
 
 
-def add_extractions(tx: Transaction, *document_ids: str, data: str = '{"k":"v"}') -> ExtractionRun:
+def add_extractions(uow: UnitOfWork, *document_ids: str, data: str = '{"k":"v"}') -> ExtractionRun:
     """Make a run with an extraction of each document."""
-    run = tx.extraction_runs.create(ORG, NEW_RUN)
+    run = uow[ExtractionRuns].create(ORG, NEW_RUN)
     new = [extraction(one, data) for one in document_ids]
-    assert tx.extractions.add_many(ORG, run.run_id, new) == ()
+    assert uow[Extractions].add_many(ORG, run.run_id, new) == ()
     return run
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from assay.features.evaluations.details_artifact import EvaluationDetails
+from assay.features.evaluations.store import Evaluations
 from assay.metrics.curves import Curve, CurvePoint
 from tests.support.rpc_service import Caller, Running, csv
 
@@ -16,15 +17,15 @@ def store(rpc: Running, me: Caller, details: EvaluationDetails, *, of: tuple[str
     """Give the newest test evaluation of (model, version) details; return its new revision."""
     model_id, version_id = of
     blobs, durable = rpc.backend.blobs, rpc.backend.store
-    with durable.read() as tx:
-        current = tx.evaluations.serving(me.organization, model_id, version_id, "test").evaluation
+    with durable.read() as uow:
+        current = uow[Evaluations].serving(me.organization, model_id, version_id, "test").evaluation
     assert current is not None
     assert current.result is not None
     address = blobs.put(me.organization, details.to_json())
     again = me("CreateEvaluation", model_id=model_id, version_id=version_id, dataset_split="test")
-    with durable.write() as tx:
+    with durable.write() as uow:
         result = dataclasses.replace(current.result, details=address)
-        tx.evaluations.finish(me.organization, again.evaluation_id, result)
+        uow[Evaluations].finish(me.organization, again.evaluation_id, result)
     return again.evaluation_id
 
 
@@ -58,11 +59,11 @@ def store_bare(rpc: Running, me: Caller, *, of: tuple[str, str], task: str) -> N
         "regression": csv(y_true=[1.0, 2.0], y_pred=[1.0, 2.5]),
     }[task]
     me.measure(*of, data)
-    with rpc.backend.store.read() as tx:
-        current = tx.evaluations.serving(me.organization, *of, "test").evaluation
+    with rpc.backend.store.read() as uow:
+        current = uow[Evaluations].serving(me.organization, *of, "test").evaluation
     assert current is not None
     assert current.result is not None
     again = me("CreateEvaluation", model_id=of[0], version_id=of[1], dataset_split="test")
-    with rpc.backend.store.write() as tx:
+    with rpc.backend.store.write() as uow:
         result = dataclasses.replace(current.result, details=None)
-        tx.evaluations.finish(me.organization, again.evaluation_id, result)
+        uow[Evaluations].finish(me.organization, again.evaluation_id, result)

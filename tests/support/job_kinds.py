@@ -14,9 +14,10 @@ from typing import Any
 
 from assay.kernel.errors import BadPredictions, Unavailable
 from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 
 class Steps:
@@ -70,11 +71,11 @@ class Steps:
             {key: len(blobs.partial(finished[key])) for key in sorted(finished)}
         ).encode()
 
-    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Note the end in the log; fail where the spec asks for it."""
         if outcome.result is not None and json.loads(job.spec).get("unsettled"):
             raise RuntimeError("settling failed")
-        tx.events.append(job.organization_id, job.job_id, [
+        uow[Events].append(job.organization_id, job.job_id, [
             NewEvent(kind="settled", data={"state": outcome.state.value})
         ])  # fmt: skip  # one event
 

@@ -22,7 +22,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
 from assay.app import Backend, ServerProcess
-from assay.features.keys.service import Keys
+from assay.features.keys.service import KeyUseCases
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.identity import Principal
 from assay.kernel.rpc import methods
@@ -360,7 +360,7 @@ class Running:
 
     def organization(self, name: str, permissions: tuple[str, ...] = ("admin",)) -> Caller:
         """Return a caller with a new key of an organization."""
-        keys = Keys(self.backend.store, self.backend.ids, self.backend.clock)
+        keys = KeyUseCases(self.backend.store, self.backend.ids, self.backend.clock)
         maker = Principal(
             organization_id=name, subject="test", permissions=frozenset({"admin", *permissions})
         )

@@ -11,10 +11,14 @@ from assay.features.evaluations.model import (
     EvaluationSpec,
     NewEvaluation,
 )
+from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Model, NewModel, NewVersion, TaskType, Version
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.kernel.jobs.job import Job, NewJob, Owner
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 ORG = "acme"
 OTHER = "globex"
@@ -30,28 +34,28 @@ LEASE = 60.0  # seconds: longer than any test
 EXPIRED = -1.0  # a lease that is over when it begins, on any clock
 
 
-def add_model(tx: Transaction, organization_id: str = ORG, **changes: Any) -> Model:
-    return tx.models.create(organization_id, replace(CHURN, **changes))
+def add_model(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> Model:
+    return uow[Models].create(organization_id, replace(CHURN, **changes))
 
 
-def add_version(tx: Transaction, model_id: str, organization_id: str = ORG) -> Version:
-    return tx.versions.create(organization_id, model_id, NewVersion())
+def add_version(uow: UnitOfWork, model_id: str, organization_id: str = ORG) -> Version:
+    return uow[Versions].create(organization_id, model_id, NewVersion())
 
 
-def add_ready_version(tx: Transaction, model_id: str) -> Version:
-    version = add_version(tx, model_id)
-    return tx.versions.mark_ready(ORG, version.version_id)
+def add_ready_version(uow: UnitOfWork, model_id: str) -> Version:
+    version = add_version(uow, model_id)
+    return uow[Versions].mark_ready(ORG, version.version_id)
 
 
 def add_evaluation(
-    tx: Transaction,
+    uow: UnitOfWork,
     model_id: str,
     version_id: str,
     split: str = "test",
     organization_id: str = ORG,
 ) -> Evaluation:
-    job = tx.jobs.submit(organization_id, NewJob(kind="evaluation", spec=b"{}"))
-    return tx.evaluations.create(
+    job = uow[Jobs].submit(organization_id, NewJob(kind="evaluation", spec=b"{}"))
+    return uow[Evaluations].create(
         organization_id,
         NewEvaluation(
             model_id=model_id,
@@ -63,30 +67,30 @@ def add_evaluation(
     )
 
 
-def add_upload(tx: Transaction, **changes: Any) -> Job:
+def add_upload(uow: UnitOfWork, **changes: Any) -> Job:
     new = NewJob(kind="evaluation", spec=b"{}", state=JobState.OPEN)
-    return tx.jobs.submit(ORG, replace(new, **changes))
+    return uow[Jobs].submit(ORG, replace(new, **changes))
 
 
-def add_job(tx: Transaction, **changes: Any) -> Job:
-    return tx.jobs.submit(ORG, replace(NEW_JOB, **changes))
+def add_job(uow: UnitOfWork, **changes: Any) -> Job:
+    return uow[Jobs].submit(ORG, replace(NEW_JOB, **changes))
 
 
-def claimed(tx: Transaction, owner: Owner, lease: float = LEASE) -> Job:
-    job = tx.jobs.claim(owner, lease, ["k", "evaluation"])
+def claimed(uow: UnitOfWork, owner: Owner, lease: float = LEASE) -> Job:
+    job = uow[Jobs].claim(owner, lease, ["k", "evaluation"])
     assert job is not None
     return job
 
 
-def finish(tx: Transaction, owner: Owner, evaluation: Evaluation, accuracy: float) -> Evaluation:
+def finish(uow: UnitOfWork, owner: Owner, evaluation: Evaluation, accuracy: float) -> Evaluation:
     """Run the evaluation's job, which must be the oldest that is queued, to its end."""
-    job = claimed(tx, owner)
+    job = claimed(uow, owner)
     assert job.job_id == evaluation.job_id
     result = result_with(accuracy)
     org = evaluation.organization_id
-    tx.evaluations.finish(org, evaluation.evaluation_id, result)
-    tx.jobs.end(org, job.job_id, job.epoch, JobState.SUCCEEDED, result=result.to_json())
-    return tx.evaluations.get(org, evaluation.evaluation_id)
+    uow[Evaluations].finish(org, evaluation.evaluation_id, result)
+    uow[Jobs].end(org, job.job_id, job.epoch, JobState.SUCCEEDED, result=result.to_json())
+    return uow[Evaluations].get(org, evaluation.evaluation_id)
 
 
 def result_with(accuracy: float) -> EvaluationResult:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.requests import Requests
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import encode, sha256_hex
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class Once:
 
 
 def once(
-    tx: Transaction,
+    uow: UnitOfWork,
     organization_id: str,
     request: Once,
     *,
@@ -42,11 +43,11 @@ def once(
     """
     if request.request_id is None:
         return make()
-    key = tx.requests.find(organization_id, request.method, request.request_id, request.body_hash)
+    key = uow[Requests].find(organization_id, request.method, request.request_id, request.body_hash)
     if key is not None:
         return again(key)
     made = make()
-    tx.requests.record(
+    uow[Requests].record(
         organization_id,
         request.method,
         request.request_id,

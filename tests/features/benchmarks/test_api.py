@@ -12,6 +12,8 @@ import pytest
 
 from assay.features.benchmarks.results_service import BenchmarkReader, ResultQuery
 from assay.features.benchmarks.snapshot_artifact import read_piece
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.kernel.jobs.ledger_runs import Jobs
 from tests.support.benchmark_in_process import INVOICE, invoices
 from tests.support.benchmark_rows import (
     DOCUMENT_003,
@@ -96,8 +98,8 @@ def test_later_edits_change_nothing(rpc: Running, me: Caller):
     add_run(rpc, me, pairs)
     made = me("CreateBenchmark", dataset_id=dataset_id)
     add_run(rpc, me, three_fields({"vendor_name": 4}, 4))
-    with rpc.backend.store.write() as tx:
-        tx.ground_truth.delete(me.organization, dataset_id)
+    with rpc.backend.store.write() as uow:
+        uow[GroundTruthDatasets].delete(me.organization, dataset_id)
     found = finished(me, made.benchmark_id).benchmark
     assert (found.status, found.accuracy_overall, found.dataset_id) == (
         "completed", 1.0, dataset_id,
@@ -316,8 +318,8 @@ def test_results_wait_for_the_end(rpc: Running, me: Caller):
     """Results of a benchmark that has none are 422, and its detail has no numbers."""
     dataset_id = add_dataset(rpc, me, three_fields({}, 2))
     made = me("CreateBenchmark", dataset_id=dataset_id)
-    with rpc.backend.store.write() as tx:  # before any runner takes it, or while one holds it
-        tx.jobs.request_cancel(me.organization, made.job_id)
+    with rpc.backend.store.write() as uow:  # before any runner takes it, or while one holds it
+        uow[Jobs].request_cancel(me.organization, made.job_id)
     found = finished(me, made.benchmark_id)
     if found.benchmark.status == "failed":
         refused = me.refused("ListBenchmarkResults", benchmark_id=made.benchmark_id)
@@ -405,24 +407,24 @@ def test_runs_without_scores_have_no_delta(rpc: Running, me: Caller):
 
 def failed(rpc: Running, me: Caller, dataset_id: str) -> Any:
     """Return a benchmark whose fields could not be inferred."""
-    with rpc.backend.store.write() as tx:
-        empty = add_empty(tx, me)
+    with rpc.backend.store.write() as uow:
+        empty = add_empty(uow, me)
     found = measured(me, empty).benchmark
     assert found.error.reason == "FAILED_PRECONDITION"
-    with rpc.backend.store.write() as tx:  # as if it were of the other dataset
-        tx.session.driver.execute(
+    with rpc.backend.store.write() as uow:  # as if it were of the other dataset
+        uow.driver.execute(
             "UPDATE benchmarks SET dataset_id = ? WHERE benchmark_id = ?",
             (dataset_id, found.benchmark_id),
         )
     return found
 
 
-def add_empty(tx: Any, me: Caller) -> str:
+def add_empty(uow: Any, me: Caller) -> str:
     """Store a dataset whose only document has no fields."""
     from assay.features.ground_truth.model import NewDataset, NewEntry
 
-    dataset_id = tx.ground_truth.create(me.organization, NewDataset(name="n")).dataset_id
-    tx.entries.add(me.organization, dataset_id, NewEntry(document_id="d", expected="{}"))
+    dataset_id = uow[GroundTruthDatasets].create(me.organization, NewDataset(name="n")).dataset_id
+    uow[Entries].add(me.organization, dataset_id, NewEntry(document_id="d", expected="{}"))
     return dataset_id
 
 
@@ -537,8 +539,8 @@ def test_permissions(rpc: Running, me: Caller, done: Any):
 
 def test_the_snapshot_holds_each_document_once(rpc: Running, me: Caller, done: Any):
     """The blobs of a benchmark's job hold all documents by id, a hundred to a blob."""
-    with rpc.backend.store.read() as tx:
-        job = tx.jobs.get(me.organization, done.benchmark.job_id)
+    with rpc.backend.store.read() as uow:
+        job = uow[Jobs].get(me.organization, done.benchmark.job_id)
     blobs = json.loads(job.spec)["blobs"]
     assert [count for _, count in blobs] == [100, 100, 50]
     found = [

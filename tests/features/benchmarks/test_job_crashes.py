@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkResult, BenchmarkRow
+from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.jobs.job import Job, NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.indexed_json import Index
 from tests.features.evaluations.test_job_crashes import run_until_killed
@@ -34,9 +36,9 @@ def queued(harness: JobHarness, bench: InProcess) -> Job:
         benchmark_id=spec.benchmark_id, name="b", dataset_id="d", run_id=None,
         user_schema_id=None, job_id="", documents_total=300, compare_to=None,
     )  # fmt: skip  # one value
-    with harness.store.write() as tx:
-        job = tx.jobs.submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=spec.to_json()))
-        tx.benchmarks.create(ORG, replace(row, job_id=job.job_id))
+    with harness.store.write() as uow:
+        job = uow[Jobs].submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=spec.to_json()))
+        uow[Benchmarks].create(ORG, replace(row, job_id=job.job_id))
     return job
 
 
@@ -76,8 +78,8 @@ def test_a_killed_benchmark_ends_with_the_same_numbers(
 ) -> None:
     """A benchmark killed at a boundary has the numbers of one that was not, each document once."""
     run_until_killed(harness, blob_folder, *boundary)
-    with harness.store.read() as tx:
-        before = tx.jobs.tasks(ORG, queued.job_id)
+    with harness.store.read() as uow:
+        before = uow[Jobs].tasks(ORG, queued.job_id)
     harness.runner(lease_seconds=60)  # far longer than the test: the dead lease is freed at once
     if boundary[0] != "ended":
         harness.signals.wait("ended", queued)
@@ -89,9 +91,9 @@ def test_a_killed_benchmark_ends_with_the_same_numbers(
     assert (result.scores, result.spec_hash) == (expected.result.scores, expected.result.spec_hash)
     assert tuple(bench.documents(result)) == expected.documents
     assert sorted(one[0] for one in told(harness, queued)) == DOCUMENTS
-    with harness.store.read() as tx:
-        after = {record.key: record for record in tx.jobs.tasks(ORG, queued.job_id)}
-        stored = tx.benchmarks.get(ORG, "00000000-0000-4000-8000-000000000000")
+    with harness.store.read() as uow:
+        after = {record.key: record for record in uow[Jobs].tasks(ORG, queued.job_id)}
+        stored = uow[Benchmarks].get(ORG, "00000000-0000-4000-8000-000000000000")
     assert all(after[record.key] == record for record in before)
     assert stored.scores == expected.result.scores
     assert (stored.status, stored.documents_processed) == ("completed", 300)
@@ -102,7 +104,7 @@ def test_progress_counts_the_documents_that_are_durable(
 ) -> None:
     """After a kill the benchmark has processed what its log tells of, no more and no less."""
     run_until_killed(harness, blob_folder, "checkpoint", 2)
-    with harness.store.read() as tx:
-        stored = tx.benchmarks.get(ORG, "00000000-0000-4000-8000-000000000000")
+    with harness.store.read() as uow:
+        stored = uow[Benchmarks].get(ORG, "00000000-0000-4000-8000-000000000000")
     assert 0 < stored.documents_processed == len(told(harness, queued)) < 300
     assert stored.scores is None

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from assay.features.benchmarks.model import Benchmark, BenchmarkRow, BenchmarkStatus, Scores
+from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cursor import Cursor
 from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.jobs.job import JobError, NewJob, TaskRecord
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from tests.support.document_rows import walk
 from tests.support.store_rows import LEASE, ORG
 
@@ -21,39 +23,39 @@ SCORES = Scores(overall=140 / 150, by_field={"b": 0.9, "a": 49 / 50})
 
 
 def add_benchmark(
-    tx: Transaction, name: str, organization_id: str = ORG, **changes: Any
+    uow: UnitOfWork, name: str, organization_id: str = ORG, **changes: Any
 ) -> Benchmark:
     """Store a benchmark of the dataset `d` with its job; the id begins as its name."""
-    job = tx.jobs.submit(organization_id, NewJob(kind=KIND, spec=b"{}"))
+    job = uow[Jobs].submit(organization_id, NewJob(kind=KIND, spec=b"{}"))
     given: dict[str, Any] = {
         "benchmark_id": f"{name}-id", "name": name, "dataset_id": "d", "run_id": None,
         "user_schema_id": None, "job_id": job.job_id, "documents_total": 50, "compare_to": None,
     }  # fmt: skip  # one value
-    return tx.benchmarks.create(organization_id, BenchmarkRow(**(given | changes)))
+    return uow[Benchmarks].create(organization_id, BenchmarkRow(**(given | changes)))
 
 
-def complete(tx: Transaction, runner: Any, found: Benchmark, scores: Scores = SCORES) -> Benchmark:
+def complete(uow: UnitOfWork, runner: Any, found: Benchmark, scores: Scores = SCORES) -> Benchmark:
     """End a benchmark, whose job must be the oldest that is queued, as its kind does."""
-    job = tx.jobs.claim(runner, LEASE, [KIND])
+    job = uow[Jobs].claim(runner, LEASE, [KIND])
     assert job is not None
     assert job.job_id == found.job_id
-    tx.jobs.end(ORG, job.job_id, job.epoch, JobState.SUCCEEDED, result=b"{}")
-    return tx.benchmarks.finish(ORG, found.benchmark_id, scores)
+    uow[Jobs].end(ORG, job.job_id, job.epoch, JobState.SUCCEEDED, result=b"{}")
+    return uow[Benchmarks].finish(ORG, found.benchmark_id, scores)
 
 
-def fail(tx: Transaction, runner: Any) -> None:
+def fail(uow: UnitOfWork, runner: Any) -> None:
     """End the oldest queued benchmark with an error."""
-    job = tx.jobs.claim(runner, LEASE, [KIND])
+    job = uow[Jobs].claim(runner, LEASE, [KIND])
     assert job is not None
     error = JobError(reason="BAD", message="no")
-    tx.jobs.end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
+    uow[Jobs].end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
 
 
 def test_a_new_benchmark_is_queued_and_has_no_numbers(store):
     """A benchmark that was just made is queued, without scores, delta or end."""
-    with store.write() as tx:
-        made = add_benchmark(tx, "one", run_id="r", user_schema_id="s")
-        assert tx.benchmarks.get(ORG, made.benchmark_id) == made
+    with store.write() as uow:
+        made = add_benchmark(uow, "one", run_id="r", user_schema_id="s")
+        assert uow[Benchmarks].get(ORG, made.benchmark_id) == made
     assert (made.status, made.documents_processed, made.documents_total) == ("queued", 0, 50)
     assert (made.scores, made.accuracy_delta, made.compared_to) == (None, None, None)
     assert (made.ended_at, made.duration_ms, made.error) == (None, None, None)
@@ -62,43 +64,43 @@ def test_a_new_benchmark_is_queued_and_has_no_numbers(store):
 
 def test_a_taken_id_is_refused(store):
     """An id belongs to one benchmark of an organization."""
-    with store.write() as tx:
-        add_benchmark(tx, "one")
+    with store.write() as uow:
+        add_benchmark(uow, "one")
         with pytest.raises(AlreadyExists, match="one-id"):
-            add_benchmark(tx, "one")
+            add_benchmark(uow, "one")
 
 
 def test_an_absent_benchmark_is_not_found(store):
     """Reading and finishing what is not there raise NotFound."""
-    with store.write() as tx:
+    with store.write() as uow:
         with pytest.raises(NotFound):
-            tx.benchmarks.get(ORG, "none")
+            uow[Benchmarks].get(ORG, "none")
         with pytest.raises(NotFound):
-            tx.benchmarks.finish(ORG, "none", SCORES)
+            uow[Benchmarks].finish(ORG, "none", SCORES)
 
 
 def test_what_a_running_benchmark_has_compared_is_its_progress(store, runner):
     """A running benchmark has processed the documents whose results are durable."""
-    with store.write() as tx:
-        made = add_benchmark(tx, "one")
-        job = tx.jobs.claim(runner, LEASE, [KIND])
-        tx.jobs.checkpoint(
+    with store.write() as uow:
+        made = add_benchmark(uow, "one")
+        job = uow[Jobs].claim(runner, LEASE, [KIND])
+        uow[Jobs].checkpoint(
             ORG, job.job_id, job.epoch, [TaskRecord(key="k", partial=b"p")],
             status={"progress": {"done": 1, "total": 5, "rows": 20}},
         )  # fmt: skip  # one call
-        running = tx.benchmarks.get(ORG, made.benchmark_id)
+        running = uow[Benchmarks].get(ORG, made.benchmark_id)
     assert (running.status, running.documents_processed) == ("running", 20)
 
 
 def test_a_completed_benchmark_has_its_scores_to_the_bit(store, runner, clock):
     """Scores are stored unrounded, with the time from creation to the job's end."""
-    with store.write() as tx:
-        made = add_benchmark(tx, "one")
+    with store.write() as uow:
+        made = add_benchmark(uow, "one")
     clock.advance(4.2)
-    with store.write() as tx:
-        done = complete(tx, runner, made)
-        assert tx.benchmarks.get(ORG, made.benchmark_id) == done
-        assert tx.benchmarks.finish(ORG, made.benchmark_id, SCORES) == done
+    with store.write() as uow:
+        done = complete(uow, runner, made)
+        assert uow[Benchmarks].get(ORG, made.benchmark_id) == done
+        assert uow[Benchmarks].finish(ORG, made.benchmark_id, SCORES) == done
     assert done.scores == SCORES
     assert (done.status, done.documents_processed, done.duration_ms) == ("completed", 50, 4200)
 
@@ -107,19 +109,19 @@ def test_the_delta_is_against_the_previous_completed_one(store, runner, clock):
     """Without a wish the newest completed benchmark of the dataset made before is compared."""
     wholes = [0.5, 0.75, None, 0.25]
     found = []
-    with store.write() as tx:
-        elsewhere = add_benchmark(tx, "elsewhere", dataset_id="other")
-        complete(tx, runner, elsewhere)
+    with store.write() as uow:
+        elsewhere = add_benchmark(uow, "elsewhere", dataset_id="other")
+        complete(uow, runner, elsewhere)
         for number, overall in enumerate(wholes):
             clock.advance(1)
-            made = add_benchmark(tx, f"n{number}")
-            found.append(complete(tx, runner, made, Scores(overall=overall, by_field={})))
+            made = add_benchmark(uow, f"n{number}")
+            found.append(complete(uow, runner, made, Scores(overall=overall, by_field={})))
         clock.advance(1)
-        failed = add_benchmark(tx, "failed")
-        fail(tx, runner)
+        failed = add_benchmark(uow, "failed")
+        fail(uow, runner)
         clock.advance(1)
-        last = complete(tx, runner, add_benchmark(tx, "last"), Scores(overall=0.5, by_field={}))
-        assert tx.benchmarks.get(ORG, failed.benchmark_id).compared_to is None
+        last = complete(uow, runner, add_benchmark(uow, "last"), Scores(overall=0.5, by_field={}))
+        assert uow[Benchmarks].get(ORG, failed.benchmark_id).compared_to is None
     assert [(one.compared_to, one.accuracy_delta) for one in (*found, last)] == [
         (None, None), ("n0-id", 0.25), (None, None), ("n1-id", -0.5), ("n3-id", 0.25),
     ]  # fmt: skip  # a table
@@ -127,28 +129,28 @@ def test_the_delta_is_against_the_previous_completed_one(store, runner, clock):
 
 def test_a_later_one_is_never_the_previous_one(store, runner, clock):
     """A benchmark that was created later but ended first is not what came before."""
-    with store.write() as tx:
-        first = add_benchmark(tx, "first")
+    with store.write() as uow:
+        first = add_benchmark(uow, "first")
         clock.advance(1)
-        second = add_benchmark(tx, "second")
-        slow = tx.jobs.claim(runner, LEASE, [KIND])
-        complete(tx, runner, second)
-        tx.jobs.end(ORG, slow.job_id, slow.epoch, JobState.SUCCEEDED, result=b"{}")
-        done = tx.benchmarks.finish(ORG, first.benchmark_id, SCORES)
+        second = add_benchmark(uow, "second")
+        slow = uow[Jobs].claim(runner, LEASE, [KIND])
+        complete(uow, runner, second)
+        uow[Jobs].end(ORG, slow.job_id, slow.epoch, JobState.SUCCEEDED, result=b"{}")
+        done = uow[Benchmarks].finish(ORG, first.benchmark_id, SCORES)
     assert (done.compared_to, done.accuracy_delta) == (None, None)
 
 
 def test_the_delta_is_against_the_one_that_was_asked_for(store, runner, clock):
     """A wish wins over the previous one; where it has no scores there is no delta at all."""
-    with store.write() as tx:
+    with store.write() as uow:
         for name, overall in (("a", 0.25), ("b", 0.5)):
-            complete(tx, runner, add_benchmark(tx, name), Scores(overall=overall, by_field={}))
+            complete(uow, runner, add_benchmark(uow, name), Scores(overall=overall, by_field={}))
             clock.advance(1)
-        add_benchmark(tx, "failed")
-        fail(tx, runner)
+        add_benchmark(uow, "failed")
+        fail(uow, runner)
         against = [
             complete(
-                tx, runner, add_benchmark(tx, f"to-{name}", compare_to=f"{name}-id"),
+                uow, runner, add_benchmark(uow, f"to-{name}", compare_to=f"{name}-id"),
                 Scores(overall=1.0, by_field={}),
             )
             for name in ("a", "failed")
@@ -161,30 +163,30 @@ def test_the_delta_is_against_the_one_that_was_asked_for(store, runner, clock):
 @pytest.mark.parametrize("end", ["FAILED", "CANCELED", "TIMED_OUT"])
 def test_an_end_without_a_result_is_failed(store, runner, clock, end):
     """Whatever kept a benchmark from its result, it is failed and has the job's error."""
-    with store.write() as tx:
-        made = add_benchmark(tx, "one")
+    with store.write() as uow:
+        made = add_benchmark(uow, "one")
         clock.advance(1)
-        job = tx.jobs.claim(runner, LEASE, [KIND])
+        job = uow[Jobs].claim(runner, LEASE, [KIND])
         error = JobError(reason="BAD", message="no") if end == "FAILED" else None
-        tx.jobs.end(ORG, job.job_id, job.epoch, JobState[end], error=error)
-        ended = tx.benchmarks.get(ORG, made.benchmark_id)
+        uow[Jobs].end(ORG, job.job_id, job.epoch, JobState[end], error=error)
+        ended = uow[Benchmarks].get(ORG, made.benchmark_id)
     assert (ended.status, ended.scores, ended.duration_ms) == ("failed", None, 1000)
     assert ended.error is not None
 
 
 def test_a_listing_is_newest_first_and_stable_under_inserts(store, clock):
     """Pages neither repeat nor skip a benchmark while others are being made."""
-    with store.write() as tx:
+    with store.write() as uow:
         for number in range(7):
-            add_benchmark(tx, f"n{number}")
+            add_benchmark(uow, f"n{number}")
             clock.advance(number % 2)  # some share a microsecond
     inserts = iter(range(99))
 
     def page(after):
-        with store.write() as tx:
-            found = tx.benchmarks.list(ORG, limit=2, after=after)
+        with store.write() as uow:
+            found = uow[Benchmarks].list(ORG, limit=2, after=after)
             clock.advance(1)
-            add_benchmark(tx, f"new{next(inserts)}")
+            add_benchmark(uow, f"new{next(inserts)}")
             return found
 
     assert [one.name for one in walk(page)] == ["n6", "n5", "n4", "n3", "n2", "n1", "n0"]
@@ -193,37 +195,37 @@ def test_a_listing_is_newest_first_and_stable_under_inserts(store, clock):
 def test_a_page_is_bounded_in_bytes(store, runner, clock):
     """Benchmarks of many fields share a page only as far as its bytes go, and none is left out."""
     wide = Scores(overall=1.0, by_field={f"field-{number}": 1.0 for number in range(50)})
-    with store.write() as tx:
+    with store.write() as uow:
         for number in range(4):
             clock.advance(1)
-            complete(tx, runner, add_benchmark(tx, f"n{number}"), wide)
+            complete(uow, runner, add_benchmark(uow, f"n{number}"), wide)
         clock.advance(1)
-        add_benchmark(tx, "queued")
+        add_benchmark(uow, "queued")
         for max_bytes, first in ((1, 1), (2_000, 3), (10**6, 5)):
-            page = tx.benchmarks.list(ORG, limit=9, max_bytes=max_bytes)
+            page = uow[Benchmarks].list(ORG, limit=9, max_bytes=max_bytes)
             assert len(page.items) == first
 
         def page_after(after):
-            return tx.benchmarks.list(ORG, limit=9, after=after, max_bytes=1)
+            return uow[Benchmarks].list(ORG, limit=9, after=after, max_bytes=1)
 
         assert [one.name for one in walk(page_after)] == ["queued", "n3", "n2", "n1", "n0"]
 
 
 def test_a_listing_is_of_one_dataset_and_status(store, runner, clock):
     """Filters leave those of a dataset and of a status, and the count is theirs."""
-    with store.write() as tx:
-        complete(tx, runner, add_benchmark(tx, "done"))
-        add_benchmark(tx, "failed")
-        fail(tx, runner)
-        add_benchmark(tx, "canceled", dataset_id="e")
+    with store.write() as uow:
+        complete(uow, runner, add_benchmark(uow, "done"))
+        add_benchmark(uow, "failed")
+        fail(uow, runner)
+        add_benchmark(uow, "canceled", dataset_id="e")
         clock.advance(1)
-        waiting = add_benchmark(tx, "waiting")
-        canceled = tx.benchmarks.get(ORG, "canceled-id")
-        tx.jobs.request_cancel(ORG, canceled.job_id)
+        waiting = add_benchmark(uow, "waiting")
+        canceled = uow[Benchmarks].get(ORG, "canceled-id")
+        uow[Jobs].request_cancel(ORG, canceled.job_id)
 
         def names(**filters: Any) -> list[str]:
-            items = tx.benchmarks.list(ORG, limit=9, **filters).items
-            assert tx.benchmarks.count(ORG, **filters) == len(items)
+            items = uow[Benchmarks].list(ORG, limit=9, **filters).items
+            assert uow[Benchmarks].count(ORG, **filters) == len(items)
             return sorted(one.name for one in items)
 
         assert waiting.status == "queued"
@@ -246,11 +248,11 @@ def test_no_page_of_a_listing_is_sorted_or_scanned(store, engine):
         "ix_benchmarks_dataset": {"dataset_id": "d"},
     }
     for index, filters in asked.items():
-        with store.read() as tx:
-            driver, said = tx.session.driver, []
+        with store.read() as uow:
+            driver, said = uow.driver, []
             driver.set_trace_callback(said.append)
-            tx.benchmarks.list(ORG, limit=20, after=place, **filters)
-            tx.benchmarks.count(ORG, **filters)
+            uow[Benchmarks].list(ORG, limit=20, after=place, **filters)
+            uow[Benchmarks].count(ORG, **filters)
             driver.set_trace_callback(None)
             for statement in said:
                 rows = driver.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.features.evaluations.store import Evaluations
+from assay.kernel.jobs.ledger_runs import Jobs
 from tests.support.rpc_service import Binary, Caller, binary, csv, message
 
 FIRST, SECOND = binary(120), binary(120, seed=8)
@@ -130,10 +132,10 @@ def test_a_repeat_is_the_same_job(me: Caller):
 def test_a_failed_comparison_can_be_asked_for_again(me: Caller, rpc):
     """A comparison that failed is told as failed, and the next time it is asked for is another job."""
     pair = two(me, FIRST.csv, BETTER.csv)
-    with rpc.backend.store.read() as tx:
-        current = tx.evaluations.current(me.organization, pair["version_a"], "test")
+    with rpc.backend.store.read() as uow:
+        current = uow[Evaluations].current(me.organization, pair["version_a"], "test")
         assert current is not None
-        records = tx.jobs.tasks(me.organization, current.job_id)
+        records = uow[Jobs].tasks(me.organization, current.job_id)
     blob = next(one.blob for one in records if one.rows and one.blob)
     path = rpc.backend.blobs.path(me.organization, blob)
     away = path.rename(path.with_suffix(".away"))

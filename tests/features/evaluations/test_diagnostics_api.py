@@ -21,6 +21,7 @@ from assay.features.evaluations.details_artifact import (
     ResidualDetails,
     SliceDetails,
 )
+from assay.features.evaluations.store import Evaluations
 from assay.metrics.reliability import (
     BrierDecomposition,
     Calibration,
@@ -433,8 +434,8 @@ def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
     """Details whose blob is gone are told as INTERNAL without a word about blobs."""
     details = dataclasses.replace(BINARY, intervals={})  # read by nobody else
     found = made(rpc, me, details, DATA.csv, labels=["no", "yes"], positive_label="yes")
-    with rpc.backend.store.read() as tx:
-        serving = tx.evaluations.serving(me.organization, found.model_id, None, "test")
+    with rpc.backend.store.read() as uow:
+        serving = uow[Evaluations].serving(me.organization, found.model_id, None, "test")
     assert serving.evaluation is not None
     assert serving.evaluation.result is not None
     path = rpc.backend.blobs.path(me.organization, serving.evaluation.result.details or "")

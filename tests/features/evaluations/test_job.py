@@ -20,8 +20,11 @@ from assay.features.evaluations.job_spec import CSV
 from assay.features.evaluations.live_metrics import live_state
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import Partial, merge
+from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import TaskType
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import BadPredictions, FailedPrecondition
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, VersionStatus
 from assay.records import encode as encode_record
 from assay.records import sha256_hex
@@ -384,12 +387,12 @@ def test_a_runner_of_another_environment_refuses_the_job(harness: JobHarness) ->
     ours = Partial.from_bytes(ingest_chunk(asked.to_json(), chunk, 0).partial)
     foreign = replace(ours, environment="0123456789abcdef")
     address = harness.blobs.put(job.organization_id, chunk)
-    with harness.store.write() as tx:
-        tx.jobs.add_chunk(
+    with harness.store.write() as uow:
+        uow[Jobs].add_chunk(
             job.organization_id, job.job_id, first_row=0, rows=ours.rows, blob=address,
             sha256=address.removeprefix("sha256:"), partial=foreign.to_bytes(),
         )  # fmt: skip  # one call
-        tx.jobs.finish_upload(job.organization_id, job.job_id, rows=ours.rows)
+        uow[Jobs].finish_upload(job.organization_id, job.job_id, rows=ours.rows)
     harness.runner()
     harness.signals.wait("ended", job)
     ended = harness.job(job)
@@ -422,9 +425,9 @@ def test_an_upload_becomes_an_evaluation(harness: JobHarness) -> None:
     harness.upload(asked, cut(cancer(), [200, 400]))
     job = harness.job_of(asked)
     harness.signals.wait("ended", job)
-    with harness.store.read() as tx:
-        evaluation = tx.evaluations.get(job.organization_id, asked.evaluation_id)
-        version = tx.versions.get(job.organization_id, asked.version_id)
+    with harness.store.read() as uow:
+        evaluation = uow[Evaluations].get(job.organization_id, asked.evaluation_id)
+        version = uow[Versions].get(job.organization_id, asked.version_id)
     assert evaluation.state is JobState.SUCCEEDED
     assert evaluation.is_current
     assert version.status is VersionStatus.READY
@@ -440,9 +443,9 @@ def test_a_bad_file_fails_and_leaves_the_version_alone(harness: JobHarness) -> N
     harness.runner()
     job = harness.job_of(asked)
     harness.signals.wait("ended", job)
-    with harness.store.read() as tx:
-        evaluation = tx.evaluations.get(job.organization_id, asked.evaluation_id)
-        version = tx.versions.get(job.organization_id, asked.version_id)
+    with harness.store.read() as uow:
+        evaluation = uow[Evaluations].get(job.organization_id, asked.evaluation_id)
+        version = uow[Versions].get(job.organization_id, asked.version_id)
     assert evaluation.state is JobState.FAILED
     assert evaluation.error is not None
     assert "row 1 (line 3), column score" in evaluation.error.message
@@ -455,8 +458,8 @@ def test_the_chunks_of_a_file_are_named_by_rows(harness: JobHarness) -> None:
     harness.runner()
     job = harness.job_of(asked)
     harness.signals.wait("ended", job)
-    with harness.store.read() as tx:
-        records = tx.jobs.tasks(job.organization_id, job.job_id)
+    with harness.store.read() as uow:
+        records = uow[Jobs].tasks(job.organization_id, job.job_id)
     chunks = [record for record in records if record.first_row is not None]
     assert sum(record.rows or 0 for record in chunks) == cancer().num_rows
     assert all(harness.blobs.read(job.organization_id, chunk.blob or "") for chunk in chunks)

@@ -12,6 +12,7 @@ import pytest
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.models.model import TaskType
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
 from tests.features.evaluations.test_job import cut, digits
@@ -99,16 +100,16 @@ def test_a_killed_runner_is_followed_byte_for_byte(
     """A runner killed at a boundary leaves its tasks; the next one ends with the same bytes."""
     run_until_killed(harness, blob_folder, *boundary)
     job = harness.job_of(uploaded)
-    with harness.store.read() as tx:
-        before = tx.jobs.tasks(ORG, job.job_id)
+    with harness.store.read() as uow:
+        before = uow[Jobs].tasks(ORG, job.job_id)
     harness.runner(lease_seconds=60)  # far longer than the test: the dead lease is freed at once
     if boundary[0] != "ended":
         harness.signals.wait("ended", job)
     ended = harness.job(job)
     assert ended.state is JobState.SUCCEEDED
     assert ended.result == expected
-    with harness.store.read() as tx:
-        after = {record.key: record for record in tx.jobs.tasks(ORG, job.job_id)}
+    with harness.store.read() as uow:
+        after = {record.key: record for record in uow[Jobs].tasks(ORG, job.job_id)}
     assert all(after[record.key] == record for record in before)
 
 
@@ -117,8 +118,8 @@ def test_only_missing_shards_run_again(harness: JobHarness, blob_folder: Path) -
     log = harness.folder / "log"
     job = harness.steps({"tasks": 12, "log": str(log)})
     run_until_killed(harness, blob_folder, "checkpoint", 3)
-    with harness.store.read() as tx:
-        kept = [record.key for record in tx.jobs.tasks(ORG, job.job_id)]
+    with harness.store.read() as uow:
+        kept = [record.key for record in uow[Jobs].tasks(ORG, job.job_id)]
     assert kept
     harness.runner(kinds=TEST_KINDS)
     harness.signals.wait("ended", job)

@@ -13,9 +13,11 @@ from sklearn import metrics
 from assay.features.evaluations.job import Evaluation
 from assay.features.evaluations.job_spec import CSV
 from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.typed_rows import rows_to_chunk
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
+from assay.kernel.jobs.ledger_runs import Jobs
 from tests.features.evaluations.test_job import (
     CANCER,
     CLASSES,
@@ -86,9 +88,9 @@ def test_details_are_not_collected(harness: JobHarness) -> None:
     harness.upload(asked, cut(cancer(), [300]))
     job = harness.job_of(asked)
     harness.signals.wait("ended", job)
-    with harness.store.read() as tx:
-        found = tx.evaluations.get(job.organization_id, asked.evaluation_id).result
-        referenced = set(tx.jobs.referenced_blobs())
+    with harness.store.read() as uow:
+        found = uow[Evaluations].get(job.organization_id, asked.evaluation_id).result
+        referenced = set(uow[Jobs].referenced_blobs())
     assert found is not None
     assert found.details is not None
     assert (job.organization_id, found.details) in referenced

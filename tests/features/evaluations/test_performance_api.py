@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import json_format
 from sklearn import metrics as oracle
 
+from assay.features.models.versions_store import Versions
 from tests.support.rpc_service import Caller, binary, csv, message
 
 DATA = binary(140)
@@ -258,8 +259,8 @@ def test_a_model_in_training_serves_its_promoted_version(me: Caller, rpc):
     """While a newer version trains, the promoted one is served."""
     model_id, version_id = me.ready()
     newer = me.version(model_id).version_id
-    with rpc.backend.store.write() as tx:
-        tx.versions.mark_training(me.organization, newer)
+    with rpc.backend.store.write() as uow:
+        uow[Versions].mark_training(me.organization, newer)
     assert me("GetModel", model_id=model_id).status == "training"
     assert me("GetPerformanceSummary", model_id=model_id).version_id == version_id
 
@@ -267,8 +268,8 @@ def test_a_model_in_training_serves_its_promoted_version(me: Caller, rpc):
 def test_a_model_that_trains_its_first_version_is_422(me: Caller, rpc):
     """A model in training without a completed version is refused as document 001 says."""
     model_id, version_id = me.pair()
-    with rpc.backend.store.write() as tx:
-        tx.versions.mark_training(me.organization, version_id)
+    with rpc.backend.store.write() as uow:
+        uow[Versions].mark_training(me.organization, version_id)
     refused = me.refused("GetPerformanceSummary", model_id=model_id)
     assert refused.reason == "NO_TRAINED_VERSION"
 

@@ -7,8 +7,12 @@ from dataclasses import replace
 import pytest
 
 from assay.features.evaluations.model import NewEvaluation
+from assay.features.evaluations.store import Evaluations
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import AlreadyExists, NotFound, VersionOfAnotherModel
 from assay.kernel.jobs.job import JobError
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import (
     ORG,
@@ -27,15 +31,15 @@ from tests.support.threads import together
 @pytest.fixture
 def pair(store):
     """A model id and the id of a version of it."""
-    with store.write() as tx:
-        model = add_model(tx)
-        return model.model_id, add_version(tx, model.model_id).version_id
+    with store.write() as uow:
+        model = add_model(uow)
+        return model.model_id, add_version(uow, model.model_id).version_id
 
 
 def test_revisions_count_from_one_for_each_split(store, pair):
     """The first evaluation of a version and split is revision 1, the next one 2."""
-    with store.write() as tx:
-        found = [add_evaluation(tx, *pair, split).revision for split in ("test", "test", "train")]
+    with store.write() as uow:
+        found = [add_evaluation(uow, *pair, split).revision for split in ("test", "test", "train")]
     assert found == [1, 2, 1]
 
 
@@ -44,8 +48,8 @@ def test_concurrent_evaluations_get_different_revisions(store, pair, open_anothe
     stores = [store, open_another()]
 
     def create(index: int) -> int:
-        with stores[index % 2].write() as tx:
-            return add_evaluation(tx, *pair).revision
+        with stores[index % 2].write() as uow:
+            return add_evaluation(uow, *pair).revision
 
     assert sorted(together(create, 8)) == list(range(1, 9))
 
@@ -53,20 +57,20 @@ def test_concurrent_evaluations_get_different_revisions(store, pair, open_anothe
 def test_state_and_error_are_those_of_the_job(store, pair, runner):
     """An evaluation is queued, running and failed as its job is, with the job's error."""
     error = JobError(reason="BAD_PREDICTIONS", message="row 3")
-    with store.write() as tx:
-        made = add_evaluation(tx, *pair)
+    with store.write() as uow:
+        made = add_evaluation(uow, *pair)
         assert made.state is JobState.QUEUED
-        job = claimed(tx, runner)
-        assert tx.evaluations.get(ORG, made.evaluation_id).state is JobState.RUNNING
-        tx.jobs.end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
-        failed = tx.evaluations.get(ORG, made.evaluation_id)
+        job = claimed(uow, runner)
+        assert uow[Evaluations].get(ORG, made.evaluation_id).state is JobState.RUNNING
+        uow[Jobs].end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
+        failed = uow[Evaluations].get(ORG, made.evaluation_id)
     assert failed == replace(made, state=JobState.FAILED, error=error)
 
 
 def test_a_result_reads_back_as_it_was_stored(store, pair, runner):
     """A finished evaluation holds the very result that was stored, and its headline."""
-    with store.write() as tx:
-        done = finish(tx, runner, add_evaluation(tx, *pair), 0.5)
+    with store.write() as uow:
+        done = finish(uow, runner, add_evaluation(uow, *pair), 0.5)
     assert done.result == result_with(0.5)
     assert done.result.to_json() == result_with(0.5).to_json()
     assert (done.state, done.is_current) == (JobState.SUCCEEDED, True)
@@ -76,54 +80,54 @@ def test_a_result_reads_back_as_it_was_stored(store, pair, runner):
 def test_the_old_revision_serves_until_the_new_one_succeeds(store, pair, runner):
     """While a newer revision waits, or when it fails, the older one is current."""
     error = JobError(reason="BAD_FILE", message="no")
-    with store.write() as tx:
-        assert tx.evaluations.current(ORG, pair[1], "test") is None
-        first = finish(tx, runner, add_evaluation(tx, *pair), 0.5)
-        add_evaluation(tx, *pair)
-        assert tx.evaluations.current(ORG, pair[1], "test") == first
-        job = claimed(tx, runner)
-        tx.jobs.end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
-        assert tx.evaluations.current(ORG, pair[1], "test") == first
-        third = finish(tx, runner, add_evaluation(tx, *pair), 0.6)
-        assert tx.evaluations.current(ORG, pair[1], "test") == third
-        assert tx.evaluations.get(ORG, first.evaluation_id).is_current is False
+    with store.write() as uow:
+        assert uow[Evaluations].current(ORG, pair[1], "test") is None
+        first = finish(uow, runner, add_evaluation(uow, *pair), 0.5)
+        add_evaluation(uow, *pair)
+        assert uow[Evaluations].current(ORG, pair[1], "test") == first
+        job = claimed(uow, runner)
+        uow[Jobs].end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
+        assert uow[Evaluations].current(ORG, pair[1], "test") == first
+        third = finish(uow, runner, add_evaluation(uow, *pair), 0.6)
+        assert uow[Evaluations].current(ORG, pair[1], "test") == third
+        assert uow[Evaluations].get(ORG, first.evaluation_id).is_current is False
     assert third.revision == 3
 
 
 def test_an_older_revision_that_finishes_late_does_not_serve(store, pair):
     """A revision that succeeds after a newer one did keeps its result and is not current."""
-    with store.write() as tx:
-        old, new = add_evaluation(tx, *pair), add_evaluation(tx, *pair)
-        tx.evaluations.finish(ORG, new.evaluation_id, result_with(0.9))
-        late = tx.evaluations.finish(ORG, old.evaluation_id, result_with(0.1))
+    with store.write() as uow:
+        old, new = add_evaluation(uow, *pair), add_evaluation(uow, *pair)
+        uow[Evaluations].finish(ORG, new.evaluation_id, result_with(0.9))
+        late = uow[Evaluations].finish(ORG, old.evaluation_id, result_with(0.1))
         assert (late.is_current, late.result) == (False, result_with(0.1))
-        assert tx.evaluations.current(ORG, pair[1], "test").evaluation_id == new.evaluation_id
+        assert uow[Evaluations].current(ORG, pair[1], "test").evaluation_id == new.evaluation_id
 
 
 def test_finishing_twice_with_one_result_changes_nothing(store, pair, runner, clock):
     """The same result stored once more leaves the evaluation as it was."""
-    with store.write() as tx:
-        done = finish(tx, runner, add_evaluation(tx, *pair), 0.5)
+    with store.write() as uow:
+        done = finish(uow, runner, add_evaluation(uow, *pair), 0.5)
         clock.advance(9)
-        assert tx.evaluations.finish(ORG, done.evaluation_id, result_with(0.5)) == done
+        assert uow[Evaluations].finish(ORG, done.evaluation_id, result_with(0.5)) == done
 
 
 def test_serving_resolves_model_version_and_evaluation(store, pair, runner):
     """One read resolves the promoted or named version of a model and what is served of it."""
-    with store.write() as tx:
-        done = finish(tx, runner, add_evaluation(tx, *pair), 0.5)
-        other = add_version(tx, pair[0])
-        stranger = add_version(tx, add_model(tx).model_id)
+    with store.write() as uow:
+        done = finish(uow, runner, add_evaluation(uow, *pair), 0.5)
+        other = add_version(uow, pair[0])
+        stranger = add_version(uow, add_model(uow).model_id)
 
         def serving(version: str | None, split: str = "test", **how: bool):
-            return tx.evaluations.serving(ORG, pair[0], version, split, **how)
+            return uow[Evaluations].serving(ORG, pair[0], version, split, **how)
 
         assert serving(None).version is None
-        version = tx.versions.mark_ready(ORG, pair[1])
-        version = tx.versions.promote(ORG, pair[0], pair[1], promoted_by="x")
+        version = uow[Versions].mark_ready(ORG, pair[1])
+        version = uow[Versions].promote(ORG, pair[0], pair[1], promoted_by="x")
         found = serving(None)
         assert found == serving(pair[1])
-        assert found.model == tx.models.get(ORG, pair[0])
+        assert found.model == uow[Models].get(ORG, pair[0])
         assert (found.version, found.evaluation) == (version, done)
         slim = serving(None, with_result=False)
         assert slim.evaluation == replace(done, result=None)
@@ -134,45 +138,45 @@ def test_serving_resolves_model_version_and_evaluation(store, pair, runner):
         assert named.evaluation is None
         assert serving(stranger.version_id).version is None
         with pytest.raises(NotFound):
-            tx.evaluations.serving(ORG, "mdl-none", None, "test")
+            uow[Evaluations].serving(ORG, "mdl-none", None, "test")
 
 
 def test_splits_evaluated_are_in_the_order_of_the_splits(store, pair, runner):
     """The splits with a current evaluation are named: train, validation, test, in this order."""
-    with store.write() as tx:
-        assert tx.evaluations.splits_evaluated(ORG, pair[1]) == ()
+    with store.write() as uow:
+        assert uow[Evaluations].splits_evaluated(ORG, pair[1]) == ()
         for split in ("test", "train"):
-            finish(tx, runner, add_evaluation(tx, *pair, split), 0.5)
-        add_evaluation(tx, *pair, "validation")
-        assert tx.evaluations.splits_evaluated(ORG, pair[1]) == ("train", "test")
+            finish(uow, runner, add_evaluation(uow, *pair, split), 0.5)
+        add_evaluation(uow, *pair, "validation")
+        assert uow[Evaluations].splits_evaluated(ORG, pair[1]) == ("train", "test")
 
 
 def test_listing_is_newest_first_without_results(store, pair, runner, clock):
     """Evaluations are listed newest first, by version and split, with metrics alone."""
-    with store.write() as tx:
-        done = finish(tx, runner, add_evaluation(tx, *pair), 0.5)
+    with store.write() as uow:
+        done = finish(uow, runner, add_evaluation(uow, *pair), 0.5)
         clock.advance(1)
-        train = add_evaluation(tx, *pair, "train")
+        train = add_evaluation(uow, *pair, "train")
         clock.advance(1)
-        other = add_version(tx, pair[0]).version_id
-        elsewhere = add_evaluation(tx, pair[0], other)
+        other = add_version(uow, pair[0]).version_id
+        elsewhere = add_evaluation(uow, pair[0], other)
         slim = replace(done, result=None)
-        listed = tx.evaluations.list(ORG, pair[0], limit=2)
-        rest = tx.evaluations.list(ORG, pair[0], limit=2, after=listed.next)
+        listed = uow[Evaluations].list(ORG, pair[0], limit=2)
+        rest = uow[Evaluations].list(ORG, pair[0], limit=2, after=listed.next)
         assert listed.items + rest.items == (elsewhere, train, slim)
-        of_version = tx.evaluations.list(ORG, pair[0], limit=9, version_id=pair[1])
+        of_version = uow[Evaluations].list(ORG, pair[0], limit=9, version_id=pair[1])
         assert of_version.items == (train, slim)
-        of_split = tx.evaluations.list(ORG, pair[0], limit=9, dataset_split="train")
+        of_split = uow[Evaluations].list(ORG, pair[0], limit=9, dataset_split="train")
         assert of_split.items == (train,)
         with pytest.raises(NotFound):
-            tx.evaluations.list(ORG, "mdl-none", limit=1)
+            uow[Evaluations].list(ORG, "mdl-none", limit=1)
 
 
 def test_an_evaluation_needs_its_models_version_and_a_free_id(store, pair):
     """An evaluation of an absent or another model's version, or with a taken id, is refused."""
-    with store.write() as tx:
-        other = add_model(tx).model_id
-        job = add_job(tx)
+    with store.write() as uow:
+        other = add_model(uow).model_id
+        job = add_job(uow)
         new = NewEvaluation(
             model_id=pair[0],
             version_id=pair[1],
@@ -182,11 +186,11 @@ def test_an_evaluation_needs_its_models_version_and_a_free_id(store, pair):
             evaluation_id="e",
         )
         with pytest.raises(VersionOfAnotherModel):
-            tx.evaluations.create(ORG, replace(new, model_id=other))
+            uow[Evaluations].create(ORG, replace(new, model_id=other))
         with pytest.raises(NotFound):
-            tx.evaluations.create(ORG, replace(new, version_id="ver-none"))
+            uow[Evaluations].create(ORG, replace(new, version_id="ver-none"))
         with pytest.raises(NotFound):
-            tx.evaluations.finish(ORG, "e", result_with(1.0))
-        tx.evaluations.create(ORG, new)
+            uow[Evaluations].finish(ORG, "e", result_with(1.0))
+        uow[Evaluations].create(ORG, new)
         with pytest.raises(AlreadyExists):
-            tx.evaluations.create(ORG, replace(new, job_id=add_job(tx).job_id))
+            uow[Evaluations].create(ORG, replace(new, job_id=add_job(uow).job_id))

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from assay.features.extraction_runs.store import ExtractionRuns
 from assay.features.field_schemas.model import NewUserSchema
+from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth import document_rows as documents
 from assay.features.ground_truth import model as ground_truth
 from assay.features.ground_truth.model import NewDataset, NewEntry
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse, TooLarge
 from assay.kernel.text import is_uuid
 from tests.support.document_rows import (
@@ -28,16 +31,16 @@ from tests.support.threads import together
 
 @pytest.fixture
 def dataset(store):
-    with store.write() as tx:
-        return add_dataset(tx)
+    with store.write() as uow:
+        return add_dataset(uow)
 
 
 def test_a_schema_is_stored_as_it_was_given(store, clock):
     """A created field schema reads back under a UUID with every field that was given."""
-    with store.write() as tx:
-        made = tx.user_schemas.create(ORG, replace(NEW_SCHEMA, description="x", created_by="ann"))
-    with store.read() as tx:
-        assert tx.user_schemas.get(ORG, made.user_schema_id) == made
+    with store.write() as uow:
+        made = uow[UserSchemas].create(ORG, replace(NEW_SCHEMA, description="x", created_by="ann"))
+    with store.read() as uow:
+        assert uow[UserSchemas].get(ORG, made.user_schema_id) == made
     assert is_uuid(made.user_schema_id)
     assert (made.name, made.definition, made.description) == ("invoice", b'{"fields":[]}', "x")
     assert (made.created_at, made.updated_at, made.created_by) == (clock.now(), clock.now(), "ann")
@@ -45,43 +48,43 @@ def test_a_schema_is_stored_as_it_was_given(store, clock):
 
 def test_a_schema_is_changed_in_name_description_and_definition(store, clock):
     """An update stores name, description and definition, and its time; nothing else."""
-    with store.write() as tx:
-        made = add_schema(tx)
+    with store.write() as uow:
+        made = add_schema(uow)
         clock.advance(5)
         wanted = replace(made, name="n", description="d", definition=b"{}")
-        stored = tx.user_schemas.update(ORG, replace(wanted, created_by="eve"))
+        stored = uow[UserSchemas].update(ORG, replace(wanted, created_by="eve"))
     assert stored == replace(wanted, updated_at=clock.now())
     for absent, error in (
         (replace(made, user_schema_id="none"), NotFound),
         (replace(made, name=""), InvalidArgument),
     ):
-        with pytest.raises(error), store.write() as tx:
-            tx.user_schemas.update(ORG, absent)
+        with pytest.raises(error), store.write() as uow:
+            uow[UserSchemas].update(ORG, absent)
 
 
 def test_a_schema_that_a_dataset_names_is_kept(store):
     """A field schema is not deleted while a dataset names it, and is afterwards."""
-    with store.write() as tx:
-        schema = add_schema(tx)
-        dataset = add_dataset(tx, user_schema_id=schema.user_schema_id)
-    with pytest.raises(ResourceInUse, match=dataset.dataset_id), store.write() as tx:
-        tx.user_schemas.delete(ORG, schema.user_schema_id)
-    with store.write() as tx:
-        tx.ground_truth.update(ORG, replace(dataset, user_schema_id=None))
-        tx.user_schemas.delete(ORG, schema.user_schema_id)
-        for call in (tx.user_schemas.get, tx.user_schemas.delete):
+    with store.write() as uow:
+        schema = add_schema(uow)
+        dataset = add_dataset(uow, user_schema_id=schema.user_schema_id)
+    with pytest.raises(ResourceInUse, match=dataset.dataset_id), store.write() as uow:
+        uow[UserSchemas].delete(ORG, schema.user_schema_id)
+    with store.write() as uow:
+        uow[GroundTruthDatasets].update(ORG, replace(dataset, user_schema_id=None))
+        uow[UserSchemas].delete(ORG, schema.user_schema_id)
+        for call in (uow[UserSchemas].get, uow[UserSchemas].delete):
             with pytest.raises(NotFound):
                 call(ORG, schema.user_schema_id)
 
 
 def test_a_dataset_is_stored_as_it_was_given(store):
     """A created dataset reads back, empty, under a UUID with every field that was given."""
-    with store.write() as tx:
-        schema = add_schema(tx)
+    with store.write() as uow:
+        schema = add_schema(uow)
         new = NewDataset(name="n", description="d", user_schema_id=schema.user_schema_id)
-        made = tx.ground_truth.create(ORG, new)
-    with store.read() as tx:
-        assert tx.ground_truth.get(ORG, made.dataset_id) == made
+        made = uow[GroundTruthDatasets].create(ORG, new)
+    with store.read() as uow:
+        assert uow[GroundTruthDatasets].get(ORG, made.dataset_id) == made
     assert is_uuid(made.dataset_id)
     assert (made.name, made.description, made.document_count) == ("n", "d", 0)
     assert made.user_schema_id == schema.user_schema_id
@@ -90,58 +93,58 @@ def test_a_dataset_is_stored_as_it_was_given(store):
 def test_a_dataset_is_changed_in_name_description_and_schema(store, dataset, clock):
     """An update stores name, description and schema of a dataset, and its time."""
     clock.advance(5)
-    with store.write() as tx:
-        schema = add_schema(tx)
+    with store.write() as uow:
+        schema = add_schema(uow)
         wanted = replace(dataset, name="n", description="d", user_schema_id=schema.user_schema_id)
-        stored = tx.ground_truth.update(ORG, replace(wanted, document_count=9))
+        stored = uow[GroundTruthDatasets].update(ORG, replace(wanted, document_count=9))
     assert stored == replace(wanted, updated_at=clock.now())
-    with pytest.raises(InvalidArgument), store.write() as tx:
-        tx.ground_truth.update(ORG, replace(stored, name=" "))
+    with pytest.raises(InvalidArgument), store.write() as uow:
+        uow[GroundTruthDatasets].update(ORG, replace(stored, name=" "))
 
 
 def test_a_dataset_cannot_name_an_absent_schema(store, dataset):
     """A schema that is absent, or another organization's, is refused as absent."""
-    with store.write() as tx:
-        hidden = tx.user_schemas.create(OTHER, NEW_SCHEMA).user_schema_id
+    with store.write() as uow:
+        hidden = uow[UserSchemas].create(OTHER, NEW_SCHEMA).user_schema_id
     for absent in ("none", hidden):
-        with pytest.raises(NotFound, match="field schema"), store.write() as tx:
-            add_dataset(tx, user_schema_id=absent)
-        with pytest.raises(NotFound, match="field schema"), store.write() as tx:
-            tx.ground_truth.update(ORG, replace(dataset, user_schema_id=absent))
+        with pytest.raises(NotFound, match="field schema"), store.write() as uow:
+            add_dataset(uow, user_schema_id=absent)
+        with pytest.raises(NotFound, match="field schema"), store.write() as uow:
+            uow[GroundTruthDatasets].update(ORG, replace(dataset, user_schema_id=absent))
 
 
 @pytest.mark.parametrize("noun", ["user_schemas", "ground_truth"])
 def test_pages_of_resources_are_stable(store, clock, noun):
     """Pages repeat and skip nothing while others come in, and count tells how many there are."""
     new = {"user_schemas": NEW_SCHEMA, "ground_truth": NEW_DATASET}[noun]
-    with store.write() as tx:
-        made = [getattr(tx, noun).create(ORG, new) for _ in range(5)]
+    with store.write() as uow:
+        made = [getattr(uow, noun).create(ORG, new) for _ in range(5)]
         clock.advance(1)
-        made.append(getattr(tx, noun).create(ORG, new))
+        made.append(getattr(uow, noun).create(ORG, new))
 
     def page(after):
-        with store.write() as tx:
-            found = getattr(tx, noun).list(ORG, limit=2, after=after)
+        with store.write() as uow:
+            found = getattr(uow, noun).list(ORG, limit=2, after=after)
             clock.advance(1)
-            getattr(tx, noun).create(ORG, new)
+            getattr(uow, noun).create(ORG, new)
         return found
 
     seen = walk(page)
     assert seen[0] == made[-1]
     assert sorted(map(repr, seen)) == sorted(map(repr, made))
-    with store.read() as tx:
-        assert getattr(tx, noun).count(ORG) == 6 + 3
+    with store.read() as uow:
+        assert getattr(uow, noun).count(ORG) == 6 + 3
 
 
 def test_an_entry_is_stored_as_it_was_given(store, dataset, clock):
     """An added entry reads back, and the dataset counts it and is changed by it."""
     clock.advance(1)
     new = NewEntry(document_id="døc/1 ✓", expected='{"a":"\\u0000","b":1.10}', notes="x\ny")
-    with store.write() as tx:
-        made = tx.entries.add(ORG, dataset.dataset_id, new)
-    with store.read() as tx:
-        assert tx.entries.get(ORG, dataset.dataset_id, made.entry_id) == made
-        changed = tx.ground_truth.get(ORG, dataset.dataset_id)
+    with store.write() as uow:
+        made = uow[Entries].add(ORG, dataset.dataset_id, new)
+    with store.read() as uow:
+        assert uow[Entries].get(ORG, dataset.dataset_id, made.entry_id) == made
+        changed = uow[GroundTruthDatasets].get(ORG, dataset.dataset_id)
     assert is_uuid(made.entry_id)
     assert (made.document_id, made.expected, made.notes) == (
         new.document_id,
@@ -153,46 +156,46 @@ def test_an_entry_is_stored_as_it_was_given(store, dataset, clock):
 
 def test_a_document_is_in_a_dataset_once(store, dataset):
     """A document that the dataset has is refused, and is free in another dataset."""
-    with store.write() as tx:
-        tx.entries.add(ORG, dataset.dataset_id, entry("d"))
-        tx.entries.add(ORG, add_dataset(tx).dataset_id, entry("d"))
-    with pytest.raises(AlreadyExists, match="'d'"), store.write() as tx:
-        tx.entries.add(ORG, dataset.dataset_id, entry("d"))
-    with store.read() as tx:
-        assert tx.ground_truth.get(ORG, dataset.dataset_id).document_count == 1
+    with store.write() as uow:
+        uow[Entries].add(ORG, dataset.dataset_id, entry("d"))
+        uow[Entries].add(ORG, add_dataset(uow).dataset_id, entry("d"))
+    with pytest.raises(AlreadyExists, match="'d'"), store.write() as uow:
+        uow[Entries].add(ORG, dataset.dataset_id, entry("d"))
+    with store.read() as uow:
+        assert uow[GroundTruthDatasets].get(ORG, dataset.dataset_id).document_count == 1
 
 
 def test_many_entries_leave_out_those_that_are_there(store, dataset):
     """Of many entries those of documents met before are left out, and told by their places."""
-    with store.write() as tx:
-        tx.entries.add(ORG, dataset.dataset_id, entry("b"))
+    with store.write() as uow:
+        uow[Entries].add(ORG, dataset.dataset_id, entry("b"))
         new = [entry(one) for one in ("a", "b", "c", "a", "c", "d")]
-        assert tx.entries.add_many(ORG, dataset.dataset_id, new) == (1, 3, 4)
-        assert tx.entries.add_many(ORG, dataset.dataset_id, []) == ()
-    with store.read() as tx:
-        page = tx.entries.list(ORG, dataset.dataset_id, limit=9)
-        assert tx.ground_truth.get(ORG, dataset.dataset_id).document_count == 4
+        assert uow[Entries].add_many(ORG, dataset.dataset_id, new) == (1, 3, 4)
+        assert uow[Entries].add_many(ORG, dataset.dataset_id, []) == ()
+    with store.read() as uow:
+        page = uow[Entries].list(ORG, dataset.dataset_id, limit=9)
+        assert uow[GroundTruthDatasets].get(ORG, dataset.dataset_id).document_count == 4
     assert sorted(one.document_id for one in page.items) == ["a", "b", "c", "d"]
 
 
 def test_many_entries_are_listed_in_their_order(store, dataset):
     """A listing has the entries of one import in the reverse order of the import."""
     names = [f"d{number}" for number in range(1200)]
-    with store.write() as tx:
-        add_entries(tx, dataset.dataset_id, *names)
+    with store.write() as uow:
+        add_entries(uow, dataset.dataset_id, *names)
     seen = walk(lambda after: _page(store, dataset, limit=500, after=after))
     assert [one.document_id for one in seen] == names[::-1]
 
 
 def _page(store, dataset, **given):
-    with store.read() as tx:
-        return tx.entries.list(ORG, dataset.dataset_id, **given)
+    with store.read() as uow:
+        return uow[Entries].list(ORG, dataset.dataset_id, **given)
 
 
 def test_a_listing_of_entries_may_be_of_one_document(store, dataset):
     """A listing by document holds its entry alone, and of an unknown document nothing."""
-    with store.write() as tx:
-        add_entries(tx, dataset.dataset_id, "a", "b")
+    with store.write() as uow:
+        add_entries(uow, dataset.dataset_id, "a", "b")
     found = _page(store, dataset, limit=9, document_id="b")
     assert [one.document_id for one in found.items] == ["b"]
     assert found.next is None
@@ -201,9 +204,9 @@ def test_a_listing_of_entries_may_be_of_one_document(store, dataset):
 
 def test_a_page_of_entries_is_bounded_in_bytes(store, dataset):
     """Pages are cut at their bytes, each has one entry at least, and together they are all."""
-    with store.write() as tx:
+    with store.write() as uow:
         for name in "abcde":
-            tx.entries.add(ORG, dataset.dataset_id, entry(name, '{"k":"%s"}' % ("x" * 100)))
+            uow[Entries].add(ORG, dataset.dataset_id, entry(name, '{"k":"%s"}' % ("x" * 100)))
     for most, sizes in ((1, [1] * 5), (250, [2, 2, 1]), (10_000, [5])):
         counts = []
 
@@ -220,81 +223,81 @@ def test_a_dataset_has_a_most_of_entries(store, dataset, monkeypatch):
     """An entry more than a dataset may hold is refused, alone or among many, and none is kept."""
     assert ground_truth.MAX_DOCUMENTS == 100_000
     monkeypatch.setattr(documents, "MAX_DOCUMENTS", 3)
-    with store.write() as tx:
-        add_entries(tx, dataset.dataset_id, "a", "b")
-    with pytest.raises(TooLarge, match="at most 3"), store.write() as tx:
-        add_entries(tx, dataset.dataset_id, "c", "d")
-    with store.write() as tx:
+    with store.write() as uow:
+        add_entries(uow, dataset.dataset_id, "a", "b")
+    with pytest.raises(TooLarge, match="at most 3"), store.write() as uow:
+        add_entries(uow, dataset.dataset_id, "c", "d")
+    with store.write() as uow:
         # Those that are left out do not count.
-        assert tx.entries.add_many(ORG, dataset.dataset_id, [entry("a"), entry("c")]) == (0,)
-    with pytest.raises(TooLarge), store.write() as tx:
-        tx.entries.add(ORG, dataset.dataset_id, entry("e"))
-    with store.read() as tx:
-        assert tx.ground_truth.get(ORG, dataset.dataset_id).document_count == 3
+        assert uow[Entries].add_many(ORG, dataset.dataset_id, [entry("a"), entry("c")]) == (0,)
+    with pytest.raises(TooLarge), store.write() as uow:
+        uow[Entries].add(ORG, dataset.dataset_id, entry("e"))
+    with store.read() as uow:
+        assert uow[GroundTruthDatasets].get(ORG, dataset.dataset_id).document_count == 3
 
 
 def test_an_entry_is_deleted_and_its_document_free_again(store, dataset):
     """A deleted entry is gone, no longer counted, and its document can be added again."""
-    with store.write() as tx:
-        made = tx.entries.add(ORG, dataset.dataset_id, entry("a"))
-        other = add_dataset(tx)
-        for call in (tx.entries.get, tx.entries.delete):
+    with store.write() as uow:
+        made = uow[Entries].add(ORG, dataset.dataset_id, entry("a"))
+        other = add_dataset(uow)
+        for call in (uow[Entries].get, uow[Entries].delete):
             with pytest.raises(NotFound, match="entry"):
                 call(ORG, other.dataset_id, made.entry_id)
-        tx.entries.delete(ORG, dataset.dataset_id, made.entry_id)
-        for call in (tx.entries.get, tx.entries.delete):
+        uow[Entries].delete(ORG, dataset.dataset_id, made.entry_id)
+        for call in (uow[Entries].get, uow[Entries].delete):
             with pytest.raises(NotFound, match="entry"):
                 call(ORG, dataset.dataset_id, made.entry_id)
-        assert tx.ground_truth.get(ORG, dataset.dataset_id).document_count == 0
-        tx.entries.add(ORG, dataset.dataset_id, entry("a"))
+        assert uow[GroundTruthDatasets].get(ORG, dataset.dataset_id).document_count == 0
+        uow[Entries].add(ORG, dataset.dataset_id, entry("a"))
 
 
 def test_a_deleted_dataset_takes_its_entries_along(store, dataset):
     """A deleted dataset is gone with its entries; extractions of their documents stay."""
-    with store.write() as tx:
-        made = tx.entries.add(ORG, dataset.dataset_id, entry("a"))
-        run = add_extractions(tx, "a")
-        tx.ground_truth.delete(ORG, dataset.dataset_id)
-    with store.write() as tx:
+    with store.write() as uow:
+        made = uow[Entries].add(ORG, dataset.dataset_id, entry("a"))
+        run = add_extractions(uow, "a")
+        uow[GroundTruthDatasets].delete(ORG, dataset.dataset_id)
+    with store.write() as uow:
         for call in (
-            lambda: tx.ground_truth.get(ORG, dataset.dataset_id),
-            lambda: tx.ground_truth.delete(ORG, dataset.dataset_id),
-            lambda: tx.ground_truth.update(ORG, dataset),
-            lambda: tx.entries.add(ORG, dataset.dataset_id, entry("b")),
-            lambda: tx.entries.add_many(ORG, dataset.dataset_id, [entry("b")]),
-            lambda: tx.entries.get(ORG, dataset.dataset_id, made.entry_id),
-            lambda: tx.entries.delete(ORG, dataset.dataset_id, made.entry_id),
-            lambda: tx.entries.list(ORG, dataset.dataset_id, limit=1),
-            lambda: tx.entries.by_document(ORG, dataset.dataset_id, limit=1),
-            lambda: tx.entries.pairs(ORG, dataset.dataset_id, run_id=None, limit=1),
+            lambda: uow[GroundTruthDatasets].get(ORG, dataset.dataset_id),
+            lambda: uow[GroundTruthDatasets].delete(ORG, dataset.dataset_id),
+            lambda: uow[GroundTruthDatasets].update(ORG, dataset),
+            lambda: uow[Entries].add(ORG, dataset.dataset_id, entry("b")),
+            lambda: uow[Entries].add_many(ORG, dataset.dataset_id, [entry("b")]),
+            lambda: uow[Entries].get(ORG, dataset.dataset_id, made.entry_id),
+            lambda: uow[Entries].delete(ORG, dataset.dataset_id, made.entry_id),
+            lambda: uow[Entries].list(ORG, dataset.dataset_id, limit=1),
+            lambda: uow[Entries].by_document(ORG, dataset.dataset_id, limit=1),
+            lambda: uow[Entries].pairs(ORG, dataset.dataset_id, run_id=None, limit=1),
         ):
             with pytest.raises(NotFound, match="dataset"):
                 call()
-        assert tx.extraction_runs.get(ORG, run.run_id).document_count == 1
+        assert uow[ExtractionRuns].get(ORG, run.run_id).document_count == 1
 
 
 def test_entries_are_walked_by_document(store, dataset):
     """Entries come by rising document id in bytes, page by page, bounded by number and bytes."""
     names = ["a", "B", "ä", "z", "10", "9"]
-    with store.write() as tx:
-        add_entries(tx, dataset.dataset_id, *names)
+    with store.write() as uow:
+        add_entries(uow, dataset.dataset_id, *names)
         seen, after = [], ""
-        while found := tx.entries.by_document(ORG, dataset.dataset_id, limit=4, after=after):
+        while found := uow[Entries].by_document(ORG, dataset.dataset_id, limit=4, after=after):
             seen += [one.document_id for one in found]
             after = seen[-1]
         assert seen == sorted(names, key=str.encode)
-        one = tx.entries.by_document(ORG, dataset.dataset_id, limit=4, max_bytes=1)
+        one = uow[Entries].by_document(ORG, dataset.dataset_id, limit=4, max_bytes=1)
         assert [found.document_id for found in one] == ["10"]
 
 
 def test_pairs_take_the_newest_extraction_of_all_runs(store, dataset, clock):
     """Without a run each document comes with its newest extraction, or with none."""
-    with store.write() as tx:
-        add_entries(tx, dataset.dataset_id, "a", "b", "c")
-        old = add_extractions(tx, "a", "b", "x", data='{"old":1}')
+    with store.write() as uow:
+        add_entries(uow, dataset.dataset_id, "a", "b", "c")
+        old = add_extractions(uow, "a", "b", "x", data='{"old":1}')
         clock.advance(1)
-        new = add_extractions(tx, "b", data='{"new":1}')
-        pairs = tx.entries.pairs(ORG, dataset.dataset_id, run_id=None, limit=9)
+        new = add_extractions(uow, "b", data='{"new":1}')
+        pairs = uow[Entries].pairs(ORG, dataset.dataset_id, run_id=None, limit=9)
     assert [(one.document_id, one.data, one.run_id) for one in pairs] == [
         ("a", '{"old":1}', old.run_id),
         ("b", '{"new":1}', new.run_id),
@@ -307,27 +310,27 @@ def test_pairs_take_the_newest_extraction_of_all_runs(store, dataset, clock):
 
 def test_pairs_may_be_of_one_run(store, dataset, clock):
     """With a run each document comes with this run's extraction alone; an absent run is refused."""
-    with store.write() as tx:
-        add_entries(tx, dataset.dataset_id, "a", "b", "c")
-        old = add_extractions(tx, "a", data='{"old":1}')
+    with store.write() as uow:
+        add_entries(uow, dataset.dataset_id, "a", "b", "c")
+        old = add_extractions(uow, "a", data='{"old":1}')
         clock.advance(1)
-        add_extractions(tx, "a", "b", data='{"new":1}')
-        pairs = tx.entries.pairs(ORG, dataset.dataset_id, run_id=old.run_id, limit=9)
+        add_extractions(uow, "a", "b", data='{"new":1}')
+        pairs = uow[Entries].pairs(ORG, dataset.dataset_id, run_id=old.run_id, limit=9)
         assert [one.data for one in pairs] == ['{"old":1}', None, None]
         with pytest.raises(NotFound, match="extraction run"):
-            tx.entries.pairs(ORG, dataset.dataset_id, run_id="none", limit=9)
+            uow[Entries].pairs(ORG, dataset.dataset_id, run_id="none", limit=9)
 
 
 def test_pairs_are_bounded_in_number_and_bytes(store, dataset):
     """Pages of pairs go on after a document, and both halves count for their bytes."""
-    with store.write() as tx:
-        add_entries(tx, dataset.dataset_id, "a", "b", "c")
-        add_extractions(tx, "a", "b", "c", data='{"k":"%s"}' % ("x" * 1000))
+    with store.write() as uow:
+        add_entries(uow, dataset.dataset_id, "a", "b", "c")
+        add_extractions(uow, "a", "b", "c", data='{"k":"%s"}' % ("x" * 1000))
         given = {"run_id": None, "limit": 2}
-        first = tx.entries.pairs(ORG, dataset.dataset_id, **given)
-        rest = tx.entries.pairs(ORG, dataset.dataset_id, **given, after="b")
-        small = tx.entries.pairs(ORG, dataset.dataset_id, **given, max_bytes=1500)
-        assert tx.entries.pairs(ORG, dataset.dataset_id, **given, after="c") == ()
+        first = uow[Entries].pairs(ORG, dataset.dataset_id, **given)
+        rest = uow[Entries].pairs(ORG, dataset.dataset_id, **given, after="b")
+        small = uow[Entries].pairs(ORG, dataset.dataset_id, **given, max_bytes=1500)
+        assert uow[Entries].pairs(ORG, dataset.dataset_id, **given, after="c") == ()
     assert [[one.document_id for one in page] for page in (first, rest, small)] == [
         ["a", "b"],
         ["c"],
@@ -341,13 +344,13 @@ def test_writers_of_one_dataset_at_once_count_right(store, dataset, open_another
     new = [entry(f"d{number}") for number in range(40)]
 
     def add(index: int) -> int:
-        with stores[index % 2].write() as tx:
-            return len(tx.entries.add_many(ORG, dataset.dataset_id, new[index * 5 :]))
+        with stores[index % 2].write() as uow:
+            return len(uow[Entries].add_many(ORG, dataset.dataset_id, new[index * 5 :]))
 
     left_out = sum(together(add, 6))
-    with store.read() as tx:
-        assert tx.ground_truth.get(ORG, dataset.dataset_id).document_count == 40
-        assert len(tx.entries.list(ORG, dataset.dataset_id, limit=99).items) == 40
+    with store.read() as uow:
+        assert uow[GroundTruthDatasets].get(ORG, dataset.dataset_id).document_count == 40
+        assert len(uow[Entries].list(ORG, dataset.dataset_id, limit=99).items) == 40
     assert left_out == sum(40 - 5 * index for index in range(6)) - 40
 
 

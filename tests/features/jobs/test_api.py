@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from tests.support import rpc_service
 from tests.support.rpc_service import Caller, Running, message
@@ -23,12 +24,14 @@ def stamp(moment: datetime) -> Timestamp:
 @pytest.fixture
 def three(rpc: Running, me: Caller) -> list[str]:
     """The ids of three jobs of no runner: two queued, the newest one canceled."""
-    with rpc.backend.store.write() as tx:
+    with rpc.backend.store.write() as uow:
         made = [
-            tx.jobs.submit(me.organization, NewJob(kind=kind, spec=b"{}", resource=resource)).job_id
+            uow[Jobs]
+            .submit(me.organization, NewJob(kind=kind, spec=b"{}", resource=resource))
+            .job_id
             for kind, resource in (("mine", "r1"), ("other", "r2"), ("mine", "r2"))
         ]
-        tx.jobs.request_cancel(me.organization, made[2])
+        uow[Jobs].request_cancel(me.organization, made[2])
     return made
 
 
@@ -87,8 +90,8 @@ def test_a_job_tells_its_attempts_and_its_times(rpc: Running, me: Caller):
         kind="mine", spec=b"{}", max_attempts=7,
         deadline=now + timedelta(hours=2), not_before=now + timedelta(hours=1),
     )  # fmt: skip  # one job
-    with rpc.backend.store.write() as tx:
-        job_id = tx.jobs.submit(me.organization, new).job_id
+    with rpc.backend.store.write() as uow:
+        job_id = uow[Jobs].submit(me.organization, new).job_id
     job = me("GetJob", job_id=job_id)
     assert (job.attempts, job.max_attempts) == (0, 7)
     assert job.deadline.ToDatetime(tzinfo=UTC) == new.deadline

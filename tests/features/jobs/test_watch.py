@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from assay.kernel.jobs.events import Events, StatusUpdates
 from assay.kernel.jobs.job import Job, NewEvent, NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.records import encode
 from tests.support import rpc_service
@@ -33,23 +35,23 @@ class Writer:
     def __init__(self, rpc: Running, me: Caller) -> None:
         self.store = rpc.backend.store
         self.organization = me.organization
-        with self.store.write() as tx:
+        with self.store.write() as uow:
             new = NewJob(kind=KIND, spec=encode({}), state=JobState.OPEN)
-            self.job: Job = tx.jobs.submit(self.organization, new)
+            self.job: Job = uow[Jobs].submit(self.organization, new)
         self.commits: list[int] = [1]  # first sequence of each commit
 
     def append(self, count: int) -> None:
         """Append events in one commit."""
         drafts = [NewEvent(kind="finished", data={"n": number}) for number in range(count)]
-        with self.store.write() as tx:
-            last = tx.events.append(self.organization, self.job.job_id, drafts)
-            tx.status_updates.put(self.organization, self.job.job_id, "progress", {"done": last})
+        with self.store.write() as uow:
+            last = uow[Events].append(self.organization, self.job.job_id, drafts)
+            uow[StatusUpdates].put(self.organization, self.job.job_id, "progress", {"done": last})
         self.commits.append(last - count + 1)
 
     def end(self) -> int:
         """Cancel the job; return its last sequence."""
-        with self.store.write() as tx:
-            return tx.jobs.request_cancel(self.organization, self.job.job_id).last_sequence
+        with self.store.write() as uow:
+            return uow[Jobs].request_cancel(self.organization, self.job.job_id).last_sequence
 
     def run(self, sizes: list[int]) -> int:
         """Append commits of these sizes and end the job."""
@@ -264,8 +266,8 @@ def test_trimmed_events_are_out_of_range(rpc: Running, me: Caller):
 
     writer = Writer(rpc, me)
     last = writer.run([3])
-    with writer.store.write() as tx:
-        tx.events.trim(rpc.backend.clock.now() + timedelta(seconds=1), 10_000)
+    with writer.store.write() as uow:
+        uow[Events].trim(rpc.backend.clock.now() + timedelta(seconds=1), 10_000)
     refused = me.refused("WatchJob", job_id=writer.job.job_id)
     assert refused.told == ("OUT_OF_RANGE", "EVENTS_TRIMMED")
     oldest = int(refused.metadata["oldest_sequence"])

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from assay.features.models.versions_store import Versions
 from tests.support.rpc_service import Caller, Running, binary, csv, message, pieces
 
 
@@ -368,8 +369,8 @@ def test_a_model_is_ready_when_a_version_is(rpc: Running, me: Caller):
     me.measure(model_id, version_id, binary(20).csv)
     assert me("GetModel", model_id=model_id).status == "ready"
     training = me.version(model_id).version_id
-    with rpc.backend.store.write() as tx:
-        tx.versions.mark_training(me.organization, training)
+    with rpc.backend.store.write() as uow:
+        uow[Versions].mark_training(me.organization, training)
     assert me("GetModel", model_id=model_id).status == "training"
     assert me("ListModels").models[0].status == "training"
 

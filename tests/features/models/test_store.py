@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import NewModel, TaskType
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse
 from assay.kernel.ids import SystemIds
 from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
 from tests.support.store_rows import CHURN, ORG, OTHER, add_evaluation, add_model, add_version
@@ -17,11 +21,11 @@ from tests.support.store_rows import CHURN, ORG, OTHER, add_evaluation, add_mode
 
 def test_a_model_is_stored_as_it_was_given(store):
     """A created model reads back with every field that was given, and nothing promoted."""
-    with store.write() as tx:
-        made = tx.models.create(ORG, replace(CHURN, project_path="a b/c d", description="x"))
-    with store.read() as tx:
-        found = tx.models.get(ORG, made.model_id)
-        assert found == made == tx.models.by_path(ORG, "a b/c d")
+    with store.write() as uow:
+        made = uow[Models].create(ORG, replace(CHURN, project_path="a b/c d", description="x"))
+    with store.read() as uow:
+        found = uow[Models].get(ORG, made.model_id)
+        assert found == made == uow[Models].by_path(ORG, "a b/c d")
     assert (found.name, found.labels, found.positive_label) == ("churn", ("no", "yes"), "yes")
     assert (found.task_type, found.promoted_version_id) == (TaskType.CLASSIFICATION, None)
     assert found.model_id.startswith("mdl-")
@@ -30,13 +34,13 @@ def test_a_model_is_stored_as_it_was_given(store):
 
 def test_a_taken_id_or_path_is_refused(store):
     """An id or a project path can be had once in an organization, and again in another."""
-    with store.write() as tx:
-        add_model(tx, model_id="m", project_path="p")
+    with store.write() as uow:
+        add_model(uow, model_id="m", project_path="p")
     for again in (replace(CHURN, model_id="m"), replace(CHURN, project_path="p")):
-        with pytest.raises(AlreadyExists), store.write() as tx:
-            tx.models.create(ORG, again)
-    with store.write() as tx:
-        add_model(tx, OTHER, model_id="m", project_path="p")
+        with pytest.raises(AlreadyExists), store.write() as uow:
+            uow[Models].create(ORG, again)
+    with store.write() as uow:
+        add_model(uow, OTHER, model_id="m", project_path="p")
 
 
 def test_generated_ids_grow_when_they_are_taken(url, clock, lease_clock):
@@ -53,10 +57,10 @@ def test_generated_ids_grow_when_they_are_taken(url, clock, lease_clock):
             return "evl-" + "0" * (12 + attempt)
 
     store = open_store(url, clock=clock, ids=SameIds(), leases=lease_clock)
-    with store.write() as tx:
-        models = [add_model(tx).model_id for _ in range(3)]
-        versions = [add_version(tx, models[0]).version_id for _ in range(2)]
-        found = [add_evaluation(tx, models[0], versions[0]).evaluation_id for _ in range(2)]
+    with store.write() as uow:
+        models = [add_model(uow).model_id for _ in range(3)]
+        versions = [add_version(uow, models[0]).version_id for _ in range(2)]
+        found = [add_evaluation(uow, models[0], versions[0]).evaluation_id for _ in range(2)]
     store.close()
     assert [len(one) for one in models] == [14, 15, 16]
     assert [len(one) for one in versions] == [9, 10]
@@ -65,16 +69,16 @@ def test_generated_ids_grow_when_they_are_taken(url, clock, lease_clock):
 
 def test_listing_pages_are_stable(store, clock):
     """Pages repeat and skip nothing, although models come in between and share a time."""
-    with store.write() as tx:
-        made = [add_model(tx, name=f"m{number}").model_id for number in range(5)]
+    with store.write() as uow:
+        made = [add_model(uow, name=f"m{number}").model_id for number in range(5)]
         clock.advance(1)
-        made += [add_model(tx, name="later").model_id for _ in range(2)]
+        made += [add_model(uow, name="later").model_id for _ in range(2)]
     seen, after = [], None
     for _ in range(10):
-        with store.write() as tx:
-            page = tx.models.list(ORG, limit=2, after=after)
+        with store.write() as uow:
+            page = uow[Models].list(ORG, limit=2, after=after)
             clock.advance(1)
-            add_model(tx, name="newest")
+            add_model(uow, name="newest")
         seen += [model.model_id for model in page.items]
         after = page.next
         if after is None:
@@ -85,20 +89,20 @@ def test_listing_pages_are_stable(store, clock):
 
 def test_a_listing_may_be_of_one_task_type(store):
     """A listing by task type holds the models of this type alone, and count holds all."""
-    with store.write() as tx:
-        add_model(tx)
-        wanted = tx.models.create(ORG, NewModel(name="r", task_type=TaskType.REGRESSION))
-    with store.read() as tx:
-        page = tx.models.list(ORG, limit=10, task_type=TaskType.REGRESSION)
-        assert tx.models.count(ORG) == 2
+    with store.write() as uow:
+        add_model(uow)
+        wanted = uow[Models].create(ORG, NewModel(name="r", task_type=TaskType.REGRESSION))
+    with store.read() as uow:
+        page = uow[Models].list(ORG, limit=10, task_type=TaskType.REGRESSION)
+        assert uow[Models].count(ORG) == 2
         assert page.items == (wanted,)
         assert page.next is None
 
 
 def test_update_changes_what_may_change(store, clock):
     """An update stores name, path, labels, positive label and description, and its time."""
-    with store.write() as tx:
-        model = add_model(tx)
+    with store.write() as uow:
+        model = add_model(uow)
     clock.advance(5)
     wanted = replace(
         model,
@@ -109,62 +113,62 @@ def test_update_changes_what_may_change(store, clock):
         description="d",
         task_type=TaskType.REGRESSION,
     )
-    with pytest.raises(InvalidArgument), store.write() as tx:
-        tx.models.update(ORG, wanted)
-    with store.write() as tx:
-        stored = tx.models.update(ORG, replace(wanted, task_type=model.task_type))
+    with pytest.raises(InvalidArgument), store.write() as uow:
+        uow[Models].update(ORG, wanted)
+    with store.write() as uow:
+        stored = uow[Models].update(ORG, replace(wanted, task_type=model.task_type))
     assert stored == replace(wanted, task_type=model.task_type, updated_at=clock.now())
 
 
 def test_update_refuses_a_path_of_another_model(store):
     """An update to a project path that another model has is refused; its own is kept."""
-    with store.write() as tx:
-        add_model(tx, project_path="p")
-        mine = add_model(tx, project_path="q")
-        tx.models.update(ORG, mine)
-    with pytest.raises(AlreadyExists), store.write() as tx:
-        tx.models.update(ORG, replace(mine, project_path="p"))
+    with store.write() as uow:
+        add_model(uow, project_path="p")
+        mine = add_model(uow, project_path="q")
+        uow[Models].update(ORG, mine)
+    with pytest.raises(AlreadyExists), store.write() as uow:
+        uow[Models].update(ORG, replace(mine, project_path="p"))
 
 
 def test_delete_takes_versions_and_evaluations_along(store):
     """A deleted model is gone with its versions and evaluations; its jobs stay."""
-    with store.write() as tx:
-        model = add_model(tx)
-        version = add_version(tx, model.model_id)
-        evaluation = add_evaluation(tx, model.model_id, version.version_id)
-        tx.jobs.request_cancel(ORG, evaluation.job_id)
-    with store.write() as tx:
-        tx.models.delete(ORG, model.model_id)
-    with store.read() as tx:
+    with store.write() as uow:
+        model = add_model(uow)
+        version = add_version(uow, model.model_id)
+        evaluation = add_evaluation(uow, model.model_id, version.version_id)
+        uow[Jobs].request_cancel(ORG, evaluation.job_id)
+    with store.write() as uow:
+        uow[Models].delete(ORG, model.model_id)
+    with store.read() as uow:
         for missing in (
-            lambda: tx.models.get(ORG, model.model_id),
-            lambda: tx.versions.get(ORG, version.version_id),
-            lambda: tx.evaluations.get(ORG, evaluation.evaluation_id),
+            lambda: uow[Models].get(ORG, model.model_id),
+            lambda: uow[Versions].get(ORG, version.version_id),
+            lambda: uow[Evaluations].get(ORG, evaluation.evaluation_id),
         ):
             with pytest.raises(NotFound):
                 missing()
-        assert tx.jobs.get(ORG, evaluation.job_id).state is JobState.CANCELED
+        assert uow[Jobs].get(ORG, evaluation.job_id).state is JobState.CANCELED
 
 
 def test_delete_is_refused_while_an_evaluation_runs(store):
     """A model with an evaluation that has not ended is not deleted, and nothing of it is."""
-    with store.write() as tx:
-        model = add_model(tx)
-        version = add_version(tx, model.model_id)
-        evaluation = add_evaluation(tx, model.model_id, version.version_id)
-    with pytest.raises(ResourceInUse, match=evaluation.evaluation_id), store.write() as tx:
-        tx.models.delete(ORG, model.model_id)
-    with store.read() as tx:
-        assert tx.evaluations.get(ORG, evaluation.evaluation_id) == evaluation
+    with store.write() as uow:
+        model = add_model(uow)
+        version = add_version(uow, model.model_id)
+        evaluation = add_evaluation(uow, model.model_id, version.version_id)
+    with pytest.raises(ResourceInUse, match=evaluation.evaluation_id), store.write() as uow:
+        uow[Models].delete(ORG, model.model_id)
+    with store.read() as uow:
+        assert uow[Evaluations].get(ORG, evaluation.evaluation_id) == evaluation
 
 
 def test_get_many_returns_those_that_exist(store):
     """A read of many ids returns the models that exist here, by id."""
-    with store.write() as tx:
-        model = add_model(tx)
-        hidden = add_model(tx, OTHER)
-        job = tx.jobs.submit(ORG, NewJob(kind="k", spec=b"{}"))
-    with store.read() as tx:
+    with store.write() as uow:
+        model = add_model(uow)
+        hidden = add_model(uow, OTHER)
+        job = uow[Jobs].submit(ORG, NewJob(kind="k", spec=b"{}"))
+    with store.read() as uow:
         wanted = [model.model_id, hidden.model_id, "no"]
-        assert tx.models.get_many(ORG, wanted) == {model.model_id: model}
-        assert tx.jobs.get_many(ORG, [job.job_id, "no"]) == {job.job_id: job}
+        assert uow[Models].get_many(ORG, wanted) == {model.model_id: model}
+        assert uow[Jobs].get_many(ORG, [job.job_id, "no"]) == {job.job_id: job}

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from assay.features.models.model import NewVersion
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -29,16 +31,16 @@ from tests.support.threads import together
 
 @pytest.fixture
 def model(store):
-    with store.write() as tx:
-        return add_model(tx)
+    with store.write() as uow:
+        return add_model(uow)
 
 
 def test_versions_are_numbered_from_one(store, model):
     """The first version of a model is number 1, and each next one is one more."""
-    with store.write() as tx:
-        numbers = [add_version(tx, model.model_id).version_number for _ in range(3)]
-        other = add_model(tx)
-        assert add_version(tx, other.model_id).version_number == 1
+    with store.write() as uow:
+        numbers = [add_version(uow, model.model_id).version_number for _ in range(3)]
+        other = add_model(uow)
+        assert add_version(uow, other.model_id).version_number == 1
     assert numbers == [1, 2, 3]
 
 
@@ -52,10 +54,10 @@ def test_a_version_is_stored_as_it_was_given(store, model):
         hyperparameters={"n_estimators": 10, "nested": {"a": [1, None]}},
         created_by="ci",
     )
-    with store.write() as tx:
-        made = tx.versions.create(ORG, model.model_id, new)
-    with store.read() as tx:
-        assert tx.versions.get(ORG, "v-1") == made
+    with store.write() as uow:
+        made = uow[Versions].create(ORG, model.model_id, new)
+    with store.read() as uow:
+        assert uow[Versions].get(ORG, "v-1") == made
     assert (made.label, made.status, made.algorithm) == ("2.1.0", new.status, "random_forest")
     assert made.hyperparameters == new.hyperparameters
     assert (made.is_promoted, made.trained_at, made.metrics) == (False, None, {})
@@ -66,29 +68,29 @@ def test_numbers_have_no_gap_under_concurrent_writers(store, model, open_another
     stores = [store, open_another()]
 
     def create(index: int) -> int:
-        with stores[index % 2].write() as tx:
-            return add_version(tx, model.model_id).version_number
+        with stores[index % 2].write() as uow:
+            return add_version(uow, model.model_id).version_number
 
     assert sorted(together(create, 12)) == list(range(1, 13))
 
 
 def test_a_refused_version_leaves_no_gap(store, model):
     """A version id can be had once, and a refused creation uses up no number."""
-    with store.write() as tx:
-        tx.versions.create(ORG, model.model_id, NewVersion(version_id="v"))
-    with pytest.raises(AlreadyExists), store.write() as tx:
-        tx.versions.create(ORG, model.model_id, NewVersion(version_id="v"))
-    with store.write() as tx:
-        assert add_version(tx, model.model_id).version_number == 2
+    with store.write() as uow:
+        uow[Versions].create(ORG, model.model_id, NewVersion(version_id="v"))
+    with pytest.raises(AlreadyExists), store.write() as uow:
+        uow[Versions].create(ORG, model.model_id, NewVersion(version_id="v"))
+    with store.write() as uow:
+        assert add_version(uow, model.model_id).version_number == 2
 
 
 def test_a_version_of_an_absent_model_is_refused(store):
     """A version cannot be created, listed or promoted for a model that does not exist."""
-    with store.write() as tx:
+    with store.write() as uow:
         for refused in (
-            lambda: add_version(tx, "mdl-none"),
-            lambda: tx.versions.list(ORG, "mdl-none", limit=1),
-            lambda: tx.versions.promote(ORG, "mdl-none", "v", promoted_by="x"),
+            lambda: add_version(uow, "mdl-none"),
+            lambda: uow[Versions].list(ORG, "mdl-none", limit=1),
+            lambda: uow[Versions].promote(ORG, "mdl-none", "v", promoted_by="x"),
         ):
             with pytest.raises(NotFound):
                 refused()
@@ -96,45 +98,45 @@ def test_a_version_of_an_absent_model_is_refused(store):
 
 def test_get_of_refuses_another_models_version(store, model):
     """A version asked for under another model is refused by name."""
-    with store.write() as tx:
-        other = add_model(tx)
-        version = add_version(tx, other.model_id)
-        assert tx.versions.get_of(ORG, other.model_id, version.version_id) == version
+    with store.write() as uow:
+        other = add_model(uow)
+        version = add_version(uow, other.model_id)
+        assert uow[Versions].get_of(ORG, other.model_id, version.version_id) == version
         with pytest.raises(VersionOfAnotherModel):
-            tx.versions.get_of(ORG, model.model_id, version.version_id)
+            uow[Versions].get_of(ORG, model.model_id, version.version_id)
         with pytest.raises(VersionOfAnotherModel):
-            tx.versions.promote(ORG, model.model_id, version.version_id, promoted_by="x")
+            uow[Versions].promote(ORG, model.model_id, version.version_id, promoted_by="x")
 
 
 def test_listing_goes_by_falling_number(store, model):
     """Versions are listed newest number first, page by page, and may be of one status."""
-    with store.write() as tx:
-        made = [add_version(tx, model.model_id) for _ in range(5)]
-        ready = tx.versions.mark_ready(ORG, made[1].version_id)
+    with store.write() as uow:
+        made = [add_version(uow, model.model_id) for _ in range(5)]
+        ready = uow[Versions].mark_ready(ORG, made[1].version_id)
         pages, after = [], None
         while True:
-            page = tx.versions.list(ORG, model.model_id, limit=2, after=after)
+            page = uow[Versions].list(ORG, model.model_id, limit=2, after=after)
             pages.append([version.version_number for version in page.items])
             after = page.next
             if after is None:
                 break
-        only = tx.versions.list(ORG, model.model_id, limit=9, status=VersionStatus.READY)
+        only = uow[Versions].list(ORG, model.model_id, limit=9, status=VersionStatus.READY)
     assert pages == [[5, 4], [3, 2], [1]]
     assert only.items == (ready,)
 
 
 def test_counts_tell_the_status_of_models(store, model):
     """Counts by status come for many models at once, and the model's status follows."""
-    with store.write() as tx:
-        second, third = add_model(tx), add_model(tx)
-        add_ready_version(tx, model.model_id)
-        add_version(tx, model.model_id)
+    with store.write() as uow:
+        second, third = add_model(uow), add_model(uow)
+        add_ready_version(uow, model.model_id)
+        add_version(uow, model.model_id)
         training = NewVersion(status=VersionStatus.TRAINING)
-        add_ready_version(tx, second.model_id)
-        tx.versions.create(ORG, second.model_id, training)
+        add_ready_version(uow, second.model_id)
+        uow[Versions].create(ORG, second.model_id, training)
         ids = [model.model_id, second.model_id, third.model_id]
-        counts = tx.versions.counts(ORG, ids)
-        assert tx.versions.counts(OTHER, ids[:1]) == {ids[0]: {}}
+        counts = uow[Versions].counts(ORG, ids)
+        assert uow[Versions].counts(OTHER, ids[:1]) == {ids[0]: {}}
     assert counts[ids[0]] == {VersionStatus.READY: 1, VersionStatus.DRAFT: 1}
     assert [model_status(counts[one]) for one in ids] == [
         ModelStatus.READY,
@@ -145,73 +147,73 @@ def test_counts_tell_the_status_of_models(store, model):
 
 def test_marking_follows_the_table_of_statuses(store, model, clock):
     """A version becomes ready from any status, sets its time once, and then stays ready."""
-    with store.write() as tx:
-        one = add_version(tx, model.model_id).version_id
-        assert tx.versions.mark_training(ORG, one).status is VersionStatus.TRAINING
-        assert tx.versions.mark_failed(ORG, one).status is VersionStatus.FAILED
-        assert tx.versions.mark_training(ORG, one).status is VersionStatus.TRAINING
-        ready = tx.versions.mark_ready(ORG, one)
+    with store.write() as uow:
+        one = add_version(uow, model.model_id).version_id
+        assert uow[Versions].mark_training(ORG, one).status is VersionStatus.TRAINING
+        assert uow[Versions].mark_failed(ORG, one).status is VersionStatus.FAILED
+        assert uow[Versions].mark_training(ORG, one).status is VersionStatus.TRAINING
+        ready = uow[Versions].mark_ready(ORG, one)
         assert (ready.status, ready.trained_at) == (VersionStatus.READY, clock.now())
         clock.advance(9)
-        assert tx.versions.mark_ready(ORG, one) == ready
-        for refused in (tx.versions.mark_failed, tx.versions.mark_training):
+        assert uow[Versions].mark_ready(ORG, one) == ready
+        for refused in (uow[Versions].mark_failed, uow[Versions].mark_training):
             with pytest.raises(FailedPrecondition):
                 refused(ORG, one)
 
 
 def test_promote_demotes_the_former(store, model, clock):
     """Promoting a ready version demotes the former one and says who did it and when."""
-    with store.write() as tx:
-        first = add_ready_version(tx, model.model_id)
-        second = add_ready_version(tx, model.model_id)
-        tx.versions.promote(ORG, model.model_id, first.version_id, promoted_by="ann")
+    with store.write() as uow:
+        first = add_ready_version(uow, model.model_id)
+        second = add_ready_version(uow, model.model_id)
+        uow[Versions].promote(ORG, model.model_id, first.version_id, promoted_by="ann")
         clock.advance(1)
-        promoted = tx.versions.promote(ORG, model.model_id, second.version_id, promoted_by="bob")
+        promoted = uow[Versions].promote(ORG, model.model_id, second.version_id, promoted_by="bob")
         assert promoted == replace(
             second, is_promoted=True, promoted_by="bob", promoted_at=clock.now()
         )
-        assert tx.versions.get(ORG, first.version_id).is_promoted is False
-        assert tx.models.get(ORG, model.model_id).promoted_version_id == second.version_id
+        assert uow[Versions].get(ORG, first.version_id).is_promoted is False
+        assert uow[Models].get(ORG, model.model_id).promoted_version_id == second.version_id
         clock.advance(1)
-        again = tx.versions.promote(ORG, model.model_id, second.version_id, promoted_by="eve")
+        again = uow[Versions].promote(ORG, model.model_id, second.version_id, promoted_by="eve")
         assert again == promoted
 
 
 def test_only_a_ready_version_is_promoted(store, model):
     """A draft version is refused with its status, and the promoted one stays."""
-    with store.write() as tx:
-        ready = add_ready_version(tx, model.model_id)
-        draft = add_version(tx, model.model_id)
-        tx.versions.promote(ORG, model.model_id, ready.version_id, promoted_by="x")
-    with pytest.raises(VersionNotReady, match="draft"), store.write() as tx:
-        tx.versions.promote(ORG, model.model_id, draft.version_id, promoted_by="x")
-    with store.read() as tx:
-        assert tx.models.get(ORG, model.model_id).promoted_version_id == ready.version_id
+    with store.write() as uow:
+        ready = add_ready_version(uow, model.model_id)
+        draft = add_version(uow, model.model_id)
+        uow[Versions].promote(ORG, model.model_id, ready.version_id, promoted_by="x")
+    with pytest.raises(VersionNotReady, match="draft"), store.write() as uow:
+        uow[Versions].promote(ORG, model.model_id, draft.version_id, promoted_by="x")
+    with store.read() as uow:
+        assert uow[Models].get(ORG, model.model_id).promoted_version_id == ready.version_id
 
 
 def test_concurrent_promotes_leave_exactly_one(store, model, open_another):
     """Of promotions at the same time exactly one version is left promoted."""
     stores = [store, open_another()]
-    with store.write() as tx:
-        ids = [add_ready_version(tx, model.model_id).version_id for _ in range(6)]
+    with store.write() as uow:
+        ids = [add_ready_version(uow, model.model_id).version_id for _ in range(6)]
 
     def promote(index: int) -> None:
-        with stores[index % 2].write() as tx:
-            tx.versions.promote(ORG, model.model_id, ids[index], promoted_by=str(index))
+        with stores[index % 2].write() as uow:
+            uow[Versions].promote(ORG, model.model_id, ids[index], promoted_by=str(index))
 
     together(promote, len(ids))
-    with store.read() as tx:
-        page = tx.versions.list(ORG, model.model_id, limit=10)
+    with store.read() as uow:
+        page = uow[Versions].list(ORG, model.model_id, limit=10)
         promoted = [version.version_id for version in page.items if version.is_promoted]
-        assert promoted == [tx.models.get(ORG, model.model_id).promoted_version_id]
+        assert promoted == [uow[Models].get(ORG, model.model_id).promoted_version_id]
 
 
 def test_a_version_shows_the_metrics_of_its_current_test_evaluation(store, model, runner):
     """A version carries the headline of its newest finished test evaluation, and no other's."""
-    with store.write() as tx:
-        version = add_version(tx, model.model_id)
+    with store.write() as uow:
+        version = add_version(uow, model.model_id)
         for split, accuracy in (("train", 0.9), ("test", 0.7), ("test", 0.8)):
-            evaluation = add_evaluation(tx, model.model_id, version.version_id, split)
-            finish(tx, runner, evaluation, accuracy)
-        add_evaluation(tx, model.model_id, version.version_id)
-        assert tx.versions.get(ORG, version.version_id).metrics["accuracy"] == 0.8
+            evaluation = add_evaluation(uow, model.model_id, version.version_id, split)
+            finish(uow, runner, evaluation, accuracy)
+        add_evaluation(uow, model.model_id, version.version_id)
+        assert uow[Versions].get(ORG, version.version_id).metrics["accuracy"] == 0.8

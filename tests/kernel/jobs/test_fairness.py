@@ -11,6 +11,7 @@ from assay.kernel.jobs import events, ledger_rows
 from assay.kernel.jobs.fairness import _IN_TURN, waiting_organizations
 from assay.kernel.jobs.job import JobFilter
 from assay.kernel.jobs.ledger_listing import listing
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import LEASE, NEW_JOB, ORG, OTHER, add_job, claimed
 from tests.support.threads import together
@@ -19,84 +20,84 @@ THIRD = "initech"
 MANY = 1000
 
 
-def crowd(tx, count: int = MANY) -> None:
+def crowd(uow, count: int = MANY) -> None:
     """Queue many jobs of ORG."""
     for _ in range(count):
-        add_job(tx)
+        add_job(uow)
 
 
-def submit(tx, organization_id: str, **changes):
-    return tx.jobs.submit(organization_id, replace(NEW_JOB, **changes))
+def submit(uow, organization_id: str, **changes):
+    return uow[Jobs].submit(organization_id, replace(NEW_JOB, **changes))
 
 
-def done(tx, job) -> None:
-    tx.jobs.end(job.organization_id, job.job_id, job.epoch, JobState.SUCCEEDED, result=b"{}")
+def done(uow, job) -> None:
+    uow[Jobs].end(job.organization_id, job.job_id, job.epoch, JobState.SUCCEEDED, result=b"{}")
 
 
 def test_a_thousand_jobs_of_one_do_not_starve_anothers_single_job(store, runner, clock):
     """A runner of one place that has served one organization serves the other one next."""
-    with store.write() as tx:
-        crowd(tx)
+    with store.write() as uow:
+        crowd(uow)
         clock.advance(60)
-        single = submit(tx, OTHER)
-        first = claimed(tx, runner)
+        single = submit(uow, OTHER)
+        first = claimed(uow, runner)
         assert first.organization_id == ORG
-        done(tx, first)
+        done(uow, first)
         clock.advance(1)
-        assert claimed(tx, runner).job_id == single.job_id
-        assert claimed(tx, runner).organization_id == ORG
+        assert claimed(uow, runner).job_id == single.job_id
+        assert claimed(uow, runner).organization_id == ORG
 
 
 def test_the_organization_with_the_fewest_running_jobs_comes_first(store, runner, clock):
     """Places are shared: with three organizations waiting each gets every third one."""
-    with store.write() as tx:
+    with store.write() as uow:
         for organization_id, jobs in ((ORG, 9), (OTHER, 5), (THIRD, 3)):
             for _ in range(jobs):
-                submit(tx, organization_id)
+                submit(uow, organization_id)
                 clock.advance(1)
         served = []
         for _ in range(9):
-            served.append(claimed(tx, runner).organization_id)
+            served.append(claimed(uow, runner).organization_id)
             clock.advance(1)
     assert [served[at : at + 3] for at in (0, 3, 6)] == [[ORG, OTHER, THIRD]] * 3
 
 
 def test_an_organizations_own_jobs_are_served_in_their_order(store, runner, clock):
     """Within an organization the oldest job is first."""
-    with store.write() as tx:
+    with store.write() as uow:
         made = []
         for _ in range(5):
-            made.append(add_job(tx).job_id)
+            made.append(add_job(uow).job_id)
             clock.advance(1)
-        assert [claimed(tx, runner).job_id for _ in range(5)] == made
+        assert [claimed(uow, runner).job_id for _ in range(5)] == made
 
 
 def test_who_has_nothing_that_may_run_is_passed_by(store, runner, clock):
     """An organization whose jobs wait for their time, or are of unknown kinds, holds up nobody."""
     later = clock.now() + timedelta(days=4000)
-    with store.write() as tx:
-        submit(tx, ORG, not_before=later)
-        submit(tx, ORG, kind="unknown")
+    with store.write() as uow:
+        submit(uow, ORG, not_before=later)
+        submit(uow, ORG, kind="unknown")
         clock.advance(1)
-        job = submit(tx, OTHER)
-        assert waiting_organizations(tx.session) == [ORG, OTHER]
-        assert claimed(tx, runner).job_id == job.job_id
-        assert tx.jobs.claim(runner, LEASE, ["k"]) is None
+        job = submit(uow, OTHER)
+        assert waiting_organizations(uow) == [ORG, OTHER]
+        assert claimed(uow, runner).job_id == job.job_id
+        assert uow[Jobs].claim(runner, LEASE, ["k"]) is None
 
 
 def test_runners_at_once_never_get_one_job_and_starve_nobody(store, open_another, runner):
     """Runners that claim at the same moment get different jobs, of both organizations."""
-    with store.write() as tx:
-        crowd(tx, 40)
+    with store.write() as uow:
+        crowd(uow, 40)
         for _ in range(2):
-            submit(tx, OTHER)
+            submit(uow, OTHER)
     stores = [store, open_another()]
 
     def take(index: int) -> list[tuple[str, str]]:
         got = []
         for _ in range(4):
-            with stores[index % 2].write() as tx:
-                job = tx.jobs.claim(runner, LEASE, ["k"])
+            with stores[index % 2].write() as uow:
+                job = uow[Jobs].claim(runner, LEASE, ["k"])
                 if job is not None:
                     got.append((job.organization_id, job.job_id))
         return got
@@ -106,14 +107,14 @@ def test_runners_at_once_never_get_one_job_and_starve_nobody(store, open_another
     assert sum(organization_id == OTHER for organization_id, _ in taken) == 2
 
 
-def plan(tx, sql: str, values: dict[str, object]) -> str:
+def plan(uow, sql: str, values: dict[str, object]) -> str:
     """Return how the database would answer, in its own words."""
-    if tx.session.is_sqlite:
-        rows = tx.session.driver.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+    if uow.is_sqlite:
+        rows = uow.driver.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
         return "\n".join(str(row[3]) for row in rows)
-    tx.session.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    tx.session.connection.exec_driver_sql("SET LOCAL enable_sort = off")
-    rows = tx.session.connection.exec_driver_sql(f"EXPLAIN {sql}", values).fetchall()
+    uow.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    uow.connection.exec_driver_sql("SET LOCAL enable_sort = off")
+    rows = uow.connection.exec_driver_sql(f"EXPLAIN {sql}", values).fetchall()
     return "\n".join(row[0] for row in rows)
 
 
@@ -135,11 +136,11 @@ def plan(tx, sql: str, values: dict[str, object]) -> str:
 def test_what_a_runner_asks_is_answered_by_an_index(store, statement, values, index):
     """Whose turn it is, the oldest job, what is overdue or old are found without reading all."""
     sql, literals = statement.sql(store.engine_name)
-    with store.write() as tx:
-        crowd(tx, 50)
-        if tx.session.is_sqlite:
-            tx.session.driver.execute("ANALYZE")
-        told = plan(tx, sql, {**literals, **values})
+    with store.write() as uow:
+        crowd(uow, 50)
+        if uow.is_sqlite:
+            uow.driver.execute("ANALYZE")
+        told = plan(uow, sql, {**literals, **values})
     assert index in told
     assert "SCAN jobs" not in told
     assert "Seq Scan" not in told
@@ -160,12 +161,12 @@ def test_what_a_runner_asks_is_answered_by_an_index(store, statement, values, in
 def test_every_filter_of_a_listing_is_a_range_of_an_index(store, chosen, index):
     """No listing reads more of the history than it shows, whatever the filter."""
     statement = listing(ORG, chosen, limit=20, after=None)
-    with store.write() as tx:
-        crowd(tx, 50)
+    with store.write() as uow:
+        crowd(uow, 50)
         compiled = statement.compile(
-            dialect=tx.session.connection.dialect, compile_kwargs={"literal_binds": True}
+            dialect=uow.connection.dialect, compile_kwargs={"literal_binds": True}
         )
-        told = plan(tx, str(compiled).replace("%", "%%"), {})
+        told = plan(uow, str(compiled).replace("%", "%%"), {})
     assert index in told
     assert "SCAN jobs" not in told
     assert "Seq Scan" not in told
@@ -173,15 +174,15 @@ def test_every_filter_of_a_listing_is_a_range_of_an_index(store, chosen, index):
 
 def test_a_listing_is_narrowed_by_each_filter(store, runner, clock):
     """Kind, states, resource and times narrow a listing, alone and together, page by page."""
-    with store.write() as tx:
+    with store.write() as uow:
         for number in range(12):
-            add_job(tx, kind="k" if number % 3 else "other", resource=f"r{number % 2}")
+            add_job(uow, kind="k" if number % 3 else "other", resource=f"r{number % 2}")
             clock.advance(1)
         start = clock.now() - timedelta(seconds=12)
         for _ in range(3):
-            claimed(tx, runner)
-        tx.jobs.request_cancel(ORG, tx.jobs.list(ORG, limit=1).items[0].job_id)
-        every = tx.jobs.list(ORG, limit=99).items
+            claimed(uow, runner)
+        uow[Jobs].request_cancel(ORG, uow[Jobs].list(ORG, limit=1).items[0].job_id)
+        every = uow[Jobs].list(ORG, limit=99).items
         assert len(every) == 12
         middle = start + timedelta(seconds=4)
         for chosen, wanted in (
@@ -207,7 +208,7 @@ def test_a_listing_is_narrowed_by_each_filter(store, runner, clock):
         ):
             found, after = [], None
             while True:
-                page = tx.jobs.list(ORG, limit=2, after=after, chosen=chosen)
+                page = uow[Jobs].list(ORG, limit=2, after=after, chosen=chosen)
                 found += page.items
                 if (after := page.next) is None:
                     break
@@ -216,8 +217,8 @@ def test_a_listing_is_narrowed_by_each_filter(store, runner, clock):
 
 def test_a_listing_leaves_specs_and_results_out(store, runner):
     """A page of jobs is small, however large their specs and results are."""
-    with store.write() as tx:
-        add_job(tx, spec=b"{" + b" " * 10_000 + b"}")
-        done(tx, claimed(tx, runner))
-        (job,) = tx.jobs.list(ORG, limit=1).items
+    with store.write() as uow:
+        add_job(uow, spec=b"{" + b" " * 10_000 + b"}")
+        done(uow, claimed(uow, runner))
+        (job,) = uow[Jobs].list(ORG, limit=1).items
         assert (job.state, job.spec, job.result) == (JobState.SUCCEEDED, b"", None)

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from assay.kernel.errors import NotFound
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.garbage_collector import CollectionStats, GarbageCollector
 from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blobs import open_blobs
+from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.store import open_store
 
 ORG = "org"
@@ -36,12 +39,12 @@ def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -
     store = open_store(f"sqlite:///{tmp_path / 'assay.db'}", upgrade=True)
     blobs = open_blobs(tmp_path / "blobs")
     orphan, named = blobs.put(ORG, b"orphan"), blobs.put(ORG, b"named")
-    with store.write() as tx:
+    with store.write() as uow:
         spec = b'{"blob":"' + named.encode() + b'"}'
-        old = tx.jobs.submit(ORG, NewJob(kind="test", spec=spec))
-        tx.jobs.request_cancel(ORG, old.job_id)
-        waiting = tx.jobs.submit(ORG, NewJob(kind="test", spec=b"{}"))
-        tx.requests.record(ORG, "Create", "one", body_hash="0" * 64, resource_id="x")
+        old = uow[Jobs].submit(ORG, NewJob(kind="test", spec=spec))
+        uow[Jobs].request_cancel(ORG, old.job_id)
+        waiting = uow[Jobs].submit(ORG, NewJob(kind="test", spec=b"{}"))
+        uow[Requests].record(ORG, "Create", "one", body_hash="0" * 64, resource_id="x")
 
     def collector(later: timedelta) -> GarbageCollector:
         return GarbageCollector(store, blobs, clock=LaterClock(later), event_age=timedelta(days=30))
@@ -50,9 +53,11 @@ def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -
     assert collector(timedelta(days=40)).collect() == CollectionStats(logs=1, requests=1, blobs=1)
 
     assert blobs.read(ORG, named) == b"named"
-    with store.read() as tx:
-        assert [event.data["to"] for event in tx.events.after(ORG, old.job_id, 1)] == ["CANCELED"]
-        assert [event.data["to"] for event in tx.events.after(ORG, waiting.job_id, 0)] == ["QUEUED"]
+    with store.read() as uow:
+        assert [event.data["to"] for event in uow[Events].after(ORG, old.job_id, 1)] == ["CANCELED"]
+        assert [event.data["to"] for event in uow[Events].after(ORG, waiting.job_id, 0)] == [
+            "QUEUED"
+        ]
     store.close()
     with pytest.raises(NotFound):
         blobs.read(ORG, orphan)

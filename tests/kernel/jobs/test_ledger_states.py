@@ -8,63 +8,67 @@ from datetime import timedelta
 import pytest
 
 from assay.kernel.errors import FailedPrecondition, JobNotCancelable, StaleLease, UploadFinished
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import Event, JobError
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import CAUSES, JobState
 from tests.support.store_rows import EXPIRED, LEASE, ORG, add_job, add_upload, claimed
 
 ERROR = JobError(reason="BAD_PREDICTIONS", message="row 3 is wrong", metadata={"row": "3"})
 
 
-def last_event(tx, job) -> Event:
-    return tx.events.after(ORG, job.job_id, 0)[-1]
+def last_event(uow, job) -> Event:
+    return uow[Events].after(ORG, job.job_id, 0)[-1]
 
 
-def check(tx, job, start: str, to: str, reason: str | None = None) -> None:
+def check(uow, job, start: str, to: str, reason: str | None = None) -> None:
     """The job's row and the last event of its log tell the same."""
-    stored = tx.jobs.get(ORG, job.job_id)
+    stored = uow[Jobs].get(ORG, job.job_id)
     assert stored == job
     data = {"from": start, "to": to} | ({"reason": reason} if reason else {})
-    assert (job.state.value, last_event(tx, job).kind) == (to, "state")
-    assert last_event(tx, job).data == data
-    assert last_event(tx, job).sequence == job.last_sequence
+    assert (job.state.value, last_event(uow, job).kind) == (to, "state")
+    assert last_event(uow, job).data == data
+    assert last_event(uow, job).sequence == job.last_sequence
     assert (job.ended_at is not None) == job.is_terminal
     assert (job.lease_owner is not None) == (job.state is JobState.RUNNING)
 
 
 def test_OPEN_to_QUEUED(store):
     """An upload whose rows are all there is queued when it is finished."""
-    with store.write() as tx:
-        job = add_upload(tx)
-        tx.jobs.add_chunk(ORG, job.job_id, first_row=0, rows=2, sha256="a", blob=None, partial=b"")
-        check(tx, tx.jobs.finish_upload(ORG, job.job_id, rows=2), "OPEN", "QUEUED")
+    with store.write() as uow:
+        job = add_upload(uow)
+        uow[Jobs].add_chunk(
+            ORG, job.job_id, first_row=0, rows=2, sha256="a", blob=None, partial=b""
+        )
+        check(uow, uow[Jobs].finish_upload(ORG, job.job_id, rows=2), "OPEN", "QUEUED")
 
 
 def test_OPEN_to_CANCELED(store):
     """An upload that is canceled ends at once and takes nothing more."""
-    with store.write() as tx:
-        job = tx.jobs.request_cancel(ORG, add_upload(tx).job_id)
-        check(tx, job, "OPEN", "CANCELED", "CANCELED")
+    with store.write() as uow:
+        job = uow[Jobs].request_cancel(ORG, add_upload(uow).job_id)
+        check(uow, job, "OPEN", "CANCELED", "CANCELED")
         with pytest.raises(FailedPrecondition):
-            tx.jobs.finish_upload(ORG, job.job_id, rows=0)
+            uow[Jobs].finish_upload(ORG, job.job_id, rows=0)
 
 
 def test_OPEN_to_TIMED_OUT(store, clock):
     """An upload that is not finished by its deadline times out."""
-    with store.write() as tx:
-        job = add_upload(tx, deadline=clock.now() - timedelta(days=400))
+    with store.write() as uow:
+        job = add_upload(uow, deadline=clock.now() - timedelta(days=400))
         late = []
-        assert tx.jobs.expire(ended=late.append) == 1
-        check(tx, late[0], "OPEN", "TIMED_OUT", "DEADLINE_PASSED")
+        assert uow[Jobs].expire(ended=late.append) == 1
+        check(uow, late[0], "OPEN", "TIMED_OUT", "DEADLINE_PASSED")
         assert late[0].job_id == job.job_id
-        assert tx.jobs.expire() == 0
+        assert uow[Jobs].expire() == 0
 
 
 def test_QUEUED_to_RUNNING(store, runner):
     """A claim makes a queued job run, raises epoch and attempts, and names its owner."""
-    with store.write() as tx:
-        queued = add_job(tx)
-        job = claimed(tx, runner)
-        check(tx, job, "QUEUED", "RUNNING")
+    with store.write() as uow:
+        queued = add_job(uow)
+        job = claimed(uow, runner)
+        check(uow, job, "QUEUED", "RUNNING")
     assert (queued.epoch, queued.attempts, queued.started_at) == (0, 0, None)
     assert (job.epoch, job.attempts, job.lease_owner) == (1, 1, runner.text())
     assert job.started_at == job.updated_at
@@ -73,13 +77,13 @@ def test_QUEUED_to_RUNNING(store, runner):
 def test_QUEUED_to_FAILED(store, runner):
     """A job that ended its runner as often as it may fails, and says so."""
     ended = []
-    with store.write() as tx:
-        job = add_job(tx, max_attempts=2)
+    with store.write() as uow:
+        job = add_job(uow, max_attempts=2)
         for epoch in (1, 2):
-            assert claimed(tx, runner, EXPIRED).epoch == epoch
-        assert tx.jobs.claim(runner, LEASE, ["k"], ended=ended.append) is None
-        failed = tx.jobs.get(ORG, job.job_id)
-        check(tx, failed, "QUEUED", "FAILED", "ATTEMPTS_SPENT")
+            assert claimed(uow, runner, EXPIRED).epoch == epoch
+        assert uow[Jobs].claim(runner, LEASE, ["k"], ended=ended.append) is None
+        failed = uow[Jobs].get(ORG, job.job_id)
+        check(uow, failed, "QUEUED", "FAILED", "ATTEMPTS_SPENT")
     assert ended == [failed]
     assert failed.attempts == 2
     assert "2 times" in failed.error.message
@@ -87,39 +91,39 @@ def test_QUEUED_to_FAILED(store, runner):
 
 def test_QUEUED_to_CANCELED(store, runner):
     """A queued job that is canceled ends at once and is never claimed."""
-    with store.write() as tx:
-        job = tx.jobs.request_cancel(ORG, add_job(tx).job_id)
-        check(tx, job, "QUEUED", "CANCELED", "CANCELED")
-        assert tx.jobs.claim(runner, LEASE, ["k"]) is None
+    with store.write() as uow:
+        job = uow[Jobs].request_cancel(ORG, add_job(uow).job_id)
+        check(uow, job, "QUEUED", "CANCELED", "CANCELED")
+        assert uow[Jobs].claim(runner, LEASE, ["k"]) is None
 
 
 def test_QUEUED_to_TIMED_OUT(store, runner, clock):
     """A queued job past its deadline times out instead of being claimed."""
     ended = []
-    with store.write() as tx:
-        add_job(tx, deadline=clock.now() - timedelta(days=400))
-        assert tx.jobs.claim(runner, LEASE, ["k"], ended=ended.append) is None
-        check(tx, ended[0], "QUEUED", "TIMED_OUT", "DEADLINE_PASSED")
+    with store.write() as uow:
+        add_job(uow, deadline=clock.now() - timedelta(days=400))
+        assert uow[Jobs].claim(runner, LEASE, ["k"], ended=ended.append) is None
+        check(uow, ended[0], "QUEUED", "TIMED_OUT", "DEADLINE_PASSED")
 
 
 def test_RUNNING_to_QUEUED(store, runner):
     """A lease that is given back queues the job again and burns no attempt."""
-    with store.write() as tx:
-        add_job(tx)
-        job = claimed(tx, runner)
-        back = tx.jobs.release(ORG, job.job_id, job.epoch)
-        check(tx, back, "RUNNING", "QUEUED", "GIVEN_BACK")
+    with store.write() as uow:
+        add_job(uow)
+        job = claimed(uow, runner)
+        back = uow[Jobs].release(ORG, job.job_id, job.epoch)
+        check(uow, back, "RUNNING", "QUEUED", "GIVEN_BACK")
         assert (back.attempts, back.epoch) == (0, 1)
-        assert claimed(tx, runner).epoch == 2
+        assert claimed(uow, runner).epoch == 2
 
 
 def test_RUNNING_to_QUEUED_when_the_lease_expires(store, runner, rival):
     """A job whose lease expired is claimed by another runner in the next epoch."""
-    with store.write() as tx:
-        add_job(tx)
-        old = claimed(tx, runner, EXPIRED)
-        new = claimed(tx, rival)
-        told = [event.data for event in tx.events.after(ORG, old.job_id, 0)]
+    with store.write() as uow:
+        add_job(uow)
+        old = claimed(uow, runner, EXPIRED)
+        new = claimed(uow, rival)
+        told = [event.data for event in uow[Events].after(ORG, old.job_id, 0)]
     assert (new.job_id, new.epoch, new.attempts) == (old.job_id, 2, 2)
     assert told[-2:] == [
         {"from": "RUNNING", "to": "QUEUED", "reason": "LEASE_LOST"},
@@ -129,34 +133,34 @@ def test_RUNNING_to_QUEUED_when_the_lease_expires(store, runner, rival):
 
 def test_RUNNING_to_SUCCEEDED(store, runner):
     """A runner's result and the event that tells of it are one commit, which ends the job."""
-    with store.write() as tx:
-        add_job(tx)
-        job = claimed(tx, runner)
-        done = tx.jobs.end(ORG, job.job_id, 1, JobState.SUCCEEDED, result=b'{"a":1}')
-        check(tx, done, "RUNNING", "SUCCEEDED")
+    with store.write() as uow:
+        add_job(uow)
+        job = claimed(uow, runner)
+        done = uow[Jobs].end(ORG, job.job_id, 1, JobState.SUCCEEDED, result=b'{"a":1}')
+        check(uow, done, "RUNNING", "SUCCEEDED")
         assert (done.result, done.error) == (b'{"a":1}', None)
 
 
 def test_RUNNING_to_FAILED(store, runner):
     """A runner's error ends the job with the error that a caller can read."""
-    with store.write() as tx:
-        add_job(tx)
-        job = claimed(tx, runner)
-        failed = tx.jobs.end(ORG, job.job_id, 1, JobState.FAILED, error=ERROR)
-        check(tx, failed, "RUNNING", "FAILED", "BAD_PREDICTIONS")
+    with store.write() as uow:
+        add_job(uow)
+        job = claimed(uow, runner)
+        failed = uow[Jobs].end(ORG, job.job_id, 1, JobState.FAILED, error=ERROR)
+        check(uow, failed, "RUNNING", "FAILED", "BAD_PREDICTIONS")
         assert (failed.result, failed.error) == (None, ERROR)
 
 
 def test_RUNNING_to_CANCELED(store, runner):
     """A running job that is to be canceled is flagged, and its runner ends it."""
-    with store.write() as tx:
-        add_job(tx)
-        job = claimed(tx, runner)
-        asked = tx.jobs.request_cancel(ORG, job.job_id)
+    with store.write() as uow:
+        add_job(uow)
+        job = claimed(uow, runner)
+        asked = uow[Jobs].request_cancel(ORG, job.job_id)
         assert (asked.state, asked.cancel_requested) == (JobState.RUNNING, True)
         check(
-            tx,
-            tx.jobs.end(ORG, job.job_id, 1, JobState.CANCELED),
+            uow,
+            uow[Jobs].end(ORG, job.job_id, 1, JobState.CANCELED),
             "RUNNING",
             "CANCELED",
             "CANCELED",
@@ -165,26 +169,26 @@ def test_RUNNING_to_CANCELED(store, runner):
 
 def test_RUNNING_to_TIMED_OUT(store, runner):
     """A runner ends a job that is past its deadline, with the reason."""
-    with store.write() as tx:
-        add_job(tx)
-        job = claimed(tx, runner)
-        late = tx.jobs.end(ORG, job.job_id, 1, JobState.TIMED_OUT)
-        check(tx, late, "RUNNING", "TIMED_OUT", "DEADLINE_PASSED")
+    with store.write() as uow:
+        add_job(uow)
+        job = claimed(uow, runner)
+        late = uow[Jobs].end(ORG, job.job_id, 1, JobState.TIMED_OUT)
+        check(uow, late, "RUNNING", "TIMED_OUT", "DEADLINE_PASSED")
 
 
 def test_a_canceled_job_that_is_lost_or_given_back_ends_canceled(store, runner):
     """A job whose cancel was asked is not run again after its runner let go of it."""
     ended = []
-    with store.write() as tx:
+    with store.write() as uow:
         for lease in (LEASE, EXPIRED):
-            add_job(tx)
-            job = claimed(tx, runner, lease)
-            tx.jobs.request_cancel(ORG, job.job_id)
+            add_job(uow)
+            job = claimed(uow, runner, lease)
+            uow[Jobs].request_cancel(ORG, job.job_id)
             if lease is LEASE:
-                ended.append(tx.jobs.release(ORG, job.job_id, job.epoch))
-        assert tx.jobs.claim(runner, LEASE, ["k"], ended=ended.append) is None
+                ended.append(uow[Jobs].release(ORG, job.job_id, job.epoch))
+        assert uow[Jobs].claim(runner, LEASE, ["k"], ended=ended.append) is None
         for job in ended:
-            check(tx, job, "QUEUED", "CANCELED", "CANCELED")
+            check(uow, job, "QUEUED", "CANCELED", "CANCELED")
     assert len(ended) == 2
 
 
@@ -192,25 +196,25 @@ def test_a_canceled_job_that_is_lost_or_given_back_ends_canceled(store, runner):
 def test_nothing_leaves_a_terminal_state(store, runner, state):
     """A job that has ended is not canceled, released, checkpointed, ended or claimed again."""
     to = JobState(state)
-    with store.write() as tx:
-        add_job(tx)
-        job = claimed(tx, runner)
+    with store.write() as uow:
+        add_job(uow)
+        job = claimed(uow, runner)
         result = b"{}" if to is JobState.SUCCEEDED else None
         error = ERROR if to is JobState.FAILED else None
-        done = tx.jobs.end(ORG, job.job_id, 1, to, result=result, error=error)
+        done = uow[Jobs].end(ORG, job.job_id, 1, to, result=result, error=error)
         with pytest.raises(JobNotCancelable, match=state):
-            tx.jobs.request_cancel(ORG, job.job_id)
+            uow[Jobs].request_cancel(ORG, job.job_id)
         for refused in (
-            lambda: tx.jobs.release(ORG, job.job_id, 1),
-            lambda: tx.jobs.checkpoint(ORG, job.job_id, 1, []),
-            lambda: tx.jobs.end(ORG, job.job_id, 1, JobState.CANCELED),
+            lambda: uow[Jobs].release(ORG, job.job_id, 1),
+            lambda: uow[Jobs].checkpoint(ORG, job.job_id, 1, []),
+            lambda: uow[Jobs].end(ORG, job.job_id, 1, JobState.CANCELED),
         ):
             with pytest.raises(StaleLease):
                 refused()
         with pytest.raises((UploadFinished, FailedPrecondition)):
-            tx.jobs.finish_upload(ORG, job.job_id, rows=0)
-        assert tx.jobs.claim(runner, LEASE, ["k"]) is None
-        assert tx.jobs.get(ORG, job.job_id) == done
+            uow[Jobs].finish_upload(ORG, job.job_id, rows=0)
+        assert uow[Jobs].claim(runner, LEASE, ["k"]) is None
+        assert uow[Jobs].get(ORG, job.job_id) == done
 
 
 def test_every_edge_has_a_test_of_its_name():

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.executors import LocalPool
 from assay.kernel.jobs.failure_policy import MOST_RETRIES, Backoff
 from assay.kernel.jobs.job import Job
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
 from tests.fixtures.jobs import ORG, PATIENCE, Gate, JobHarness
@@ -60,8 +62,8 @@ def test_a_job_that_is_put_off_waits_for_its_time(harness: JobHarness) -> None:
     assert waiting.state is JobState.QUEUED
     assert waiting.not_before is not None
     assert (waiting.not_before - waiting.updated_at).total_seconds() == pytest.approx(2700, abs=60)
-    with harness.store.read() as tx:
-        assert not tx.jobs.claimable(["steps"])
+    with harness.store.read() as uow:
+        assert not uow[Jobs].claimable(["steps"])
 
 
 def test_shards_that_finished_beside_a_failure_are_kept(harness: JobHarness) -> None:
@@ -76,8 +78,8 @@ def test_shards_that_finished_beside_a_failure_are_kept(harness: JobHarness) -> 
     harness.signals.wait("ended", job)
     ran = log.read_text().split()
     assert sorted(set(ran)) == keys(spec)
-    with harness.store.read() as tx:
-        events = tx.events.after(ORG, job.job_id, 0)
+    with harness.store.read() as uow:
+        events = uow[Events].after(ORG, job.job_id, 0)
     put_off = next(event.sequence for event in events if "reason" in event.data)
     kept = [e.data["task"] for e in events if e.kind == "finished" and e.sequence < put_off]
     assert all(ran.count(key) == 1 for key in kept)
@@ -150,8 +152,8 @@ def test_a_store_that_is_away_for_a_moment_costs_no_work(harness: JobHarness, ga
 
     harness.runner(lease_seconds=60, backoff=Backoff(first=0.01), jitter=Waits())
     harness.signals.wait("claimed", job)
-    with harness.store.write() as tx:
-        tx.session.driver.execute("PRAGMA busy_timeout=1")
+    with harness.store.write() as uow:
+        uow.driver.execute("PRAGMA busy_timeout=1")
     other = open_store(f"sqlite:///{harness.folder}/assay.db")
     with other.write():
         gate.open()

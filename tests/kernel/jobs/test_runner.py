@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.executors import LocalPool
 from assay.kernel.jobs.job import Job, Owner
 from assay.kernel.jobs.leases import this_process
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.runner import Runner, Signal
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
@@ -53,8 +55,8 @@ def test_the_end_is_settled_in_its_own_commit(harness: JobHarness) -> None:
     job = harness.steps({})
     harness.runner()
     harness.signals.wait("ended", job)
-    with harness.store.read() as tx:
-        events = tx.events.after(ORG, job.job_id, 0)
+    with harness.store.read() as uow:
+        events = uow[Events].after(ORG, job.job_id, 0)
     assert [event.kind for event in events[-2:]] == ["state", "settled"]
     assert events[-1].commit == events[-2].commit
 
@@ -64,8 +66,8 @@ def test_a_large_partial_rests_as_a_blob(harness: JobHarness) -> None:
     job = harness.steps({"do": {"step-000": "large"}})
     harness.runner()
     harness.signals.wait("ended", job)
-    with harness.store.read() as tx:
-        [record] = tx.jobs.tasks(ORG, job.job_id)
+    with harness.store.read() as uow:
+        [record] = uow[Jobs].tasks(ORG, job.job_id)
     assert record.partial is None
     assert record.partial_blob is not None
     assert json.loads(harness.job(job).result or b"")["step-000"] > 100_000
@@ -169,8 +171,8 @@ def test_a_running_job_is_canceled_at_once(harness: JobHarness, gate: Gate) -> N
     job = harness.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     harness.runner(lease_seconds=60)
     harness.signals.wait("claimed", job)
-    with harness.store.write() as tx:
-        tx.jobs.request_cancel(ORG, job.job_id)
+    with harness.store.write() as uow:
+        uow[Jobs].request_cancel(ORG, job.job_id)
     harness.signals.wait("ended", job)
     assert error_of(harness, job)[:2] == (JobState.CANCELED, "CANCELED")
     assert ("settled", {"state": "CANCELED"}) in harness.events(job)
@@ -198,8 +200,8 @@ def test_a_graceful_stop_hands_over_what_is_left(harness: JobHarness, gate: Gate
     harness.signals.wait("released", job)
     assert harness.job(job).state is JobState.QUEUED
     assert harness.job(job).attempts == 0
-    with harness.store.read() as tx:
-        done = [record.key for record in tx.jobs.tasks(ORG, job.job_id)]
+    with harness.store.read() as uow:
+        done = [record.key for record in uow[Jobs].tasks(ORG, job.job_id)]
     harness.runner()
     gate.open()
     harness.signals.wait("ended", job)
@@ -213,17 +215,17 @@ def test_a_stale_runner_writes_nothing(harness: JobHarness, gate: Gate) -> None:
     job = harness.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     harness.runner(lease_seconds=60)
     harness.signals.wait("claimed", job)
-    with harness.store.write() as tx:
-        tx.jobs.free_dead_leases(dead=lambda _: True)
-        taken = tx.jobs.claim(OTHER, 60, ["steps"])
+    with harness.store.write() as uow:
+        uow[Jobs].free_dead_leases(dead=lambda _: True)
+        taken = uow[Jobs].claim(OTHER, 60, ["steps"])
     assert taken is not None
     gate.open()
     harness.signals.wait("lost", job)
     assert harness.job(job) == taken
-    with harness.store.read() as tx:
-        assert tx.jobs.tasks(ORG, job.job_id) == []
-    with harness.store.write() as tx:
-        tx.jobs.end(ORG, job.job_id, taken.epoch, JobState.CANCELED)
+    with harness.store.read() as uow:
+        assert uow[Jobs].tasks(ORG, job.job_id) == []
+    with harness.store.write() as uow:
+        uow[Jobs].end(ORG, job.job_id, taken.epoch, JobState.CANCELED)
 
 
 def test_a_lost_lease_is_noticed_by_the_heartbeat(harness: JobHarness, gate: Gate) -> None:
@@ -231,14 +233,14 @@ def test_a_lost_lease_is_noticed_by_the_heartbeat(harness: JobHarness, gate: Gat
     job = harness.steps({"do": {"step-000": "block"}, "gate": str(gate.path)})
     harness.runner(lease_seconds=0.4, kinds=TEST_KINDS)
     harness.signals.wait("claimed", job)
-    with harness.store.write() as tx:
-        tx.jobs.free_dead_leases(dead=lambda _: True)
-        taken = tx.jobs.claim(OTHER, 60, ["steps"])
+    with harness.store.write() as uow:
+        uow[Jobs].free_dead_leases(dead=lambda _: True)
+        taken = uow[Jobs].claim(OTHER, 60, ["steps"])
     assert taken is not None
     harness.signals.wait("lost", job)
     gate.open()
-    with harness.store.write() as tx:
-        tx.jobs.end(ORG, job.job_id, taken.epoch, JobState.CANCELED)
+    with harness.store.write() as uow:
+        uow[Jobs].end(ORG, job.job_id, taken.epoch, JobState.CANCELED)
 
 
 def test_a_lease_outlives_a_long_shard(harness: JobHarness, gate: Gate) -> None:
@@ -297,9 +299,9 @@ def test_a_closed_pool_gives_the_lease_back(harness: JobHarness) -> None:
 def test_a_spent_job_is_settled(harness: JobHarness) -> None:
     """A job whose attempts were burned by dying runners ends FAILED, and its end is settled."""
     job = harness.steps({}, max_attempts=1)
-    with harness.store.write() as tx:
+    with harness.store.write() as uow:
         dead = replace(this_process(), started="another process had this pid")
-        tx.jobs.claim(dead, 60, ["steps"])
+        uow[Jobs].claim(dead, 60, ["steps"])
     harness.runner()  # frees the leases of dead processes before it claims
     assert error_of(harness, job)[:2] == (JobState.FAILED, "ATTEMPTS_SPENT")
     assert ("settled", {"state": "FAILED"}) in harness.events(job)

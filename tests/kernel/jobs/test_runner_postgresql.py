@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.store import open_store
@@ -68,8 +69,8 @@ def test_cancels_and_deadlines_are_obeyed(pg: JobHarness) -> None:
     pg.runner(lease_seconds=60)
     for job in (canceled, late):
         pg.signals.wait("claimed", job)
-    with pg.store.write() as tx:
-        tx.jobs.request_cancel(ORG, canceled.job_id)
+    with pg.store.write() as uow:
+        uow[Jobs].request_cancel(ORG, canceled.job_id)
     for job, state in ((canceled, JobState.CANCELED), (late, JobState.TIMED_OUT)):
         pg.signals.wait("ended", job)
         assert pg.job(job).state is state

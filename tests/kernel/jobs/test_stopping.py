@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assay.kernel.jobs.job import Job
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from tests.fixtures.jobs import ORG, PATIENCE, Gate, JobHarness
 from tests.kernel.jobs.test_runner import error_of, states
@@ -43,8 +44,8 @@ def test_a_canceled_job_gives_its_processes_back(harness: JobHarness, gate: Gate
     job = blocked(harness, gate, tasks=2)  # both processes of the pool wait for ever
     harness.runner(lease_seconds=60)
     harness.signals.wait("claimed", job)
-    with harness.store.write() as tx:
-        tx.jobs.request_cancel(ORG, job.job_id)
+    with harness.store.write() as uow:
+        uow[Jobs].request_cancel(ORG, job.job_id)
     harness.signals.wait("ended", job)
     assert error_of(harness, job)[:2] == (JobState.CANCELED, "CANCELED")
     after = harness.steps({"tasks": 3})
@@ -63,8 +64,8 @@ def test_a_cancel_harms_no_other_job(harness: JobHarness, gate: Gate) -> None:
     harness.runner(lease_seconds=60)
     for job in (other, canceled):
         harness.signals.wait("claimed", job)
-    with harness.store.write() as tx:
-        tx.jobs.request_cancel(ORG, canceled.job_id)
+    with harness.store.write() as uow:
+        uow[Jobs].request_cancel(ORG, canceled.job_id)
     harness.signals.wait("ended", canceled)
     third = harness.steps({})
     harness.signals.wait("ended", third)  # in the process that took the canceled one's place

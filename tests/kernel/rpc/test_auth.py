@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.features.keys.service import Keys
+from assay.features.keys.service import KeyUseCases
 from assay.kernel.errors import AssayError, InvalidArgument, PermissionDenied, Unauthenticated
 from assay.kernel.identity import ApiKey, Principal
 from assay.kernel.ids import SystemIds
@@ -172,7 +172,7 @@ def test_a_jwt_is_told_from_a_key():
 def test_a_key_may_not_grant_more_than_its_maker(tmp_path: Path):
     """Whoever makes a key can give it only what the maker may do; admins and viewers imply."""
     store = open_store(f"sqlite:///{tmp_path}/assay.db", upgrade=True)
-    keys = Keys(store, SystemIds(), SetClock())
+    keys = KeyUseCases(store, SystemIds(), SetClock())
 
     def make(held: set[str], given: str) -> None:
         maker = Principal(organization_id="o", subject="s", permissions=frozenset(held))

@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
+from assay.features.evaluations.store import Evaluations
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import SchemaMismatch
 from assay.kernel.storage import schema, tables
 from assay.kernel.storage.engine import make_engine, sqlite_url
@@ -29,12 +31,13 @@ from tests.support.store_rows import (
 SERVER = Path(__file__).parents[3] / "server"
 OPENER = """
 import sys
+from assay.features.models.store import Models
 from assay.kernel.storage.store import open_store
 print("ready", flush=True)
 sys.stdin.readline()
 store = open_store(sys.argv[1], upgrade=True)
-with store.write() as tx:
-    print(tx.models.count("acme"), flush=True)
+with store.write() as uow:
+    print(uow[Models].count("acme"), flush=True)
 store.close()
 """
 
@@ -176,8 +179,8 @@ def test_sqlite_is_durable_and_strict(tmp_path):
     """SQLite runs in WAL mode, syncs fully and checks foreign keys on every connection."""
     store = open_store(sqlite_url(tmp_path), upgrade=True)
     for block in (store.read, store.write):
-        with block() as tx:
-            ask = tx.session.driver.execute
+        with block() as uow:
+            ask = uow.driver.execute
             assert ask("PRAGMA journal_mode").fetchone() == ("wal",)
             assert ask("PRAGMA synchronous").fetchone() == (2,)
             assert ask("PRAGMA foreign_keys").fetchone() == (1,)
@@ -185,8 +188,8 @@ def test_sqlite_is_durable_and_strict(tmp_path):
     store.close()
 
 
-def _row(tx, table: sa.Table) -> dict[str, object]:
-    return dict(zip(table.c.keys(), tx.session.select(table.select().limit(1))[0], strict=True))
+def _row(uow, table: sa.Table) -> dict[str, object]:
+    return dict(zip(table.c.keys(), uow.select(table.select().limit(1))[0], strict=True))
 
 
 BROKEN = {
@@ -239,17 +242,17 @@ BROKEN = {
 
 @pytest.fixture
 def furnished(store):
-    with store.write() as tx:
-        model = add_model(tx, model_id="m")
-        version = add_version(tx, model.model_id)
-        tx.versions.mark_ready(ORG, version.version_id)
-        tx.versions.promote(ORG, "m", version.version_id, promoted_by="x")
-        evaluation = add_evaluation(tx, "m", version.version_id)
-        tx.evaluations.finish(ORG, evaluation.evaluation_id, result_with(0.5))
-        add_job(tx, job_id="spare")
-        add_entries(tx, add_dataset(tx).dataset_id, "d")
-        add_extractions(tx, "d")
-        add_benchmark(tx, "one")
+    with store.write() as uow:
+        model = add_model(uow, model_id="m")
+        version = add_version(uow, model.model_id)
+        uow[Versions].mark_ready(ORG, version.version_id)
+        uow[Versions].promote(ORG, "m", version.version_id, promoted_by="x")
+        evaluation = add_evaluation(uow, "m", version.version_id)
+        uow[Evaluations].finish(ORG, evaluation.evaluation_id, result_with(0.5))
+        add_job(uow, job_id="spare")
+        add_entries(uow, add_dataset(uow).dataset_id, "d")
+        add_extractions(uow, "d")
+        add_benchmark(uow, "one")
     return store
 
 
@@ -267,10 +270,10 @@ def test_the_database_refuses_what_must_never_be(furnished):
     for what, (name, changes) in BROKEN.items():
         table = tables.metadata.tables[name]
         try:
-            with furnished.write() as tx:
+            with furnished.write() as uow:
                 row = {own_id.get(name, "kind"): "new"}
-                row = _row(tx, table) | row | changes
-                tx.session.connection.execute(table.insert().values(row))
+                row = _row(uow, table) | row | changes
+                uow.connection.execute(table.insert().values(row))
         except Exception as refusal:  # the engines' names differ, and Conflict is ours
             text = f"{type(refusal).__name__} {refusal.__cause__!r}"
             assert "IntegrityError" in text or "Conflict" in text, (what, text)

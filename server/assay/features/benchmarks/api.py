@@ -15,7 +15,7 @@ from assay.features.benchmarks import rest_convert as rest
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
 from assay.features.benchmarks.model import Benchmark, NewBenchmark
 from assay.features.benchmarks.results_service import BenchmarkReader, ResultQuery
-from assay.features.benchmarks.service import BenchmarkQuery, Benchmarks
+from assay.features.benchmarks.service import BenchmarkQuery, BenchmarkUseCases
 from assay.features.benchmarks.watch import BenchmarkWatches
 from assay.features.jobs import convert as jobs
 from assay.features.jobs.api import resume_point
@@ -47,7 +47,7 @@ class BenchmarkService:
 
     def __init__(
         self,
-        benchmarks: Benchmarks,
+        benchmarks: BenchmarkUseCases,
         reader: BenchmarkReader,
         comparisons: BenchmarkComparisons,
         watches: BenchmarkWatches,
@@ -128,7 +128,10 @@ class BenchmarkRunService:
     """The REST face of BenchmarkService."""
 
     def __init__(
-        self, benchmarks: Benchmarks, reader: BenchmarkReader, comparisons: BenchmarkComparisons
+        self,
+        benchmarks: BenchmarkUseCases,
+        reader: BenchmarkReader,
+        comparisons: BenchmarkComparisons,
     ) -> None:
         self._benchmarks = benchmarks
         self._reader = reader
@@ -221,7 +224,7 @@ class BenchmarkWatchService:
                 yield httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
 
 
-async def _create(benchmarks: Benchmarks, request: CreateRequest, call: Call) -> Benchmark:
+async def _create(benchmarks: BenchmarkUseCases, request: CreateRequest, call: Call) -> Benchmark:
     new = NewBenchmark(
         dataset_id=request.dataset_id,
         name=request.name or None,

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from assay.features.benchmarks.comparison import SideBySide
 from assay.features.benchmarks.model import Benchmark, BenchmarkResult, ResultPiece
+from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cache import Memory
 from assay.kernel.errors import FailedPrecondition
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.store import Store
 
 REMEMBERED = 64  # comparisons; a document list and some numbers a field each
@@ -89,9 +91,9 @@ class BenchmarkComparisons:
     def _read(
         self, organization_id: str, *benchmark_ids: str
     ) -> list[tuple[Benchmark, BenchmarkResult | None]]:
-        with self._store.read() as tx:
-            found = [tx.benchmarks.get(organization_id, one) for one in benchmark_ids]
-            jobs = [tx.jobs.get(organization_id, one.job_id) for one in found]
+        with self._store.read() as uow:
+            found = [uow[Benchmarks].get(organization_id, one) for one in benchmark_ids]
+            jobs = [uow[Jobs].get(organization_id, one.job_id) for one in found]
         return [
             (one, None if job.result is None else BenchmarkResult.from_json(job.result))
             for one, job in zip(found, jobs, strict=True)

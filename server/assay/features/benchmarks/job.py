@@ -28,12 +28,13 @@ from assay.features.benchmarks.model import (
     Scores,
 )
 from assay.features.benchmarks.snapshot_artifact import read_piece
+from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord, chunk_key
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.jobs.states import JobState
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import encode
 
 SCHEMA, DOCUMENTS = "schema", "documents-"
@@ -120,13 +121,13 @@ class Benchmark:
             ),
         ).to_json()
 
-    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Store the scores; a job without a result leaves the benchmark alone."""
         if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
             return
         asked = BenchmarkJob.from_json(job.spec)
         scores = BenchmarkResult.from_json(outcome.result).scores
-        tx.benchmarks.finish(job.organization_id, asked.benchmark_id, scores)
+        uow[Benchmarks].finish(job.organization_id, asked.benchmark_id, scores)
 
 
 @lru_cache(maxsize=8)  # the pieces of a benchmark share one

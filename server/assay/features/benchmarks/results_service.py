@@ -22,14 +22,16 @@ from assay.features.benchmarks.results_artifact import (
     result_id,
 )
 from assay.features.benchmarks.snapshot_artifact import read_line
+from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cache import Memory
 from assay.kernel.cursor import Cursor
 from assay.kernel.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, clip
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.paging import Counted, page_limit, place_of
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.indexed_json import Index
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 PAGE_BYTES = 4 << 20  # of values and of what is told of them; a page has one document at least
 TOLD_BYTES = 160  # what is told of one comparison beside its values, as JSON
@@ -109,9 +111,9 @@ class BenchmarkReader:
 
     def detailed(self, organization_id: str, benchmark_id: str, documents: int) -> Detailed:
         """Return a benchmark with its numbers and its first `documents`; raises NotFound."""
-        with self._store.read() as tx:
-            benchmark = tx.benchmarks.get(organization_id, benchmark_id)
-            result = _result(tx, benchmark)
+        with self._store.read() as uow:
+            benchmark = uow[Benchmarks].get(organization_id, benchmark_id)
+            result = _result(uow, benchmark)
         if result is None:
             return Detailed(benchmark=benchmark, measured=None, documents=())
         sections = {
@@ -142,9 +144,9 @@ class BenchmarkReader:
         limit, wanted = page_limit(query.limit), query.filter
         scope = self._store.scope(f"{organization_id}/{query.scope}")
         after = place_of(query.cursor, scope)
-        with self._store.read() as tx:
-            benchmark = tx.benchmarks.get(organization_id, query.benchmark_id)
-            result = _result(tx, benchmark)
+        with self._store.read() as uow:
+            benchmark = uow[Benchmarks].get(organization_id, query.benchmark_id)
+            result = _result(uow, benchmark)
         if result is None:
             raise FailedPrecondition(
                 f"The benchmark '{benchmark.benchmark_id}' is {benchmark.status} and has no "
@@ -263,8 +265,8 @@ def _known(benchmark: Benchmark, documents: list[DocumentResult]) -> tuple[Known
     )
 
 
-def _result(tx: Transaction, benchmark: Benchmark) -> BenchmarkResult | None:
+def _result(uow: UnitOfWork, benchmark: Benchmark) -> BenchmarkResult | None:
     if benchmark.scores is None:
         return None
-    data = tx.jobs.get(benchmark.organization_id, benchmark.job_id).result
+    data = uow[Jobs].get(benchmark.organization_id, benchmark.job_id).result
     return None if data is None else BenchmarkResult.from_json(data)

@@ -14,16 +14,22 @@ from assay.features.benchmarks.model import (
     NewBenchmark,
 )
 from assay.features.benchmarks.snapshot_artifact import Snapshot, take_snapshot
+from assay.features.benchmarks.store import Benchmarks
 from assay.features.extraction_runs.model import Pair
+from assay.features.extraction_runs.store import ExtractionRuns
+from assay.features.field_schemas.store import UserSchemas
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.clock import Clock
 from assay.kernel.errors import FailedPrecondition, InvalidArgument, JobNotCancelable, clip
 from assay.kernel.idempotency import Once, once
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.paging import Counted, counted, page_limit, place_of
 from assay.kernel.storage.blobs import BlobStore
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 PAGE_DOCUMENTS = 500  # documents that are read at a time
 
@@ -38,7 +44,7 @@ class BenchmarkQuery:
     status: str = ""  # empty: of any
 
 
-class Benchmarks:
+class BenchmarkUseCases:
     """The benchmarks of an organization; blocking, and safe to share between threads."""
 
     def __init__(
@@ -74,9 +80,9 @@ class Benchmarks:
         first = self._first(organization_id, request)
         if first is not None:
             return first
-        with self._store.read() as tx:
-            schema, new = _checked(tx, organization_id, new)
-            snapshot = self._snapshot(tx, organization_id, new)
+        with self._store.read() as uow:
+            schema, new = _checked(uow, organization_id, new)
+            snapshot = self._snapshot(uow, organization_id, new)
         asked = BenchmarkJob(
             benchmark_id=self._ids.new_uuid(),
             schema=None if schema is None else self._blobs.put(organization_id, schema),
@@ -84,20 +90,20 @@ class Benchmarks:
             truth=snapshot.truth,
             blobs=snapshot.blobs,
         )
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 request,
-                make=lambda: self._make(tx, organization_id, new, asked, created_by),
-                again=lambda key: tx.benchmarks.get(organization_id, key),
+                make=lambda: self._make(uow, organization_id, new, asked, created_by),
+                again=lambda key: uow[Benchmarks].get(organization_id, key),
                 key_of=lambda made: made.benchmark_id,
             )
 
     def get(self, organization_id: str, benchmark_id: str) -> Benchmark:
         """Return one benchmark; raises NotFound."""
-        with self._store.read() as tx:
-            return tx.benchmarks.get(organization_id, benchmark_id)
+        with self._store.read() as uow:
+            return uow[Benchmarks].get(organization_id, benchmark_id)
 
     def list(self, organization_id: str, query: BenchmarkQuery) -> Counted[Benchmark]:
         """Return a page of benchmarks, newest first.
@@ -110,11 +116,11 @@ class Benchmarks:
         dataset_id = query.dataset_id or None
         scope = self._store.scope(f"benchmarks/{organization_id}/{status or ''}/{dataset_id or ''}")
         after = place_of(query.cursor, scope)
-        with self._store.read() as tx:
-            page = tx.benchmarks.list(
+        with self._store.read() as uow:
+            page = uow[Benchmarks].list(
                 organization_id, limit=limit, after=after, dataset_id=dataset_id, status=status
             )
-            total = tx.benchmarks.count(organization_id, dataset_id=dataset_id, status=status)
+            total = uow[Benchmarks].count(organization_id, dataset_id=dataset_id, status=status)
         return counted(page, scope, lambda one: one, total=total, limit=limit)
 
     def cancel(self, organization_id: str, benchmark_id: str) -> Benchmark:
@@ -124,29 +130,29 @@ class Benchmarks:
             NotFound: no such benchmark.
             JobNotCancelable: it has ended.
         """
-        with self._store.write() as tx:
-            found = tx.benchmarks.get(organization_id, benchmark_id)
+        with self._store.write() as uow:
+            found = uow[Benchmarks].get(organization_id, benchmark_id)
             if found.ended_at is not None:
                 raise JobNotCancelable(
                     f"The benchmark '{benchmark_id}' has ended: it is {found.status}.",
                     metadata={"benchmark_id": benchmark_id, "status": found.status},
                 )
-            tx.jobs.request_cancel(organization_id, found.job_id)
-            return tx.benchmarks.get(organization_id, benchmark_id)
+            uow[Jobs].request_cancel(organization_id, found.job_id)
+            return uow[Benchmarks].get(organization_id, benchmark_id)
 
     def _first(self, organization_id: str, request: Once) -> Benchmark | None:
         """Return what the same request made before, so that no snapshot is taken in vain."""
         if request.request_id is None:
             return None
-        with self._store.read() as tx:
-            key = tx.requests.find(
+        with self._store.read() as uow:
+            key = uow[Requests].find(
                 organization_id, request.method, request.request_id, request.body_hash
             )
-            return None if key is None else tx.benchmarks.get(organization_id, key)
+            return None if key is None else uow[Benchmarks].get(organization_id, key)
 
-    def _snapshot(self, tx: Transaction, organization_id: str, new: NewBenchmark) -> Snapshot:
+    def _snapshot(self, uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> Snapshot:
         snapshot = take_snapshot(
-            _pairs(tx, organization_id, new),
+            _pairs(uow, organization_id, new),
             lambda data: self._blobs.put(organization_id, data),
         )
         if not snapshot.documents:
@@ -159,13 +165,13 @@ class Benchmarks:
 
     def _make(
         self,
-        tx: Transaction,
+        uow: UnitOfWork,
         organization_id: str,
         new: NewBenchmark,
         asked: BenchmarkJob,
         created_by: str,
     ) -> Benchmark:
-        job = tx.jobs.submit(
+        job = uow[Jobs].submit(
             organization_id,
             NewJob(
                 kind=BENCHMARK_KIND,
@@ -185,28 +191,28 @@ class Benchmarks:
             documents_total=asked.documents,
             compare_to=new.compared_to_run_id,
         )
-        return tx.benchmarks.create(organization_id, row)
+        return uow[Benchmarks].create(organization_id, row)
 
 
 def _checked(
-    tx: Transaction, organization_id: str, new: NewBenchmark
+    uow: UnitOfWork, organization_id: str, new: NewBenchmark
 ) -> tuple[bytes | None, NewBenchmark]:
     """Return the schema's definition and `new` with its id, all that it names being there."""
-    dataset = tx.ground_truth.get(organization_id, new.dataset_id)
+    dataset = uow[GroundTruthDatasets].get(organization_id, new.dataset_id)
     if new.run_id is not None:
-        tx.extraction_runs.get(organization_id, new.run_id)
-    _check_compared(tx, organization_id, new)
+        uow[ExtractionRuns].get(organization_id, new.run_id)
+    _check_compared(uow, organization_id, new)
     schema_id = new.user_schema_id or dataset.user_schema_id
     if schema_id is None:
         return None, new
-    schema = tx.user_schemas.get(organization_id, schema_id)
+    schema = uow[UserSchemas].get(organization_id, schema_id)
     return schema.definition, replace(new, user_schema_id=schema_id)
 
 
-def _check_compared(tx: Transaction, organization_id: str, new: NewBenchmark) -> None:
+def _check_compared(uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> None:
     if new.compared_to_run_id is None:
         return
-    other = tx.benchmarks.get(organization_id, new.compared_to_run_id)
+    other = uow[Benchmarks].get(organization_id, new.compared_to_run_id)
     wrong = None
     if other.dataset_id != new.dataset_id:
         wrong = f"is of the dataset '{other.dataset_id}', not of '{new.dataset_id}'"
@@ -220,11 +226,11 @@ def _check_compared(tx: Transaction, organization_id: str, new: NewBenchmark) ->
         )
 
 
-def _pairs(tx: Transaction, organization_id: str, new: NewBenchmark) -> Iterator[Pair]:
+def _pairs(uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> Iterator[Pair]:
     """Yield the dataset's documents by id, a page of them being held at a time."""
     after = ""
     while True:
-        page = tx.entries.pairs(
+        page = uow[Entries].pairs(
             organization_id, new.dataset_id, run_id=new.run_id, limit=PAGE_DOCUMENTS, after=after
         )
         if not page:

@@ -1,4 +1,4 @@
-"""Benchmarks in SQL. What each method promises is said in ports_benchmarks."""
+"""The store of benchmarks."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from assay.features.benchmarks.model import (
     Scores,
     states_of,
 )
-from assay.features.benchmarks.ports import PAGE_BYTES
 from assay.features.benchmarks.tables import benchmarks
-from assay.features.ground_truth.document_rows import within
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage import tables
-from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.session import Session
+from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
 from assay.kernel.storage.sql import (
     Prepared,
     Row,
@@ -32,6 +29,7 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import decode
 
 _B = benchmarks.c
@@ -88,14 +86,14 @@ _FINISH = Prepared(
 )
 
 
-class SqlBenchmarks:
-    """Benchmarks, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class Benchmarks(SqlStore):
+    """Benchmarks; their state, end and error are always those of their job."""
 
     def create(self, organization_id: str, new: BenchmarkRow) -> Benchmark:
-        """Store a benchmark; see ports_benchmarks."""
+        """Store a benchmark whose job was submitted before, and return it.
+
+        A taken id raises AlreadyExists.
+        """
         added = self._db.run(
             _INSERT,
             organization_id=organization_id,
@@ -121,7 +119,7 @@ class SqlBenchmarks:
         return self.get(organization_id, new.benchmark_id)
 
     def get(self, organization_id: str, benchmark_id: str) -> Benchmark:
-        """Return one benchmark; see ports_benchmarks."""
+        """Return a benchmark, or NotFound."""
         row = self._db.one(_GET, org=organization_id, id=benchmark_id)
         if row is None:
             raise NotFound.of("benchmark", benchmark_id)
@@ -137,7 +135,12 @@ class SqlBenchmarks:
         status: BenchmarkStatus | None = None,
         max_bytes: int = PAGE_BYTES,
     ) -> Page[Benchmark]:
-        """Return a page of benchmarks, newest first; see ports_benchmarks."""
+        """Return a page of benchmarks, of one dataset and of one status if these are given.
+
+        Dataset and status need not exist: then there are none. A page holds fewer than `limit`
+        when their accuracies by field would have more than `max_bytes` of JSON, but never none
+        while one is left.
+        """
         sizes = select(func.length(_B.accuracy_by_field), _B.benchmark_id).select_from(benchmarks)
         if status is not None:
             sizes = sizes.join(tables.jobs, _ITS_JOB)
@@ -165,7 +168,7 @@ class SqlBenchmarks:
         dataset_id: str | None = None,
         status: BenchmarkStatus | None = None,
     ) -> int:
-        """Return how many there are; see ports_benchmarks."""
+        """Return how many benchmarks a listing with the same arguments has in all."""
         counted = select(func.count()).select_from(benchmarks)
         if status is not None:
             counted = counted.join(tables.jobs, _ITS_JOB)
@@ -173,7 +176,13 @@ class SqlBenchmarks:
         return int(rows[0][0])
 
     def finish(self, organization_id: str, benchmark_id: str, scores: Scores) -> Benchmark:
-        """Store the scores and what they are compared with; see ports_benchmarks."""
+        """Store the scores of a benchmark whose job succeeds in the same commit.
+
+        Its delta is taken against the benchmark that it asked to be compared with, else
+        against the newest completed one of its dataset that was created before it. Where that
+        one or this one has no overall accuracy, there is neither a delta nor what it is against.
+        The same scores once more change nothing. An absent benchmark raises NotFound.
+        """
         mine = self._db.one(_MINE, org=organization_id, id=benchmark_id)
         if mine is None:
             raise NotFound.of("benchmark", benchmark_id)

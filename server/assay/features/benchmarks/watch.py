@@ -13,6 +13,8 @@ from functools import partial
 from typing import Any
 
 from assay.features.benchmarks.model import DOCUMENTS_EVENT, LIVE_COUNTS
+from assay.features.benchmarks.store import Benchmarks
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import Event, StatusUpdate
 from assay.kernel.jobs.watch import MAX_BATCH, Batch, Watches
 from assay.kernel.storage.store import Store
@@ -92,17 +94,17 @@ class BenchmarkWatches:
                 first = False
 
     def _job(self, organization_id: str, benchmark_id: str) -> str:
-        with self._store.read() as tx:
-            return tx.benchmarks.get(organization_id, benchmark_id).job_id
+        with self._store.read() as uow:
+            return uow[Benchmarks].get(organization_id, benchmark_id).job_id
 
     def _before(self, organization_id: str, job_id: str, sequence: int) -> FieldCounts:
         """Return the counts up to a sequence; none when the log no longer begins at 1."""
         counts, at = FieldCounts(), 0
-        with self._store.read() as tx:
-            if tx.events.oldest(organization_id, job_id) > 1:
+        with self._store.read() as uow:
+            if uow[Events].oldest(organization_id, job_id) > 1:
                 return counts
             while at < sequence:
-                events = tx.events.after(organization_id, job_id, at, limit=MAX_BATCH)
+                events = uow[Events].after(organization_id, job_id, at, limit=MAX_BATCH)
                 for event in events:
                     if event.sequence <= sequence:
                         counts.add(event)

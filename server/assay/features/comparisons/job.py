@@ -36,7 +36,7 @@ from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, Task, TaskRecord
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.bootstrap import (
     MOST_CELLS,
@@ -121,7 +121,7 @@ class Comparison:
             return PairedTests(rows=0, reason=DIFFERENT_ROWS).to_json()
         return _tests(asked, parts).to_json()
 
-    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Leave all nouns alone: the job's result is all there is."""
 
 

@@ -13,12 +13,16 @@ from assay.features.comparisons.model import (
     comparison_job_id,
 )
 from assay.features.evaluations.model import Evaluation
+from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Version
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import FailedPrecondition, NotFound, SplitNotEvaluated
 from assay.kernel.jobs.job import Job, NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, is_terminal
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 SPLIT = "test"  # the split that versions are compared by
 
@@ -58,13 +62,13 @@ class Comparisons:
             SplitNotEvaluated: a version has no evaluation of the test split.
             FailedPrecondition: the two were measured by different metric definitions.
         """
-        with self._store.write() as tx:
-            tx.models.get(organization_id, model_id)
+        with self._store.write() as uow:
+            uow[Models].get(organization_id, model_id)
             versions = [
-                tx.versions.get_of(organization_id, model_id, version_id)
+                uow[Versions].get_of(organization_id, model_id, version_id)
                 for version_id in (version_a, version_b)
             ]
-            a, b = (_evaluated(tx, version) for version in versions)
+            a, b = (_evaluated(uow, version) for version in versions)
             if not _alike(a, b):
                 raise FailedPrecondition(
                     f"The versions '{version_a}' and '{version_b}' were measured by different "
@@ -72,17 +76,17 @@ class Comparisons:
                     "again with the labels and columns of the other.",
                     metadata={"version_a": version_a, "version_b": version_b},
                 )
-            newest, attempt = _newest(tx, a, b)
+            newest, attempt = _newest(uow, a, b)
             if newest is not None:
                 if not _is_lost(newest):
                     return newest
                 attempt += 1
             job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
-            return tx.jobs.submit(
+            return uow[Jobs].submit(
                 organization_id,
                 NewJob(
                     kind=COMPARISON_KIND,
-                    spec=_asked(tx, a, b).to_json(),
+                    spec=_asked(uow, a, b).to_json(),
                     job_id=job_id,
                     request_id=f"{COMPARISON_KIND}/{job_id}",
                     max_attempts=self._max_attempts,
@@ -91,17 +95,17 @@ class Comparisons:
             )
 
 
-def paired(tx: Transaction, a: Version, b: Version) -> Paired:
+def paired(uow: UnitOfWork, a: Version, b: Version) -> Paired:
     """Return the paired tests of the newest test evaluations of two versions."""
     first, second = (
-        tx.evaluations.current(version.organization_id, version.version_id, SPLIT)
+        uow[Evaluations].current(version.organization_id, version.version_id, SPLIT)
         for version in (a, b)
     )
     if first is None or second is None:
         return Paired(reason="SPLIT_NOT_EVALUATED")
     if not _alike(first, second):
         return Paired(reason=DIFFERENT_SPECS)
-    job, _ = _newest(tx, first, second)
+    job, _ = _newest(uow, first, second)
     if job is None:
         return Paired()
     if job.state is not JobState.SUCCEEDED or job.result is None:
@@ -110,14 +114,14 @@ def paired(tx: Transaction, a: Version, b: Version) -> Paired:
     return Paired(job=job, tests=tests, reason=tests.reason)
 
 
-def _newest(tx: Transaction, a: Evaluation, b: Evaluation) -> tuple[Job | None, int]:
+def _newest(uow: UnitOfWork, a: Evaluation, b: Evaluation) -> tuple[Job | None, int]:
     """Return the last job that compares two evaluations, and how many were lost before it."""
     found: Job | None = None
     attempt = 0
     while True:
         job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
         try:
-            found = tx.jobs.get(a.organization_id, job_id)
+            found = uow[Jobs].get(a.organization_id, job_id)
         except NotFound:
             return found, max(0, attempt - 1)
         if not _is_lost(found):
@@ -130,8 +134,8 @@ def _is_lost(job: Job) -> bool:
     return is_terminal(job.state) and job.state is not JobState.SUCCEEDED
 
 
-def _evaluated(tx: Transaction, version: Version) -> Evaluation:
-    found = tx.evaluations.current(version.organization_id, version.version_id, SPLIT)
+def _evaluated(uow: UnitOfWork, version: Version) -> Evaluation:
+    found = uow[Evaluations].current(version.organization_id, version.version_id, SPLIT)
     if found is None:
         raise SplitNotEvaluated(
             f"The version '{version.version_id}' has no evaluation of the split '{SPLIT}'. "
@@ -148,19 +152,19 @@ def _alike(a: Evaluation, b: Evaluation) -> bool:
     return a.result.spec_hash == b.result.spec_hash
 
 
-def _asked(tx: Transaction, a: Evaluation, b: Evaluation) -> ComparisonJob:
+def _asked(uow: UnitOfWork, a: Evaluation, b: Evaluation) -> ComparisonJob:
     assert a.result is not None  # current evaluations have one
     return ComparisonJob(
-        a=_side(tx, a),
-        b=_side(tx, b),
+        a=_side(uow, a),
+        b=_side(uow, b),
         spec=a.spec,
         labels=a.result.labels,
         positive_label=a.result.positive_label,
     )
 
 
-def _side(tx: Transaction, evaluation: Evaluation) -> Side:
-    records = tx.jobs.tasks(evaluation.organization_id, evaluation.job_id)
+def _side(uow: UnitOfWork, evaluation: Evaluation) -> Side:
+    records = uow[Jobs].tasks(evaluation.organization_id, evaluation.job_id)
     places = sorted(
         (one.first_row or 0, one.blob, one.rows) for one in records if one.rows and one.blob
     )

@@ -8,7 +8,11 @@ from contextlib import aclosing
 from assay.features.evaluations import convert
 from assay.features.evaluations.file_upload import FileUploads
 from assay.features.evaluations.row_upload import RowUploads
-from assay.features.evaluations.service import EvaluationRequest, Evaluations, KnownEvaluation
+from assay.features.evaluations.service import (
+    EvaluationRequest,
+    EvaluationUseCases,
+    KnownEvaluation,
+)
 from assay.features.evaluations.upload import SentChunk, Uploads
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
@@ -21,7 +25,9 @@ DEFAULT_SPLIT = "test"
 class EvaluationService:
     """Evaluations of versions."""
 
-    def __init__(self, evaluations: Evaluations, uploads: Uploads, files: FileUploads) -> None:
+    def __init__(
+        self, evaluations: EvaluationUseCases, uploads: Uploads, files: FileUploads
+    ) -> None:
         self._evaluations = evaluations
         self._uploads = uploads
         self._files = files

@@ -9,10 +9,11 @@ from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, J
 from assay.features.evaluations.model import Evaluation, check_split
 from assay.features.evaluations.service import (
     EvaluationRequest,
-    Evaluations,
+    EvaluationUseCases,
     KnownEvaluation,
     evaluation_spec,
 )
+from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.upload import Offload
 from assay.features.imports.body_reader import Receiver
 from assay.kernel.errors import AssayError, BadContentType, clip
@@ -46,7 +47,7 @@ class FileUploads:
         store: Store,
         blobs: BlobStore,
         *,
-        evaluations: Evaluations,
+        evaluations: EvaluationUseCases,
         watches: Watches,
         offload: Offload,
         max_file_bytes: int,
@@ -91,22 +92,22 @@ class FileUploads:
 
     def _check(self, organization_id: str, request: EvaluationRequest) -> None:
         check_split("dataset_split", request.dataset_split)
-        with self._store.read() as tx:
-            evaluation_spec(tx, organization_id, request)
+        with self._store.read() as uow:
+            evaluation_spec(uow, organization_id, request)
 
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str
     ) -> Evaluation:
         body = {**request.body, "blob": blob}
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 Once(method="UploadEvaluationFile", request_id=request.request_id, body=body),
                 make=lambda: self._evaluations.submit(
-                    tx, organization_id, request, source=source, blob=blob
+                    uow, organization_id, request, source=source, blob=blob
                 ),
-                again=lambda key: tx.evaluations.get(organization_id, key),
+                again=lambda key: uow[Evaluations].get(organization_id, key),
                 key_of=lambda evaluation: evaluation.evaluation_id,
             )
 

@@ -30,13 +30,15 @@ from assay.features.evaluations.partial_aggregate import (
     merge_in_groups,
 )
 from assay.features.evaluations.second_pass import Look, groups, look, merge_looks
+from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_values
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import Internal
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, Task, TaskRecord, chunk_key
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.jobs.states import JobState, VersionStatus
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.metrics.order_statistics import (
     ResidualCounts,
     ResidualRange,
@@ -160,16 +162,16 @@ class Evaluation:
         details = evaluation_details(measured, seen, ranks, blobs)
         return evaluation_result(measured, blobs.put(details.to_json())).to_json()
 
-    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Store the result and make the version ready; a job without one leaves both alone."""
         if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
             return
         asked = EvaluationJob.from_json(job.spec)
         result = EvaluationResult.from_json(outcome.result)
-        tx.evaluations.finish(job.organization_id, asked.evaluation_id, result)
-        version = tx.versions.get(job.organization_id, asked.version_id)
+        uow[Evaluations].finish(job.organization_id, asked.evaluation_id, result)
+        version = uow[Versions].get(job.organization_id, asked.version_id)
         if version.status is not VersionStatus.READY:
-            tx.versions.mark_ready(job.organization_id, asked.version_id)
+            uow[Versions].mark_ready(job.organization_id, asked.version_id)
 
     def _base(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
         asked = EvaluationJob.from_json(job.spec)

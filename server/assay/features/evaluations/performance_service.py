@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assay.features.evaluations.model import Evaluation, EvaluationResult, check_split
+from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Model, TaskType, Version
+from assay.features.models.versions_store import Versions
 from assay.kernel.errors import (
     InvalidArgument,
     NoPromotedVersion,
@@ -20,8 +22,8 @@ from assay.kernel.errors import (
     clip,
 )
 from assay.kernel.jobs.states import VersionStatus
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 DEFAULT_SPLIT = "test"
 AVERAGES = ("micro", "macro", "weighted")
@@ -92,8 +94,8 @@ class PerformanceReader:
 
     def _read(self, key: tuple[str, str, str, str], task: TaskType | None) -> Performance:
         organization_id, model_id, version_id, split = key
-        with self._store.read() as tx:
-            serving = tx.evaluations.serving(organization_id, model_id, version_id or None, split)
+        with self._store.read() as uow:
+            serving = uow[Evaluations].serving(organization_id, model_id, version_id or None, split)
             model, version, evaluation = serving.model, serving.version, serving.evaluation
             if version is None and version_id:
                 hint = f"The model '{model_id}' has no such version."
@@ -101,9 +103,9 @@ class PerformanceReader:
             if task is not None:
                 _require(model, task)
             if version is None:
-                raise _nothing_promoted(tx, model)
+                raise _nothing_promoted(uow, model)
             if evaluation is None or evaluation.result is None:
-                raise _not_evaluated(tx, version, split)
+                raise _not_evaluated(uow, version, split)
         return Performance(model=model, evaluation=evaluation, result=evaluation.result)
 
 
@@ -116,8 +118,8 @@ def _require(model: Model, task: TaskType) -> None:
         )
 
 
-def _nothing_promoted(tx: Transaction, model: Model) -> NoTrainedVersion | NoPromotedVersion:
-    ready = _ready_versions(tx, model)
+def _nothing_promoted(uow: UnitOfWork, model: Model) -> NoTrainedVersion | NoPromotedVersion:
+    ready = _ready_versions(uow, model)
     if not ready:
         return NoTrainedVersion(
             f"The model '{model.model_id}' holds no fully trained version. "
@@ -132,17 +134,17 @@ def _nothing_promoted(tx: Transaction, model: Model) -> NoTrainedVersion | NoPro
     )
 
 
-def _ready_versions(tx: Transaction, model: Model) -> list[Version]:
-    page = tx.versions.list(
+def _ready_versions(uow: UnitOfWork, model: Model) -> list[Version]:
+    page = uow[Versions].list(
         model.organization_id, model.model_id, limit=MAX_NAMED, status=VersionStatus.READY
     )
     return list(page.items)
 
 
 def _not_evaluated(
-    tx: Transaction, version: Version, split: str
+    uow: UnitOfWork, version: Version, split: str
 ) -> SplitNotEvaluated | VersionNotReady:
-    stored = tx.evaluations.splits_evaluated(version.organization_id, version.version_id)
+    stored = uow[Evaluations].splits_evaluated(version.organization_id, version.version_id)
     if not stored and version.status is not VersionStatus.READY:
         return VersionNotReady(
             f"The version '{version.version_id}' is {version.status} and holds no evaluation. "

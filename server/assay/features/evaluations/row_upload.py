@@ -89,8 +89,8 @@ class RowUploads:
 
     def _spec(self, organization_id: str, request: EvaluationRequest) -> EvaluationSpec:
         check_split("dataset_split", request.dataset_split)
-        with self._store.read() as tx:
-            return evaluation_spec(tx, organization_id, request)
+        with self._store.read() as uow:
+            return evaluation_spec(uow, organization_id, request)
 
 
 def to_columns(rows: Sequence[Row]) -> Columns:

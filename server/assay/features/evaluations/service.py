@@ -7,18 +7,21 @@ from datetime import datetime, timedelta
 
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
 from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation, check_split
+from assay.features.evaluations.store import Evaluations
 from assay.features.imports.name_lookup import version_under
 from assay.features.models.model import Model, TaskType
+from assay.features.models.store import Models
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, WrongTaskType, clip
 from assay.kernel.idempotency import Once, once
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.deadlines import check_deadline
 from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 UPLOAD_LIFETIME = timedelta(days=7)  # from its opening to the end of its measurement
 
@@ -57,7 +60,7 @@ class KnownEvaluation:
         return is_terminal(self.evaluation.state)
 
 
-class Evaluations:
+class EvaluationUseCases:
     """The evaluations of an organization."""
 
     def __init__(self, store: Store, ids: Ids, clock: Clock, *, max_attempts: int = 3) -> None:
@@ -76,20 +79,20 @@ class Evaluations:
             RequestIdReused: the request_id came before with another body.
         """
         check_split("dataset_split", request.dataset_split)
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             made = once(
-                tx,
+                uow,
                 organization_id,
                 Once(
                     method="CreateEvaluation",
                     request_id=request.request_id,
                     body=request.body,
                 ),
-                make=lambda: self.submit(tx, organization_id, request, source=CHUNKS),
-                again=lambda key: tx.evaluations.get(organization_id, key),
+                make=lambda: self.submit(uow, organization_id, request, source=CHUNKS),
+                again=lambda key: uow[Evaluations].get(organization_id, key),
                 key_of=lambda evaluation: evaluation.evaluation_id,
             )
-            return _known(tx, made)
+            return _known(uow, made)
 
     def finish(self, organization_id: str, evaluation_id: str, rows: int) -> KnownEvaluation:
         """End an upload of `rows` rows and queue its measurement.
@@ -99,15 +102,15 @@ class Evaluations:
             InvalidArgument: no rows, or another number than is durable.
             UploadFinished: it was finished before.
         """
-        with self._store.write() as tx:
-            evaluation = tx.evaluations.get(organization_id, evaluation_id)
-            tx.jobs.finish_upload(organization_id, evaluation.job_id, rows=rows)
-            return _known(tx, tx.evaluations.get(organization_id, evaluation_id))
+        with self._store.write() as uow:
+            evaluation = uow[Evaluations].get(organization_id, evaluation_id)
+            uow[Jobs].finish_upload(organization_id, evaluation.job_id, rows=rows)
+            return _known(uow, uow[Evaluations].get(organization_id, evaluation_id))
 
     def get(self, organization_id: str, evaluation_id: str) -> KnownEvaluation:
         """Return one evaluation with its result; raises NotFound."""
-        with self._store.read() as tx:
-            return _known(tx, tx.evaluations.get(organization_id, evaluation_id))
+        with self._store.read() as uow:
+            return _known(uow, uow[Evaluations].get(organization_id, evaluation_id))
 
     def list(
         self,
@@ -128,9 +131,9 @@ class Evaluations:
         split = check_split("dataset_split", dataset_split) if dataset_split else None
         scope = self._store.scope(f"evaluations/{organization_id}/{version_id}/{dataset_split}")
         limit, after = page_size(size), cursor(token, scope)
-        with self._store.read() as tx:
-            version_under(tx, organization_id, model_id, version_id)
-            page = tx.evaluations.list(
+        with self._store.read() as uow:
+            version_under(uow, organization_id, model_id, version_id)
+            page = uow[Evaluations].list(
                 organization_id,
                 model_id,
                 limit=limit,
@@ -138,7 +141,7 @@ class Evaluations:
                 version_id=version_id,
                 dataset_split=split,
             )
-            jobs = tx.jobs.get_many(organization_id, [item.job_id for item in page.items])
+            jobs = uow[Jobs].get_many(organization_id, [item.job_id for item in page.items])
         return listing(
             page,
             scope,
@@ -147,7 +150,7 @@ class Evaluations:
 
     def submit(
         self,
-        tx: Transaction,
+        uow: UnitOfWork,
         organization_id: str,
         request: EvaluationRequest,
         *,
@@ -156,7 +159,7 @@ class Evaluations:
     ) -> Evaluation:
         """Store an evaluation and its job in one commit: OPEN for chunks, QUEUED for a file."""
         check_deadline(request.deadline, self._clock.now())
-        spec = evaluation_spec(tx, organization_id, request)
+        spec = evaluation_spec(uow, organization_id, request)
         evaluation_id = self._ids.new_evaluation_id()
         order = EvaluationJob(
             evaluation_id=evaluation_id,
@@ -167,8 +170,8 @@ class Evaluations:
             source=source,
             blob=blob,
         )
-        job = tx.jobs.submit(organization_id, self._job(order, request))
-        return tx.evaluations.create(
+        job = uow[Jobs].submit(organization_id, self._job(order, request))
+        return uow[Evaluations].create(
             organization_id,
             NewEvaluation(
                 evaluation_id=evaluation_id,
@@ -197,7 +200,7 @@ class Evaluations:
 
 
 def evaluation_spec(
-    tx: Transaction, organization_id: str, request: EvaluationRequest
+    uow: UnitOfWork, organization_id: str, request: EvaluationRequest
 ) -> EvaluationSpec:
     """Return what decides the numbers, from the request and the model.
 
@@ -206,8 +209,8 @@ def evaluation_spec(
         WrongTaskType: extraction models are measured by benchmarks.
         InvalidArgument: the positive label does not fit the model.
     """
-    version_under(tx, organization_id, request.model_id, request.version_id)
-    model = tx.models.get(organization_id, request.model_id)
+    version_under(uow, organization_id, request.model_id, request.version_id)
+    model = uow[Models].get(organization_id, request.model_id)
     if model.task_type is TaskType.EXTRACTION:
         raise WrongTaskType(
             f"The model '{model.model_id}' is an extraction model; predictions are taken for "
@@ -235,6 +238,6 @@ def _check_positive_label(model: Model, positive_label: str | None) -> None:
         )
 
 
-def _known(tx: Transaction, evaluation: Evaluation) -> KnownEvaluation:
-    job = tx.jobs.get(evaluation.organization_id, evaluation.job_id)
+def _known(uow: UnitOfWork, evaluation: Evaluation) -> KnownEvaluation:
+    job = uow[Jobs].get(evaluation.organization_id, evaluation.job_id)
     return KnownEvaluation(evaluation=evaluation, next_row=job.next_row)

@@ -1,4 +1,4 @@
-"""Evaluations in SQL. What each method promises is said in ports.Evaluations."""
+"""The store of evaluations."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from assay.features.evaluations import store_rows as sql
 from assay.features.evaluations.model import SPLITS, Evaluation, EvaluationResult, NewEvaluation
 from assay.features.evaluations.serving import Serving
 from assay.features.models.store import ID_ATTEMPTS, read_model
-from assay.features.models.versions_store import SqlVersions, read_version
+from assay.features.models.versions_store import Versions, read_version
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, Internal, NotFound
 from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import Row, json_text
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _M = tables.models.c
 _E = tables.evaluations.c
 
 
-class SqlEvaluations:
-    """Evaluations, one transaction's view."""
-
-    def __init__(self, session: Session, versions: SqlVersions) -> None:
-        self._db = session
-        self._versions = versions
+class Evaluations(SqlStore):
+    """Evaluations; their state and error are always those of their job."""
 
     def create(self, organization_id: str, new: NewEvaluation) -> Evaluation:
-        """Store a new revision for a version and split; see ports.Evaluations."""
+        """Store a new evaluation of a job that was submitted before, and return it.
+
+        Its revision is one more than the highest of its version and split, and the first
+        is 1. An absent version raises NotFound, another model's VersionOfAnotherModel, a
+        taken id AlreadyExists.
+        """
         # Held so that neither the model nor the version can go while the revision comes.
         self._db.one(sql.LOCK_MODEL, org=organization_id, model_id=new.model_id)
         self._db.one(sql.LOCK_VERSION, org=organization_id, version_id=new.version_id)
-        self._versions.get_of(organization_id, new.model_id, new.version_id)
+        self._db[Versions].get_of(organization_id, new.model_id, new.version_id)
         revision = self._db.value(
             sql.NEXT_REVISION,
             org=organization_id,
@@ -53,7 +54,7 @@ class SqlEvaluations:
         raise Internal("No free evaluation id was found.")
 
     def get(self, organization_id: str, evaluation_id: str) -> Evaluation:
-        """Return one evaluation with its result; see ports.Evaluations."""
+        """Return an evaluation with its result, or NotFound."""
         row = self._db.one(sql.GET, org=organization_id, id=evaluation_id)
         if row is None:
             raise NotFound.of("evaluation", evaluation_id)
@@ -69,7 +70,11 @@ class SqlEvaluations:
         version_id: str | None = None,
         dataset_split: str | None = None,
     ) -> Page[Evaluation]:
-        """Return a page of a model's evaluations, newest first; see ports.Evaluations."""
+        """Return a page of a model's evaluations, with metrics but without results.
+
+        They are of one version and of one split if these are given. An absent model raises
+        NotFound.
+        """
         self._require_model(organization_id, model_id)
         statement = sql.LISTING.where(
             _E.organization_id == organization_id, _E.model_id == model_id
@@ -91,7 +96,11 @@ class SqlEvaluations:
     def current(
         self, organization_id: str, version_id: str, dataset_split: str
     ) -> Evaluation | None:
-        """Return the evaluation that is served; see ports.Evaluations."""
+        """Return the newest succeeded revision of a version and split; None if there is none.
+
+        While a newer revision is not finished, or when it fails, the older one is returned.
+        An absent version raises NotFound.
+        """
         row = self._db.one(
             sql.CURRENT, org=organization_id, version_id=version_id, split=dataset_split
         )
@@ -108,7 +117,13 @@ class SqlEvaluations:
         *,
         with_result: bool = True,
     ) -> Serving:
-        """Resolve model, version and evaluation in one SELECT; see ports.Evaluations."""
+        """Return model, version and current evaluation from one SELECT.
+
+        Without a version id the version is the promoted one. The version is None when none
+        is promoted, or the one named is not this model's; the evaluation is None when the
+        split has none. An absent model raises NotFound. `with_result=False` leaves the
+        result out and keeps the metrics.
+        """
         values = {"org": organization_id, "model_id": model_id, "split": dataset_split}
         if version_id is not None:
             values["version_id"] = version_id
@@ -129,7 +144,10 @@ class SqlEvaluations:
         )
 
     def splits_evaluated(self, organization_id: str, version_id: str) -> tuple[str, ...]:
-        """Return the splits that have a current evaluation; see ports.Evaluations."""
+        """Return the splits with a current evaluation: train, validation, test, in this order.
+
+        An absent version raises NotFound.
+        """
         rows = self._db.all(sql.EVALUATED_SPLITS, org=organization_id, version_id=version_id)
         if not rows:
             raise NotFound.of("version", version_id)
@@ -139,7 +157,11 @@ class SqlEvaluations:
     def finish(
         self, organization_id: str, evaluation_id: str, result: EvaluationResult
     ) -> Evaluation:
-        """Store the result and serve it if it is the newest; see ports.Evaluations."""
+        """Store the result of an evaluation whose job succeeds in the same commit.
+
+        It is served from then on, unless a newer revision already is. The same result once
+        more changes nothing. An absent evaluation raises NotFound.
+        """
         place = self._place(organization_id, evaluation_id)
         # Two revisions that finish at once decide one after the other which is served.
         self._db.one(sql.LOCK_VERSION, org=organization_id, version_id=place[0])

@@ -22,8 +22,11 @@ from collections.abc import (
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from assay.features.evaluations.store import Evaluations
 from assay.kernel.errors import HashMismatch, InvalidArgument, TooLarge, UploadFinished
+from assay.kernel.jobs.events import StatusUpdates
 from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, Job, TaskRecord
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
@@ -215,9 +218,9 @@ class Uploads:
             await _abandon(feeder, flight)
 
     def _open(self, organization_id: str, evaluation_id: str) -> _Upload:
-        with self._store.read() as tx:
-            evaluation = tx.evaluations.get(organization_id, evaluation_id)
-            job = tx.jobs.get(organization_id, evaluation.job_id)
+        with self._store.read() as uow:
+            evaluation = uow[Evaluations].get(organization_id, evaluation_id)
+            job = uow[Jobs].get(organization_id, evaluation.job_id)
         if job.state is not JobState.OPEN:
             raise UploadFinished(
                 f"The evaluation '{evaluation_id}' is {job.state.lower()} and takes no more "
@@ -242,8 +245,8 @@ class Uploads:
         upload.metrics = live.steps[-1]["metrics"]
 
     def _stored_partials(self, upload: _Upload) -> list[bytes]:
-        with self._store.read() as tx:
-            records = tx.jobs.tasks(upload.organization_id, upload.job.job_id)
+        with self._store.read() as uow:
+            records = uow[Jobs].tasks(upload.organization_id, upload.job.job_id)
         upload.next_row = sum(record.rows or 0 for record in records)
         return [
             record.partial
@@ -333,9 +336,9 @@ class Uploads:
         self, upload: _Upload, batch: Sequence[_Ready], level: Mapping[str, Any] | None
     ) -> list[TaskRecord]:
         organization_id, job_id = upload.organization_id, upload.job.job_id
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             records = [
-                tx.jobs.add_chunk(
+                uow[Jobs].add_chunk(
                     organization_id,
                     job_id,
                     first_row=ready.chunk.first_row,
@@ -348,10 +351,10 @@ class Uploads:
                 for ready in batch
             ]
             end = (records[-1].first_row or 0) + (records[-1].rows or 0)
-            job = tx.jobs.get(organization_id, job_id)
+            job = uow[Jobs].get(organization_id, job_id)
             # A chunk that another stream brought in before must not set newer numbers back.
             if level is not None and end == job.next_row:
-                tx.status_updates.put(organization_id, job_id, "metrics", level)
+                uow[StatusUpdates].put(organization_id, job_id, "metrics", level)
             return records
 
 

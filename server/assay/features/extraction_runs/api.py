@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from assay.features.extraction_runs import convert
-from assay.features.extraction_runs.service import Extractions
+from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.ground_truth.convert import imported
 from assay.features.ground_truth.document_files import CSV, JSON_LINES
 from assay.features.imports.api import file_pieces, first_of, rows_of
@@ -24,7 +24,7 @@ from assay.v1 import (
 class ExtractionService:
     """Extraction runs of the caller's organization."""
 
-    def __init__(self, extractions: Extractions, imports: Imports) -> None:
+    def __init__(self, extractions: ExtractionUseCases, imports: Imports) -> None:
         self._extractions = extractions
         self._imports = imports
 
@@ -146,7 +146,7 @@ class ExtractionService:
 class ExtractionJsonService:
     """The REST face of extraction runs."""
 
-    def __init__(self, extractions: Extractions) -> None:
+    def __init__(self, extractions: ExtractionUseCases) -> None:
         self._extractions = extractions
 
     async def CreateExtractionRunJson(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
 
 
-class Extractions:
+class ExtractionUseCases:
     """The extraction runs of an organization."""
 
     def __init__(self, store: Store) -> None:
@@ -25,39 +26,39 @@ class Extractions:
             RequestIdReused: the request_id came before with another body.
         """
         body = asdict(replace(new, created_by=""))
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 Once(method="CreateExtractionRun", request_id=request_id, body=body),
-                make=lambda: tx.extraction_runs.create(organization_id, new),
-                again=lambda key: tx.extraction_runs.get(organization_id, key),
+                make=lambda: uow[ExtractionRuns].create(organization_id, new),
+                again=lambda key: uow[ExtractionRuns].get(organization_id, key),
                 key_of=lambda made: made.run_id,
             )
 
     def get(self, organization_id: str, run_id: str) -> ExtractionRun:
         """Return one run; raises NotFound."""
-        with self._store.read() as tx:
-            return tx.extraction_runs.get(organization_id, run_id)
+        with self._store.read() as uow:
+            return uow[ExtractionRuns].get(organization_id, run_id)
 
     def list(self, organization_id: str, limit: int, token: str) -> Counted[ExtractionRun]:
         """Return a page of runs, newest first; raises BadPageToken."""
         scope = self._store.scope(f"extraction_runs/{organization_id}")
         after = place_of(token, scope)
-        with self._store.read() as tx:
-            page = tx.extraction_runs.list(organization_id, limit=limit, after=after)
-            total = tx.extraction_runs.count(organization_id)
+        with self._store.read() as uow:
+            page = uow[ExtractionRuns].list(organization_id, limit=limit, after=after)
+            total = uow[ExtractionRuns].count(organization_id)
         return counted(page, scope, lambda one: one, total=total, limit=limit)
 
     def delete(self, organization_id: str, run_id: str) -> None:
         """Delete a run with its extractions; raises NotFound."""
-        with self._store.write() as tx:
-            tx.extraction_runs.delete(organization_id, run_id)
+        with self._store.write() as uow:
+            uow[ExtractionRuns].delete(organization_id, run_id)
 
     def get_extraction(self, organization_id: str, run_id: str, extraction_id: str) -> Extraction:
         """Return one extraction; raises NotFound."""
-        with self._store.read() as tx:
-            return tx.extractions.get(organization_id, run_id, extraction_id)
+        with self._store.read() as uow:
+            return uow[Extractions].get(organization_id, run_id, extraction_id)
 
     def list_extractions(
         self, organization_id: str, run_id: str, limit: int, token: str, *, document_id: str
@@ -70,8 +71,8 @@ class Extractions:
         """
         scope = self._store.scope(f"extractions/{organization_id}/{run_id}/{document_id}")
         after = place_of(token, scope)
-        with self._store.read() as tx:
-            page = tx.extractions.list(
+        with self._store.read() as uow:
+            page = uow[Extractions].list(
                 organization_id,
                 run_id,
                 limit=limit,
@@ -81,6 +82,6 @@ class Extractions:
             total = (
                 len(page.items)
                 if document_id
-                else tx.extraction_runs.get(organization_id, run_id).document_count
+                else uow[ExtractionRuns].get(organization_id, run_id).document_count
             )
         return counted(page, scope, lambda one: one, total=total, limit=limit)

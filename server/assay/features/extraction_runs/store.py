@@ -1,4 +1,4 @@
-"""Extraction runs and extractions in SQL. What each method promises is said in ports_quality."""
+"""The stores of extraction runs and their extractions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from assay.features.extraction_runs.model import (
 )
 from assay.features.ground_truth import tables
 from assay.features.ground_truth.document_rows import LOOK_UP, Documents, check_room, page_from
-from assay.features.ground_truth.ports import PAGE_BYTES
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import NotFound
-from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.session import Session
+from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of
 from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _R = tables.extraction_runs.c
 _X = tables.extractions.c
@@ -68,14 +67,11 @@ _DOCUMENTS = Documents(
 )
 
 
-class SqlExtractionRuns:
-    """Extraction runs, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class ExtractionRuns(SqlStore):
+    """Extraction runs."""
 
     def create(self, organization_id: str, new: NewExtractionRun) -> ExtractionRun:
-        """Store a new, empty run; see ports_quality.ExtractionRuns."""
+        """Store a new, empty run under a new UUID and return it."""
         run_id = self._db.ids.new_uuid()
         self._db.run(
             _INSERT,
@@ -91,7 +87,7 @@ class SqlExtractionRuns:
         return self.get(organization_id, run_id)
 
     def get(self, organization_id: str, run_id: str) -> ExtractionRun:
-        """Return one run; see ports_quality.ExtractionRuns."""
+        """Return a run with the number of its extractions, or NotFound."""
         row = self._db.one(_GET, org=organization_id, id=run_id)
         if row is None:
             raise NotFound.of("extraction run", run_id)
@@ -100,7 +96,7 @@ class SqlExtractionRuns:
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
     ) -> Page[ExtractionRun]:
-        """Return a page of runs, newest first; see ports_quality.ExtractionRuns."""
+        """Return a page of runs."""
         statement = _SELECT.where(_R.organization_id == organization_id)
         statement = newest_first(statement, _R.created_at, _R.run_id, limit=limit, after=after)
         return page_of(
@@ -111,11 +107,11 @@ class SqlExtractionRuns:
         )
 
     def count(self, organization_id: str) -> int:
-        """Return how many runs there are; see ports_quality.ExtractionRuns."""
+        """Return how many runs the organization has."""
         return int(self._db.value(_COUNT, org=organization_id))
 
     def delete(self, organization_id: str, run_id: str) -> None:
-        """Delete a run with its extractions; see ports_quality.ExtractionRuns."""
+        """Delete a run with its extractions; NotFound if it is absent."""
         if not self._db.run(_DELETE, org=organization_id, id=run_id):
             raise NotFound.of("extraction run", run_id)
 
@@ -131,18 +127,18 @@ class SqlExtractionRuns:
         self._db.run(_GROW, org=organization_id, id=run_id, more=more)
 
 
-class SqlExtractions:
-    """Extractions of runs, one transaction's view."""
-
-    def __init__(self, session: Session, runs: SqlExtractionRuns) -> None:
-        self._db = session
-        self._runs = runs
+class Extractions(SqlStore):
+    """Extractions of runs: what was read from single documents."""
 
     def add_many(
         self, organization_id: str, run_id: str, new: Sequence[NewExtraction]
     ) -> tuple[int, ...]:
-        """Store those extractions whose documents are new; see ports_quality.Extractions."""
-        held = self._runs.held(organization_id, run_id)
+        """Store extractions, all but those of documents that the run or an earlier one has.
+
+        The places in `new` of those left out are returned, rising. An absent run raises
+        NotFound, and more than MAX_DOCUMENTS extractions in all TooLarge.
+        """
+        held = self._db[ExtractionRuns].held(organization_id, run_id)
         now = self._db.now()
         rows = [
             {
@@ -161,14 +157,14 @@ class SqlExtractions:
         left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_EXTRACTION, rows)
         more = len(rows) - len(left_out)
         check_room("extraction run", run_id, held + more)
-        self._runs.grow(organization_id, run_id, more)
+        self._db[ExtractionRuns].grow(organization_id, run_id, more)
         return left_out
 
     def get(self, organization_id: str, run_id: str, extraction_id: str) -> Extraction:
-        """Return one extraction; see ports_quality.Extractions."""
+        """Return an extraction; NotFound if the run or the extraction in it is absent."""
         row = self._db.one(_GET_EXTRACTION, org=organization_id, run=run_id, id=extraction_id)
         if row is None:
-            self._runs.get(organization_id, run_id)
+            self._db[ExtractionRuns].get(organization_id, run_id)
             raise NotFound.of("extraction", extraction_id)
         return _read_extraction(row)
 
@@ -182,8 +178,11 @@ class SqlExtractions:
         document_id: str | None = None,
         max_bytes: int = PAGE_BYTES,
     ) -> Page[Extraction]:
-        """Return a page of extractions, newest first; see ports_quality.Extractions."""
-        self._runs.get(organization_id, run_id)
+        """Return a page of a run's extractions, of one document if it is given.
+
+        An absent run raises NotFound.
+        """
+        self._db[ExtractionRuns].get(organization_id, run_id)
         found = _DOCUMENTS.page(
             self._db,
             organization_id,

@@ -9,6 +9,8 @@ from assay.extraction.schema import FieldSchema, SchemaError
 from assay.extraction.schema_inference import SchemaGuess
 from assay.features.evaluations.upload import Offload
 from assay.features.field_schemas.model import NewUserSchema, UserSchema
+from assay.features.field_schemas.store import UserSchemas
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Counted, counted, place_of
@@ -63,28 +65,28 @@ class FieldSchemas:
             RequestIdReused: the request_id came before with another body.
         """
         body = asdict(replace(new, created_by="")) | {"definition": new.definition.decode()}
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 Once(method="CreateFieldSchema", request_id=request_id, body=body),
-                make=lambda: tx.user_schemas.create(organization_id, new),
-                again=lambda key: tx.user_schemas.get(organization_id, key),
+                make=lambda: uow[UserSchemas].create(organization_id, new),
+                again=lambda key: uow[UserSchemas].get(organization_id, key),
                 key_of=lambda made: made.user_schema_id,
             )
 
     def get(self, organization_id: str, user_schema_id: str) -> UserSchema:
         """Return one schema; raises NotFound."""
-        with self._store.read() as tx:
-            return tx.user_schemas.get(organization_id, user_schema_id)
+        with self._store.read() as uow:
+            return uow[UserSchemas].get(organization_id, user_schema_id)
 
     def list(self, organization_id: str, limit: int, token: str) -> Counted[UserSchema]:
         """Return a page of schemas, newest first; raises BadPageToken."""
         scope = self._store.scope(f"user_schemas/{organization_id}")
         after = place_of(token, scope)
-        with self._store.read() as tx:
-            page = tx.user_schemas.list(organization_id, limit=limit, after=after)
-            total = tx.user_schemas.count(organization_id)
+        with self._store.read() as uow:
+            page = uow[UserSchemas].list(organization_id, limit=limit, after=after)
+            total = uow[UserSchemas].count(organization_id)
         return counted(page, scope, lambda one: one, total=total, limit=limit)
 
     def update(self, organization_id: str, user_schema_id: str, change: SchemaChange) -> UserSchema:
@@ -94,8 +96,8 @@ class FieldSchemas:
             NotFound: no such schema.
             InvalidArgument: a value is not allowed.
         """
-        with self._store.write() as tx:
-            schema = tx.user_schemas.get(organization_id, user_schema_id)
+        with self._store.write() as uow:
+            schema = uow[UserSchemas].get(organization_id, user_schema_id)
             definition = change.definition or FieldSchema.from_json(schema.definition)
             if change.distinct_empties is not None:
                 definition = replace(definition, distinct_empties=change.distinct_empties)
@@ -107,7 +109,7 @@ class FieldSchemas:
                 ),
                 definition=definition.to_json(),
             )
-            return tx.user_schemas.update(organization_id, changed)
+            return uow[UserSchemas].update(organization_id, changed)
 
     def delete(self, organization_id: str, user_schema_id: str) -> None:
         """Delete a schema.
@@ -116,8 +118,8 @@ class FieldSchemas:
             NotFound: no such schema.
             ResourceInUse: a dataset names it.
         """
-        with self._store.write() as tx:
-            tx.user_schemas.delete(organization_id, user_schema_id)
+        with self._store.write() as uow:
+            uow[UserSchemas].delete(organization_id, user_schema_id)
 
 
 class DatasetSchemas:
@@ -158,16 +160,16 @@ class DatasetSchemas:
         return await self._offload(lambda: _told(dataset_id, guess, documents))
 
     def _named(self, organization_id: str, dataset_id: str) -> UserSchema | None:
-        with self._store.read() as tx:
-            key = tx.ground_truth.get(organization_id, dataset_id).user_schema_id
-            return None if key is None else tx.user_schemas.get(organization_id, key)
+        with self._store.read() as uow:
+            key = uow[GroundTruthDatasets].get(organization_id, dataset_id).user_schema_id
+            return None if key is None else uow[UserSchemas].get(organization_id, key)
 
     def _page(
         self, organization_id: str, dataset_id: str, after: str
     ) -> Callable[[], Sequence[tuple[str, str]]]:
         def read() -> Sequence[tuple[str, str]]:
-            with self._store.read() as tx:
-                entries = tx.entries.by_document(
+            with self._store.read() as uow:
+                entries = uow[Entries].by_document(
                     organization_id, dataset_id, limit=PAGE_DOCUMENTS, after=after
                 )
             return [(entry.document_id, entry.expected) for entry in entries]

@@ -1,4 +1,4 @@
-"""Field schemas in SQL. What each method promises is said in ports_quality.UserSchemas."""
+"""The store of field schemas."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from assay.features.field_schemas.model import NewUserSchema, UserSchema, check_schema_fields
 from assay.features.ground_truth import tables
-from assay.features.ground_truth.document_rows import within
-from assay.features.ground_truth.ports import PAGE_BYTES
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import NotFound, ResourceInUse
-from assay.kernel.storage.keyset import newest_first
-from assay.kernel.storage.session import Session
+from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, within
 from assay.kernel.storage.sql import Prepared, Row, moment
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _S = tables.user_schemas.c
 _D = tables.ground_truth.c
@@ -52,14 +50,11 @@ _USER = Prepared(
 )
 
 
-class SqlUserSchemas:
-    """Field schemas, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class UserSchemas(SqlStore):
+    """Field schemas that people made."""
 
     def create(self, organization_id: str, new: NewUserSchema) -> UserSchema:
-        """Store a new schema; see ports_quality.UserSchemas."""
+        """Store a new schema under a new UUID and return it."""
         now = self._db.now()
         user_schema_id = self._db.ids.new_uuid()
         self._db.run(
@@ -76,7 +71,7 @@ class SqlUserSchemas:
         return self.get(organization_id, user_schema_id)
 
     def get(self, organization_id: str, user_schema_id: str) -> UserSchema:
-        """Return one schema; see ports_quality.UserSchemas."""
+        """Return a schema, or NotFound."""
         row = self._db.one(_GET, org=organization_id, id=user_schema_id)
         if row is None:
             raise NotFound.of("field schema", user_schema_id)
@@ -95,7 +90,7 @@ class SqlUserSchemas:
         after: Cursor | None = None,
         max_bytes: int = PAGE_BYTES,
     ) -> Page[UserSchema]:
-        """Return a page of schemas, newest first; see ports_quality.UserSchemas."""
+        """Return a page of schemas."""
         here = _S.organization_id == organization_id
         sizes = select(_S.user_schema_id, _S.created_at, func.length(_S.definition)).where(here)
         listed = self._db.select(
@@ -111,11 +106,15 @@ class SqlUserSchemas:
         )
 
     def count(self, organization_id: str) -> int:
-        """Return how many schemas there are; see ports_quality.UserSchemas."""
+        """Return how many schemas the organization has."""
         return int(self._db.value(_COUNT, org=organization_id))
 
     def update(self, organization_id: str, schema: UserSchema) -> UserSchema:
-        """Store the changeable fields of a schema; see ports_quality.UserSchemas."""
+        """Store name, description and definition of `schema`; all else of it is ignored.
+
+        `updated_at` becomes now. An absent schema raises NotFound, a wrong value
+        InvalidArgument.
+        """
         check_schema_fields(schema)
         changed = self._db.run(
             _UPDATE,
@@ -131,7 +130,7 @@ class SqlUserSchemas:
         return self.get(organization_id, schema.user_schema_id)
 
     def delete(self, organization_id: str, user_schema_id: str) -> None:
-        """Delete a schema that no dataset names; see ports_quality.UserSchemas."""
+        """Delete a schema; ResourceInUse while a dataset names it, NotFound if it is absent."""
         self.hold(organization_id, user_schema_id)
         user = self._db.one(_USER, org=organization_id, id=user_schema_id)
         if user is not None:

@@ -8,7 +8,7 @@ from assay.features.field_schemas.service import DatasetSchemas
 from assay.features.ground_truth import convert
 from assay.features.ground_truth.convert import imported
 from assay.features.ground_truth.document_files import CSV, JSON_LINES
-from assay.features.ground_truth.service import GroundTruth
+from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.imports.api import file_pieces, first_of, rows_of
 from assay.features.imports.model import ENTRIES_KIND
 from assay.features.imports.service import Imports, Target
@@ -20,7 +20,9 @@ from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
 class GroundTruthService:
     """Datasets and entries of the caller's organization."""
 
-    def __init__(self, truth: GroundTruth, schemas: DatasetSchemas, imports: Imports) -> None:
+    def __init__(
+        self, truth: GroundTruthUseCases, schemas: DatasetSchemas, imports: Imports
+    ) -> None:
         self._truth = truth
         self._schemas = schemas
         self._imports = imports

@@ -11,9 +11,9 @@ from sqlalchemy import Column, Select, Table, select
 from assay.features.ground_truth.model import MAX_DOCUMENTS
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import TooLarge
-from assay.kernel.storage.keyset import newest_first
-from assay.kernel.storage.session import Session
+from assay.kernel.storage.keyset import newest_first, within
 from assay.kernel.storage.sql import Prepared, Row, moment
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Documents:
     columns: tuple[Column[Any], ...]  # what is read of it, `key` among them
 
     def add(
-        self, db: Session, organization_id: str, statement: Prepared, rows: Sequence[NewRow]
+        self, db: UnitOfWork, organization_id: str, statement: Prepared, rows: Sequence[NewRow]
     ) -> tuple[int, ...]:
         """Run `statement`, an insert that leaves out what is there, for each row.
 
@@ -52,7 +52,7 @@ class Documents:
 
     def page(
         self,
-        db: Session,
+        db: UnitOfWork,
         organization_id: str,
         holder_id: str,
         *,
@@ -76,7 +76,7 @@ class Documents:
         cursor = None if last is None else Cursor(created_at=moment(last[1]), id=last[0])
         return self.rows(db, organization_id, [row[0] for row in listed[:kept]]), cursor
 
-    def rows(self, db: Session, organization_id: str, keys: Sequence[str]) -> list[Row]:
+    def rows(self, db: UnitOfWork, organization_id: str, keys: Sequence[str]) -> list[Row]:
         """Return the rows of these keys, in their order; a key without a row has none."""
         c = self.table.c
         found: dict[str, Row] = {}
@@ -86,16 +86,6 @@ class Documents:
             )
             found.update((row[0], row[1:]) for row in db.select(statement))
         return [found[key] for key in keys if key in found]
-
-
-def within(rows: Sequence[Row], limit: int, max_bytes: int, size: Callable[[Row], int]) -> int:
-    """Return how many of `rows`, at least one, are a page of at most `limit` and `max_bytes`."""
-    total = 0
-    for index, row in enumerate(rows[:limit]):
-        total += size(row)
-        if total > max_bytes and index:
-            return index
-    return min(len(rows), limit)
 
 
 def check_room(kind: str, holder_id: str, held: int) -> None:

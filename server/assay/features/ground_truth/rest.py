@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay.features.field_schemas.service import DatasetSchemas
 from assay.features.ground_truth import convert
-from assay.features.ground_truth.service import GroundTruth
+from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import page_limit
 from assay.v1 import ground_truth_json_service_pb2
@@ -13,7 +13,7 @@ from assay.v1 import ground_truth_json_service_pb2
 class GroundTruthJsonService:
     """The REST face of ground truth."""
 
-    def __init__(self, truth: GroundTruth, schemas: DatasetSchemas) -> None:
+    def __init__(self, truth: GroundTruthUseCases, schemas: DatasetSchemas) -> None:
         self._truth = truth
         self._schemas = schemas
 

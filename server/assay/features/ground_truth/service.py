@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
@@ -47,7 +48,7 @@ class SampledDataset:
     samples: tuple[Entry, ...]  # at most SAMPLES, fewer when they are large
 
 
-class GroundTruth:
+class GroundTruthUseCases:
     """The ground truth of an organization."""
 
     def __init__(self, store: Store) -> None:
@@ -63,38 +64,38 @@ class GroundTruth:
             RequestIdReused: the request_id came before with another body.
         """
         body = asdict(replace(new, created_by=""))
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 Once(method="CreateGroundTruthDataset", request_id=request_id, body=body),
-                make=lambda: tx.ground_truth.create(organization_id, new),
-                again=lambda key: tx.ground_truth.get(organization_id, key),
+                make=lambda: uow[GroundTruthDatasets].create(organization_id, new),
+                again=lambda key: uow[GroundTruthDatasets].get(organization_id, key),
                 key_of=lambda made: made.dataset_id,
             )
 
     def get(self, organization_id: str, dataset_id: str) -> Dataset:
         """Return one dataset; raises NotFound."""
-        with self._store.read() as tx:
-            return tx.ground_truth.get(organization_id, dataset_id)
+        with self._store.read() as uow:
+            return uow[GroundTruthDatasets].get(organization_id, dataset_id)
 
     def sampled(self, organization_id: str, dataset_id: str) -> SampledDataset:
         """Return one dataset with its newest entries; raises NotFound."""
-        with self._store.read() as tx:
+        with self._store.read() as uow:
             return SampledDataset(
-                dataset=tx.ground_truth.get(organization_id, dataset_id),
-                samples=tx.entries.list(
-                    organization_id, dataset_id, limit=SAMPLES, max_bytes=SAMPLES_BYTES
-                ).items,
+                dataset=uow[GroundTruthDatasets].get(organization_id, dataset_id),
+                samples=uow[Entries]
+                .list(organization_id, dataset_id, limit=SAMPLES, max_bytes=SAMPLES_BYTES)
+                .items,
             )
 
     def list(self, organization_id: str, limit: int, token: str) -> Counted[Dataset]:
         """Return a page of datasets, newest first; raises BadPageToken."""
         scope = self._store.scope(f"ground_truth/{organization_id}")
         after = place_of(token, scope)
-        with self._store.read() as tx:
-            page = tx.ground_truth.list(organization_id, limit=limit, after=after)
-            total = tx.ground_truth.count(organization_id)
+        with self._store.read() as uow:
+            page = uow[GroundTruthDatasets].list(organization_id, limit=limit, after=after)
+            total = uow[GroundTruthDatasets].count(organization_id)
         return counted(page, scope, lambda one: one, total=total, limit=limit)
 
     def update(self, organization_id: str, dataset_id: str, change: DatasetChange) -> Dataset:
@@ -104,14 +105,14 @@ class GroundTruth:
             NotFound: no such dataset or field schema.
             InvalidArgument: a value is not allowed.
         """
-        with self._store.write() as tx:
-            dataset = change.apply(tx.ground_truth.get(organization_id, dataset_id))
-            return tx.ground_truth.update(organization_id, dataset)
+        with self._store.write() as uow:
+            dataset = change.apply(uow[GroundTruthDatasets].get(organization_id, dataset_id))
+            return uow[GroundTruthDatasets].update(organization_id, dataset)
 
     def delete(self, organization_id: str, dataset_id: str) -> None:
         """Delete a dataset with its entries; raises NotFound."""
-        with self._store.write() as tx:
-            tx.ground_truth.delete(organization_id, dataset_id)
+        with self._store.write() as uow:
+            uow[GroundTruthDatasets].delete(organization_id, dataset_id)
 
     def add_entry(
         self,
@@ -130,20 +131,20 @@ class GroundTruth:
             RequestIdReused: the request_id came before with another body.
         """
         body = {"dataset_id": dataset_id, **asdict(new)}
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 Once(method="CreateEntry", request_id=request_id, body=body),
-                make=lambda: tx.entries.add(organization_id, dataset_id, new),
-                again=lambda key: tx.entries.get(organization_id, dataset_id, key),
+                make=lambda: uow[Entries].add(organization_id, dataset_id, new),
+                again=lambda key: uow[Entries].get(organization_id, dataset_id, key),
                 key_of=lambda made: made.entry_id,
             )
 
     def get_entry(self, organization_id: str, dataset_id: str, entry_id: str) -> Entry:
         """Return one entry; raises NotFound."""
-        with self._store.read() as tx:
-            return tx.entries.get(organization_id, dataset_id, entry_id)
+        with self._store.read() as uow:
+            return uow[Entries].get(organization_id, dataset_id, entry_id)
 
     def list_entries(
         self, organization_id: str, dataset_id: str, limit: int, token: str, *, document_id: str
@@ -156,8 +157,8 @@ class GroundTruth:
         """
         scope = self._store.scope(f"entries/{organization_id}/{dataset_id}/{document_id}")
         after = place_of(token, scope)
-        with self._store.read() as tx:
-            page = tx.entries.list(
+        with self._store.read() as uow:
+            page = uow[Entries].list(
                 organization_id,
                 dataset_id,
                 limit=limit,
@@ -167,11 +168,11 @@ class GroundTruth:
             total = (
                 len(page.items)
                 if document_id
-                else tx.ground_truth.get(organization_id, dataset_id).document_count
+                else uow[GroundTruthDatasets].get(organization_id, dataset_id).document_count
             )
         return counted(page, scope, lambda one: one, total=total, limit=limit)
 
     def delete_entry(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
         """Delete an entry; raises NotFound."""
-        with self._store.write() as tx:
-            tx.entries.delete(organization_id, dataset_id, entry_id)
+        with self._store.write() as uow:
+            uow[Entries].delete(organization_id, dataset_id, entry_id)

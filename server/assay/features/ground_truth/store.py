@@ -1,4 +1,4 @@
-"""Datasets and entries in SQL. What each method promises is said in ports_quality."""
+"""The stores of ground-truth datasets and their entries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from assay.features.extraction_runs.model import Extraction, Pair
-from assay.features.extraction_runs.store import SqlExtractionRuns, SqlExtractions
-from assay.features.field_schemas.store import SqlUserSchemas
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
+from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth import tables
-from assay.features.ground_truth.document_rows import Documents, check_room, page_from, within
+from assay.features.ground_truth.document_rows import Documents, check_room, page_from
 from assay.features.ground_truth.model import (
     Dataset,
     Entry,
@@ -18,12 +18,11 @@ from assay.features.ground_truth.model import (
     NewEntry,
     check_dataset_fields,
 )
-from assay.features.ground_truth.ports import PAGE_BYTES
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound
-from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.session import Session
+from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
 from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _D = tables.ground_truth.c
 _E = tables.entries.c
@@ -103,17 +102,13 @@ _PAIRS_OF_ALL = Prepared(_NEXT.add_columns(_NEWEST))
 _DOCUMENTS = Documents(table=tables.entries, key=_E.entry_id, holder=_E.dataset_id, columns=_ENTRY)
 
 
-class SqlGroundTruth:
-    """Ground-truth datasets, one transaction's view."""
-
-    def __init__(self, session: Session, schemas: SqlUserSchemas) -> None:
-        self._db = session
-        self._schemas = schemas
+class GroundTruthDatasets(SqlStore):
+    """Ground-truth datasets."""
 
     def create(self, organization_id: str, new: NewDataset) -> Dataset:
-        """Store a new, empty dataset; see ports_quality.GroundTruth."""
+        """Store a new, empty dataset under a new UUID; an absent schema raises NotFound."""
         if new.user_schema_id is not None:
-            self._schemas.hold(organization_id, new.user_schema_id)
+            self._db[UserSchemas].hold(organization_id, new.user_schema_id)
         now = self._db.now()
         dataset_id = self._db.ids.new_uuid()
         self._db.run(
@@ -131,7 +126,7 @@ class SqlGroundTruth:
         return self.get(organization_id, dataset_id)
 
     def get(self, organization_id: str, dataset_id: str) -> Dataset:
-        """Return one dataset; see ports_quality.GroundTruth."""
+        """Return a dataset with the number of its entries, or NotFound."""
         row = self._db.one(_GET, org=organization_id, id=dataset_id)
         if row is None:
             raise NotFound.of("ground-truth dataset", dataset_id)
@@ -140,7 +135,7 @@ class SqlGroundTruth:
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
     ) -> Page[Dataset]:
-        """Return a page of datasets, newest first; see ports_quality.GroundTruth."""
+        """Return a page of datasets."""
         statement = _SELECT.where(_D.organization_id == organization_id)
         statement = newest_first(statement, _D.created_at, _D.dataset_id, limit=limit, after=after)
         return page_of(
@@ -151,14 +146,18 @@ class SqlGroundTruth:
         )
 
     def count(self, organization_id: str) -> int:
-        """Return how many datasets there are; see ports_quality.GroundTruth."""
+        """Return how many datasets the organization has."""
         return int(self._db.value(_COUNT, org=organization_id))
 
     def update(self, organization_id: str, dataset: Dataset) -> Dataset:
-        """Store the changeable fields of a dataset; see ports_quality.GroundTruth."""
+        """Store name, description and schema of `dataset`; all else of it is ignored.
+
+        `updated_at` becomes now. An absent dataset or schema raises NotFound, a wrong value
+        InvalidArgument.
+        """
         check_dataset_fields(dataset)
         if dataset.user_schema_id is not None:
-            self._schemas.hold(organization_id, dataset.user_schema_id)
+            self._db[UserSchemas].hold(organization_id, dataset.user_schema_id)
         changed = self._db.run(
             _UPDATE,
             org=organization_id,
@@ -173,7 +172,7 @@ class SqlGroundTruth:
         return self.get(organization_id, dataset.dataset_id)
 
     def delete(self, organization_id: str, dataset_id: str) -> None:
-        """Delete a dataset with its entries; see ports_quality.GroundTruth."""
+        """Delete a dataset with its entries; NotFound if it is absent."""
         if not self._db.run(_DELETE, org=organization_id, id=dataset_id):
             raise NotFound.of("ground-truth dataset", dataset_id)
 
@@ -189,23 +188,15 @@ class SqlGroundTruth:
         self._db.run(_GROW, org=organization_id, id=dataset_id, more=more, now=self._db.now())
 
 
-class SqlEntries:
-    """Entries of datasets, one transaction's view."""
-
-    def __init__(
-        self,
-        session: Session,
-        datasets: SqlGroundTruth,
-        runs: SqlExtractionRuns,
-        extractions: SqlExtractions,
-    ) -> None:
-        self._db = session
-        self._datasets = datasets
-        self._runs = runs
-        self._extractions = extractions
+class Entries(SqlStore):
+    """Entries of datasets: what is known of single documents."""
 
     def add(self, organization_id: str, dataset_id: str, new: NewEntry) -> Entry:
-        """Store one entry; see ports_quality.Entries."""
+        """Store an entry and return it.
+
+        A document that the dataset has raises AlreadyExists, an absent dataset NotFound,
+        and an entry more than MAX_DOCUMENTS TooLarge.
+        """
         (entry_id,), left_out = self._insert(organization_id, dataset_id, [new])
         if left_out:
             raise AlreadyExists(
@@ -218,14 +209,18 @@ class SqlEntries:
     def add_many(
         self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
     ) -> tuple[int, ...]:
-        """Store those entries whose documents are new; see ports_quality.Entries."""
+        """Store entries, all but those of documents that the dataset or an earlier one has.
+
+        The places in `new` of those left out are returned, rising. An absent dataset raises
+        NotFound, and more than MAX_DOCUMENTS entries in all TooLarge.
+        """
         return self._insert(organization_id, dataset_id, new)[1]
 
     def get(self, organization_id: str, dataset_id: str, entry_id: str) -> Entry:
-        """Return one entry; see ports_quality.Entries."""
+        """Return an entry; NotFound if the dataset or the entry in it is absent."""
         row = self._db.one(_GET_ENTRY, org=organization_id, dataset=dataset_id, id=entry_id)
         if row is None:
-            self._datasets.get(organization_id, dataset_id)
+            self._db[GroundTruthDatasets].get(organization_id, dataset_id)
             raise NotFound.of("entry", entry_id)
         return _read_entry(row)
 
@@ -239,8 +234,11 @@ class SqlEntries:
         document_id: str | None = None,
         max_bytes: int = PAGE_BYTES,
     ) -> Page[Entry]:
-        """Return a page of entries, newest first; see ports_quality.Entries."""
-        self._datasets.get(organization_id, dataset_id)
+        """Return a page of a dataset's entries, of one document if it is given.
+
+        An absent dataset raises NotFound.
+        """
+        self._db[GroundTruthDatasets].get(organization_id, dataset_id)
         found = _DOCUMENTS.page(
             self._db,
             organization_id,
@@ -253,12 +251,12 @@ class SqlEntries:
         return page_from(found, _read_entry)
 
     def delete(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
-        """Delete one entry; see ports_quality.Entries."""
-        self._datasets.held(organization_id, dataset_id)
+        """Delete an entry; NotFound if the dataset or the entry in it is absent."""
+        self._db[GroundTruthDatasets].held(organization_id, dataset_id)
         gone = self._db.run(_DELETE_ENTRY, org=organization_id, dataset=dataset_id, id=entry_id)
         if not gone:
             raise NotFound.of("entry", entry_id)
-        self._datasets.grow(organization_id, dataset_id, -1)
+        self._db[GroundTruthDatasets].grow(organization_id, dataset_id, -1)
 
     def by_document(
         self,
@@ -269,8 +267,11 @@ class SqlEntries:
         after: str = "",
         max_bytes: int = PAGE_BYTES,
     ) -> tuple[Entry, ...]:
-        """Return the next entries by document id; see ports_quality.Entries."""
-        self._datasets.get(organization_id, dataset_id)
+        """Return the next entries by rising document id, strictly after the id `after`.
+
+        None are left when none are returned. An absent dataset raises NotFound.
+        """
+        self._db[GroundTruthDatasets].get(organization_id, dataset_id)
         listed = self._db.all(
             _BY_DOCUMENT, org=organization_id, dataset=dataset_id, after=after, most=limit
         )
@@ -289,19 +290,23 @@ class SqlEntries:
         after: str = "",
         max_bytes: int = PAGE_BYTES,
     ) -> tuple[Pair, ...]:
-        """Return the next entries with their extractions; see ports_quality.Entries."""
-        self._datasets.get(organization_id, dataset_id)
+        """Return the next entries as `by_document`, each with its document's extraction.
+
+        That is the one of the run `run_id`, and without a run the newest one of all runs.
+        An absent dataset or run raises NotFound.
+        """
+        self._db[GroundTruthDatasets].get(organization_id, dataset_id)
         place = {"org": organization_id, "dataset": dataset_id, "after": after, "most": limit}
         if run_id is None:
             listed = self._db.all(_PAIRS_OF_ALL, **place)
         else:
-            self._runs.get(organization_id, run_id)
+            self._db[ExtractionRuns].get(organization_id, run_id)
             listed = self._db.all(_PAIRS_OF_RUN, **place, run=run_id)
-        sizes = self._extractions.sizes(organization_id, [row[3] for row in listed if row[3]])
+        sizes = self._db[Extractions].sizes(organization_id, [row[3] for row in listed if row[3]])
         kept = within(listed, limit, max_bytes, lambda row: row[2] + sizes.get(row[3], 0))
         listed = listed[:kept]
         entries = _DOCUMENTS.rows(self._db, organization_id, [row[0] for row in listed])
-        read = self._extractions.by_id(organization_id, [row[3] for row in listed if row[3]])
+        read = self._db[Extractions].by_id(organization_id, [row[3] for row in listed if row[3]])
         return tuple(
             _pair(_read_entry(entry), read.get(row[3]))
             for entry, row in zip(entries, listed, strict=True)
@@ -311,7 +316,7 @@ class SqlEntries:
         self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
     ) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Store entries; return their ids, and the places of those left out."""
-        held = self._datasets.held(organization_id, dataset_id)
+        held = self._db[GroundTruthDatasets].held(organization_id, dataset_id)
         now = self._db.now()
         rows = [
             {
@@ -330,7 +335,7 @@ class SqlEntries:
         left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_ENTRY, rows)
         more = len(rows) - len(left_out)
         check_room("dataset", dataset_id, held + more)
-        self._datasets.grow(organization_id, dataset_id, more)
+        self._db[GroundTruthDatasets].grow(organization_id, dataset_id, more)
         return tuple(str(row["entry_id"]) for row in rows), left_out
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from assay.features.evaluations.upload import Offload
 from assay.features.extraction_runs.model import NewExtraction
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.ground_truth.document_files import CSV, JSON_LINES, TYPED
 from assay.features.ground_truth.model import NewEntry
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.features.imports.body_reader import Receiver
 from assay.features.imports.model import (
     ENTRIES_KIND,
@@ -26,8 +28,8 @@ from assay.features.imports.model import (
 from assay.kernel.errors import BadContentType, clip
 from assay.kernel.idempotency import Once, once
 from assay.kernel.storage.blobs import BlobStore
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 Stage = Callable[[str, str, str, str], Awaitable[Staged]]
 
@@ -131,33 +133,33 @@ class Imports:
         return await self._offload(lambda: self._commit(organization_id, target, staged, request))
 
     def _check(self, organization_id: str, target: Target) -> None:
-        with self._store.read() as tx:
+        with self._store.read() as uow:
             if target.is_entries:
-                tx.ground_truth.get(organization_id, target.holder_id)
+                uow[GroundTruthDatasets].get(organization_id, target.holder_id)
             else:
-                tx.extraction_runs.get(organization_id, target.holder_id)
+                uow[ExtractionRuns].get(organization_id, target.holder_id)
 
     def _commit(
         self, organization_id: str, target: Target, staged: Staged, request: Once
     ) -> Imported:
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 request,
-                make=lambda: self._add(tx, organization_id, target, staged),
+                make=lambda: self._add(uow, organization_id, target, staged),
                 again=Imported.from_json,
                 key_of=Imported.to_json,
             )
 
     def _add(
-        self, tx: Transaction, organization_id: str, target: Target, staged: Staged
+        self, uow: UnitOfWork, organization_id: str, target: Target, staged: Staged
     ) -> Imported:
         skipped = staged.skipped
         imported = 0
         for address in staged.blobs:
             rows = decode_staged(self._blobs.read(organization_id, address))
-            left_out = _add_rows(tx, organization_id, target, rows)
+            left_out = _add_rows(uow, organization_id, target, rows)
             for place in left_out:
                 skipped.add(rows[place].row, rows[place].document_id, PRESENT)
             imported += len(rows) - len(left_out)
@@ -165,18 +167,18 @@ class Imports:
 
 
 def _add_rows(
-    tx: Transaction, organization_id: str, target: Target, rows: Sequence[StagedRow]
+    uow: UnitOfWork, organization_id: str, target: Target, rows: Sequence[StagedRow]
 ) -> tuple[int, ...]:
     if target.is_entries:
         entries = [
             NewEntry(document_id=row.document_id, expected=row.data, notes=row.more) for row in rows
         ]
-        return tx.entries.add_many(organization_id, target.holder_id, entries)
+        return uow[Entries].add_many(organization_id, target.holder_id, entries)
     extractions = [
         NewExtraction(document_id=row.document_id, data=row.data, confidence=row.more)
         for row in rows
     ]
-    return tx.extractions.add_many(organization_id, target.holder_id, extractions)
+    return uow[Extractions].add_many(organization_id, target.holder_id, extractions)
 
 
 def _check_type(content_type: str, source: str) -> None:

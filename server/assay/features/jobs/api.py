@@ -8,7 +8,7 @@ from contextlib import aclosing
 from google.api import httpbody_pb2
 
 from assay.features.jobs import convert
-from assay.features.jobs.service import Jobs
+from assay.features.jobs.service import JobUseCases
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
 from assay.kernel.rpc.call import Call
@@ -18,7 +18,7 @@ from assay.v1 import job_pb2, job_service_pb2, job_watch_service_pb2
 class JobService:
     """Jobs of the caller's organization."""
 
-    def __init__(self, jobs: Jobs, watches: Watches) -> None:
+    def __init__(self, jobs: JobUseCases, watches: Watches) -> None:
         self._jobs = jobs
         self._watches = watches
 

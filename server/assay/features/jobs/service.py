@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from assay.kernel.jobs.events import StatusUpdates
 from assay.kernel.jobs.job import Job, JobFilter
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 JobAndProgress = tuple[Job, Mapping[str, Any] | None]
 
 
-class Jobs:
+class JobUseCases:
     """The jobs of an organization."""
 
     def __init__(self, store: Store) -> None:
@@ -21,8 +23,8 @@ class Jobs:
 
     def get(self, organization_id: str, job_id: str) -> JobAndProgress:
         """Return a job and its newest progress; raises NotFound."""
-        with self._store.read() as tx:
-            return _with_progress(tx, tx.jobs.get(organization_id, job_id))
+        with self._store.read() as uow:
+            return _with_progress(uow, uow[Jobs].get(organization_id, job_id))
 
     def list(
         self, organization_id: str, chosen: JobFilter, size: int, token: str
@@ -35,9 +37,9 @@ class Jobs:
         """
         scope = self._store.scope(f"jobs/{organization_id}/{chosen}")
         limit, after = page_size(size), cursor(token, scope)
-        with self._store.read() as tx:
-            page = tx.jobs.list(organization_id, limit=limit, after=after, chosen=chosen)
-            return listing(page, scope, lambda job: _with_progress(tx, job))
+        with self._store.read() as uow:
+            page = uow[Jobs].list(organization_id, limit=limit, after=after, chosen=chosen)
+            return listing(page, scope, lambda job: _with_progress(uow, job))
 
     def cancel(self, organization_id: str, job_id: str) -> JobAndProgress:
         """Ask a job to end: at once where nothing runs, else at the runner's next sign of life.
@@ -46,11 +48,11 @@ class Jobs:
             NotFound: no such job.
             JobNotCancelable: the job has ended.
         """
-        with self._store.write() as tx:
-            return _with_progress(tx, tx.jobs.request_cancel(organization_id, job_id))
+        with self._store.write() as uow:
+            return _with_progress(uow, uow[Jobs].request_cancel(organization_id, job_id))
 
 
-def _with_progress(tx: Transaction, job: Job) -> JobAndProgress:
-    status = tx.status_updates.after(job.organization_id, job.job_id, 0)
+def _with_progress(uow: UnitOfWork, job: Job) -> JobAndProgress:
+    status = uow[StatusUpdates].after(job.organization_id, job.job_id, 0)
     progress = next((one.data for one in status if one.key == "progress"), None)
     return job, progress

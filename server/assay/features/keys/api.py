@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf import empty_pb2
 
 from assay.features.keys import convert
-from assay.features.keys.service import Keys
+from assay.features.keys.service import KeyUseCases
 from assay.kernel.rpc.call import Call
 from assay.v1 import key_service_pb2
 
@@ -13,7 +13,7 @@ from assay.v1 import key_service_pb2
 class KeyService:
     """API keys of the caller's organization."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: KeyUseCases) -> None:
         self._keys = keys
 
     async def CreateKey(

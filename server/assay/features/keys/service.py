@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from assay.features.keys.store import Keys
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, PermissionDenied, clip
 from assay.kernel.identity import VIEWER, ApiKey, Permission, Principal
@@ -25,7 +26,7 @@ class MadeKey:
     credential: str  # `prefix.secret`
 
 
-class Keys:
+class KeyUseCases:
     """The API keys of an organization."""
 
     def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
@@ -60,8 +61,8 @@ class Keys:
             expires_at=expires_at,
             created_by=maker.subject,
         )
-        with self._store.write() as tx:
-            tx.keys.create(maker.organization_id, made.key)
+        with self._store.write() as uow:
+            uow[Keys].create(maker.organization_id, made.key)
         return made
 
     def bootstrap(self, organization_id: str, credential: str | None) -> MadeKey | None:
@@ -77,28 +78,30 @@ class Keys:
             permissions=(Permission.ADMIN.value,),
             credential=credential,
         )
-        with self._store.write() as tx:
-            if tx.keys.revision():
+        with self._store.write() as uow:
+            if uow[Keys].revision():
                 return None
-            tx.keys.create(organization_id, made.key)
+            uow[Keys].create(organization_id, made.key)
         return made
 
     def list(self, organization_id: str, size: int, token: str) -> Listing[ApiKey]:
         """Return a page of keys, newest first."""
         scope = self._store.scope(f"keys/{organization_id}")
-        with self._store.read() as tx:
-            page = tx.keys.list(organization_id, limit=page_size(size), after=cursor(token, scope))
+        with self._store.read() as uow:
+            page = uow[Keys].list(
+                organization_id, limit=page_size(size), after=cursor(token, scope)
+            )
         return listing(page, scope, lambda key: key)
 
     def revoke(self, organization_id: str, prefix: str) -> ApiKey:
         """Revoke a key, again if need be; raises NotFound."""
-        with self._store.write() as tx:
-            return tx.keys.revoke(organization_id, prefix)
+        with self._store.write() as uow:
+            return uow[Keys].revoke(organization_id, prefix)
 
     def find(self, prefix: str) -> ApiKey | None:
         """Return the key with this prefix, of whatever organization; for authentication."""
-        with self._store.read() as tx:
-            return tx.keys.by_prefix(prefix)
+        with self._store.read() as uow:
+            return uow[Keys].by_prefix(prefix)
 
     def _new(
         self,

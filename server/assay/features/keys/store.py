@@ -1,4 +1,4 @@
-"""API keys in SQL. What each method promises is said in ports.Keys."""
+"""The store of API keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.identity import ApiKey
 from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import (
     POSTGRESQL,
     Prepared,
@@ -23,6 +22,7 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _K = tables.api_keys.c
 _C = tables.counters.c
@@ -77,14 +77,11 @@ def _read(row: Row) -> ApiKey:
     )
 
 
-class SqlKeys:
-    """API keys, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class Keys(SqlStore):
+    """API keys."""
 
     def create(self, organization_id: str, key: ApiKey) -> ApiKey:
-        """Store a new key; see ports.Keys."""
+        """Store a key; a prefix taken in any organization raises AlreadyExists."""
         added = self._db.run(
             _INSERT,
             organization_id=organization_id,
@@ -106,12 +103,15 @@ class SqlKeys:
         return self.get(organization_id, key.prefix)
 
     def by_prefix(self, prefix: str) -> ApiKey | None:
-        """Return the key with this prefix in whatever organization; see ports.Keys."""
+        """Return the key with this prefix, of whatever organization; None if there is none.
+
+        The one method without an organization: a caller's is not known before its key is.
+        """
         row = self._db.one(_BY_PREFIX, prefix=prefix)
         return None if row is None else _read(row)
 
     def get(self, organization_id: str, prefix: str) -> ApiKey:
-        """Return one key; see ports.Keys."""
+        """Return a key, or NotFound."""
         row = self._db.one(_GET, org=organization_id, prefix=prefix)
         if row is None:
             raise NotFound.of("API key", prefix)
@@ -120,7 +120,7 @@ class SqlKeys:
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
     ) -> Page[ApiKey]:
-        """Return a page of keys, newest first, revoked ones included; see ports.Keys."""
+        """Return a page of keys, revoked and expired ones included."""
         statement = _SELECT.where(_K.organization_id == organization_id)
         statement = newest_first(statement, _K.created_at, _K.prefix, limit=limit, after=after)
         return page_of(
@@ -131,12 +131,12 @@ class SqlKeys:
         )
 
     def revoke(self, organization_id: str, prefix: str) -> ApiKey:
-        """Refuse the key from now on; see ports.Keys."""
+        """Set `revoked_at` to now; a revoked key keeps its time; NotFound if absent."""
         if self._db.run(_REVOKE, org=organization_id, key=prefix, at=self._db.now()):
             self._db.run(_RAISE)
         return self.get(organization_id, prefix)
 
     def revision(self) -> int:
-        """Return a number that rises when any key is made or revoked; see ports.Keys."""
+        """Return a number that rises with every key made or revoked, in any organization."""
         row = self._db.one(_REVISION)
         return 0 if row is None else int(row[0])

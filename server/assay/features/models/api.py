@@ -7,8 +7,8 @@ from google.protobuf import empty_pb2
 from assay.features.comparisons.service import Comparisons
 from assay.features.jobs import convert as jobs
 from assay.features.models import convert
-from assay.features.models.service import Models
-from assay.features.models.versions_service import Versions
+from assay.features.models.service import ModelUseCases
+from assay.features.models.versions_service import VersionUseCases
 from assay.kernel.rpc.call import Call
 from assay.v1 import job_pb2, model_pb2, model_service_pb2, version_pb2, version_service_pb2
 
@@ -16,7 +16,7 @@ from assay.v1 import job_pb2, model_pb2, model_service_pb2, version_pb2, version
 class ModelService:
     """Models of the caller's organization."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: ModelUseCases) -> None:
         self._models = models
 
     async def CreateModel(
@@ -73,7 +73,7 @@ class ModelService:
 class VersionService:
     """Versions of a model."""
 
-    def __init__(self, versions: Versions, comparisons: Comparisons) -> None:
+    def __init__(self, versions: VersionUseCases, comparisons: Comparisons) -> None:
         self._versions = versions
         self._comparisons = comparisons
 

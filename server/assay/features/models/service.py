@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from assay.features.models.model import Model, NewModel, TaskType
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.kernel.idempotency import Once, once
 from assay.kernel.jobs.states import ModelStatus, model_status
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class ModelChange:
         return changed
 
 
-class Models:
+class ModelUseCases:
     """The models of an organization."""
 
     def __init__(self, store: Store) -> None:
@@ -68,30 +70,30 @@ class Models:
             RequestIdReused: the request_id came before with another body.
         """
         request = Once(method="CreateModel", request_id=request_id, body=asdict(new))
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             model = once(
-                tx,
+                uow,
                 organization_id,
                 request,
-                make=lambda: tx.models.create(organization_id, new),
-                again=lambda key: tx.models.get(organization_id, key),
+                make=lambda: uow[Models].create(organization_id, new),
+                again=lambda key: uow[Models].get(organization_id, key),
                 key_of=lambda made: made.model_id,
             )
-            return _known(tx, model)
+            return _known(uow, model)
 
     def get(self, organization_id: str, model_id: str) -> KnownModel:
         """Return one model; raises NotFound."""
-        with self._store.read() as tx:
-            return _known(tx, tx.models.get(organization_id, model_id))
+        with self._store.read() as uow:
+            return _known(uow, uow[Models].get(organization_id, model_id))
 
     def list(self, organization_id: str, size: int, token: str) -> Listing[KnownModel]:
         """Return a page of models, newest first."""
         scope = self._store.scope(f"models/{organization_id}")
-        with self._store.read() as tx:
-            page = tx.models.list(
+        with self._store.read() as uow:
+            page = uow[Models].list(
                 organization_id, limit=page_size(size), after=cursor(token, scope)
             )
-            counts = tx.versions.counts(organization_id, [m.model_id for m in page.items])
+            counts = uow[Versions].counts(organization_id, [m.model_id for m in page.items])
             return listing(
                 page,
                 scope,
@@ -108,9 +110,9 @@ class Models:
             InvalidArgument: a value is not allowed.
             AlreadyExists: the project path is taken.
         """
-        with self._store.write() as tx:
-            model = change.apply(tx.models.get(organization_id, model_id))
-            return _known(tx, tx.models.update(organization_id, model))
+        with self._store.write() as uow:
+            model = change.apply(uow[Models].get(organization_id, model_id))
+            return _known(uow, uow[Models].update(organization_id, model))
 
     def delete(self, organization_id: str, model_id: str) -> None:
         """Delete a model with its versions and evaluations.
@@ -119,10 +121,10 @@ class Models:
             NotFound: no such model.
             ResourceInUse: a job of it has not ended.
         """
-        with self._store.write() as tx:
-            tx.models.delete(organization_id, model_id)
+        with self._store.write() as uow:
+            uow[Models].delete(organization_id, model_id)
 
 
-def _known(tx: Transaction, model: Model) -> KnownModel:
-    counts = tx.versions.counts(model.organization_id, [model.model_id])
+def _known(uow: UnitOfWork, model: Model) -> KnownModel:
+    counts = uow[Versions].counts(model.organization_id, [model.model_id])
     return KnownModel(model=model, status=model_status(counts.get(model.model_id, {})))

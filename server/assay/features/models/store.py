@@ -1,4 +1,4 @@
-"""Models in SQL. What each method promises is said in ports.Models."""
+"""The store of models."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
 from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import Prepared, Row, from_json, insert_or_ignore, json_text, moment
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _M = tables.models.c
 _V = tables.versions.c
@@ -98,14 +98,15 @@ def read_model(row: Row) -> Model:
     )
 
 
-class SqlModels:
-    """Models, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class Models(SqlStore):
+    """Models of an organization."""
 
     def create(self, organization_id: str, new: NewModel) -> Model:
-        """Store a new model; see ports.Models."""
+        """Store a new model and return it.
+
+        A taken id or project path raises AlreadyExists. An id that is not given is
+        generated, and generated anew, longer, when it is taken.
+        """
         now = self._db.now()
         for attempt in range(ID_ATTEMPTS):
             model_id = new.model_id or self._db.ids.new_model_id(attempt)
@@ -133,21 +134,21 @@ class SqlModels:
         raise Internal("No free model id was found.")
 
     def get(self, organization_id: str, model_id: str) -> Model:
-        """Return one model; see ports.Models."""
+        """Return a model, with the id of its promoted version; NotFound if it is absent."""
         row = self._db.one(_GET, org=organization_id, model_id=model_id)
         if row is None:
             raise NotFound.of("model", model_id)
         return read_model(row)
 
     def by_path(self, organization_id: str, project_path: str) -> Model:
-        """Return the model at a project path; see ports.Models."""
+        """Return the model at exactly this project path; NotFound if there is none."""
         row = self._db.one(_BY_PATH, org=organization_id, path=project_path)
         if row is None:
             raise NotFound.of("model project", project_path)
         return read_model(row)
 
     def get_many(self, organization_id: str, model_ids: Iterable[str]) -> dict[str, Model]:
-        """Return those models that exist, by id; see ports.Models."""
+        """Return the models of these ids that exist, by id."""
         rows = self._db.select(
             _SELECT.where(_M.organization_id == organization_id, _M.model_id.in_(list(model_ids)))
         )
@@ -161,7 +162,7 @@ class SqlModels:
         after: Cursor | None = None,
         task_type: TaskType | None = None,
     ) -> Page[Model]:
-        """Return a page of models, newest first; see ports.Models."""
+        """Return a page of models, of one task type if it is given."""
         statement = _SELECT.where(_M.organization_id == organization_id)
         if task_type is not None:
             statement = statement.where(_M.task_type == task_type.value)
@@ -174,7 +175,11 @@ class SqlModels:
         )
 
     def update(self, organization_id: str, model: Model) -> Model:
-        """Store the changeable fields of a model; see ports.Models."""
+        """Store name, project path, labels, positive label and description of `model`.
+
+        All other fields of it are ignored; `updated_at` becomes now. A taken project path
+        raises AlreadyExists, an absent model NotFound, a wrong value InvalidArgument.
+        """
         check_model_fields(model)
         self._refuse_taken_path(organization_id, model.project_path, model.model_id)
         try:
@@ -196,7 +201,11 @@ class SqlModels:
         return self.get(organization_id, model.model_id)
 
     def delete(self, organization_id: str, model_id: str) -> None:
-        """Delete a model with all that belongs to it; see ports.Models."""
+        """Delete a model with its versions and evaluations; jobs and their logs stay.
+
+        An evaluation of it that has not ended raises ResourceInUse and deletes nothing.
+        An absent model raises NotFound.
+        """
         if self._db.one(_LOCK, org=organization_id, model_id=model_id) is None:
             raise NotFound.of("model", model_id)
         busy = self._db.one(_BUSY, org=organization_id, model_id=model_id)
@@ -209,7 +218,7 @@ class SqlModels:
         self._db.run(_DELETE, org=organization_id, model_id=model_id)
 
     def count(self, organization_id: str) -> int:
-        """Return how many models the organization has."""
+        """Return how many models there are."""
         counted = select(func.count()).select_from(tables.models)
         rows = self._db.select(counted.where(_M.organization_id == organization_id))
         return int(rows[0][0])

@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from assay.features.comparisons.service import Paired, paired
+from assay.features.evaluations.store import Evaluations
 from assay.features.imports.name_lookup import version_under
 from assay.features.models.model import NewVersion, Version
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,7 @@ class Comparison:
     paired: Paired  # tests of the two on the same rows
 
 
-class Versions:
+class VersionUseCases:
     """The versions of a model."""
 
     def __init__(self, store: Store) -> None:
@@ -54,26 +57,26 @@ class Versions:
             # Who repeats a request does not matter: keys are changed between retries.
             body={"model_id": model_id, **asdict(replace(new, created_by=""))},
         )
-        with self._store.write() as tx:
+        with self._store.write() as uow:
             return once(
-                tx,
+                uow,
                 organization_id,
                 request,
-                make=lambda: tx.versions.create(organization_id, model_id, new),
-                again=lambda key: tx.versions.get(organization_id, key),
+                make=lambda: uow[Versions].create(organization_id, model_id, new),
+                again=lambda key: uow[Versions].get(organization_id, key),
                 key_of=lambda made: made.version_id,
             )
 
     def get(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Return one version; raises NotFound."""
-        with self._store.read() as tx:
-            return version_under(tx, organization_id, model_id, version_id)
+        with self._store.read() as uow:
+            return version_under(uow, organization_id, model_id, version_id)
 
     def list(self, organization_id: str, model_id: str, size: int, token: str) -> Listing[Version]:
         """Return a page of a model's versions, newest first; raises NotFound."""
         scope = self._store.scope(f"versions/{organization_id}/{model_id}")
-        with self._store.read() as tx:
-            page = tx.versions.list(
+        with self._store.read() as uow:
+            page = uow[Versions].list(
                 organization_id, model_id, limit=page_size(size), after=cursor(token, scope)
             )
         return listing(page, scope, lambda version: version)
@@ -87,12 +90,12 @@ class Versions:
             NotFound: the model or a version is absent.
             VersionOfAnotherModel: a version exists under another model.
         """
-        with self._store.read() as tx:
-            tx.models.get(organization_id, model_id)
-            a = tx.versions.get_of(organization_id, model_id, version_a)
-            b = tx.versions.get_of(organization_id, model_id, version_b)
-            tests = paired(tx, a, b)
-            hashes = {_spec_hash(tx, version) for version in (a, b)} - {None}
+        with self._store.read() as uow:
+            uow[Models].get(organization_id, model_id)
+            a = uow[Versions].get_of(organization_id, model_id, version_a)
+            b = uow[Versions].get_of(organization_id, model_id, version_b)
+            tests = paired(uow, a, b)
+            hashes = {_spec_hash(uow, version) for version in (a, b)} - {None}
         return Comparison(
             version_a=a,
             version_b=b,
@@ -115,15 +118,15 @@ class Versions:
             NotFound: the model or the version is absent.
             VersionNotReady: the version is not ready.
         """
-        with self._store.write() as tx:
-            version_under(tx, organization_id, model_id, version_id)
-            return tx.versions.promote(
+        with self._store.write() as uow:
+            version_under(uow, organization_id, model_id, version_id)
+            return uow[Versions].promote(
                 organization_id, model_id, version_id, promoted_by=promoted_by
             )
 
 
-def _spec_hash(tx: Transaction, version: Version) -> str | None:
-    current = tx.evaluations.current(version.organization_id, version.version_id, "test")
+def _spec_hash(uow: UnitOfWork, version: Version) -> str | None:
+    current = uow[Evaluations].current(version.organization_id, version.version_id, "test")
     return None if current is None or current.result is None else current.result.spec_hash
 
 

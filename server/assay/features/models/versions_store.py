@@ -1,4 +1,4 @@
-"""Versions in SQL. What each method promises is said in ports.Versions."""
+"""The store of versions; their ids are unique in the organization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from assay.kernel.errors import (
 from assay.kernel.jobs.states import VERSION_TRANSITIONS, VersionStatus
 from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import page_of
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import (
     Prepared,
     Row,
@@ -30,6 +29,7 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _M = tables.models.c
 _V = tables.versions.c
@@ -121,14 +121,16 @@ def read_version(row: Row) -> Version:
     )
 
 
-class SqlVersions:
-    """Versions, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class Versions(SqlStore):
+    """Versions of models; their ids are unique in the organization."""
 
     def create(self, organization_id: str, model_id: str, new: NewVersion) -> Version:
-        """Store a new version with the next number; see ports.Versions."""
+        """Store a new version and return it.
+
+        Its number is one more than the model's highest, and the first is 1; writers at the
+        same time get different numbers without a gap. An absent model raises NotFound, a
+        taken id AlreadyExists. An id that is not given is generated, longer when taken.
+        """
         self._lock_model(organization_id, model_id)
         number = self._db.value(_NEXT_NUMBER, org=organization_id, model_id=model_id)
         for attempt in range(ID_ATTEMPTS):
@@ -160,14 +162,14 @@ class SqlVersions:
         raise Internal("No free version id was found.")
 
     def get(self, organization_id: str, version_id: str) -> Version:
-        """Return one version; see ports.Versions."""
+        """Return a version with the metrics of its current test evaluation, or NotFound."""
         row = self._db.one(_GET, org=organization_id, id=version_id)
         if row is None:
             raise NotFound.of("version", version_id)
         return read_version(row)
 
     def get_of(self, organization_id: str, model_id: str, version_id: str) -> Version:
-        """Return one version of one model; see ports.Versions."""
+        """Return a version; VersionOfAnotherModel if it is not `model_id`'s, or NotFound."""
         version = self.get(organization_id, version_id)
         if version.model_id != model_id:
             raise _another_models(version_id, model_id)
@@ -182,7 +184,10 @@ class SqlVersions:
         after: Cursor | None = None,
         status: VersionStatus | None = None,
     ) -> Page[Version]:
-        """Return a page of a model's versions, newest first; see ports.Versions."""
+        """Return a page of a model's versions by falling number, of one status if given.
+
+        An absent model raises NotFound.
+        """
         self._require_model(organization_id, model_id)
         mine = and_(_V.organization_id == organization_id, _V.model_id == model_id)
         statement = _SELECT.where(mine)
@@ -207,7 +212,11 @@ class SqlVersions:
     def counts(
         self, organization_id: str, model_ids: Iterable[str]
     ) -> dict[str, Mapping[VersionStatus, int]]:
-        """Return how many versions of each model have each status; see ports.Versions."""
+        """Return for each of these models how many versions have which status, in one query.
+
+        `domain.states.model_status` makes the model's status of it. A model without
+        versions, or of another organization, has no counts.
+        """
         wanted = list(model_ids)
         statement = (
             select(_V.model_id, _V.status, func.count())
@@ -220,21 +229,29 @@ class SqlVersions:
         return dict(found)
 
     def mark_training(self, organization_id: str, version_id: str) -> Version:
-        """Say that a training job runs for the version; see ports.Versions."""
+        """Make a draft or failed version `training`; FailedPrecondition from `ready`."""
         return self._mark(organization_id, version_id, VersionStatus.TRAINING)
 
     def mark_ready(self, organization_id: str, version_id: str) -> Version:
-        """Say that the version can be promoted and served; see ports.Versions."""
+        """Make a version `ready`, from any status, and set `trained_at`.
+
+        A ready version stays as it is.
+        """
         return self._mark(organization_id, version_id, VersionStatus.READY)
 
     def mark_failed(self, organization_id: str, version_id: str) -> Version:
-        """Say that the version's training ended in an error; see ports.Versions."""
+        """Make a draft or training version `failed`; FailedPrecondition from `ready`."""
         return self._mark(organization_id, version_id, VersionStatus.FAILED)
 
     def promote(
         self, organization_id: str, model_id: str, version_id: str, *, promoted_by: str
     ) -> Version:
-        """Serve this version by default from now on; see ports.Versions."""
+        """Make a version the promoted one of its model, and demote the former.
+
+        Only a ready version can be: others raise VersionNotReady. Of promotions at the same
+        time exactly one version is left promoted. The promoted one stays as it is. An absent
+        model or version raises NotFound, another model's VersionOfAnotherModel.
+        """
         self._lock_model(organization_id, model_id)
         version = self.get_of(organization_id, model_id, version_id)
         if version.status is not VersionStatus.READY:

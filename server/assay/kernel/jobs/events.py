@@ -1,4 +1,4 @@
-"""The log and the status of jobs, in SQL. The promises are in ports.Events and ports.StatusUpdates."""
+"""The stores of the logs and the status updates of jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, s
 from assay.kernel.errors import EventsTrimmed, NotFound
 from assay.kernel.jobs.job import Event, NewEvent, StatusUpdate
 from assay.kernel.storage import tables
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import (
     Prepared,
     Row,
@@ -21,6 +20,7 @@ from assay.kernel.storage.sql import (
     micros,
     moment,
 )
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _J = tables.jobs.c
 _E = tables.events.c
@@ -91,14 +91,15 @@ _FORGET_UPDATES = Prepared(
 _TRIMMED = Prepared(update(tables.jobs).where(_THE_JOB).values(oldest_sequence=bindparam("oldest")))
 
 
-class SqlEvents:
-    """The logs of jobs, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class Events(SqlStore):
+    """The logs of jobs: events numbered 1, 2, 3, … without a gap."""
 
     def append(self, organization_id: str, job_id: str, drafts: Sequence[NewEvent]) -> int:
-        """Append to a job's log; return its last sequence; see ports.Events."""
+        """Append to a job's log in order; return the last sequence; NotFound if absent.
+
+        Writers at the same time leave neither gaps nor repeats, and a reader that has seen a
+        sequence never sees a lower one appear.
+        """
         row = self._db.one(_TAKE, org=organization_id, job=job_id, count=len(drafts))
         if row is None:
             raise NotFound.of("job", job_id)
@@ -129,7 +130,12 @@ class SqlEvents:
     def after(
         self, organization_id: str, job_id: str, sequence: int, limit: int = 500
     ) -> Sequence[Event]:
-        """Return the events that follow `sequence`, whole commits only; see ports.Events."""
+        """Return the events after `sequence` in order; NotFound if the job is absent.
+
+        They are at most `limit`, but a commit's events are never split: a commit larger than
+        the limit is returned whole. A trimmed start raises EventsTrimmed, which names the
+        oldest sequence held.
+        """
         oldest = self.oldest(organization_id, job_id)
         sequence = min(sequence, _LARGEST)
         if sequence + 1 < oldest:
@@ -144,14 +150,18 @@ class SqlEvents:
         return [_event(row) for row in rows]
 
     def oldest(self, organization_id: str, job_id: str) -> int:
-        """Return the sequence of the oldest event that is held; see ports.Events."""
+        """Return the sequence of the oldest event held, or NotFound."""
         row = self._db.one(_BOUNDS, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
         return int(row[0])
 
     def trim(self, before: datetime, limit: int = 100) -> int:
-        """Drop the logs of jobs that ended before; see ports.Events."""
+        """Drop the logs of up to `limit` jobs, of any organization, that ended before a time.
+
+        Their status goes too. The last event of each stays, so that a watch of it still learns how it ended. Logs
+        of jobs that have not ended are never touched. Returns how many were trimmed.
+        """
         rows = self._db.all(_OLD, before=micros(before), most=limit)
         for org, job_id, last in rows:
             self._db.run(_TRIM, org=org, job=job_id, oldest=last)
@@ -171,16 +181,16 @@ class SqlEvents:
         return [row for row in found if row[0] > sequence]
 
 
-class SqlStatusUpdates:
-    """The status of jobs, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class StatusUpdates(SqlStore):
+    """The status of jobs: of each key only the newest value."""
 
     def put(
         self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any]
     ) -> StatusUpdate:
-        """Overwrite a status value; see ports.StatusUpdates."""
+        """Overwrite a status value; its revision is the job's highest, `as_of_sequence` its last event.
+
+        An absent job raises NotFound.
+        """
         row = self._db.one(_RAISE, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
@@ -198,7 +208,7 @@ class SqlStatusUpdates:
         return StatusUpdate(key=key, revision=revision, as_of_sequence=sequence, data=dict(data))
 
     def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[StatusUpdate]:
-        """Return the status updates written after `revision`; see ports.StatusUpdates."""
+        """Return the status updates with a revision above `revision`, in its order, or NotFound."""
         after = min(revision, _LARGEST)
         rows = self._db.all(_UPDATES, org=organization_id, job=job_id, after=after)
         if not rows and self._db.one(_KNOWN, org=organization_id, job=job_id) is None:

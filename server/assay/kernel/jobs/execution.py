@@ -30,10 +30,11 @@ from assay.kernel.jobs.failure_policy import (
 )
 from assay.kernel.jobs.job import Job, JobError, Lease, Task, TaskRecord
 from assay.kernel.jobs.kind import JobOutcome, JobView, Kind
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.jobs.work import Done, plan_tasks, reduce_job, run_task
-from assay.kernel.storage.ports import Transaction
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class JobExecution:
     def _compute(self) -> bytes:
         records = self._patiently(
             self._store.read,
-            lambda tx: tx.jobs.tasks(self.job.organization_id, self.job.job_id),
+            lambda uow: uow[Jobs].tasks(self.job.organization_id, self.job.job_id),
         )
         self._finished = {record.key: record for record in records}
         while True:
@@ -194,7 +195,7 @@ class JobExecution:
         }
         events = [event for one in done for event in one.events]
         self._commit(
-            lambda tx: tx.jobs.checkpoint(
+            lambda uow: uow[Jobs].checkpoint(
                 job.organization_id, job.job_id, job.epoch, records, events=events, status=status
             )
         )
@@ -206,7 +207,9 @@ class JobExecution:
         if self._is_suspect:
             job = self.job
             self._commit(
-                lambda tx: tx.jobs.note_in_flight(job.organization_id, job.job_id, job.epoch, names)
+                lambda uow: uow[Jobs].note_in_flight(
+                    job.organization_id, job.job_id, job.epoch, names
+                )
             )
 
     def _await(self, task_name: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -264,8 +267,8 @@ class JobExecution:
 
     def _patiently(
         self,
-        block: Callable[[], AbstractContextManager[Transaction]],
-        work: Callable[[Transaction], R],
+        block: Callable[[], AbstractContextManager[UnitOfWork]],
+        work: Callable[[UnitOfWork], R],
     ) -> R:
         """Do `work` in a block of the store, again while the store cannot be reached.
 
@@ -273,8 +276,8 @@ class JobExecution:
         """
         for number in itertools.count(1):
             try:
-                with block() as tx:
-                    return work(tx)
+                with block() as uow:
+                    return work(uow)
             except Unavailable as error:
                 log.warning("job %s waits for the store: %s", self.job.job_id, error)
                 seconds = self._context.backoff.seconds(number, self._context.jitter)
@@ -282,13 +285,13 @@ class JobExecution:
                     raise
         raise AssertionError("the count has no end")
 
-    def _commit(self, work: Callable[[Transaction], R]) -> R:
+    def _commit(self, work: Callable[[UnitOfWork], R]) -> R:
         return self._patiently(self._store.write, work)
 
     def _end(self, outcome: JobOutcome) -> None:
         """Commit the end with what it means for other nouns, or the failure to do so."""
         try:
-            self._tell("ended", self._commit(lambda tx: self._ended(tx, outcome)))
+            self._tell("ended", self._commit(lambda uow: self._ended(uow, outcome)))
         except (StaleLease, Unavailable):
             raise
         except Exception as error:  # settling is a kind's own code and may raise anything
@@ -296,9 +299,9 @@ class JobExecution:
                 raise
             self._end(self._own_failure("its end", error))
 
-    def _ended(self, tx: Transaction, outcome: JobOutcome) -> Job:
+    def _ended(self, uow: UnitOfWork, outcome: JobOutcome) -> Job:
         job = self.job
-        ended = tx.jobs.end(
+        ended = uow[Jobs].end(
             job.organization_id,
             job.job_id,
             job.epoch,
@@ -306,7 +309,7 @@ class JobExecution:
             result=outcome.result,
             error=outcome.error,
         )
-        on_finished(tx, self._kind, ended)
+        on_finished(uow, self._kind, ended)
         return ended
 
     def _own_failure(self, task_name: str, cause: BaseException) -> JobOutcome:
@@ -324,22 +327,22 @@ class JobExecution:
             self._stopped(Stop.RELEASED)
         else:
             log.warning("job %s: %s failed: %s", self.job.job_id, failed.task_name, failed.cause)
-            left = self._commit(lambda tx: self._retry(tx, failed))
+            left = self._commit(lambda uow: self._retry(uow, failed))
             self._tell("ended" if left.is_terminal else "retried", left)
 
-    def _retry(self, tx: Transaction, failed: TaskError) -> Job:
+    def _retry(self, uow: UnitOfWork, failed: TaskError) -> Job:
         """Put the job off, or fail it when that was done often enough."""
         job = self.job
-        retries = tx.jobs.retry_state(job.organization_id, job.job_id).retries
+        retries = uow[Jobs].retry_state(job.organization_id, job.job_id).retries
         if failed.cause_kind is FailureCause.DEADLY and job.attempts >= job.max_attempts:
             error = deadly_error(failed.task_name, job.attempts)
-            return self._ended(tx, JobOutcome(state=JobState.FAILED, error=error))
+            return self._ended(uow, JobOutcome(state=JobState.FAILED, error=error))
         if failed.cause_kind is FailureCause.STORE and retries >= MOST_RETRIES:
             error = unreachable_error(failed.task_name, failed.cause, retries)
-            return self._ended(tx, JobOutcome(state=JobState.FAILED, error=error))
+            return self._ended(uow, JobOutcome(state=JobState.FAILED, error=error))
         number = job.attempts if failed.cause_kind is FailureCause.DEADLY else retries + 1
         seconds = self._context.backoff.seconds(number, self._context.jitter)
-        queued = tx.jobs.retry(
+        queued = uow[Jobs].retry(
             job.organization_id,
             job.job_id,
             job.epoch,
@@ -347,7 +350,7 @@ class JobExecution:
             counts=failed.cause_kind is FailureCause.DEADLY,
         )
         if queued.is_terminal:  # a cancel that was asked meanwhile
-            on_finished(tx, self._kind, queued)
+            on_finished(uow, self._kind, queued)
         return queued
 
     def _stopped(self, why: Stop) -> None:
@@ -358,11 +361,11 @@ class JobExecution:
         else:
             self._end(JobOutcome(state=JobState[why.name]))
 
-    def _release(self, tx: Transaction) -> Job:
+    def _release(self, uow: UnitOfWork) -> Job:
         job = self.job
-        released = tx.jobs.release(job.organization_id, job.job_id, job.epoch)
+        released = uow[Jobs].release(job.organization_id, job.job_id, job.epoch)
         if released.is_terminal:  # a cancel that was asked meanwhile
-            on_finished(tx, self._kind, released)
+            on_finished(uow, self._kind, released)
         return released
 
 
@@ -370,8 +373,8 @@ def _named(task: Task) -> str:
     return f"task {task.key}"
 
 
-def on_finished(tx: Transaction, kind: Kind, ended: Job) -> None:
+def on_finished(uow: UnitOfWork, kind: Kind, ended: Job) -> None:
     """Write what the end of a job means for other nouns, in the commit that ends it."""
     kind.on_finished(
-        tx, ended, JobOutcome(state=ended.state, result=ended.result, error=ended.error)
+        uow, ended, JobOutcome(state=ended.state, result=ended.result, error=ended.error)
     )

@@ -11,17 +11,17 @@ from sqlalchemy import ColumnElement, FromClause, and_, func, select
 
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage import tables
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import Prepared
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 
-def waiting_organizations(session: Session) -> list[str]:
+def waiting_organizations(uow: UnitOfWork) -> list[str]:
     """Return the organizations with a QUEUED job, in the order in which they are served.
 
     First those with the fewest RUNNING jobs; of those the one whose latest start is longest
     ago; of those the one whose oldest job has waited longest.
     """
-    return [row[0] for row in session.all(_IN_TURN)]
+    return [row[0] for row in uow.all(_IN_TURN)]
 
 
 def _is(jobs: FromClause, state: JobState) -> ColumnElement[bool]:

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from assay.kernel.clock import Clock
+from assay.kernel.jobs.events import Events
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -58,17 +61,17 @@ class GarbageCollector:
         while trimmed == TRIM_JOBS and not self._stopping.is_set():
             trimmed = self._trim_logs()
             logs += trimmed
-        with self._store.write() as tx:
-            requests = tx.requests.trim(now - REQUEST_AGE)
-        with self._store.read() as tx:
-            referenced = set(tx.jobs.referenced_blobs())
+        with self._store.write() as uow:
+            requests = uow[Requests].trim(now - REQUEST_AGE)
+        with self._store.read() as uow:
+            referenced = set(uow[Jobs].referenced_blobs())
         return CollectionStats(
             logs=logs, requests=requests, blobs=self._blobs.collect(referenced, now)
         )
 
     def _trim_logs(self) -> int:
-        with self._store.write() as tx:
-            return tx.events.trim(self._clock.now() - self._event_age, limit=TRIM_JOBS)
+        with self._store.write() as uow:
+            return uow[Events].trim(self._clock.now() - self._event_age, limit=TRIM_JOBS)
 
     def _rounds(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, JobError, NewEvent, Task, TaskRecord
 from assay.kernel.jobs.states import JobState
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,6 @@ class Kind(Protocol):
         """Return the job's result, JSON of this kind."""
         ...
 
-    def on_finished(self, tx: Transaction, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Write what the end means for other nouns, inside the runner's fenced commit."""
         ...

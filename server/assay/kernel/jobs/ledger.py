@@ -1,7 +1,7 @@
 """The job ledger in SQL: submit, upload, cancel and read. Runners use ledger_runs.
 
-What each method promises is said in ports_jobs.Jobs. A job changes state in one
-function, `JobStateMachine.transition`, along the edges of domain.states and with an event for each.
+A job changes state in one function, `JobStateMachine.transition`, along the edges of `states` and with a
+`state` event in the same commit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from assay.kernel.errors import (
     UploadFinished,
 )
 from assay.kernel.jobs import ledger_rows as sql
-from assay.kernel.jobs.events import SqlEvents
+from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import (
     ALL_JOBS,
     STATE_EVENT,
@@ -37,8 +37,8 @@ from assay.kernel.jobs.job import (
 from assay.kernel.jobs.ledger_listing import listing
 from assay.kernel.jobs.states import JobState, check_transition, is_terminal
 from assay.kernel.storage.keyset import page_of
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import micros_or_none
+from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import encode_text
 
 MAX_CHUNK_ROWS = 2**31  # far above what a chunk's bytes can hold
@@ -50,9 +50,9 @@ DEADLINE_PASSED = JobError(reason="DEADLINE_PASSED", message="The job's deadline
 class JobStateMachine:
     """The only way a job's state changes."""
 
-    def __init__(self, session: Session, events: SqlEvents) -> None:
-        self._db = session
-        self._events = events
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._db = uow
+        self._events = uow[Events]
 
     def transition(
         self,
@@ -114,16 +114,20 @@ def _moved_values(job: Job, lease: tuple[str, str, float] | None) -> dict[str, A
     }
 
 
-class SqlJobs:
-    """Jobs, one transaction's view; see ports_jobs.Jobs."""
+class JobsBase(SqlStore):
+    """The job ledger: for callers, for uploads, and for runners."""
 
-    def __init__(self, session: Session, events: SqlEvents) -> None:
-        self._db = session
-        self._events = events
-        self._machine = JobStateMachine(session, events)
+    def __init__(self, uow: UnitOfWork) -> None:
+        super().__init__(uow)
+        self._events = uow[Events]
+        self._machine = JobStateMachine(uow)
 
     def submit(self, organization_id: str, new: NewJob) -> Job:
-        """Store a new job, or return the first one of its request id."""
+        """Store a new job, QUEUED or OPEN, and return it.
+
+        A repeated request id returns the first job unchanged; with another kind or spec it
+        raises RequestIdReused. Repeats at the same time make one job.
+        """
         if new.request_id is not None:
             first = self._first_of(organization_id, new)
             if first is not None:
@@ -140,14 +144,14 @@ class SqlJobs:
         return self.get(organization_id, job_id)
 
     def get(self, organization_id: str, job_id: str) -> Job:
-        """Return one job."""
+        """Return a job, or NotFound."""
         row = self._db.one(sql.GET, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
         return sql.read_job(row)
 
     def get_many(self, organization_id: str, job_ids: Iterable[str]) -> dict[str, Job]:
-        """Return those jobs that exist, by id."""
+        """Return the jobs of these ids that exist, by id."""
         wanted = sql.J.job_id.in_(list(job_ids))
         rows = self._db.select(sql.SELECT.where(sql.J.organization_id == organization_id, wanted))
         return {row[1]: sql.read_job(row) for row in rows}
@@ -160,7 +164,10 @@ class SqlJobs:
         after: Cursor | None = None,
         chosen: JobFilter = ALL_JOBS,
     ) -> Page[Job]:
-        """Return a page of jobs, newest first."""
+        """Return a page of the jobs that `chosen` names, newest first.
+
+        They are without their specs and results, which may be large.
+        """
         return page_of(
             self._db.select(listing(organization_id, chosen, limit=limit, after=after)),
             limit,
@@ -180,7 +187,14 @@ class SqlJobs:
         partial: bytes | None,
         partial_blob: str | None = None,
     ) -> TaskRecord:
-        """Accept one chunk of an upload, once."""
+        """Store one chunk of an OPEN upload and raise its `next_row`.
+
+        The very same chunk (first row, rows, hash) once more returns what is stored and
+        changes nothing. Any other that does not start at `next_row` raises OffsetGap, which
+        names the expected row; of two writers with different chunks for one row one gets it.
+        A finished upload raises UploadFinished, one that was canceled or timed out
+        FailedPrecondition, a number of rows that no chunk can have InvalidArgument.
+        """
         if not 1 <= rows <= MAX_CHUNK_ROWS:
             raise InvalidArgument.of("rows", f"a chunk holds 1 to {MAX_CHUNK_ROWS} rows")
         job = self.lock(organization_id, job_id)
@@ -208,7 +222,11 @@ class SqlJobs:
         return record
 
     def finish_upload(self, organization_id: str, job_id: str, *, rows: int) -> Job:
-        """Close an upload of `rows` rows and queue it."""
+        """Queue an OPEN upload of exactly `rows` rows.
+
+        Another number raises OffsetGap, which names the expected one, no rows at all
+        InvalidArgument, a second finish UploadFinished.
+        """
         job = self.lock(organization_id, job_id)
         _require_open(job)
         if rows != job.next_row:
@@ -218,7 +236,10 @@ class SqlJobs:
         return self._machine.transition(job, JobState.QUEUED)
 
     def request_cancel(self, organization_id: str, job_id: str) -> Job:
-        """End the job at once, or ask its runner to."""
+        """End an OPEN or QUEUED job at once as CANCELED; flag a RUNNING one for its runner.
+
+        A job that has ended raises JobNotCancelable. An absent one raises NotFound.
+        """
         job = self.lock(organization_id, job_id)
         if job.is_terminal:
             raise JobNotCancelable(
@@ -235,7 +256,7 @@ class SqlJobs:
         return self.get(organization_id, job_id)
 
     def tasks(self, organization_id: str, job_id: str) -> Sequence[TaskRecord]:
-        """Return the finished tasks, in the order of their keys."""
+        """Return the finished tasks in the order of their keys, byte by byte, or NotFound."""
         rows = self._db.all(sql.TASKS, org=organization_id, job=job_id)
         if not rows:
             self.get(organization_id, job_id)

@@ -1,4 +1,4 @@
-"""The runner's side of the ledger: claim, renew, checkpoint, end. See ports_jobs.Jobs.
+"""The runner's side of the ledger: claim, renew, checkpoint, end.
 
 Every write for a job is fenced: it first looks whether the epoch that the runner was
 given is still the job's, in the transaction that writes, with the row held.
@@ -16,14 +16,14 @@ from sqlalchemy import text
 
 from assay.kernel.errors import Internal, StaleLease
 from assay.kernel.jobs import ledger_rows as sql
-from assay.kernel.jobs.events import SqlEvents, SqlStatusUpdates
+from assay.kernel.jobs.events import StatusUpdates
 from assay.kernel.jobs.fairness import waiting_organizations
 from assay.kernel.jobs.job import Job, JobError, Lease, NewEvent, Owner, RetryState, TaskRecord
 from assay.kernel.jobs.leases import is_dead
-from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, SqlJobs
+from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, JobsBase
 from assay.kernel.jobs.states import JobState, is_terminal
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import Prepared, from_json, json_text, micros, moment
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 POSTGRESQL_CLOCK = "postgresql"  # the `lease_boot` of leases that PostgreSQL's clock ends
 SWEEP = 100  # jobs that one transaction frees or ends
@@ -43,12 +43,12 @@ def _ignore(_job: Job) -> None:
     """Be told that a job ended, and do nothing."""
 
 
-class SqlLedger(SqlJobs):
-    """Jobs with the methods of a runner; one transaction's view."""
+class Jobs(JobsBase):
+    """The job ledger: for callers, for uploads, and for runners."""
 
-    def __init__(self, session: Session, events: SqlEvents, status: SqlStatusUpdates) -> None:
-        super().__init__(session, events)
-        self._status = status
+    def __init__(self, uow: UnitOfWork) -> None:
+        super().__init__(uow)
+        self._status = uow[StatusUpdates]
 
     def claim(
         self,
@@ -58,7 +58,15 @@ class SqlLedger(SqlJobs):
         *,
         ended: Callable[[Job], None] = _ignore,
     ) -> Job | None:
-        """Lease the oldest job that may run, of the organization whose turn it is."""
+        """Lease a QUEUED job of these kinds; None: there is none.
+
+        It is the oldest one of the organization with the fewest running jobs; of several such
+        the one that was served longest ago. So no organization waits for all jobs of another.
+        The epoch and the attempts rise by one. Jobs before their `not_before` are passed by;
+        two claims at once never get one job. Before that, jobs whose lease expired are
+        queued again, canceled if that was asked. A job whose attempts are spent ends FAILED
+        with ATTEMPTS_SPENT, one past its deadline TIMED_OUT; `ended` is told of each.
+        """
         boot, seconds, now = self._clocks()
         self._free_lost(boot, seconds, ended)
         for organization_id in waiting_organizations(self._db):
@@ -74,17 +82,20 @@ class SqlLedger(SqlJobs):
         return None
 
     def claimable(self, kinds: Collection[str]) -> bool:
-        """Return whether a claim might find something; of any organization."""
+        """Return whether `claim` might find something to do; cheap, and fit for a read block."""
         boot, seconds, now = self._clocks()
         statement = sql.any_claimable(frozenset(kinds))
         return bool(self._db.value(statement, boot=boot, seconds=seconds, now=micros(now)))
 
     def overdue(self) -> bool:
-        """Return whether a job waits past its deadline; of any organization."""
+        """Return whether `expire` would end something; cheap, and fit for a read block."""
         return bool(self._db.value(sql.ANY_OVERDUE, now=micros(self._clocks()[2])))
 
     def renew(self, owner: Owner, leases: Iterable[Lease], lease_seconds: float) -> Sequence[Lease]:
-        """Extend the leases that are still held; return them."""
+        """Extend those leases that `owner` still holds, and return them with their cancel flags.
+
+        A lease that is not returned is lost: its runner stops.
+        """
         boot, seconds, _ = self._clocks()
         held = []
         for lease in leases:
@@ -116,7 +127,10 @@ class SqlLedger(SqlJobs):
         *,
         not_before: datetime | None = None,
     ) -> Job:
-        """Give a job back unharmed, for another runner to go on with."""
+        """Queue a RUNNING job again, with its attempt given back.
+
+        If a cancel was asked it ends CANCELED instead. A stale epoch raises StaleLease.
+        """
         job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
         queued = self._machine.transition(
             job, JobState.QUEUED, reason=GIVEN_BACK, attempts=job.attempts - 1
@@ -126,7 +140,11 @@ class SqlLedger(SqlJobs):
     def retry(
         self, organization_id: str, job_id: str, epoch: int, *, not_before: datetime, counts: bool
     ) -> Job:
-        """Queue a job again whose infrastructure failed it."""
+        """Queue a RUNNING job again because what it runs on failed it; not before a time.
+
+        Its attempt is given back unless it `counts`; its retry_state rise by one retry. If a cancel
+        was asked it ends CANCELED instead. A stale epoch raises StaleLease.
+        """
         job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
         known = self.retry_state(organization_id, job_id)
         self._put_retry_state(job, RetryState(retries=known.retries + 1))
@@ -137,7 +155,10 @@ class SqlLedger(SqlJobs):
         return self._cancel_if_asked(queued)
 
     def retry_state(self, organization_id: str, job_id: str) -> RetryState:
-        """Return the retries since the last progress, and what ran when last noted."""
+        """Return what went wrong under a job; retries count since a task was finished.
+
+        An absent job raises NotFound.
+        """
         row = self._db.one(sql.RETRY_STATE, org=organization_id, job=job_id)
         if row is None:
             self.get(organization_id, job_id)  # an absent job is NotFound
@@ -150,7 +171,10 @@ class SqlLedger(SqlJobs):
     def note_in_flight(
         self, organization_id: str, job_id: str, epoch: int, pieces: Sequence[str]
     ) -> None:
-        """Overwrite what is about to be run."""
+        """Note what a runner is about to run, to be named if that ends the runner.
+
+        A job whose attempts are spent names it in its error. A stale epoch raises StaleLease.
+        """
         job = self._fenced(organization_id, job_id, epoch)
         row = self._db.one(sql.RETRY_STATE, org=organization_id, job=job_id)
         retries, tasks = row[:2] if row else (0, 0)
@@ -162,7 +186,11 @@ class SqlLedger(SqlJobs):
         *,
         ended: Callable[[Job], None] = _ignore,
     ) -> int:
-        """Queue the jobs whose runner has certainly ended; of any organization."""
+        """Queue every RUNNING job whose owner `dead` says has ended; return their number.
+
+        The attempt counts. By default an owner is dead when its process on this machine has
+        ended or the machine has started anew; of other machines nothing is said.
+        """
         freed = 0
         known: dict[str, bool] = {}
         for row in self._db.all(sql.RUNNING):
@@ -176,7 +204,7 @@ class SqlLedger(SqlJobs):
         return freed
 
     def expire(self, *, ended: Callable[[Job], None] = _ignore) -> int:
-        """End OPEN and QUEUED jobs whose deadline has passed; of any organization."""
+        """End OPEN and QUEUED jobs past their deadline as TIMED_OUT; return their number."""
         now = self._clocks()[2]
         rows = self._db.all(sql.OVERDUE, now=micros(now), most=SWEEP)
         for row in rows:
@@ -193,7 +221,11 @@ class SqlLedger(SqlJobs):
         events: Sequence[NewEvent] = (),
         status: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> bool:
-        """Store finished tasks with what they tell; return False for a repeat."""
+        """Store finished tasks, append events and overwrite status values; return True.
+
+        When every task was stored before, nothing is written and False is returned. A stale
+        epoch raises StaleLease and writes nothing.
+        """
         self._fenced(organization_id, job_id, epoch)
         added = 0
         for record in records:
@@ -219,7 +251,11 @@ class SqlLedger(SqlJobs):
         error: JobError | None = None,
         events: Sequence[NewEvent] = (),
     ) -> Job:
-        """Commit a job's end: its result or its error."""
+        """End a RUNNING job with its result or its error; `events` precede the state event.
+
+        A stale epoch raises StaleLease and writes nothing. SUCCEEDED needs a result, FAILED
+        an error; CANCELED and TIMED_OUT have one of their own when none is given.
+        """
         if not is_terminal(state) or (state is JobState.SUCCEEDED) != (result is not None):
             raise Internal(f"A job cannot end as {state} with result {result is not None}.")
         if state is not JobState.SUCCEEDED and error is None:
@@ -237,7 +273,7 @@ class SqlLedger(SqlJobs):
         return {JobState(state): count for state, count in self._db.all(sql.COUNT_STATES)}
 
     def referenced_blobs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (organization, address) that a row names; of all organizations."""
+        """Yield the (organization, address) of every blob that a task, spec or result names."""
         for org, *addresses in self._db.all(sql.BLOBS_OF_TASKS):
             yield from ((org, address) for address in addresses if address is not None)
         for org, *texts in self._db.all(sql.BLOBS_OF_JOBS):

@@ -20,8 +20,9 @@ from assay.kernel.jobs.failure_policy import Backoff
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import Kind
 from assay.kernel.jobs.leases import this_process
-from assay.kernel.storage.ports import Transaction
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +85,8 @@ class Runner:
 
     def start(self) -> None:
         """Free the leases that died with their processes, and begin to claim jobs."""
-        with self._store.write() as tx:
-            freed = tx.jobs.free_dead_leases(ended=self._settler(tx))
+        with self._store.write() as uow:
+            freed = uow[Jobs].free_dead_leases(ended=self._settler(uow))
         if freed:
             log.info("%d job(s) of dead processes are queued again", freed)
         self._forget = self._store.on_commit(self._hear)
@@ -134,12 +135,12 @@ class Runner:
         self._notice_cancels()
         self._sweep()
         while self._has_room():
-            with self._store.read() as tx:
-                if not tx.jobs.claimable(tuple(self._kinds)):
+            with self._store.read() as uow:
+                if not uow[Jobs].claimable(tuple(self._kinds)):
                     return
-            with self._store.write() as tx:
-                job = tx.jobs.claim(
-                    self._owner, self._lease_seconds, tuple(self._kinds), ended=self._settler(tx)
+            with self._store.write() as uow:
+                job = uow[Jobs].claim(
+                    self._owner, self._lease_seconds, tuple(self._kinds), ended=self._settler(uow)
                 )
             if job is None:
                 return
@@ -153,11 +154,11 @@ class Runner:
     def _sweep(self) -> None:
         """End what nobody will run any more: jobs past their deadline."""
         while not self._stopping.is_set():
-            with self._store.read() as tx:
-                if not tx.jobs.overdue():
+            with self._store.read() as uow:
+                if not uow[Jobs].overdue():
                     return
-            with self._store.write() as tx:
-                if not tx.jobs.expire(ended=self._settler(tx)):
+            with self._store.write() as uow:
+                if not uow[Jobs].expire(ended=self._settler(uow)):
                     return  # another runner ended them
 
     def _begin(self, job: Job) -> None:
@@ -183,9 +184,9 @@ class Runner:
         runs = self._current()
         if not runs:
             return
-        with self._store.read() as tx:
+        with self._store.read() as uow:
             for run in runs:
-                job = tx.jobs.get(run.job.organization_id, run.job.job_id)
+                job = uow[Jobs].get(run.job.organization_id, run.job.job_id)
                 if job.cancel_requested and job.epoch == run.job.epoch:
                     run.stop(Stop.CANCELED)
 
@@ -195,8 +196,8 @@ class Runner:
             if not runs:
                 continue
             try:
-                with self._store.write() as tx:
-                    held = tx.jobs.renew(self._owner, list(runs), self._lease_seconds)
+                with self._store.write() as uow:
+                    held = uow[Jobs].renew(self._owner, list(runs), self._lease_seconds)
             except Exception:
                 # Whatever it is, the next beat may succeed; without beats every lease is lost.
                 log.warning("leases could not be renewed", exc_info=True)
@@ -209,13 +210,13 @@ class Runner:
                 elif now.cancel_requested:
                     run.stop(Stop.CANCELED)
 
-    def _settler(self, tx: Transaction) -> Callable[[Job], None]:
+    def _settler(self, uow: UnitOfWork) -> Callable[[Job], None]:
         """Return what settles a job that the ledger itself ended, in the same commit."""
 
         def ended(job: Job) -> None:
             kind = self._kinds.get(job.kind)
             if kind is not None:
-                on_finished(tx, kind, job)
+                on_finished(uow, kind, job)
 
         return ended
 

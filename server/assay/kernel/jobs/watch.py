@@ -13,7 +13,9 @@ from functools import partial
 from typing import NamedTuple
 
 from assay.kernel.errors import EventsTrimmed, InvalidArgument, OutOfRange
+from assay.kernel.jobs.events import Events, StatusUpdates
 from assay.kernel.jobs.job import Event, JobError, StatusUpdate
+from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.store import Store
 
@@ -122,15 +124,15 @@ class Watches:
             reading.exception()  # seen: all who wanted it may have gone
 
     def _first(self, organization_id: str, job_id: str, after_sequence: int) -> Batch:
-        with self._store.read() as tx:
-            job = tx.jobs.get(organization_id, job_id)
+        with self._store.read() as uow:
+            job = uow[Jobs].get(organization_id, job_id)
             if after_sequence > job.last_sequence:
                 raise OutOfRange(
                     f"Sequence {after_sequence} lies in the future: the newest event of the job "
                     f"is {job.last_sequence}. Resume after that one, or from 0.",
                     metadata={"newest_sequence": job.last_sequence},
                 )
-            oldest = tx.events.oldest(organization_id, job_id)
+            oldest = uow[Events].oldest(organization_id, job_id)
             if after_sequence + 1 < oldest:
                 raise EventsTrimmed(
                     f"Events before {oldest} are no longer held. "
@@ -142,12 +144,12 @@ class Watches:
     def _read(
         self, organization_id: str, job_id: str, after_sequence: int, status_revision: int
     ) -> Batch:
-        with self._store.read() as tx:
-            job = tx.jobs.get(organization_id, job_id)
+        with self._store.read() as uow:
+            job = uow[Jobs].get(organization_id, job_id)
             events = tuple(
-                tx.events.after(organization_id, job_id, after_sequence, limit=MAX_BATCH)
+                uow[Events].after(organization_id, job_id, after_sequence, limit=MAX_BATCH)
             )
-            status = tuple(tx.status_updates.after(organization_id, job_id, status_revision))
+            status = tuple(uow[StatusUpdates].after(organization_id, job_id, status_revision))
         bookmark = events[-1].sequence if events else after_sequence
         return Batch(
             events=events,

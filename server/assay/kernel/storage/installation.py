@@ -1,12 +1,12 @@
-"""What an installation alone knows, in SQL. What each method promises is said in ports.Installation."""
+"""The store of what one installation alone knows."""
 
 from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
 from assay.kernel.storage import tables
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _FIND = Prepared(
     select(tables.installation.c.value).where(tables.installation.c.name == bindparam("name"))
@@ -14,11 +14,8 @@ _FIND = Prepared(
 _INSERT = insert_or_ignore(tables.installation)
 
 
-class SqlInstallation:
-    """Its secrets by name, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class Installation(SqlStore):
+    """What this installation alone knows, the same for all of its processes."""
 
     def find(self, name: str) -> str | None:
         """Return a secret, None if nobody made it yet."""
@@ -26,5 +23,5 @@ class SqlInstallation:
         return None if row is None else str(row[0])
 
     def add(self, name: str, value: str) -> None:
-        """Keep a secret, unless another process was first."""
+        """Keep a secret; does nothing where one of that name is kept already."""
         self._db.run(_INSERT, name=name, value=value)

@@ -1,4 +1,8 @@
-"""Keyset paging: a page starts strictly after a row, so that inserts shift nothing."""
+"""Keyset paging: a page starts strictly after a row, so that inserts shift nothing.
+
+Some pages are bounded by bytes as well: such a page holds fewer rows than were asked for when
+these would have more than `max_bytes` of JSON, but never none while one is left.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from assay.kernel.cursor import Cursor, Page
 from assay.kernel.storage.sql import Row, micros
 
 T = TypeVar("T")
+
+PAGE_BYTES = 2 * 1024 * 1024  # JSON of one page of documents, of schemas or of benchmarks
 
 
 def newest_first(
@@ -38,3 +44,13 @@ def page_of(
     items = tuple(read(row) for row in rows[:limit])
     more = len(rows) > limit
     return Page(items=items, next=place(items[-1]) if more else None)
+
+
+def within(rows: Sequence[Row], limit: int, max_bytes: int, size: Callable[[Row], int]) -> int:
+    """Return how many of `rows`, at least one, are a page of at most `limit` and `max_bytes`."""
+    total = 0
+    for index, row in enumerate(rows[:limit]):
+        total += size(row)
+        if total > max_bytes and index:
+            return index
+    return min(len(rows), limit)

@@ -1,4 +1,4 @@
-"""Repeats of create requests, in SQL. What each method promises is said in ports.Requests."""
+"""The store of create requests that were answered, by (method, request id)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, delete, select, text
 
 from assay.kernel.errors import RequestIdReused
 from assay.kernel.storage import tables
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import Prepared, insert_or_ignore, micros
+from assay.kernel.storage.unit_of_work import SqlStore
 
 _R = tables.requests.c
 
@@ -25,16 +25,17 @@ _LOCK = Prepared(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"
 _TRIM = Prepared(delete(tables.requests).where(_R.created_at < bindparam("before")))
 
 
-class SqlRequests:
-    """Requests already answered, one transaction's view."""
-
-    def __init__(self, session: Session) -> None:
-        self._db = session
+class Requests(SqlStore):
+    """Create requests that were answered, by (method, request id)."""
 
     def find(
         self, organization_id: str, method: str, request_id: str, body_hash: str
     ) -> str | None:
-        """Return what the first such request made; see ports.Requests."""
+        """Return the id that the first such request made; None if this is the first.
+
+        Another body raises RequestIdReused. In a write block a twin of this request waits
+        here until this block ends, so that of two at once one is the first.
+        """
         if not self._db.is_sqlite:
             # SQLite's one writer needs no lock; here a twin waits until the first commits.
             self._db.one(_LOCK, name=f"{organization_id}\n{method}\n{request_id}")
@@ -58,7 +59,7 @@ class SqlRequests:
         body_hash: str,
         resource_id: str,
     ) -> None:
-        """Remember what the request made; see ports.Requests."""
+        """Remember what a first request made, in the commit that makes it."""
         added = self._db.run(
             _INSERT,
             organization_id=organization_id,
@@ -76,5 +77,5 @@ class SqlRequests:
             )
 
     def trim(self, before: datetime) -> int:
-        """Forget requests older than `before`, of all organizations; see ports.Requests."""
+        """Forget the requests of all organizations from before a time; return their number."""
         return self._db.run(_TRIM, before=micros(before))

@@ -1,4 +1,4 @@
-"""The store: `with store.read() as tx` and `with store.write() as tx`.
+"""The store: `with store.read() as uow` and `with store.write() as uow`.
 
 A write block commits when it ends and rolls back when it raises; no store method
 commits. Callbacks registered with `on_commit` run after the commit.
@@ -23,20 +23,10 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, exc
 
-from assay.features.benchmarks.store import SqlBenchmarks
-from assay.features.evaluations.store import SqlEvaluations
-from assay.features.extraction_runs.store import SqlExtractionRuns, SqlExtractions
-from assay.features.field_schemas.store import SqlUserSchemas
-from assay.features.ground_truth.store import SqlEntries, SqlGroundTruth
-from assay.features.keys.store import SqlKeys
-from assay.features.models.store import SqlModels
-from assay.features.models.versions_store import SqlVersions
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.errors import Conflict, Internal, InvalidArgument, Unavailable
 from assay.kernel.ids import Ids, SystemIds
-from assay.kernel.jobs.events import SqlEvents, SqlStatusUpdates
 from assay.kernel.jobs.leases import BootClock, LeaseClock
-from assay.kernel.jobs.ledger_runs import SqlLedger
 from assay.kernel.storage.changes import (
     CHANNEL,
     Changes,
@@ -46,38 +36,12 @@ from assay.kernel.storage.changes import (
     SqliteChanges,
 )
 from assay.kernel.storage.engine import BUSY_SECONDS, engine_name, make_engine
-from assay.kernel.storage.installation import SqlInstallation
-from assay.kernel.storage.ports import Transaction
-from assay.kernel.storage.requests import SqlRequests
+from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.schema import check_revision, migrate, revision_of
-from assay.kernel.storage.session import Session
 from assay.kernel.storage.sql import POSTGRESQL, SQLITE
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 CURSORS = "cursors"  # the secret that signs them
-
-
-class SqlTransaction:
-    """The stores of one transaction."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.models = SqlModels(session)
-        self.versions = SqlVersions(session)
-        self.evaluations = SqlEvaluations(session, self.versions)
-        self.keys = SqlKeys(session)
-        self.requests = SqlRequests(session)
-        self.installation = SqlInstallation(session)
-        self.events = SqlEvents(session)
-        self.status_updates = SqlStatusUpdates(session)
-        self.jobs = SqlLedger(session, self.events, self.status_updates)
-        self.user_schemas = SqlUserSchemas(session)
-        self.ground_truth = SqlGroundTruth(session, self.user_schemas)
-        self.extraction_runs = SqlExtractionRuns(session)
-        self.extractions = SqlExtractions(session, self.extraction_runs)
-        self.entries = SqlEntries(
-            session, self.ground_truth, self.extraction_runs, self.extractions
-        )
-        self.benchmarks = SqlBenchmarks(session)
 
 
 class Store(ABC):
@@ -98,11 +62,11 @@ class Store(ABC):
         """`sqlite` or `postgresql`."""
 
     @abstractmethod
-    def read(self) -> AbstractContextManager[Transaction]:
+    def read(self) -> AbstractContextManager[UnitOfWork]:
         """Return a block that sees one snapshot and cannot write; it may be nested."""
 
     @abstractmethod
-    def write(self) -> AbstractContextManager[Transaction]:
+    def write(self) -> AbstractContextManager[UnitOfWork]:
         """Return a block that commits when it ends and rolls back when it raises.
 
         Raises Unavailable when the database cannot be written to within 30 s, and
@@ -115,12 +79,12 @@ class Store(ABC):
         Every process of the installation returns the same; not inside a write block.
         """
         if self._cursor_key is None:
-            with self.read() as tx:
-                self._cursor_key = tx.installation.find(CURSORS)
+            with self.read() as uow:
+                self._cursor_key = uow[Installation].find(CURSORS)
         if self._cursor_key is None:
-            with self.write() as tx:
-                tx.installation.add(CURSORS, self._ids.new_key_secret())
-                self._cursor_key = tx.installation.find(CURSORS)
+            with self.write() as uow:
+                uow[Installation].add(CURSORS, self._ids.new_key_secret())
+                self._cursor_key = uow[Installation].find(CURSORS)
         return f"{self._cursor_key}/{listing}"
 
     def on_commit(self, listener: Listener) -> Callable[[], None]:
@@ -137,15 +101,15 @@ class Store(ABC):
         self.changes.close()
         self._engine.dispose()
 
-    def _session(self, connection: Connection) -> Session:
-        return Session(
+    def _unit_of_work(self, connection: Connection) -> UnitOfWork:
+        return UnitOfWork(
             connection, self.engine_name, clock=self._clock, ids=self._ids, leases=self._leases
         )
 
-    def _committed(self, session: Session) -> None:
-        touched = frozenset(session.touched)
-        session.touched.clear()
-        session.batches.clear()
+    def _committed(self, uow: UnitOfWork) -> None:
+        touched = frozenset(uow.touched)
+        uow.touched.clear()
+        uow.batches.clear()
         self.changes.committed()
         self._hints.tell(touched)
 
@@ -188,21 +152,21 @@ class SqliteStore(Store):
         self.changes = SqliteChanges(engine.connect)
         self._local = threading.local()
         self._readers: weakref.WeakSet[_SqliteRead] = weakref.WeakSet()
-        self._writer = _SqliteWrite(self._session(engine.connect()), self._committed)
+        self._writer = _SqliteWrite(self._unit_of_work(engine.connect()), self._committed)
 
     @property
     def engine_name(self) -> str:
         """`sqlite`."""
         return SQLITE
 
-    def read(self) -> AbstractContextManager[Transaction]:
+    def read(self) -> AbstractContextManager[UnitOfWork]:
         """Return this thread's read block."""
         reader: _SqliteRead | None = getattr(self._local, "reader", None)
         if reader is None:
             reader = self._local.reader = self._new_reader()
         return reader
 
-    def write(self) -> AbstractContextManager[Transaction]:
+    def write(self) -> AbstractContextManager[UnitOfWork]:
         """Return the process's write block."""
         return self._writer
 
@@ -216,7 +180,7 @@ class SqliteStore(Store):
     def _new_reader(self) -> _SqliteRead:
         connection = self._engine.connect()
         connection.connection.driver_connection.execute("PRAGMA query_only=ON")  # type: ignore[union-attr]  # a checked-out connection has a driver connection
-        reader = _SqliteRead(self._session(connection))
+        reader = _SqliteRead(self._unit_of_work(connection))
         self._readers.add(reader)
         return reader
 
@@ -224,17 +188,16 @@ class SqliteStore(Store):
 class _SqliteRead:
     """One thread's read block, used again and again."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._driver: Any = session.driver
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+        self._driver: Any = uow.driver
         self._depth = 0
-        self._tx = SqlTransaction(session)
 
-    def __enter__(self) -> SqlTransaction:
+    def __enter__(self) -> UnitOfWork:
         if self._depth == 0:
             self._driver.execute("BEGIN")
         self._depth += 1
-        return self._tx
+        return self._uow
 
     def __exit__(
         self,
@@ -244,13 +207,13 @@ class _SqliteRead:
     ) -> None:
         self._depth -= 1
         if self._depth == 0:
-            _end(self._session, commit=False)
+            _end(self._uow, commit=False)
         if error is not None:
             _translate(error)
 
     def close(self) -> None:
         """Close the connection."""
-        self._session.connection.close()
+        self._uow.connection.close()
 
     def __del__(self) -> None:
         # The thread has ended, and nobody else has this connection.
@@ -261,15 +224,14 @@ class _SqliteRead:
 class _SqliteWrite:
     """The process's write block."""
 
-    def __init__(self, session: Session, committed: Callable[[Session], None]) -> None:
-        self._session = session
-        self._driver: Any = session.driver
+    def __init__(self, uow: UnitOfWork, committed: Callable[[UnitOfWork], None]) -> None:
+        self._uow = uow
+        self._driver: Any = uow.driver
         self._committed = committed
         self._lock = threading.Lock()
         self._holder: int | None = None
-        self._tx = SqlTransaction(session)
 
-    def __enter__(self) -> SqlTransaction:
+    def __enter__(self) -> UnitOfWork:
         if self._holder == threading.get_ident():
             raise Internal("A write block was opened inside another one.")
         if not self._lock.acquire(timeout=BUSY_SECONDS):
@@ -281,7 +243,7 @@ class _SqliteWrite:
             _translate(error)
             raise
         self._holder = threading.get_ident()
-        return self._tx
+        return self._uow
 
     def __exit__(
         self,
@@ -292,12 +254,12 @@ class _SqliteWrite:
         try:
             if error is None:
                 try:
-                    _end(self._session, commit=True)
+                    _end(self._uow, commit=True)
                 except BaseException as failure:
                     self._roll_back()
                     _translate(failure)
                     raise
-                self._committed(self._session)
+                self._committed(self._uow)
             else:
                 self._roll_back()
         finally:
@@ -309,17 +271,17 @@ class _SqliteWrite:
     def close(self) -> None:
         """Close the connection, after the block that is open, if one is."""
         with self._lock:
-            self._session.connection.close()
+            self._uow.connection.close()
 
     def _roll_back(self) -> None:
-        self._session.touched.clear()
-        self._session.batches.clear()
-        _end(self._session, commit=False)
+        self._uow.touched.clear()
+        self._uow.batches.clear()
+        _end(self._uow, commit=False)
 
 
-def _end(session: Session, *, commit: bool) -> None:
+def _end(uow: UnitOfWork, *, commit: bool) -> None:
     """End a SQLite transaction that was begun on the driver's connection."""
-    connection, driver = session.connection, session.driver
+    connection, driver = uow.connection, uow.driver
     if commit:
         if connection.in_transaction():
             connection.commit()
@@ -348,11 +310,11 @@ class PostgresStore(Store):
         """`postgresql`."""
         return POSTGRESQL
 
-    def read(self) -> AbstractContextManager[Transaction]:
+    def read(self) -> AbstractContextManager[UnitOfWork]:
         """Return a block that sees one snapshot."""
         return _PostgresBlock(self, self._reading, writes=False)
 
-    def write(self) -> AbstractContextManager[Transaction]:
+    def write(self) -> AbstractContextManager[UnitOfWork]:
         """Return a block that commits."""
         return _PostgresBlock(self, self._engine, writes=True)
 
@@ -365,14 +327,14 @@ class _PostgresBlock:
         self._engine = engine
         self._writes = writes
 
-    def __enter__(self) -> SqlTransaction:
+    def __enter__(self) -> UnitOfWork:
         try:
             self._connection = self._engine.connect()
         except BaseException as error:
             _translate(error)
             raise
-        self._session = self._store._session(self._connection)
-        return SqlTransaction(self._session)
+        self._uow = self._store._unit_of_work(self._connection)
+        return self._uow
 
     def __exit__(
         self,
@@ -389,10 +351,11 @@ class _PostgresBlock:
             raise
         finally:
             self._connection.close()
+            self._uow.drop_stores()
         if error is not None:
             _translate(error)
         elif self._writes:
-            self._store._committed(self._session)
+            self._store._committed(self._uow)
 
 
 def _translate(error: BaseException) -> None:

@@ -1,9 +1,16 @@
-"""One transaction's way to the database, the same for both engines."""
+"""A unit of work: one transaction, the stores that see it, and the statements it runs.
+
+What every store promises: the first argument of its methods is the organization, and what
+belongs to another one is absent. No method commits. Methods that write need a write block. A
+listing is newest first, never repeats or skips a row that was there all along, and returns in
+`next` the cursor for its next page, None on the last one. Each sentence of a store method's
+docstring has a test, on both engines.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable
 
@@ -12,9 +19,11 @@ from assay.kernel.ids import Ids
 from assay.kernel.jobs.leases import LeaseClock
 from assay.kernel.storage.sql import SQLITE, Prepared, Row, micros
 
+S = TypeVar("S", bound="SqlStore")
 
-class Session:
-    """Runs statements inside a transaction that someone else began and will end.
+
+class UnitOfWork:
+    """A transaction that someone else began and will end; `uow[Models]` is a store in it.
 
     `touched` gathers the jobs that this transaction changed; `batches` the first event
     sequence that it wrote to each, so that the events of one commit can be told.
@@ -31,6 +40,18 @@ class Session:
         self.driver: Any = connection.connection.driver_connection
         self.touched: set[tuple[str, str]] = set()
         self.batches: dict[tuple[str, str], int] = {}
+        self._stores: dict[type, Any] = {}
+
+    def __getitem__(self, kind: type[S]) -> S:
+        """Return the store of a class, the same one for the whole unit of work."""
+        store: S | None = self._stores.get(kind)
+        if store is None:
+            store = self._stores[kind] = kind(self)
+        return store
+
+    def drop_stores(self) -> None:
+        """Let the stores go: they refer to this unit of work, a circle for the collector."""
+        self._stores.clear()
 
     @property
     def is_sqlite(self) -> bool:
@@ -84,3 +105,10 @@ class Session:
     def select(self, statement: Executable) -> list[Row]:
         """Return every row of a statement that is put together anew for each call."""
         return list(self.connection.execute(statement).fetchall())
+
+
+class SqlStore:
+    """Base of the stores: statements over the tables of one noun, run in a unit of work."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._db = uow

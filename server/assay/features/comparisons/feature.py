@@ -1,0 +1,5 @@
+"""The declaration of the feature `comparisons`."""
+
+from assay.kernel.feature import Feature
+
+FEATURE = Feature(name="comparisons")

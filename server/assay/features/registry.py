@@ -1,0 +1,27 @@
+"""The features, one folder a noun, in the order in which they may import one another."""
+
+from assay.features.benchmarks.feature import FEATURE as BENCHMARKS
+from assay.features.comparisons.feature import FEATURE as COMPARISONS
+from assay.features.evaluations.feature import FEATURE as EVALUATIONS
+from assay.features.extraction_runs.feature import FEATURE as EXTRACTION_RUNS
+from assay.features.field_schemas.feature import FEATURE as FIELD_SCHEMAS
+from assay.features.ground_truth.feature import FEATURE as GROUND_TRUTH
+from assay.features.imports.feature import FEATURE as IMPORTS
+from assay.features.jobs.feature import FEATURE as JOBS
+from assay.features.keys.feature import FEATURE as KEYS
+from assay.features.models.feature import FEATURE as MODELS
+from assay.features.server_info.feature import FEATURE as SERVER_INFO
+
+FEATURES = (
+    KEYS,
+    JOBS,
+    MODELS,
+    EVALUATIONS,
+    COMPARISONS,
+    FIELD_SCHEMAS,
+    GROUND_TRUTH,
+    EXTRACTION_RUNS,
+    IMPORTS,
+    BENCHMARKS,
+    SERVER_INFO,
+)
