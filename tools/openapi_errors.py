@@ -1,4 +1,7 @@
-"""What a method's comment says of its answers, such as `Errors: 400 bad split; 404 no model`."""
+"""Responses of the OpenAPI document: refusals, from the error classes and the methods' comments.
+
+A comment names its refusals so: `Errors: 400 bad split; 404 no model`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from assay.kernel.errors import GATEWAY_STATUSES, AssayError, error_classes
 from tools.openapi_schemas import Method
 
 Json = dict[str, Any]
@@ -16,17 +20,12 @@ SUCCESSES = re.compile(r"\b(2\d\d) ([^,.;:]+)")
 STATUS = re.compile(r"(?:^|[;.,] )([45]\d\d) ([^;.]+)")
 AS = re.compile(r"\bas (?:\w+\.)?([A-Z]\w+)")
 
-COMMON: Mapping[str, str] = {
-    "400": "A value is wrong: `details` name the fields.",
-    "401": "No credential, or one that does not hold.",
-    "403": "The caller lacks a permission.",
-    "404": "No such thing in the caller's organization.",
-    "409": "The request collides with what is stored.",
-    "413": "A body, chunk or count is over its limit.",
-    "422": "The state of the resource forbids the call.",
-    "429": "Over the rate limit; `Retry-After` says when to come back.",
-    "500": "A fault of the service; report the `request_id`.",
-    "503": "The service cannot answer now; retry with backoff.",
+_UNSEEN = {499, *GATEWAY_STATUSES}  # the caller went away; the gateway says more than we could
+COMMON: Mapping[int, type[AssayError]] = {
+    # Of the classes with one status the first is the most general, so it is kept.
+    kind.status.http_status: kind
+    for kind in reversed(list(error_classes()))
+    if kind.__module__ == AssayError.__module__ and kind.status.http_status not in _UNSEEN
 }
 _FIELDS: Json = {
     "statusCode": {"type": "integer", "description": "The HTTP status."},
@@ -82,9 +81,13 @@ def successes(method: Method, status: int) -> dict[str, str]:
 def shared_responses() -> Json:
     """Return a response for each common refusal."""
     return {
-        HTTPStatus(int(status)).phrase.replace(" ", ""): refusal(meaning)
-        for status, meaning in COMMON.items()
+        _name(kind): refusal(str(kind.__doc__).partition("\n")[0])
+        for _, kind in sorted(COMMON.items())
     }
+
+
+def _name(kind: type[AssayError]) -> str:
+    return kind.status.phrase.replace(" ", "")
 
 
 def refusal(meaning: str) -> Json:
@@ -99,9 +102,7 @@ def error_responses(method: Method, comments: Mapping[str, str], *, anonymous: b
     # A query or body that the transcoder cannot read is 400 on every route.
     always = ["400", "500", "503"] if anonymous else ["400", "401", "403", "429", "500", "503"]
     responses = {
-        status: {
-            "$ref": f"#/components/responses/{HTTPStatus(int(status)).phrase.replace(' ', '')}"
-        }
+        status: {"$ref": f"#/components/responses/{_name(COMMON[int(status)])}"}
         for status in always
     }
     responses |= {status: refusal(meaning) for status, meaning in meanings.items()}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from google.protobuf import descriptor_pb2
 
 from assay.features.benchmarks import model as benchmark
+from assay.kernel.errors import GATEWAY_STATUSES, AssayError, StatusMapping, error_classes
 from assay.kernel.jobs import states
 from assay.settings import documented_settings
 from tools.routes import routes
@@ -18,30 +19,64 @@ REASON_PREFIX = "ERROR_REASON_"
 ENUM, VALUE = 5, 2  # field numbers of FileDescriptorProto.enum_type, EnumDescriptorProto.value
 
 
+ERRORS_HEAD = """\
+# Errors
+
+Every refusal carries a `google.rpc.ErrorInfo` with `domain: "assay"`, one of these
+reasons, and every dynamic part of the message in `metadata`; over REST the same is in
+`details`. Where fields are wrong a `google.rpc.BadRequest` names them, and where a retry
+can help a `google.rpc.RetryInfo` says when.
+
+Over REST every refusal, the gateway's own included, has one body:
+
+```json
+{"statusCode": 404, "status": "NOT_FOUND", "code": "not_found", "error": "Not Found",
+ "message": "…", "retryable": false, "request_id": "…", "timestamp": "…Z", "path": "/…",
+ "details": [], "reportErrorUrl": null}
+```
+
+| reason | HTTP | `code` | gRPC | retryable | meaning and way out |
+|---|---|---|---|---|---|
+"""
+GATEWAY_ERRORS = """
+## Of the gateway alone
+
+A refusal that no server made has the reason `UNAVAILABLE`, `TOO_LARGE` or `INVALID_VALUE`. A
+504 of the gateway says that no server answered in time, and the call may be repeated (a
+create with the same `Idempotency-Key`); a 504 with `DEADLINE_PASSED` says that a job did
+not end in time, and repeating the call cannot help.
+
+| HTTP | `code` | gRPC | retryable | error |
+|---|---|---|---|---|
+"""
+
+
 def errors_page(data: bytes) -> str:
-    """Render docs/errors.md from the comments of ErrorReason (a set with source info)."""
-    rows = ["| reason | HTTP | meaning and way out |", "|---|---|---|"]
-    for name, comment in _enum_comments(data, "assay/v1/errors.proto", "ErrorReason"):
-        status, _, meaning = comment.partition(". ")
-        if status.isdigit():
-            rows.append(f"| `{name.removeprefix(REASON_PREFIX)}` | {status} | {meaning} |")
-    head = """\
-        # Errors
+    """Render docs/errors.md from the error classes and the comments of ErrorReason.
 
-        Every refusal carries a `google.rpc.ErrorInfo` with `domain: "assay"`, one of these
-        reasons, and every dynamic part of the message in `metadata`; over REST the same is in
-        `details`. Where fields are wrong a `google.rpc.BadRequest` names them, and where a retry
-        can help a `google.rpc.RetryInfo` says when.
+    `data` is a descriptor set with source info.
+    """
+    comments = {name: comment.partition(". ")[2] for name, comment in reason_comments(data)}
+    rows = [
+        _row(f"`{kind.reason}`", *_cells(kind.status), comments[kind.reason])
+        for kind in error_classes()
+        if kind is not AssayError and kind.reason in comments
+    ]
+    lacking = GATEWAY_STATUSES[501]  # gRPC's own answer, with no class of ours
+    rows.append(_row("`UNIMPLEMENTED`", *_cells(lacking), comments["UNIMPLEMENTED"]))
+    gateway = [
+        _row(*_cells(one), one.phrase) for one in GATEWAY_STATUSES.values() if one is not lacking
+    ]
+    return "\n".join([MARK, ERRORS_HEAD + "\n".join(rows), GATEWAY_ERRORS + "\n".join(gateway), ""])
 
-        Over REST every refusal, the gateway's own included, has one body:
 
-        ```json
-        {"statusCode": 404, "status": "NOT_FOUND", "code": "not_found", "error": "Not Found",
-         "message": "…", "retryable": false, "request_id": "…", "timestamp": "…Z", "path": "/…",
-         "details": [], "reportErrorUrl": null}
-        ```
-        """
-    return "\n".join([MARK, textwrap.dedent(head), *rows, ""])
+def _cells(status: StatusMapping) -> tuple[str, ...]:
+    again = "yes" if status.retryable else "no"
+    return str(status.http_status), f"`{status.code}`", status.grpc_code, again
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def states_page() -> str:
@@ -93,7 +128,6 @@ def gateway_page(data: bytes) -> str:
         | file | what it is |
         |---|---|
         | `envoy.yaml` | the configuration at default settings (`assay gateway --print`) |
-        | `errors.lua` | HTTP statuses and error bodies that the server asks for |
         | `assay.binpb` | the descriptor set that the transcoder reads |
         | `routes.json` | the HTTP rules, from which the configuration is rendered |
 
@@ -111,13 +145,14 @@ def gateway_page(data: bytes) -> str:
     return "\n".join([MARK, textwrap.dedent(head), *rows, ""])
 
 
-def _enum_comments(data: bytes, path: str, enum: str) -> Iterator[tuple[str, str]]:
+def reason_comments(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield (reason, comment) of ErrorReason, from a descriptor set with source info."""
     files = descriptor_pb2.FileDescriptorSet.FromString(data).file
-    file = next(file for file in files if file.name == path)
-    index = [item.name for item in file.enum_type].index(enum)
+    file = next(file for file in files if file.name == "assay/v1/errors.proto")
+    index = [item.name for item in file.enum_type].index("ErrorReason")
     comments = {
         tuple(place.path): " ".join(place.leading_comments.split())
         for place in file.source_code_info.location
     }
     for number, value in enumerate(file.enum_type[index].value):
-        yield value.name, comments[ENUM, index, VALUE, number]
+        yield value.name.removeprefix(REASON_PREFIX), comments[ENUM, index, VALUE, number]

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from assay.gateway import tls as envoy_tls
 from assay.gateway.local_replies import local_reply_config
 from assay.gateway.tls import GatewayTls
 from assay.gateway.yaml_blocks import fill
+from assay.kernel.errors import http_statuses
 
 Json = dict[str, Any]
 
-_TEMPLATE = Path(__file__).with_name("envoy.template.yaml")
+_FILES = resources.files("assay.gateway")
 _EXTENSION = "type.googleapis.com/envoy.extensions.filters.http"
 _STREAM_BUFFER = 16 * 1024**2  # bytes of one message that the transcoder holds
 _READ_SECONDS = 15
@@ -56,7 +58,7 @@ class GatewaySettings:
     log_level: str = "warning"
     concurrency: int = 1
     drain_seconds: float = 10.0
-    folder: Path = Path("gateway")  # holds assay.binpb, routes.json and errors.lua
+    folder: Path = Path("gateway")  # holds assay.binpb and routes.json
 
 
 def gateway_folder() -> Path:
@@ -78,14 +80,23 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "rest_tls": envoy_tls.listener(settings.tls, "h2", "http/1.1"),
         "grpc_tls": envoy_tls.listener(settings.tls, "h2"),
         "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
-        "lua": str(settings.folder / "errors.lua"),
+        "lua": _lua(),
         "local_replies": local_reply_config(settings.max_body_bytes),
         "transcoders": _transcoders(rules["services"], settings),
         "cors": _cors(settings.cors_origins),
         "routes": _routes(rules["routes"]),
         "endpoints": [_endpoint(upstream) for upstream in settings.upstreams],
     }
-    return fill(_TEMPLATE.read_text(), values)
+    return fill((_FILES / "envoy.template.yaml").read_text(), values)
+
+
+def _lua() -> str:
+    """Return the response filter, with what each HTTP status is called in an error body."""
+    rows = [
+        f'["{number}"] = {{"{one.name}", "{one.code}", "{one.phrase}", {json.dumps(one.retryable)}}},'
+        for number, one in sorted(http_statuses().items())
+    ]
+    return fill((_FILES / "errors.lua").read_text(), {"statuses": "\n".join(rows)})
 
 
 def _access_log(path: str) -> Json:

@@ -5,37 +5,73 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from assay.kernel.errors import (
+    InvalidArgument,
+    NotFound,
+    StatusMapping,
+    TooLarge,
+    Unavailable,
+    http_statuses,
+)
+
 Json = dict[str, Any]
 
 _OWN_WORDS = "%LOCAL_REPLY_BODY%"  # what Envoy's filter says; errors.lua takes type names out
 _AGAIN = "Try again; a create with the same Idempotency-Key."
+_INTERNAL = "The service failed to answer. Report the request_id if it goes on."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
-    """One HTTP status and its words; `reason` is one of docs/errors.md."""
+class LocalReply:
+    """A status that Envoy answers with by itself; `reason` is one of docs/errors.md."""
 
-    status: int
-    name: str  # the body's `status`
-    code: str
-    error: str
+    status: StatusMapping
     reason: str
     message: str
-    retryable: bool = False
 
 
 def local_reply_config(max_body_bytes: int) -> Json:
     """Return Envoy's `local_reply_config`: a mapper for each status, and a body for others."""
     # A filter's own words are shown only if filters were reached: they note the path.
-    spoken = _bad_request(_OWN_WORDS)
-    unknown = Reply(
-        status=0, name="UNKNOWN", code="error", error="Error", reason="INTERNAL", message=_OWN_WORDS
+    bad_request = LocalReply(
+        status=InvalidArgument.status, reason=InvalidArgument.reason, message=_OWN_WORDS
     )
-    mappers = [_mapper(reply) for reply in replies(max_body_bytes)]
+    unknown = StatusMapping(grpc_code="UNKNOWN", http_status=0, phrase="Error", code="error")
+    mappers = [_mapper(reply) for reply in local_replies(max_body_bytes)]
     return {
-        "mappers": [_of_grpc(), _mapper(spoken, marked=True), *mappers],
-        "body_format": _format(unknown),
+        "mappers": [_of_grpc(), _mapper(bad_request, after_filters=True), *mappers],
+        "body_format": _format(LocalReply(status=unknown, reason="INTERNAL", message=_OWN_WORDS)),
     }
+
+
+def local_replies(max_body_bytes: int) -> tuple[LocalReply, ...]:
+    """Return a reply for each status that Envoy answers with by itself."""
+    too_large = (
+        f"The body is over the limit of {max_body_bytes} bytes. Send less, or upload a file."
+    )
+    texts = {
+        400: (InvalidArgument.reason, "The request is not valid HTTP."),
+        404: (NotFound.reason, "No route takes this method and path."),
+        408: (Unavailable.reason, f"The request did not arrive in time. {_AGAIN}"),
+        413: (TooLarge.reason, too_large),
+        426: (
+            InvalidArgument.reason,
+            "This version of HTTP is not spoken here. Use HTTP/1.1 or HTTP/2.",
+        ),
+        431: (
+            TooLarge.reason,
+            "The request's headers are over the limit of 60 KiB or 100 headers.",
+        ),
+        500: ("INTERNAL", _INTERNAL),
+        502: (Unavailable.reason, f"The server's answer could not be read. {_AGAIN}"),
+        503: (Unavailable.reason, f"No server can answer now. {_AGAIN}"),
+        504: (Unavailable.reason, f"No server answered in time. {_AGAIN}"),
+    }
+    statuses = http_statuses()
+    return tuple(
+        LocalReply(status=statuses[number], reason=reason, message=message)
+        for number, (reason, message) in texts.items()
+    )
 
 
 def _of_grpc() -> Json:
@@ -48,113 +84,29 @@ def _of_grpc() -> Json:
     return {"filter": {"and_filter": {"filters": both}}, "body_format_override": words}
 
 
-def replies(max_body_bytes: int) -> tuple[Reply, ...]:
-    """Return a reply for each status that Envoy answers with by itself."""
-    return (
-        _bad_request("The request is not valid HTTP."),
-        Reply(
-            status=404,
-            name="NOT_FOUND",
-            code="not_found",
-            error="Not Found",
-            reason="NOT_FOUND",
-            message="No route takes this method and path.",
-        ),
-        Reply(
-            status=413,
-            name="RESOURCE_EXHAUSTED",
-            code="payload_too_large",
-            error="Payload Too Large",
-            reason="TOO_LARGE",
-            message=f"The body is over the limit of {max_body_bytes} bytes."
-            " Send less, or upload a file.",
-        ),
-        Reply(
-            status=426,
-            name="FAILED_PRECONDITION",
-            code="upgrade_required",
-            error="Upgrade Required",
-            reason="INVALID_VALUE",
-            message="This version of HTTP is not spoken here. Use HTTP/1.1 or HTTP/2.",
-        ),
-        Reply(
-            status=431,
-            name="RESOURCE_EXHAUSTED",
-            code="headers_too_large",
-            error="Request Header Fields Too Large",
-            reason="TOO_LARGE",
-            message="The request's headers are over the limit of 60 KiB or 100 headers.",
-        ),
-        *_faults(),
-    )
-
-
-def _bad_request(message: str) -> Reply:
-    return Reply(
-        status=400,
-        name="INVALID_ARGUMENT",
-        code="validation_error",
-        error="Bad Request",
-        reason="INVALID_VALUE",
-        message=message,
-    )
-
-
-def _faults() -> tuple[Reply, ...]:
-    rows = (
-        (408, "DEADLINE_EXCEEDED", "Request Timeout", "The request did not arrive in time."),
-        (502, "UNAVAILABLE", "Bad Gateway", "The server's answer could not be read."),
-        (503, "UNAVAILABLE", "Service Unavailable", "No server can answer now."),
-        (504, "DEADLINE_EXCEEDED", "Gateway Timeout", "No server answered in time."),
-    )
-    fault = Reply(
-        status=500,
-        name="INTERNAL",
-        code="internal_error",
-        error="Internal Server Error",
-        reason="INTERNAL",
-        message="The service failed to answer. Report the request_id if it goes on.",
-    )
-    passing = tuple(
-        Reply(
-            status=status,
-            name=name,
-            code=error.lower().replace(" ", "_"),
-            error=error,
-            reason="UNAVAILABLE",
-            message=f"{message} {_AGAIN}",
-            retryable=True,
-        )
-        for status, name, error, message in rows
-    )
-    return (fault, *passing)
-
-
-def _mapper(reply: Reply, *, marked: bool = False) -> Json:
-    value = {"default_value": reply.status, "runtime_key": f"local_reply.{reply.status}"}
+def _mapper(reply: LocalReply, *, after_filters: bool = False) -> Json:
+    number = reply.status.http_status
+    value = {"default_value": number, "runtime_key": f"local_reply.{number}"}
     status: Json = {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
-    mark = {"filter": "assay", "path": [{"key": "path"}], "value": {"present_match": True}}
-    mapper: Json = {
-        "filter": status,
-        "body_format_override": _format(reply),
-    }
-    if marked:
-        found = {"metadata_filter": {"matcher": mark, "match_if_key_not_found": False}}
-        mapper["filter"] = {"and_filter": {"filters": [status, found]}}
-    if reply.status == 503:
+    mapper: Json = {"filter": status, "body_format_override": _format(reply)}
+    if after_filters:
+        noted = {"filter": "assay", "path": [{"key": "path"}], "value": {"present_match": True}}
+        reached = {"metadata_filter": {"matcher": noted, "match_if_key_not_found": False}}
+        mapper["filter"] = {"and_filter": {"filters": [status, reached]}}
+    if number == Unavailable.status.http_status:
         mapper["headers_to_add"] = [{"header": {"key": "retry-after", "value": "1"}}]
     return mapper
 
 
-def _format(reply: Reply) -> Json:
+def _format(reply: LocalReply) -> Json:
     return {
         "json_format": {
             "statusCode": "%RESPONSE_CODE%",
-            "status": reply.name,
-            "code": reply.code,
-            "error": reply.error,
+            "status": reply.status.name,
+            "code": reply.status.code,
+            "error": reply.status.phrase,
             "message": reply.message,
-            "retryable": reply.retryable,
+            "retryable": reply.status.retryable,
             "request_id": "%REQ(X-REQUEST-ID)%",
             "timestamp": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
             "path": "%PATH(NQ:ORIG_OR_PATH):200%",

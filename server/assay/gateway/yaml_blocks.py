@@ -1,10 +1,10 @@
-"""Fill a YAML template: `${name}` on a line of its own is a block, elsewhere a scalar."""
+"""YAML templates: `${name}` on a line of its own is a block or a text, elsewhere a scalar."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 _BLOCK = re.compile(r"^( *)\$\{(\w+)\}$", re.MULTILINE)
 _SCALAR = re.compile(r"\$\{(\w+)\}")
@@ -17,13 +17,16 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     """
     text = _BLOCK.sub(
         lambda match: (
-            "\n".join(f"{match[1]}{line}".rstrip() for line in block_lines(values[match[2]]))
-            or _GONE
+            "\n".join(f"{match[1]}{line}".rstrip() for line in _lines(values[match[2]])) or _GONE
         ),
         template,
     )
     text = "\n".join(line for line in text.split("\n") if line != _GONE)
     return _SCALAR.sub(lambda match: json.dumps(values[match[1]]), text)
+
+
+def _lines(value: object) -> Iterable[str]:
+    return value.splitlines() if isinstance(value, str) else block_lines(value)
 
 
 def block_lines(value: object) -> Iterator[str]:

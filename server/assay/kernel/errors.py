@@ -1,43 +1,8 @@
-"""Every refusal Assay can make, as one tree of typed errors.
+"""The refusals of Assay as one tree of typed errors, each with its status on every protocol.
 
-AssayError
-├── InvalidArgument           400  a value is wrong; `violations` name the fields
-│   ├── BadPageToken
-│   ├── BadPredictions             rows or columns of an upload are wrong
-│   ├── BadFile                    a file cannot be read as what it claims to be
-│   ├── BadDocument                the values of a document cannot be kept
-│   ├── BadContentType
-│   └── HashMismatch
-├── OutOfRange                400
-│   ├── OffsetGap                  a chunk does not start where the upload stands
-│   └── EventsTrimmed
-├── Unauthenticated           401
-├── PermissionDenied          403
-├── NotFound                  404
-├── Conflict                  409
-│   ├── AlreadyExists
-│   ├── RequestIdReused            the same request_id with another body
-│   └── UploadFinished
-├── TooLarge                  413
-├── FailedPrecondition        422
-│   ├── WrongTaskType
-│   ├── NoTrainedVersion
-│   ├── NoPromotedVersion
-│   ├── SplitNotEvaluated
-│   ├── DetailsNotStored
-│   ├── NoScores
-│   ├── VersionNotReady
-│   ├── VersionOfAnotherModel
-│   ├── ResourceInUse
-│   └── JobNotCancelable
-├── RateLimited               429
-├── Unavailable               503
-├── AttemptsSpent             500  a job took its runner down each time it was tried
-├── DeadlinePassed            504
-├── Canceled                  499  the caller went away before the answer
-└── Internal                  500  the store or the code broke a promise; text never leaves
-    ├── StaleLease                 a runner wrote for a job that it no longer holds
-    └── SchemaMismatch             the database is not of this release
+The class is the table: gRPC code, HTTP status, code word and retryability stand beside it and
+are inherited. The gateway's Lua and local replies, the OpenAPI document and docs/errors.md are
+made from it.
 
 An error's message says what was sent, what is allowed and the way out; every
 dynamic part of it is also in `metadata`, so that programs need not parse it.
@@ -45,7 +10,7 @@ dynamic part of it is also in `metadata`, so that programs need not parse it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -60,6 +25,50 @@ def clip(value: object, limit: int = MAX_VALUE_CHARS) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatusMapping:
+    """The status of a refusal in gRPC, in HTTP and in the words of the REST error body."""
+
+    grpc_code: str  # the name of a google.rpc.Code
+    http_status: int
+    phrase: str  # of the HTTP status line
+    code: str  # lower case, the words of document 003's tables
+    retryable: bool = False  # whether the same request may succeed later
+
+    @property
+    def name(self) -> str:
+        """The upper-case word of the REST body's `status`."""
+        return "UNPROCESSABLE_ENTITY" if self.http_status == 422 else self.grpc_code
+
+
+def _status(
+    http_status: int, grpc_code: str, phrase: str, code: str = "", *, retryable: bool = False
+) -> StatusMapping:
+    """Return a mapping; the code word is that of the phrase when none is given."""
+    return StatusMapping(
+        grpc_code=grpc_code,
+        http_status=http_status,
+        phrase=phrase,
+        code=code or phrase.lower().replace(" ", "_"),
+        retryable=retryable,
+    )
+
+
+# Statuses that gRPC or the gateway answers with and no class of ours: no server saw the request,
+# or none answered. A gateway's 504 can be repeated; that of a job whose deadline passed cannot.
+GATEWAY_STATUSES: Mapping[int, StatusMapping] = {
+    one.http_status: one
+    for one in (
+        _status(408, "DEADLINE_EXCEEDED", "Request Timeout", retryable=True),
+        _status(426, "FAILED_PRECONDITION", "Upgrade Required"),
+        _status(431, "RESOURCE_EXHAUSTED", "Request Header Fields Too Large", "headers_too_large"),
+        _status(501, "UNIMPLEMENTED", "Not Implemented"),
+        _status(502, "UNAVAILABLE", "Bad Gateway", retryable=True),
+        _status(504, "DEADLINE_EXCEEDED", "Gateway Timeout", retryable=True),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Violation:
     """One field that is wrong."""
 
@@ -68,9 +77,12 @@ class Violation:
 
 
 class AssayError(Exception):
-    """The root: a refusal with a public message, metadata and field violations."""
+    """A fault of the service: report the `request_id`. The root of every refusal."""
 
     reason: ClassVar[str] = "INTERNAL"
+    status: ClassVar[StatusMapping] = _status(
+        500, "INTERNAL", "Internal Server Error", "internal_error"
+    )
 
     def __init__(
         self,
@@ -107,9 +119,10 @@ def _rebuild(
 
 
 class InvalidArgument(AssayError):
-    """A value is wrong whatever the state of the system."""
+    """A value is wrong, whatever the state of the system; the violations name the fields."""
 
     reason = "INVALID_VALUE"
+    status = _status(400, "INVALID_ARGUMENT", "Bad Request", "validation_error")
 
     @classmethod
     def of(cls, field: str, description: str, **metadata: object) -> InvalidArgument:
@@ -162,6 +175,7 @@ class OutOfRange(AssayError):
     """A position lies outside what exists."""
 
     reason = "OUT_OF_RANGE"
+    status = _status(400, "OUT_OF_RANGE", "Bad Request", "out_of_range")
 
 
 class OffsetGap(OutOfRange):
@@ -180,18 +194,21 @@ class Unauthenticated(AssayError):
     """No credential, or one that does not hold."""
 
     reason = "UNAUTHENTICATED"
+    status = _status(401, "UNAUTHENTICATED", "Unauthorized")
 
 
 class PermissionDenied(AssayError):
     """The principal lacks a permission that the method needs."""
 
     reason = "PERMISSION_DENIED"
+    status = _status(403, "PERMISSION_DENIED", "Forbidden")
 
 
 class NotFound(AssayError):
-    """The thing is absent, or belongs to another organization."""
+    """There is no such thing in the caller's organization."""
 
     reason = "NOT_FOUND"
+    status = _status(404, "NOT_FOUND", "Not Found")
 
     @classmethod
     def of(cls, kind: str, key: str, hint: str = "") -> NotFound:
@@ -207,18 +224,21 @@ class Conflict(AssayError):
     """The request collides with what is stored, or with another one in flight."""
 
     reason = "CONFLICT"
+    status = _status(409, "ABORTED", "Conflict")
 
 
 class AlreadyExists(Conflict):
     """The id or the path is taken."""
 
     reason = "ALREADY_EXISTS"
+    status = _status(409, "ALREADY_EXISTS", "Conflict", "already_exists")
 
 
 class RequestIdReused(Conflict):
     """The same request_id came with another body."""
 
     reason = "REQUEST_ID_REUSED"
+    status = _status(409, "ALREADY_EXISTS", "Conflict")
 
 
 class UploadFinished(Conflict):
@@ -231,12 +251,14 @@ class TooLarge(AssayError):
     """A body, chunk or count is over its limit."""
 
     reason = "TOO_LARGE"
+    status = _status(413, "RESOURCE_EXHAUSTED", "Payload Too Large")
 
 
 class FailedPrecondition(AssayError):
     """The request is well formed, but the state of the resource forbids it."""
 
     reason = "FAILED_PRECONDITION"
+    status = _status(422, "FAILED_PRECONDITION", "Unprocessable Entity")
 
 
 class WrongTaskType(FailedPrecondition):
@@ -300,33 +322,38 @@ class JobNotCancelable(FailedPrecondition):
 
 
 class RateLimited(AssayError):
-    """The principal is over its rate; `retry_after` says when to come back."""
+    """The principal is over its rate; `Retry-After` says when to come back."""
 
     reason = "RATE_LIMITED"
+    status = _status(429, "RESOURCE_EXHAUSTED", "Too Many Requests", "rate_limited", retryable=True)
 
 
 class Unavailable(AssayError):
     """The service cannot answer now; the same request may succeed later."""
 
     reason = "UNAVAILABLE"
+    status = _status(503, "UNAVAILABLE", "Service Unavailable", retryable=True)
 
 
 class AttemptsSpent(AssayError):
     """A job took its runner down each time it was tried."""
 
     reason = "ATTEMPTS_SPENT"
+    status = _status(500, "INTERNAL", "Internal Server Error", "job_failed")
 
 
 class DeadlinePassed(AssayError):
     """A job's deadline passed before it ended."""
 
     reason = "DEADLINE_PASSED"
+    status = _status(504, "DEADLINE_EXCEEDED", "Gateway Timeout", "timeout")
 
 
 class Canceled(AssayError):
     """The caller went away before the answer."""
 
     reason = "CANCELED"
+    status = _status(499, "CANCELLED", "Client Closed Request", "canceled", retryable=True)
 
 
 class Internal(AssayError):
@@ -345,3 +372,18 @@ class SchemaMismatch(Internal):
     """The database holds an older or newer schema; the text names `assay migrate`."""
 
     reason = "SCHEMA_MISMATCH"
+
+
+def error_classes(root: type[AssayError] = AssayError) -> Iterator[type[AssayError]]:
+    """Yield `root` and every class below it, parents first, in the order of the source."""
+    yield root
+    for child in root.__subclasses__():
+        yield from error_classes(child)
+
+
+def http_statuses() -> dict[int, StatusMapping]:
+    """Return what an HTTP status alone says: of the gateway, else of the first class that has it."""
+    found: dict[int, StatusMapping] = {}
+    for kind in error_classes():
+        found.setdefault(kind.status.http_status, kind.status)
+    return {**found, **GATEWAY_STATUSES}

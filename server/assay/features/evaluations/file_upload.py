@@ -16,7 +16,7 @@ from assay.features.evaluations.service import (
 from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.upload import Offload
 from assay.features.imports.body_reader import Receiver
-from assay.kernel.errors import AssayError, BadContentType, clip
+from assay.kernel.errors import AssayError, BadContentType, clip, error_classes
 from assay.kernel.idempotency import Once, once
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
@@ -138,7 +138,7 @@ def _source(content_type: str) -> str:
 
 def _as_error(stored: JobError, evaluation_id: str) -> AssayError:
     """Return the error that ended a job as the refusal that its uploader gets."""
-    kinds = {kind.reason: kind for kind in _error_classes(AssayError)}
+    kinds = {kind.reason: kind for kind in error_classes()}
     kind = kinds.get(stored.reason, AssayError)
     error = AssayError.__new__(kind)
     AssayError.__init__(
@@ -148,7 +148,3 @@ def _as_error(stored: JobError, evaluation_id: str) -> AssayError:
         violations=stored.violations,
     )
     return error
-
-
-def _error_classes(root: type[AssayError]) -> list[type[AssayError]]:
-    return [root, *(kind for child in root.__subclasses__() for kind in _error_classes(child))]

@@ -1,4 +1,4 @@
-"""A domain error as the caller sees it: gRPC status details and the one REST error body.
+"""Refusals as callers get them: gRPC status details and the one REST error body.
 
 Both travel in the trailers, where more than a few KiB turn into RESOURCE_EXHAUSTED; so values
 are cut, at most ten violations are named, and the whole stays under MAX_BYTES.
@@ -15,8 +15,7 @@ import grpc
 from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from assay.kernel.errors import AssayError, Internal, Violation, clip
-from assay.kernel.rpc.status import Row, row_of
+from assay.kernel.errors import AssayError, Internal, StatusMapping, Violation, clip
 
 DOMAIN = "assay"
 MAX_BYTES = 4096  # of message, status details and REST body together, as they travel
@@ -34,7 +33,7 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class _Budget:
-    """How much of an error is told; the first budget that fits is used."""
+    """The limits of what is sent of an error; the first budget that fits is used."""
 
     violations: int
     metadata: int  # entries
@@ -63,21 +62,21 @@ def refuse(
         rest: True when the call came through the gateway, which alone gets a REST body.
         headers: more trailers, with `_` for `-`; small.
     """
-    row = row_of(error)
+    status = error.status
     for budget in _BUDGETS:
-        told = _Told.of(error, budget)
-        trailers = _trailers(error, row, told, headers)
+        payload = _ErrorPayload.of(error, budget)
+        trailers = _trailers(error, payload, headers)
         if rest:
-            body = _body(row, told, request_id, clip(path, budget.value), now)
-            trailers += (("x-http-status", str(row.http_status)), ("x-error-body", body))
-        if _encoded_size(told.message) + _size(trailers) <= MAX_BYTES:
+            body = _body(status, payload, request_id, clip(path, budget.value), now)
+            trailers += (("x-http-status", str(status.http_status)), ("x-error-body", body))
+        if _encoded_size(payload.message) + _size(trailers) <= MAX_BYTES:
             break
-    return Refusal(code=row.grpc_code, message=told.message, trailers=trailers)
+    return Refusal(code=_code(status), message=payload.message, trailers=trailers)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Told:
-    """What of an error leaves the house, cut to a budget."""
+class _ErrorPayload:
+    """The public part of an error, cut to a budget."""
 
     reason: str
     message: str
@@ -85,7 +84,7 @@ class _Told:
     violations: tuple[Violation, ...]
 
     @classmethod
-    def of(cls, error: AssayError, budget: _Budget) -> _Told:
+    def of(cls, error: AssayError, budget: _Budget) -> _ErrorPayload:
         if isinstance(error, Internal):
             return cls(reason=error.reason, message=_INTERNAL_TEXT, metadata={}, violations=())
         entries = list(error.metadata.items())[: budget.metadata]
@@ -103,6 +102,10 @@ class _Told:
         )
 
 
+def _code(status: StatusMapping) -> grpc.StatusCode:
+    return grpc.StatusCode[status.grpc_code]
+
+
 def _encoded_size(message: str) -> int:
     # gRPC sends the message percent-encoded: an emoji takes twelve bytes.
     return sum(1 if 0x20 <= byte <= 0x7E and byte != 0x25 else 3 for byte in message.encode())
@@ -116,57 +119,63 @@ def _size(trailers: tuple[tuple[str, str | bytes], ...]) -> int:
 
 
 def _trailers(
-    error: AssayError, row: Row, told: _Told, headers: dict[str, str]
+    error: AssayError, payload: _ErrorPayload, headers: dict[str, str]
 ) -> tuple[tuple[str, str | bytes], ...]:
-    details = _details(error, row, told)
+    details = _details(error, payload)
     trailers: list[tuple[str, str | bytes]] = [("grpc-status-details-bin", details)]
     if error.retry_after is not None:
         trailers.append(("retry-after", str(math.ceil(max(1.0, error.retry_after)))))
-    if row.http_status == 401:
+    if error.status.http_status == 401:
         trailers.append(("www-authenticate", 'Bearer realm="assay"'))
     trailers += [(name.replace("_", "-"), value) for name, value in headers.items()]
     return tuple(trailers)
 
 
-def _details(error: AssayError, row: Row, told: _Told) -> bytes:
-    status = status_pb2.Status(code=row.grpc_code.value[0], message=clip(told.message, 200))
-    info = error_details_pb2.ErrorInfo(reason=told.reason, domain=DOMAIN, metadata=told.metadata)
+def _details(error: AssayError, payload: _ErrorPayload) -> bytes:
+    status = status_pb2.Status(
+        code=_code(error.status).value[0], message=clip(payload.message, 200)
+    )
+    info = error_details_pb2.ErrorInfo(
+        reason=payload.reason, domain=DOMAIN, metadata=payload.metadata
+    )
     status.details.add().Pack(info)
-    if told.violations:
+    if payload.violations:
         bad = error_details_pb2.BadRequest()
-        for violation in told.violations:
+        for violation in payload.violations:
             bad.field_violations.add(field=violation.field, description=violation.description)
         status.details.add().Pack(bad)
     if error.retry_after is not None:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(int(error.retry_after * 1000))
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    if row.http_status == 429:
+    if error.status.http_status == 429:
         quota = error_details_pb2.QuotaFailure()
         quota.violations.add(
-            subject=told.metadata.get("rate_class", ""), description=clip(told.message, 200)
+            subject=payload.metadata.get("rate_class", ""), description=clip(payload.message, 200)
         )
         status.details.add().Pack(quota)
     data: bytes = status.SerializeToString()
     return data
 
 
-def _body(row: Row, told: _Told, request_id: str, path: str, now: datetime) -> str:
+def _body(
+    status: StatusMapping, payload: _ErrorPayload, request_id: str, path: str, now: datetime
+) -> str:
     details: list[dict[str, object]] = [
-        {"reason": told.reason, "domain": DOMAIN, "metadata": told.metadata}
+        {"reason": payload.reason, "domain": DOMAIN, "metadata": payload.metadata}
     ]
     details += [
         {"field": violation.field, "description": violation.description}
-        for violation in told.violations
+        for violation in payload.violations
     ]
     return json.dumps(
         {
-            "statusCode": row.http_status,
-            "status": row.status,
-            "code": row.code,
-            "error": row.http_text,
-            "message": told.message,
-            "retryable": row.retryable,
+            "statusCode": status.http_status,
+            "status": status.name,
+            "code": status.code,
+            "error": status.phrase,
+            "message": payload.message,
+            "retryable": status.retryable,
             "request_id": clip(request_id, 128),
             "timestamp": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z",
             "path": path,

@@ -16,7 +16,6 @@ from assay.kernel.errors import AssayError
 from assay.kernel.identity import Principal
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.interceptors.base import Passive
-from assay.kernel.rpc.status import row_of
 
 FLUSH_SECONDS = 0.25
 
@@ -61,7 +60,7 @@ def _line(call: Call, error: AssayError | None, at: datetime, ended: float) -> s
     # escaped; method, code, reason and request id are of safe characters.
     path = call.path
     shown = path if path is call.method.path else json.dumps(path)[1:-1]
-    code = "OK" if error is None else row_of(error).grpc_code.name
+    code = "OK" if error is None else error.status.grpc_code
     reason = "" if error is None else f',"reason":"{error.reason}"'
     return (
         f'{{"at":"{at.isoformat(timespec="milliseconds")[:-6]}Z","method":"{call.method.path}",'

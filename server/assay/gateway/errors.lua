@@ -1,24 +1,13 @@
--- What the transcoder cannot say by itself: HTTP statuses outside gRPC's table, bodies of
--- refusals, and empty answers. The server asks for them in response headers, which on a refusal
+-- Response filter: HTTP statuses outside gRPC's table, bodies of refusals, and empty answers, none
+-- of which the transcoder can make. The server asks for them in response headers, which on a refusal
 -- are its trailers: `x-http-status` (such as 201, 204 or 422) and `x-error-body` (JSON).
 -- Every refusal leaves with one body, whoever made it.
 
--- The words for refusals that gRPC itself makes, without a body from the server.
-local WORDS = {
-  ["400"] = {"INVALID_ARGUMENT", "validation_error", "Bad Request"},
-  ["401"] = {"UNAUTHENTICATED", "unauthorized", "Unauthorized"},
-  ["403"] = {"PERMISSION_DENIED", "forbidden", "Forbidden"},
-  ["404"] = {"NOT_FOUND", "not_found", "Not Found"},
-  ["409"] = {"ABORTED", "conflict", "Conflict"},
-  ["413"] = {"RESOURCE_EXHAUSTED", "payload_too_large", "Payload Too Large"},
-  ["429"] = {"RESOURCE_EXHAUSTED", "rate_limited", "Too Many Requests"},
-  ["499"] = {"CANCELLED", "canceled", "Client Closed Request"},
-  ["501"] = {"UNIMPLEMENTED", "not_implemented", "Not Implemented"},
-  ["503"] = {"UNAVAILABLE", "service_unavailable", "Service Unavailable"},
-  ["504"] = {"DEADLINE_EXCEEDED", "gateway_timeout", "Gateway Timeout"},
+-- Refusals that gRPC itself makes, without a body from the server: status, code, error, retryable.
+local STATUSES = {
+  ${statuses}
 }
-local UNKNOWN = {"INTERNAL", "internal_error", "Internal Server Error"}
-local RETRYABLE = {["429"] = true, ["499"] = true, ["503"] = true, ["504"] = true}
+local INTERNAL = STATUSES["500"]
 local NAMESPACE = "assay" -- where the filter before this one keeps the path and the request's id
 
 local function quoted(text)
@@ -28,11 +17,11 @@ end
 
 -- The body for a refusal of gRPC's own; `message` and `details` are JSON already.
 local function shaped(status, seen, message, details)
-  local words = WORDS[status] or UNKNOWN
+  local known = STATUSES[status] or INTERNAL
   return string.format(
     '{"statusCode":%s,"status":"%s","code":"%s","error":"%s","message":%s,"retryable":%s,'
       .. '"request_id":%s,"timestamp":"%s","path":%s,"details":%s,"reportErrorUrl":null}',
-    status, words[1], words[2], words[3], message, tostring(RETRYABLE[status] == true),
+    status, known[1], known[2], known[3], message, tostring(known[4]),
     quoted(seen.request_id or ""), os.date("!%Y-%m-%dT%H:%M:%S.000Z"),
     quoted((seen.path or ""):gsub("%?.*", ""):sub(1, 200)), details)
 end
