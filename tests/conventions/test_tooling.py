@@ -72,7 +72,7 @@ def test_a_changed_or_left_over_file_is_found(tmp_path):
     made = generate.make(tmp_path)
     other = tmp_path / "other"
     generate.make(other)
-    (other / "gateway/routes.json").write_text("{}")
+    (other / "server/assay/gateway/routes.json").write_text("{}")
     (other / "client/assay/v1/gone_pb2.py").write_text("")
     found = generate.differences(other, tmp_path, made)
     assert len(found) == 2

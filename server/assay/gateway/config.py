@@ -1,4 +1,4 @@
-"""Render Envoy's configuration from settings and from the HTTP rules of the protos.
+"""Envoy's configuration, rendered from settings and from the HTTP rules of the protos.
 
 Nothing here names a method: what a route needs follows from its rule in `routes.json`, so a
 new RPC needs no change.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from assay.gateway import tls as envoy_tls
@@ -44,32 +42,25 @@ _ALLOWED = (
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
-    """What a gateway is told; ports of 0 take free ones."""
+    """Settings of one gateway; ports of 0 take free ones."""
 
-    host: str = "127.0.0.1"
-    http_port: int = 8080
-    grpc_port: int = 8081  # native gRPC, balanced over the upstreams
-    admin_port: int = 9901
-    upstreams: tuple[str, ...] = ("127.0.0.1:50051",)  # host:port of each server
-    tls: GatewayTls = field(default_factory=GatewayTls)
-    cors_origins: tuple[str, ...] = ()  # `*` is any
-    max_body_bytes: int = 4 * 1024**2  # of one JSON body
-    access_log: str = "-"  # a file; `-` is standard output
+    host: str
+    http_port: int
+    grpc_port: int  # native gRPC, balanced over the upstreams
+    admin_port: int
+    upstreams: tuple[str, ...]  # host:port of each server
+    tls: GatewayTls
+    cors_origins: tuple[str, ...]  # `*` is any
+    max_body_bytes: int  # of one JSON body
+    access_log: str  # a file
+    concurrency: int
+    drain_seconds: float
     log_level: str = "warning"
-    concurrency: int = 1
-    drain_seconds: float = 10.0
-    folder: Path = Path("gateway")  # holds assay.binpb and routes.json
-
-
-def gateway_folder() -> Path:
-    """Return the folder of the gateway's files: of the source tree, else of the installation."""
-    tree = Path(__file__).resolve().parents[3] / "gateway"
-    return tree if (tree / "routes.json").exists() else Path(sys.prefix) / "share/assay/gateway"
 
 
 def render(settings: GatewaySettings, rules: Json | None = None) -> str:
-    """Return the configuration as YAML; `rules` stand in for the folder's routes.json."""
-    rules = rules or json.loads((settings.folder / "routes.json").read_text())
+    """Return the configuration as YAML; `rules` stand in for the package's routes.json."""
+    rules = rules or json.loads((_FILES / "routes.json").read_text())
     values = {
         "host": settings.host,
         "http_port": settings.http_port,
@@ -82,7 +73,7 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
         "lua": _lua(),
         "local_replies": local_reply_config(settings.max_body_bytes),
-        "transcoders": _transcoders(rules["services"], settings),
+        "transcoders": _transcoders(rules["services"]),
         "cors": _cors(settings.cors_origins),
         "routes": _routes(rules["routes"]),
         "endpoints": [_endpoint(upstream) for upstream in settings.upstreams],
@@ -101,30 +92,25 @@ def _lua() -> str:
 
 def _access_log(path: str) -> Json:
     loggers = "type.googleapis.com/envoy.extensions.access_loggers"
-    if path == "-":
-        return {"@type": f"{loggers}.stream.v3.StdoutAccessLog"}
     return {"@type": f"{loggers}.file.v3.FileAccessLog", "path": path}
 
 
-def _transcoders(styles: Mapping[str, str], settings: GatewaySettings) -> list[Json]:
+def _transcoders(styles: Mapping[str, str]) -> list[Json]:
     """Return a transcoder for each JSON style; only the last refuses what it does not know."""
     groups = [
         (style, sorted(name for name, its in styles.items() if its == style))
         for style in ("camel", "snake")
     ]
     groups = [(style, services) for style, services in groups if services]
-    return [
-        _transcoder(style, services, settings, last=style == groups[-1][0])
-        for style, services in groups
-    ]
+    return [_transcoder(style, services, last=style == groups[-1][0]) for style, services in groups]
 
 
-def _transcoder(style: str, services: list[str], settings: GatewaySettings, *, last: bool) -> Json:
+def _transcoder(style: str, services: list[str], *, last: bool) -> Json:
     return {
         "name": f"transcode_{style}",
         "typed_config": {
             "@type": f"{_EXTENSION}.grpc_json_transcoder.v3.GrpcJsonTranscoder",
-            "proto_descriptor": str(settings.folder / "assay.binpb"),
+            "proto_descriptor": str(_FILES / "assay.binpb"),
             "services": services,
             "print_options": {
                 "preserve_proto_field_names": style == "snake",

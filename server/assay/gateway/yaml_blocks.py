@@ -1,4 +1,4 @@
-"""YAML templates: `${name}` on a line of its own is a block or a text, elsewhere a scalar."""
+"""YAML templates: `${name}` alone on a line is a block or a text, elsewhere a scalar."""
 
 from __future__ import annotations
 
