@@ -31,6 +31,7 @@ from assay.metrics.ranking import RankCounts
 from assay.metrics.registry import live
 from assay.metrics.spec import classification_spec
 from assay.metrics.statistics import ClassificationStatistic
+from assay.records.arrays import decode, encode
 
 CHUNK = 65_536
 CLASSES = 10
@@ -57,12 +58,16 @@ def rows(n: int) -> tuple[np.ndarray, np.ndarray]:
 def assay(true: np.ndarray, predicted: np.ndarray) -> object:
     """Measure as the service does."""
     partials = [
-        ClassificationStatistic.of_chunk(
-            labels=LABELS, true=true[i : i + CHUNK], predicted=predicted[i : i + CHUNK]
-        ).to_bytes()
+        encode(
+            ClassificationStatistic.from_arrays(
+                labels=LABELS, true=true[i : i + CHUNK], predicted=predicted[i : i + CHUNK]
+            )
+        )
         for i in range(0, len(true), CHUNK)
     ]
-    whole = ClassificationStatistic.merge_all(map(ClassificationStatistic.from_bytes, partials))
+    whole = ClassificationStatistic.merge_all(
+        decode(ClassificationStatistic, one) for one in partials
+    )
     spec = classification_spec(declared=LABELS)
     return class_report(whole.confusion, spec), live(whole, spec)
 
@@ -81,7 +86,7 @@ def strings(true: object, predicted: object) -> object:
         ingest_chunk(UPLOAD, chunk.arrow, chunk.first_row)
         for chunk in encode_chunks(source.tables, text_labels=True)
     ]
-    whole = merge_in_groups(Partial.from_bytes(one.partial) for one in taken)
+    whole = merge_in_groups(decode(Partial, one.partial) for one in taken)
     measured = measure(whole, SPEC, RankCounts(), ResidualCounts(values={}))
     return evaluation_result(measured, "")
 

@@ -22,6 +22,7 @@ from assay.metrics.ranking import RankCounts, count_range, rank_ranges
 from assay.metrics.registry import evaluate
 from assay.metrics.spec import classification_spec
 from assay.metrics.statistics import ClassificationStatistic
+from assay.records.arrays import decode, encode
 
 CHUNK = 65_536
 
@@ -64,7 +65,7 @@ class Upload:
 
 def areas(upload: Upload) -> list[float]:
     """Return the exact area of every score column."""
-    parts = [part for chunk in upload.chunks() if (part := RankHistogram.of_chunk(chunk))]
+    parts = [part for chunk in upload.chunks() if (part := RankHistogram.from_chunk(chunk))]
     histogram = RankHistogram.merge_all(parts)
     counts = upload.count(histogram)
     return [float(counts.auc(column) or 0) for column in range(histogram.columns)]
@@ -72,22 +73,26 @@ def areas(upload: Upload) -> list[float]:
 
 def log_loss(upload: Upload) -> float:
     """Return the log loss with its exact sum."""
-    parts = [part for chunk in upload.chunks() if (part := LogLossSum.of_chunk(chunk))]
+    parts = [part for chunk in upload.chunks() if (part := LogLossSum.from_chunk(chunk))]
     return LogLossSum.merge_all(parts).total.mean(upload.rows)
 
 
 def classifier(upload: Upload) -> object:
     """Return every metric of a classifier, ROC AUC included."""
     partials = [
-        ClassificationStatistic.of_chunk(
-            labels=upload.labels,
-            true=true,
-            predicted=scores.argmax(axis=0).astype(np.uint8),
-            scores=scores,
-        ).to_bytes()
+        encode(
+            ClassificationStatistic.from_arrays(
+                labels=upload.labels,
+                true=true,
+                predicted=scores.argmax(axis=0).astype(np.uint8),
+                scores=scores,
+            )
+        )
         for true, scores in upload.parts
     ]
-    whole = ClassificationStatistic.merge_all(map(ClassificationStatistic.from_bytes, partials))
+    whole = ClassificationStatistic.merge_all(
+        decode(ClassificationStatistic, one) for one in partials
+    )
     assert whole.histogram is not None
     spec = classification_spec(declared=upload.labels)
     counts = upload.count(whole.histogram)

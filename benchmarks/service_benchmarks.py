@@ -26,6 +26,7 @@ import harness
 
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.records import arrays
 
 WORKERS = 2
 FIELDS = 20
@@ -103,7 +104,7 @@ def bare(folder: str, address: str, definition: bytes) -> bytes:
         compare(fields, one.expected, one.extracted, one.confidence)
         for one in read_piece(open_blobs(folder).read(ORG, address))
     ]
-    return FieldTally.of_all(found).to_bytes()
+    return arrays.encode(FieldTally.of_all(found))
 
 
 class House:

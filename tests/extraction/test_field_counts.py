@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.extraction.codec import CodecError
 from assay.extraction.comparison import Comparison, DocumentComparison
 from assay.extraction.field_counts import KEPT_UNEXPECTED, FieldTally
 from assay.extraction.measures import MEASURES, Undefined, measures
 from assay.extraction.outcome import Outcome
+from assay.records import DamagedRecord
+from assay.records.arrays import decode, encode
 
 PATHS = ("total", "vendor.name", "line_items[].amount")
 
@@ -73,10 +74,10 @@ def test_any_sharding_gives_the_same_bytes(many, rng):
     while len(parts) > 1:  # any bracketing
         one = parts.pop(rng.randrange(len(parts)))
         other = parts.pop(rng.randrange(len(parts)))
-        parts.append(FieldTally.from_bytes(one.merge(other).to_bytes()))
+        parts.append(decode(FieldTally, encode(one.merge(other))))
     assert parts[0] == whole
-    assert parts[0].to_bytes() == whole.to_bytes()
-    assert FieldTally.merge_all(map(FieldTally.of, many)).to_bytes() == whole.to_bytes()
+    assert encode(parts[0]) == encode(whole)
+    assert encode(FieldTally.merge_all(map(FieldTally.of, many))) == encode(whole)
 
 
 @given(st.lists(similarities, min_size=1, max_size=30))
@@ -189,10 +190,10 @@ def test_document_without_extraction_is_counted():
 
 def test_damaged_bytes_are_refused():
     """Every single flipped bit, every cut and another kind's bytes are refused, never misread."""
-    whole = FieldTally.of(document(comparison("a", Outcome.CORRECT), unexpected=("b",))).to_bytes()
+    whole = encode(FieldTally.of(document(comparison("a", Outcome.CORRECT), unexpected=("b",))))
     for at in range(len(whole)):
         damaged = bytearray(whole)
         damaged[at] ^= 1 << at % 8
         for data in (bytes(damaged), whole[:at]):
-            with pytest.raises(CodecError):
-                FieldTally.from_bytes(data)
+            with pytest.raises(DamagedRecord):
+                decode(FieldTally, data)

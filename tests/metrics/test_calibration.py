@@ -40,7 +40,7 @@ def test_bins_hold_what_lies_above_their_lower_edge_and_their_sums_are_exact(row
         scores=scores[np.newaxis],
         score_labels=("y",),
     )
-    part = CalibrationBins.of_chunk(chunk)
+    part = CalibrationBins.from_chunk(chunk)
     assert part is not None
     places = [max(0, sum(p > edge for edge in EDGES) - 1) for p in scores]
     for place in range(BINS):

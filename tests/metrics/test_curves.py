@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from assay.metrics.exact_sum import ExactSum
 from assay.metrics.integer_dot import exact_dot
 from assay.metrics.ranking import RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.statistics import ClassificationStatistic
+from assay.records.arrays import decode, encode
 from tests.support.metric_rows import binary, multiclass
 
 SCORE = st.one_of(st.floats(0, 1), st.sampled_from([0.0, -0.0, 1.0, 0.5, 0.25, 5e-324]))
@@ -19,7 +21,7 @@ SCORE = st.one_of(st.floats(0, 1), st.sampled_from([0.0, -0.0, 1.0, 0.5, 0.25, 5
 def counted(positive, scores, max_rows=10**6) -> RankCounts:
     """A lone column through histogram, ranges, JSON, bytes and merge, 50 rows a chunk."""
     positive, scores = np.asarray(positive, dtype=bool), np.asarray(scores)
-    statistic = ClassificationStatistic.of_chunk(
+    statistic = ClassificationStatistic.from_arrays(
         labels=("n", "y"),
         true=positive.astype(np.uint8),
         predicted=positive.astype(np.uint8),
@@ -28,7 +30,7 @@ def counted(positive, scores, max_rows=10**6) -> RankCounts:
     )
     assert statistic.histogram is not None
     ranges = [
-        RankRange.from_list(each.to_list())
+        msgspec.convert(msgspec.to_builtins(each), RankRange)
         for each in rank_ranges(statistic.histogram, max_rows=max_rows)
     ]
 
@@ -36,7 +38,7 @@ def counted(positive, scores, max_rows=10**6) -> RankCounts:
         return ((positive[i : i + 50], scores[i : i + 50]) for i in range(0, len(scores), 50))
 
     parts = [count_range(read, each, max_rows=max_rows) for each in ranges]
-    return RankCounts.merge_all(RankCounts.from_bytes(each.to_bytes()) for each in parts[::-1])
+    return RankCounts.merge_all(decode(RankCounts, encode(each)) for each in parts[::-1])
 
 
 def table(positive, scores) -> list[tuple[float, int, int]]:

@@ -18,7 +18,6 @@ from assay.metrics.bootstrap import (
     poisson_weights,
     row_clusters,
 )
-from assay.metrics.codec import CodecError
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import delong, delong_paired, mcnemar, mcnemar_rows, wilson
 from assay.metrics.ranking import RankCounts, rank_ranges
@@ -26,6 +25,8 @@ from assay.metrics.registry import live
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import classification_spec
 from assay.metrics.weights import UNIT
+from assay.records import DamagedRecord
+from assay.records.arrays import decode, encode
 from tests.support.metric_rows import (
     Rows,
     binary,
@@ -178,18 +179,18 @@ def test_any_order_and_sharding_gives_the_same_bootstrap(stream):
     rng = np.random.default_rng(5)
     rows = STREAMS[stream](rng, 500)
     clusters = row_clusters(0, 500)
-    whole = Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=20, seed=7)
+    whole = Bootstrap.from_chunk(chunk_of(rows), clusters, replicates=20, seed=7)
     # The clusters travel with their rows as weights do.
     carried = replace(rows, weights=np.arange(500))
     for _ in range(3):
         parts = [
-            Bootstrap.of_chunk(
+            Bootstrap.from_chunk(
                 chunk_of(rows.take(one.weights)), clusters[one.weights], replicates=20, seed=7
             )
             for one in shards(carried, rng)
         ]
-        decoded = [Bootstrap.from_bytes(part.to_bytes()) for part in parts]
-        assert Bootstrap.merge_all(decoded[::-1]).to_bytes() == whole.to_bytes()
+        decoded = [decode(Bootstrap, encode(part)) for part in parts]
+        assert encode(Bootstrap.merge_all(decoded[::-1])) == encode(whole)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -197,7 +198,7 @@ def test_a_replicate_is_the_rows_repeated(stream):
     """Each replicate's metrics are those of the rows, each as often as its hash says."""
     rows = STREAMS[stream](np.random.default_rng(6), 300)
     clusters = row_clusters(1000, 300)
-    found = Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=3, seed=1)
+    found = Bootstrap.from_chunk(chunk_of(rows), clusters, replicates=3, seed=1)
     for place, ours in enumerate(found.values(rows.spec)):
         times = poisson_weights(clusters, place, 1)
         repeated = live(merged(rows.take(np.repeat(np.arange(300), times))), rows.spec).metrics
@@ -214,8 +215,8 @@ def test_a_row_of_weight_three_is_resampled_as_three_rows(stream):
     heavy = replace(rows, weights=times * UNIT)
     clusters = row_clusters(0, 200)
     many = np.repeat(np.arange(200), times)
-    first = Bootstrap.of_chunk(chunk_of(heavy), clusters, replicates=10)
-    second = Bootstrap.of_chunk(chunk_of(rows.take(many)), clusters[many], replicates=10)
+    first = Bootstrap.from_chunk(chunk_of(heavy), clusters, replicates=10)
+    second = Bootstrap.from_chunk(chunk_of(rows.take(many)), clusters[many], replicates=10)
     assert bootstrap_intervals(first, rows.spec) == bootstrap_intervals(second, rows.spec)
 
 
@@ -224,7 +225,7 @@ def test_replicates_that_weigh_too_much_are_refused():
     rows = binary(np.random.default_rng(12), 9000)
     heavy = replace(rows, weights=np.full(9000, 10**6 * UNIT))
     with pytest.raises(ValueError, match="weights add up"):
-        Bootstrap.of_chunk(chunk_of(heavy), row_clusters(0, 9000), replicates=9)
+        Bootstrap.from_chunk(chunk_of(heavy), row_clusters(0, 9000), replicates=9)
 
 
 def test_cells_are_resampled_as_their_rows_would_be():
@@ -247,8 +248,8 @@ def test_cells_are_resampled_as_their_rows_would_be():
         assert np.abs(seen - stats.poisson.cdf(places, mean)).max() < 0.04
         assert abs(column.mean() - mean) < 5 * np.sqrt(mean / 2000)
         assert column.var() == pytest.approx(mean, rel=0.2)
-    assert found.to_bytes() == Bootstrap.of_cells(confusion, replicates=2000).to_bytes()
-    assert Bootstrap.of_cells(confusion, replicates=2000, seed=1).to_bytes() != found.to_bytes()
+    assert encode(found) == encode(Bootstrap.of_cells(confusion, replicates=2000))
+    assert encode(Bootstrap.of_cells(confusion, replicates=2000, seed=1)) != encode(found)
     assert {"accuracy", "mcc", "f1_score"} <= bootstrap_intervals(found, spec).keys()
 
 
@@ -295,8 +296,8 @@ def test_rows_of_a_cluster_are_resampled_together():
     few = binary(np.random.default_rng(7), 200)
     many = few.take(np.repeat(np.arange(200), 10))
     clusters = row_clusters(0, 200)
-    alone = Bootstrap.of_chunk(chunk_of(few), clusters)
-    together = Bootstrap.of_chunk(chunk_of(many), np.repeat(clusters, 10))
+    alone = Bootstrap.from_chunk(chunk_of(few), clusters)
+    together = Bootstrap.from_chunk(chunk_of(many), np.repeat(clusters, 10))
     first, second = (bootstrap_intervals(each, few.spec) for each in (alone, together))
     assert first.keys() == second.keys()
     for name, interval in first.items():
@@ -308,7 +309,7 @@ def test_bootstrap_intervals_hold_the_value_and_are_near_wilsons():
     """The accuracy's bootstrap interval holds the accuracy and is about as wide as Wilson's."""
     rows = binary(np.random.default_rng(8), 2000)
     found = bootstrap_intervals(
-        Bootstrap.of_chunk(chunk_of(rows), row_clusters(0, 2000)), rows.spec
+        Bootstrap.from_chunk(chunk_of(rows), row_clusters(0, 2000)), rows.spec
     )
     hits = int((rows.true == rows.predicted).sum())
     other = wilson(hits, 2000)
@@ -329,7 +330,7 @@ def test_paired_intervals_are_narrower_than_their_runs():
     changed[:30] ^= 1
     clusters = row_clusters(0, 1500)
     first, second = (
-        Bootstrap.of_chunk(chunk_of(replace(rows, predicted=p)), clusters)
+        Bootstrap.from_chunk(chunk_of(replace(rows, predicted=p)), clusters)
         for p in (rows.predicted, changed)
     )
     paired = paired_intervals(first, second, rows.spec)["accuracy"]
@@ -345,21 +346,21 @@ def test_bootstraps_that_do_not_belong_together_are_refused():
     """Other seeds and numbers of replicates, huge values and odd clusters raise ValueError."""
     rows = binary(np.random.default_rng(10), 30)
     clusters = row_clusters(0, 30)
-    ours = Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=4)
+    ours = Bootstrap.from_chunk(chunk_of(rows), clusters, replicates=4)
     for other in (
-        Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=5),
-        Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=4, seed=1),
+        Bootstrap.from_chunk(chunk_of(rows), clusters, replicates=5),
+        Bootstrap.from_chunk(chunk_of(rows), clusters, replicates=4, seed=1),
     ):
         with pytest.raises(ValueError, match="do not merge"):
             Bootstrap.merge_all([ours, other])
         with pytest.raises(ValueError, match="paired"):
             paired_intervals(ours, other, rows.spec)
     with pytest.raises(ValueError, match="clusters"):
-        Bootstrap.of_chunk(chunk_of(rows), clusters[1:])
+        Bootstrap.from_chunk(chunk_of(rows), clusters[1:])
     with pytest.raises(ValueError, match="replicates"):
-        Bootstrap.of_chunk(chunk_of(rows), clusters, replicates=1)
+        Bootstrap.from_chunk(chunk_of(rows), clusters, replicates=1)
     with pytest.raises(ValueError, match="too large"):
         huge = RegressionChunk(true=np.array([1e200]), predicted=np.array([0.0]))
-        Bootstrap.of_chunk(huge, clusters[:1])
-    with pytest.raises(CodecError):
-        Bootstrap.from_bytes(ours.to_bytes()[:-9])
+        Bootstrap.from_chunk(huge, clusters[:1])
+    with pytest.raises(DamagedRecord):
+        decode(Bootstrap, encode(ours)[:-9])

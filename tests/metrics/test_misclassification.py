@@ -5,8 +5,9 @@ import pytest
 
 from assay.metrics.batch import ClassificationChunk
 from assay.metrics.bootstrap import row_clusters
-from assay.metrics.codec import CodecError
 from assay.metrics.misclassification import KEPT, Mistakes
+from assay.records import DamagedRecord
+from assay.records.arrays import decode, encode
 from tests.support.metric_rows import Rows, binary, chunk_of, labels_only, multiclass
 
 STREAMS = {
@@ -21,7 +22,7 @@ def kept(rows: Rows, numbers: np.ndarray, *, fixed: bool = True) -> Mistakes:
     chunk = chunk_of(rows)
     assert isinstance(chunk, ClassificationChunk)
     keys = row_clusters(0, 10**4)[numbers] >> np.uint64(58)  # few hashes: ties of every level
-    return Mistakes.of_chunk(replace(chunk, fixed=fixed), numbers, keys)
+    return Mistakes.from_chunk(replace(chunk, fixed=fixed), numbers, keys)
 
 
 def brute(rows: Rows, numbers: np.ndarray) -> list[tuple]:
@@ -52,10 +53,10 @@ def test_any_order_and_sharding_keeps_the_same_errors(stream, fixed):
     for _ in range(3):
         order = rng.permutation(6000)
         parts = [
-            Mistakes.from_bytes(kept(rows.take(part), numbers[part], fixed=fixed).to_bytes())
+            decode(Mistakes, encode(kept(rows.take(part), numbers[part], fixed=fixed)))
             for part in np.split(order, np.sort(rng.integers(0, 6000, 4)))
         ]
-        assert Mistakes.merge_all(parts[::-1]).to_bytes() == whole.to_bytes()
+        assert encode(Mistakes.merge_all(parts[::-1])) == encode(whole)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -98,11 +99,11 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="500"):
         found.top(501)
     with pytest.raises(ValueError, match="rows and keys"):
-        Mistakes.of_chunk(chunk_of(rows), np.arange(49), row_clusters(0, 50))
+        Mistakes.from_chunk(chunk_of(rows), np.arange(49), row_clusters(0, 50))
     with pytest.raises(ValueError, match="scores"):
         Mistakes.merge_all([found, kept(replace(rows, scores=None), np.arange(50))])
-    with pytest.raises(CodecError):
-        Mistakes.from_bytes(found.to_bytes()[:-5])
+    with pytest.raises(DamagedRecord):
+        decode(Mistakes, encode(found)[:-5])
     assert found.top(5, true_label="no such label") == ()
     assert found.total(predicted_label="no such label") == 0
 
@@ -113,4 +114,4 @@ def test_a_perfect_classifier_has_no_mistakes():
     perfect = kept(replace(rows, predicted=rows.true), np.arange(100))
     assert perfect.top() == ()
     assert perfect.total() == 0
-    assert Mistakes.merge_all([perfect, perfect]).to_bytes() == perfect.to_bytes()
+    assert encode(Mistakes.merge_all([perfect, perfect])) == encode(perfect)

@@ -35,7 +35,7 @@ def test_an_interval_is_that_of_the_rows_in_their_clusters():
     shares.add(names[np.unique(clusters)], counted(clusters, a), counted(clusters, b))
     true = np.ones(len(a), dtype=np.int8)
     first, second = (
-        Bootstrap.of_chunk(
+        Bootstrap.from_chunk(
             ClassificationChunk(
                 labels=LABELS, fixed=True, true=true, predicted=right.astype(np.int8)
             ),

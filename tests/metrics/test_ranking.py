@@ -17,6 +17,7 @@ from assay.metrics.ranking import (
 )
 from assay.metrics.registry import evaluate
 from assay.metrics.statistics import ClassificationStatistic
+from assay.records.arrays import decode, encode
 from tests.support.metric_rows import binary, merged, multiclass
 
 TINY = 5e-324
@@ -42,7 +43,7 @@ def area(positive, scores, max_rows) -> Fraction | None:
     def read():
         return ((positive[i : i + 2], scores[i : i + 2]) for i in range(0, len(scores), 2))
 
-    statistic = ClassificationStatistic.of_chunk(
+    statistic = ClassificationStatistic.from_arrays(
         labels=("n", "y"),
         true=positive.astype(np.uint8),
         predicted=positive.astype(np.uint8),
@@ -190,5 +191,5 @@ def test_merging_ranges_in_any_order_gives_equal_bytes():
     ]
     parts = [RankCounts(ranges=(entry,)) for entry in entries]
     forwards = RankCounts.merge_all(parts)
-    assert forwards.to_bytes() == RankCounts.merge_all(reversed(parts)).to_bytes()
-    assert RankCounts.from_bytes(forwards.to_bytes()) == forwards
+    assert encode(forwards) == encode(RankCounts.merge_all(reversed(parts)))
+    assert decode(RankCounts, encode(forwards)) == forwards

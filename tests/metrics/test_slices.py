@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from assay.metrics.codec import CodecError
 from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRICS, live
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.slices import MOST_VALUES, SliceColumn, SliceStatistics, TooManyValues
+from assay.records import DamagedRecord
+from assay.records.arrays import decode, encode
 from tests.support.metric_rows import STREAMS, Rows, binary, chunk_of, measure, merged, multiclass
 
 TABLE = ("north", None, "south", "unused", "")
@@ -18,7 +19,7 @@ TABLE = ("north", None, "south", "unused", "")
 
 def sliced(rows, codes, table=TABLE) -> SliceStatistics:
     column = SliceColumn(codes=codes, table=table)
-    return SliceStatistics.of_chunk(chunk_of(rows), {"region": column, "again": column})
+    return SliceStatistics.from_chunk(chunk_of(rows), {"region": column, "again": column})
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -60,7 +61,7 @@ def ranked(rows: Rows, codes, table=TABLE) -> SliceRanks:
     for place, scores in enumerate(() if rows.scores is None else rows.scores):
         label = 1 if rows.lone else place
         found = SliceRanks.of_scores(place, rows.true == label, scores, slices, rows.weights)
-        parts.append(SliceRanks.from_bytes(found.to_bytes()))
+        parts.append(decode(SliceRanks, encode(found)))
     return SliceRanks.merge_all(parts[::-1])
 
 
@@ -106,9 +107,9 @@ def test_any_order_gives_the_same_slice_ranks():
     rows, codes = STREAMS["binary_weighted"](rng, 300), rng.choice([0, 1, 2], 300)
     whole = ranked(rows, codes)
     order = rng.permutation(300)
-    assert ranked(rows.take(order), codes[order]).to_bytes() == whole.to_bytes()
-    with pytest.raises(CodecError):
-        SliceRanks.from_bytes(whole.to_bytes()[:-7])
+    assert encode(ranked(rows.take(order), codes[order])) == encode(whole)
+    with pytest.raises(DamagedRecord):
+        decode(SliceRanks, encode(whole)[:-7])
     with pytest.raises(ValueError, match="overlap"):
         SliceRanks.merge_all([whole, whole])
 
@@ -137,10 +138,8 @@ def test_any_order_and_sharding_gives_the_same_slices(stream):
         parts = []
         for place, part in enumerate(np.split(order, np.sort(rng.integers(0, 300, 3)))):
             ours, table = (codes[part], TABLE) if place % 2 else (4 - codes[part], turned)
-            parts.append(
-                SliceStatistics.from_bytes(sliced(rows.take(part), ours, table).to_bytes())
-            )
-        assert SliceStatistics.merge_all(parts[::-1]).to_bytes() == whole.to_bytes()
+            parts.append(decode(SliceStatistics, encode(sliced(rows.take(part), ours, table))))
+        assert encode(SliceStatistics.merge_all(parts[::-1])) == encode(whole)
 
 
 def test_more_than_200_values_are_refused_with_their_number():
@@ -162,14 +161,14 @@ def test_slices_that_do_not_fit_are_refused():
     """Other columns, short codes, codes outside the table and doubled values raise ValueError."""
     rows = binary(np.random.default_rng(4), 10)
     codes = np.zeros(10, dtype=np.uint8)
-    other = SliceStatistics.of_chunk(chunk_of(rows), {"x": SliceColumn(codes=codes, table=TABLE)})
+    other = SliceStatistics.from_chunk(chunk_of(rows), {"x": SliceColumn(codes=codes, table=TABLE)})
     with pytest.raises(ValueError, match="different slice columns"):
         SliceStatistics.merge_all([sliced(rows, codes), other])
     for bad, table in [(codes[1:], TABLE), (codes + 9, TABLE), (codes, ("a", "a"))]:
         with pytest.raises(ValueError, match="slice column"):
             sliced(rows, bad, table)
-    with pytest.raises(CodecError):
-        SliceStatistics.from_bytes(other.to_bytes()[:-7])
+    with pytest.raises(DamagedRecord):
+        decode(SliceStatistics, encode(other)[:-7])
 
 
 def test_no_rows_have_no_slices():

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from assay.metrics.batch import ClassificationChunk, RegressionChunk
@@ -20,6 +21,7 @@ from assay.metrics.ranking import MICRO, RankCounts, RankRange, count_range, ran
 from assay.metrics.registry import Measures, evaluate
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
+from assay.records.arrays import decode, encode
 
 Statistic = ClassificationStatistic | RegressionStatistic
 
@@ -50,10 +52,10 @@ class Rows:
     def statistic(self) -> Statistic:
         """The partial of these rows as one chunk."""
         if not self.spec.labels:
-            return RegressionStatistic.of_chunk(
+            return RegressionStatistic.from_arrays(
                 true=self.true, predicted=self.predicted, weights=self.weights
             )
-        return ClassificationStatistic.of_chunk(
+        return ClassificationStatistic.from_arrays(
             labels=self.spec.labels,
             true=self.true,
             predicted=self.predicted,
@@ -77,7 +79,7 @@ class Rows:
         parts = [
             count_range(lambda r=r: self.column(r.column), r, max_rows=max_rows) for r in ranges
         ]
-        return RankCounts.merge_all(RankCounts.from_bytes(part.to_bytes()) for part in parts)
+        return RankCounts.merge_all(decode(RankCounts, encode(part)) for part in parts)
 
     def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The stored rows of a regression, in chunks of 100."""
@@ -87,10 +89,13 @@ class Rows:
     def count_residuals(self, statistic: RegressionStatistic, max_rows: int) -> ResidualCounts:
         """Look for the wanted ranks, each reading through its JSON values and bytes."""
         ranges = residual_ranges(statistic.residuals, max_rows=max_rows)
-        carried = [ResidualRange.from_list(json.loads(json.dumps(r.to_list()))) for r in ranges]
+        carried = [
+            msgspec.convert(json.loads(json.dumps(msgspec.to_builtins(r))), ResidualRange)
+            for r in ranges
+        ]
         parts = [count_residuals(self.pairs, each, max_rows=max_rows) for each in carried]
         return ResidualCounts.merge_all(
-            ResidualCounts.from_bytes(part.to_bytes()) for part in parts[::-1]
+            decode(ResidualCounts, encode(part)) for part in parts[::-1]
         )
 
 
@@ -122,7 +127,7 @@ def merged(rows: Rows, rng: np.random.Generator | None = None) -> Statistic:
     """The statistic of the rows, merged from chunks that went through their bytes."""
     parts = [task.statistic() for task in tasks(rows, rng)]
     kind = type(parts[0])
-    decoded = [kind.from_bytes(part.to_bytes()) for part in parts]
+    decoded = [decode(kind, encode(part)) for part in parts]
     if rng is not None:
         rng.shuffle(decoded)
     return kind.merge_all(decoded)

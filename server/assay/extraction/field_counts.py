@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from assay.extraction.codec import CodecError, Reader, Writer
 from assay.extraction.comparison import DocumentComparison
 from assay.extraction.outcome import Outcome
 
@@ -17,7 +15,6 @@ KEPT_UNEXPECTED: Final = 200
 """Paths of unexpected fields that are counted each by itself: the first ones by their letters."""
 
 _INDEX = {outcome: number for number, outcome in enumerate(OUTCOMES)}
-_KIND = b"F"
 _UNIT = 1 << 53  # an ANLS is 0 or in [0.5, 1], so it is a whole number of these
 _WIDTH = 2 * len(OUTCOMES) + 5  # numbers kept for one path
 _SIMILAR, _COMPARED, _AMBIGUOUS, _DOCUMENTS, _PERFECT = range(2 * len(OUTCOMES), _WIDTH)
@@ -154,45 +151,6 @@ class FieldTally:
         numbers = [sum(column) for column in columns]
         numbers[_DOCUMENTS], numbers[_PERFECT] = self.documents, self.perfect_documents
         return _named(tuple(numbers))
-
-    def to_bytes(self) -> bytes:
-        """Return the tally as bytes; equal tallies are equal bytes."""
-        writer = Writer()
-        for number in self._heads:
-            writer.count(number)
-        writer.count(len(self.unexpected))
-        for path, number in self.unexpected.items():
-            writer.text(path)
-            writer.count(number)
-        writer.count(len(self.counts))
-        for path, numbers in self.counts.items():
-            writer.text(path)
-            for number in numbers:
-                writer.count(number)
-        return writer.seal(_KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> FieldTally:
-        """Return the tally of its bytes, or raise CodecError."""
-        reader = Reader(data, _KIND)
-        heads = [reader.count() for _ in range(4)]
-        unexpected = [(reader.text(), reader.count()) for _ in range(reader.count())]
-        counts = [
-            (reader.text(), tuple(reader.count() for _ in range(_WIDTH)))
-            for _ in range(reader.count())
-        ]
-        reader.end()
-        for paths in ([path for path, _ in unexpected], [path for path, _ in counts]):
-            if any(a >= b for a, b in pairwise(paths)):
-                raise CodecError("the paths of the statistic are not in their order")
-        return cls(
-            documents=heads[0],
-            extracted_documents=heads[1],
-            perfect_documents=heads[2],
-            unexpected_total=heads[3],
-            unexpected=dict(unexpected),
-            counts=dict(counts),
-        )
 
     @property
     def _heads(self) -> tuple[int, int, int, int]:

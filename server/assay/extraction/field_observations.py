@@ -114,27 +114,14 @@ class Evidence:
         if self.items is not None:
             yield self.items
 
-    def to_json(self) -> dict[str, JSON]:
-        """Return the evidence as JSON values, the same for the same evidence."""
-        self._trim()
-        return {
-            "seen": dict(sorted(self.seen.items())),
-            "position": self.position,
-            "distinct": sorted(self.distinct),
-            "below": {name: self.below[name].to_json() for name in sorted(self.below)},
-            "items": None if self.items is None else self.items.to_json(),
-        }
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Evidence):
+            return NotImplemented
+        return self._value() == other._value()
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, JSON]) -> Evidence:
-        """Return the evidence of its JSON values."""
-        found = cls()
-        found.seen.update(data["seen"])
-        found.position = data["position"]
-        found.distinct = set(data["distinct"])
-        found.below = {name: cls.from_json(inner) for name, inner in data["below"].items()}
-        found.items = None if data["items"] is None else cls.from_json(data["items"])
-        return found
+    def _value(self) -> tuple[object, ...]:
+        distinct = sorted(self.distinct)[: MAX_DISTINCT + 1]
+        return self.seen, self.position, distinct, self.below, self.items
 
 
 def _kind_of(value: str, normal: str) -> tuple[str, str]:

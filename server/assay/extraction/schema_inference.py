@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from assay.extraction.codec import CodecError, Reader, Writer
 from assay.extraction.field_observations import MAX_DISTINCT, Evidence
 from assay.extraction.schema import (
     ITEM,
@@ -23,7 +21,6 @@ from assay.extraction.text import normal_choice
 from assay.extraction.values import JSON
 
 _MAX_SEEN: Final = 2 * MAX_LEAVES  # fields of all levels; more are not held
-_KIND = b"G"
 _COMMA_LOCALE: Final = "de_DE"
 
 
@@ -87,26 +84,6 @@ class SchemaGuess:
         if self.too_wide:
             raise SchemaError("", f"has more than {MAX_LEAVES} fields, which is the most allowed")
         return _fields(self.root, enums=enums)
-
-    def to_bytes(self) -> bytes:
-        """Return the guess as bytes; equal guesses are equal bytes."""
-        writer = Writer()
-        writer.count(self.documents)
-        writer.count(self.too_wide)
-        writer.text(json.dumps(self.root.to_json(), separators=(",", ":")))
-        return writer.seal(_KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> SchemaGuess:
-        """Return the guess of its bytes, or raise CodecError."""
-        reader = Reader(data, _KIND)
-        documents, too_wide, text = reader.count(), reader.count(), reader.text()
-        reader.end()
-        try:
-            root = Evidence.from_json(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CodecError("the guess is not what this code writes") from error
-        return cls(documents=documents, too_wide=bool(too_wide), root=root)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 spec         what is measured; `classification_spec` settles labels and the positive class
 scores       checks of probabilities before they are measured
 weights      `millionths`: row weights as whole numbers
-statistics   the mergeable partial of a chunk: `of_chunk`, `merge_all`, `to_bytes`, `from_bytes`
+statistics   the mergeable partial of a chunk: `from_chunk`, `merge_all`, `to_bytes`, `from_bytes`
 ranking      areas and curves: `rank_ranges` plans, `count_range` sorts one range of a column
 order        quantiles of residuals: `residual_ranges` plans, `count_residuals` reads once
 registry     METRICS, `evaluate` (everything) and `live` (what needs no sorting)

@@ -18,16 +18,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from assay.metrics.batch import ClassificationChunk, RegressionChunk
-from assay.metrics.codec import Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval
 from assay.metrics.registry import live
 from assay.metrics.resampled import BLOCK, Resampled
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec
-from assay.metrics.statistics import ClassificationStatistic, Statistic, statistic_from_bytes
+from assay.metrics.statistics import AnyStatistic, ClassificationStatistic, merge_statistics
 
-KIND = b"B"
 REPLICATES = 200
 MOST_REPLICATES = 2000
 MOST_CELLS = 10_000  # of a confusion matrix that is resampled by its cells
@@ -55,10 +53,10 @@ class Bootstrap:
     """One statistic per replicate, of rows weighted by their clusters' hashes."""
 
     seed: int
-    replicates: tuple[Statistic, ...]
+    replicates: tuple[AnyStatistic, ...]
 
     @classmethod
-    def of_chunk(
+    def from_chunk(
         cls,
         chunk: ClassificationChunk | RegressionChunk,
         clusters: Hashes,
@@ -85,28 +83,9 @@ class Bootstrap:
         shape = (first.seed, len(first.replicates))
         if any((part.seed, len(part.replicates)) != shape for part in parts):
             raise ValueError("bootstraps of other seeds or numbers of replicates do not merge")
-        kind = type(first.replicates[0])
         columns = zip(*(part.replicates for part in parts), strict=True)
-        merged = tuple(kind.merge_all(column) for column in columns)
+        merged = tuple(merge_statistics(column) for column in columns)
         return cls(seed=first.seed, replicates=merged)
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal bootstraps give equal bytes."""
-        writer = Writer()
-        writer.integer(self.seed)
-        writer.count(len(self.replicates))
-        for replicate in self.replicates:
-            writer.blob(replicate.to_bytes())
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Bootstrap:
-        """Decode. Raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        seed = reader.integer()
-        blobs = [reader.blob() for _ in range(reader.count())]
-        reader.end()
-        return cls(seed=seed, replicates=tuple(map(statistic_from_bytes, blobs)))
 
     def values(self, spec: MetricSpec) -> list[Mapping[str, float]]:
         """Return the live metrics of every replicate."""
@@ -125,13 +104,11 @@ class Bootstrap:
         tally = confusion.tally
         if len(tally.cells) > MOST_CELLS:
             raise ValueError(f"{len(tally.cells)} cells; at most {MOST_CELLS} are resampled")
-        statistics: list[Statistic] = []
+        statistics: list[AnyStatistic] = []
         for drawn in _redrawn(tally, replicates, seed):
             counts = ConfusionCounts(labels=confusion.labels, fixed=True, tally=drawn)
             statistics.append(
-                ClassificationStatistic(
-                    rows=int(drawn.counts.sum()), parts={ConfusionCounts: counts}
-                )
+                ClassificationStatistic(rows=int(drawn.counts.sum()), accumulators=(counts,))
             )
         return cls(seed=seed, replicates=tuple(statistics))
 
@@ -146,15 +123,13 @@ def paired_cells(
     if len(joint.cells) > MOST_CELLS:
         raise ValueError(f"{len(joint.cells)} cells; at most {MOST_CELLS} are resampled")
     k = len(labels)
-    found: tuple[list[Statistic], list[Statistic]] = ([], [])
+    found: tuple[list[AnyStatistic], list[AnyStatistic]] = ([], [])
     for drawn in _redrawn(joint, replicates, seed):
         true, first, second = drawn.cells // k**2, drawn.cells // k % k, drawn.cells % k
         for statistics, predicted in zip(found, (first, second), strict=True):
             tally = Tally.of_pairs(k * k, true * k + predicted, drawn.counts)
             counts = ConfusionCounts(labels=labels, fixed=True, tally=tally)
-            statistics.append(
-                ClassificationStatistic(rows=counts.rows, parts={ConfusionCounts: counts})
-            )
+            statistics.append(ClassificationStatistic(rows=counts.rows, accumulators=(counts,)))
     first_run, second_run = (Bootstrap(seed=seed, replicates=tuple(each)) for each in found)
     return first_run, second_run
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.batch import ClassificationChunk, Scores
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.exact_sum import UNIT_BITS, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import tally_of, weigh_groups
@@ -46,7 +45,7 @@ class CalibrationBins:
     confidence: tuple[int, ...]  # in units of 2**-UNIT_BITS, one per cell
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> CalibrationBins | None:
+    def from_chunk(cls, chunk: ClassificationChunk) -> CalibrationBins | None:
         """Bin one chunk; None without scores."""
         scores = chunk.scores
         if scores is None:
@@ -88,26 +87,6 @@ class CalibrationBins:
             hits=Tally.merge_all([part.hits for part in parts]),
             confidence=tuple(map(sum, cells)),
         )
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload; only cells with rows have a sum."""
-        writer.labels(self.score_labels)
-        self.counts.write(writer)
-        self.hits.write(writer)
-        for cell in self.counts.cells.tolist():
-            writer.integer(self.confidence[cell])
-
-    @classmethod
-    def read(cls, reader: Reader) -> CalibrationBins:
-        """Read back."""
-        labels = reader.labels()
-        counts, hits = Tally.read(reader), Tally.read(reader)
-        if not labels or {counts.size, hits.size} != {slots_of(labels) * BINS}:
-            raise CodecError("the calibration bins do not fit their columns")
-        confidence = [0] * counts.size
-        for cell in counts.cells.tolist():
-            confidence[cell] = reader.integer()
-        return cls(score_labels=labels, counts=counts, hits=hits, confidence=tuple(confidence))
 
 
 def slots_of(score_labels: tuple[str, ...]) -> int:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.batch import ClassificationChunk, Codes
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.sparse_counts import Counts, Tally
 
 _NARROW = 16  # up to this many labels a pair of codes fits in one byte
@@ -51,7 +50,7 @@ class ConfusionCounts:
         return counts if fixed else counts.observed()
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> ConfusionCounts:
+    def from_chunk(cls, chunk: ClassificationChunk) -> ConfusionCounts:
         """Count one chunk, once through it."""
         return cls.of_codes(chunk.true, chunk.predicted, chunk.labels, fixed=chunk.fixed)
 
@@ -100,22 +99,6 @@ class ConfusionCounts:
         k = max(1, len(self.labels))
         codes = np.union1d(self.tally.cells // k, self.tally.cells % k).tolist()
         return self.onto(tuple(sorted(self.labels[code] for code in codes)))
-
-    def write(self, writer: Writer) -> None:
-        """Append labels and counts to a payload."""
-        writer.count(int(self.fixed))
-        writer.labels(self.labels)
-        self.tally.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> ConfusionCounts:
-        """Read counts back."""
-        fixed = bool(reader.count())
-        labels = reader.labels()
-        tally = Tally.read(reader)
-        if tally.size != len(labels) ** 2:
-            raise CodecError("the confusion counts do not fit their labels")
-        return cls(labels=labels, fixed=fixed, tally=tally)
 
 
 def _count_bytes(values: NDArray[np.integer], size: int) -> Counts:

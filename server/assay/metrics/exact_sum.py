@@ -24,8 +24,6 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from assay.metrics.codec import Reader, Writer
-
 Floats = NDArray[np.float64]
 
 UNIT_BITS = 2148  # a unit is 2**-2148
@@ -78,15 +76,6 @@ class ExactSum:
     def mean(self, rows: int) -> float:
         """Return the correctly rounded total / rows. Raises OverflowError beyond float64."""
         return self.units / (rows << UNIT_BITS)
-
-    def write(self, writer: Writer) -> None:
-        """Append the total to a payload."""
-        writer.integer(self.units)
-
-    @classmethod
-    def read(cls, reader: Reader) -> ExactSum:
-        """Read a total back."""
-        return cls(units=reader.integer())
 
 
 def sum_rows(matrix: NDArray[np.floating]) -> list[int]:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.batch import ClassificationChunk, Codes, Scores
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.sparse_counts import Counts, Tally
 
 _MANTISSA = 5  # 2**5 bins an octave
@@ -37,7 +36,7 @@ class RankHistogram:
     tally: Tally  # cell (column * BINS + bin) * 2 + positive
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> RankHistogram | None:
+    def from_chunk(cls, chunk: ClassificationChunk) -> RankHistogram | None:
         """Bin one chunk; None without scores."""
         if chunk.scores is None:
             return None
@@ -71,24 +70,6 @@ class RankHistogram:
         """Return (BINS, 2) counts of all columns together."""
         return _pooled(self.tally)
 
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        writer.count(self.score_bits)
-        writer.labels(self.score_labels)
-        self.tally.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> RankHistogram:
-        """Read back."""
-        bits = reader.count()
-        labels = reader.labels()
-        tally = Tally.read(reader)
-        if bits not in (32, 64) or not labels:
-            raise CodecError("the rank histogram's columns are malformed")
-        if tally.size != len(labels) * CELLS:
-            raise CodecError("the rank histogram does not fit its columns")
-        return cls(score_labels=labels, score_bits=bits, tally=tally)
-
 
 @dataclass(frozen=True, kw_only=True)
 class RankWeights:
@@ -99,7 +80,7 @@ class RankWeights:
     tally: Tally
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> RankWeights | None:
+    def from_chunk(cls, chunk: ClassificationChunk) -> RankWeights | None:
         """Bin one chunk; None without scores or weights."""
         if chunk.scores is None or chunk.weights is None:
             return None
@@ -121,18 +102,6 @@ class RankWeights:
     def pooled(self) -> Counts:
         """Return (BINS, 2) weights of all columns together."""
         return _pooled(self.tally)
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        self.tally.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> RankWeights:
-        """Read back."""
-        tally = Tally.read(reader)
-        if tally.size % CELLS:
-            raise CodecError("the weights of the ranks do not fit their columns")
-        return cls(tally=tally)
 
 
 def score_bins(scores: Scores) -> NDArray[np.int64]:

@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from assay.metrics.batch import ClassificationChunk
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.exact_sum import UNIT_BITS, ExactSum, sum_groups, sum_row_products
 from assay.metrics.weighted import tally_of, weigh_groups, weigh_row_products, weigh_rows
 
@@ -32,7 +31,7 @@ class LogLossSum:
     total: ExactSum
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> LogLossSum | None:
+    def from_chunk(cls, chunk: ClassificationChunk) -> LogLossSum | None:
         """Sum one chunk; None without scores."""
         if chunk.scores is None:
             return None
@@ -56,17 +55,6 @@ class LogLossSum:
             total=ExactSum.merge_all(part.total for part in parts),
         )
 
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        writer.count(self.rows)
-        writer.count(self.clipped)
-        self.total.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> LogLossSum:
-        """Read back."""
-        return cls(rows=reader.count(), clipped=reader.count(), total=ExactSum.read(reader))
-
 
 @dataclass(frozen=True, kw_only=True)
 class BrierSum:
@@ -83,7 +71,7 @@ class BrierSum:
     columns: tuple[ExactSum, ...]
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> BrierSum | None:
+    def from_chunk(cls, chunk: ClassificationChunk) -> BrierSum | None:
         """Sum one chunk; None without scores."""
         scores = chunk.scores
         if scores is None:
@@ -122,19 +110,3 @@ class BrierSum:
             score_labels=labels,
             columns=tuple(ExactSum.merge_all(column) for column in columns),
         )
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        writer.count(self.rows)
-        writer.labels(self.score_labels)
-        for column in self.columns:
-            column.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> BrierSum:
-        """Read back."""
-        rows, labels = reader.count(), reader.labels()
-        if not labels:
-            raise CodecError("the statistic sums no score column")
-        columns = tuple(ExactSum.read(reader) for _ in labels)
-        return cls(rows=rows, score_labels=labels, columns=columns)

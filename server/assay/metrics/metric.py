@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from assay.metrics.accumulator import Part
+from assay.metrics.accumulator import Accumulator
 from assay.metrics.metric_inputs import Reading
 from assay.metrics.reasons import Reason
 from assay.metrics.spec import Task
@@ -51,7 +51,7 @@ class Metric:
     name: str
     description: str  # one sentence without a full stop
     tasks: frozenset[Task]
-    needs: type[Part[Any]]  # the part without which the metric is NO_SCORES
+    needs: type[Accumulator[Any]]  # the one without which the metric is NO_SCORES
     needs_ranks: bool = False  # True: exists only after the stored rows were sorted
     low: float  # -inf: no lower bound
     high: float  # inf: no upper bound

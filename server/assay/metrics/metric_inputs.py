@@ -17,7 +17,7 @@ from assay.metrics.regression import RegressionSums
 from assay.metrics.reliability import Calibration, Slot
 from assay.metrics.sparse_counts import Counts
 from assay.metrics.spec import MetricSpec
-from assay.metrics.statistics import ClassificationStatistic, PartT, Statistic
+from assay.metrics.statistics import AccumulatorT, ClassificationStatistic, Statistic
 from assay.metrics.weights import UNIT
 
 
@@ -81,17 +81,17 @@ class Reading:
     @property
     def log_loss(self) -> LogLossSum:
         """The log loss's sum."""
-        return self.part(LogLossSum)
+        return self.accumulator(LogLossSum)
 
     @property
     def brier(self) -> BrierSum:
         """The Brier score's sums."""
-        return self.part(BrierSum)
+        return self.accumulator(BrierSum)
 
     @property
     def regression(self) -> RegressionSums:
         """The regression's sums."""
-        return self.part(RegressionSums)
+        return self.accumulator(RegressionSums)
 
     @property
     def positive(self) -> int | None:
@@ -102,7 +102,7 @@ class Reading:
     @property
     def score_labels(self) -> tuple[str, ...]:
         """The labels of the score columns."""
-        return self.part(CalibrationBins).score_labels
+        return self.accumulator(CalibrationBins).score_labels
 
     @cached_property
     def _sides(self) -> Mapping[str, tuple[int, int]]:
@@ -187,7 +187,7 @@ class Reading:
     @cached_property
     def _slots(self) -> Mapping[str, Slot]:
         """Bins per label that has a score, and under "" those of the top label."""
-        bins = self.part(CalibrationBins)
+        bins = self.accumulator(CalibrationBins)
         slots = [Slot.of(bins, place, self.unit) for place in range(slots_of(bins.score_labels))]
         if len(bins.score_labels) > 1:
             return dict(zip(("", *bins.score_labels), slots, strict=True))
@@ -215,12 +215,12 @@ class Reading:
             per_class={label: tables[label] for label in self.spec.labels},
         )
 
-    def part(self, kind: type[PartT]) -> PartT:
-        """Return a part that the statistic has."""
-        part = self.statistic.get(kind)
-        if part is None:
+    def accumulator(self, kind: type[AccumulatorT]) -> AccumulatorT:
+        """Return an accumulator that the statistic has."""
+        found = self.statistic.get(kind)
+        if found is None:
             raise ValueError(f"the statistic has no {kind.TAG}")
-        return part
+        return found
 
 
 def _area(ranks: RankCounts, column: int, rows: tuple[int, int]) -> Fraction | Reason:

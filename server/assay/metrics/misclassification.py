@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.batch import ClassificationChunk
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.sparse_counts import Tally
 
-KIND = b"M"
 KEPT = 500  # of each pair of true and predicted label
 
 Hashes = NDArray[np.uint64]
@@ -45,7 +43,7 @@ class Mistakes:
     rows: NDArray[np.int64]  # (m,) numbers of rows
 
     @classmethod
-    def of_chunk(
+    def from_chunk(
         cls, chunk: ClassificationChunk, rows: NDArray[np.int64], keys: Hashes
     ) -> Mistakes:
         """Take one chunk in: (n,) numbers and 64-bit hashes of its rows."""
@@ -105,41 +103,6 @@ class Mistakes:
         """Return how many errors there are in all of a pair, a truth, a prediction, or at all."""
         tally = self.totals.tally
         return int(tally.counts[self._inside(tally.cells, true_label, predicted_label)].sum())
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal stores give equal bytes."""
-        writer = Writer()
-        self.totals.write(writer)
-        writer.count(int(self.scored))
-        writer.counts(self.cells)
-        writer.counts(self.rows)
-        writer.blob(self.confidence.astype("<f8").tobytes())
-        writer.blob(self.keys.astype("<u8").tobytes())
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Mistakes:
-        """Decode. Raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        totals, scored = ConfusionCounts.read(reader), bool(reader.count())
-        cells, rows, confidence, keys = (
-            reader.counts(),
-            reader.counts(),
-            reader.blob(),
-            reader.blob(),
-        )
-        reader.end()
-        sizes = {len(cells) * 8, len(rows) * 8, len(confidence), len(keys)}
-        if len(sizes) != 1 or (len(cells) and int(cells.max()) >= totals.tally.size):
-            raise CodecError("the errors of the statistic are malformed")
-        return cls(
-            totals=totals,
-            cells=cells,
-            confidence=np.frombuffer(confidence, dtype="<f8").astype(np.float64),
-            scored=scored,
-            keys=np.frombuffer(keys, dtype="<u8").astype(np.uint64),
-            rows=rows,
-        )
 
     def _settled(self) -> Mistakes:
         """Return the observed labels alone where labels are not fixed."""

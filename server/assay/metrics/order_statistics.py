@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.residuals import (
     Floats,
     Residuals,
@@ -27,7 +26,6 @@ from assay.metrics.residuals import (
     value_of,
 )
 
-KIND = b"O"
 QUANTILES = ("0.01", "0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99")
 HISTOGRAM_BINS = 50
 MAX_ROWS = 6_000_000  # 48 MB of keys
@@ -56,17 +54,6 @@ class ResidualRange:
     pieces: tuple[Piece, ...]
     edges: tuple[float, ...] = ()  # of the histogram, in one reading alone
 
-    def to_list(self) -> list[Any]:
-        """Return JSON values."""
-        pieces = [[*list(asdict(piece).values())[:5], list(piece.ranks)] for piece in self.pieces]
-        return [pieces, list(self.edges)]
-
-    @classmethod
-    def from_list(cls, values: Sequence[Any]) -> ResidualRange:
-        """Read `to_list` back."""
-        pieces, edges = values
-        return cls(pieces=tuple(map(_piece, pieces)), edges=tuple(edges))
-
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualCounts:
@@ -88,30 +75,6 @@ class ResidualCounts:
                 raise ValueError("the histogram of residuals was counted twice, differently")
             histogram = histogram or part.histogram
         return cls(values=dict(sorted(values.items())), histogram=histogram)
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal counts give equal bytes."""
-        writer = Writer()
-        writer.count(len(self.values))
-        for (absolute, rank), value in sorted(self.values.items()):
-            writer.count(rank << 1 | absolute)
-            writer.number(value)
-        writer.counts(np.array(self.histogram, dtype=np.int64))
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> ResidualCounts:
-        """Decode. Raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        values: dict[Ranked, float] = {}
-        for _ in range(reader.count()):
-            rank = reader.count()
-            values[bool(rank & 1), rank >> 1] = reader.number()
-        histogram = tuple(reader.counts().tolist())
-        reader.end()
-        if len(histogram) > HISTOGRAM_BINS:
-            raise CodecError("the histogram of residuals has too many bins")
-        return cls(values=values, histogram=histogram)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,8 +261,3 @@ def _cut(read: ResidualChunks, piece: Piece, max_rows: int) -> dict[Ranked, floa
         found = count_residuals(read, ResidualRange(pieces=(inner,)), max_rows=max_rows)
         values |= found.values
     return values
-
-
-def _piece(values: Sequence[Any]) -> Piece:
-    absolute, low, high, rows, below, ranks = values
-    return Piece(absolute=absolute, low=low, high=high, rows=rows, below=below, ranks=tuple(ranks))

@@ -54,7 +54,7 @@ def _top(first: int) -> Callable[[Reading], Outcome]:
     def compute(reading: Reading) -> Outcome:
         if first >= len(reading.spec.labels):
             return Reason.TOO_FEW_CLASSES
-        return reading.part(TopRanks).among(first) / reading.weight
+        return reading.accumulator(TopRanks).among(first) / reading.weight
 
     return compute
 

@@ -8,14 +8,10 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 
-import numpy as np
-
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.curves import Curve, CurvePoint, Points
 from assay.metrics.exact_sum import UNIT_BITS
 from assay.metrics.weights import UNIT
 
-KIND = b"R"
 MICRO = -1  # the column that pools all columns
 
 
@@ -199,26 +195,6 @@ class RankCounts:
             negative_squares=negative_squares,
         )
 
-    def to_bytes(self) -> bytes:
-        """Encode; equal counts give equal bytes."""
-        writer = Writer()
-        writer.count(len(self.ranges))
-        for entry in self.ranges:
-            _write_range(writer, entry)
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> RankCounts:
-        """Decode. Raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        try:
-            ranges = tuple(_read_range(reader) for _ in range(reader.count()))
-            reader.end()
-            merged = cls.merge_all([cls(ranges=ranges)])
-        except ValueError as error:
-            raise CodecError(str(error)) from error
-        return merged
-
     def _traces(self, column: int) -> list[Trace]:
         """Return a column's traces from the highest scores down, or none if they do not join."""
         above = Totals()
@@ -229,87 +205,3 @@ class RankCounts:
             traces.append(entry.trace)
             above += entry.totals
         return traces if traces and all(trace.whole == above for trace in traces) else []
-
-
-def _write_range(writer: Writer, entry: RangeCounts) -> None:
-    writer.integer(entry.column)
-    for edge in (entry.low, entry.high):
-        writer.number(edge)
-    numbers = [entry.positives, entry.negatives, entry.twice_wins]
-    for number in (*numbers, entry.positive_squares, entry.negative_squares):
-        writer.count(number)
-    weighted = entry.positive_weight is not None
-    writer.count(weighted | (entry.trace is not None) << 1)
-    if weighted:
-        writer.count(entry.positive_weight or 0)
-        writer.count(entry.negative_weight or 0)
-    if entry.trace is not None:
-        _write_trace(writer, entry.trace)
-
-
-def _write_trace(writer: Writer, trace: Trace) -> None:
-    for number in (*trace.above.to_list(), *trace.whole.to_list()):
-        writer.count(number)
-    writer.integer(trace.precision)
-    best = [] if trace.best is None else [trace.best]
-    writer.count(len(best))
-    for point in best:
-        writer.number(point.threshold or 0.0)
-        writer.count(point.true_positives)
-        writer.count(point.false_positives)
-    writer.counts(np.array(trace.points.true_positives, dtype=np.int64))
-    writer.counts(np.array(trace.points.false_positives, dtype=np.int64))
-    writer.blob(np.array(trace.points.thresholds, dtype="<f8").tobytes())
-
-
-def _read_range(reader: Reader) -> RangeCounts:
-    column, low, high = reader.integer(), reader.number(), reader.number()
-    numbers = [reader.count() for _ in range(5)]
-    flags = reader.count()
-    weights = [reader.count(), reader.count()] if flags & 1 else [None, None]
-    trace = _read_trace(reader) if flags & 2 else None
-    pairs = 2 * numbers[0] * numbers[1]
-    if not low < high or column < MICRO or flags > 3 or (not flags & 1 and numbers[2] > pairs):
-        raise CodecError("a score range of the statistic is malformed")
-    return RangeCounts(
-        column=column,
-        low=low,
-        high=high,
-        positives=numbers[0],
-        negatives=numbers[1],
-        twice_wins=numbers[2],
-        positive_squares=numbers[3],
-        negative_squares=numbers[4],
-        positive_weight=weights[0],
-        negative_weight=weights[1],
-        trace=trace,
-    )
-
-
-def _read_trace(reader: Reader) -> Trace:
-    numbers = [reader.count() for _ in range(8)]
-    precision = reader.integer()
-    best = _read_point(reader) if reader.count() else None
-    hits, wrong, raw = reader.counts(), reader.counts(), reader.blob()
-    thresholds = np.frombuffer(raw[: len(raw) // 8 * 8], dtype="<f8")
-    if {len(hits), len(wrong)} != {len(raw) / 8} or np.isnan(thresholds).any():
-        raise CodecError("the curve of a score range is malformed")
-    return Trace(
-        above=Totals.of(numbers[:4]),
-        whole=Totals.of(numbers[4:]),
-        precision=precision,
-        best=best,
-        points=Points(
-            thresholds=tuple(thresholds.tolist()),
-            true_positives=tuple(hits.tolist()),
-            false_positives=tuple(wrong.tolist()),
-        ),
-    )
-
-
-def _read_point(reader: Reader) -> CurvePoint:
-    return CurvePoint(
-        threshold=reader.number(),
-        true_positives=reader.count(),
-        false_positives=reader.count(),
-    )

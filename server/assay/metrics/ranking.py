@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,18 +58,6 @@ class RankRange:
     rows: int  # how many the histogram says there are
     above: Totals | None = None  # rows and weights of the column's higher ranges
     whole: Totals | None = None  # and of the column
-
-    def to_list(self) -> list[Any]:
-        """Return JSON values."""
-        sides = [None if side is None else side.to_list() for side in (self.above, self.whole)]
-        return [self.column, self.low, self.high, self.rows, *sides]
-
-    @classmethod
-    def from_list(cls, values: Sequence[Any]) -> RankRange:
-        """Read `to_list` back."""
-        column, low, high, rows, *sides = values
-        above, whole = (None if side is None else Totals.of(side) for side in sides)
-        return cls(column=column, low=low, high=high, rows=rows, above=above, whole=whole)
 
 
 def rank_ranges(

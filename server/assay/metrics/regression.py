@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 
 from assay.metrics.batch import RegressionChunk
-from assay.metrics.codec import Reader, Writer
 from assay.metrics.exact_sum import ExactSum, sum_row_products, sum_rows
 from assay.metrics.weighted import weigh_row_products, weigh_rows
 
@@ -35,7 +34,7 @@ class RegressionSums:
     absolute_error: ExactSum  # |y - p|
 
     @classmethod
-    def of_chunk(cls, chunk: RegressionChunk) -> RegressionSums:
+    def from_chunk(cls, chunk: RegressionChunk) -> RegressionSums:
         """Sum one chunk. Raises ValueError on NaN or infinity."""
         y, p = chunk.true[np.newaxis], chunk.predicted[np.newaxis]
         sign = (y > p).astype(np.float64) - (y < p)
@@ -77,17 +76,6 @@ class RegressionSums:
         """Return the exact sum of (e - mean e)² with e = y - p; weight > 0."""
         bias = self.true.fraction() - self.predicted.fraction()
         return self.squared_error() - bias**2 / self.weight
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        writer.count(self.weight)
-        for name in _SUMS:
-            getattr(self, name).write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> RegressionSums:
-        """Read back."""
-        return cls(weight=reader.count(), **{name: ExactSum.read(reader) for name in _SUMS})
 
 
 _SUMS = tuple(field.name for field in fields(RegressionSums) if field.name != "weight")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from assay.metrics.accumulator import Part
+from assay.metrics.accumulator import Accumulator
 from assay.metrics.exact_sum import rounded_sqrt
 from assay.metrics.metric import REGRESSION, Direction, Metric, Outcome, Unit
 from assay.metrics.metric_inputs import Reading
@@ -45,16 +45,16 @@ def _explained(reading: Reading, left: Fraction) -> Outcome:
 
 
 def _max_error(reading: Reading) -> Outcome:
-    return reading.part(Residuals).largest
+    return reading.accumulator(Residuals).largest
 
 
 def _median_absolute_error(reading: Reading) -> Outcome:
     counts = reading.residual_counts
-    return None if counts is None else median_error(reading.part(Residuals), counts)
+    return None if counts is None else median_error(reading.accumulator(Residuals), counts)
 
 
 def _mape(reading: Reading) -> Outcome:
-    residuals = reading.part(Residuals)
+    residuals = reading.accumulator(Residuals)
     if residuals.overflows:
         return Reason.OVERFLOW
     if not residuals.relative_weight:
@@ -68,7 +68,7 @@ def _error(
     description: str,
     *,
     unit: Unit = Unit.TARGET,
-    needs: type[Part[Any]] = RegressionSums,
+    needs: type[Accumulator[Any]] = RegressionSums,
     needs_ranks: bool = False,
 ) -> Metric:
     return Metric(

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.accumulator import Part
 from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.exact_sum import UNIT_BITS, ExactSum, Floats
@@ -20,7 +18,12 @@ from assay.metrics.losses import LOG_LOSS_EPSILON, BrierSum, LogLossSum
 from assay.metrics.regression import RegressionSums
 from assay.metrics.residuals import residuals_of
 from assay.metrics.sparse_counts import Counts, Tally
-from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic, Statistic
+from assay.metrics.statistics import (
+    AnyStatistic,
+    ClassificationAccumulator,
+    ClassificationStatistic,
+    RegressionStatistic,
+)
 from assay.metrics.weighted import WeightedConfusion, WeightTotal, weighted_terms
 from assay.metrics.weights import check_total
 
@@ -96,7 +99,7 @@ class Resampled:
                 for replicate, units in enumerate(_weigh(times, term[block].copy())):
                     totals[replicate] += units
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    def statistics(self) -> tuple[AnyStatistic, ...]:
         """Return one statistic per replicate. Raises ValueError where one weighs too much."""
         for total in self.heavy.sum(axis=1).tolist():
             check_total(total)
@@ -116,31 +119,30 @@ class Resampled:
                 found = np.bincount(places, weights=each * limb, minlength=size)
                 self.heavy[replicate] += found.astype(np.int64) << shift
 
-    def _statistic(self, place: int, rows: int) -> Statistic:
-        sums = [ExactSum(units=totals[place]) for totals in self.sums]
-        parts: dict[type[Part[Any]], Part[Any]] = {}
-        weighs = int(self.heavy[place].sum())
-        if self.chunk.weights is not None:
-            parts[WeightTotal] = WeightTotal(total=weighs)
+    def _statistic(self, replicate: int, rows: int) -> AnyStatistic:
+        sums = [ExactSum(units=totals[replicate]) for totals in self.sums]
+        weight = int(self.heavy[replicate].sum())
+        total = () if self.chunk.weights is None else (WeightTotal(total=weight),)
         if isinstance(self.chunk, RegressionChunk):
-            total = rows if self.chunk.weights is None else weighs
-            parts[RegressionSums] = RegressionSums(
-                weight=total, **dict(zip(_SUMS, sums, strict=True))
+            sums_of = RegressionSums(
+                weight=weight if total else rows, **dict(zip(_SUMS, sums, strict=True))
             )
-            return RegressionStatistic(rows=rows, parts=parts)
+            return RegressionStatistic(rows=rows, accumulators=(*total, sums_of))
         chunk = self.chunk
-        parts[ConfusionCounts] = self._confusion(chunk, self.counts[place])
-        if chunk.weights is not None:
-            parts[WeightedConfusion] = WeightedConfusion(
-                confusion=self._confusion(chunk, self.heavy[place])
-            )
+        ours: list[ClassificationAccumulator] = [
+            self._confusion(chunk, self.counts[replicate]),
+            *total,
+        ]
+        if total:
+            heavy = self._confusion(chunk, self.heavy[replicate])
+            ours.append(WeightedConfusion(confusion=heavy))
         if sums:
             columns = [*sums[1:], *[ExactSum()] * (len(chunk.score_labels) - len(sums) + 1)]
-            parts[LogLossSum] = LogLossSum(rows=rows, clipped=0, total=sums[0])
-            parts[BrierSum] = BrierSum(
-                rows=rows, score_labels=chunk.score_labels, columns=tuple(columns)
-            )
-        return ClassificationStatistic(rows=rows, parts=parts)
+            ours += [
+                LogLossSum(rows=rows, clipped=0, total=sums[0]),
+                BrierSum(rows=rows, score_labels=chunk.score_labels, columns=tuple(columns)),
+            ]
+        return ClassificationStatistic(rows=rows, accumulators=tuple(ours))
 
     def _confusion(self, chunk: ClassificationChunk, counts: Counts) -> ConfusionCounts:
         k = len(chunk.labels)

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.batch import RegressionChunk
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.exact_sum import ExactSum, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import weigh_rows
@@ -45,7 +44,7 @@ class Residuals:
     overflows: int  # rows whose relative error is beyond float64
 
     @classmethod
-    def of_chunk(cls, chunk: RegressionChunk) -> Residuals:
+    def from_chunk(cls, chunk: RegressionChunk) -> Residuals:
         """Take one chunk in."""
         residuals = residuals_of(chunk.true, chunk.predicted)
         inside = chunk.true != 0.0
@@ -96,32 +95,6 @@ class Residuals:
             dense[_HALF:] += dense[_HALF - 1 :: -1]
             dense[:_HALF] = 0
         return dense
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        self.bins.write(writer)
-        writer.number(self.low)
-        writer.number(self.high)
-        for number in (self.zero_targets, self.relative_weight, self.overflows):
-            writer.count(number)
-        self.relative.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Residuals:
-        """Read back."""
-        bins, low, high = Tally.read(reader), reader.number(), reader.number()
-        zero_targets, weight, overflows = (reader.count() for _ in range(3))
-        if bins.size != BINS:
-            raise CodecError("the histogram of residuals has the wrong size")
-        return cls(
-            bins=bins,
-            low=low,
-            high=high,
-            zero_targets=zero_targets,
-            relative_weight=weight,
-            relative=ExactSum.read(reader),
-            overflows=overflows,
-        )
 
 
 def residuals_of(true: Floats, predicted: Floats) -> Floats:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.batch import RegressionChunk
-from assay.metrics.codec import Reader, Writer
 from assay.metrics.order_statistics import ResidualCounts, count_residuals, residual_ranges
 from assay.metrics.rank_counts import Totals
 from assay.metrics.ranking import RankCounts, RankRange, count_range
@@ -22,7 +21,6 @@ from assay.metrics.residuals import Residuals
 from assay.metrics.slices import SliceColumn, Value, rank_of
 from assay.metrics.weights import Weights
 
-KIND = b"K"
 _ABOVE_ALL = 2.0  # an edge above every score
 
 CountT = TypeVar("CountT", RankCounts, ResidualCounts)
@@ -64,7 +62,7 @@ class SliceRanks:
 
         def count(rows: NDArray[np.intp]) -> ResidualCounts:
             ours = true[rows], predicted[rows]
-            residuals = Residuals.of_chunk(RegressionChunk(true=ours[0], predicted=ours[1]))
+            residuals = Residuals.from_chunk(RegressionChunk(true=ours[0], predicted=ours[1]))
             ranges = residual_ranges(residuals, max_rows=len(true))
             return ResidualCounts.merge_all(
                 count_residuals(lambda: [ours], one, max_rows=len(true)) for one in ranges
@@ -79,31 +77,6 @@ class SliceRanks:
             ranks=_merged([part.ranks for part in parts], RankCounts.merge_all),
             residuals=_merged([part.residuals for part in parts], ResidualCounts.merge_all),
         )
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal counts give equal bytes."""
-        writer = Writer()
-        for group in (self.ranks, self.residuals):
-            writer.count(len(group))
-            for name, values in group.items():
-                writer.text(name)
-                writer.count(len(values))
-                for value, counts in values.items():
-                    writer.count(int(value is not None))
-                    writer.text(value or "")
-                    writer.blob(counts.to_bytes())
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> SliceRanks:
-        """Decode. Raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        found = cls(
-            ranks=_read(reader, RankCounts.from_bytes),
-            residuals=_read(reader, ResidualCounts.from_bytes),
-        )
-        reader.end()
-        return found
 
 
 def _count(
@@ -157,16 +130,4 @@ def _merged(
         found[name] = {
             value: merge([each[value] for each in ours if value in each]) for value in values
         }
-    return found
-
-
-def _read(reader: Reader, decode: Callable[[bytes], CountT]) -> dict[str, dict[Value, CountT]]:
-    found: dict[str, dict[Value, CountT]] = {}
-    for _ in range(reader.count()):
-        name = reader.text()
-        values: dict[Value, CountT] = {}
-        for _ in range(reader.count()):
-            present, text = reader.count(), reader.text()
-            values[text if present else None] = decode(reader.blob())
-        found[name] = values
     return found

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.codec import CodecError, Reader, Writer
-
 Counts = NDArray[np.int64]
 
 _DENSE_CELLS = 1 << 22  # up to 32 MiB a merge adds into a dense array, above it sorts
@@ -92,35 +90,3 @@ class Tally:
             and np.array_equal(self.cells, other.cells)
             and np.array_equal(self.counts, other.counts)
         )
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload: all counts, or if most are zero the gaps between cells and theirs."""
-        writer.count(self.size)
-        dense = 2 * len(self.cells) > self.size
-        writer.count(int(dense))
-        if dense:
-            writer.counts(self.dense())
-            return
-        gaps = self.cells.copy()
-        gaps[1:] -= self.cells[:-1]
-        writer.counts(gaps)
-        writer.counts(self.counts)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Tally:
-        """Read a tally back, checking everything that the class promises."""
-        size, dense = reader.count(), reader.count()
-        if dense:
-            tally = cls.of_dense(reader.counts())
-            if tally.size != size:
-                raise CodecError("a histogram of the statistic has the wrong size")
-            return tally
-        gaps, counts = reader.counts(), reader.counts()
-        cells = np.cumsum(gaps)
-        if len(gaps) != len(counts) or (len(counts) and int(counts.min()) < 1):
-            raise CodecError("a histogram of the statistic is malformed")
-        if len(cells) and (
-            int(gaps[1:].min(initial=1)) < 1 or int(cells.max()) >= size or int(cells.min()) < 0
-        ):
-            raise CodecError("a histogram of the statistic names a cell that does not exist")
-        return cls(size=size, cells=cells, counts=counts)

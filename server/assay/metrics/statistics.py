@@ -1,18 +1,17 @@
-"""The statistic of a chunk, and of any union of chunks: rows, and the parts that metrics read."""
+"""The statistics of a chunk, and of any union of chunks: rows, and the accumulators of metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypeVar, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from assay.metrics.accumulator import Part
+from assay.metrics.accumulator import Accumulator
 from assay.metrics.batch import ClassificationChunk, Codes, RegressionChunk, Scores, as_scores
 from assay.metrics.calibration import CalibrationBins
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.losses import BrierSum, LogLossSum
@@ -22,24 +21,34 @@ from assay.metrics.topk import TopRanks
 from assay.metrics.weighted import WeightedConfusion, WeightTotal
 from assay.metrics.weights import Weights
 
-PartT = TypeVar("PartT", bound=Part[Any])
-PartKinds = tuple[type[Part[Any]], ...]
+AccumulatorT = TypeVar("AccumulatorT", bound=Accumulator[Any])
+Kinds = tuple[type[Accumulator[Any]], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statistic:
-    """Rows and parts, merged and encoded together; the parts of a kind are listed in PARTS."""
+    """The number of rows and their accumulators; merged and stored together."""
 
-    KIND: ClassVar[bytes]
-    PARTS: ClassVar[PartKinds]
+    KINDS: ClassVar[Kinds]  # classes of accumulators, in their order
 
     rows: int
-    parts: Mapping[type[Part[Any]], Part[Any]]
+    accumulators: tuple[Accumulator[Any], ...]  # at most one of each class
 
-    def get(self, kind: type[PartT]) -> PartT | None:
-        """Return the part of a kind, or None when the rows did not feed it."""
-        part = self.parts.get(kind)
-        return part if isinstance(part, kind) else None
+    @classmethod
+    def from_chunk(
+        cls, chunk: ClassificationChunk | RegressionChunk, *, without: Kinds = ()
+    ) -> Self:
+        """Accumulate one chunk, but not in the classes of `without`."""
+        kinds = [kind for kind in cls.KINDS if kind not in without]
+        fed = [kind.from_chunk(chunk) for kind in kinds]
+        return cls(rows=chunk.rows, accumulators=tuple(one for one in fed if one is not None))
+
+    def get(self, kind: type[AccumulatorT]) -> AccumulatorT | None:
+        """Return the accumulator of a class, or None when the rows did not feed it."""
+        for one in self.accumulators:
+            if isinstance(one, kind):
+                return one
+        return None
 
     @property
     def weight(self) -> int | None:
@@ -59,76 +68,47 @@ class Statistic:
             raise ValueError("there is nothing to merge")
         if len(ours) == 1:
             return ours[0]
-        kinds = ours[0].parts.keys()
-        if any(one.parts.keys() != kinds for one in ours):
+        kinds = [type(one) for one in ours[0].accumulators]
+        if any([type(one) for one in each.accumulators] != kinds for each in ours):
             raise ValueError("some chunks have scores or weights and others do not")
-        parts = {kind: kind.merge_all([one.parts[kind] for one in ours]) for kind in kinds}
-        return cls(rows=sum(one.rows for one in ours), parts=parts)
+        columns = zip(*(each.accumulators for each in ours), strict=True)
+        merged = [kind.merge_all(column) for kind, column in zip(kinds, columns, strict=True)]
+        return cls(rows=sum(one.rows for one in ours), accumulators=tuple(merged))
 
     def merge(self, other: Self) -> Self:
         """Merge two statistics."""
         return self.merge_all((self, other))
 
-    def to_bytes(self) -> bytes:
-        """Encode; equal statistics give equal bytes."""
-        writer = Writer()
-        writer.count(self.rows)
-        writer.count(len(self.parts))
-        for kind in self.PARTS:
-            part = self.parts.get(kind)
-            if part is not None:
-                section = Writer()
-                part.write(section)
-                writer.text(kind.TAG)
-                writer.blob(section.payload())
-        return writer.seal(self.KIND)
+    def without(self, kinds: Kinds) -> Self:
+        """Return the statistic without the accumulators of some classes."""
+        kept = tuple(one for one in self.accumulators if not isinstance(one, kinds))
+        return replace(self, accumulators=kept)
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Decode. Raises CodecError on other kinds, unknown versions and corrupt bytes."""
-        reader = Reader.unseal(data, cls.KIND)
-        tags = {kind.TAG: kind for kind in cls.PARTS}
-        rows = reader.count()
-        parts: dict[type[Part[Any]], Part[Any]] = {}
-        for _ in range(reader.count()):
-            kind = tags.get(reader.text())
-            if kind is None or kind in parts:
-                raise CodecError("the statistic holds a part that this code does not know")
-            section = Reader(reader.blob())
-            parts[kind] = kind.read(section)
-            section.end()
-        reader.end()
-        return cls(rows=rows, parts=parts)
 
-    @classmethod
-    def _of(cls, rows: int, chunk: object) -> Self:
-        parts: dict[type[Part[Any]], Part[Any]] = {}
-        for kind in cls.PARTS:
-            part = kind.of_chunk(chunk)
-            if part is not None:
-                parts[kind] = part
-        return cls(rows=rows, parts=parts)
+ClassificationAccumulator = (
+    ConfusionCounts
+    | WeightTotal
+    | WeightedConfusion
+    | LogLossSum
+    | BrierSum
+    | CalibrationBins
+    | TopRanks
+    | RankHistogram
+    | RankWeights
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationStatistic(Statistic):
     """What the metrics of a classifier need to know of its rows."""
 
-    KIND: ClassVar[bytes] = b"C"
-    PARTS: ClassVar[PartKinds] = (
-        ConfusionCounts,
-        WeightTotal,
-        WeightedConfusion,
-        LogLossSum,
-        BrierSum,
-        CalibrationBins,
-        TopRanks,
-        RankHistogram,
-        RankWeights,
-    )
+    TAG: ClassVar[str] = "classification"
+    KINDS: ClassVar[Kinds] = get_args(ClassificationAccumulator)
+
+    accumulators: tuple[ClassificationAccumulator, ...]
 
     @classmethod
-    def of_chunk(
+    def from_arrays(
         cls,
         *,
         labels: Sequence[str],
@@ -139,7 +119,7 @@ class ClassificationStatistic(Statistic):
         labels_fixed: bool = True,
         weights: Weights | None = None,
     ) -> ClassificationStatistic:
-        """Take one chunk in.
+        """Accumulate the arrays of one chunk.
 
         labels        the table that codes point into: the declared label set, or with
                       `labels_fixed=False` any table, of which the observed labels are kept
@@ -168,14 +148,14 @@ class ClassificationStatistic(Statistic):
             score_labels=score_labels,
             weights=weights,
         )
-        return cls._of(chunk.rows, chunk)
+        return cls.from_chunk(chunk)
 
     @property
     def confusion(self) -> ConfusionCounts:
         """The confusion counts, which every classification statistic has."""
         counts = self.get(ConfusionCounts)
         if counts is None:
-            raise CodecError("the statistic has no confusion counts")
+            raise ValueError("the statistic has no confusion counts")
         return counts
 
     @property
@@ -186,8 +166,8 @@ class ClassificationStatistic(Statistic):
     @property
     def weighted(self) -> ConfusionCounts | None:
         """The confusion counts by weight, in millionths; None where rows have none."""
-        part = self.get(WeightedConfusion)
-        return None if part is None else part.confusion
+        weighted = self.get(WeightedConfusion)
+        return None if weighted is None else weighted.confusion
 
     @property
     def rank_weights(self) -> RankWeights | None:
@@ -201,18 +181,23 @@ class ClassificationStatistic(Statistic):
         return losses.clipped if losses else 0
 
 
+RegressionAccumulator = WeightTotal | RegressionSums | Residuals
+
+
 @dataclass(frozen=True, kw_only=True)
 class RegressionStatistic(Statistic):
     """What the metrics of a regressor need to know of its rows."""
 
-    KIND: ClassVar[bytes] = b"V"
-    PARTS: ClassVar[PartKinds] = (WeightTotal, RegressionSums, Residuals)
+    TAG: ClassVar[str] = "regression"
+    KINDS: ClassVar[Kinds] = get_args(RegressionAccumulator)
+
+    accumulators: tuple[RegressionAccumulator, ...]
 
     @classmethod
-    def of_chunk(
+    def from_arrays(
         cls, *, true: ArrayLike, predicted: ArrayLike, weights: Weights | None = None
     ) -> RegressionStatistic:
-        """Take one chunk in: (n,) finite numbers each, read as float64. Raises ValueError.
+        """Accumulate one chunk: (n,) finite numbers each, read as float64. Raises ValueError.
 
         `weights` are (n,) int64 millionths, as `weights.millionths` makes them, or None.
         """
@@ -221,7 +206,7 @@ class RegressionStatistic(Statistic):
             predicted=np.asarray(predicted).astype(np.float64, copy=False),
             weights=weights,
         )
-        return cls._of(chunk.rows, chunk)
+        return cls.from_chunk(chunk)
 
     @property
     def residuals(self) -> Residuals | None:
@@ -229,8 +214,12 @@ class RegressionStatistic(Statistic):
         return self.get(Residuals)
 
 
-def statistic_from_bytes(data: bytes) -> ClassificationStatistic | RegressionStatistic:
-    """Decode a statistic of either kind. Raises CodecError."""
-    if data[3:4] == RegressionStatistic.KIND:
-        return RegressionStatistic.from_bytes(data)
-    return ClassificationStatistic.from_bytes(data)
+AnyStatistic = ClassificationStatistic | RegressionStatistic
+
+
+def merge_statistics(statistics: Sequence[AnyStatistic]) -> AnyStatistic:
+    """Merge one or more statistics of one task. Raises ValueError when they do not belong together."""
+    kind = type(statistics[0])
+    if any(type(one) is not kind for one in statistics):
+        raise ValueError("a classification does not merge with a regression")
+    return kind.merge_all(cast(Any, statistics))

@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from assay.metrics.batch import ClassificationChunk
-from assay.metrics.codec import CodecError, Reader, Writer
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.weighted import tally_of
 
@@ -29,7 +28,7 @@ class TopRanks:
     tally: Tally
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> TopRanks | None:
+    def from_chunk(cls, chunk: ClassificationChunk) -> TopRanks | None:
         """Count one chunk; None without a score column per label."""
         if chunk.scores is None or chunk.lone:
             return None
@@ -44,15 +43,3 @@ class TopRanks:
     def among(self, first: int) -> int:
         """Return how many rows have their true label among the first 1 to 5."""
         return int(self.tally.dense()[:first].sum())
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        self.tally.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> TopRanks:
-        """Read back."""
-        tally = Tally.read(reader)
-        if tally.size != _CELLS:
-            raise CodecError("the ranks of the statistic have the wrong size")
-        return cls(tally=tally)

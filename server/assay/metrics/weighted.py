@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.batch import ClassificationChunk, RegressionChunk
-from assay.metrics.codec import Reader, Writer
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.exact_sum import Floats, sum_groups, sum_row_products, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
@@ -33,7 +32,7 @@ class WeightTotal:
     total: int  # millionths
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk | RegressionChunk) -> WeightTotal | None:
+    def from_chunk(cls, chunk: ClassificationChunk | RegressionChunk) -> WeightTotal | None:
         """Add up one chunk; None without weights."""
         if chunk.weights is None:
             return None
@@ -46,15 +45,6 @@ class WeightTotal:
         check_total(total)
         return cls(total=total)
 
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        writer.count(self.total)
-
-    @classmethod
-    def read(cls, reader: Reader) -> WeightTotal:
-        """Read back."""
-        return cls(total=reader.count())
-
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedConfusion:
@@ -65,7 +55,7 @@ class WeightedConfusion:
     confusion: ConfusionCounts
 
     @classmethod
-    def of_chunk(cls, chunk: ClassificationChunk) -> WeightedConfusion | None:
+    def from_chunk(cls, chunk: ClassificationChunk) -> WeightedConfusion | None:
         """Add up one chunk; None without weights."""
         if chunk.weights is None:
             return None
@@ -79,15 +69,6 @@ class WeightedConfusion:
     def merge_all(cls, parts: Sequence[WeightedConfusion]) -> WeightedConfusion:
         """Add weights, as ConfusionCounts adds counts."""
         return cls(confusion=ConfusionCounts.merge_all([part.confusion for part in parts]))
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload."""
-        self.confusion.write(writer)
-
-    @classmethod
-    def read(cls, reader: Reader) -> WeightedConfusion:
-        """Read back."""
-        return cls(confusion=ConfusionCounts.read(reader))
 
 
 def tally_of(cells: NDArray[np.integer], size: int, weights: Weights | None) -> Counts:

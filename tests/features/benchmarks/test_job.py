@@ -22,7 +22,8 @@ from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter,
 from assay.features.benchmarks.snapshot_artifact import read_piece, take_snapshot
 from assay.kernel.errors import FailedPrecondition, TooLarge
 from assay.kernel.storage.indexed_json import Index
-from assay.metrics.codec import CodecError
+from assay.records import DamagedRecord
+from assay.records.arrays import decode, encode
 from tests.support.benchmark_in_process import INVOICE, InProcess, Ran, invoices
 
 PAIRS = invoices(230)
@@ -257,13 +258,13 @@ def test_statistics_merge_in_any_order_and_round_trip(bench: InProcess):
     """Pieces merge to the same bytes in any order, and decode to what they were."""
     blobs = bench.snapshot(PAIRS, 50).blobs
     pieces = [compare_piece([one], bench.blobs.read, INVOICE).piece for one, _ in blobs]
-    whole = Piece.merge_all(pieces).to_bytes()
-    assert Piece.merge_all(pieces[::-1]).to_bytes() == whole
+    whole = encode(Piece.merge_all(pieces))
+    assert encode(Piece.merge_all(pieces[::-1])) == whole
     halves = [Piece.merge_all(pieces[:2]), Piece.merge_all(pieces[2:])]
-    assert Piece.merge_all(halves).to_bytes() == whole
-    assert Piece.from_bytes(whole).to_bytes() == whole
-    with pytest.raises(CodecError):
-        Piece.from_bytes(whole[:-1])
+    assert encode(Piece.merge_all(halves)) == whole
+    assert encode(decode(Piece, whole)) == whole
+    with pytest.raises(DamagedRecord):
+        decode(Piece, whole[:-1])
 
 
 def test_the_spec_of_a_job_round_trips(bench: InProcess):

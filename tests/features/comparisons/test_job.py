@@ -151,7 +151,7 @@ def test_intervals_of_counts_are_those_of_rows(blobs: JobBlobs):
         for each in (a, b)
     ]
     first, second = (
-        Bootstrap.of_chunk(
+        Bootstrap.from_chunk(
             ClassificationChunk(labels=LABELS, fixed=True, true=true, predicted=predicted),
             row_clusters(0, rows),
         )
@@ -213,7 +213,7 @@ def test_clusters_are_what_is_resampled(blobs: JobBlobs):
     )
     clusters = row_ids_of(_chunked(names)).hashes
     first, second = (
-        Bootstrap.of_chunk(
+        Bootstrap.from_chunk(
             ClassificationChunk(labels=LABELS, fixed=True, true=true, predicted=each), clusters
         )
         for each in (a, b)

@@ -26,8 +26,8 @@ from assay.features.models.versions_store import Versions
 from assay.kernel.errors import BadPredictions, FailedPrecondition
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, VersionStatus
+from assay.records import arrays, sha256_hex
 from assay.records import encode as encode_record
-from assay.records import sha256_hex
 from assay.tabular import Rules, encode, read_chunk
 from tests.fixtures.jobs import PATIENCE, JobHarness
 from tests.support.colliding_ids import colliding_ids
@@ -373,7 +373,7 @@ def test_partials_of_other_environments_do_not_merge() -> None:
     """Rows counted in two numeric environments are refused, since their bits may differ."""
     chunk = encode(pa.table({"y_true": [0, 1], "y_pred": [0, 1]}))
     spec = asked_for(CLASSES).to_json()
-    ours = Partial.from_bytes(ingest_chunk(spec, chunk, 0).partial)
+    ours = arrays.decode(Partial, ingest_chunk(spec, chunk, 0).partial)
     foreign = Partial(**{**ours.__dict__, "environment": "another", "first_row": 2})
     with pytest.raises(FailedPrecondition, match="numeric environments"):
         merge([ours, foreign])
@@ -384,13 +384,13 @@ def test_a_runner_of_another_environment_refuses_the_job(harness: JobHarness) ->
     asked = harness.evaluation(CANCER)
     job = harness.job_of(asked)
     [chunk] = cut(cancer(), [])
-    ours = Partial.from_bytes(ingest_chunk(asked.to_json(), chunk, 0).partial)
+    ours = arrays.decode(Partial, ingest_chunk(asked.to_json(), chunk, 0).partial)
     foreign = replace(ours, environment="0123456789abcdef")
     address = harness.blobs.put(job.organization_id, chunk)
     with harness.store.write() as uow:
         uow[Jobs].add_chunk(
             job.organization_id, job.job_id, first_row=0, rows=ours.rows, blob=address,
-            sha256=address.removeprefix("sha256:"), partial=foreign.to_bytes(),
+            sha256=address.removeprefix("sha256:"), partial=arrays.encode(foreign),
         )  # fmt: skip  # one call
         uow[Jobs].finish_upload(job.organization_id, job.job_id, rows=ours.rows)
     harness.runner()

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from assay.extraction.comparison import DocumentComparison
 from assay.features.benchmarks.results_artifact import OUTCOMES, Heads
 from assay.metrics.calibration import BINS, bins_of
-from assay.metrics.codec import Reader, Writer
 from assay.metrics.exact_sum import sum_groups
 from assay.metrics.reliability import ReliabilityTable, Slot
 
@@ -58,31 +57,6 @@ class Confidences:
     def overall(self) -> ReliabilityTable | None:
         """Return the table of all fields together; None without any confidence."""
         return _added(list(self.slots.values())).table() if self.slots else None
-
-    def write(self, writer: Writer) -> None:
-        """Append to a payload; only bins with values have hits and a sum."""
-        writer.count(len(self.slots))
-        for path, slot in self.slots.items():
-            writer.text(path)
-            for count, hits, units in zip(slot.counts, slot.hits, slot.confidence, strict=True):
-                writer.count(count)
-                if count:
-                    writer.count(hits)
-                    writer.integer(units)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Confidences:
-        """Read back."""
-        slots = {}
-        for _ in range(reader.count()):
-            path = reader.text()
-            bins = []
-            for _ in range(BINS):
-                count = reader.count()
-                bins.append((count, reader.count(), reader.integer()) if count else (0, 0, 0))
-            counts, hits, units = zip(*bins, strict=True)
-            slots[path] = Slot(counts=counts, hits=hits, confidence=units)
-        return cls(slots=slots)
 
 
 def _binned(

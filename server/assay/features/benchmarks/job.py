@@ -35,7 +35,7 @@ from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord, chunk_key
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import encode
+from assay.records import arrays, encode
 
 SCHEMA, DOCUMENTS = "schema", "documents-"
 LIVE_FIELDS = 256  # of an event; a schema may have thousands
@@ -89,7 +89,7 @@ class Benchmark:
             blob=address,
         )
         return TaskOutput(
-            partial=compared.piece.to_bytes(),
+            partial=arrays.encode(compared.piece),
             events=(_event(compared, schema),),
             stored=(record,),
         )
@@ -101,7 +101,7 @@ class Benchmark:
         data = blobs.partial(finished[SCHEMA]) if asked.schema is None else blobs.read(asked.schema)
         schema = FieldSchema.from_json(data)
         keys = sorted(key for key in finished if key.startswith(DOCUMENTS))
-        whole = Piece.merge_all(Piece.from_bytes(blobs.partial(finished[key])) for key in keys)
+        whole = Piece.merge_all(arrays.decode(Piece, blobs.partial(finished[key])) for key in keys)
         stored = sorted(
             (record.first_row, record.rows or 0, record.blob or "")
             for record in finished.values()

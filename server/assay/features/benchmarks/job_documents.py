@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,10 +14,7 @@ from assay.features.benchmarks.confidence_calibration import Confidences
 from assay.features.benchmarks.results_artifact import Compared, Heads, filter_counts, write_results
 from assay.features.benchmarks.snapshot_artifact import Document, read_piece
 from assay.kernel.errors import BadPredictions
-from assay.metrics.codec import Reader, Writer
-from assay.records import encode
 
-KIND = b"P"
 GROUP = 32  # statistics that are merged at once
 
 Filters = dict[str, dict[str, int]]
@@ -45,23 +41,6 @@ class Piece:
                 filters=_added(one.filters for one in group),
             )
         return whole
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal statistics give equal bytes."""
-        writer = Writer()
-        writer.blob(self.tally.to_bytes())
-        writer.blob(encode(self.filters))
-        self.confidences.write(writer)
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Piece:
-        """Decode; raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        tally, filters = FieldTally.from_bytes(reader.blob()), json.loads(reader.blob())
-        confidences = Confidences.read(reader)
-        reader.end()
-        return cls(tally=tally, confidences=confidences, filters=filters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,4 +91,4 @@ def _added(parts: Iterable[Mapping[str, Mapping[str, int]]]) -> Filters:
             ours = sums.setdefault(path, {})
             for key, number in counts.items():
                 ours[key] = ours.get(key, 0) + number
-    return sums
+    return {path: dict(sorted(sums[path].items())) for path in sorted(sums)}

@@ -52,7 +52,7 @@ from assay.metrics.registry import METRICS
 from assay.metrics.regression import RegressionSums
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
-from assay.records import encode
+from assay.records import arrays, encode
 
 PAIR = "pair-"
 RESAMPLED = (ConfusionCounts, RegressionSums)  # what differences follow from
@@ -94,7 +94,7 @@ class Comparison:
         piece = Piece(number=number, of=of)
         pair = lined_up(*(read_side(asked, side, piece, blobs) for side in (asked.a, asked.b)))
         if pair is None:
-            return TaskOutput(partial=PairCounts(same=False).to_bytes())
+            return TaskOutput(partial=arrays.encode(PairCounts(same=False)))
         first, second = pair
         counts = PairCounts(
             same=True,
@@ -104,7 +104,7 @@ class Comparison:
             joint=joint_tally(asked, first, second) if asked.labels else None,
             tests=_whole(asked, first, second).to_json() if of == 1 else b"",
         )
-        return TaskOutput(partial=counts.to_bytes())
+        return TaskOutput(partial=arrays.encode(counts))
 
     def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
         """Return PairedTests.to_json()."""
@@ -113,7 +113,7 @@ class Comparison:
         if known is not None:
             return PairedTests(rows=0, reason=known).to_json()
         parts = [
-            PairCounts.from_bytes(blobs.partial(finished[key]))
+            arrays.decode(PairCounts, blobs.partial(finished[key]))
             for key in sorted(finished)
             if key.startswith(PAIR)
         ]
@@ -234,7 +234,7 @@ def _differences(asked: ComparisonJob, first: Rows, second: Rows) -> Differences
     if clusters is None:
         clusters = row_clusters(0, len(first)) if first.ids is None else first.ids[0]
     try:
-        a, b = (Bootstrap.of_chunk(_chunk(asked, side), clusters) for side in (first, second))
+        a, b = (Bootstrap.from_chunk(_chunk(asked, side), clusters) for side in (first, second))
     except ValueError:  # values near the end of float64, or of weights, cannot be resampled
         return Reason.OVERFLOW
     return paired_intervals(b, a, _metric_spec(asked))

@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 from assay.features.comparisons.model import ComparisonJob, Side
 from assay.features.evaluations.ingest import rules_of
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.metrics.codec import Reader, Writer
 from assay.metrics.sparse_counts import Tally
 from assay.tabular import Chunk, ClassChunk, RowIds, row_ids_of, stored_side
-
-KIND = b"Q"
 
 Words = NDArray[np.uint64]
 
@@ -77,34 +74,6 @@ class PairCounts:
     clustered: bool = False
     joint: Tally | None = None  # over true * k² + a * k + b; None: a regression
     tests: bytes = b""  # what only whole rows can tell, from a comparison of one piece
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal counts give equal bytes."""
-        writer = Writer()
-        for number in (self.same, self.rows, self.weighted, self.clustered):
-            writer.count(int(number))
-        writer.count(int(self.joint is not None))
-        if self.joint is not None:
-            self.joint.write(writer)
-        writer.blob(self.tests)
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> PairCounts:
-        """Decode. Raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        same, rows, weighted, clustered, has_joint = (reader.count() for _ in range(5))
-        joint = Tally.read(reader) if has_joint else None
-        tests = reader.blob()
-        reader.end()
-        return cls(
-            same=bool(same),
-            rows=rows,
-            weighted=bool(weighted),
-            clustered=bool(clustered),
-            joint=joint,
-            tests=tests,
-        )
 
 
 def read_side(asked: ComparisonJob, side: Side, piece: Piece, blobs: JobBlobs) -> Rows:

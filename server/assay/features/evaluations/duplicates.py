@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from assay.features.evaluations.stored_rows import Manifest, read_row_ids
 from assay.kernel.errors import BadPredictions, clip
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.records import encode
 
 MAX_ROWS = 6_000_000  # ids of one task; 48 MB of hashes, as much as a rank task holds of keys
 MOST_NAMED = 20
@@ -37,20 +35,6 @@ class Duplicates:
 
     count: int  # rows whose hash occurred before
     named: tuple[Duplicate, ...] = ()  # the earliest, by row
-
-    def to_bytes(self) -> bytes:
-        """Encode as canonical JSON."""
-        named = [[one.row, one.first, one.row_id] for one in self.named]
-        return encode({"count": self.count, "named": named})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Duplicates:
-        """Decode what `to_bytes` wrote."""
-        values = json.loads(data)
-        named = tuple(
-            Duplicate(row=row, first=first, row_id=text) for row, first, text in values["named"]
-        )
-        return cls(count=values["count"], named=named)
 
 
 def id_ranges(rows: int, max_rows: int = MAX_ROWS) -> tuple[tuple[int, int], ...]:

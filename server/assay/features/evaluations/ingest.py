@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import (
-    AnyStatistic,
     Partial,
     Shape,
     Stored,
@@ -24,8 +23,13 @@ from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.batch import ClassificationChunk, RegressionChunk, as_scores
-from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
+from assay.metrics.statistics import (
+    AnyStatistic,
+    ClassificationStatistic,
+    RegressionStatistic,
+)
 from assay.metrics.weights import check_weights
+from assay.records.arrays import encode
 from assay.tabular import Chunk, ClassChunk, Rules, read_chunk, read_file
 
 Words = NDArray[np.uint64]
@@ -36,7 +40,7 @@ class IngestedChunk:
     """A chunk that was accepted."""
 
     rows: int
-    partial: bytes  # Partial.to_bytes()
+    partial: bytes  # an encoded Partial
 
 
 def rules_of(spec: EvaluationSpec) -> Rules:
@@ -56,7 +60,7 @@ def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
     """
     rules = rules_of(EvaluationJob.from_json(job_spec).spec)
     partial = count(read_chunk(data, rules, first_row), rules)
-    return IngestedChunk(rows=partial.rows, partial=partial.to_bytes())
+    return IngestedChunk(rows=partial.rows, partial=encode(partial))
 
 
 def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Partial:
@@ -127,10 +131,10 @@ def _score_labels(chunk: ClassChunk) -> tuple[str, ...]:
 
 def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | RegressionStatistic:
     if not isinstance(chunk, ClassChunk):
-        return RegressionStatistic.of_chunk(
+        return RegressionStatistic.from_arrays(
             true=chunk.true, predicted=chunk.pred, weights=chunk.weights
         )
-    return ClassificationStatistic.of_chunk(
+    return ClassificationStatistic.from_arrays(
         labels=chunk.labels,
         true=chunk.true,
         predicted=chunk.pred,

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from assay.features.evaluations import duplicates, slice_areas
 from assay.features.evaluations.ingest import ingest_file, rules_of
 from assay.features.evaluations.job_details import evaluation_details
@@ -48,7 +50,7 @@ from assay.metrics.order_statistics import (
 from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
-from assay.records import encode
+from assay.records import arrays, decode, encode
 
 CHUNK, BASE = "chunk-", "base"
 RANK, IDS, RESIDUALS, LOOK = "rank-", "row-ids-", "residuals-", "look-"
@@ -87,7 +89,7 @@ class Evaluation:
             is_upload = asked.source == CHUNKS
             payload = _pack(finished, blobs).encode() if is_upload else b""
             return (Task(key=BASE, payload=payload),)
-        base = Partial.from_bytes(blobs.partial(finished[BASE]))
+        base = arrays.decode(Partial, blobs.partial(finished[BASE]))
         check_environment(base.environment, 0)
         manifest = Manifest(
             rules=rules_of(asked.spec),
@@ -105,7 +107,7 @@ class Evaluation:
             LOOK: groups(manifest, self.look_rows),
             AREAS: slice_areas.area_groups(manifest, self.slice_cells, self.slice_task_cells),
         }
-        address = blobs.put(manifest.to_bytes())
+        address = blobs.put(encode(manifest))
         return tuple(
             Task(
                 key=f"{prefix}{number:06d}",
@@ -120,24 +122,26 @@ class Evaluation:
         if task.key == BASE:
             return self._base(job, task, blobs)
         payload = json.loads(task.payload)
-        manifest = Manifest.from_bytes(blobs.read(payload["manifest"]))
+        manifest = decode(Manifest, blobs.read(payload["manifest"]))
         piece: Any = payload["piece"]
         if task.key.startswith(IDS):
             low, high = (int(edge, 16) for edge in piece)
             return TaskOutput(
-                partial=duplicates.find_duplicates(manifest, low, high, blobs).to_bytes()
+                partial=arrays.encode(duplicates.find_duplicates(manifest, low, high, blobs))
             )
         if task.key.startswith(RESIDUALS):
-            target = ResidualRange.from_list(piece)
+            target = msgspec.convert(piece, ResidualRange)
             residuals = count_residuals(
                 lambda: read_values(manifest, blobs), target, max_rows=self.max_rows
             )
-            return TaskOutput(partial=residuals.to_bytes())
+            return TaskOutput(partial=arrays.encode(residuals))
         if task.key.startswith(AREAS):
-            return TaskOutput(partial=slice_areas.slice_ranks(manifest, piece, blobs).to_bytes())
+            return TaskOutput(
+                partial=arrays.encode(slice_areas.slice_ranks(manifest, piece, blobs))
+            )
         if task.key.startswith(LOOK):
-            return TaskOutput(partial=look(manifest, piece, blobs).to_bytes())
-        return TaskOutput(partial=self._rank(manifest, piece, blobs).to_bytes())
+            return TaskOutput(partial=arrays.encode(look(manifest, piece, blobs)))
+        return TaskOutput(partial=arrays.encode(self._rank(manifest, piece, blobs)))
 
     def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
         """Return EvaluationResult.to_json(), its details being written.
@@ -149,15 +153,15 @@ class Evaluation:
             keys = sorted(key for key in finished if key.startswith(prefix))
             return [blobs.partial(finished[key]) for key in keys]
 
-        duplicates.refuse(map(duplicates.Duplicates.from_bytes, of(IDS)))
-        seen = merge_looks(map(Look.from_bytes, of(LOOK)))
+        duplicates.refuse(arrays.decode(duplicates.Duplicates, data) for data in of(IDS))
+        seen = merge_looks(arrays.decode(Look, data) for data in of(LOOK))
         measured = measure(
-            Partial.from_bytes(blobs.partial(finished[BASE])),
+            arrays.decode(Partial, blobs.partial(finished[BASE])),
             EvaluationJob.from_json(job.spec).spec,
-            RankCounts.merge_all(map(RankCounts.from_bytes, of(RANK))),
-            ResidualCounts.merge_all(map(ResidualCounts.from_bytes, of(RESIDUALS))),
+            RankCounts.merge_all(arrays.decode(RankCounts, data) for data in of(RANK)),
+            ResidualCounts.merge_all(arrays.decode(ResidualCounts, data) for data in of(RESIDUALS)),
         )
-        areas = [SliceRanks.from_bytes(data) for data in of(AREAS)]
+        areas = [arrays.decode(SliceRanks, data) for data in of(AREAS)]
         ranks = SliceRanks.merge_all(areas) if areas else None
         details = evaluation_details(measured, seen, ranks, blobs)
         return evaluation_result(measured, blobs.put(details.to_json())).to_json()
@@ -183,7 +187,7 @@ class Evaluation:
                 raise Internal(f"the blob {asked.blob} has no local file")
             base = ingest_file(path, asked.source, rules_of(asked.spec), blobs)
         return TaskOutput(
-            partial=base.to_bytes(),
+            partial=arrays.encode(base),
             status={"metrics": live_numbers(base, asked.spec)},
             stored=() if asked.source == CHUNKS else tuple(_record(one) for one in base.stored),
         )
@@ -194,7 +198,7 @@ class Evaluation:
         def count(one: RankRange) -> RankCounts:
             return count_range(lambda: reader.read(one.column), one, max_rows=self.max_rows)
 
-        return RankCounts.merge_all(count(RankRange.from_list(values)) for values in ranges)
+        return RankCounts.merge_all(count(msgspec.convert(values, RankRange)) for values in ranges)
 
     def _rank_pieces(self, base: Partial) -> list[list[Any]]:
         """Return groups of ranges of one column each, or a single one for a small evaluation."""
@@ -218,13 +222,13 @@ class Evaluation:
             else:
                 pieces.append([one])
                 held = one.rows
-        return [[one.to_list() for one in group] for group in pieces]
+        return [[msgspec.to_builtins(one) for one in group] for group in pieces]
 
     def _residual_pieces(self, base: Partial) -> list[list[Any]]:
         if not isinstance(base.statistic, RegressionStatistic):
             return []
         ranges = residual_ranges(base.statistic.residuals, max_rows=self.max_rows)
-        return [one.to_list() for one in ranges]
+        return [msgspec.to_builtins(one) for one in ranges]
 
     def _id_pieces(self, base: Partial) -> list[list[str]]:
         if not base.shape.has_row_ids or len(base.stored) < 2:
@@ -243,25 +247,38 @@ def _record(place: Stored) -> TaskRecord:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class UploadedChunk:
+    """An accepted chunk of an upload, and its encoded partial."""
+
+    stored: Stored
+    partial: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadedChunks:
+    """The accepted chunks of an upload."""
+
+    chunks: tuple[UploadedChunk, ...]
+
+
 def _pack(finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> str:
     """Write what an upload brought into one blob, so that another process can merge it."""
-    parts = []
-    for key in sorted(finished):
-        record = finished[key]
-        if key.startswith(CHUNK):
-            place = [record.first_row, record.rows, record.blob]
-            partial = blobs.partial(record)
-            check_environment(Partial.environment_of(partial), record.first_row or 0)
-            head = encode([*place, len(partial)])
-            parts += [len(head).to_bytes(4, "little"), head, partial]
-    return blobs.put(b"".join(parts))
+    chunks = tuple(
+        UploadedChunk(
+            stored=Stored(
+                first_row=record.first_row or 0, rows=record.rows or 0, blob=record.blob or ""
+            ),
+            partial=blobs.partial(record),
+        )
+        for key, record in sorted(finished.items())
+        if key.startswith(CHUNK)
+    )
+    return blobs.put(arrays.encode(UploadedChunks(chunks=chunks)))
 
 
 def _unpack(data: bytes) -> Iterator[Partial]:
-    at = 0
-    while at < len(data):
-        start = at + 4 + int.from_bytes(data[at : at + 4], "little")
-        first_row, rows, blob, size = json.loads(data[at + 4 : start])
-        partial = Partial.from_bytes(data[start : start + size])
-        yield replace(partial, stored=(Stored(first_row=first_row, rows=rows, blob=blob),))
-        at = start + size
+    for chunk in arrays.decode(UploadedChunks, data).chunks:
+        partial = arrays.decode(Partial, chunk.partial)
+        check_environment(partial.environment, chunk.stored.first_row)
+        yield replace(partial, stored=(chunk.stored,))

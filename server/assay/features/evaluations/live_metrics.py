@@ -10,6 +10,7 @@ from assay.features.evaluations.job_results import live_numbers
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.partial_aggregate import Partial, merge
 from assay.metrics.histogram import RankHistogram, RankWeights
+from assay.records.arrays import decode, encode
 
 MOST_STEPS = 8  # as many chunks as are in flight
 RANKS = (RankHistogram, RankWeights)
@@ -32,18 +33,16 @@ def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
     `job_spec` is EvaluationJob.to_json(). Raises BadPredictions where partials do not fit.
     """
     spec = EvaluationJob.from_json(job_spec).spec
-    ours = [_light(Partial.from_bytes(data)) for data in partials]
+    ours = [_light(decode(Partial, data)) for data in partials]
     first = max(1, len(ours) - MOST_STEPS + 1)
     merged = merge(ours[:first])
     steps = [live_numbers(merged, spec)]
     for one in ours[first:]:
         merged = merge([merged, one])
         steps.append(live_numbers(merged, spec))
-    return LiveState(merged=merged.to_bytes(), steps=tuple(steps))
+    return LiveState(merged=encode(merged), steps=tuple(steps))
 
 
 def _light(partial: Partial) -> Partial:
     """Return a partial without its histograms of scores, which live numbers do not look at."""
-    statistic = partial.statistic
-    parts = {kind: part for kind, part in statistic.parts.items() if kind not in RANKS}
-    return replace(partial, statistic=replace(statistic, parts=parts))
+    return replace(partial, statistic=partial.statistic.without(RANKS))

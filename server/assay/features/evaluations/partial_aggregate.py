@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from assay.kernel.errors import BadPredictions, FailedPrecondition
 from assay.metrics.environment import numeric_environment
-from assay.metrics.statistics import (
-    ClassificationStatistic,
-    RegressionStatistic,
-    statistic_from_bytes,
-)
+from assay.metrics.statistics import AnyStatistic, merge_statistics
 from assay.records import encode, sha256_hex
 
-AnyStatistic = ClassificationStatistic | RegressionStatistic
-
-_MAGIC = b"AEP1"
 _WORD = 1 << 64
 _MERGE_EVERY = 64
 
@@ -87,7 +79,7 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True)
 class Partial:
-    """The statistic of some rows, in a versioned byte codec."""
+    """The statistic of some rows; stored by `assay.records.arrays`."""
 
     first_row: int  # the lowest; only to name it in a refusal
     rows: int
@@ -96,53 +88,6 @@ class Partial:
     environment: str  # environment_hash() of the process that counted
     statistic: AnyStatistic
     stored: tuple[Stored, ...] = ()  # where the rows rest, in the order of rows
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal partials give equal bytes."""
-        header = {
-            "first_row": self.first_row,
-            "rows": self.rows,
-            "shape": asdict(self.shape),
-            "content": [f"{lane:016x}" for lane in self.content],
-            "environment": self.environment,
-            "stored": [[one.first_row, one.rows, one.blob] for one in self.stored],
-        }
-        text = encode(header)
-        return _MAGIC + len(text).to_bytes(4, "little") + text + self.statistic.to_bytes()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Partial:
-        """Decode what `to_bytes` wrote; raises ValueError on anything else."""
-        if data[:4] != _MAGIC:
-            raise ValueError("these bytes are no partial of an evaluation")
-        end = 8 + int.from_bytes(data[4:8], "little")
-        header = json.loads(data[8:end])
-        shape = header["shape"]
-        return cls(
-            first_row=header["first_row"],
-            rows=header["rows"],
-            shape=Shape(
-                **{
-                    **shape,
-                    "score_labels": tuple(shape["score_labels"]),
-                    "slices": tuple(shape["slices"]),
-                }
-            ),
-            content=cast(tuple[int, int], tuple(int(lane, 16) for lane in header["content"])),
-            environment=header["environment"],
-            statistic=statistic_from_bytes(data[end:]),
-            stored=tuple(
-                Stored(first_row=first, rows=rows, blob=blob)
-                for first, rows, blob in header["stored"]
-            ),
-        )
-
-    @staticmethod
-    def environment_of(data: bytes) -> str:
-        """Return the environment of encoded partials without decoding the rest."""
-        end = 8 + int.from_bytes(data[4:8], "little")
-        environment: str = json.loads(data[8:end])["environment"]
-        return environment
 
     @property
     def content_hash(self) -> str:
@@ -199,13 +144,8 @@ def merge_in_groups(partials: Iterable[Partial]) -> Partial:
 
 
 def _merge_statistics(ours: list[Partial]) -> AnyStatistic:
-    first = ours[0].statistic
-    every = [one.statistic for one in ours]
-    # The task is declared, so all of one evaluation are of one kind.
     try:
-        if isinstance(first, RegressionStatistic):
-            return RegressionStatistic.merge_all(cast(list[RegressionStatistic], every))
-        return ClassificationStatistic.merge_all(cast(list[ClassificationStatistic], every))
+        return merge_statistics([one.statistic for one in ours])
     except ValueError as error:
         raise BadPredictions(
             f"The chunks do not belong together: {error}. Send all rows with the same labels, and "

@@ -17,12 +17,10 @@ from assay.kernel.errors import BadPredictions
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.bootstrap import Bootstrap, row_clusters
-from assay.metrics.codec import Reader, Writer
 from assay.metrics.misclassification import Mistakes
 from assay.metrics.slices import SliceColumn, SliceStatistics, TooManyValues
 from assay.tabular import Chunk, RowIds, row_ids_of, slice_codes, stored_chunk, stored_row_ids
 
-KIND = b"L"
 BOOTSTRAP_ROWS = 50_000  # of an evaluation; more rows are resampled by the cells of their counts
 _MERGE_EVERY = 16  # looks held at a time
 
@@ -34,25 +32,6 @@ class Look:
     mistakes: Mistakes | None  # None: a regression
     slices: SliceStatistics | None  # None: no slice columns
     bootstrap: Bootstrap | None  # None: not asked for, or not to be had
-
-    def to_bytes(self) -> bytes:
-        """Encode; equal looks give equal bytes."""
-        writer = Writer()
-        for part in (self.mistakes, self.slices, self.bootstrap):
-            writer.blob(b"" if part is None else part.to_bytes())
-        return writer.seal(KIND)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Look:
-        """Decode. Raises CodecError."""
-        reader = Reader.unseal(data, KIND)
-        mistakes, slices, bootstrap = (reader.blob() for _ in range(3))
-        reader.end()
-        return cls(
-            mistakes=Mistakes.from_bytes(mistakes) if mistakes else None,
-            slices=SliceStatistics.from_bytes(slices) if slices else None,
-            bootstrap=Bootstrap.from_bytes(bootstrap) if bootstrap else None,
-        )
 
 
 NOTHING = Look(mistakes=None, slices=None, bootstrap=None)
@@ -124,13 +103,13 @@ def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
     mistakes = None
     if isinstance(arrays, ClassificationChunk):
         rows = np.arange(chunk.first_row, chunk.first_row + chunk.rows)
-        mistakes = Mistakes.of_chunk(arrays, rows, _keys(chunk, arrays, row_ids))
+        mistakes = Mistakes.from_chunk(arrays, rows, _keys(chunk, arrays, row_ids))
     columns = {name: chunk.extras[f"slice:{name}"] for name in manifest.slices}
     slices = None
     if columns:
         coded = {name: slice_codes(column) for name, column in columns.items()}
         try:
-            slices = SliceStatistics.of_chunk(
+            slices = SliceStatistics.from_chunk(
                 arrays,
                 {n: SliceColumn(codes=c.indices, table=c.values) for n, c in coded.items()},
             )
@@ -167,7 +146,7 @@ def _bootstrap(
     else:
         clusters = row_clusters(chunk.first_row, chunk.rows)
     try:
-        return Bootstrap.of_chunk(arrays, clusters)
+        return Bootstrap.from_chunk(arrays, clusters)
     except ValueError:  # values near the end of float64, or of weights, cannot be resampled
         return None
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from assay.features.evaluations.partial_aggregate import Stored
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.ranking import MICRO
-from assay.records import encode
 from assay.tabular import (
     Floats,
     RowIds,
@@ -36,39 +34,6 @@ class Manifest:
     has_row_ids: bool
     slices: tuple[str, ...]  # names of slice columns
     stored: tuple[Stored, ...]
-
-    def to_bytes(self) -> bytes:
-        """Encode as canonical JSON."""
-        return encode(
-            {
-                "rules": asdict(self.rules),
-                "score_kind": self.score_kind,
-                "score_labels": self.score_labels,
-                "weighted": self.weighted,
-                "has_row_ids": self.has_row_ids,
-                "slices": self.slices,
-                "stored": [[one.first_row, one.rows, one.blob] for one in self.stored],
-            }
-        )
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Manifest:
-        """Decode what `to_bytes` wrote."""
-        values = json.loads(data)
-        rules = values["rules"]
-        labels = rules["labels"]
-        return cls(
-            rules=Rules(**{**rules, "labels": None if labels is None else tuple(labels)}),
-            score_kind=values["score_kind"],
-            score_labels=tuple(values["score_labels"]),
-            weighted=values["weighted"],
-            has_row_ids=values["has_row_ids"],
-            slices=tuple(values["slices"]),
-            stored=tuple(
-                Stored(first_row=first, rows=rows, blob=blob)
-                for first, rows, blob in values["stored"]
-            ),
-        )
 
     @property
     def rows(self) -> int:

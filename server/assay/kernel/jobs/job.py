@@ -148,7 +148,7 @@ class TaskRecord:
     rows: int | None = None  # rows of the chunk
     sha256: str | None = None  # of the chunk's bytes as they were sent, hex
     blob: str | None = None  # address of the input bytes; None: none of its own
-    partial: bytes | None = None  # statistic in its byte codec, up to 64 KiB
+    partial: bytes | None = None  # encoded statistic, up to 64 KiB
     partial_blob: str | None = None  # address of a larger partial
 
 
