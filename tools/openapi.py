@@ -12,6 +12,7 @@ from google.protobuf import descriptor_pb2
 from tools.openapi_errors import ERROR_SCHEMA, error_responses, shared_responses, successes
 from tools.openapi_examples import EXAMPLES
 from tools.openapi_schemas import REQUIRED, Contract, Method, Schemas, behaviour, leaves, said
+from tools.openapi_views import components, view_name, views
 from tools.protos import ROOT, option
 from tools.routes import CAMEL_PREFIXES, bindings
 
@@ -54,6 +55,8 @@ def document(data: bytes) -> Json:
     """Return the document of a descriptor set with source info."""
     contract = Contract.of(data)
     comments = {method.descriptor.name: method.comment for method in contract.methods}
+    comments |= {method.name: method.comment for method in contract.methods}
+    shown = views()
     paths: dict[str, Json] = {}
     named: dict[str, Json] = {"Error": ERROR_SCHEMA}
     tags: dict[str, str] = {}
@@ -61,14 +64,17 @@ def document(data: bytes) -> Json:
         for number, (verb, path, body) in enumerate(bindings(method.descriptor)):
             style = "camel" if path.startswith(CAMEL_PREFIXES) else "snake"
             schemas = Schemas(contract, style)
+            view = shown.get(method.name)
             name = method.descriptor.name if number == 0 else f"{method.descriptor.name}_{number}"
             operation = {
                 "operationId": name,
-                **_Operation(contract, schemas, method, path, body).render(comments),
+                **_Operation(contract, schemas, method, path, body, view=view).render(comments),
             }
             paths.setdefault(_template(path), {})[verb.lower()] = operation
             named |= schemas.named
-            tags[operation["tags"][0]] = contract.services[method.service]
+            tags.setdefault(operation["tags"][0], contract.services[method.service])
+    schemas = Schemas(contract, "snake")
+    named |= components(shown.values(), schemas) | schemas.named
     return {
         "openapi": "3.1.0",
         "info": {
@@ -102,8 +108,17 @@ class _Operation:
     """One HTTP binding of one method."""
 
     def __init__(
-        self, contract: Contract, schemas: Schemas, method: Method, path: str, body: str
+        self,
+        contract: Contract,
+        schemas: Schemas,
+        method: Method,
+        path: str,
+        body: str,
+        *,
+        view: Any,
     ) -> None:
+        """Take one binding, and the type of the method's view, None where it has none."""
+        self._view = view
         self._contract = contract
         self._schemas = schemas
         self._method = method
@@ -117,7 +132,9 @@ class _Operation:
         method, anonymous = self._method, self._policy.anonymous
         summary, _, _ = method.comment.partition(". ")
         operation: Json = {
-            "tags": [method.service.rpartition(".")[2].removesuffix("Service")],
+            "tags": [
+                method.service.rpartition(".")[2].removesuffix("Service").removesuffix("Rest")
+            ],
             "summary": summary,
             "description": method.comment,
             "parameters": [*self._path_parameters(), *self._query(), *self._headers()],
@@ -196,9 +213,12 @@ class _Operation:
 
     def _content(self) -> Json:
         output = self._method.descriptor.output_type
-        if output == HTTP_BODY:
+        if output == HTTP_BODY and self._view is None:
             return {kind: {"schema": {}} for kind in self._policy.produces}
-        schema = self._schemas.of_message(output, sent=False)
+        if self._view is None:
+            schema = self._schemas.of_message(output, sent=False)
+        else:
+            schema = {"$ref": f"#/components/schemas/{view_name(self._view)}"}
         if self._method.descriptor.server_streaming:
             schema = {"type": "array", "items": schema}
         content: Json = {"schema": schema}

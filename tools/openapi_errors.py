@@ -18,7 +18,7 @@ Json = dict[str, Any]
 ERRORS = re.compile(r"Errors[^:]*: (.*)$")
 SUCCESSES = re.compile(r"\b(2\d\d) ([^,.;:]+)")
 STATUS = re.compile(r"(?:^|[;.,] )([45]\d\d) ([^;.]+)")
-AS = re.compile(r"\bas (?:\w+\.)?([A-Z]\w+)")
+AS = re.compile(r"\bas ((?:\w+\.)?[A-Z]\w+)")
 
 _UNSEEN = {499, *GATEWAY_STATUSES}  # the caller went away; the gateway says more than we could
 COMMON: Mapping[int, type[AssayError]] = {

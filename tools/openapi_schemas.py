@@ -59,6 +59,11 @@ class Method:
     descriptor: descriptor_pb2.MethodDescriptorProto
     comment: str
 
+    @property
+    def name(self) -> str:
+        """The method with its service, such as ModelService.GetModel."""
+        return f"{self.service.rpartition('.')[2]}.{self.descriptor.name}"
+
 
 @dataclass(kw_only=True)
 class Contract:

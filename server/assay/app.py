@@ -27,14 +27,15 @@ from assay.features.benchmarks.results_service import BenchmarkReader
 from assay.features.benchmarks.service import BenchmarkUseCases
 from assay.features.benchmarks.watch import BenchmarkWatches
 from assay.features.comparisons.service import Comparisons
-from assay.features.evaluations.api import EvaluationRowsService, EvaluationService
+from assay.features.evaluations.api import EvaluationService
 from assay.features.evaluations.curves_service import Curves
 from assay.features.evaluations.details_service import DetailsReader
 from assay.features.evaluations.diagnostics_api import DiagnosticsService
 from assay.features.evaluations.diagnostics_service import Diagnostics
 from assay.features.evaluations.file_upload import FileUploads
-from assay.features.evaluations.performance_api import PerformanceService, PerformanceTableService
+from assay.features.evaluations.performance_api import PerformanceService
 from assay.features.evaluations.performance_service import PerformanceReader
+from assay.features.evaluations.rest import PerformanceRestService
 from assay.features.evaluations.row_upload import MAX_ROWS, ROWS_WAIT_SECONDS, RowUploads
 from assay.features.evaluations.service import EvaluationUseCases
 from assay.features.evaluations.upload import CHUNKS_IN_FLIGHT, Uploads
@@ -198,14 +199,13 @@ class ServerProcess:
         return [
             *self._benchmarks(watches),
             DiagnosticsService(Curves(details), Diagnostics(details)),
-            EvaluationRowsService(self._rows(evaluations, watches)),
-            EvaluationService(evaluations, uploads, files),
+            EvaluationService(evaluations, uploads, files, self._rows(evaluations, watches)),
             JobService(JobUseCases(store), watches),
             JobWatchService(watches),
             KeyService(keys),
             ModelService(ModelUseCases(store)),
             PerformanceService(performance),
-            PerformanceTableService(performance),
+            PerformanceRestService(performance),
             ServerService(facts(settings)),
             VersionService(
                 VersionUseCases(store), Comparisons(store, max_attempts=settings.max_attempts)

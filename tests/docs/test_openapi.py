@@ -96,7 +96,7 @@ def test_every_answer_is_described():
 def test_errors_that_a_comment_points_to_are_told():
     """A comment that says `as` another method gives its own method those refusals too."""
     report = set(BY_ID["GetClassificationReport"]["responses"])
-    assert {"404", "422"} <= report <= set(BY_ID["GetConfusionTable"]["responses"])
+    assert {"404", "422"} <= report <= set(BY_ID["GetConfusionMatrix"]["responses"])
 
 
 def test_bodies_that_are_not_json_have_their_content_types():

@@ -34,8 +34,13 @@ R = TypeVar("R")
 BOOTSTRAP = "boot.0123456789abcdefghijklmnop"
 PATIENCE = 30.0  # seconds until an answer that never comes fails its test
 
+# By name; a REST view has the name of the typed method beside it: PerformanceRest.GetX.
 CALLS = {
-    method.name: (method, GetMessageClass(descriptor.output_type))
+    (
+        f"{service.name.removesuffix('Service')}.{method.name}"
+        if service.name.endswith("RestService")
+        else method.name
+    ): (method, GetMessageClass(descriptor.output_type))
     for service in methods.services()
     for method, descriptor in zip(methods.methods_of(service), service.methods, strict=True)
 }
@@ -184,6 +189,12 @@ class Caller:
     def __call__(self, name: str, /, **fields: Any) -> Any:
         """Call a method that takes one message, by its field values."""
         return self.raw(name, message(name, **fields))
+
+    def view(self, name: str, /, **fields: Any) -> Any:
+        """Call a REST view by its field values; return its JSON."""
+        reply = self(name, **fields)
+        assert reply.content_type == "application/json"
+        return json.loads(reply.data)
 
     def refused(self, name: str, request: Any = None, /, **fields: Any) -> Refused:
         """Return how a call is refused; fails when it is not."""

@@ -11,8 +11,8 @@ from assay.client.errors import BadInput
 from assay.client.evaluating import succeeded
 from assay.client.transport import Transport
 from assay.client.watching import watch
-from assay.v1 import evaluation_rows_service_pb2 as pb
-from assay.v1.evaluation_rows_service_pb2_grpc import EvaluationRowsServiceStub
+from assay.v1 import evaluation_service_pb2 as pb
+from assay.v1.evaluation_service_pb2_grpc import EvaluationServiceStub
 
 
 class TypedRows:
@@ -60,7 +60,7 @@ class TypedRows:
             request_id=self._new_request_id(),
             rows=[_row(number, row) for number, row in enumerate(rows)],
         )
-        stub = EvaluationRowsServiceStub(self._transport.channel)
+        stub = EvaluationServiceStub(self._transport.channel)
         made = convert.evaluation(self._transport.call(stub.EvaluateRows, request))
         if made.status not in types.TERMINAL_STATES:  # it takes longer than one request may
             for _ in watch(self._transport, made.job_id, 0):

@@ -28,10 +28,11 @@ from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/evaluation_service.proto\x12\x08\x61ssay.v1\x1a\x19\x61ssay/v1/evaluation.proto\x1a\x15\x61ssay/v1/metric.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x01\n\x17\x43reateEvaluationRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"{\n\x18UploadPredictionsRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tfirst_row\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06sha256\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05\x61rrow\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"r\n\x19UploadPredictionsResponse\x12\x11\n\tfirst_row\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x10\n\x08next_row\x18\x03 \x01(\x04\x12\"\n\x07metrics\x18\x04 \x01(\x0b\x32\x11.assay.v1.Metrics\"J\n\x17\x46inishEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04rows\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x02\"\x9d\x02\n\x1bUploadEvaluationFileRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x07 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x64\x65\x61\x64line\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"3\n\x14GetEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListEvaluationsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"]\n\x17ListEvaluationsResponse\x12)\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x14.assay.v1.Evaluation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd0\x07\n\x11\x45valuationService\x12`\n\x10\x43reateEvaluation\x12!.assay.v1.CreateEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12u\n\x11UploadPredictions\x12\".assay.v1.UploadPredictionsRequest\x1a#.assay.v1.UploadPredictionsResponse\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x03(\x01\x30\x01\x12`\n\x10\x46inishEvaluation\x12!.assay.v1.FinishEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12\xc0\x02\n\x14UploadEvaluationFile\x12%.assay.v1.UploadEvaluationFileRequest\x1a\x14.assay.v1.Evaluation\"\xe8\x01\xca\xf3\x18\x9a\x01\n\x0bmodel:write \x03(\xc9\x01:\x08text/csv:\x14\x61pplication/x-ndjson:\x1e\x61pplication/vnd.apache.parquet:#application/vnd.apache.arrow.stream:!application/vnd.apache.arrow.file\x82\xd3\xe4\x93\x02\x43\";/api/v1/models/{model_id}/versions/{version_id}/evaluations:\x04\x66ile(\x01\x12\x89\x01\n\rGetEvaluation\x12\x1e.assay.v1.GetEvaluationRequest\x1a\x14.assay.v1.Evaluation\"B\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02%\x12#/api/v1/evaluations/{evaluation_id}\x12\xb0\x01\n\x0fListEvaluations\x12 .assay.v1.ListEvaluationsRequest\x1a!.assay.v1.ListEvaluationsResponse\"X\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02=\x12;/api/v1/models/{model_id}/versions/{version_id}/evaluationsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/evaluation_service.proto\x12\x08\x61ssay.v1\x1a\x19\x61ssay/v1/evaluation.proto\x1a\x15\x61ssay/v1/metric.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x01\n\x17\x43reateEvaluationRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"{\n\x18UploadPredictionsRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tfirst_row\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06sha256\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05\x61rrow\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"r\n\x19UploadPredictionsResponse\x12\x11\n\tfirst_row\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x10\n\x08next_row\x18\x03 \x01(\x04\x12\"\n\x07metrics\x18\x04 \x01(\x0b\x32\x11.assay.v1.Metrics\"J\n\x17\x46inishEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04rows\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x02\"\x9d\x02\n\x1bUploadEvaluationFileRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x07 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x64\x65\x61\x64line\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"3\n\x14GetEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListEvaluationsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"]\n\x17ListEvaluationsResponse\x12)\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x14.assay.v1.Evaluation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe4\x01\n\x13\x45valuateRowsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x04rows\x18\x07 \x03(\x0b\x32\x17.assay.v1.PredictionRowB\x04\xe2\x41\x01\x02\"\xb7\x04\n\rPredictionRow\x12,\n\x06y_true\x18\x01 \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x02\x12,\n\x06y_pred\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x01\x12\x18\n\x05score\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x39\n\x06scores\x18\x04 \x03(\x0b\x32#.assay.v1.PredictionRow.ScoresEntryB\x04\xe2\x41\x01\x01\x12\x19\n\x06row_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x39\n\x06slices\x18\x06 \x03(\x0b\x32#.assay.v1.PredictionRow.SlicesEntryB\x04\xe2\x41\x01\x01\x12\x19\n\x06weight\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12=\n\x08\x66\x65\x61tures\x18\x08 \x03(\x0b\x32%.assay.v1.PredictionRow.FeaturesEntryB\x04\xe2\x41\x01\x01\x1a-\n\x0bScoresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a-\n\x0bSlicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aG\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value:\x02\x38\x01\x42\x08\n\x06_scoreB\t\n\x07_row_idB\t\n\x07_weight2\xf9\x08\n\x11\x45valuationService\x12`\n\x10\x43reateEvaluation\x12!.assay.v1.CreateEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12u\n\x11UploadPredictions\x12\".assay.v1.UploadPredictionsRequest\x1a#.assay.v1.UploadPredictionsResponse\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x03(\x01\x30\x01\x12`\n\x10\x46inishEvaluation\x12!.assay.v1.FinishEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12\xc0\x02\n\x14UploadEvaluationFile\x12%.assay.v1.UploadEvaluationFileRequest\x1a\x14.assay.v1.Evaluation\"\xe8\x01\xca\xf3\x18\x9a\x01\n\x0bmodel:write \x03(\xc9\x01:\x08text/csv:\x14\x61pplication/x-ndjson:\x1e\x61pplication/vnd.apache.parquet:#application/vnd.apache.arrow.stream:!application/vnd.apache.arrow.file\x82\xd3\xe4\x93\x02\x43\";/api/v1/models/{model_id}/versions/{version_id}/evaluations:\x04\x66ile(\x01\x12\x89\x01\n\rGetEvaluation\x12\x1e.assay.v1.GetEvaluationRequest\x1a\x14.assay.v1.Evaluation\"B\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02%\x12#/api/v1/evaluations/{evaluation_id}\x12\xb0\x01\n\x0fListEvaluations\x12 .assay.v1.ListEvaluationsRequest\x1a!.assay.v1.ListEvaluationsResponse\"X\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02=\x12;/api/v1/models/{model_id}/versions/{version_id}/evaluations\x12\xa6\x01\n\x0c\x45valuateRows\x12\x1d.assay.v1.EvaluateRowsRequest\x1a\x14.assay.v1.Evaluation\"a\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x45\"@/api/v1/models/{model_id}/versions/{version_id}/evaluations:rows:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -92,6 +93,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTEVALUATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
   _globals['_LISTEVALUATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTEVALUATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['model_id']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['version_id']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['version_id']._serialized_options = b'\342A\001\002'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['dataset_split']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['dataset_split']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['positive_label']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['positive_label']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['renormalize']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['renormalize']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['rows']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['rows']._serialized_options = b'\342A\001\002'
+  _globals['_PREDICTIONROW_SCORESENTRY']._loaded_options = None
+  _globals['_PREDICTIONROW_SCORESENTRY']._serialized_options = b'8\001'
+  _globals['_PREDICTIONROW_SLICESENTRY']._loaded_options = None
+  _globals['_PREDICTIONROW_SLICESENTRY']._serialized_options = b'8\001'
+  _globals['_PREDICTIONROW_FEATURESENTRY']._loaded_options = None
+  _globals['_PREDICTIONROW_FEATURESENTRY']._serialized_options = b'8\001'
+  _globals['_PREDICTIONROW'].fields_by_name['y_true']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['y_true']._serialized_options = b'\342A\001\002'
+  _globals['_PREDICTIONROW'].fields_by_name['y_pred']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['y_pred']._serialized_options = b'\342A\001\001'
+  _globals['_PREDICTIONROW'].fields_by_name['score']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['score']._serialized_options = b'\342A\001\001'
+  _globals['_PREDICTIONROW'].fields_by_name['scores']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['scores']._serialized_options = b'\342A\001\001'
+  _globals['_PREDICTIONROW'].fields_by_name['row_id']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['row_id']._serialized_options = b'\342A\001\001'
+  _globals['_PREDICTIONROW'].fields_by_name['slices']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['slices']._serialized_options = b'\342A\001\001'
+  _globals['_PREDICTIONROW'].fields_by_name['weight']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['weight']._serialized_options = b'\342A\001\001'
+  _globals['_PREDICTIONROW'].fields_by_name['features']._loaded_options = None
+  _globals['_PREDICTIONROW'].fields_by_name['features']._serialized_options = b'\342A\001\001'
   _globals['_EVALUATIONSERVICE'].methods_by_name['CreateEvaluation']._loaded_options = None
   _globals['_EVALUATIONSERVICE'].methods_by_name['CreateEvaluation']._serialized_options = b'\312\363\030\017\n\013model:write \002'
   _globals['_EVALUATIONSERVICE'].methods_by_name['UploadPredictions']._loaded_options = None
@@ -104,22 +141,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATIONSERVICE'].methods_by_name['GetEvaluation']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\002%\022#/api/v1/evaluations/{evaluation_id}'
   _globals['_EVALUATIONSERVICE'].methods_by_name['ListEvaluations']._loaded_options = None
   _globals['_EVALUATIONSERVICE'].methods_by_name['ListEvaluations']._serialized_options = b'\220\002\001\312\363\030\016\n\nmodel:read \001\202\323\344\223\002=\022;/api/v1/models/{model_id}/versions/{version_id}/evaluations'
-  _globals['_CREATEEVALUATIONREQUEST']._serialized_start=244
-  _globals['_CREATEEVALUATIONREQUEST']._serialized_end=483
-  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_start=485
-  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_end=608
-  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_start=610
-  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_end=724
-  _globals['_FINISHEVALUATIONREQUEST']._serialized_start=726
-  _globals['_FINISHEVALUATIONREQUEST']._serialized_end=800
-  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_start=803
-  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_end=1088
-  _globals['_GETEVALUATIONREQUEST']._serialized_start=1090
-  _globals['_GETEVALUATIONREQUEST']._serialized_end=1141
-  _globals['_LISTEVALUATIONSREQUEST']._serialized_start=1144
-  _globals['_LISTEVALUATIONSREQUEST']._serialized_end=1298
-  _globals['_LISTEVALUATIONSRESPONSE']._serialized_start=1300
-  _globals['_LISTEVALUATIONSRESPONSE']._serialized_end=1393
-  _globals['_EVALUATIONSERVICE']._serialized_start=1396
-  _globals['_EVALUATIONSERVICE']._serialized_end=2372
+  _globals['_EVALUATIONSERVICE'].methods_by_name['EvaluateRows']._loaded_options = None
+  _globals['_EVALUATIONSERVICE'].methods_by_name['EvaluateRows']._serialized_options = b'\312\363\030\022\n\013model:write \002(\311\001\202\323\344\223\002E\"@/api/v1/models/{model_id}/versions/{version_id}/evaluations:rows:\001*'
+  _globals['_CREATEEVALUATIONREQUEST']._serialized_start=274
+  _globals['_CREATEEVALUATIONREQUEST']._serialized_end=513
+  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_start=515
+  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_end=638
+  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_start=640
+  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_end=754
+  _globals['_FINISHEVALUATIONREQUEST']._serialized_start=756
+  _globals['_FINISHEVALUATIONREQUEST']._serialized_end=830
+  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_start=833
+  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_end=1118
+  _globals['_GETEVALUATIONREQUEST']._serialized_start=1120
+  _globals['_GETEVALUATIONREQUEST']._serialized_end=1171
+  _globals['_LISTEVALUATIONSREQUEST']._serialized_start=1174
+  _globals['_LISTEVALUATIONSREQUEST']._serialized_end=1328
+  _globals['_LISTEVALUATIONSRESPONSE']._serialized_start=1330
+  _globals['_LISTEVALUATIONSRESPONSE']._serialized_end=1423
+  _globals['_EVALUATEROWSREQUEST']._serialized_start=1426
+  _globals['_EVALUATEROWSREQUEST']._serialized_end=1654
+  _globals['_PREDICTIONROW']._serialized_start=1657
+  _globals['_PREDICTIONROW']._serialized_end=2224
+  _globals['_PREDICTIONROW_SCORESENTRY']._serialized_start=2027
+  _globals['_PREDICTIONROW_SCORESENTRY']._serialized_end=2072
+  _globals['_PREDICTIONROW_SLICESENTRY']._serialized_start=2074
+  _globals['_PREDICTIONROW_SLICESENTRY']._serialized_end=2119
+  _globals['_PREDICTIONROW_FEATURESENTRY']._serialized_start=2121
+  _globals['_PREDICTIONROW_FEATURESENTRY']._serialized_end=2192
+  _globals['_EVALUATIONSERVICE']._serialized_start=2227
+  _globals['_EVALUATIONSERVICE']._serialized_end=3372
 # @@protoc_insertion_point(module_scope)

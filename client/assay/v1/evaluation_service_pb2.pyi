@@ -9,6 +9,7 @@ from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -307,3 +308,183 @@ class ListEvaluationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEvaluationsResponse: _TypeAlias = ListEvaluationsResponse  # noqa: Y015
+
+@_typing.final
+class EvaluateRowsRequest(_message.Message):
+    """The request of EvaluateRows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    DATASET_SPLIT_FIELD_NUMBER: _builtins.int
+    POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
+    RENORMALIZE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Required. The model."""
+    version_id: _builtins.str
+    """Required. The version."""
+    dataset_split: _builtins.str
+    """Optional. train, validation or test, which is the default."""
+    positive_label: _builtins.str
+    """Optional. The positive label, where the model declares none."""
+    renormalize: _builtins.bool
+    """Optional. Divides each row of scores by its sum instead of refusing rows that do not sum to 1."""
+    request_id: _builtins.str
+    """Optional. Makes a repeated request return the first answer; over REST the header Idempotency-Key."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___PredictionRow]:
+        """Required. The rows, 1 to 10000; a field that one row has the others have too, but for features."""
+
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version_id: _builtins.str = ...,
+        dataset_split: _builtins.str = ...,
+        positive_label: _builtins.str = ...,
+        renormalize: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+        rows: _abc.Iterable[Global___PredictionRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "rows", b"rows", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EvaluateRowsRequest: _TypeAlias = EvaluateRowsRequest  # noqa: Y015
+
+@_typing.final
+class PredictionRow(_message.Message):
+    """One record with what was predicted of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ScoresEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class SlicesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class FeaturesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _struct_pb2.Value: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _struct_pb2.Value | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    Y_TRUE_FIELD_NUMBER: _builtins.int
+    Y_PRED_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    ROW_ID_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    score: _builtins.float
+    """The probability of the positive label; 0 to 1."""
+    row_id: _builtins.str
+    """The row's own id, unique in the evaluation."""
+    weight: _builtins.float
+    """What the row counts, with at most 6 decimal places."""
+    @_builtins.property
+    def y_true(self) -> _struct_pb2.Value:
+        """The truth: a label as text, whole number or boolean, or the number of a regression."""
+
+    @_builtins.property
+    def y_pred(self) -> _struct_pb2.Value:
+        """The prediction, as y_true; of a classifier with scores it may be left out in all rows."""
+
+    @_builtins.property
+    def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """The probability of each label; together 1."""
+
+    @_builtins.property
+    def slices(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The values of slice columns, by name."""
+
+    @_builtins.property
+    def features(self) -> _containers.MessageMap[_builtins.str, _struct_pb2.Value]:
+        """What the prediction was made of, by name: texts, numbers and booleans; shown with mistakes."""
+
+    def __init__(
+        self,
+        *,
+        y_true: _struct_pb2.Value | None = ...,
+        y_pred: _struct_pb2.Value | None = ...,
+        score: _builtins.float | None = ...,
+        scores: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        row_id: _builtins.str | None = ...,
+        slices: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        weight: _builtins.float | None = ...,
+        features: _abc.Mapping[_builtins.str, _struct_pb2.Value] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_row_id", b"_row_id", "_score", b"_score", "_weight", b"_weight", "row_id", b"row_id", "score", b"score", "weight", b"weight", "y_pred", b"y_pred", "y_true", b"y_true"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_row_id", b"_row_id", "_score", b"_score", "_weight", b"_weight", "features", b"features", "row_id", b"row_id", "score", b"score", "scores", b"scores", "slices", b"slices", "weight", b"weight", "y_pred", b"y_pred", "y_true", b"y_true"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__row_id: _TypeAlias = _typing.Literal["row_id"]  # noqa: Y015
+    _WhichOneofArgType__row_id: _TypeAlias = _typing.Literal["_row_id", b"_row_id"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
+    _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__row_id) -> _WhichOneofReturnType__row_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
+
+Global___PredictionRow: _TypeAlias = PredictionRow  # noqa: Y015

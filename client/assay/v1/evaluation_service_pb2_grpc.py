@@ -66,6 +66,11 @@ class EvaluationServiceStub:
                 request_serializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsResponse.FromString,
                 _registered_method=True)
+        self.EvaluateRows = channel.unary_unary(
+                '/assay.v1.EvaluationService/EvaluateRows',
+                request_serializer=assay_dot_v1_dot_evaluation__service__pb2.EvaluateRowsRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
+                _registered_method=True)
 
 
 class EvaluationServiceServicer:
@@ -114,6 +119,13 @@ class EvaluationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EvaluateRows(self, request, context):
+        """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and a Location when that takes longer than 20 s. Errors: 400 bad split or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too many rows or cells; 422 wrong task type.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EvaluationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +158,11 @@ def add_EvaluationServiceServicer_to_server(servicer, server):
                     servicer.ListEvaluations,
                     request_deserializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsRequest.FromString,
                     response_serializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsResponse.SerializeToString,
+            ),
+            'EvaluateRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.EvaluateRows,
+                    request_deserializer=assay_dot_v1_dot_evaluation__service__pb2.EvaluateRowsRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_evaluation__pb2.Evaluation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +328,33 @@ class EvaluationService:
             '/assay.v1.EvaluationService/ListEvaluations',
             assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsRequest.SerializeToString,
             assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EvaluateRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.EvaluationService/EvaluateRows',
+            assay_dot_v1_dot_evaluation__service__pb2.EvaluateRowsRequest.SerializeToString,
+            assay_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,8 @@ class EvaluationServiceStub:
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]
     """Lists a version's evaluations, newest first. Errors: 400 bad split, page size or token; 404 no such model or version."""
+    EvaluateRows: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.EvaluateRowsRequest, _evaluation_pb2.Evaluation]
+    """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and a Location when that takes longer than 20 s. Errors: 400 bad split or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too many rows or cells; 422 wrong task type."""
 
 @_typing.type_check_only
 class EvaluationServiceAsyncStub(EvaluationServiceStub):
@@ -64,6 +66,8 @@ class EvaluationServiceAsyncStub(EvaluationServiceStub):
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]  # type: ignore[assignment]
     """Lists a version's evaluations, newest first. Errors: 400 bad split, page size or token; 404 no such model or version."""
+    EvaluateRows: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.EvaluateRowsRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
+    """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and a Location when that takes longer than 20 s. Errors: 400 bad split or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too many rows or cells; 422 wrong task type."""
 
 class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Evaluations of versions."""
@@ -115,5 +119,13 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_evaluation_service_pb2.ListEvaluationsResponse, _abc.Awaitable[_evaluation_service_pb2.ListEvaluationsResponse]]:
         """Lists a version's evaluations, newest first. Errors: 400 bad split, page size or token; 404 no such model or version."""
+
+    @_abc_1.abstractmethod
+    def EvaluateRows(
+        self,
+        request: _evaluation_service_pb2.EvaluateRowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluation_pb2.Evaluation, _abc.Awaitable[_evaluation_pb2.Evaluation]]:
+        """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and a Location when that takes longer than 20 s. Errors: 400 bad split or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too many rows or cells; 422 wrong task type."""
 
 def add_EvaluationServiceServicer_to_server(servicer: EvaluationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,9 +26,10 @@ from assay.v1 import performance_pb2 as assay_dot_v1_dot_performance__pb2
 from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"assay/v1/performance_service.proto\x12\x08\x61ssay.v1\x1a\x1a\x61ssay/v1/performance.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"m\n\x1cGetPerformanceSummaryRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x86\x01\n\x1eGetClassificationReportRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61verage\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"\x83\x01\n\x19GetConfusionMatrixRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tnormalize\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x32\xf3\x03\n\x12PerformanceService\x12\xab\x01\n\x15GetPerformanceSummary\x12&.assay.v1.GetPerformanceSummaryRequest\x1a\x1c.assay.v1.PerformanceSummary\"L\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02/\x12-/api/v1/models/{model_id}/performance/summary\x12\xbf\x01\n\x17GetClassificationReport\x12(.assay.v1.GetClassificationReportRequest\x1a\x1e.assay.v1.ClassificationReport\"Z\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02=\x12;/api/v1/models/{model_id}/performance/classification-report\x12m\n\x12GetConfusionMatrix\x12#.assay.v1.GetConfusionMatrixRequest\x1a\x19.assay.v1.ConfusionMatrix\"\x17\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"assay/v1/performance_service.proto\x12\x08\x61ssay.v1\x1a\x1a\x61ssay/v1/performance.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"m\n\x1cGetPerformanceSummaryRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x86\x01\n\x1eGetClassificationReportRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61verage\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"\x83\x01\n\x19GetConfusionMatrixRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tnormalize\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\x32\xaf\x03\n\x12PerformanceService\x12\xab\x01\n\x15GetPerformanceSummary\x12&.assay.v1.GetPerformanceSummaryRequest\x1a\x1c.assay.v1.PerformanceSummary\"L\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02/\x12-/api/v1/models/{model_id}/performance/summary\x12|\n\x17GetClassificationReport\x12(.assay.v1.GetClassificationReportRequest\x1a\x1e.assay.v1.ClassificationReport\"\x17\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x12m\n\x12GetConfusionMatrix\x12#.assay.v1.GetConfusionMatrixRequest\x1a\x19.assay.v1.ConfusionMatrix\"\x17\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x32\xf9\x02\n\x16PerformanceRestService\x12\xb5\x01\n\x17GetClassificationReport\x12(.assay.v1.GetClassificationReportRequest\x1a\x14.google.api.HttpBody\"Z\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02=\x12;/api/v1/models/{model_id}/performance/classification-report\x12\xa6\x01\n\x12GetConfusionMatrix\x12#.assay.v1.GetConfusionMatrixRequest\x1a\x14.google.api.HttpBody\"U\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x38\x12\x36/api/v1/models/{model_id}/performance/confusion-matrixb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,15 +61,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PERFORMANCESERVICE'].methods_by_name['GetPerformanceSummary']._loaded_options = None
   _globals['_PERFORMANCESERVICE'].methods_by_name['GetPerformanceSummary']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\002/\022-/api/v1/models/{model_id}/performance/summary'
   _globals['_PERFORMANCESERVICE'].methods_by_name['GetClassificationReport']._loaded_options = None
-  _globals['_PERFORMANCESERVICE'].methods_by_name['GetClassificationReport']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\002=\022;/api/v1/models/{model_id}/performance/classification-report'
+  _globals['_PERFORMANCESERVICE'].methods_by_name['GetClassificationReport']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001'
   _globals['_PERFORMANCESERVICE'].methods_by_name['GetConfusionMatrix']._loaded_options = None
   _globals['_PERFORMANCESERVICE'].methods_by_name['GetConfusionMatrix']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001'
-  _globals['_GETPERFORMANCESUMMARYREQUEST']._serialized_start=162
-  _globals['_GETPERFORMANCESUMMARYREQUEST']._serialized_end=271
-  _globals['_GETCLASSIFICATIONREPORTREQUEST']._serialized_start=274
-  _globals['_GETCLASSIFICATIONREPORTREQUEST']._serialized_end=408
-  _globals['_GETCONFUSIONMATRIXREQUEST']._serialized_start=411
-  _globals['_GETCONFUSIONMATRIXREQUEST']._serialized_end=542
-  _globals['_PERFORMANCESERVICE']._serialized_start=545
-  _globals['_PERFORMANCESERVICE']._serialized_end=1044
+  _globals['_PERFORMANCERESTSERVICE'].methods_by_name['GetClassificationReport']._loaded_options = None
+  _globals['_PERFORMANCERESTSERVICE'].methods_by_name['GetClassificationReport']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\002=\022;/api/v1/models/{model_id}/performance/classification-report'
+  _globals['_PERFORMANCERESTSERVICE'].methods_by_name['GetConfusionMatrix']._loaded_options = None
+  _globals['_PERFORMANCERESTSERVICE'].methods_by_name['GetConfusionMatrix']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\0028\0226/api/v1/models/{model_id}/performance/confusion-matrix'
+  _globals['_GETPERFORMANCESUMMARYREQUEST']._serialized_start=189
+  _globals['_GETPERFORMANCESUMMARYREQUEST']._serialized_end=298
+  _globals['_GETCLASSIFICATIONREPORTREQUEST']._serialized_start=301
+  _globals['_GETCLASSIFICATIONREPORTREQUEST']._serialized_end=435
+  _globals['_GETCONFUSIONMATRIXREQUEST']._serialized_start=438
+  _globals['_GETCONFUSIONMATRIXREQUEST']._serialized_end=569
+  _globals['_PERFORMANCESERVICE']._serialized_start=572
+  _globals['_PERFORMANCESERVICE']._serialized_end=1003
+  _globals['_PERFORMANCERESTSERVICE']._serialized_start=1006
+  _globals['_PERFORMANCERESTSERVICE']._serialized_end=1383
 # @@protoc_insertion_point(module_scope)

@@ -97,7 +97,7 @@ class GetConfusionMatrixRequest(_message.Message):
     dataset_split: _builtins.str
     """Optional. train, validation or test, which is the default."""
     normalize: _builtins.bool
-    """Optional. Also returns the shares of each true label's records, so that a row sums to 1."""
+    """Optional. Asks for the shares of each true label's records, so that a row sums to 1: over REST instead of the counts."""
     def __init__(
         self,
         *,

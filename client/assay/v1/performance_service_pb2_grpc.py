@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import performance_pb2 as assay_dot_v1_dot_performance__pb2
 from assay.v1 import performance_service_pb2 as assay_dot_v1_dot_performance__service__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class PerformanceServiceStub:
-    """Stored evaluations, read; nothing is computed on the fly.
+    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService.
     """
 
     def __init__(self, channel):
@@ -54,7 +55,7 @@ class PerformanceServiceStub:
 
 
 class PerformanceServiceServicer:
-    """Stored evaluations, read; nothing is computed on the fly.
+    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService.
     """
 
     def GetPerformanceSummary(self, request, context):
@@ -105,7 +106,7 @@ def add_PerformanceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PerformanceService:
-    """Stored evaluations, read; nothing is computed on the fly.
+    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService.
     """
 
     @staticmethod
@@ -179,6 +180,126 @@ class PerformanceService:
             '/assay.v1.PerformanceService/GetConfusionMatrix',
             assay_dot_v1_dot_performance__service__pb2.GetConfusionMatrixRequest.SerializeToString,
             assay_dot_v1_dot_performance__pb2.ConfusionMatrix.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class PerformanceRestServiceStub:
+    """REST views of PerformanceService.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetClassificationReport = channel.unary_unary(
+                '/assay.v1.PerformanceRestService/GetClassificationReport',
+                request_serializer=assay_dot_v1_dot_performance__service__pb2.GetClassificationReportRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetConfusionMatrix = channel.unary_unary(
+                '/assay.v1.PerformanceRestService/GetConfusionMatrix',
+                request_serializer=assay_dot_v1_dot_performance__service__pb2.GetConfusionMatrixRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class PerformanceRestServiceServicer:
+    """REST views of PerformanceService.
+    """
+
+    def GetClassificationReport(self, request, context):
+        """Returns the scores of every class, in the order of the labels. Errors: as PerformanceService.GetClassificationReport.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConfusionMatrix(self, request, context):
+        """Returns the confusion matrix as rows: counts, or with normalize shares. Errors: as PerformanceService.GetConfusionMatrix.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_PerformanceRestServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetClassificationReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClassificationReport,
+                    request_deserializer=assay_dot_v1_dot_performance__service__pb2.GetClassificationReportRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetConfusionMatrix': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConfusionMatrix,
+                    request_deserializer=assay_dot_v1_dot_performance__service__pb2.GetConfusionMatrixRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'assay.v1.PerformanceRestService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('assay.v1.PerformanceRestService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class PerformanceRestService:
+    """REST views of PerformanceService.
+    """
+
+    @staticmethod
+    def GetClassificationReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.PerformanceRestService/GetClassificationReport',
+            assay_dot_v1_dot_performance__service__pb2.GetClassificationReportRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConfusionMatrix(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.PerformanceRestService/GetConfusionMatrix',
+            assay_dot_v1_dot_performance__service__pb2.GetConfusionMatrixRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Read stored quality numbers."""
 from assay.v1 import performance_pb2 as _performance_pb2
 from assay.v1 import performance_service_pb2 as _performance_service_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PerformanceServiceStub:
-    """Stored evaluations, read; nothing is computed on the fly."""
+    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -43,7 +44,7 @@ class PerformanceServiceStub:
 
 @_typing.type_check_only
 class PerformanceServiceAsyncStub(PerformanceServiceStub):
-    """Stored evaluations, read; nothing is computed on the fly."""
+    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPerformanceSummary: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetPerformanceSummaryRequest, _performance_pb2.PerformanceSummary]  # type: ignore[assignment]
@@ -54,7 +55,7 @@ class PerformanceServiceAsyncStub(PerformanceServiceStub):
     """Returns the confusion matrix as packed counts. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
 
 class PerformanceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Stored evaluations, read; nothing is computed on the fly."""
+    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService."""
 
     @_abc_1.abstractmethod
     def GetPerformanceSummary(
@@ -81,3 +82,46 @@ class PerformanceServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns the confusion matrix as packed counts. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
 
 def add_PerformanceServiceServicer_to_server(servicer: PerformanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class PerformanceRestServiceStub:
+    """REST views of PerformanceService."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> PerformanceRestServiceAsyncStub: ...
+    GetClassificationReport: _grpc.UnaryUnaryMultiCallable[_performance_service_pb2.GetClassificationReportRequest, _httpbody_pb2.HttpBody]
+    """Returns the scores of every class, in the order of the labels. Errors: as PerformanceService.GetClassificationReport."""
+    GetConfusionMatrix: _grpc.UnaryUnaryMultiCallable[_performance_service_pb2.GetConfusionMatrixRequest, _httpbody_pb2.HttpBody]
+    """Returns the confusion matrix as rows: counts, or with normalize shares. Errors: as PerformanceService.GetConfusionMatrix."""
+
+@_typing.type_check_only
+class PerformanceRestServiceAsyncStub(PerformanceRestServiceStub):
+    """REST views of PerformanceService."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetClassificationReport: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetClassificationReportRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the scores of every class, in the order of the labels. Errors: as PerformanceService.GetClassificationReport."""
+    GetConfusionMatrix: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetConfusionMatrixRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the confusion matrix as rows: counts, or with normalize shares. Errors: as PerformanceService.GetConfusionMatrix."""
+
+class PerformanceRestServiceServicer(metaclass=_abc_1.ABCMeta):
+    """REST views of PerformanceService."""
+
+    @_abc_1.abstractmethod
+    def GetClassificationReport(
+        self,
+        request: _performance_service_pb2.GetClassificationReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns the scores of every class, in the order of the labels. Errors: as PerformanceService.GetClassificationReport."""
+
+    @_abc_1.abstractmethod
+    def GetConfusionMatrix(
+        self,
+        request: _performance_service_pb2.GetConfusionMatrixRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns the confusion matrix as rows: counts, or with normalize shares. Errors: as PerformanceService.GetConfusionMatrix."""
+
+def add_PerformanceRestServiceServicer_to_server(servicer: PerformanceRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -51,7 +51,7 @@ def test_400_precedes_404(me: Caller):
         "GetPerformanceSummary": {**absent, "dataset_split": "dev"},
         "GetClassificationReport": {**absent, "average": "samples"},
         "GetConfusionMatrix": {**absent, "dataset_split": "dev"},
-        "GetConfusionTable": {**absent, "dataset_split": "dev"},
+        "PerformanceRest.GetConfusionMatrix": {**absent, "dataset_split": "dev"},
         "CreateEvaluation": {**both, "dataset_split": "dev"},
         "ListEvaluations": {**both, "page_size": -1},
         "ListVersions": {**absent, "page_size": -1},

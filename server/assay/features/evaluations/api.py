@@ -17,7 +17,7 @@ from assay.features.evaluations.upload import SentChunk, Uploads
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
-from assay.v1 import evaluation_pb2, evaluation_rows_service_pb2, evaluation_service_pb2
+from assay.v1 import evaluation_pb2, evaluation_service_pb2
 
 DEFAULT_SPLIT = "test"
 
@@ -26,11 +26,16 @@ class EvaluationService:
     """Evaluations of versions."""
 
     def __init__(
-        self, evaluations: EvaluationUseCases, uploads: Uploads, files: FileUploads
+        self,
+        evaluations: EvaluationUseCases,
+        uploads: Uploads,
+        files: FileUploads,
+        rows: RowUploads,
     ) -> None:
         self._evaluations = evaluations
         self._uploads = uploads
         self._files = files
+        self._rows = rows
 
     async def CreateEvaluation(
         self, request: evaluation_service_pb2.CreateEvaluationRequest, call: Call
@@ -129,15 +134,8 @@ class EvaluationService:
             next_page_token=page.next_token,
         )
 
-
-class EvaluationRowsService:
-    """Predictions as plain rows."""
-
-    def __init__(self, rows: RowUploads) -> None:
-        self._rows = rows
-
     async def EvaluateRows(
-        self, request: evaluation_rows_service_pb2.EvaluateRowsRequest, call: Call
+        self, request: evaluation_service_pb2.EvaluateRowsRequest, call: Call
     ) -> evaluation_pb2.Evaluation:
         """Take a few rows, measure them and answer with the evaluation."""
         asked = EvaluationRequest(

@@ -8,7 +8,7 @@ from assay.features.evaluations.service import KnownEvaluation
 from assay.features.jobs import convert as jobs
 from assay.kernel.rpc import values
 from assay.records import encode, sha256_hex
-from assay.v1 import evaluation_pb2, evaluation_rows_service_pb2
+from assay.v1 import evaluation_pb2, evaluation_service_pb2
 
 
 def evaluation(known: KnownEvaluation) -> evaluation_pb2.Evaluation:
@@ -51,12 +51,12 @@ def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) ->
         message.zero_targets = result.zero_targets
 
 
-def rows(request: evaluation_rows_service_pb2.EvaluateRowsRequest) -> list[Row]:
+def rows(request: evaluation_service_pb2.EvaluateRowsRequest) -> list[Row]:
     """Return typed rows as plain values."""
     return [_row(sent) for sent in request.rows]
 
 
-def _row(sent: evaluation_rows_service_pb2.PredictionRow) -> Row:
+def _row(sent: evaluation_service_pb2.PredictionRow) -> Row:
     plain: dict[str, object] = {}
     if sent.HasField("y_true"):
         plain["y_true"] = values.plain(sent.y_true)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from google.protobuf import struct_pb2
-
 from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.performance_service import Performance
 from assay.kernel.rpc import values
-from assay.v1 import metric_pb2, performance_pb2, performance_table_service_pb2
+from assay.v1 import metric_pb2, performance_pb2
 
 
 def summary(found: Performance) -> performance_pb2.PerformanceSummary:
@@ -84,47 +82,11 @@ def confusion(found: Performance, *, normalize: bool) -> performance_pb2.Confusi
         labels=result.labels,
         counts=[count for row in rows for count in row],
         positive_label=result.positive_label,
-        shares=[performance_pb2.ConfusionShares(shares=_shares(row)) for row in rows if normalize],
+        shares=[performance_pb2.ConfusionShares(shares=shares(row)) for row in rows if normalize],
     )
 
 
-def confusion_table(
-    found: Performance, *, normalize: bool
-) -> performance_table_service_pb2.ConfusionTable:
-    """Return the confusion matrix as rows, with the four counts of a binary classifier."""
-    result = found.result
-    rows = result.confusion or ()
-    message = performance_table_service_pb2.ConfusionTable(
-        model_id=found.model.model_id,
-        version_id=found.evaluation.version_id,
-        dataset_split=found.evaluation.dataset_split,
-        labels=result.labels,
-        matrix=[_list(_shares(row) or [None] * len(row) if normalize else row) for row in rows],
-        normalized=normalize,
-    )
-    if result.positive_label is not None and len(result.labels) == 2:
-        positive = result.labels.index(result.positive_label)
-        negative = 1 - positive
-        message.binary.positive_label = result.positive_label
-        message.binary.true_positive = rows[positive][positive]
-        message.binary.false_positive = rows[negative][positive]
-        message.binary.false_negative = rows[positive][negative]
-        message.binary.true_negative = rows[negative][negative]
-    return message
-
-
-def _shares(row: Sequence[int]) -> list[float]:
+def shares(row: Sequence[int]) -> list[float]:
     """Return the shares of a row of counts; of an empty row none are defined."""
     total = sum(row)
     return [count / total for count in row] if total else []
-
-
-def _list(row: Sequence[float | None]) -> struct_pb2.ListValue:
-    return struct_pb2.ListValue(
-        values=[
-            struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-            if number is None
-            else struct_pb2.Value(number_value=float(number))
-            for number in row
-        ]
-    )

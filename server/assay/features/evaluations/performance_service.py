@@ -28,6 +28,7 @@ from assay.kernel.storage.unit_of_work import UnitOfWork
 DEFAULT_SPLIT = "test"
 AVERAGES = ("micro", "macro", "weighted")
 DEFAULT_AVERAGE = "weighted"
+MAX_QUICK_LABELS = 64
 MAX_NAMED = 10  # versions that a refusal names
 
 
@@ -38,6 +39,11 @@ class Performance:
     model: Model
     evaluation: Evaluation
     result: EvaluationResult
+
+    @property
+    def is_large(self) -> bool:
+        """True when a matrix of its labels takes milliseconds to build."""
+        return len(self.result.labels) > MAX_QUICK_LABELS
 
 
 def check_average(sent: str) -> str:

@@ -75,6 +75,10 @@ class Call:
             return function(*args, **kwargs)
         return await self.run_aside(lambda: function(*args, **kwargs))
 
+    async def build(self, function: Callable[[], R], *, is_large: bool) -> R:
+        """Make a reply: here, or in a thread when it is large."""
+        return await self.run_aside(function) if is_large else function()
+
     async def run_aside(self, function: Callable[[], R]) -> R:
         """Run what is too long for the event loop in a thread."""
         return await self.run_blocking(function)  # type: ignore[return-value]  # the port is untyped; it returns what `function` does

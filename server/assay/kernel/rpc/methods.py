@@ -22,7 +22,6 @@ SERVICE_MODULES = (
     "benchmark_service",
     "benchmark_watch_service",
     "diagnostics_service",
-    "evaluation_rows_service",
     "evaluation_service",
     "extraction_json_service",
     "extraction_service",
@@ -35,7 +34,6 @@ SERVICE_MODULES = (
     "key_service",
     "model_service",
     "performance_service",
-    "performance_table_service",
     "server_service",
     "version_service",
 )

@@ -1,0 +1,142 @@
+"""REST views of stored quality numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from assay.features.evaluations import performance_convert as convert
+from assay.features.evaluations.model import SPLITS, EvaluationResult
+from assay.features.evaluations.performance_service import (
+    Performance,
+    PerformanceReader,
+    check_average,
+)
+from assay.kernel.rpc import rest
+from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.rest import Body, Count
+from assay.records import Record
+from assay.v1 import metric_pb2, performance_pb2, performance_service_pb2
+
+Split = Annotated[str, Meta(extra_json_schema={"enum": list(SPLITS)})]
+
+
+class ClassificationReportView(Record):
+    """Precision, recall, F1 and support of every class, and their average."""
+
+    model_id: str  # The model.
+    version_id: str  # The version that was measured.
+    dataset_split: Split  # The split that it was measured on.
+    per_class: dict[str, metric_pb2.ClassScores]  # The scores by label, in the order of `labels`.
+    overall: performance_pb2.OverallScores  # The average asked for.
+    labels: tuple[str, ...]  # The order of the labels.
+    undefined: tuple[metric_pb2.UndefinedMetric, ...]  # Scores that rest on a convention, and why.
+
+
+class BinaryCountsView(Record):
+    """The four counts of a binary classifier."""
+
+    positive_label: str  # The positive label.
+    true_positive: Count  # Positive records predicted positive.
+    false_positive: Count  # Negative records predicted positive.
+    false_negative: Count  # Positive records predicted negative.
+    true_negative: Count  # Negative records predicted negative.
+
+
+class ConfusionMatrixView(Record, kw_only=True):
+    """Counts of (true, predicted) label pairs, or their shares, as rows."""
+
+    model_id: str  # The model.
+    version_id: str  # The version that was measured.
+    dataset_split: Split  # The split that it was measured on.
+    labels: tuple[str, ...]  # The labels, in the order of rows and columns.
+    # One row a true label, one column a predicted label; of shares, a label without records has nulls.
+    matrix: tuple[tuple[float | None, ...], ...]
+    # The four counts of a binary classifier with a positive label.
+    binary: BinaryCountsView | UnsetType = UNSET
+    normalized: bool  # True when the matrix holds shares.
+
+
+class PerformanceRestService:
+    """Tables of stored evaluations."""
+
+    def __init__(self, performance: PerformanceReader) -> None:
+        self._performance = performance
+
+    async def GetClassificationReport(
+        self, request: performance_service_pb2.GetClassificationReportRequest, call: Call
+    ) -> Body[ClassificationReportView]:
+        """Return the scores of every class."""
+        average = check_average(request.average)
+        found = await call.run(
+            self._performance.of_classifier,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+        )
+        return await call.build(lambda: rest.body(report(found, average)), is_large=found.is_large)
+
+    async def GetConfusionMatrix(
+        self, request: performance_service_pb2.GetConfusionMatrixRequest, call: Call
+    ) -> Body[ConfusionMatrixView]:
+        """Return the confusion matrix as rows."""
+        found = await call.run(
+            self._performance.of_classifier,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+        )
+        return await call.build(
+            lambda: rest.body(confusion(found, normalize=request.normalize)),
+            is_large=found.is_large,
+        )
+
+
+def report(found: Performance, average: str) -> ClassificationReportView:
+    """Return the view of a report."""
+    message = convert.report(found, average)
+    return ClassificationReportView(
+        model_id=message.model_id,
+        version_id=message.version_id,
+        dataset_split=found.evaluation.dataset_split,
+        per_class={label: message.per_class[label] for label in message.labels},
+        overall=message.overall,
+        labels=tuple(message.labels),
+        undefined=tuple(message.undefined),
+    )
+
+
+def confusion(found: Performance, *, normalize: bool) -> ConfusionMatrixView:
+    """Return the view of a confusion matrix: counts, or the shares of each true label."""
+    result = found.result
+    rows = result.confusion or ()
+    return ConfusionMatrixView(
+        model_id=found.model.model_id,
+        version_id=found.evaluation.version_id,
+        dataset_split=found.evaluation.dataset_split,
+        labels=result.labels,
+        matrix=tuple(
+            tuple(convert.shares(row)) or (None,) * len(row) if normalize else tuple(row)
+            for row in rows
+        ),
+        binary=_binary(result),
+        normalized=normalize,
+    )
+
+
+def _binary(result: EvaluationResult) -> BinaryCountsView | UnsetType:
+    if result.positive_label is None or len(result.labels) != 2 or result.confusion is None:
+        return UNSET
+    positive = result.labels.index(result.positive_label)
+    negative = 1 - positive
+    rows = result.confusion
+    return BinaryCountsView(
+        positive_label=result.positive_label,
+        true_positive=rows[positive][positive],
+        false_positive=rows[negative][positive],
+        false_negative=rows[positive][negative],
+        true_negative=rows[negative][negative],
+    )

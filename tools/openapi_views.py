@@ -1,0 +1,99 @@
+"""JSON schemas of REST views, read from the records that the REST handlers are annotated with."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from assay import features
+from assay.kernel.rpc.rest import Body
+from assay.records import Record
+from tools.openapi_schemas import Schemas
+
+Json = dict[str, Any]
+
+_FIELD = re.compile(r"^    (\w+): [^#\n]+(?:  # (.*))?$")
+_COMMENT = re.compile(r"^    # (.*)$")
+_PAGE = re.compile(r"\bViewPage_(\w+?)(?:View)?_(?=\W|$)")
+
+
+def views() -> dict[str, Any]:
+    """Return the type of each REST method's view, by `Service.Method`."""
+    found: dict[str, Any] = {}
+    for feature in pkgutil.iter_modules(features.__path__):
+        path = f"assay.features.{feature.name}.rest"
+        if not feature.ispkg or importlib.util.find_spec(path) is None:
+            continue
+        module = importlib.import_module(path)
+        for name, handler in vars(module).items():
+            if name.endswith("RestService"):
+                for method, function in inspect.getmembers(handler, inspect.isfunction):
+                    returned = get_type_hints(function).get("return")
+                    if get_origin(returned) is Body:
+                        (found[f"{name}.{method}"],) = get_args(returned)
+    return found
+
+
+def view_name(view: Any) -> str:
+    """Return what the schema of a view is called in the document."""
+    (reference,), _ = msgspec.json.schema_components(
+        [view], schema_hook=lambda _: {"type": "object"}
+    )
+    return _PAGE.sub(r"\1Page", str(reference["$ref"]).rpartition("/")[2])
+
+
+def components(found: Iterable[Any], schemas: Schemas) -> Json:
+    """Return the schemas of views and of the records in them; messages go to `schemas`."""
+
+    def of_message(kind: Any) -> Json:
+        return schemas.of_message(f".{kind.DESCRIPTOR.full_name}", sent=False)
+
+    _, named = msgspec.json.schema_components(
+        list(dict.fromkeys(found)),
+        schema_hook=of_message,
+        ref_template="#/components/schemas/{name}",
+    )
+    records = {kind.__name__: kind for kind in _below(Record)}
+    made = {name: _described(schema, records) for name, schema in named.items()}
+    renamed: Json = json.loads(_PAGE.sub(r"\1Page", json.dumps(made)))
+    return renamed
+
+
+def _below(kind: type[Record]) -> Iterator[type[Record]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _below(one)
+
+
+def _described(schema: Json, records: Mapping[str, type]) -> Json:
+    """Return the schema of a record with the comment of each field as its description."""
+    kind = records[schema.pop("title").partition("[")[0]]
+    comments: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if issubclass(base, Record):
+            comments |= _comments(base)
+    shown = {
+        name: {**of_field, "description": comments[name]}
+        for name, of_field in schema["properties"].items()
+    }
+    return {**schema, "properties": shown}
+
+
+def _comments(kind: type) -> dict[str, str]:
+    """Return the comment of each field of a class: beside it, or in the lines above."""
+    found: dict[str, str] = {}
+    above: list[str] = []
+    for line in inspect.getsource(kind).splitlines():
+        if comment := _COMMENT.match(line):
+            above.append(comment[1])
+        elif field := _FIELD.match(line):
+            found[field[1]] = field[2] or " ".join(above)
+            above = []
+    return found
