@@ -16,6 +16,8 @@ from typing import Any
 
 import harness
 
+from assay.features.registry import FEATURES
+from assay.kernel.feature import preload_of
 from assay.kernel.jobs.ledger_runs import Jobs
 
 TASKS = 64
@@ -71,7 +73,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
         blobs = str(Path(folder) / "blobs")
-        pool = LocalPool(workers=PROCESSES, blobs_url=blobs, preload=("assay.features.job_kinds",))
+        pool = LocalPool(workers=PROCESSES, blobs_url=blobs, preload=preload_of(FEATURES))
         pool.warm_up()
         store = open_store(f"sqlite:///{folder}/assay.db", upgrade=True)
         ended = threading.Event()

@@ -25,6 +25,8 @@ from typing import Any
 import harness
 
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.registry import FEATURES
+from assay.kernel.feature import preload_of
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.records import arrays
 
@@ -123,7 +125,7 @@ class House:
         self.store = open_store(f"sqlite:///{folder}/assay.db", upgrade=True)
         self.pool = LocalPool(
             workers=WORKERS, blobs_url=self.blobs_url, memory_bytes=2 << 30,
-            preload=("assay.features.job_kinds",),
+            preload=preload_of(FEATURES),
         )  # fmt: skip  # one call
         self.pool.warm_up()
         self._ended = threading.Event()

@@ -15,7 +15,9 @@ import pytest
 from assay.features.evaluations.ingest import IngestedChunk, ingest_chunk
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.models.model import TaskType
+from assay.features.registry import FEATURES
 from assay.kernel.errors import BadFile, InvalidArgument, TooLarge
+from assay.kernel.feature import preload_of
 from assay.kernel.jobs.executors import LocalPool
 from assay.settings import prepare_compute_environment
 from assay.tabular import encode
@@ -29,7 +31,7 @@ SPEC = asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)).to_json()
 def pool() -> Iterator[LocalPool]:
     """Two children with a gigabyte each, as a mutated length may ask for any amount."""
     prepare_compute_environment()
-    pool = LocalPool(workers=2, memory_bytes=1 << 30, preload=("assay.features.job_kinds",))
+    pool = LocalPool(workers=2, memory_bytes=1 << 30, preload=preload_of(FEATURES))
     pool.warm_up()
     yield pool
     pool.close()

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, PARQUET
+from assay.features.registry import FEATURES
 from assay.kernel.errors import AssayError, InvalidArgument, TooLarge
+from assay.kernel.feature import preload_of
 from assay.kernel.jobs.executors import LocalPool
 from assay.settings import prepare_compute_environment
 from assay.tabular import Rules, read_file
@@ -30,7 +32,7 @@ def rows_of(path: Path, source: str) -> int:
 def pool() -> Iterator[LocalPool]:
     """A child with 512 MiB."""
     prepare_compute_environment()
-    pool = LocalPool(workers=1, memory_bytes=1 << 29, preload=("assay.features.job_kinds",))
+    pool = LocalPool(workers=1, memory_bytes=1 << 29, preload=preload_of(FEATURES))
     pool.warm_up()
     yield pool
     pool.close()

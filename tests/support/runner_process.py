@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from assay.app import Backend, RunnerProcess
-from assay.features.job_kinds import KINDS
+from assay.features.registry import FEATURES
+from assay.kernel.feature import Feature
 from assay.settings import Settings, prepare_compute_environment
 from tests.support.job_kinds import Steps
 
@@ -44,8 +45,9 @@ def start(
 def main() -> None:
     """Run jobs until SIGTERM."""
     prepare_compute_environment()
-    backend = Backend(Settings())
-    runner = RunnerProcess(backend, kinds={**KINDS, "steps": Steps()})
+    steps = Feature(name="steps", kinds=(Steps(),))
+    backend = Backend(Settings(), features=(*FEATURES, steps))
+    runner = RunnerProcess(backend)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     runner.start()

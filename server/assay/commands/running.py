@@ -13,6 +13,7 @@ from importlib import metadata
 from assay.app import BALANCER_NOTICE, Backend, RunnerProcess, ServerProcess
 from assay.cli.console import NO_SERVICE, OK, err, print_json
 from assay.commands.gateway_options import gateway_settings
+from assay.features.keys.service import KeyUseCases, MadeKey
 from assay.gateway import process as gateway
 from assay.gateway.tls import GatewayTls, pin_of
 from assay.settings import Settings
@@ -30,7 +31,7 @@ async def run_up(settings: Settings, *, as_json: bool) -> int:
         async with AsyncExitStack() as closing:
             backend = Backend(settings, upgrade=True)
             closing.push_async_callback(asyncio.to_thread, backend.close)
-            made = backend.bootstrap_key()
+            made = bootstrap_key(backend)
             # A key that came from the environment is known to whoever set it.
             shown = made.credential if made and not settings.bootstrap_key else None
             _start_runner(backend, closing)
@@ -52,7 +53,7 @@ async def run_serve(settings: Settings) -> int:
             backend = Backend(settings)
             closing.push_async_callback(asyncio.to_thread, backend.close)
             if settings.bootstrap_key:
-                backend.bootstrap_key()
+                bootstrap_key(backend)
             port = await _start_server(backend, closing, notice=BALANCER_NOTICE)
             scheme = "grpcs://" if settings.grpc_tls_certificate else ""
             err.print(f"gRPC on {scheme}{settings.grpc_host}:{port}")
@@ -70,6 +71,15 @@ async def run_work(settings: Settings) -> int:
             err.print(f"working with {settings.worker_count} compute processes")
             await stop.wait()
     return OK
+
+
+def bootstrap_key(backend: Backend) -> MadeKey | None:
+    """Make the admin key of an empty store; None where a key exists already."""
+    secret = backend.settings.bootstrap_key
+    return KeyUseCases(backend.store, backend.ids, backend.clock).bootstrap(
+        backend.settings.bootstrap_organization,
+        secret.get_secret_value() if secret is not None else None,
+    )
 
 
 def _start_runner(backend: Backend, closing: AsyncExitStack) -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from assay.kernel.identity import ApiKey
 from assay.kernel.jobs.events import Events, StatusUpdates
+from assay.kernel.jobs.kind import Kind
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.kernel import Kernel
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.unit_of_work import SqlStore
 
 # The stores that the kernel itself has.
 KERNEL_STORES: tuple[type[SqlStore], ...] = (Installation, Requests, Jobs, Events, StatusUpdates)
+
+FindKey = Callable[[str], Awaitable[ApiKey | None]]
+
+
+def _no_services(_kernel: Kernel) -> Iterable[object]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,3 +30,21 @@ class Feature:
 
     name: str  # of its folder
     stores: tuple[type[SqlStore], ...] = ()
+    kinds: tuple[Kind, ...] = ()  # of job, as runners know them
+    # Makes its gRPC handlers: one instance a service, of the class named as the service.
+    services: Callable[[Kernel], Iterable[object]] = _no_services
+    # Modules that a compute child imports before its first task, beside those of the kinds.
+    preload: tuple[str, ...] = ()
+    # Finds an API key by its prefix; of the one feature that keeps keys.
+    find_key: Callable[[Kernel], FindKey] | None = None
+
+
+def kinds_of(features: Iterable[Feature]) -> dict[str, Kind]:
+    """Return the kinds of job of these features by name."""
+    return {kind.name: kind for feature in features for kind in feature.kinds}
+
+
+def preload_of(features: Iterable[Feature]) -> tuple[str, ...]:
+    """Return the modules that a compute child of these features imports beforehand."""
+    kinds = (type(kind).__module__ for feature in features for kind in feature.kinds)
+    return (*kinds, *(name for feature in features for name in feature.preload))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from assay.app import Backend
+from assay.commands.running import bootstrap_key
 from assay.kernel.rpc import tokens
 from tests.support import rpc_service
 from tests.support.rpc_service import (
@@ -41,7 +42,7 @@ def small(
     folder: Path = tmp_path_factory.mktemp("small")
     rates = {f"rate_{name}_per_minute": rate for name, rate in LIMITS.items()}
     backend = Backend(rpc_service.settings(folder, workers=1, **rates), upgrade=True)
-    backend.bootstrap_key()
+    bootstrap_key(backend)
     backend.clock = clock
     running = rpc_service.serve(loop_thread, backend)
     yield running
@@ -57,7 +58,7 @@ def test_the_bootstrap_key_works_in_both_schemes(rpc: Running):
 
 def test_a_second_start_makes_no_second_bootstrap_key(rpc: Running):
     """A store that holds a key gets no bootstrap key any more."""
-    assert rpc.backend.bootstrap_key() is None
+    assert bootstrap_key(rpc.backend) is None
 
 
 def test_a_key_shows_its_secret_once(me: Caller):

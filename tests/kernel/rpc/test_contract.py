@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import pkgutil
+import asyncio
 import re
 from collections import Counter
+from pathlib import Path
 
 import grpc
 import pytest
@@ -14,10 +15,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-import assay.v1
+from assay.app import Backend, ServerProcess
+from assay.features.registry import FEATURES
 from assay.kernel.identity import Permission
 from assay.kernel.rpc import methods
+from assay.kernel.rpc.server import MissingHandler
 from assay.v1 import policy_pb2
+from tests.support import rpc_service
 from tests.support.rpc_service import Running
 from tools import protos
 
@@ -39,14 +43,19 @@ def rules() -> list[tuple[MethodDescriptor, str, str, str]]:
     return found
 
 
-def test_every_service_of_the_protos_is_served():
-    """No service of the contract was forgotten by the server."""
-    stems = {
-        module.name.removesuffix("_pb2")
-        for module in pkgutil.iter_modules(assay.v1.__path__)
-        if module.name.endswith("_service_pb2")
-    }
-    assert stems == set(methods.SERVICE_MODULES)
+def test_a_method_that_no_feature_handles_stops_the_start(tmp_path: Path):
+    """A server whose features leave a method of the contract out does not start."""
+    features = tuple(one for one in FEATURES if one.name != "server_info")
+    backend = Backend(rpc_service.settings(tmp_path, workers=1), upgrade=True, features=features)
+
+    async def start() -> None:
+        ServerProcess(backend)
+
+    try:
+        with pytest.raises(MissingHandler, match="ServerService"):
+            asyncio.run(start())
+    finally:
+        backend.close()
 
 
 def test_every_method_declares_who_may_call_it_and_its_rate():

@@ -61,7 +61,7 @@ def read_call() -> Call:
     async def never(_: object) -> object:
         raise AssertionError("a link runs nothing in a thread")
 
-    return Call(method=method, metadata={}, started=0.0, run_blocking=never, principal=READER)
+    return Call(method=method, metadata={}, started=0.0, threads=never, principal=READER)
 
 
 async def hit(link: RateLimit) -> None:

@@ -67,7 +67,7 @@ class BenchmarkService:
         self, request: benchmark_service_pb2.GetBenchmarkRequest, call: Call
     ) -> benchmark_service_pb2.GetBenchmarkResponse:
         """Return a benchmark with its numbers."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.detailed(
                 self._reader.detailed(call.organization_id, request.benchmark_id, 0)
             )
@@ -78,7 +78,7 @@ class BenchmarkService:
     ) -> benchmark_service_pb2.ListBenchmarksResponse:
         """Return a page of benchmarks."""
         query = _query(request)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.benchmark_page(self._benchmarks.list(call.organization_id, query))
         )
 
@@ -87,7 +87,7 @@ class BenchmarkService:
     ) -> benchmark_service_pb2.ListBenchmarkResultsResponse:
         """Return a page of documents' results."""
         query = _results(request, request.benchmark_id)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.result_page(self._reader.results(call.organization_id, query))
         )
 
@@ -149,7 +149,7 @@ class BenchmarkRunService:
     ) -> bytes:
         """Return a page of benchmarks."""
         query = _query(request)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: _in_order(rest.run_page(self._benchmarks.list(call.organization_id, query)))
         )
 
@@ -157,7 +157,7 @@ class BenchmarkRunService:
         self, request: benchmark_run_service_pb2.GetBenchmarkRunRequest, call: Call
     ) -> bytes:
         """Return a benchmark with all that is known of it."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: _in_order(
                 rest.detail(self._reader.detailed(call.organization_id, request.id, DEFAULT_LIMIT))
             )
@@ -168,7 +168,7 @@ class BenchmarkRunService:
     ) -> bytes:
         """Return a page of documents' results."""
         query = _results(request, request.id)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: _in_order(rest.result_page(self._reader.results(call.organization_id, query)))
         )
 
@@ -234,7 +234,7 @@ async def _create(benchmarks: BenchmarkUseCases, request: CreateRequest, call: C
     )
     organization_id, created_by = call.organization_id, call.caller.subject
     request_id = call.idempotency_key(request.request_id)
-    return await call.run_aside(
+    return await call.run_in_thread(
         lambda: benchmarks.create(
             organization_id, new, created_by=created_by, request_id=request_id
         )

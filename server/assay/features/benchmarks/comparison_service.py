@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
 
 from assay.features.benchmarks.comparison import SideBySide
-from assay.features.benchmarks.model import Benchmark, BenchmarkResult, ResultPiece
+from assay.features.benchmarks.model import Benchmark, BenchmarkResult
+from assay.features.benchmarks.paired_comparison import side_by_side
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cache import Memory
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.kernel import Compute
 from assay.kernel.storage.store import Store
+from assay.kernel.threads import RunInThread
 
 REMEMBERED = 64  # comparisons; a document list and some numbers a field each
 _WORDS = {
@@ -21,22 +22,6 @@ _WORDS = {
     "normaliser": "the version of the normaliser",
     "schema": "their field schemas",
 }
-
-Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
-
-
-class Compute(Protocol):
-    """What compute children do for a comparison."""
-
-    async def side_by_side(
-        self,
-        organization_id: str,
-        paths: Sequence[str],
-        first: Sequence[ResultPiece],
-        second: Sequence[ResultPiece],
-    ) -> SideBySide:
-        """Compare the results of the same documents."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +44,10 @@ class ComparedBenchmarks:
 class BenchmarkComparisons:
     """Comparisons of benchmarks; async, as a compute child makes them."""
 
-    def __init__(self, store: Store, *, compute: Compute, offload: Offload) -> None:
+    def __init__(self, store: Store, *, compute: Compute, run_in_thread: RunInThread) -> None:
         self._store = store
         self._compute = compute
-        self._offload = offload
+        self._run_in_thread = run_in_thread
         self._memory = Memory(REMEMBERED)
 
     async def compare(self, organization_id: str, run_a: str, run_b: str) -> ComparedBenchmarks:
@@ -73,7 +58,7 @@ class BenchmarkComparisons:
             FailedPrecondition: their ground truths, schemas or normalisers differ.
         """
         read = partial(self._read, organization_id, run_a, run_b)
-        (a, first), (b, second) = await self._offload(read)
+        (a, first), (b, second) = await self._run_in_thread(read)
         if first is None or second is None:
             return ComparedBenchmarks(run_a=a, run_b=b, differences=None)
         _check_alike(a, first, b, second)
@@ -82,8 +67,8 @@ class BenchmarkComparisons:
         found = self._memory.peek(key)
         if found is None:
             paths = sorted({*first.scores.by_field, *second.scores.by_field})
-            found = await self._compute.side_by_side(
-                organization_id, paths, first.pieces, second.pieces
+            found = await self._compute.run(
+                side_by_side, organization_id, paths, first.pieces, second.pieces
             )
             self._memory.get(key, lambda: (found, 1))
         return ComparedBenchmarks(run_a=a, run_b=b, differences=found)

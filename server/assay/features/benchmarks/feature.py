@@ -1,6 +1,38 @@
-"""The declaration of the feature `benchmarks`."""
+"""The feature of benchmarks: extractions against ground truth."""
 
+from collections.abc import Iterable
+
+from assay.features.benchmarks.api import (
+    BenchmarkRunService,
+    BenchmarkService,
+    BenchmarkWatchService,
+)
+from assay.features.benchmarks.comparison_service import BenchmarkComparisons
+from assay.features.benchmarks.job import Benchmark
+from assay.features.benchmarks.results_service import BenchmarkReader
+from assay.features.benchmarks.service import BenchmarkUseCases
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.benchmarks.watch import BenchmarkWatches
 from assay.kernel.feature import Feature
+from assay.kernel.kernel import Kernel
 
-FEATURE = Feature(name="benchmarks", stores=(Benchmarks,))
+
+def _services(kernel: Kernel) -> Iterable[object]:
+    benchmarks = BenchmarkUseCases(
+        kernel.store,
+        kernel.blobs,
+        kernel.ids,
+        kernel.clock,
+        max_attempts=kernel.limits.max_attempts,
+    )
+    reader = BenchmarkReader(kernel.store, kernel.blobs)
+    comparisons = BenchmarkComparisons(
+        kernel.store, compute=kernel.compute, run_in_thread=kernel.run_in_thread
+    )
+    watches = BenchmarkWatches(kernel.store, kernel.watches, kernel.run_in_thread)
+    yield BenchmarkService(benchmarks, reader, comparisons, watches)
+    yield BenchmarkRunService(benchmarks, reader, comparisons)
+    yield BenchmarkWatchService(watches)
+
+
+FEATURE = Feature(name="benchmarks", stores=(Benchmarks,), kinds=(Benchmark(),), services=_services)

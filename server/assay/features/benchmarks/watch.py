@@ -6,11 +6,10 @@ watch adds them up as it goes, and one that resumes reads what came before its p
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from assay.features.benchmarks.model import DOCUMENTS_EVENT, LIVE_COUNTS
 from assay.features.benchmarks.store import Benchmarks
@@ -18,10 +17,9 @@ from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import Event, StatusUpdate
 from assay.kernel.jobs.watch import MAX_BATCH, Batch, Watches
 from assay.kernel.storage.store import Store
+from assay.kernel.threads import RunInThread
 
 FIELD_ACCURACY = "field_accuracy"  # data: fields [[path, *LIVE_COUNTS], …], documents
-
-Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 @dataclass(kw_only=True)
@@ -51,10 +49,10 @@ class FieldCounts:
 class BenchmarkWatches:
     """Watches of the benchmarks of an organization."""
 
-    def __init__(self, store: Store, watches: Watches, offload: Offload) -> None:
+    def __init__(self, store: Store, watches: Watches, run_in_thread: RunInThread) -> None:
         self._store = store
         self._watches = watches
-        self._offload = offload
+        self._run_in_thread = run_in_thread
 
     async def watch(
         self,
@@ -72,7 +70,7 @@ class BenchmarkWatches:
         Raises, all before the first batch: what Watches.watch raises.
         """
         counts = FieldCounts()
-        job_id = await self._offload(partial(self._job, organization_id, benchmark_id))
+        job_id = await self._run_in_thread(partial(self._job, organization_id, benchmark_id))
         batches = self._watches.watch(
             organization_id,
             job_id,
@@ -84,7 +82,7 @@ class BenchmarkWatches:
             async for batch in batches:
                 if first and after_sequence:
                     before = partial(self._before, organization_id, job_id, after_sequence)
-                    counts = await self._offload(before)
+                    counts = await self._run_in_thread(before)
                 told = [counts.add(event) for event in batch.events]
                 if any(told) or (first and counts.documents):
                     update = counts.status(batch.bookmark)

@@ -1,5 +1,6 @@
-"""The declaration of the feature `comparisons`."""
+"""The feature of comparisons of two versions on the same rows."""
 
+from assay.features.comparisons.job import Comparison
 from assay.kernel.feature import Feature
 
-FEATURE = Feature(name="comparisons")
+FEATURE = Feature(name="comparisons", kinds=(Comparison(),))

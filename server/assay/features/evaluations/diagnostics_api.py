@@ -25,7 +25,7 @@ class DiagnosticsService:
         """Return the ROC curve of a class, or the macro average."""
         place = convert.place(request, call)
         points = request.resolution if request.HasField("resolution") else None
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.roc_curve(self._curves.roc(place, request.class_label, points))
         )
 
@@ -35,7 +35,7 @@ class DiagnosticsService:
         """Return the precision-recall curve of a class."""
         place = convert.place(request, call)
         points = request.resolution if request.HasField("resolution") else None
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.pr_curve(
                 self._curves.precision_recall(place, request.class_label, points)
             )
@@ -52,7 +52,7 @@ class DiagnosticsService:
             for name in ("false_positive_cost", "false_negative_cost")
         )
         costs = check_costs(false_positive, false_negative)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.thresholds(
                 self._curves.thresholds(place, request.class_label, points, costs)
             )
@@ -63,7 +63,7 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.CalibrationReport:
         """Return the reliability tables."""
         place = convert.place(request, call)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.calibration(*self._diagnostics.calibration(place))
         )
 
@@ -72,7 +72,7 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.MisclassificationErrors:
         """Return the most confident mistakes."""
         place, wanted = convert.place(request, call), convert.mistake_filter(request)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.mistakes(self._diagnostics.mistakes(place, wanted))
         )
 
@@ -81,14 +81,16 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.ResidualReport:
         """Return the distribution of residuals."""
         place = convert.place(request, call)
-        return await call.run_aside(lambda: convert.residuals(*self._diagnostics.residuals(place)))
+        return await call.run_in_thread(
+            lambda: convert.residuals(*self._diagnostics.residuals(place))
+        )
 
     async def GetSlices(
         self, request: diagnostics_service_pb2.GetSlicesRequest, call: Call
     ) -> diagnostics_pb2.SliceReport:
         """Return the metrics by slice."""
         place = convert.place(request, call)
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.slices(*self._diagnostics.slices(place, request.column))
         )
 
@@ -97,4 +99,6 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.IntervalReport:
         """Return the intervals by metric."""
         place = convert.place(request, call)
-        return await call.run_aside(lambda: convert.intervals(self._diagnostics.intervals(place)))
+        return await call.run_in_thread(
+            lambda: convert.intervals(self._diagnostics.intervals(place))
+        )

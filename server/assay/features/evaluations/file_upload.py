@@ -14,7 +14,6 @@ from assay.features.evaluations.service import (
     evaluation_spec,
 )
 from assay.features.evaluations.store import Evaluations
-from assay.features.evaluations.upload import Offload
 from assay.features.imports.body_reader import Receiver
 from assay.kernel.errors import AssayError, BadContentType, clip, error_classes
 from assay.kernel.idempotency import Once, once
@@ -22,6 +21,7 @@ from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
+from assay.kernel.threads import RunInThread
 
 WAIT_SECONDS = 60.0
 FORMATS: Mapping[str, str] = {
@@ -49,15 +49,15 @@ class FileUploads:
         *,
         evaluations: EvaluationUseCases,
         watches: Watches,
-        offload: Offload,
+        run_in_thread: RunInThread,
         max_file_bytes: int,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._store = store
         self._evaluations = evaluations
         self._watches = watches
-        self._offload = offload
-        self._receiver = Receiver(blobs, offload=offload, max_bytes=max_file_bytes)
+        self._run_in_thread = run_in_thread
+        self._receiver = Receiver(blobs, run_in_thread=run_in_thread, max_bytes=max_file_bytes)
         self._wait_seconds = wait_seconds
 
     async def measure(
@@ -77,13 +77,13 @@ class FileUploads:
             BadFile, BadPredictions: the file cannot be measured; the evaluation is FAILED.
         """
         source = _source(content_type)
-        await self._offload(lambda: self._check(organization_id, request))
+        await self._run_in_thread(lambda: self._check(organization_id, request))
         blob = await self._receiver.receive(organization_id, pieces)
-        evaluation = await self._offload(
+        evaluation = await self._run_in_thread(
             lambda: self._submit(organization_id, request, source, blob)
         )
         await self._wait(organization_id, evaluation.job_id)
-        known = await self._offload(
+        known = await self._run_in_thread(
             lambda: self._evaluations.get(organization_id, evaluation.evaluation_id)
         )
         if known.evaluation.error is not None:

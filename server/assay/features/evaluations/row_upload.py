@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from assay.features.evaluations.file_upload import FileUploads
 from assay.features.evaluations.model import EvaluationSpec, check_split
 from assay.features.evaluations.service import EvaluationRequest, KnownEvaluation, evaluation_spec
-from assay.features.evaluations.upload import Offload
+from assay.features.evaluations.typed_rows import rows_to_chunk
 from assay.kernel.errors import TooLarge
+from assay.kernel.kernel import Compute
 from assay.kernel.storage.store import Store
+from assay.kernel.threads import RunInThread
 
 MAX_ROWS = 10_000
 MAX_CELLS = 1_000_000  # rows × columns; a sparse request must not become a large table
@@ -31,28 +32,16 @@ class Row:
     features: Mapping[str, object] = field(default_factory=dict)  # by name
 
 
-class RowsChunk(Protocol):
-    """Rows that a compute child accepted."""
-
-    @property
-    def data(self) -> bytes:
-        """One self-contained Arrow IPC stream."""
-        ...
-
-
-Encode = Callable[[EvaluationSpec, Columns], Awaitable[RowsChunk]]
-
-
 class RowUploads:
     """Small requests of typed rows; async, as they wait for compute children and a job."""
 
     def __init__(
-        self, store: Store, *, files: FileUploads, encode: Encode, offload: Offload
+        self, store: Store, *, files: FileUploads, compute: Compute, run_in_thread: RunInThread
     ) -> None:
         self._store = store
         self._files = files
-        self._encode = encode
-        self._offload = offload
+        self._compute = compute
+        self._run_in_thread = run_in_thread
 
     async def measure(
         self,
@@ -77,9 +66,9 @@ class RowUploads:
                 "chunks instead.",
                 metadata={"rows": count, "limit": MAX_ROWS},
             )
-        spec = await self._offload(lambda: self._spec(organization_id, request))
-        columns = await self._offload(lambda: to_columns(rows()))
-        chunk = await self._encode(spec, columns)
+        spec = await self._run_in_thread(lambda: self._spec(organization_id, request))
+        columns = await self._run_in_thread(lambda: to_columns(rows()))
+        chunk = await self._compute.run(rows_to_chunk, spec, columns)
         return await self._files.measure(
             organization_id,
             request,

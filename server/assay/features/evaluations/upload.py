@@ -13,26 +13,27 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
-    Awaitable,
-    Callable,
     Iterator,
     Mapping,
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
+from assay.features.evaluations.ingest import ingest_chunk
+from assay.features.evaluations.live_metrics import live_state
 from assay.features.evaluations.store import Evaluations
 from assay.kernel.errors import HashMismatch, InvalidArgument, TooLarge, UploadFinished
 from assay.kernel.jobs.events import StatusUpdates
 from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, Job, TaskRecord
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
+from assay.kernel.kernel import Compute
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
+from assay.kernel.threads import RunInThread
 
 CHUNKS_IN_FLIGHT = 8
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,57 +54,6 @@ class Acknowledged:
     rows: int
     next_row: int  # where the upload goes on
     metrics: Mapping[str, float]  # exact, of all rows before `next_row`
-
-
-class Ingested(Protocol):
-    """What a compute child says of a valid chunk."""
-
-    @property
-    def rows(self) -> int:
-        """Rows of the chunk."""
-        ...
-
-    @property
-    def partial(self) -> bytes:
-        """The mergeable statistic of the chunk, encoded."""
-        ...
-
-
-class LiveState(Protocol):
-    """What follows from the partials so far."""
-
-    @property
-    def merged(self) -> bytes:
-        """One partial in place of many, encoded."""
-        ...
-
-    @property
-    def steps(self) -> Sequence[Mapping[str, Any]]:
-        """The numbers, {"rows": …, "metrics": {…}}, after each of the last partials.
-
-        There are CHUNKS_IN_FLIGHT of them, or as many as there were partials.
-        """
-        ...
-
-
-class Offload(Protocol):
-    """Runs a synchronous call in a thread."""
-
-    def __call__(self, function: Callable[[], R], /) -> Awaitable[R]:
-        """Return what `function` returns."""
-        ...
-
-
-class Compute(Protocol):
-    """What compute children do for an upload; given by the composition root."""
-
-    def ingest(self, spec: bytes, data: bytes, first_row: int) -> Awaitable[Ingested]:
-        """Decode and validate one chunk; raises BadPredictions or BadFile."""
-        ...
-
-    def live(self, spec: bytes, partials: Sequence[bytes]) -> Awaitable[LiveState]:
-        """Merge partials and read the metrics that need no second look at the rows."""
-        ...
 
 
 @dataclass(kw_only=True)
@@ -176,13 +126,13 @@ class Uploads:
         blobs: BlobStore,
         *,
         compute: Compute,
-        offload: Offload,
+        run_in_thread: RunInThread,
         max_chunk_bytes: int,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._compute = compute
-        self._offload = offload
+        self._run_in_thread = run_in_thread
         self._max_chunk_bytes = max_chunk_bytes
 
     async def take(
@@ -199,7 +149,7 @@ class Uploads:
         first = await anext(chunks, None)
         if first is None:
             return
-        upload = await self._offload(lambda: self._open(organization_id, first.evaluation_id))
+        upload = await self._run_in_thread(lambda: self._open(organization_id, first.evaluation_id))
         if upload.next_row > 0:
             await self._catch_up(upload)
         flight = _Flight()
@@ -237,10 +187,10 @@ class Uploads:
 
     async def _catch_up(self, upload: _Upload) -> None:
         """Merge what other streams, perhaps on other servers, brought in."""
-        partials = await self._offload(lambda: self._stored_partials(upload))
+        partials = await self._run_in_thread(lambda: self._stored_partials(upload))
         if not partials:
             return
-        live = await self._compute.live(upload.job.spec, partials)
+        live = await self._compute.run(live_state, upload.job.spec, partials)
         upload.merged = live.merged
         upload.metrics = live.steps[-1]["metrics"]
 
@@ -282,12 +232,14 @@ class Uploads:
                 "evaluation_id", "one stream uploads to one evaluation; open another stream"
             )
         # Two milliseconds for a full chunk, which the event loop does not have.
-        await self._offload(lambda: self._check(chunk))
-        ingested = await self._compute.ingest(upload.job.spec, chunk.data, chunk.first_row)
+        await self._run_in_thread(lambda: self._check(chunk))
+        ingested = await self._compute.run(
+            ingest_chunk, upload.job.spec, chunk.data, chunk.first_row
+        )
         partial = ingested.partial
         small = len(partial) <= MAX_INLINE_PARTIAL
         organization_id = upload.organization_id
-        blob, partial_blob = await self._offload(
+        blob, partial_blob = await self._run_in_thread(
             lambda: (
                 self._blobs.put(organization_id, chunk.data),
                 None if small else self._blobs.put(organization_id, partial),
@@ -317,13 +269,13 @@ class Uploads:
             # Another stream may have brought in the rows between: their numbers count too.
             await self._catch_up(upload)
         if batch[0].chunk.first_row < upload.next_row:
-            records = await self._offload(lambda: self._store_chunks(upload, batch, None))
+            records = await self._run_in_thread(lambda: self._store_chunks(upload, batch, None))
             return [_acknowledge(upload, record) for record in records]
         known = [upload.merged] if upload.merged is not None else []
         partials = [*known, *(one.partial for one in batch)]
-        live = await self._compute.live(upload.job.spec, partials)
+        live = await self._compute.run(live_state, upload.job.spec, partials)
         steps = live.steps[-len(batch) :]
-        records = await self._offload(lambda: self._store_chunks(upload, batch, steps[-1]))
+        records = await self._run_in_thread(lambda: self._store_chunks(upload, batch, steps[-1]))
         acknowledged = []
         for record, data in zip(records, steps, strict=True):
             upload.next_row = (record.first_row or 0) + (record.rows or 0)

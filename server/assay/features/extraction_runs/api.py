@@ -32,7 +32,7 @@ class ExtractionService:
         self, request: extraction_service_pb2.CreateExtractionRunRequest, call: Call
     ) -> extraction_pb2.ExtractionRun:
         """Create an empty run."""
-        made = await call.run_aside(
+        made = await call.run_in_thread(
             lambda: self._extractions.create(
                 call.organization_id,
                 convert.new_run(request, call.caller.subject),
@@ -64,7 +64,7 @@ class ExtractionService:
         self, request: extraction_service_pb2.GetExtractionRequest, call: Call
     ) -> extraction_pb2.Extraction:
         """Return one extraction."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.extraction(
                 self._extractions.get_extraction(
                     call.organization_id, request.run_id, request.extraction_id
@@ -76,7 +76,7 @@ class ExtractionService:
         self, request: extraction_service_pb2.ListExtractionsRequest, call: Call
     ) -> extraction_service_pb2.ListExtractionsResponse:
         """Return a page of extractions."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.extractions(
                 self._extractions.list_extractions(
                     call.organization_id,
@@ -153,7 +153,7 @@ class ExtractionJsonService:
         self, request: extraction_json_service_pb2.CreateExtractionRunJsonRequest, call: Call
     ) -> extraction_json_service_pb2.ExtractionRunJson:
         """Create an empty run."""
-        made = await call.run_aside(
+        made = await call.run_in_thread(
             lambda: self._extractions.create(
                 call.organization_id,
                 convert.new_run(request, call.caller.subject),
@@ -185,7 +185,7 @@ class ExtractionJsonService:
         self, request: extraction_json_service_pb2.GetExtractionJsonRequest, call: Call
     ) -> extraction_json_service_pb2.ExtractionJson:
         """Return one extraction."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.extraction_json(
                 self._extractions.get_extraction(
                     call.organization_id, request.run_id, request.extraction_id
@@ -197,7 +197,7 @@ class ExtractionJsonService:
         self, request: extraction_json_service_pb2.ListExtractionsJsonRequest, call: Call
     ) -> extraction_json_service_pb2.ListExtractionsJsonResponse:
         """Return a page of extractions."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.extractions_json(
                 self._extractions.list_extractions(
                     call.organization_id,

@@ -1,6 +1,19 @@
-"""The declaration of the feature `extraction_runs`."""
+"""The feature of extraction runs: what a model read from documents."""
 
+from collections.abc import Iterable
+
+from assay.features.extraction_runs.api import ExtractionJsonService, ExtractionService
+from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
+from assay.features.imports.service import imports
 from assay.kernel.feature import Feature
+from assay.kernel.kernel import Kernel
 
-FEATURE = Feature(name="extraction_runs", stores=(ExtractionRuns, Extractions))
+
+def _services(kernel: Kernel) -> Iterable[object]:
+    extractions = ExtractionUseCases(kernel.store)
+    yield ExtractionService(extractions, imports(kernel))
+    yield ExtractionJsonService(extractions)
+
+
+FEATURE = Feature(name="extraction_runs", stores=(ExtractionRuns, Extractions), services=_services)

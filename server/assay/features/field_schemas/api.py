@@ -19,7 +19,7 @@ class FieldSchemaService:
         self, request: field_schema_service_pb2.CreateFieldSchemaRequest, call: Call
     ) -> field_schema_pb2.FieldSchema:
         """Create a schema."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schema(
                 self._schemas.create(
                     call.organization_id,
@@ -33,7 +33,7 @@ class FieldSchemaService:
         self, request: field_schema_service_pb2.GetFieldSchemaRequest, call: Call
     ) -> field_schema_pb2.FieldSchema:
         """Return one schema."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schema(self._schemas.get(call.organization_id, request.user_schema_id))
         )
 
@@ -41,7 +41,7 @@ class FieldSchemaService:
         self, request: field_schema_service_pb2.ListFieldSchemasRequest, call: Call
     ) -> field_schema_service_pb2.ListFieldSchemasResponse:
         """Return a page of schemas."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schemas(
                 self._schemas.list(
                     call.organization_id,
@@ -55,7 +55,7 @@ class FieldSchemaService:
         self, request: field_schema_service_pb2.UpdateFieldSchemaRequest, call: Call
     ) -> field_schema_pb2.FieldSchema:
         """Change what is sent."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schema(
                 self._schemas.update(
                     call.organization_id, request.user_schema_id, convert.change(request)
@@ -81,7 +81,7 @@ class FieldSchemaJsonService:
         self, request: field_schema_json_service_pb2.CreateFieldSchemaJsonRequest, call: Call
     ) -> field_schema_json_service_pb2.FieldSchemaJson:
         """Create a schema."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schema_json(
                 self._schemas.create(
                     call.organization_id,
@@ -95,7 +95,7 @@ class FieldSchemaJsonService:
         self, request: field_schema_json_service_pb2.GetFieldSchemaJsonRequest, call: Call
     ) -> field_schema_json_service_pb2.FieldSchemaJson:
         """Return one schema."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schema_json(
                 self._schemas.get(call.organization_id, request.user_schema_id)
             )
@@ -105,7 +105,7 @@ class FieldSchemaJsonService:
         self, request: field_schema_json_service_pb2.ListFieldSchemasJsonRequest, call: Call
     ) -> field_schema_json_service_pb2.ListFieldSchemasJsonResponse:
         """Return a page of schemas."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schemas_json(
                 self._schemas.list(
                     call.organization_id,
@@ -119,7 +119,7 @@ class FieldSchemaJsonService:
         self, request: field_schema_json_service_pb2.UpdateFieldSchemaJsonRequest, call: Call
     ) -> field_schema_json_service_pb2.FieldSchemaJson:
         """Change what is sent."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.schema_json(
                 self._schemas.update(
                     call.organization_id, request.user_schema_id, convert.change(request)

@@ -1,6 +1,18 @@
-"""The declaration of the feature `field_schemas`."""
+"""The feature of field schemas."""
 
+from collections.abc import Iterable
+
+from assay.features.field_schemas.api import FieldSchemaJsonService, FieldSchemaService
+from assay.features.field_schemas.service import FieldSchemas
 from assay.features.field_schemas.store import UserSchemas
 from assay.kernel.feature import Feature
+from assay.kernel.kernel import Kernel
 
-FEATURE = Feature(name="field_schemas", stores=(UserSchemas,))
+
+def _services(kernel: Kernel) -> Iterable[object]:
+    schemas = FieldSchemas(kernel.store)
+    yield FieldSchemaService(schemas)
+    yield FieldSchemaJsonService(schemas)
+
+
+FEATURE = Feature(name="field_schemas", stores=(UserSchemas,), services=_services)

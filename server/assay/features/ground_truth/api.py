@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from assay.features.field_schemas.service import DatasetSchemas
 from assay.features.ground_truth import convert
 from assay.features.ground_truth.convert import imported
 from assay.features.ground_truth.document_files import CSV, JSON_LINES
+from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.imports.api import file_pieces, first_of, rows_of
 from assay.features.imports.model import ENTRIES_KIND
@@ -31,7 +31,7 @@ class GroundTruthService:
         self, request: ground_truth_service_pb2.CreateGroundTruthDatasetRequest, call: Call
     ) -> ground_truth_pb2.GroundTruthDataset:
         """Create an empty dataset."""
-        made = await call.run_aside(
+        made = await call.run_in_thread(
             lambda: self._truth.create(
                 call.organization_id,
                 convert.new_dataset(request, call.caller.subject),
@@ -76,13 +76,13 @@ class GroundTruthService:
     ) -> ground_truth_service_pb2.GetGroundTruthSchemaResponse:
         """Return the schema that a dataset names, or the inferred one."""
         found = await self._schemas.of(call.organization_id, request.dataset_id)
-        return await call.run_aside(lambda: convert.dataset_schema(found))
+        return await call.run_in_thread(lambda: convert.dataset_schema(found))
 
     async def CreateEntry(
         self, request: ground_truth_service_pb2.CreateEntryRequest, call: Call
     ) -> ground_truth_pb2.Entry:
         """Add one entry."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.entry(
                 self._truth.add_entry(
                     call.organization_id,
@@ -109,7 +109,7 @@ class GroundTruthService:
         self, request: ground_truth_service_pb2.ListEntriesRequest, call: Call
     ) -> ground_truth_service_pb2.ListEntriesResponse:
         """Return a page of entries."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.entries(
                 self._truth.list_entries(
                     call.organization_id,

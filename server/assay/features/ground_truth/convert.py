@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay.features.field_schemas import convert as field_schemas
-from assay.features.field_schemas.service import DatasetSchema
 from assay.features.ground_truth import documents_convert as documents
 from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
+from assay.features.ground_truth.schema_service import DatasetSchema
 from assay.features.ground_truth.service import DatasetChange, SampledDataset
 from assay.features.imports.model import Imported
 from assay.features.imports.service import TypedRow

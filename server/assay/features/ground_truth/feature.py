@@ -1,6 +1,24 @@
-"""The declaration of the feature `ground_truth`."""
+"""The feature of ground truth: datasets of documents whose values are known."""
 
+from collections.abc import Iterable
+
+from assay.features.ground_truth.api import GroundTruthService
+from assay.features.ground_truth.rest import GroundTruthJsonService
+from assay.features.ground_truth.schema_service import DatasetSchemas
+from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.features.imports.service import imports
 from assay.kernel.feature import Feature
+from assay.kernel.kernel import Kernel
 
-FEATURE = Feature(name="ground_truth", stores=(GroundTruthDatasets, Entries))
+
+def _services(kernel: Kernel) -> Iterable[object]:
+    truth = GroundTruthUseCases(kernel.store)
+    schemas = DatasetSchemas(
+        kernel.store, compute=kernel.compute, run_in_thread=kernel.run_in_thread
+    )
+    yield GroundTruthService(truth, schemas, imports(kernel))
+    yield GroundTruthJsonService(truth, schemas)
+
+
+FEATURE = Feature(name="ground_truth", stores=(GroundTruthDatasets, Entries), services=_services)

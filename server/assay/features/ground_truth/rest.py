@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from assay.features.field_schemas.service import DatasetSchemas
 from assay.features.ground_truth import convert
+from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import page_limit
@@ -21,7 +21,7 @@ class GroundTruthJsonService:
         self, request: ground_truth_json_service_pb2.CreateGroundTruthJsonRequest, call: Call
     ) -> ground_truth_json_service_pb2.GroundTruthJson:
         """Create an empty dataset."""
-        made = await call.run_aside(
+        made = await call.run_in_thread(
             lambda: self._truth.create(
                 call.organization_id,
                 convert.new_dataset(request, call.caller.subject),
@@ -34,7 +34,7 @@ class GroundTruthJsonService:
         self, request: ground_truth_json_service_pb2.GetGroundTruthJsonRequest, call: Call
     ) -> ground_truth_json_service_pb2.GroundTruthDetailJson:
         """Return one dataset with samples."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.sampled_json(
                 self._truth.sampled(call.organization_id, request.dataset_id)
             )
@@ -69,13 +69,13 @@ class GroundTruthJsonService:
     ) -> ground_truth_json_service_pb2.GroundTruthSchemaJson:
         """Return the schema that a dataset names, or the inferred one."""
         found = await self._schemas.of(call.organization_id, request.dataset_id)
-        return await call.run_aside(lambda: convert.dataset_schema_json(found))
+        return await call.run_in_thread(lambda: convert.dataset_schema_json(found))
 
     async def CreateEntryJson(
         self, request: ground_truth_json_service_pb2.CreateEntryJsonRequest, call: Call
     ) -> ground_truth_json_service_pb2.EntryJson:
         """Add one entry."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.entry_json(
                 self._truth.add_entry(
                     call.organization_id,
@@ -90,7 +90,7 @@ class GroundTruthJsonService:
         self, request: ground_truth_json_service_pb2.GetEntryJsonRequest, call: Call
     ) -> ground_truth_json_service_pb2.EntryJson:
         """Return one entry."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.entry_json(
                 self._truth.get_entry(call.organization_id, request.dataset_id, request.entry_id)
             )
@@ -100,7 +100,7 @@ class GroundTruthJsonService:
         self, request: ground_truth_json_service_pb2.ListEntriesJsonRequest, call: Call
     ) -> ground_truth_json_service_pb2.ListEntriesJsonResponse:
         """Return a page of entries."""
-        return await call.run_aside(
+        return await call.run_in_thread(
             lambda: convert.entries_json(
                 self._truth.list_entries(
                     call.organization_id,

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TypeVar
 
-from assay.features.evaluations.upload import Offload
 from assay.kernel.errors import BadFile
 from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.threads import RunInThread
 
 R = TypeVar("R")
 
@@ -20,9 +20,9 @@ BLOCK_BYTES = 1024 * 1024
 class Receiver:
     """Takes bodies of at most `max_bytes`."""
 
-    def __init__(self, blobs: BlobStore, *, offload: Offload, max_bytes: int) -> None:
+    def __init__(self, blobs: BlobStore, *, run_in_thread: RunInThread, max_bytes: int) -> None:
         self._blobs = blobs
-        self._offload = offload
+        self._run_in_thread = run_in_thread
         self._max_bytes = max_bytes
 
     async def receive(self, organization_id: str, pieces: AsyncIterator[bytes]) -> str:
@@ -51,7 +51,7 @@ class Receiver:
 
         Else a file would be closed under a thread that writes it, or opened and left behind.
         """
-        running = asyncio.ensure_future(self._offload(function))
+        running = asyncio.ensure_future(self._run_in_thread(function))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:

@@ -7,10 +7,9 @@ transaction stores what is new. What is wrong anywhere stops it before anything 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from assay.features.evaluations.upload import Offload
 from assay.features.extraction_runs.model import NewExtraction
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.ground_truth.document_files import CSV, JSON_LINES, TYPED
@@ -25,13 +24,14 @@ from assay.features.imports.model import (
     StagedRow,
     decode_staged,
 )
+from assay.features.imports.staging import stage_file
 from assay.kernel.errors import BadContentType, clip
 from assay.kernel.idempotency import Once, once
+from assay.kernel.kernel import Compute, Kernel
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
-
-Stage = Callable[[str, str, str, str], Awaitable[Staged]]
+from assay.kernel.threads import RunInThread
 
 # What is sent where the route has said the format: its own types, and those that say nothing.
 _NEUTRAL = ("", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
@@ -71,15 +71,15 @@ class Imports:
         store: Store,
         blobs: BlobStore,
         *,
-        stage: Stage,
-        offload: Offload,
+        compute: Compute,
+        run_in_thread: RunInThread,
         max_file_bytes: int,
     ) -> None:
         self._store = store
         self._blobs = blobs
-        self._stage = stage
-        self._offload = offload
-        self._receiver = Receiver(blobs, offload=offload, max_bytes=max_file_bytes)
+        self._compute = compute
+        self._run_in_thread = run_in_thread
+        self._receiver = Receiver(blobs, run_in_thread=run_in_thread, max_bytes=max_file_bytes)
 
     async def file(
         self,
@@ -122,15 +122,17 @@ class Imports:
         pieces: AsyncIterator[bytes],
         request_id: str | None,
     ) -> Imported:
-        await self._offload(lambda: self._check(organization_id, target))
+        await self._run_in_thread(lambda: self._check(organization_id, target))
         blob = await self._receiver.receive(organization_id, pieces)
-        staged = await self._stage(organization_id, blob, source, target.kind)
+        staged = await self._compute.run(stage_file, organization_id, blob, source, target.kind)
         request = Once(
             method=f"Import/{target.kind}",
             request_id=request_id,
             body={"holder_id": target.holder_id, "source": source, "blob": blob},
         )
-        return await self._offload(lambda: self._commit(organization_id, target, staged, request))
+        return await self._run_in_thread(
+            lambda: self._commit(organization_id, target, staged, request)
+        )
 
     def _check(self, organization_id: str, target: Target) -> None:
         with self._store.read() as uow:
@@ -197,3 +199,14 @@ async def _as_lines(rows: AsyncIterator[Sequence[TypedRow]]) -> AsyncIterator[by
     async for some in rows:
         lines = [json.dumps([row.document_id, row.data, row.more]) + "\n" for row in some]
         yield "".join(lines).encode()
+
+
+def imports(kernel: Kernel) -> Imports:
+    """Return the imports of a kernel."""
+    return Imports(
+        kernel.store,
+        kernel.blobs,
+        compute=kernel.compute,
+        run_in_thread=kernel.run_in_thread,
+        max_file_bytes=kernel.limits.max_file_bytes,
+    )

@@ -7,10 +7,8 @@ collected as orphans.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from assay.extraction.schema_inference import SchemaGuess
 from assay.features.extraction_runs.model import NewExtraction
 from assay.features.ground_truth import documents
 from assay.features.ground_truth.document_files import (
@@ -131,9 +129,3 @@ def _more(row: SentRow, shape: Shape) -> str | None:
     if not isinstance(row.more, str):
         raise documents.bad_document(field, "a text is allowed")
     return row.more
-
-
-def guess_schema(texts: Sequence[str], known: SchemaGuess | None) -> SchemaGuess:
-    """Return what the documents with these canonical texts, and those before, seem to have."""
-    guess = SchemaGuess.of(documents.read(text) for text in texts)
-    return guess if known is None else known.merge(guess)

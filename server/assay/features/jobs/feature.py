@@ -1,5 +1,16 @@
-"""The declaration of the feature `jobs`."""
+"""The feature of jobs: every kind of job read, listed, canceled and watched."""
 
+from collections.abc import Iterable
+
+from assay.features.jobs.api import JobService, JobWatchService
+from assay.features.jobs.service import JobUseCases
 from assay.kernel.feature import Feature
+from assay.kernel.kernel import Kernel
 
-FEATURE = Feature(name="jobs")
+
+def _services(kernel: Kernel) -> Iterable[object]:
+    yield JobService(JobUseCases(kernel.store), kernel.watches)
+    yield JobWatchService(kernel.watches)
+
+
+FEATURE = Feature(name="jobs", services=_services)

@@ -1,7 +1,22 @@
-"""The declaration of the feature `models`."""
+"""The feature of models and their versions."""
 
+from collections.abc import Iterable
+
+from assay.features.comparisons.service import Comparisons
+from assay.features.models.api import ModelService, VersionService
+from assay.features.models.service import ModelUseCases
 from assay.features.models.store import Models
+from assay.features.models.versions_service import VersionUseCases
 from assay.features.models.versions_store import Versions
 from assay.kernel.feature import Feature
+from assay.kernel.kernel import Kernel
 
-FEATURE = Feature(name="models", stores=(Models, Versions))
+
+def _services(kernel: Kernel) -> Iterable[object]:
+    store = kernel.store
+    comparisons = Comparisons(store, max_attempts=kernel.limits.max_attempts)
+    yield ModelService(ModelUseCases(store))
+    yield VersionService(VersionUseCases(store), comparisons)
+
+
+FEATURE = Feature(name="models", stores=(Models, Versions), services=_services)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from assay.features.job_kinds import KINDS
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.jitter import Jitter, system_jitter
 from assay.kernel.jobs.execution import JobExecution, RunContext, Stop, on_finished
@@ -52,7 +51,7 @@ class Runner:
         clock: Clock | None = None,
         jitter: Jitter | None = None,
         backoff: Backoff | None = None,
-        kinds: Mapping[str, Kind] = KINDS,
+        kinds: Mapping[str, Kind],
         lease_seconds: float = 4.0,
         most_jobs: int = 4,
         name: str = "runner",

@@ -7,7 +7,7 @@ costs one parked coroutine and re-reads from the log when it comes back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -18,12 +18,11 @@ from assay.kernel.jobs.job import Event, JobError, StatusUpdate
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.store import Store
+from assay.kernel.threads import RunInThread
 
 MAX_BATCH = 500  # events of one message
 MAX_BOOKMARK_SECONDS = 10.0
 MIN_BOOKMARK_SECONDS = 0.1
-
-Offload = Callable[[Callable[[], "Batch"]], Awaitable["Batch"]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +54,10 @@ class _Place(NamedTuple):
 class Watches:
     """Watches of the jobs of an organization; async, as a watch outlives a thread."""
 
-    def __init__(self, store: Store, notifier: ChangeNotifier, offload: Offload) -> None:
+    def __init__(self, store: Store, notifier: ChangeNotifier, run_in_thread: RunInThread) -> None:
         self._store = store
         self._notifier = notifier
-        self._offload = offload
+        self._run_in_thread = run_in_thread
         self._reading: dict[_Place, asyncio.Future[Batch]] = {}
 
     async def watch(
@@ -85,7 +84,9 @@ class Watches:
             )
         time = asyncio.get_running_loop().time
         ticks, told = self._notifier.ticks, time()
-        batch = await self._offload(partial(self._first, organization_id, job_id, after_sequence))
+        batch = await self._run_in_thread(
+            partial(self._first, organization_id, job_id, after_sequence)
+        )
         while True:
             if not batch.is_empty or batch.is_last:
                 yield batch
@@ -112,7 +113,7 @@ class Watches:
         if reading is None:
             job = place.organization_id, place.job_id
             read = partial(self._read, *job, place.sequence, place.revision)
-            reading = asyncio.ensure_future(self._offload(read))
+            reading = asyncio.ensure_future(self._run_in_thread(read))
             self._reading[place] = reading
             reading.add_done_callback(partial(self._forget, place))
         # The reader may go away; those who share its read must not go with it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
@@ -10,6 +10,7 @@ from assay.kernel.errors import Unauthenticated
 from assay.kernel.identity import Principal
 from assay.kernel.jobs.job import check_request_id
 from assay.kernel.rpc.methods import Method
+from assay.kernel.threads import RunInThread
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +26,7 @@ class Call:
     method: Method
     metadata: Mapping[str, str]  # text metadata of the caller, keys in lower case
     started: float  # monotonic seconds
-    run_blocking: Callable[[Callable[[], object]], Awaitable[object]]
+    threads: RunInThread
     run_inline: bool = False  # True: the store answers faster than a thread hop
     request_id: str = ""
     principal: Principal | None = None
@@ -73,12 +74,12 @@ class Call:
         """Run a synchronous use case, with at most one thread hop."""
         if self.run_inline:
             return function(*args, **kwargs)
-        return await self.run_aside(lambda: function(*args, **kwargs))
+        return await self.threads(lambda: function(*args, **kwargs))
 
     async def build(self, function: Callable[[], R], *, is_large: bool) -> R:
         """Make a reply: here, or in a thread when it is large."""
-        return await self.run_aside(function) if is_large else function()
+        return await self.run_in_thread(function) if is_large else function()
 
-    async def run_aside(self, function: Callable[[], R]) -> R:
+    async def run_in_thread(self, function: Callable[[], R]) -> R:
         """Run what is too long for the event loop in a thread."""
-        return await self.run_blocking(function)  # type: ignore[return-value]  # the port is untyped; it returns what `function` does
+        return await self.threads(function)

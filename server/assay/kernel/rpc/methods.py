@@ -7,36 +7,18 @@ read here once, at start. A method without a policy stops the server from starti
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+import pkgutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from assay import v1
 from assay.kernel.rpc.require import Requirements
 from assay.v1 import policy_pb2
-
-SERVICE_MODULES = (
-    "benchmark_run_service",
-    "benchmark_service",
-    "benchmark_watch_service",
-    "diagnostics_service",
-    "evaluation_service",
-    "extraction_json_service",
-    "extraction_service",
-    "field_schema_json_service",
-    "field_schema_service",
-    "ground_truth_json_service",
-    "ground_truth_service",
-    "job_service",
-    "job_watch_service",
-    "key_service",
-    "model_service",
-    "performance_service",
-    "server_service",
-    "version_service",
-)
 
 
 class MissingPolicy(RuntimeError):
@@ -61,11 +43,22 @@ class Method:
     requirements: Requirements
 
 
-def services() -> Iterator[ServiceDescriptor]:
-    """Yield the descriptors of all services of the contract, in the order of SERVICE_MODULES."""
-    for name in SERVICE_MODULES:
-        module = importlib.import_module(f"assay.v1.{name}_pb2")
-        yield from module.DESCRIPTOR.services_by_name.values()
+def services(handled: Iterable[str] = ()) -> Iterator[ServiceDescriptor]:
+    """Yield the services of assay.v1, and those of the names `handled` that are not among them.
+
+    Raises:
+        KeyError: no service of a name is known to the descriptor pool.
+    """
+    seen = set()
+    for found in pkgutil.iter_modules(v1.__path__):
+        if found.name.endswith("_service_pb2"):
+            module = importlib.import_module(f"{v1.__name__}.{found.name}")
+            for service in module.DESCRIPTOR.services_by_name.values():
+                seen.add(service.name)
+                yield service
+    for name in handled:
+        if name not in seen:
+            yield descriptor_pool.Default().FindServiceByName(f"assay.v1.{name}")
 
 
 def methods_of(service: ServiceDescriptor) -> Iterator[Method]:

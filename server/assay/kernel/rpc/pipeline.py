@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import Executor
 from contextlib import aclosing
 from typing import Any, NoReturn
 
@@ -24,6 +23,7 @@ from assay.kernel.rpc.interceptors.base import Link, Passive
 from assay.kernel.rpc.methods import Method
 from assay.kernel.rpc.refusal import Refusal, refuse
 from assay.kernel.rpc.reply_cache import ReplyMemory
+from assay.kernel.threads import RunInThread
 
 log = logging.getLogger("assay.rpc")
 
@@ -38,7 +38,7 @@ class Chain:
         links: Sequence[Link],
         *,
         clock: Clock,
-        blocking: Executor,
+        threads: RunInThread,
         inline_reads: bool,
         replies: ReplyMemory,
     ) -> None:
@@ -48,7 +48,7 @@ class Chain:
         self._before = tuple(link.before for link in links if _overrides(link, "before"))
         self._after = tuple(link.after for link in reversed(links) if _overrides(link, "after"))
         self._clock = clock
-        self._blocking = blocking
+        self._threads = threads
         self._inline_reads = inline_reads
 
     def wrap(
@@ -131,12 +131,9 @@ class Chain:
             method=method,
             metadata=dict(context.invocation_metadata() or ()),
             started=self._clock.monotonic(),
-            run_blocking=self._run_blocking,
+            threads=self._threads,
             run_inline=method.point_read and self._inline_reads,
         )
-
-    async def _run_blocking(self, function: Callable[[], object]) -> object:
-        return await asyncio.get_running_loop().run_in_executor(self._blocking, function)
 
     async def _enter(self, call: Call) -> None:
         for before in self._before:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -25,6 +24,7 @@ from assay.kernel.rpc.interceptors.rate_limit import RateLimit, Rates
 from assay.kernel.rpc.interceptors.request_id import RequestId
 from assay.kernel.rpc.pipeline import Chain
 from assay.kernel.rpc.reply_cache import ReplyMemory
+from assay.kernel.threads import RunInThread
 
 # A watch is a call too; requests are read before anybody knows who sent them, so that without
 # a bound a stranger could fill the memory.
@@ -44,6 +44,10 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 
+class MissingHandler(RuntimeError):
+    """A method of the contract is handled by no feature."""
+
+
 class PortTaken(RuntimeError):
     """The address that the server should listen on cannot be bound."""
 
@@ -59,7 +63,7 @@ class Parts:
     clock: Clock
     ids: Ids
     access_log: TextIO
-    blocking: Executor  # threads for store calls
+    run_in_thread: RunInThread
     change_token: Callable[[], Hashable]  # differs whenever a commit came between two looks
     inline_reads: bool  # True where a point read beats a thread hop
 
@@ -101,7 +105,7 @@ class Server:
         self._chain = Chain(
             self._links,
             clock=parts.clock,
-            blocking=parts.blocking,
+            threads=parts.run_in_thread,
             inline_reads=parts.inline_reads,
             replies=ReplyMemory(parts.change_token),
         )
@@ -116,10 +120,13 @@ class Server:
     def _register(self, handlers: dict[str, Any]) -> list[str]:
         names = []
         wrapped = {}
-        for service in methods.services():
-            handler = handlers[service.name]
+        for service in methods.services(handlers):
+            handler = handlers.get(service.name)
             for method in methods.methods_of(service):
-                wrapped[method.path] = self._chain.wrap(method, getattr(handler, method.name))
+                function = getattr(handler, method.name, None)
+                if function is None:
+                    raise MissingHandler(f"{method.path} has no handler in any feature")
+                wrapped[method.path] = self._chain.wrap(method, function)
             names.append(service.full_name)
         self._server.add_generic_rpc_handlers((_AllMethods(wrapped),))
         return names

@@ -1,0 +1,63 @@
+"""The kernel: what every feature is built on, made once a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol, TypeVar
+
+from assay.kernel.clock import Clock
+from assay.kernel.ids import Ids
+from assay.kernel.jobs.watch import Watches
+from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.store import Store
+from assay.kernel.threads import RunInThread
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Compute(Protocol):
+    """Compute children that work while a caller waits."""
+
+    async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what a module-level function returns; its arguments are pickled."""
+        ...
+
+
+class Limits(Protocol):
+    """The settings that features read."""
+
+    @property
+    def max_attempts(self) -> int:
+        """How often a job is tried."""
+        ...
+
+    @property
+    def max_chunk_bytes(self) -> int:
+        """Bytes of one chunk of an upload."""
+        ...
+
+    @property
+    def max_file_bytes(self) -> int:
+        """Bytes of one uploaded file."""
+        ...
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Bytes of the body of any other REST call."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """What a feature's services are made from."""
+
+    store: Store
+    blobs: BlobStore
+    clock: Clock
+    ids: Ids
+    compute: Compute
+    run_in_thread: RunInThread
+    watches: Watches
+    limits: Limits
