@@ -43,10 +43,10 @@ test-slow: setup ## The long tests: crashes, loads, big files
 	@$(PYTEST) -m slow --timeout 1800 $(ARGS)
 
 .PHONY: lint
-lint: setup ## Style, types, floors, contract, generated files
+lint: setup ## Style, types, layers, contract, generated files
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
-	floors=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$floors"; exit 1; }
+	layers=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$layers"; exit 1; }
 	$(RUN) -m tools.generate --check
 	$(RUN) -m tools.contract
 	$(RUN) -m mypy

@@ -1,1 +1,1 @@
-"""Programs that keep the house: generation, linting rules, packaging checks."""
+"""Programs of the repository: generation, linting rules, packaging checks."""

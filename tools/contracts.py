@@ -1,4 +1,4 @@
-"""An import-linter contract: which third-party libraries each room may import.
+"""An import-linter contract: which third-party libraries each package may import.
 
 import-linter's own `forbidden` contract is a list of what is refused, so a library
 that nobody thought of passes. This one is a list of what is allowed.
@@ -15,16 +15,18 @@ from importlinter import Contract, ContractCheck, fields, output
 class ThirdPartyContract(Contract):
     """Rows of `module = library library …`; the first row that holds a module decides."""
 
-    rooms = fields.ListField(subfield=fields.StringField())
+    packages = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002 — the signature is import-linter's
-        """Return a broken check if any module imports a library that its room may not."""
-        rooms = [self._row(line) for line in self.rooms]  # type: ignore[attr-defined]  # a field becomes a list at run time
+        """Return a broken check if any module imports a library that its package may not."""
+        packages = [self._row(line) for line in self.packages]  # type: ignore[attr-defined]  # a field becomes a list at run time
         found = []
         for importer in sorted(graph.modules):
             if not _is_ours(importer):
                 continue
-            allowed = next((libraries for room, libraries in rooms if _holds(room, importer)), None)
+            allowed = next(
+                (libraries for package, libraries in packages if _holds(package, importer)), None
+            )
             if allowed is None:
                 continue
             for library in sorted(graph.find_modules_directly_imported_by(importer)):
@@ -41,13 +43,13 @@ class ThirdPartyContract(Contract):
 
     @staticmethod
     def _row(line: str) -> tuple[str, frozenset[str]]:
-        room, _, libraries = line.partition("=")
-        return room.strip(), frozenset(libraries.split())
+        package, _, libraries = line.partition("=")
+        return package.strip(), frozenset(libraries.split())
 
 
 def _is_ours(module: str) -> bool:
     return _holds("assay", module)
 
 
-def _holds(room: str, module: str) -> bool:
-    return module == room or module.startswith(f"{room}.")
+def _holds(package: str, module: str) -> bool:
+    return module == package or module.startswith(f"{package}.")

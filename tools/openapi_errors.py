@@ -69,7 +69,7 @@ def refusals(comment: str, comments: Mapping[str, str]) -> dict[str, str]:
 
 
 def successes(method: Method, status: int) -> dict[str, str]:
-    """Return status → meaning of the answers that are none."""
+    """Return status → meaning of the answers that are no refusal."""
     told = ERRORS.sub("", method.comment)
     found = dict(SUCCESSES.findall(told)) or {str(status): ""}
     return {

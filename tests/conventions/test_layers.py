@@ -1,4 +1,4 @@
-"""The floors of the architecture hold, and the check that says so can fail."""
+"""The layers of the architecture hold, and the check that says so can fail."""
 
 import shutil
 import subprocess
@@ -33,8 +33,8 @@ def tree(tmp_path):
     return tmp_path
 
 
-def test_floors_hold():
-    """Every room imports only what its floor allows."""
+def test_layers_hold():
+    """Every package imports only what its layer allows."""
     checked = lint(ROOT)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
@@ -59,10 +59,10 @@ def test_an_import_that_is_not_allowed_is_found(tree, folder, line, broken):
     assert "BROKEN" in words
 
 
-def test_a_room_that_has_no_floor_is_found(tree):
+def test_a_package_that_has_no_layer_is_found(tree):
     """A new package that the rules do not place fails the check."""
-    (tree / "server/assay/attic").mkdir()
-    (tree / "server/assay/attic/__init__.py").write_text('"""Placed nowhere."""\n')
+    (tree / "server/assay/unplaced").mkdir()
+    (tree / "server/assay/unplaced/__init__.py").write_text('"""Placed nowhere."""\n')
     checked = lint(tree)
     assert checked.returncode == 1
-    assert "attic" in checked.stdout
+    assert "unplaced" in checked.stdout

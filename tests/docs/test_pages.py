@@ -56,6 +56,14 @@ def test_every_decision_is_listed():
         assert all(f"**{part}.**" in text for part in ("Context", "Choice", "Given up"))
 
 
+def test_the_glossary_gives_each_word_one_meaning():
+    """No word stands twice in docs/glossary.md."""
+    words = re.findall(r"^\| ([^|]+?) \|", page("glossary.md"), re.MULTILINE)
+    words = [word for word in words if word != "word"]
+    assert len(words) > 60
+    assert sorted(set(words)) == sorted(words)
+
+
 def test_the_commands_that_pages_name_exist():
     """Each `assay …` command that a page names is a command."""
     from typer.main import get_command

@@ -1,4 +1,4 @@
-"""How invoices of several countries write money, dates, names and tax ids.
+"""Conventions of invoices in several countries: money, dates, names and tax ids.
 
 Written out by hand, not by babel: what reads these texts uses babel, and should not be asked
 about its own writing.

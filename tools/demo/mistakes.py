@@ -1,4 +1,4 @@
-"""How texts, numbers and tables go wrong while they are read."""
+"""Errors of reading: how texts, numbers and tables go wrong."""
 
 from __future__ import annotations
 

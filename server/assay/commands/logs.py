@@ -1,4 +1,4 @@
-"""Where log lines go: stderr, as text for people or as JSON for machines."""
+"""Logging to stderr, as text for people or as JSON for machines."""
 
 from __future__ import annotations
 
