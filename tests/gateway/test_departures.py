@@ -1,10 +1,24 @@
-"""A gateway before two servers."""
+"""Servers that leave: what a gateway before two of them does with reads and writes."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import signal
+import threading
+import urllib.request
+from collections import Counter
+from typing import Self
 
 import pytest
 
 from assay.gateway import process as gateways
 from tests.fixtures.gateway import http_client, settings
+from tests.support.servers import ServedProcess
 from tests.support.upstream import Upstream
+
+CALLERS = 8
+KEY = "boot.0123456789abcdefghijklmnop"
 
 
 @pytest.fixture
@@ -24,7 +38,7 @@ def test_reads_go_to_another_server_when_one_is_leaving(pair):
     """A read that one server refuses as unavailable is answered by the other."""
     first, _, client = pair
     first.models.refuses = True
-    assert {client.get("/api/v1/models/m").status_code for _ in range(30)} == {200}
+    assert {client.get("/api/v1/models/m").status_code for _ in range(300)} == {200}
 
 
 def test_writes_are_never_sent_twice(pair):
@@ -45,3 +59,74 @@ def test_a_dead_server_is_not_asked():
             codes = [client.post("/api/v1/models", json={"name": "n"}) for _ in range(20)]
         running.stop(0)
     assert {response.status_code for response in codes} == {201}
+
+
+class Readers:
+    """Callers who read one listing again and again, each on a connection of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._stop = port, threading.Event()
+        self.statuses: Counter[int] = Counter()
+        self._threads = [threading.Thread(target=self._read) for _ in range(CALLERS)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _read(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        seen: Counter[int] = Counter()
+        while not self._stop.is_set():
+            connection.request("GET", "/api/v1/models", headers={"authorization": f"ApiKey {KEY}"})
+            response = connection.getresponse()
+            response.read()
+            seen[response.status] += 1
+        self.statuses.update(seen)
+
+
+def wait_for_healthy(gateway: gateways.RunningGateway, count: int) -> None:
+    """Return once the gateway finds so many servers healthy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url = f"http://127.0.0.1:{gateway.admin_port}/clusters"
+    while opener.open(url).read().count(b"health_flags::healthy") < count:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("number", "settings_of_servers"),
+    [
+        pytest.param(signal.SIGTERM, {}, id="with notice"),
+        pytest.param(signal.SIGTERM, {"ASSAY_DRAIN_SECONDS": "0"}, id="at once"),
+        pytest.param(signal.SIGKILL, {}, id="killed"),
+    ],
+)
+def test_no_read_fails_while_servers_leave(tmp_path, number, settings_of_servers):
+    """Whether a server says that it leaves, leaves at once or is killed, every read is answered."""
+    variables = {"ASSAY_BOOTSTRAP_KEY": KEY, **settings_of_servers}
+    servers = [ServedProcess(tmp_path, **variables) for _ in range(2)]
+    servers[0].migrate()
+    for server in servers:
+        server.start()
+    addresses = tuple(f"127.0.0.1:{server.port}" for server in servers)
+    running = gateways.start(settings(upstreams=addresses, access_log=str(tmp_path / "access.log")))
+    try:
+        wait_for_healthy(running, 2)
+        with Readers(running.http_port) as readers:
+            for server in itertools.islice(itertools.cycle(servers), 20):
+                server.leave(number)
+                server.start()
+                wait_for_healthy(running, 2)
+    finally:
+        running.stop(0)
+        for server in servers:
+            server.leave(signal.SIGKILL)
+    assert set(readers.statuses) == {200}, readers.statuses
+    assert readers.statuses[200] > 2000

@@ -40,6 +40,26 @@ _ALLOWED = (
 )
 
 
+# A read changes nothing, so it may be sent again however a server left: refusing, draining, or
+# killed with the read in its hands. A host is picked at random, so that the hosts already tried are
+# passed over only as often as a new pick is allowed: with two servers each pick has even odds.
+_READ_RETRIES: Json = {
+    "retry_on": "connect-failure,refused-stream,reset,unavailable,cancelled",
+    "num_retries": 3,
+    "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+    "host_selection_retry_max_attempts": 50,
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.retry.host"
+                ".previous_hosts.v3.PreviousHostsPredicate"
+            },
+        }
+    ],
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
     """Settings of one gateway; ports of 0 take free ones."""
@@ -141,21 +161,7 @@ def _routes(rules: list[Json]) -> list[Json]:
         "route": {
             "cluster": "assay",
             "timeout": f"{_READ_SECONDS}s",
-            "retry_policy": {
-                "retry_on": "connect-failure,refused-stream,unavailable,reset-before-request",
-                "num_retries": 2,
-                "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
-                "host_selection_retry_max_attempts": 3,
-                "retry_host_predicate": [
-                    {
-                        "name": "envoy.retry_host_predicates.previous_hosts",
-                        "typed_config": {
-                            "@type": "type.googleapis.com/envoy.extensions.retry.host"
-                            ".previous_hosts.v3.PreviousHostsPredicate"
-                        },
-                    }
-                ],
-            },
+            "retry_policy": _READ_RETRIES,
         },
     }
     write = {
@@ -220,7 +226,12 @@ def _watch(rule: Json) -> Json:
     return {
         "name": rule["rpc"],
         "match": _match(rule),
-        "route": {"cluster": "assay", "timeout": "0s", "idle_timeout": f"{_QUIET_SECONDS}s"},
+        "route": {
+            "cluster": "assay",
+            "timeout": "0s",
+            "idle_timeout": f"{_QUIET_SECONDS}s",
+            "retry_policy": _READ_RETRIES,  # until the first event has come
+        },
         "typed_per_filter_config": {
             # An event must leave at once, not when a window of the compressor is full.
             "envoy.filters.http.compressor": {
