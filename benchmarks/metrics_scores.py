@@ -14,7 +14,6 @@ import numpy as np
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-from assay.metrics.batch import ClassificationChunk
 from assay.metrics.classification_report import class_report
 from assay.metrics.histogram import RankHistogram
 from assay.metrics.losses import LogLossSum
@@ -23,6 +22,7 @@ from assay.metrics.registry import evaluate
 from assay.metrics.spec import classification_spec
 from assay.metrics.statistics import ClassificationStatistic
 from assay.records.arrays import decode, encode
+from assay.records.predictions import ClassificationChunk
 
 CHUNK = 65_536
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from assay.metrics.batch import RegressionChunk
 from assay.metrics.bootstrap import (
     MOST_CELLS,
     Bootstrap,
@@ -24,9 +23,10 @@ from assay.metrics.ranking import RankCounts, rank_ranges
 from assay.metrics.registry import live
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import classification_spec
-from assay.metrics.weights import UNIT
 from assay.records import DamagedRecord
 from assay.records.arrays import decode, encode
+from assay.records.predictions import RegressionChunk
+from assay.records.weights import UNIT
 from tests.support.metric_rows import (
     Rows,
     binary,

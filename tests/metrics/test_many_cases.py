@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.metrics.weights import UNIT
+from assay.records.weights import UNIT
 from tests.metrics.test_oracle import ORACLES
 from tests.support.metric_rows import Rows, binary, labels_only, measure, multiclass, regression
 

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.metrics.batch import ClassificationChunk
 from assay.metrics.bootstrap import row_clusters
 from assay.metrics.misclassification import KEPT, Mistakes
 from assay.records import DamagedRecord
 from assay.records.arrays import decode, encode
+from assay.records.predictions import ClassificationChunk
 from tests.support.metric_rows import Rows, binary, chunk_of, labels_only, multiclass
 
 STREAMS = {

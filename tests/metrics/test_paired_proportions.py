@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay.metrics.batch import ClassificationChunk
 from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
 from assay.metrics.paired_proportions import PairedShares
 from assay.metrics.spec import classification_spec
+from assay.records.predictions import ClassificationChunk
 
 LABELS = ("no", "yes")
 

@@ -14,7 +14,7 @@ from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRICS
 from assay.metrics.statistics import ClassificationStatistic
 from assay.metrics.weighted import weigh_groups, weigh_row_products, weigh_rows
-from assay.metrics.weights import UNIT, WeightError, millionths
+from assay.records.weights import UNIT, WeightError, millionths
 from tests.support.metric_rows import (
     STREAMS,
     UNWEIGHTED,

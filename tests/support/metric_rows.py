@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.order_statistics import (
     ResidualCounts,
     ResidualRange,
@@ -22,6 +21,7 @@ from assay.metrics.registry import Measures, evaluate
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.records.arrays import decode, encode
+from assay.records.predictions import ClassificationChunk, RegressionChunk
 
 Statistic = ClassificationStatistic | RegressionStatistic
 

@@ -14,27 +14,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.features.evaluations.job_spec import CSV
-from assay.kernel.errors import BadPredictions
+from assay.records.predictions import ClassificationChunk, RegressionChunk
 from assay.tabular import (
-    ClassChunk,
     RowIds,
     Rules,
-    ValueChunk,
     encode,
     read_chunk,
     read_file,
     stored_row_ids,
     stored_scores,
 )
+from assay.tabular.errors import InputError
+from assay.tabular.formats import CSV
 
 
-def classes(rules: Rules = Rules(), /, **columns: Any) -> ClassChunk:  # noqa: B008  # frozen value
-    """Return the chunk of the given columns; `__` in a name stands for a colon."""
+def classes(rules: Rules = Rules(), /, **columns: Any) -> ClassificationChunk:  # noqa: B008  # frozen value
+    """Return the predictions of the given columns; `__` in a name stands for a colon."""
     table = pa.table({name.replace("__", ":"): values for name, values in columns.items()})
-    chunk = read_chunk(encode(table), rules, 0)
-    assert isinstance(chunk, ClassChunk)
-    return chunk
+    return scored(encode(table), rules)
+
+
+def scored(data: bytes, rules: Rules) -> ClassificationChunk:
+    """Return the predictions of an encoded chunk."""
+    predictions = read_chunk(data, rules, 0).predictions
+    assert isinstance(predictions, ClassificationChunk)
+    return predictions
 
 
 @pytest.mark.parametrize(
@@ -68,15 +72,17 @@ def test_declared_labels_keep_their_order() -> None:
     """Codes follow the declared order, and a declared label that does not occur keeps its code."""
     rules = Rules(labels=("z", "m", "a"))
     assert classes(rules, y_true=["a"], y_pred=["z"]).labels == ("z", "m", "a")
-    scored = classes(rules, y_true=["a"], score__a=[0.5], score__m=[0.25], score__z=[0.25])
-    assert [column.tolist() for column in scored.scores] == [[0.25], [0.25], [0.5]]
+    chunk = classes(rules, y_true=["a"], score__a=[0.5], score__m=[0.25], score__z=[0.25])
+    assert chunk.scores is not None
+    assert chunk.scores.tolist() == [[0.25], [0.25], [0.5]]
 
 
 def test_absent_predictions_follow_from_class_scores() -> None:
     """Without y_pred the highest score decides, the first label on ties, and this is echoed."""
-    chunk = classes(y_true=["a", "b"], score__b=[0.5, 0.6], score__a=[0.5, 0.4])
-    assert chunk.pred_derived
-    assert [chunk.labels[code] for code in chunk.pred] == ["a", "b"]
+    table = pa.table({"y_true": ["a", "b"], "score:b": [0.5, 0.6], "score:a": [0.5, 0.4]})
+    assert read_chunk(encode(table), Rules(), 0).pred_derived
+    chunk = scored(encode(table), Rules())
+    assert [chunk.labels[code] for code in chunk.predicted] == ["a", "b"]
 
 
 @pytest.mark.parametrize("pair", [("False", "True"), ("NO", "YES"), ("No", "Yes")])
@@ -85,8 +91,8 @@ def test_a_lone_score_belongs_to_the_positive_of_an_obvious_pair(pair: tuple[str
     for labels in (pair, pair[:1], pair[1:]):
         chunk = classes(y_true=list(labels), score=[0.25] * len(labels))
         assert chunk.labels == pair
-        assert chunk.positive == 1
-    with pytest.raises(BadPredictions, match="nothing says which"):
+        assert chunk.score_labels == pair[1:]
+    with pytest.raises(InputError, match="nothing says which"):
         classes(y_true=["no", "YES"], score=[0.25, 0.75])
 
 
@@ -95,16 +101,15 @@ def test_a_data_frames_booleans_are_an_obvious_pair() -> None:
     frame = pd.DataFrame({"y_true": [True, False], "score": [0.9, 0.2]})
     for kind in ("bool", "boolean"):
         table = pa.Table.from_pandas(frame.astype({"y_true": kind}), preserve_index=False)
-        chunk = read_chunk(encode(table), Rules(), 0)
-        assert isinstance(chunk, ClassChunk)
-        assert (chunk.labels, chunk.positive) == (("false", "true"), 1)
+        chunk = scored(encode(table), Rules())
+        assert (chunk.labels, chunk.score_labels) == (("false", "true"), ("true",))
 
 
 def test_absent_predictions_follow_from_a_lone_score() -> None:
     """Without y_pred a lone score of 0.5 or more predicts the positive label."""
     chunk = classes(y_true=["yes", "yes", "no"], score=[0.5, 0.499, 0.9])
-    assert [chunk.labels[code] for code in chunk.pred] == ["yes", "no", "yes"]
-    assert chunk.positive == chunk.labels.index("yes")
+    assert [chunk.labels[code] for code in chunk.predicted] == ["yes", "no", "yes"]
+    assert chunk.score_labels == ("yes",)
 
 
 def test_a_block_with_one_label_of_an_obvious_pair_knows_the_other() -> None:
@@ -117,7 +122,7 @@ def test_a_block_with_one_label_of_an_obvious_pair_knows_the_other() -> None:
 def test_a_block_without_the_positive_label_is_read(rules: Rules) -> None:
     """A chunk of labels alone in which the positive one does not occur is as good as any."""
     chunk = classes(rules, y_true=[0, 0], y_pred=[0, 0])
-    assert (chunk.labels, chunk.positive) == (("0",), None)
+    assert (chunk.labels, chunk.score_labels) == (("0",), ())
 
 
 def test_float32_scores_may_sum_less_exactly() -> None:
@@ -126,20 +131,23 @@ def test_float32_scores_may_sum_less_exactly() -> None:
         "score:a": pa.array([0.33335], pa.float32()),
         "score:b": pa.array([0.66670], pa.float32()),
     }
-    chunk = read_chunk(encode(pa.table({"y_true": ["a"], **scores})), Rules(), 0)
-    assert isinstance(chunk, ClassChunk)
-    assert chunk.scores[0].dtype == np.float64
+    chunk = scored(encode(pa.table({"y_true": ["a"], **scores})), Rules())
+    assert chunk.scores is not None
+    assert chunk.scores.dtype == np.float64
 
 
 def test_renormalize_divides_by_the_sum() -> None:
     """With renormalize the scores of a row are divided by their sum instead of refused."""
     chunk = classes(Rules(renormalize=True), y_true=["a"], score__a=[0.3], score__b=[0.1])
+    assert chunk.scores is not None
     assert chunk.scores[0].tolist() == [0.3 / (0.3 + 0.1)]
 
 
 def test_negative_zero_is_zero() -> None:
     """A score of -0.0 has the bits of 0.0, so that ties are ties."""
-    assert not np.signbit(classes(y_true=[0, 1], score=[-0.0, 0.0]).scores[0]).any()
+    scores = classes(y_true=[0, 1], score=[-0.0, 0.0]).scores
+    assert scores is not None
+    assert not np.signbit(scores).any()
 
 
 def test_regressions_take_integers_and_floats() -> None:
@@ -148,20 +156,17 @@ def test_regressions_take_integers_and_floats() -> None:
         {"y_true": pa.array([1, 2], pa.int16()), "y_pred": pa.array([0.5, 2], pa.float32())}
     )
     chunk = read_chunk(encode(table), Rules(regression=True), 7)
-    assert isinstance(chunk, ValueChunk)
-    assert (chunk.true.tolist(), chunk.pred.tolist(), chunk.first_row) == (
-        [1.0, 2.0],
-        [0.5, 2.0],
-        7,
-    )
+    assert chunk.first_row == 7
+    assert isinstance(chunk.predictions, RegressionChunk)
+    assert chunk.predictions.true.tolist() == [1.0, 2.0]
+    assert chunk.predictions.predicted.tolist() == [0.5, 2.0]
 
 
 def test_extras_are_kept() -> None:
     """Slices, features and cluster ids are accepted beside the scored columns."""
-    chunk = classes(
-        y_true=["a"], y_pred=["a"], slice__country=["de"], feature__age=[1.5], cluster_id=[3]
-    )
-    assert set(chunk.extras) == {"slice:country", "feature:age", "cluster_id"}
+    extras = {"slice:country": ["de"], "feature:age": [1.5], "cluster_id": [3]}
+    table = pa.table({"y_true": ["a"], "y_pred": ["a"], **extras})
+    assert read_chunk(encode(table), Rules(), 0).extras.keys() == extras.keys()
 
 
 def test_stored_chunks_are_read_by_column() -> None:
@@ -210,7 +215,7 @@ def test_csv_says_what_arrow_says(rows: list[tuple[str, str]], bom: bool) -> Non
     chunk = classes(y_true=[row[0] for row in rows], y_pred=[row[1] for row in rows])
     assert blocks[0].labels == chunk.labels
     assert np.array_equal(blocks[0].true, chunk.true)
-    assert np.array_equal(blocks[0].pred, chunk.pred)
+    assert np.array_equal(blocks[0].predicted, chunk.predicted)
 
 
 def test_a_long_csv_is_cut_into_self_contained_chunks(tmp_path: Path) -> None:
@@ -226,21 +231,22 @@ def test_a_long_csv_is_cut_into_self_contained_chunks(tmp_path: Path) -> None:
     blocks = list(read_file(path, CSV, Rules()))
     assert len(blocks) > 3
     assert max(len(block.encoded) for block in blocks) < 1_100_000
-    assert np.array_equal(np.concatenate([block.chunk.scores[0] for block in blocks]), scores)  # type: ignore[union-attr]  # classes
+    read = [block.chunk.predictions.scores[0] for block in blocks]  # type: ignore[union-attr,index]  # classes
+    assert np.array_equal(np.concatenate(read), scores)
     first = 0
     for block in blocks:
         again = read_chunk(block.encoded, Rules(), first)
-        assert np.array_equal(again.true, block.chunk.true)
+        assert np.array_equal(again.predictions.true, block.chunk.predictions.true)
         assert block.chunk.first_row == first
         first += again.rows
 
 
-def _read(data: bytes) -> list[ClassChunk]:
+def _read(data: bytes) -> list[ClassificationChunk]:
     import tempfile
 
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         file.write(data)
         file.flush()
-        chunks = [block.chunk for block in read_file(Path(file.name), CSV, Rules())]
-    assert all(isinstance(chunk, ClassChunk) for chunk in chunks)
+        chunks = [block.chunk.predictions for block in read_file(Path(file.name), CSV, Rules())]
+    assert all(isinstance(chunk, ClassificationChunk) for chunk in chunks)
     return chunks  # type: ignore[return-value]  # checked on the line above

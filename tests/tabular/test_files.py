@@ -11,21 +11,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
-from assay.kernel.errors import BadFile, BadPredictions
-from assay.tabular import ClassChunk, Rules, read_chunk, read_file
+from assay.records.predictions import ClassificationChunk
+from assay.tabular import Chunk, Rules, read_chunk, read_file
+from assay.tabular.errors import InputError, InputErrorCode
+from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from tests.support.file_formats import FORMATS, written
 
 TYPED = [PARQUET, ARROW_STREAM, ARROW_FILE]  # formats whose columns have types of their own
 
 
-def read(data: bytes, source: str, folder: Path, rules: Rules | None = None) -> list[ClassChunk]:
+def read(data: bytes, source: str, folder: Path, rules: Rules | None = None) -> list[Chunk]:
     """Return the chunks of a file."""
     path = folder / "rows"
     path.write_bytes(data)
-    chunks = [block.chunk for block in read_file(path, source, rules or Rules())]
-    assert all(isinstance(chunk, ClassChunk) for chunk in chunks)
-    return chunks  # type: ignore[return-value]  # checked on the line above
+    return [block.chunk for block in read_file(path, source, rules or Rules())]
+
+
+def scored(chunk: Chunk) -> ClassificationChunk:
+    """Return the predictions of a chunk of a classification."""
+    assert isinstance(chunk.predictions, ClassificationChunk)
+    return chunk.predictions
 
 
 def test_long_files_of_all_formats_are_the_same_rows(tmp_path: Path) -> None:
@@ -45,13 +50,13 @@ def test_long_files_of_all_formats_are_the_same_rows(tmp_path: Path) -> None:
     for source in FORMATS:
         chunks = read(written(table, source), source, tmp_path)
         assert len(chunks) > 1
-        assert [chunk.labels for chunk in chunks] == [("ham", "spam")] * len(chunks)
+        assert [scored(chunk).labels for chunk in chunks] == [("ham", "spam")] * len(chunks)
         starts = np.cumsum([0, *(chunk.rows for chunk in chunks)]).tolist()
         assert [chunk.first_row for chunk in chunks] == starts[:-1]
         seen.add(
             (
-                np.concatenate([chunk.true for chunk in chunks]).tobytes(),
-                np.concatenate([chunk.scores[1] for chunk in chunks]).tobytes(),
+                np.concatenate([scored(chunk).true for chunk in chunks]).tobytes(),
+                np.concatenate([scored(chunk).scores[1] for chunk in chunks]).tobytes(),  # type: ignore[index]  # sent
                 np.concatenate([chunk.row_ids.hashes for chunk in chunks]).tobytes(),  # type: ignore[union-attr]  # sent
             )
         )
@@ -71,7 +76,7 @@ def test_what_rests_is_what_was_read(tmp_path: Path) -> None:
         texts: list[str] = []
         for block in blocks:
             again = read_chunk(block.encoded, Rules(), block.chunk.first_row)
-            assert np.array_equal(again.true, block.chunk.true)
+            assert np.array_equal(again.predictions.true, block.chunk.predictions.true)
             texts += again.extras["feature:text"].to_pylist()
         assert texts == big
 
@@ -91,11 +96,11 @@ def test_bad_rows_are_named_alike(case: str, source: str, tmp_path: Path) -> Non
     """A wrong value is refused by the same row and column in every format; text has a line too."""
     columns, column, part = BAD[case]
     rules = Rules(labels=("0", "1"), positive_label="1")
-    with pytest.raises(BadPredictions) as caught:
+    with pytest.raises(InputError) as caught:
         read(written(pa.table(columns), source), source, tmp_path, rules)
     assert part in caught.value.message
-    assert (caught.value.metadata["row"], caught.value.metadata["column"]) == ("1", column)
-    line = {CSV: "3", JSON_LINES: "2"}.get(source)
+    assert (caught.value.metadata["row"], caught.value.metadata["column"]) == (1, column)
+    line = {CSV: 3, JSON_LINES: 2}.get(source)
     assert caught.value.metadata.get("line") == line
 
 
@@ -106,7 +111,7 @@ DATES = [dt.date(2024, 1, 1), dt.date(2024, 1, 2)]
 @pytest.mark.parametrize("values", [DATES, [["a"], ["b"]], [{"a": 1}, {"a": 2}], [0.5, 1.5]])
 def test_labels_of_other_types_are_refused(source: str, values: list[Any], tmp_path: Path) -> None:
     """Dates, lists, structs and floats are no labels: the column and its type are named."""
-    with pytest.raises(BadPredictions, match="column y_true: its type is"):
+    with pytest.raises(InputError, match="column y_true: its type is"):
         read(written(pa.table({"y_true": values, "y_pred": [0, 1]}), source), source, tmp_path)
 
 
@@ -125,7 +130,7 @@ def test_labels_of_other_types_are_refused(source: str, values: list[Any], tmp_p
 def test_bad_values_of_json_lines_are_named(line: str, part: str, tmp_path: Path) -> None:
     """A JSON value of a wrong kind is refused by row, line and column; blank lines are no rows."""
     data = f'{{"y_true": 1, "y_pred": 0}}\n\n{line}\n'.encode()
-    with pytest.raises(BadPredictions) as caught:
+    with pytest.raises(InputError) as caught:
         read(data, JSON_LINES, tmp_path)
     assert part in caught.value.message
 
@@ -135,8 +140,9 @@ def test_json_values_keep_their_kinds(tmp_path: Path) -> None:
     lines = '{"y_true": true, "y_pred": "false", "feature:a": 1, "feature:b": null}\n'
     lines += '{"y_pred": true, "y_true": false, "feature:a": 2, "feature:b": 0.5}'
     [chunk] = read(lines.encode(), JSON_LINES, tmp_path)
-    assert chunk.labels == ("false", "true")
-    assert (chunk.true.tolist(), chunk.pred.tolist()) == ([1, 0], [0, 1])
+    predictions = scored(chunk)
+    assert predictions.labels == ("false", "true")
+    assert (predictions.true.tolist(), predictions.predicted.tolist()) == ([1, 0], [0, 1])
     assert chunk.extras["feature:a"].to_pylist() == [1, 2]
     assert chunk.extras["feature:b"].to_pylist() == [None, 0.5]
 
@@ -147,9 +153,10 @@ TABLE = pa.table({"y_true": ["a", "b"] * 400, "y_pred": ["a", "a"] * 400})
 @pytest.mark.parametrize("source", TYPED)
 @pytest.mark.parametrize("cut", [3, 12, 200, -4, -9, -60])
 def test_cut_files_are_refused(source: str, cut: int, tmp_path: Path) -> None:
-    """A file that ends early is a BadFile, for rows may be missing."""
-    with pytest.raises(BadFile):
+    """A file that ends early is refused as a file, for rows may be missing."""
+    with pytest.raises(InputError) as caught:
         read(written(TABLE, source)[:cut], source, tmp_path)
+    assert caught.value.code is InputErrorCode.BAD_FILE
 
 
 @pytest.mark.parametrize(
@@ -173,9 +180,10 @@ def test_cut_files_are_refused(source: str, cut: int, tmp_path: Path) -> None:
 def test_files_of_another_format_are_told_so(
     source: str, data: bytes, part: str, tmp_path: Path
 ) -> None:
-    """A file that is not what it was sent as is a BadFile that says what is wrong."""
-    with pytest.raises(BadFile) as caught:
+    """A file that is not what it was sent as is refused as a file, which says what is wrong."""
+    with pytest.raises(InputError) as caught:
         read(data, source, tmp_path)
+    assert caught.value.code is InputErrorCode.BAD_FILE
     assert part in caught.value.message
 
 
@@ -184,5 +192,5 @@ def test_too_many_columns_are_refused(tmp_path: Path) -> None:
     names = ["y_true", "y_pred", *(f"feature:{n}" for n in range(5_000))]
     path = tmp_path / "rows"
     pq.write_table(pa.table({name: [1] for name in names}), path)
-    with pytest.raises(BadPredictions, match="5002 columns"):
+    with pytest.raises(InputError, match="5002 columns"):
         list(read_file(path, PARQUET, Rules()))

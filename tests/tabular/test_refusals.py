@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assay.features.evaluations.job_spec import CSV
-from assay.kernel.errors import BadFile, BadPredictions, InvalidArgument
 from assay.tabular import Rules, encode, read_chunk, read_file
+from assay.tabular.errors import InputError, InputErrorCode
+from assay.tabular.formats import CSV
 
 DECLARED = Rules(labels=("a", "b"), positive_label="b")
 REGRESSION = Rules(regression=True)
@@ -120,26 +120,28 @@ ARROW: dict[str, tuple[Rules, dict[str, Any], tuple[str, ...]]] = {
 def test_bad_rows_are_named(case: str) -> None:
     """A wrong row or column of a chunk is refused by its absolute row, column and a way out."""
     rules, columns, parts = ARROW[case]
-    with pytest.raises(BadPredictions) as caught:
+    with pytest.raises(InputError) as caught:
         read_chunk(encode(pa.table(columns)), rules, 100)
     for part in parts:
         assert part in caught.value.message
     assert caught.value.metadata["column"]
-    assert caught.value.violations
+    assert caught.value.code is InputErrorCode.BAD_ROWS
+    assert caught.value.location
+    assert caught.value.message.startswith(f"{caught.value.location}: {caught.value.description}")
 
 
 def test_labels_outside_the_set_are_counted() -> None:
     """A label that was not declared is refused with the number of its rows, and none is dropped."""
     columns = {"y_true": ["a", "c", "b", "c", "c"], "y_pred": ["a"] * 5}
-    with pytest.raises(BadPredictions, match=r"row 101, .*'c' is unknown.*\(2 more rows") as caught:
+    with pytest.raises(InputError, match=r"row 101, .*'c' is unknown.*\(2 more rows") as caught:
         read_chunk(encode(pa.table(columns)), DECLARED, 100)
-    assert caught.value.metadata["count"] == "3"
+    assert caught.value.metadata["count"] == 3
 
 
 def test_duplicate_columns_are_refused() -> None:
     """A column that occurs twice is refused by name."""
     table = pa.table([pa.array(["a"])] * 3, names=["y_true", "y_pred", "y_pred"])
-    with pytest.raises(BadPredictions, match="column y_pred: it occurs twice"):
+    with pytest.raises(InputError, match="column y_pred: it occurs twice"):
         read_chunk(encode(table), Rules(), 0)
 
 
@@ -159,9 +161,10 @@ GOOD = encode(pa.table({"y_true": ["a", "b"] * 50, "y_pred": ["a", "a"] * 50}))
     ids=["empty", "text", "truncated tail", "half", "junk", "no rows"],
 )
 def test_bytes_that_are_no_chunk_are_refused(data: bytes, part: str) -> None:
-    """Bytes that are no whole Arrow stream with rows are a BadFile that says what a chunk is."""
-    with pytest.raises(BadFile, match="Arrow") as caught:
+    """Bytes that are no whole Arrow stream with rows are refused as a file, which says what a chunk is."""
+    with pytest.raises(InputError, match="Arrow") as caught:
         read_chunk(data, Rules(), 0)
+    assert caught.value.code is InputErrorCode.BAD_FILE
     assert part in caught.value.message
 
 
@@ -172,7 +175,7 @@ def test_a_stream_cut_between_batches_is_refused() -> None:
     writer = pa.ipc.new_stream(sink, table.schema)
     writer.write_table(table)
     whole = sink.getvalue().to_pybytes()
-    with pytest.raises(BadFile, match="end before"):
+    with pytest.raises(InputError, match="end before"):
         read_chunk(whole, Rules(), 0)
 
 
@@ -196,8 +199,9 @@ def test_files_that_are_no_csv_are_refused(case: str, tmp_path: Path) -> None:
     rules, data, parts = CSVS[case]
     path = tmp_path / "rows.csv"
     path.write_bytes(data)
-    with pytest.raises(BadFile) as caught:
+    with pytest.raises(InputError) as caught:
         list(read_file(path, CSV, rules))
+    assert caught.value.code is InputErrorCode.BAD_FILE
     for part in parts:
         assert part in caught.value.message
 
@@ -218,7 +222,7 @@ def test_bad_rows_of_a_csv_have_a_line(data: bytes, parts: tuple[str, ...], tmp_
     """A wrong value of a CSV file is named by row and by line, however many lines rows span."""
     path = tmp_path / "rows.csv"
     path.write_bytes(data)
-    with pytest.raises(InvalidArgument) as caught:
+    with pytest.raises(InputError) as caught:
         list(read_file(path, CSV, Rules()))
     for part in parts:
         assert part in caught.value.message

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval
 from assay.metrics.registry import live
@@ -25,6 +24,7 @@ from assay.metrics.resampled import BLOCK, Resampled
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import AnyStatistic, ClassificationStatistic, merge_statistics
+from assay.records.predictions import ClassificationChunk, RegressionChunk
 
 REPLICATES = 200
 MOST_REPLICATES = 2000

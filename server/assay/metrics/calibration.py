@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import ClassificationChunk, Scores
 from assay.metrics.exact_sum import UNIT_BITS, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import tally_of, weigh_groups
-from assay.metrics.weights import Weights
+from assay.records.predictions import ClassificationChunk, Scores
+from assay.records.weights import Weights
 
 BINS = 15
 EDGES: NDArray[np.float64] = np.arange(BINS + 1) / BINS

@@ -15,7 +15,7 @@ from assay.metrics.counts import ConfusionCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.sparse_counts import Counts
 from assay.metrics.spec import AbsentClassPolicy, MetricSpec
-from assay.metrics.weights import UNIT
+from assay.records.weights import UNIT
 
 Floats = NDArray[np.float64]
 

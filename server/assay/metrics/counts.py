@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import ClassificationChunk, Codes
 from assay.metrics.sparse_counts import Counts, Tally
+from assay.records.predictions import ClassificationChunk, Codes
 
 _NARROW = 16  # up to this many labels a pair of codes fits in one byte
 _TWO_AT_ONCE = 10  # up to this many labels it pays to count two rows at once

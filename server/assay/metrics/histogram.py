@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import ClassificationChunk, Codes, Scores
 from assay.metrics.sparse_counts import Counts, Tally
+from assay.records.predictions import ClassificationChunk, Codes, Scores
 
 _MANTISSA = 5  # 2**5 bins an octave
 _OCTAVES = 40

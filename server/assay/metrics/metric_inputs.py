@@ -18,7 +18,7 @@ from assay.metrics.reliability import Calibration, Slot
 from assay.metrics.sparse_counts import Counts
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import AccumulatorT, ClassificationStatistic, Statistic
-from assay.metrics.weights import UNIT
+from assay.records.weights import UNIT
 
 
 @dataclass(frozen=True, kw_only=True)

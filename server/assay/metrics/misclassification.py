@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import ClassificationChunk
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.sparse_counts import Tally
+from assay.records.predictions import ClassificationChunk
 
 KEPT = 500  # of each pair of true and predicted label
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from assay.metrics.curves import Curve, CurvePoint, Points
 from assay.metrics.exact_sum import UNIT_BITS
-from assay.metrics.weights import UNIT
+from assay.records.weights import UNIT
 
 MICRO = -1  # the column that pools all columns
 

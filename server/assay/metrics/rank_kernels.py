@@ -15,7 +15,7 @@ from assay.metrics.exact_sum import sum_row_products, sum_rows
 from assay.metrics.integer_dot import exact_dot
 from assay.metrics.rank_counts import RangeCounts, Totals, Trace
 from assay.metrics.sparse_counts import Counts
-from assay.metrics.weights import Weights
+from assay.records.weights import Weights
 
 Keys = NDArray[np.unsignedinteger]
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import Scores
 from assay.metrics.histogram import RankHistogram, RankWeights, bin_edge
 from assay.metrics.rank_counts import MICRO, RangeCounts, RankCounts, Totals
 from assay.metrics.rank_kernels import Groups, Keys, Range, count_groups, count_sorted, group
 from assay.metrics.sparse_counts import Counts
-from assay.metrics.weights import Weights
+from assay.records.predictions import Scores
+from assay.records.weights import Weights
 
 __all__ = [
     "MAX_ROWS",

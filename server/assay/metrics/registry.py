@@ -22,7 +22,7 @@ from assay.metrics.reliability import Calibration
 from assay.metrics.residuals import Residuals
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import Statistic
-from assay.metrics.weights import UNIT
+from assay.records.weights import UNIT
 
 METRICS: tuple[Metric, ...] = (*CLASSIFICATION_METRICS, *PROBABILITY_METRICS, *REGRESSION_METRICS)
 

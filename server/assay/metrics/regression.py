@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.metrics.batch import RegressionChunk
 from assay.metrics.exact_sum import ExactSum, sum_row_products, sum_rows
 from assay.metrics.weighted import weigh_row_products, weigh_rows
+from assay.records.predictions import RegressionChunk
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.exact_sum import UNIT_BITS, ExactSum, Floats
 from assay.metrics.losses import LOG_LOSS_EPSILON, BrierSum, LogLossSum
@@ -25,7 +24,8 @@ from assay.metrics.statistics import (
     RegressionStatistic,
 )
 from assay.metrics.weighted import WeightedConfusion, WeightTotal, weighted_terms
-from assay.metrics.weights import check_total
+from assay.records.predictions import ClassificationChunk, RegressionChunk
+from assay.records.weights import check_total
 
 BLOCK = 4096  # rows weighted at once
 _WEIGHT_BITS = 5  # weights of a replicate stay below 2**5

@@ -15,10 +15,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import RegressionChunk
 from assay.metrics.exact_sum import ExactSum, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import weigh_rows
+from assay.records.predictions import RegressionChunk
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from assay.metrics.batch import Scores
+from assay.records.predictions import Scores
 
 _BLOCK = 16_384  # rows checked at once
 

@@ -13,13 +13,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import RegressionChunk
 from assay.metrics.order_statistics import ResidualCounts, count_residuals, residual_ranges
 from assay.metrics.rank_counts import Totals
 from assay.metrics.ranking import RankCounts, RankRange, count_range
 from assay.metrics.residuals import Residuals
 from assay.metrics.slices import SliceColumn, Value, rank_of
-from assay.metrics.weights import Weights
+from assay.records.predictions import RegressionChunk
+from assay.records.weights import Weights
 
 _ABOVE_ALL = 2.0  # an edge above every score
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.order_statistics import ResidualCounts
 from assay.metrics.rank_counts import RankCounts
@@ -20,6 +19,7 @@ from assay.metrics.statistics import (
     RegressionStatistic,
     merge_statistics,
 )
+from assay.records.predictions import ClassificationChunk, RegressionChunk
 
 MOST_VALUES = 200  # of one column
 

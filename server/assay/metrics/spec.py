@@ -12,19 +12,9 @@ from typing import Any
 from assay.metrics.calibration import BINS
 from assay.metrics.curves import STEPS
 from assay.metrics.losses import LOG_LOSS_EPSILON
+from assay.records.predictions import obvious_positive
 
 SPEC_VERSION = 1
-
-# (negative, positive); a pair of unlike cases, such as no/YES, is not obvious.
-OBVIOUS_PAIRS = (
-    ("0", "1"),
-    ("false", "true"),
-    ("False", "True"),
-    ("FALSE", "TRUE"),
-    ("no", "yes"),
-    ("No", "Yes"),
-    ("NO", "YES"),
-)
 
 
 class Task(StrEnum):
@@ -143,15 +133,6 @@ class MetricSpec:
         """The SHA-256 of the canonical JSON, as "sha256:" and 64 hex digits."""
         digest = hashlib.sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest()
         return f"sha256:{digest}"
-
-
-def obvious_positive(labels: Sequence[str]) -> str | None:
-    """Return the positive one if labels are one of OBVIOUS_PAIRS, or part of it; else None."""
-    seen = set(labels)
-    for negative, positive in OBVIOUS_PAIRS:
-        if seen and seen <= {negative, positive}:
-            return positive
-    return None
 
 
 def classification_spec(

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from assay.metrics.accumulator import Accumulator
-from assay.metrics.batch import ClassificationChunk, Codes, RegressionChunk, Scores, as_scores
 from assay.metrics.calibration import CalibrationBins
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.histogram import RankHistogram, RankWeights
@@ -19,7 +18,8 @@ from assay.metrics.regression import RegressionSums
 from assay.metrics.residuals import Residuals
 from assay.metrics.topk import TopRanks
 from assay.metrics.weighted import WeightedConfusion, WeightTotal
-from assay.metrics.weights import Weights
+from assay.records.predictions import ClassificationChunk, Codes, RegressionChunk, Scores, as_scores
+from assay.records.weights import Weights
 
 AccumulatorT = TypeVar("AccumulatorT", bound=Accumulator[Any])
 Kinds = tuple[type[Accumulator[Any]], ...]

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.metrics.batch import ClassificationChunk
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.weighted import tally_of
+from assay.records.predictions import ClassificationChunk
 
 TOPS = (1, 3, 5)
 _CELLS = max(TOPS) + 1  # ranks 0 to 4, and all that come after

@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.exact_sum import Floats, sum_groups, sum_row_products, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
-from assay.metrics.weights import Weights, check_total
+from assay.records.predictions import ClassificationChunk, RegressionChunk
+from assay.records.weights import Weights, check_total
 
 _LIMB = 20
 _UPPER = np.uint64(0xFFFF_FFFF_F800_0000)  # sign, exponent and 25 of the 52 bits that are stored

@@ -2,7 +2,7 @@
 
 from assay.tabular.arrow import encode, read_chunk
 from assay.tabular.blocks import FileBlock
-from assay.tabular.chunk import Chunk, ClassChunk, Floats, Rules, ValueChunk
+from assay.tabular.chunk import Chunk, Floats, Rules
 from assay.tabular.files import READERS, read_file
 from assay.tabular.labels import slice_codes
 from assay.tabular.row_ids import RowIds, row_ids_of
@@ -23,14 +23,12 @@ from assay.tabular.values import encode_values
 __all__ = [
     "Chunk",
     "THRESHOLD",
-    "ClassChunk",
     "FileBlock",
     "Floats",
     "READERS",
     "RowIds",
     "Rules",
     "ScoreBlock",
-    "ValueChunk",
     "encode",
     "encode_values",
     "read_chunk",

@@ -1,4 +1,4 @@
-"""Arrow IPC streams: the only place that decodes one.
+"""Arrow IPC streams: the only location that decodes one.
 
 A mutated stream can crash the decoder in spite of every check here, so this runs in compute
 children alone, under a memory limit.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from assay.tabular.chunk import MAX_CHUNK_ROWS, Chunk, Rules
-from assay.tabular.refusals import Place, bad_file
+from assay.tabular.errors import ErrorLocation, bad_file
 from assay.tabular.table import chunk_from_table
 
 FORMAT = "a chunk is one self-contained Arrow IPC stream"
@@ -20,14 +20,14 @@ WAY_OUT = "Write the chunk again with an Arrow library and send it whole"
 def read_chunk(data: bytes, rules: Rules, first_row: int) -> Chunk:
     """Return the validated rows of one chunk.
 
-    Raises BadFile when the bytes are no whole Arrow stream or hold no rows, and
-    BadPredictions, with row and column, when the rows break a rule.
+    Raises InputError when the bytes are no whole Arrow stream or hold no rows, and
+    InputError, with row and column, when the rows break a rule.
     """
-    return chunk_from_table(decode(data), rules, Place(first_row=first_row))
+    return chunk_from_table(decode(data), rules, ErrorLocation(first_row=first_row))
 
 
 def decode(data: bytes) -> pa.Table:
-    """Return the stream's rows as a table, each buffer checked; raises BadFile."""
+    """Return the stream's rows as a table, each buffer checked; raises InputError."""
     if not data:
         raise bad_file("The chunk is empty", FORMAT, WAY_OUT, bytes=0)
     if not data.endswith(END_MARK):

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from assay.tabular.arrow import END_MARK, first_line
 from assay.tabular.blocks import FileBlock, blocks, lean
 from assay.tabular.chunk import MAX_COLUMNS, Rules
+from assay.tabular.errors import bad_file
 from assay.tabular.labels import is_text
-from assay.tabular.refusals import bad_file
 from assay.tabular.roles import assign_roles, refuse_too_many
 
 STREAM = "an Arrow stream is the IPC streaming format, with its end mark"
@@ -36,7 +36,7 @@ _GOES_ON = b"\xff\xff\xff\xff"  # the first bytes of a message; the size of its 
 
 
 def read_arrow_stream(path: Path, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the rows of an Arrow IPC stream. Raises BadFile and BadPredictions."""
+    """Yield the rows of an Arrow IPC stream. Raises InputError."""
     with path.open("rb") as file:
         file.seek(-min(len(END_MARK), path.stat().st_size), os.SEEK_END)
         if file.read() != END_MARK:
@@ -52,7 +52,7 @@ def read_arrow_stream(path: Path, rules: Rules) -> Iterator[FileBlock]:
 
 
 def read_arrow_file(path: Path, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the rows of an Arrow IPC file. Raises BadFile and BadPredictions."""
+    """Yield the rows of an Arrow IPC file. Raises InputError."""
     with path.open("rb") as file:
         _check_schema(file, len(_MAGIC))
 
@@ -65,7 +65,7 @@ def read_arrow_file(path: Path, rules: Rules) -> Iterator[FileBlock]:
 
 
 def read_parquet(path: Path, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the rows of a Parquet file. Raises BadFile and BadPredictions."""
+    """Yield the rows of a Parquet file. Raises InputError."""
     _check_footer(path)
 
     def tables() -> Iterator[pa.Table]:
@@ -98,7 +98,7 @@ def _checked(
 
 
 def _guarded(tables: Callable[[], Iterator[pa.Table]], allowed: str) -> Iterator[pa.Table]:
-    """Yield tables, and tell what the decoder cannot read as BadFile."""
+    """Yield tables, and tell what the decoder cannot read as InputError."""
     try:
         yield from tables()
     except MemoryError:  # Arrow's own is one of its exceptions too

@@ -1,4 +1,4 @@
-"""What every file of rows becomes: blocks of validated rows, and the chunks that will rest."""
+"""Blocks of validated rows, which every file becomes, and the same rows as chunks to store."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assay.kernel.errors import TooLarge
 from assay.tabular.arrow import encode
 from assay.tabular.chunk import Chunk, Rules
-from assay.tabular.refusals import LineOf, Place, bad_file
+from assay.tabular.errors import ErrorLocation, InputError, InputErrorCode, LineOf, bad_file
 from assay.tabular.table import chunk_from_table
 
 CHUNK_BYTES = 1 << 20
@@ -42,14 +41,16 @@ def blocks(
 ) -> Iterator[FileBlock]:
     """Yield the rows of a file's tables in order, as blocks of at most CHUNK_BYTES or so.
 
-    Raises BadPredictions naming row and column, BadFile for no rows at all, and TooLarge when
+    Raises InputError naming row and column, InputError for no rows at all, and InputError when
     a small file unpacks to far more rows than it can honestly hold.
     """
     most = max(FREE_BYTES, path.stat().st_size * MOST_EXPANSION)
     first_row = written = 0
     for table in _gathered(tables):
         for piece in _pieces(table):
-            chunk = chunk_from_table(piece, rules, Place(first_row=first_row, line_of=line_of))
+            chunk = chunk_from_table(
+                piece, rules, ErrorLocation(first_row=first_row, line_of=line_of)
+            )
             encoded = encode(piece)
             yield FileBlock(chunk=chunk, encoded=encoded)
             first_row += piece.num_rows
@@ -107,11 +108,12 @@ def _pieces(table: pa.Table) -> Iterator[pa.Table]:
         yield table.slice(at, step)
 
 
-def _expands(path: Path, rows: int, most: int) -> TooLarge:
+def _expands(path: Path, rows: int, most: int) -> InputError:
     size = path.stat().st_size
-    return TooLarge(
+    return InputError(
+        InputErrorCode.TOO_LARGE,
         f"The first {rows} rows of the file, which has {size} bytes, take more than {most} bytes; "
         f"a file may unpack to {MOST_EXPANSION} times its size, or to {FREE_BYTES} bytes. Upload "
         "such rows in chunks.",
-        metadata={"bytes": size, "rows": rows, "limit": most},
+        {"bytes": size, "rows": rows, "limit": most},
     )

@@ -1,4 +1,4 @@
-"""What columns become: frozen blocks of arrays that the metrics can count."""
+"""A chunk of validated rows, and the rules that its columns obey."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assay.features.models.model import MAX_LABEL
-from assay.metrics.batch import MAX_LABELS
+from assay.records.predictions import MAX_LABELS, Predictions
 from assay.tabular.row_ids import RowIds
 
 Codes = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
 Floats = NDArray[np.float64]
 Weights = NDArray[np.int64]  # millionths
 
-MAX_LABEL_CHARS = MAX_LABEL
 MAX_CHUNK_ROWS = 1 << 22
 MAX_COLUMNS = MAX_LABELS + 1_000
 
@@ -34,51 +32,24 @@ class Rules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassChunk:
-    """Rows of a classification.
+class Chunk:
+    """Validated rows: what is scored, and what is kept with them.
 
-    `labels` is this block's table: the declared labels, else the labels of the score
-    columns sorted, else the observed labels sorted. `scores` holds one float64 column per
-    entry of `labels` ("classes"), or one column, the positive class's probability
-    ("positive"), or nothing ("none").
+    The label table of a classification is the declared labels, else the labels of the score
+    columns sorted, else the observed labels sorted. Scores are float64 columns in its order, or
+    the positive label's alone.
     """
 
     first_row: int
-    labels: tuple[str, ...]
-    true: Codes  # (rows,) indices into labels
-    pred: Codes  # (rows,) of the same type
-    score_kind: str  # "none", "positive" or "classes"
-    scores: tuple[Floats, ...]
-    positive: int | None  # code of the positive label, always known for "positive"
+    predictions: Predictions
     pred_derived: bool  # y_pred was absent and follows from the scores
-    weights: Weights | None  # (rows,); None: each row counts once
     row_ids: RowIds | None
-    extras: Mapping[str, pa.ChunkedArray[Any]]
+    extras: Mapping[str, pa.ChunkedArray[Any]]  # slices, features and cluster_id, by column
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.true)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValueChunk:
-    """Rows of a regression: finite float64 of shape (rows,)."""
-
-    first_row: int
-    true: Floats
-    pred: Floats
-    weights: Weights | None  # (rows,); None: each row counts once
-    row_ids: RowIds | None
-    extras: Mapping[str, pa.ChunkedArray[Any]]
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self.true)
-
-
-Chunk = ClassChunk | ValueChunk
+        return self.predictions.rows
 
 
 def code_type(labels: int) -> type[np.unsignedinteger[Any]]:

@@ -16,11 +16,10 @@ from typing import IO, NoReturn, cast
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from assay.kernel.errors import BadFile, clip
 from assay.tabular.blocks import FileBlock, blocks
 from assay.tabular.chunk import Rules
+from assay.tabular.errors import ErrorLocation, bad_file, truncate
 from assay.tabular.numbers import SCORE, WEIGHT, parse_floats
-from assay.tabular.refusals import Place, bad_file
 from assay.tabular.roles import Roles, assign_roles, refuse_too_many
 
 BLOCK_BYTES = 1 << 20
@@ -31,7 +30,7 @@ NO_ROWS = "The file has a header but no rows"
 def read_csv(path: Path, rules: Rules) -> Iterator[FileBlock]:
     """Yield the file's rows in order, in blocks that do not depend on anything but the file.
 
-    Raises BadFile when the file is empty, truncated or no CSV, and BadPredictions, naming row,
+    Raises InputError when the file is empty, truncated or no CSV, and InputError, naming row,
     line and column, when its rows break a rule.
     """
     lines = _Lines(path=path)
@@ -93,11 +92,11 @@ def _tables(
     )
     first_row = 0
     for batch in reader:
-        yield _typed(batch, roles, rules, Place(first_row=first_row, line_of=lines.of))
+        yield _typed(batch, roles, rules, ErrorLocation(first_row=first_row, line_of=lines.of))
         first_row += batch.num_rows
 
 
-def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, place: Place) -> pa.Table:
+def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, location: ErrorLocation) -> pa.Table:
     """Return a block with numbers as float64 and labels as dictionaries."""
     numbers = {*roles.score_columns, "weight"}
     if rules.regression:
@@ -111,7 +110,7 @@ def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, place: Place) -> p
         column = sent.fill_null("")
         if name in numbers:
             allowed = WEIGHT if name == "weight" else value
-            columns[name] = parse_floats(column, name, place, allowed)
+            columns[name] = parse_floats(column, name, location, allowed)
         elif name in ("y_true", "y_pred"):
             columns[name] = column.dictionary_encode()
         else:
@@ -126,7 +125,7 @@ class _Lines:
     path: Path
 
     def header(self) -> list[str]:
-        """Return the column names; raises BadFile when there is no header."""
+        """Return the column names; raises InputError when there is no header."""
         with self.path.open("rb") as file:
             start = file.read(4096)
         if not start.strip(b"\xef\xbb\xbf \r\n"):
@@ -141,7 +140,7 @@ class _Lines:
         for _, names in self._records():
             if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
                 raise bad_file(
-                    f"The header '{clip(names[0])}' has no comma",
+                    f"The header '{truncate(names[0])}' has no comma",
                     FORMAT,
                     "Separate the columns with commas, not semicolons or tabs",
                 )
@@ -163,7 +162,7 @@ class _Lines:
         raise AssertionError(f"the file has no row {row}, though it was read")
 
     def refuse(self, fields: int, cause: Exception) -> NoReturn:
-        """Raise the BadFile that explains why Arrow could not read the file."""
+        """Raise the InputError that explains why Arrow could not read the file."""
         rows = 0
         for number, (line, record) in enumerate(self._records()):
             if len(record) != fields:
@@ -187,7 +186,7 @@ class _Lines:
         ) from cause
 
     def refuse_open_quote(self) -> None:
-        """Raise BadFile if a quoted value never ends; a quote inside plain text is allowed."""
+        """Raise InputError if a quoted value never ends; a quote inside plain text is allowed."""
         for _ in self._records():
             pass
 
@@ -214,8 +213,9 @@ class _Lines:
                 try:
                     yield line.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as error:
-                    raise BadFile(
-                        f"line {number} is not UTF-8 ({error.reason}); {FORMAT}. Export the file "
-                        "again as UTF-8.",
-                        metadata={"line": number},
+                    raise bad_file(
+                        f"line {number} is not UTF-8 ({error.reason})",
+                        FORMAT,
+                        "Export the file again as UTF-8",
+                        line=number,
                     ) from error

@@ -1,4 +1,4 @@
-"""Whole files of rows, by the format that they are said to have."""
+"""Readers of whole files, by the format that a file is said to have."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from assay.tabular.arrow_files import read_arrow_file, read_arrow_stream, read_parquet
 from assay.tabular.blocks import FileBlock
 from assay.tabular.chunk import Rules
 from assay.tabular.csv_file import read_csv
+from assay.tabular.errors import bad_file
+from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from assay.tabular.json_lines import read_json_lines
-from assay.tabular.refusals import bad_file
 
 Reader = Callable[[Path, Rules], Iterator[FileBlock]]
 
@@ -40,9 +40,8 @@ BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
 def read_file(path: Path, source: str, rules: Rules) -> Iterator[FileBlock]:
     """Yield the file's rows in order, in blocks that do not depend on anything but the file.
 
-    `source` is a key of READERS. Raises BadFile when the file is not what it is said to be,
-    BadPredictions, naming row and column, when its rows break a rule, and TooLarge when it
-    unpacks to far more than its size.
+    `source` is a key of READERS. Raises InputError when the file is not what it is said to be,
+    naming row and column when its rows break a rule, or when it unpacks to far more than its size.
     """
     name, reader = READERS[source]
     with path.open("rb") as file:

@@ -13,10 +13,9 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 
-from assay.kernel.errors import clip
 from assay.tabular.blocks import FileBlock, blocks
 from assay.tabular.chunk import Rules
-from assay.tabular.refusals import Place, bad_file
+from assay.tabular.errors import ErrorLocation, bad_file, truncate
 from assay.tabular.values import table_of_values
 
 LINE_BYTES = 1 << 20
@@ -30,7 +29,7 @@ Row = dict[str, Any]
 def read_json_lines(path: Path, rules: Rules) -> Iterator[FileBlock]:
     """Yield the file's rows in order, in blocks that do not depend on anything but the file.
 
-    Raises BadFile, naming the line, when a line is no JSON object, and BadPredictions, naming
+    Raises InputError, naming the line, when a line is no JSON object, and InputError, naming
     row, line and column, when a row breaks a rule.
     """
 
@@ -40,11 +39,11 @@ def read_json_lines(path: Path, rules: Rules) -> Iterator[FileBlock]:
                 return line
         raise AssertionError(f"the file has no row {row}, though it was read")
 
-    tables = _tables(path, rules, Place(line_of=line_of))
+    tables = _tables(path, rules, ErrorLocation(line_of=line_of))
     return blocks(tables, path, rules, allowed=FORMAT, line_of=line_of)
 
 
-def _tables(path: Path, rules: Rules, place: Place) -> Iterator[pa.Table]:
+def _tables(path: Path, rules: Rules, location: ErrorLocation) -> Iterator[pa.Table]:
     names: list[str] = []
     keys: AbstractSet[str] = frozenset()
     first_row = 0
@@ -52,7 +51,7 @@ def _tables(path: Path, rules: Rules, place: Place) -> Iterator[pa.Table]:
         rows = _rows(lines)
         if not names:
             names, keys = list(rows[0]), rows[0].keys()
-        here = Place(first_row=first_row, line_of=place.line_of)
+        here = ErrorLocation(first_row=first_row, line_of=location.line_of)
         for at, row in enumerate(rows):
             if row.keys() != keys:
                 _refuse_keys(at, row, names, here)
@@ -96,9 +95,9 @@ def _is_plain(data: bytes) -> bool:
     )
 
 
-def _table(rows: list[Row], names: list[str], rules: Rules, place: Place) -> pa.Table:
+def _table(rows: list[Row], names: list[str], rules: Rules, location: ErrorLocation) -> pa.Table:
     columns = {name: [row.get(name) for row in rows] for name in names}
-    return table_of_values(columns, rules, place)
+    return table_of_values(columns, rules, location)
 
 
 def _row(line: int, data: bytes) -> Row:
@@ -110,19 +109,19 @@ def _row(line: int, data: bytes) -> Row:
         says = str(error).splitlines()[0][:100]
         _refuse_line(line, f"it cannot be read as JSON ({says})", error)
     if not isinstance(row, dict):
-        _refuse_line(line, f"it holds {clip(json.dumps(row), 40)}, which is no object", None)
+        _refuse_line(line, f"it holds {truncate(json.dumps(row), 40)}, which is no object", None)
     return row
 
 
-def _refuse_keys(at: int, row: Row, names: list[str], place: Place) -> None:
-    """Raise BadPredictions for a key that the first row lacks; an absent one is a null."""
+def _refuse_keys(at: int, row: Row, names: list[str], location: ErrorLocation) -> None:
+    """Raise InputError for a key that the first row lacks; an absent one is a null."""
     for name in row:
         if name not in names:
-            raise place.bad_value(
+            raise location.bad_value(
                 at,
                 name,
                 "the key is new",
-                f"the first row has {clip(', '.join(names))}",
+                f"the first row has {truncate(', '.join(names))}",
                 "Give every row the same keys, with null where there is no value",
             )
 

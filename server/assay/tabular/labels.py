@@ -1,4 +1,4 @@
-"""Label columns become codes: any accepted type in, (table, codes) out."""
+"""Codes of label columns: any accepted type in, (table, codes) out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assay.kernel.errors import clip
-from assay.metrics.batch import MAX_LABELS
+from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 from assay.tabular.arrays import flags, numbers, one_array
-from assay.tabular.chunk import MAX_LABEL_CHARS
-from assay.tabular.refusals import Place, bad_column
+from assay.tabular.errors import ErrorLocation, bad_column, truncate
 
 ALLOWED = "a label is a string, an integer or a boolean"
 
@@ -47,15 +45,15 @@ def is_label_type(kind: pa.DataType) -> bool:
     return bool(is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
-def code_labels(column: pa.ChunkedArray[Any], name: str, place: Place) -> Coded:
+def code_labels(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation) -> Coded:
     """Return the codes of a label column, or refuse it naming the row.
 
-    Raises BadPredictions for a type that is no label, nulls, empty or over-long labels, a
+    Raises InputError for a type that is no label, nulls, empty or over-long labels, a
     dictionary that holds a label twice, and more than MAX_LABELS labels.
     """
     if not is_label_type(column.type):
         raise bad_column(name, f"its type is {column.type}", ALLOWED, _way_out(column.type))
-    refuse_null(column, name, place)
+    refuse_null(column, name, location)
     if pa.types.is_dictionary(column.type):
         coded = _from_dictionaries(column, name)
     else:
@@ -71,7 +69,7 @@ def code_labels(column: pa.ChunkedArray[Any], name: str, place: Place) -> Coded:
         if not text or len(text) > MAX_LABEL_CHARS:
             row, count = coded.first_row_of(text)
             sent = f"the label has {len(text)} characters" if text else "the label is empty"
-            raise place.bad_value(
+            raise location.bad_value(
                 row,
                 name,
                 sent,
@@ -103,8 +101,8 @@ def slice_codes(column: pa.ChunkedArray[Any]) -> Named:
     )
 
 
-def refuse_null(column: pa.ChunkedArray[Any], name: str, place: Place) -> None:
-    """Raise BadPredictions naming the first null of the column, if there is one."""
+def refuse_null(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation) -> None:
+    """Raise InputError naming the first null of the column, if there is one."""
     missing = column.null_count
     is_coded = pa.types.is_dictionary(column.type)
     if is_coded and any(_entries(piece).null_count for piece in column.chunks):
@@ -113,7 +111,7 @@ def refuse_null(column: pa.ChunkedArray[Any], name: str, place: Place) -> None:
         missing = column.null_count
     if missing:
         row = int(np.flatnonzero(flags(column.is_null()))[0])
-        raise place.bad_value(
+        raise location.bad_value(
             row,
             name,
             "the value is missing (null)",
@@ -167,7 +165,7 @@ def _from_dictionaries(column: pa.ChunkedArray[Any], name: str) -> Coded:
         if twice is not None:
             raise bad_column(
                 name,
-                f"its dictionary holds the label '{clip(twice)}' twice",
+                f"its dictionary holds the label '{truncate(twice)}' twice",
                 "each label has one code",
                 "Encode the column again, or send plain strings",
             )

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assay.metrics.weights import WeightError, millionths
+from assay.records.weights import WeightError, millionths
 from assay.tabular.arrays import flags, numbers
 from assay.tabular.chunk import Floats, Weights
+from assay.tabular.errors import ErrorLocation, bad_column
 from assay.tabular.labels import is_text, refuse_null
-from assay.tabular.refusals import Place, bad_column
 
 WEIGHT = "a weight is a decimal from 0 to 1000000 with at most six places"
 SCORE = "a score is a probability from 0 to 1"
@@ -21,7 +21,7 @@ EXACT_INTEGERS = 1 << 53  # integers beyond it are not all float64
 SUM_TOLERANCE = {"float": 1e-4, "double": 1e-6}
 
 
-def score_values(column: pa.ChunkedArray[Any], name: str, place: Place) -> Floats:
+def score_values(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation) -> Floats:
     """Return a score column as float64 in [0, 1], -0.0 as 0.0; refuse every other value."""
     if column.type not in (pa.float32(), pa.float64()):
         raise bad_column(
@@ -30,10 +30,10 @@ def score_values(column: pa.ChunkedArray[Any], name: str, place: Place) -> Float
             f"{SCORE}, sent as float32 or float64",
             "Cast the column to float64",
         )
-    values = _finite(column, name, place, SCORE)
+    values = _finite(column, name, location, SCORE)
     wrong = np.flatnonzero((values < 0.0) | (values > 1.0))
     if len(wrong):
-        raise place.bad_value(
+        raise location.bad_value(
             int(wrong[0]),
             name,
             f"the score is {float(values[wrong[0]])!r}",
@@ -44,14 +44,14 @@ def score_values(column: pa.ChunkedArray[Any], name: str, place: Place) -> Float
     return values
 
 
-def target_values(column: pa.ChunkedArray[Any], name: str, place: Place) -> Floats:
+def target_values(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation) -> Floats:
     """Return a regression column as finite float64; refuse integers that float64 rounds."""
     if pa.types.is_integer(column.type):
-        refuse_null(column, name, place)
+        refuse_null(column, name, location)
         for value in (pc.min(column).as_py(), pc.max(column).as_py()):
             if value is not None and abs(value) > EXACT_INTEGERS:
                 row = int(np.flatnonzero(flags(pc.equal(column, value)))[0])
-                raise place.bad_value(
+                raise location.bad_value(
                     row,
                     name,
                     f"the integer {value} has no exact float64",
@@ -65,22 +65,22 @@ def target_values(column: pa.ChunkedArray[Any], name: str, place: Place) -> Floa
             "a regression's value is an integer or a float",
             "Cast the column to float64",
         )
-    return _finite(column, name, place, "a regression's value is a finite number")
+    return _finite(column, name, location, "a regression's value is a finite number")
 
 
-def weight_values(column: pa.ChunkedArray[Any], place: Place) -> Weights:
+def weight_values(column: pa.ChunkedArray[Any], location: ErrorLocation) -> Weights:
     """Return the column `weight` as millionths; refuses what is no decimal of six places."""
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise bad_column(
             "weight", f"its type is {kind}", f"{WEIGHT}, as a number", "Cast the column to float64"
         )
-    refuse_null(column, "weight", place)
+    refuse_null(column, "weight", location)
     wide = column if pa.types.is_floating(kind) else pc.cast(column, pa.float64(), safe=False)
     try:
         return millionths(numbers(wide).astype(np.float64))
     except WeightError as error:
-        raise place.bad_value(
+        raise location.bad_value(
             error.row,
             "weight",
             f"the weight is {error.value!r}",
@@ -97,12 +97,12 @@ def row_sums(scores: tuple[Floats, ...]) -> Floats:
     return total
 
 
-def refuse_sums(sums: Floats, tolerance: float, place: Place) -> None:
-    """Raise BadPredictions naming the first row whose class scores do not sum to 1."""
+def refuse_sums(sums: Floats, tolerance: float, location: ErrorLocation) -> None:
+    """Raise InputError naming the first row whose class scores do not sum to 1."""
     wrong = np.flatnonzero(np.abs(sums - 1.0) > tolerance)
     if len(wrong):
         row = int(wrong[0])
-        raise place.bad_value(
+        raise location.bad_value(
             row,
             "score:*",
             f"the class scores sum to {float(sums[row])!r}",
@@ -112,7 +112,9 @@ def refuse_sums(sums: Floats, tolerance: float, place: Place) -> None:
         )
 
 
-def parse_floats(column: pa.Array[Any], name: str, place: Place, allowed: str) -> pa.Array[Any]:
+def parse_floats(
+    column: pa.Array[Any], name: str, location: ErrorLocation, allowed: str
+) -> pa.Array[Any]:
     """Return a column of a text file as float64, or refuse the first text that is no number."""
     try:
         return pc.cast(column, pa.float64())
@@ -120,7 +122,7 @@ def parse_floats(column: pa.Array[Any], name: str, place: Place, allowed: str) -
         for row, text in enumerate(column.to_pylist()):
             if text is None or not _is_number(text):
                 sent = f"the text '{text}' is no number" if text else "the value is missing (empty)"
-                raise place.bad_value(
+                raise location.bad_value(
                     row, name, sent, allowed, "Write it with a decimal point, as in 0.25"
                 ) from None
         raise
@@ -134,12 +136,14 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _finite(column: pa.ChunkedArray[Any], name: str, place: Place, allowed: str) -> Floats:
-    refuse_null(column, name, place)
+def _finite(
+    column: pa.ChunkedArray[Any], name: str, location: ErrorLocation, allowed: str
+) -> Floats:
+    refuse_null(column, name, location)
     values: NDArray[np.float64] = numbers(column).astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong):
-        raise place.bad_value(
+        raise location.bad_value(
             int(wrong[0]),
             name,
             f"the value is {values[wrong[0]]}",

@@ -1,13 +1,13 @@
-"""Which column plays which part, and the refusal of columns that play none."""
+"""Roles of columns by their names, and the refusal of columns that have none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.kernel.errors import BadPredictions, clip
-from assay.tabular.chunk import MAX_COLUMNS, MAX_LABEL_CHARS, Rules
-from assay.tabular.refusals import bad_column
+from assay.records.predictions import MAX_LABEL_CHARS
+from assay.tabular.chunk import MAX_COLUMNS, Rules
+from assay.tabular.errors import InputError, InputErrorCode, bad_column, truncate
 
 KNOWN = (
     "y_true, y_pred, score, score:<label>, weight, row_id, slice:<name>, feature:<name> and "
@@ -35,7 +35,7 @@ class Roles:
 
 
 def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
-    """Return the part of every column; raises BadPredictions for any that has none.
+    """Return the part of every column; raises InputError for any that has none.
 
     Refuses duplicate and unknown columns, missing ones, a lone `score` beside
     `score:<label>`, score columns of a regression, and score columns that do not match the
@@ -59,12 +59,13 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
 
 
 def refuse_too_many(columns: int) -> None:
-    """Raise BadPredictions for more columns than any upload has."""
+    """Raise InputError for more columns than any upload has."""
     if columns > MAX_COLUMNS:
-        raise BadPredictions(
+        raise InputError(
+            InputErrorCode.BAD_ROWS,
             f"The upload has {columns} columns; at most {MAX_COLUMNS} are allowed. Leave out "
             "features that you do not need.",
-            metadata={"columns": columns},
+            {"columns": columns},
         )
 
 
@@ -84,7 +85,7 @@ def _refuse_names(names: Sequence[str]) -> None:
                 name,
                 "no such column is known",
                 f"the columns are {KNOWN}",
-                f"Rename it to 'feature:{clip(name, 60)}' to keep it, or leave it out",
+                f"Rename it to 'feature:{truncate(name, 60)}' to keep it, or leave it out",
             )
         if colon and not 1 <= len(rest) <= MAX_LABEL_CHARS:
             raise bad_column(
@@ -102,8 +103,8 @@ def _refuse_other_labels(score_labels: tuple[str, ...], declared: tuple[str, ...
         if label not in declared:
             raise bad_column(
                 f"score:{label}",
-                f"'{clip(label)}' is not a declared label",
-                f"the labels are {clip(', '.join(declared))}",
+                f"'{truncate(label)}' is not a declared label",
+                f"the labels are {truncate(', '.join(declared))}",
                 "Rename the column, or declare the label with the model",
             )
     for label in declared:
@@ -134,7 +135,7 @@ def _refuse_missing(names: Sequence[str], roles: Roles, rules: Rules) -> None:
     if roles.has_score and roles.score_labels:
         raise bad_column(
             "score",
-            f"it stands beside 'score:{clip(roles.score_labels[0])}'",
+            f"it stands beside 'score:{truncate(roles.score_labels[0])}'",
             "an upload has one `score` column or one `score:<label>` per class",
             "Remove `score`",
         )

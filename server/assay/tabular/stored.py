@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from assay.tabular.arrays import from_numbers
 from assay.tabular.chunk import Chunk, Floats, Rules, Weights
+from assay.tabular.errors import ErrorLocation
 from assay.tabular.labels import Named, code_labels, slice_codes
 from assay.tabular.numbers import (
     EXACT_INTEGERS,
@@ -22,11 +23,10 @@ from assay.tabular.numbers import (
     target_values,
     weight_values,
 )
-from assay.tabular.refusals import Place
 from assay.tabular.row_ids import RowIds, row_ids_of
 from assay.tabular.table import chunk_from_table
 
-ANYWHERE = Place()  # accepted rows are not refused again
+ANYWHERE = ErrorLocation()  # accepted rows are not refused again
 
 
 def score_names(kind: str, labels: Sequence[str]) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def stored_chunk(data: Stored, rules: Rules, first_row: int) -> Chunk:
     with pa.ipc.open_stream(_buffer(data)) as reader:
         names = reader.schema.names
     kept = [name for name in names if name != "row_id" and not name.startswith("feature:")]
-    return chunk_from_table(_project(data, kept), rules, Place(first_row=first_row))
+    return chunk_from_table(_project(data, kept), rules, ErrorLocation(first_row=first_row))
 
 
 def stored_side(
@@ -86,7 +86,7 @@ def stored_side(
         if name in ("y_true", "y_pred", "weight", "cluster_id")
         or (scores and (name == "score" or name.startswith("score:")))
     ]
-    chunk = chunk_from_table(_project(data, kept), rules, Place(first_row=first_row))
+    chunk = chunk_from_table(_project(data, kept), rules, ErrorLocation(first_row=first_row))
     return chunk, stored_row_ids(data) if "row_id" in names else None
 
 

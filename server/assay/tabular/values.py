@@ -1,4 +1,4 @@
-"""Python values become Arrow columns: those of JSON Lines and of typed rows alike.
+"""Arrow columns from Python values: those of JSON Lines and of typed rows alike.
 
 JSON knows no column types, so each column is typed by its part: labels, ids and slices are
 texts, scores and measured values float64, features what their values are.
@@ -13,12 +13,11 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from assay.kernel.errors import BadPredictions
 from assay.tabular.arrow import encode
 from assay.tabular.chunk import Rules
+from assay.tabular.errors import ErrorLocation, InputError
 from assay.tabular.labels import ALLOWED
 from assay.tabular.numbers import EXACT_INTEGERS, SCORE, WEIGHT
-from assay.tabular.refusals import Place
 from assay.tabular.roles import assign_roles
 from assay.tabular.table import chunk_from_table
 
@@ -28,10 +27,12 @@ TARGET = "a regression's value is a finite number"
 FEATURE = "a feature is a string, a number, a boolean or null"
 
 
-def table_of_values(columns: Mapping[str, Values], rules: Rules, place: Place) -> pa.Table:
+def table_of_values(
+    columns: Mapping[str, Values], rules: Rules, location: ErrorLocation
+) -> pa.Table:
     """Return columns of Python values, all of one length, as a table; None is null.
 
-    Raises BadPredictions naming row and column of the first value of a wrong kind.
+    Raises InputError naming row and column of the first value of a wrong kind.
     """
     roles = assign_roles(list(columns), rules)
     numbers = {*roles.score_columns, "weight"}
@@ -41,11 +42,11 @@ def table_of_values(columns: Mapping[str, Values], rules: Rules, place: Place) -
     for name, values in columns.items():
         if name in numbers:
             allowed = WEIGHT if name == "weight" else TARGET if rules.regression else SCORE
-            arrays.append(_numbers(values, name, place, allowed))
+            arrays.append(_numbers(values, name, location, allowed))
         elif name.startswith("feature:"):
-            arrays.append(_feature(values, name, place))
+            arrays.append(_feature(values, name, location))
         else:
-            texts = _texts(values, name, place)
+            texts = _texts(values, name, location)
             is_label = name in ("y_true", "y_pred")
             arrays.append(texts.dictionary_encode() if is_label else texts)
     return pa.Table.from_arrays(arrays, names=list(columns))
@@ -54,10 +55,10 @@ def table_of_values(columns: Mapping[str, Values], rules: Rules, place: Place) -
 def encode_values(columns: Mapping[str, Values], rules: Rules) -> bytes:
     """Return columns of Python values, all of one length, as a valid Arrow chunk.
 
-    Raises BadPredictions as `table_of_values` does, and for whatever else breaks a rule.
+    Raises InputError as `table_of_values` does, and for whatever else breaks a rule.
     """
-    table = table_of_values(columns, rules, Place())
-    chunk_from_table(table, rules, Place())
+    table = table_of_values(columns, rules, ErrorLocation())
+    chunk_from_table(table, rules, ErrorLocation())
     return encode(table)
 
 
@@ -88,7 +89,7 @@ def _validity(values: Values) -> pa.Buffer | None:
     return pa.py_buffer(np.packbits(present, bitorder="little").tobytes())
 
 
-def _numbers(values: Values, name: str, place: Place, allowed: str) -> pa.Array[Any]:
+def _numbers(values: Values, name: str, location: ErrorLocation, allowed: str) -> pa.Array[Any]:
     if set(map(type, values)) == {float}:
         return number_array(cast(Sequence[float], values))
     taken: list[float | None] = []
@@ -97,16 +98,18 @@ def _numbers(values: Values, name: str, place: Place, allowed: str) -> pa.Array[
             taken.append(value)
         elif isinstance(value, int) and not isinstance(value, bool):
             if abs(value) > EXACT_INTEGERS:
-                raise _wrong(row, name, f"the integer {value} has no exact float64", allowed, place)
+                raise _wrong(
+                    row, name, f"the integer {value} has no exact float64", allowed, location
+                )
             taken.append(float(value))
         else:
-            raise _wrong(row, name, f"{_kind(value)} is no number", allowed, place)
+            raise _wrong(row, name, f"{_kind(value)} is no number", allowed, location)
     return number_array(taken)
 
 
-def _texts(values: Values, name: str, place: Place) -> pa.Array[Any]:
+def _texts(values: Values, name: str, location: ErrorLocation) -> pa.Array[Any]:
     if set(map(type, values)) == {str}:
-        return _encoded(cast(Sequence[str], values), name, place)
+        return _encoded(cast(Sequence[str], values), name, location)
     taken: list[str | None] = []
     for row, value in enumerate(values):
         if isinstance(value, str) or value is None:
@@ -114,24 +117,24 @@ def _texts(values: Values, name: str, place: Place) -> pa.Array[Any]:
         elif isinstance(value, bool):
             taken.append("true" if value else "false")
         elif isinstance(value, int):
-            taken.append(_decimal(value, row, name, place))
+            taken.append(_decimal(value, row, name, location))
         else:
-            raise _wrong(row, name, f"{_kind(value)} was sent", ALLOWED, place)
-    return _encoded(taken, name, place)
+            raise _wrong(row, name, f"{_kind(value)} was sent", ALLOWED, location)
+    return _encoded(taken, name, location)
 
 
-def _feature(values: Values, name: str, place: Place) -> pa.Array[Any]:
+def _feature(values: Values, name: str, location: ErrorLocation) -> pa.Array[Any]:
     """Return a feature's values: all numbers, or all as texts."""
     for row, value in enumerate(values):
         if not (value is None or isinstance(value, str | int | float)):
-            raise _wrong(row, name, f"{_kind(value)} was sent", FEATURE, place)
+            raise _wrong(row, name, f"{_kind(value)} was sent", FEATURE, location)
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {float, int} and float in kinds:
-        return _numbers(values, name, place, FEATURE)
+        return _numbers(values, name, location, FEATURE)
     if kinds == {int} and all(abs(v) < 1 << 63 for v in values if isinstance(v, int)):
         return _integers(values)
     texts = [str(v).lower() if isinstance(v, bool) else v for v in values]
-    return _encoded([None if v is None else str(v) for v in texts], name, place)
+    return _encoded([None if v is None else str(v) for v in texts], name, location)
 
 
 def _integers(values: Values) -> pa.Array[Any]:
@@ -140,20 +143,20 @@ def _integers(values: Values) -> pa.Array[Any]:
     return pa.Array.from_buffers(pa.int64(), len(values), buffers)
 
 
-def _encoded(texts: Sequence[str | None], name: str, place: Place) -> pa.Array[Any]:
+def _encoded(texts: Sequence[str | None], name: str, location: ErrorLocation) -> pa.Array[Any]:
     try:
         return text_array(texts)
     except UnicodeEncodeError:
         for row, text in enumerate(texts):
             if text is not None and any("\ud800" <= char <= "\udfff" for char in text):
                 sent = "the text holds half of a surrogate pair"
-                raise _wrong(row, name, sent, "a text is valid Unicode", place) from None
+                raise _wrong(row, name, sent, "a text is valid Unicode", location) from None
         raise
 
 
-def _decimal(value: int, row: int, name: str, place: Place) -> str:
+def _decimal(value: int, row: int, name: str, location: ErrorLocation) -> str:
     if abs(value) >= 1 << 64:
-        raise _wrong(row, name, "the integer has more than 64 bits", ALLOWED, place)
+        raise _wrong(row, name, "the integer has more than 64 bits", ALLOWED, location)
     return str(value)
 
 
@@ -163,5 +166,5 @@ def _kind(value: object) -> str:
     return f"the number {shown}" if shown else kinds.get(type(value), type(value).__name__)
 
 
-def _wrong(row: int, name: str, sent: str, allowed: str, place: Place) -> BadPredictions:
-    return place.bad_value(row, name, sent, allowed, "Correct the value, or leave the row out")
+def _wrong(row: int, name: str, sent: str, allowed: str, location: ErrorLocation) -> InputError:
+    return location.bad_value(row, name, sent, allowed, "Correct the value, or leave the row out")

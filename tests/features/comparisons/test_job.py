@@ -21,9 +21,9 @@ from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import LocalBlobs
-from assay.metrics.batch import ClassificationChunk
 from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
 from assay.metrics.spec import classification_spec
+from assay.records.predictions import ClassificationChunk
 from assay.tabular import Rules, encode_values, row_ids_of
 from assay.tabular.values import text_array
 from tests.support.colliding_ids import colliding_ids

@@ -16,7 +16,6 @@ from sklearn import datasets, linear_model, metrics, model_selection, preprocess
 
 from assay.features.evaluations.ingest import count, ingest_chunk, row_hashes
 from assay.features.evaluations.job import Evaluation
-from assay.features.evaluations.job_spec import CSV
 from assay.features.evaluations.live_metrics import live_state
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import Partial, merge
@@ -29,6 +28,7 @@ from assay.kernel.jobs.states import JobState, VersionStatus
 from assay.records import arrays, sha256_hex
 from assay.records import encode as encode_record
 from assay.tabular import Rules, encode, read_chunk
+from assay.tabular.formats import CSV
 from tests.fixtures.jobs import PATIENCE, JobHarness
 from tests.support.colliding_ids import colliding_ids
 from tests.support.evaluation_in_process import InProcess, asked_for, result, result_of
@@ -291,8 +291,8 @@ def test_rows_of_labels_alone_have_the_same_content_by_cell_and_by_row(tmp_path:
         table = pa.table({name: rng.choice(labels, 500) for name in ("y_true", "y_pred")})
         chunk = read_chunk(encode(table), Rules(), 0)
         lanes = row_hashes(chunk)
-        whole = replace(count(chunk, Rules()), content=(int(lanes.sum()), _mixed(lanes)))
-        assert whole.content_hash == count(chunk, Rules()).content_hash
+        whole = replace(count(chunk), content=(int(lanes.sum()), _mixed(lanes)))
+        assert whole.content_hash == count(chunk).content_hash
         data = InProcess(tmp_path).chunks(CLASSES, cut(table, [77]))
         assert result(data).content_hash == whole.content_hash
 

@@ -11,13 +11,13 @@ import pytest
 from sklearn import metrics
 
 from assay.features.evaluations.job import Evaluation
-from assay.features.evaluations.job_spec import CSV
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.typed_rows import rows_to_chunk
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.tabular.formats import CSV
 from tests.features.evaluations.test_job import (
     CANCER,
     CLASSES,

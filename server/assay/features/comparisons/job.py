@@ -37,7 +37,6 @@ from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, Task, TaskRecord
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.bootstrap import (
     MOST_CELLS,
     Bootstrap,
@@ -53,6 +52,7 @@ from assay.metrics.regression import RegressionSums
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
 from assay.records import arrays, encode
+from assay.records.predictions import ClassificationChunk, RegressionChunk
 
 PAIR = "pair-"
 RESAMPLED = (ConfusionCounts, RegressionSums)  # what differences follow from

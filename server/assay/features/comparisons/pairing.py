@@ -17,7 +17,8 @@ from assay.features.comparisons.model import ComparisonJob, Side
 from assay.features.evaluations.ingest import rules_of
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.sparse_counts import Tally
-from assay.tabular import Chunk, ClassChunk, RowIds, row_ids_of, stored_side
+from assay.records.predictions import ClassificationChunk
+from assay.tabular import Chunk, RowIds, row_ids_of, stored_side
 
 Words = NDArray[np.uint64]
 
@@ -152,27 +153,31 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _block(asked: ComparisonJob, chunk: Chunk, ids: RowIds | None) -> Rows:
+    predictions = chunk.predictions
     beside: dict[str, Any] = {
         "ids": None if ids is None else (ids.hashes, ids.second_hashes),
         "clusters": row_ids_of(chunk.extras["cluster_id"]).hashes
         if "cluster_id" in chunk.extras
         else None,
-        "weights": chunk.weights,
+        "weights": predictions.weights,
     }
-    if not isinstance(chunk, ClassChunk):
-        return Rows(true=chunk.true, pred=chunk.pred, **beside)
-    table = np.array([asked.labels.index(label) for label in chunk.labels], dtype=np.int32)
+    if not isinstance(predictions, ClassificationChunk):
+        return Rows(true=predictions.true, pred=predictions.predicted, **beside)
+    table = np.array([asked.labels.index(label) for label in predictions.labels], dtype=np.int32)
     return Rows(
-        true=table[chunk.true],
-        pred=table[chunk.pred],
-        scores=_positive_scores(asked, chunk),
+        true=table[predictions.true],
+        pred=table[predictions.predicted],
+        scores=_positive_scores(asked, predictions),
         **beside,
     )
 
 
-def _positive_scores(asked: ComparisonJob, chunk: ClassChunk) -> NDArray[np.float64] | None:
-    if asked.positive_label is None or not chunk.scores:
+def _positive_scores(
+    asked: ComparisonJob, predictions: ClassificationChunk
+) -> NDArray[np.float64] | None:
+    scores = predictions.scores
+    if asked.positive_label is None or scores is None:
         return None
-    if chunk.score_kind == "positive":
-        return chunk.scores[0]
-    return chunk.scores[chunk.labels.index(asked.positive_label)]
+    column = 0 if predictions.lone else predictions.labels.index(asked.positive_label)
+    ours: NDArray[np.float64] = scores[column].astype(np.float64, copy=False)
+    return ours

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from assay.features.evaluations.job_spec import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from assay.features.evaluations.model import Evaluation, check_split
 from assay.features.evaluations.service import (
     EvaluationRequest,
@@ -22,6 +21,7 @@ from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
+from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 
 WAIT_SECONDS = 60.0
 FORMATS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""Rows are taken in: decoded, checked, counted once. Runs in compute children alone."""
+"""The intake of rows: decoded, checked and counted once. Runs in compute children alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.features.evaluations.input_errors import input_refused
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import (
@@ -20,17 +21,15 @@ from assay.features.evaluations.partial_aggregate import (
     merge_in_groups,
 )
 from assay.features.models.model import TaskType
-from assay.kernel.errors import BadPredictions
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.metrics.batch import ClassificationChunk, RegressionChunk, as_scores
 from assay.metrics.statistics import (
     AnyStatistic,
     ClassificationStatistic,
     RegressionStatistic,
 )
-from assay.metrics.weights import check_weights
 from assay.records.arrays import encode
-from assay.tabular import Chunk, ClassChunk, Rules, read_chunk, read_file
+from assay.records.predictions import ClassificationChunk, Predictions
+from assay.tabular import Chunk, Rules, read_chunk, read_file
 
 Words = NDArray[np.uint64]
 
@@ -59,7 +58,8 @@ def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
     `job_spec` is EvaluationJob.to_json(). Raises BadFile and BadPredictions.
     """
     rules = rules_of(EvaluationJob.from_json(job_spec).spec)
-    partial = count(read_chunk(data, rules, first_row), rules)
+    with input_refused():
+        partial = count(read_chunk(data, rules, first_row))
     return IngestedChunk(rows=partial.rows, partial=encode(partial))
 
 
@@ -71,19 +71,19 @@ def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Parti
 
     def counted() -> Iterator[Partial]:
         for block in read_file(path, source, rules):
-            partial = count(block.chunk, rules)
+            partial = count(block.chunk)
             place = Stored(
                 first_row=partial.first_row, rows=partial.rows, blob=blobs.put(block.encoded)
             )
             yield replace(partial, stored=(place,))
 
-    return merge_in_groups(counted())
+    with input_refused():
+        return merge_in_groups(counted())
 
 
-def count(chunk: Chunk, rules: Rules) -> Partial:
+def count(chunk: Chunk) -> Partial:
     """Return the partial of a chunk's rows."""
-    _check_weights(chunk)
-    statistic = _statistic(chunk, rules)
+    statistic = _statistic(chunk.predictions)
     return Partial(
         first_row=chunk.first_row,
         rows=chunk.rows,
@@ -94,74 +94,25 @@ def count(chunk: Chunk, rules: Rules) -> Partial:
     )
 
 
-def _check_weights(chunk: Chunk) -> None:
-    if chunk.weights is None:
-        return
-    try:
-        check_weights(chunk.weights, chunk.rows)
-    except ValueError as error:
-        raise BadPredictions(
-            f"row {chunk.first_row} and those after it, column weight: {error}. Scale all weights "
-            "by the same factor.",
-            metadata={"row": chunk.first_row, "column": "weight"},
-        ) from error
-
-
 def _shape(chunk: Chunk) -> Shape:
     prefix = "slice:"
-    classes = chunk if isinstance(chunk, ClassChunk) else None
+    predictions = chunk.predictions
+    classes = predictions if isinstance(predictions, ClassificationChunk) else None
     return Shape(
         score_kind="none" if classes is None else classes.score_kind,
-        score_labels=() if classes is None else _score_labels(classes),
-        pred_derived=classes is not None and classes.pred_derived,
+        score_labels=() if classes is None else classes.score_labels,
+        pred_derived=chunk.pred_derived,
         has_row_ids=chunk.row_ids is not None,
-        has_weights=chunk.weights is not None,
+        has_weights=predictions.weights is not None,
         has_clusters="cluster_id" in chunk.extras,
         slices=tuple(sorted(n.removeprefix(prefix) for n in chunk.extras if n.startswith(prefix))),
     )
 
 
-def _score_labels(chunk: ClassChunk) -> tuple[str, ...]:
-    if chunk.score_kind == "classes":
-        return chunk.labels
-    if chunk.score_kind == "positive" and chunk.positive is not None:
-        return (chunk.labels[chunk.positive],)
-    return ()
-
-
-def _statistic(chunk: Chunk, rules: Rules) -> ClassificationStatistic | RegressionStatistic:
-    if not isinstance(chunk, ClassChunk):
-        return RegressionStatistic.from_arrays(
-            true=chunk.true, predicted=chunk.pred, weights=chunk.weights
-        )
-    return ClassificationStatistic.from_arrays(
-        labels=chunk.labels,
-        true=chunk.true,
-        predicted=chunk.pred,
-        scores=chunk.scores or None,
-        positive_label=_score_labels(chunk)[0] if chunk.score_kind == "positive" else None,
-        labels_fixed=_is_fixed(chunk, rules),
-        weights=chunk.weights,
-    )
-
-
-def metric_chunk(chunk: Chunk, rules: Rules) -> ClassificationChunk | RegressionChunk:
-    """Return the arrays of a chunk as the statistics beside the main one take them."""
-    if not isinstance(chunk, ClassChunk):
-        return RegressionChunk(true=chunk.true, predicted=chunk.pred, weights=chunk.weights)
-    return ClassificationChunk(
-        labels=chunk.labels,
-        fixed=_is_fixed(chunk, rules),
-        true=chunk.true,
-        predicted=chunk.pred,
-        scores=as_scores(chunk.scores) if chunk.scores else None,
-        score_labels=_score_labels(chunk),
-        weights=chunk.weights,
-    )
-
-
-def _is_fixed(chunk: ClassChunk, rules: Rules) -> bool:
-    return rules.labels is not None or chunk.score_kind == "classes"
+def _statistic(predictions: Predictions) -> AnyStatistic:
+    if isinstance(predictions, ClassificationChunk):
+        return ClassificationStatistic.from_chunk(predictions)
+    return RegressionStatistic.from_chunk(predictions)
 
 
 def _content(chunk: Chunk, statistic: AnyStatistic) -> tuple[int, int]:
@@ -184,14 +135,15 @@ def _content(chunk: Chunk, statistic: AnyStatistic) -> tuple[int, int]:
 
 def row_hashes(chunk: Chunk) -> Words:
     """Return (rows,) hashes of what is scored of each row, and of its id."""
-    if isinstance(chunk, ClassChunk):
-        names = np.array([_text_hash(label) for label in chunk.labels], np.uint64)
-        words = [names[chunk.true], names[chunk.pred]]
-        words += [column.view(np.uint64) for column in chunk.scores]
+    predictions = chunk.predictions
+    if isinstance(predictions, ClassificationChunk):
+        names = np.array([_text_hash(label) for label in predictions.labels], np.uint64)
+        words = [names[predictions.true], names[predictions.predicted]]
+        words += [] if predictions.scores is None else list(predictions.scores.view(np.uint64))
     else:
-        words = [chunk.true.view(np.uint64), chunk.pred.view(np.uint64)]
-    if chunk.weights is not None:
-        words.append(chunk.weights.view(np.uint64))
+        words = [predictions.true.view(np.uint64), predictions.predicted.view(np.uint64)]
+    if predictions.weights is not None:
+        words.append(predictions.weights.view(np.uint64))
     if chunk.row_ids is not None:
         words.append(chunk.row_ids.hashes)
     state = np.zeros(chunk.rows, np.uint64)

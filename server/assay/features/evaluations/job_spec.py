@@ -13,12 +13,6 @@ from assay.records import encode
 
 EVALUATION_KIND = "evaluation"
 CHUNKS = "chunks"  # Arrow chunks, uploaded as tasks of the open job
-# One file, stored as a blob:
-CSV = "csv"
-JSON_LINES = "json_lines"
-PARQUET = "parquet"
-ARROW_STREAM = "arrow_stream"
-ARROW_FILE = "arrow_file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +24,7 @@ class EvaluationJob:
     version_id: str  # the version that is measured
     dataset_split: str  # one of SPLITS
     spec: EvaluationSpec  # what decides the numbers
-    source: str = CHUNKS  # CHUNKS, or the format of a file
+    source: str = CHUNKS  # CHUNKS, or one of assay.tabular.formats: of a file stored as a blob
     blob: str | None = None  # address of the file; None for chunks
 
     def to_json(self) -> bytes:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.features.evaluations.ingest import metric_chunk, row_hashes
+from assay.features.evaluations.ingest import row_hashes
 from assay.features.evaluations.stored_rows import Manifest
 from assay.kernel.errors import BadPredictions
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.metrics.batch import ClassificationChunk, RegressionChunk
 from assay.metrics.bootstrap import Bootstrap, row_clusters
 from assay.metrics.misclassification import Mistakes
 from assay.metrics.slices import SliceColumn, SliceStatistics, TooManyValues
+from assay.records.predictions import ClassificationChunk, RegressionChunk
 from assay.tabular import Chunk, RowIds, row_ids_of, slice_codes, stored_chunk, stored_row_ids
 
 BOOTSTRAP_ROWS = 50_000  # of an evaluation; more rows are resampled by the cells of their counts
@@ -99,7 +99,7 @@ def groups(manifest: Manifest, max_rows: int) -> list[tuple[int, int]]:
 
 
 def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
-    arrays = metric_chunk(chunk, manifest.rules)
+    arrays = chunk.predictions
     mistakes = None
     if isinstance(arrays, ClassificationChunk):
         rows = np.arange(chunk.first_row, chunk.first_row + chunk.rows)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.features.evaluations.ingest import rules_of
+from assay.features.evaluations.input_errors import input_refused
 from assay.features.evaluations.model import EvaluationSpec
 from assay.kernel.errors import BadPredictions
 from assay.tabular import encode_values
@@ -35,4 +36,6 @@ def rows_to_chunk(spec: EvaluationSpec, columns: Mapping[str, Sequence[object]])
         )
     if not sum(sizes.values()):
         raise BadPredictions("There are no rows. Send at least one.", metadata={"rows": 0})
-    return RowsChunk(rows=next(iter(sizes.values())), data=encode_values(columns, rules_of(spec)))
+    with input_refused():
+        data = encode_values(columns, rules_of(spec))
+    return RowsChunk(rows=next(iter(sizes.values())), data=data)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from assay.features.extraction_runs import convert
 from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.ground_truth.convert import imported
-from assay.features.ground_truth.document_files import CSV, JSON_LINES
 from assay.features.imports.api import file_pieces, first_of, rows_of
 from assay.features.imports.model import EXTRACTIONS_KIND
 from assay.features.imports.service import Imports, Target
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import page_limit, page_size
+from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import (
     extraction_json_service_pb2,
     extraction_pb2,

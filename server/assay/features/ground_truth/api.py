@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 from assay.features.ground_truth import convert
 from assay.features.ground_truth.convert import imported
-from assay.features.ground_truth.document_files import CSV, JSON_LINES
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.imports.api import file_pieces, first_of, rows_of
@@ -14,6 +13,7 @@ from assay.features.imports.model import ENTRIES_KIND
 from assay.features.imports.service import Imports, Target
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import page_size
+from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
 
 

@@ -14,9 +14,8 @@ from typing import Any, BinaryIO
 
 from assay.features.ground_truth import documents
 from assay.kernel.errors import BadFile, clip
+from assay.tabular.formats import CSV, JSON_LINES
 
-CSV = "csv"
-JSON_LINES = "json_lines"
 TYPED = "typed"  # lines that a server made of messages: [document_id, JSON text, more]
 LINE_BYTES = 8 * 1024 * 1024  # escapes make a value longer than the text that is kept of it
 CSV_FORMAT = "a CSV file is UTF-8 text with commas, one header line and one line per row (RFC 4180)"

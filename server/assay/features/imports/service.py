@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from assay.features.extraction_runs.model import NewExtraction
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
-from assay.features.ground_truth.document_files import CSV, JSON_LINES, TYPED
+from assay.features.ground_truth.document_files import TYPED
 from assay.features.ground_truth.model import NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.features.imports.body_reader import Receiver
@@ -32,6 +32,7 @@ from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.kernel.threads import RunInThread
+from assay.tabular.formats import CSV, JSON_LINES
 
 # What is sent where the route has said the format: its own types, and those that say nothing.
 _NEUTRAL = ("", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")

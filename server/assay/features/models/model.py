@@ -11,12 +11,11 @@ from typing import Any
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.states import VersionStatus
-from assay.metrics.batch import MAX_LABELS
+from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 
 MAX_NAME = 200  # characters of a model's name or of a version's label
 MAX_TEXT = 4_000  # characters of a description
 MAX_PATH = 1_024  # characters of a project path
-MAX_LABEL = 1_024  # characters of one class label
 
 
 class TaskType(StrEnum):
@@ -128,7 +127,7 @@ def _check_labels(labels: tuple[str, ...]) -> None:
         )
     seen: set[str] = set()
     for index, label in enumerate(labels):
-        _check_length(f"labels[{index}]", label, 1, MAX_LABEL)
+        _check_length(f"labels[{index}]", label, 1, MAX_LABEL_CHARS)
         if label in seen:
             raise InvalidArgument.of(f"labels[{index}]", f"'{clip(label)}' is given twice")
         seen.add(label)

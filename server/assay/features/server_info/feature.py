@@ -5,13 +5,12 @@ from importlib import metadata
 
 from assay.features.evaluations.row_upload import MAX_ROWS
 from assay.features.evaluations.upload import CHUNKS_IN_FLIGHT
-from assay.features.models.model import MAX_LABEL
 from assay.features.server_info.api import Facts, ServerService
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
 from assay.kernel.rpc.paging import MAX_PAGE
-from assay.metrics.batch import MAX_LABELS
 from assay.metrics.spec import SPEC_VERSION
+from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 
 
 def _services(kernel: Kernel) -> Iterable[object]:
@@ -25,7 +24,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
             file_bytes=limits.max_file_bytes,
             body_bytes=limits.max_body_bytes,
             labels=MAX_LABELS,
-            label_chars=MAX_LABEL,
+            label_chars=MAX_LABEL_CHARS,
             page_size=MAX_PAGE,
             typed_rows=MAX_ROWS,
         )

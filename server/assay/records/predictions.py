@@ -1,4 +1,7 @@
-"""What one chunk of rows looks like to the statistics: arrays, checked once."""
+"""Chunks of predictions: the arrays that files and uploads become and metrics accumulate.
+
+They are checked once, where they are made. What names their labels stands here too.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,33 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.weights import Weights, check_weights
+from assay.records.weights import Weights, check_weights
 
 Codes = NDArray[np.integer]
 Scores = NDArray[np.floating]
 
 MAX_LABELS = 2048  # a dense confusion matrix of this many labels takes 32 MiB
+MAX_LABEL_CHARS = 1_024  # characters of one class label
+
+# (negative, positive); a pair of unlike cases, such as no/YES, is not obvious.
+OBVIOUS_PAIRS = (
+    ("0", "1"),
+    ("false", "true"),
+    ("False", "True"),
+    ("FALSE", "TRUE"),
+    ("no", "yes"),
+    ("No", "Yes"),
+    ("NO", "YES"),
+)
+
+
+def obvious_positive(labels: Sequence[str]) -> str | None:
+    """Return the positive one if labels are one of OBVIOUS_PAIRS, or part of it; else None."""
+    seen = set(labels)
+    for negative, positive in OBVIOUS_PAIRS:
+        if seen and seen <= {negative, positive}:
+            return positive
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +84,13 @@ class ClassificationChunk:
     def lone(self) -> bool:
         """Whether the only score is the positive label's."""
         return len(self.score_labels) == 1
+
+    @property
+    def score_kind(self) -> str:
+        """Which scores there are: "none", "positive" (the lone one) or "classes"."""
+        if self.scores is None:
+            return "none"
+        return "positive" if self.lone else "classes"
 
     @cached_property
     def hits(self) -> Codes:
@@ -167,3 +198,6 @@ def _check_codes(name: str, codes: Codes, rows: int, labels: int) -> None:
     signed = np.issubdtype(codes.dtype, np.signedinteger)
     if rows and (int(codes.max()) >= labels or (signed and int(codes.min()) < 0)):
         raise ValueError(f"{name} holds a code outside the {labels} labels")
+
+
+Predictions = ClassificationChunk | RegressionChunk
