@@ -24,7 +24,7 @@ from assay.kernel.jobs.watch import Watches
 from assay.kernel.kernel import Kernel
 from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.interceptors.rate_limit import Rates
-from assay.kernel.rpc.server import Parts, Server
+from assay.kernel.rpc.server import Server, ServerDependencies
 from assay.kernel.rpc.tls import server_credentials
 from assay.kernel.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
 from assay.kernel.storage.blobs import BlobStore, open_blobs
@@ -89,7 +89,7 @@ class ServerProcess:
             limits=settings,
         )
         self._server = Server(
-            Parts(
+            ServerDependencies(
                 handlers=[one for feature in backend.features for one in feature.services(kernel)],
                 authenticator=Authenticator(
                     find_key=_key_finder(backend.features, kernel),

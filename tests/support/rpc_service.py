@@ -382,9 +382,9 @@ class Running:
         """Return the access log so far."""
 
         async def flush() -> None:
-            for link in self.server._server._links:
-                if isinstance(link, AccessLog):
-                    link.flush()
+            for interceptor in self.server._server._interceptors:
+                if isinstance(interceptor, AccessLog):
+                    interceptor.flush()
 
         self.thread.run(flush())
         return [json.loads(line) for line in self.log.getvalue().splitlines()]

@@ -59,14 +59,14 @@ def read_call() -> Call:
     )
 
     async def never(_: object) -> object:
-        raise AssertionError("a link runs nothing in a thread")
+        raise AssertionError("a interceptor runs nothing in a thread")
 
     return Call(method=method, metadata={}, started=0.0, threads=never, principal=READER)
 
 
-async def hit(link: RateLimit) -> None:
-    """Pass one call through a link."""
-    waiting = link.before(read_call())
+async def hit(interceptor: RateLimit) -> None:
+    """Pass one call through a interceptor."""
+    waiting = interceptor.before(read_call())
     if waiting is not None:
         await waiting
 
@@ -76,8 +76,8 @@ def test_servers_with_one_redis_count_together(tmp_path: Path) -> None:
 
     async def story(url: str) -> RateLimited:
         one, two = (RateLimit(Rates(read=4), url) for _ in range(2))
-        for link in (one, two, one, two):
-            await hit(link)
+        for interceptor in (one, two, one, two):
+            await hit(interceptor)
         with pytest.raises(RateLimited) as refused:
             await hit(one)
         await one.close()
@@ -95,16 +95,16 @@ def test_a_lost_redis_turns_nobody_away_and_limits_stay(tmp_path: Path) -> None:
     """While Redis is away each server counts for itself."""
 
     async def story(url: str, server: subprocess.Popen[bytes]) -> int:
-        link = RateLimit(Rates(read=3), url)
-        await hit(link)
+        interceptor = RateLimit(Rates(read=3), url)
+        await hit(interceptor)
         server.kill()
         server.wait()
         passed = 0
         with pytest.raises(RateLimited):
             for _ in range(10):
-                await hit(link)
+                await hit(interceptor)
                 passed += 1
-        await link.close()
+        await interceptor.close()
         return passed
 
     with redis_server(tmp_path) as (url, server):

@@ -1,4 +1,4 @@
-"""Who is calling: API keys and JWTs, from the Authorization header to a Principal.
+"""Authentication by API key or JWT: from the Authorization header to a Principal.
 
 A bearer with two dots and a JSON header is a JWT, else it is an API key. Both are remembered for
 a moment, so that a hot caller costs one dictionary look-up: a JWT for TOKEN_MEMORY_SECONDS, which

@@ -1,4 +1,4 @@
-"""One call, as links and handlers see it: who, how and with what metadata; no grpc in sight."""
+"""One call, as interceptors and handlers see it: who, how and with what metadata; free of grpc."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GATEWAY_PATH = "x-envoy-original-path"
 
 @dataclass(kw_only=True)
 class Call:
-    """One call in progress. Mutable: links fill it in on the way to the handler."""
+    """One call in progress. Mutable: interceptors fill it in on the way to the handler."""
 
     method: Method
     metadata: Mapping[str, str]  # text metadata of the caller, keys in lower case

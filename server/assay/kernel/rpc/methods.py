@@ -1,4 +1,4 @@
-"""What the descriptors say of every method: its policy, its shape and its required fields.
+"""Methods of the contract, from their descriptors: policy, shape and required fields.
 
 The contract enforces itself: permissions and required fields are declared in the protos and
 read here once, at start. A method without a policy stops the server from starting.

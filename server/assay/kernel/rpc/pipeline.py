@@ -1,7 +1,7 @@
-"""The way of a call through the links to its handler and back, for every shape of call.
+"""Pipeline of a call: through the interceptors to its handler and back, for every shape of call.
 
 One implementation serves unary and streams: a handler is always an async iterator of replies
-over an async iterator of requests; the four shapes of gRPC are four thin faces of it. Whatever
+over an async iterator of requests; the four shapes of gRPC are four thin adapters of it. Whatever
 a handler raises becomes one refusal here, and nowhere else.
 """
 
@@ -19,10 +19,10 @@ from google.protobuf.message import DecodeError, Message
 from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import Link, Passive
+from assay.kernel.rpc.interceptors.base import Interceptor, NoopInterceptor
 from assay.kernel.rpc.methods import Method
 from assay.kernel.rpc.refusal import Refusal, refuse
-from assay.kernel.rpc.reply_cache import ReplyMemory
+from assay.kernel.rpc.reply_cache import ReplyCache
 from assay.kernel.threads import RunInThread
 
 log = logging.getLogger("assay.rpc")
@@ -30,23 +30,29 @@ log = logging.getLogger("assay.rpc")
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
-class Chain:
-    """The links in their order, and how a handler is wrapped by them."""
+class Pipeline:
+    """The interceptors in their order, and how a handler is wrapped by them."""
 
     def __init__(
         self,
-        links: Sequence[Link],
+        interceptors: Sequence[Interceptor],
         *,
         clock: Clock,
         threads: RunInThread,
         inline_reads: bool,
-        replies: ReplyMemory,
+        replies: ReplyCache,
     ) -> None:
-        """Take the links; `inline_reads` is True where point reads beat a thread hop."""
+        """Take the interceptors; `inline_reads` is True where point reads beat a thread hop."""
         self._replies = replies
-        # Most links care for one side only; the others are not even called.
-        self._before = tuple(link.before for link in links if _overrides(link, "before"))
-        self._after = tuple(link.after for link in reversed(links) if _overrides(link, "after"))
+        # Most interceptors care for one side only; the others are not even called.
+        self._before = tuple(
+            interceptor.before for interceptor in interceptors if _overrides(interceptor, "before")
+        )
+        self._after = tuple(
+            interceptor.after
+            for interceptor in reversed(interceptors)
+            if _overrides(interceptor, "after")
+        )
         self._clock = clock
         self._threads = threads
         self._inline_reads = inline_reads
@@ -54,11 +60,11 @@ class Chain:
     def wrap(
         self, method: Method, handler: Callable[..., Any]
     ) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """Return the gRPC handler that passes the links and then calls `handler`.
+        """Return the gRPC handler that passes the interceptors and then calls `handler`.
 
         A handler is `(request, call) -> reply`; with a streaming side, the request is an async
         iterator of messages, or the reply an async iterator. No (de)serialiser is registered:
-        bytes that are no message must be refused in our own words.
+        bytes that are no message must be refused as everything else is.
         """
         if method.client_streaming and method.server_streaming:
             return grpc.stream_stream_rpc_method_handler(self._streamed(method, handler))
@@ -80,7 +86,7 @@ class Chain:
                 else:
                     data = _encode(await handler(_requests(method, incoming), call))
                 await _send_headers(call, context)
-            except Exception as error:  # noqa: BLE001 - the one place where every error is told
+            except Exception as error:  # noqa: BLE001 - the one place where errors become refusals
                 await self._abort(call, context, error)
             except asyncio.CancelledError:
                 self._leave(call, _canceled())
@@ -117,7 +123,7 @@ class Chain:
                     async for reply in replies:
                         await _send_headers(call, context)
                         yield _encode(reply)
-            except Exception as error:  # noqa: BLE001 - the one place where every error is told
+            except Exception as error:  # noqa: BLE001 - the one place where errors become refusals
                 await self._abort(call, context, error)
             except (asyncio.CancelledError, GeneratorExit):
                 self._leave(call, _canceled())
@@ -148,13 +154,13 @@ class Chain:
             after(call, error)
 
     async def _abort(self, call: Call, context: Context, error: Exception) -> NoReturn:
-        told = self._told(call, error)
-        self._leave(call, told)
-        refusal = self._refusal(call, told)
+        published = self._published(call, error)
+        self._leave(call, published)
+        refusal = self._refusal(call, published)
         await context.abort(refusal.code, refusal.message, refusal.trailers)
         raise AssertionError("abort raises")  # for the type checker: abort is typed to return
 
-    def _told(self, call: Call, error: Exception) -> AssayError:
+    def _published(self, call: Call, error: Exception) -> AssayError:
         if isinstance(error, Internal) or not isinstance(error, AssayError):
             log.error("call failed", exc_info=error, extra={"request_id": call.request_id})
             return error if isinstance(error, Internal) else Internal("unexpected")
@@ -180,8 +186,8 @@ def _encode(reply: Message | bytes) -> bytes:
     return reply if isinstance(reply, bytes) else reply.SerializeToString(deterministic=True)
 
 
-def _overrides(link: Link, side: str) -> bool:
-    return getattr(type(link), side) is not getattr(Passive, side)
+def _overrides(interceptor: Interceptor, side: str) -> bool:
+    return getattr(type(interceptor), side) is not getattr(NoopInterceptor, side)
 
 
 def _requests(method: Method, incoming: bytes | AsyncIterator[bytes]) -> Any:

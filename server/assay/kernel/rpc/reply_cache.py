@@ -1,4 +1,4 @@
-"""Answers to point reads, remembered until anything is committed anywhere.
+"""Cache of the replies to point reads, valid until anything is committed anywhere.
 
 A hot dashboard then costs a look at the store's change token. What is remembered is the encoded
 reply, by organization, method and request; who may ask is checked before, at every call.
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 MAX_BYTES = 16 * 1024 * 1024  # of replies held; a process that holds more starts anew
-MAX_REPLY_BYTES = 256 * 1024  # larger replies are not worth their room
+MAX_REPLY_BYTES = 256 * 1024  # larger replies are not worth their memory
 
 Key = tuple[str, str, bytes]  # organization, method's path, encoded request
 
 
-class ReplyMemory:
+class ReplyCache:
     """Encoded replies and the state of the store that they were read from. For one event loop."""
 
     def __init__(self, token: Callable[[], Hashable]) -> None:
-        """Take the store's change token: it differs whenever a commit came between two looks."""
+        """Take the store's change token: it differs whenever a commit came between two reads of it."""
         self._token = token
         self._seen: Hashable = None
         self._replies: dict[Key, bytes] = {}

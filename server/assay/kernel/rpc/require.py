@@ -1,4 +1,4 @@
-"""What every request needs: its required fields, and texts that both databases can look up.
+"""Requirements of requests: required fields, and texts that both databases can look up.
 
 Required fields are found by walking `google.api.field_behavior` in the descriptors.
 """

@@ -1,4 +1,4 @@
-"""The map of the process: one server, its links in order, its services."""
+"""The gRPC server: its interceptors in order, its services, health and reflection."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.interceptors.access_log import AccessLog
 from assay.kernel.rpc.interceptors.authenticate import Authenticate
 from assay.kernel.rpc.interceptors.authorize import Authorize
-from assay.kernel.rpc.interceptors.base import Link
+from assay.kernel.rpc.interceptors.base import Interceptor
 from assay.kernel.rpc.interceptors.rate_limit import RateLimit, Rates
 from assay.kernel.rpc.interceptors.request_id import RequestId
-from assay.kernel.rpc.pipeline import Chain
-from assay.kernel.rpc.reply_cache import ReplyMemory
+from assay.kernel.rpc.pipeline import Pipeline
+from assay.kernel.rpc.reply_cache import ReplyCache
 from assay.kernel.threads import RunInThread
 
 # A watch is a call too; requests are read before anybody knows who sent them, so that without
@@ -53,8 +53,8 @@ class PortTaken(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What a server is made of."""
+class ServerDependencies:
+    """What a server is built from."""
 
     handlers: Sequence[object]  # one instance a service, of the class named as the service
     authenticator: Authenticator
@@ -64,21 +64,21 @@ class Parts:
     ids: Ids
     access_log: TextIO
     run_in_thread: RunInThread
-    change_token: Callable[[], Hashable]  # differs whenever a commit came between two looks
+    change_token: Callable[[], Hashable]  # differs whenever a commit came between two reads of it
     inline_reads: bool  # True where a point read beats a thread hop
 
 
-def links(parts: Parts) -> tuple[Link, ...]:
-    """Return the links in their order, with the reason for each place."""
+def interceptors(dependencies: ServerDependencies) -> tuple[Interceptor, ...]:
+    """Return the interceptors in their order, with the reason for each position."""
     return (
         # First, so that every line and every refusal bears the id.
-        RequestId(parts.ids),
+        RequestId(dependencies.ids),
         # Before whatever may refuse, so that refusals are logged too.
-        AccessLog(parts.access_log, parts.clock),
+        AccessLog(dependencies.access_log, dependencies.clock),
         # 401 comes before all that depends on who is calling.
-        Authenticate(parts.authenticator),
+        Authenticate(dependencies.authenticator),
         # 429 before 403: a caller who hammers forbidden methods is slowed as well.
-        RateLimit(parts.rates, parts.limits_storage_url),
+        RateLimit(dependencies.rates, dependencies.limits_storage_url),
         # 403 before the request is looked at, so that it reveals nothing about resources.
         Authorize(),
     )
@@ -100,19 +100,21 @@ class _AllMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic i
 class Server:
     """A grpc.aio server of the whole contract, with health and reflection."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._links = links(parts)
-        self._chain = Chain(
-            self._links,
-            clock=parts.clock,
-            threads=parts.run_in_thread,
-            inline_reads=parts.inline_reads,
-            replies=ReplyMemory(parts.change_token),
+    def __init__(self, dependencies: ServerDependencies) -> None:
+        self._interceptors = interceptors(dependencies)
+        self._pipeline = Pipeline(
+            self._interceptors,
+            clock=dependencies.clock,
+            threads=dependencies.run_in_thread,
+            inline_reads=dependencies.inline_reads,
+            replies=ReplyCache(dependencies.change_token),
         )
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         self._health = HealthServicer()
         self.port = 0
-        names = self._register({type(handler).__name__: handler for handler in parts.handlers})
+        names = self._register(
+            {type(handler).__name__: handler for handler in dependencies.handlers}
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names += [health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, self._server)
@@ -126,7 +128,7 @@ class Server:
                 function = getattr(handler, method.name, None)
                 if function is None:
                     raise MissingHandler(f"{method.path} has no handler in any feature")
-                wrapped[method.path] = self._chain.wrap(method, function)
+                wrapped[method.path] = self._pipeline.wrap(method, function)
             names.append(service.full_name)
         self._server.add_generic_rpc_handlers((_AllMethods(wrapped),))
         return names
@@ -153,8 +155,8 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(notice)
         await self._server.stop(grace)
-        for link in self._links:
-            await link.close()
+        for interceptor in self._interceptors:
+            await interceptor.close()
 
     async def wait(self) -> None:
         """Return when the server has stopped."""

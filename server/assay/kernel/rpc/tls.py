@@ -1,4 +1,4 @@
-"""What a gRPC server shows and asks of its callers under TLS."""
+"""TLS credentials of the gRPC server: its certificate, and the CAs of its callers'."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import grpc
 def server_credentials(
     certificate: Path, key: Path, client_ca: Path | None
 ) -> grpc.ServerCredentials:
-    """Read PEM files into credentials; TLS 1.2 or newer, which is gRPC's own floor.
+    """Read PEM files into credentials; TLS 1.2 or newer, which is gRPC's own minimum.
 
     Args:
         certificate: the server's certificate with its chain.

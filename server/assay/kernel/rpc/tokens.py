@@ -33,7 +33,7 @@ MAX_CLAIM_CHARS = 255  # of an organization or a subject
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRules:
-    """What a token must say and which keys may have signed it."""
+    """The claims that a token must have, and the keys that may have signed it."""
 
     issuer: str | None = None  # required `iss`; None: any issuer of the configured keys
     audience: str = DEFAULT_AUDIENCE  # required `aud`
@@ -74,7 +74,7 @@ class TokenVerifier:
                 retry_after=5.0,
             ) from error
         except jwt.PyJWTError as error:
-            raise Unauthenticated(_what_is_wrong(error)) from error
+            raise Unauthenticated(_public_fault(error)) from error
         return self._principal(claims), float(claims["exp"])
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class TokenVerifier:
         )
 
 
-def _what_is_wrong(error: jwt.PyJWTError) -> str:
+def _public_fault(error: jwt.PyJWTError) -> str:
     """Return a public text for what PyJWT found; its own text may quote internals."""
     texts: dict[type[jwt.PyJWTError], str] = {
         jwt.ExpiredSignatureError: "The token has expired. Get a new one.",

@@ -1,1 +1,1 @@
-"""The links of the chain that every call passes, one concern a file."""
+"""The interceptors that every call passes, one concern a file."""

@@ -1,4 +1,4 @@
-"""Writes one JSON line a call: who, what, how long and how it ended; never a secret.
+"""Access log, one JSON line a call: who, what, how long and how it ended; never a secret.
 
 Lines are gathered and written a few times a second, so that a hot path pays no system call.
 """
@@ -15,7 +15,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError
 from assay.kernel.identity import Principal
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import Passive
+from assay.kernel.rpc.interceptors.base import NoopInterceptor
 
 FLUSH_SECONDS = 0.25
 
@@ -23,7 +23,7 @@ FLUSH_SECONDS = 0.25
 _Ended = tuple[Call, AssayError | None, float]  # the last: monotonic seconds
 
 
-class AccessLog(Passive):
+class AccessLog(NoopInterceptor):
     """Logs calls to a text stream."""
 
     name = "access_log"

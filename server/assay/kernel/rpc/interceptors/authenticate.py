@@ -1,4 +1,4 @@
-"""Finds out who is calling; anonymous methods pass without a credential."""
+"""Authentication: the principal of a call; anonymous methods pass without a credential."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Awaitable
 
 from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import Passive
+from assay.kernel.rpc.interceptors.base import NoopInterceptor
 
 
-class Authenticate(Passive):
+class Authenticate(NoopInterceptor):
     """Sets `call.principal`, or refuses with Unauthenticated."""
 
     name = "authenticate"

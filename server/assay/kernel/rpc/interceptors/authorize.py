@@ -1,13 +1,13 @@
-"""Checks that the principal holds every permission that the method's policy names."""
+"""Authorization: the principal holds every permission that the method's policy names."""
 
 from __future__ import annotations
 
 from assay.kernel.errors import PermissionDenied
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import Passive
+from assay.kernel.rpc.interceptors.base import NoopInterceptor
 
 
-class Authorize(Passive):
+class Authorize(NoopInterceptor):
     """Refuses with PermissionDenied, naming what is lacking."""
 
     name = "authorize"

@@ -1,4 +1,4 @@
-"""What a link is: one concern that every call passes, whatever the call's shape."""
+"""The interceptor: one concern that every call passes, whatever the call's shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from assay.kernel.errors import AssayError
 from assay.kernel.rpc.call import Call
 
 
-class Link(Protocol):
+class Interceptor(Protocol):
     """One concern. `before` may refuse by raising; `after` sees how the call ended.
 
     One implementation serves unary and streaming calls: `before` runs once, before the first
@@ -19,21 +19,21 @@ class Link(Protocol):
     name: str
 
     def before(self, call: Call) -> Awaitable[None] | None:
-        """Do the link's work before the handler; raise an AssayError to refuse the call.
+        """Do the work before the handler; raise an AssayError to refuse the call.
 
         What must wait for something returns an awaitable; what is known already returns None,
         which saves a hot call the making of a coroutine.
         """
 
     def after(self, call: Call, error: AssayError | None) -> None:
-        """Take note of the end; `error` is what the caller is told, None on success."""
+        """Handle the end of a call; `error` is what the caller gets, None on success."""
 
     async def close(self) -> None:
-        """Let go of what the link holds; called once, when the server has stopped."""
+        """Release what the interceptor holds; called once, when the server has stopped."""
 
 
-class Passive:
-    """A link that does nothing; others override what they need."""
+class NoopInterceptor:
+    """An interceptor that does nothing; others override what they need."""
 
     name = "passive"
 
@@ -42,7 +42,7 @@ class Passive:
         return None
 
     def after(self, call: Call, error: AssayError | None) -> None:
-        """Take no note."""
+        """Do nothing."""
 
     async def close(self) -> None:
-        """Hold nothing."""
+        """Release nothing."""

@@ -1,4 +1,4 @@
-"""Where rates are counted in memory: fixed windows that begin with their first hit.
+"""Rate counters in memory: fixed windows that begin with their first hit.
 
 The memory store of `limits` starts a timer thread after nearly every hit to forget what has
 expired, and wraps every call; here that is done in passing, now and then. Shared counters, in

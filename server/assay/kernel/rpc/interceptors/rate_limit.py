@@ -1,4 +1,4 @@
-"""Holds every principal to the rate of the method's class; the counting is `limits`' own.
+"""Rate limits: calls a minute of each principal by the method's class; the counting is `limits`' own.
 
 Counters are in memory by default, and in Redis where a URL says so, so that several servers
 share them.
@@ -19,7 +19,7 @@ from limits.storage import storage_from_string
 
 from assay.kernel.errors import RateLimited
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import Passive
+from assay.kernel.rpc.interceptors.base import NoopInterceptor
 from assay.kernel.rpc.interceptors.rate_counters import Key, ProcessCounters
 
 log = logging.getLogger("assay.rpc")
@@ -39,7 +39,7 @@ class Rates:
         return {name: RateLimitItemPerMinute(rate) for name, rate in rates.items() if rate}
 
 
-class RateLimit(Passive):
+class RateLimit(NoopInterceptor):
     """Refuses with RateLimited; `retry_after` and the X-RateLimit headers say when to return."""
 
     name = "rate_limit"

@@ -1,4 +1,4 @@
-"""Gives every call an id that logs, errors and callers share."""
+"""Request ids: every call has one that logs, errors and callers share."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 
 from assay.kernel.ids import Ids
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import Passive
+from assay.kernel.rpc.interceptors.base import NoopInterceptor
 
 _ALLOWED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class RequestId(Passive):
+class RequestId(NoopInterceptor):
     """Keeps the caller's `x-request-id` where it is harmless, else makes one."""
 
     name = "request_id"
