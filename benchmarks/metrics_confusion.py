@@ -37,14 +37,16 @@ CHUNK = 65_536
 CLASSES = 10
 LABELS = tuple(str(label) for label in range(CLASSES))
 SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
-UPLOAD = EvaluationJob(
-    evaluation_id="evl-bench",
-    model_id="mdl-bench",
-    version_id="ver-bench",
-    dataset_split="test",
-    spec=SPEC,
-    source=CHUNKS,
-).to_json()
+UPLOAD = encode(
+    EvaluationJob(
+        evaluation_id="evl-bench",
+        model_id="mdl-bench",
+        version_id="ver-bench",
+        dataset_split="test",
+        spec=SPEC,
+        source=CHUNKS,
+    )
+)
 
 
 def rows(n: int) -> tuple[np.ndarray, np.ndarray]:

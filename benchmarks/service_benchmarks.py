@@ -28,7 +28,7 @@ from assay.features.benchmarks.store import Benchmarks
 from assay.features.registry import FEATURES
 from assay.kernel.feature import preload_of
 from assay.kernel.jobs.ledger_runs import Jobs
-from assay.records import arrays
+from assay.records import arrays, encode
 
 WORKERS = 2
 FIELDS = 20
@@ -165,7 +165,7 @@ class House:
         )
         self._ended.clear()
         with self.store.write() as uow:
-            job = uow[Jobs].submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=spec.to_json()))
+            job = uow[Jobs].submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=encode(spec)))
             uow[Benchmarks].create(
                 ORG,
                 BenchmarkRow(

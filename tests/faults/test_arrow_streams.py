@@ -19,12 +19,13 @@ from assay.features.registry import FEATURES
 from assay.kernel.errors import BadFile, InvalidArgument, TooLarge
 from assay.kernel.feature import preload_of
 from assay.kernel.jobs.executors import LocalPool
+from assay.records import encode as encode_record
 from assay.settings import prepare_compute_environment
 from assay.tabular import encode
 from tests.support.evaluation_in_process import asked_for
 
 PATIENCE = 60.0
-SPEC = asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)).to_json()
+SPEC = encode_record(asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)))
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import NewEvent, TaskRecord
 from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import open_blobs
+from assay.records import decode, encode
 
 ORG = "acme"
 INVOICE = FieldSchema(
@@ -114,7 +115,7 @@ class InProcess:
     ) -> Ran:
         """Run a benchmark to its end."""
         spec = self.spec(self.snapshot(pairs, most_documents), schema)
-        view = JobView(organization_id=ORG, job_id="job", spec=spec.to_json(), rows=0)
+        view = JobView(organization_id=ORG, job_id="job", spec=encode(spec), rows=0)
         finished: dict[str, TaskRecord] = {}
         events: dict[str, NewEvent] = {}
         while True:
@@ -130,7 +131,7 @@ class InProcess:
                 for event in output.events:
                     events[task.key] = event
         data = self.kind.reduce(view, finished, self.blobs)
-        result = BenchmarkResult.from_json(data)
+        result = decode(BenchmarkResult, data)
         return Ran(
             result=result,
             documents=tuple(self.documents(result)),

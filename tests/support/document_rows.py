@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from assay.features.extraction_runs.model import ExtractionRun, NewExtraction, NewExtractionRun
@@ -14,6 +13,7 @@ from assay.features.ground_truth.model import Dataset, NewDataset, NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import replace
 from tests.support.store_rows import ORG
 
 T = TypeVar("T")

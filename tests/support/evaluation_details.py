@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assay import records
 from assay.features.evaluations.details_artifact import EvaluationDetails
 from assay.features.evaluations.store import Evaluations
 from assay.metrics.curves import Curve, CurvePoint
@@ -21,10 +22,10 @@ def store(rpc: Running, me: Caller, details: EvaluationDetails, *, of: tuple[str
         current = uow[Evaluations].serving(me.organization, model_id, version_id, "test").evaluation
     assert current is not None
     assert current.result is not None
-    address = blobs.put(me.organization, details.to_json())
+    address = blobs.put(me.organization, details.write())
     again = me("CreateEvaluation", model_id=model_id, version_id=version_id, dataset_split="test")
     with durable.write() as uow:
-        result = dataclasses.replace(current.result, details=address)
+        result = records.replace(current.result, details=address)
         uow[Evaluations].finish(me.organization, again.evaluation_id, result)
     return again.evaluation_id
 
@@ -65,5 +66,5 @@ def store_bare(rpc: Running, me: Caller, *, of: tuple[str, str], task: str) -> N
     assert current.result is not None
     again = me("CreateEvaluation", model_id=of[0], version_id=of[1], dataset_split="test")
     with rpc.backend.store.write() as uow:
-        result = dataclasses.replace(current.result, details=None)
+        result = records.replace(current.result, details=None)
         uow[Evaluations].finish(me.organization, again.evaluation_id, result)

@@ -14,6 +14,7 @@ from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import TaskRecord, chunk_key
 from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import open_blobs
+from assay.records import decode, encode
 
 ORG = "acme"
 
@@ -32,7 +33,7 @@ class InProcess:
         finished: dict[str, TaskRecord] = {}
         first = 0
         for data in chunks:
-            taken = ingest_chunk(asked.to_json(), data, first)
+            taken = ingest_chunk(encode(asked), data, first)
             finished[chunk_key(first)] = TaskRecord(
                 key=chunk_key(first), first_row=first, rows=taken.rows,
                 blob=self._blobs.put(data), partial=taken.partial,
@@ -48,10 +49,10 @@ class InProcess:
         """Return the details that a result names."""
         address = result(data).details
         assert address is not None
-        return EvaluationDetails.from_json(self._blobs.read(address))
+        return EvaluationDetails.read(self._blobs.read(address))
 
     def _run(self, asked: EvaluationJob, finished: dict[str, TaskRecord]) -> bytes:
-        view = JobView(organization_id=ORG, job_id="job", spec=asked.to_json(), rows=0)
+        view = JobView(organization_id=ORG, job_id="job", spec=encode(asked), rows=0)
         shuffle = random.Random(7).shuffle  # any order will do
         while True:
             planned = self._kind.plan(view, finished, self._blobs)
@@ -68,7 +69,7 @@ class InProcess:
 
 def result(data: bytes) -> EvaluationResult:
     """Return the result of its bytes."""
-    return EvaluationResult.from_json(data)
+    return decode(EvaluationResult, data)
 
 
 def result_of(folder: Path, spec: EvaluationSpec, chunks: list[bytes]) -> bytes:

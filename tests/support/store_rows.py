@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from assay import records
 from assay.features.evaluations.model import (
     Evaluation,
     EvaluationResult,
@@ -19,6 +20,7 @@ from assay.kernel.jobs.job import Job, NewJob, Owner
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import encode
 
 ORG = "acme"
 OTHER = "globex"
@@ -35,7 +37,7 @@ EXPIRED = -1.0  # a lease that is over when it begins, on any clock
 
 
 def add_model(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> Model:
-    return uow[Models].create(organization_id, replace(CHURN, **changes))
+    return uow[Models].create(organization_id, records.replace(CHURN, **changes))
 
 
 def add_version(uow: UnitOfWork, model_id: str, organization_id: str = ORG) -> Version:
@@ -89,7 +91,7 @@ def finish(uow: UnitOfWork, owner: Owner, evaluation: Evaluation, accuracy: floa
     result = result_with(accuracy)
     org = evaluation.organization_id
     uow[Evaluations].finish(org, evaluation.evaluation_id, result)
-    uow[Jobs].end(org, job.job_id, job.epoch, JobState.SUCCEEDED, result=result.to_json())
+    uow[Jobs].end(org, job.job_id, job.epoch, JobState.SUCCEEDED, result=encode(result))
     return uow[Evaluations].get(org, evaluation.evaluation_id)
 
 
@@ -106,7 +108,7 @@ def result_with(accuracy: float) -> EvaluationResult:
         averages={"micro": {"precision": accuracy}},
         confusion=((4, 1), (2, 3)),
         clipped_rows=0,
-        spec=SPEC.to_dict(),
+        spec={"task_type": "classification"},
         spec_hash=SPEC.sha256(),
         environment={"numpy": "2"},
         content_hash="c" * 64,

@@ -19,7 +19,7 @@ class Once:
 
     method: str  # which create it is
     request_id: str | None  # the caller's name for the request; None: never a repeat
-    body: object  # JSON-like; a repeat has the same
+    body: object  # a record or JSON; a repeat has the same
 
     @property
     def body_hash(self) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import chain
-from typing import Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeVar, cast, dataclass_transform
 
 import msgspec
 
@@ -30,20 +30,29 @@ class DamagedRecord(Exception):
     """Stored bytes are no value of the type that they should be; our loss, never a caller's."""
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
 class _RecordType(msgspec.StructMeta):
     """Makes records frozen, with keywords only, without each class having to say so."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> _RecordType:
-        return super().__new__(
-            cls, name, bases, namespace, **{"frozen": True, "kw_only": True, **options}
-        )
+        options = {"frozen": True, "kw_only": True, **options}
+        return super().__new__(cls, name, bases, namespace, **options)
 
 
-class Record(msgspec.Struct, metaclass=_RecordType):
-    """A frozen value; `__post_init__` of a subclass checks what its types do not say."""
+if TYPE_CHECKING:
+    # What mypy cannot read off a class that the metaclass has made.
+    @dataclass_transform(kw_only_default=True, frozen_default=True)
+    class Record:
+        """A frozen value; `__post_init__` of a subclass checks what its types do not say."""
+
+        def __init_subclass__(cls, **options: Any) -> None:
+            """Take msgspec's options, such as rename="camel"."""
+
+else:
+
+    class Record(msgspec.Struct, metaclass=_RecordType):
+        """A frozen value; `__post_init__` of a subclass checks what its types do not say."""
 
 
 def encode(value: object) -> bytes:
@@ -89,7 +98,8 @@ def schema(kind: Any) -> dict[str, Any]:
 
 def replace(record: R, **changes: Any) -> R:
     """Return the record with other values in some fields; it is checked again."""
-    return msgspec.structs.replace(record, **changes)
+    changed: R = msgspec.structs.replace(cast(Any, record), **changes)
+    return changed
 
 
 def sha256_hex(data: bytes) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from assay.features.benchmarks.model import BLOB_BYTES, LIVE_COUNTS, BenchmarkJo
 from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter, value_text
 from assay.features.benchmarks.snapshot_artifact import read_piece, take_snapshot
 from assay.kernel.errors import FailedPrecondition, TooLarge
-from assay.kernel.storage.indexed_json import Index
-from assay.records import DamagedRecord
+from assay.kernel.storage.indexed_json import SectionIndex
+from assay.records import DamagedRecord, replace
 from assay.records.arrays import decode, encode
 from tests.support.benchmark_in_process import INVOICE, InProcess, Ran, invoices
 
@@ -197,7 +196,7 @@ def test_events_tell_each_document_once(ran: Ran):
 def test_calibration_is_of_the_fields_that_have_confidences(ran: Ran):
     """Fields that came with confidences have a reliability table; bins count each of them."""
     file = io.BytesIO(ran.details)
-    tables = Index.of(file).read(file, "calibration")
+    tables = SectionIndex.of(file).read(file, "calibration", dict[str, Any])
     assert set(tables) == {"total", "vendor"}
     for path, table in tables.items():
         told = [
@@ -214,7 +213,7 @@ def test_calibration_is_of_the_fields_that_have_confidences(ran: Ran):
 def test_filters_count_the_documents_that_they_take(ran: Ran, bench: InProcess):
     """Each filter's count is the number of documents with a comparison that it takes."""
     file = io.BytesIO(ran.details)
-    counts = Index.of(file).read(file, "filters")
+    counts = SectionIndex.of(file).read(file, "filters", dict[str, Any])
     heads = [
         ResultBlob(io.BytesIO(bench.blobs.read(piece.blob))).heads for piece in ran.result.pieces
     ]
@@ -270,7 +269,7 @@ def test_statistics_merge_in_any_order_and_round_trip(bench: InProcess):
 def test_the_spec_of_a_job_round_trips(bench: InProcess):
     """What a job row holds is read back as it was written."""
     spec = bench.spec(bench.snapshot(PAIRS, 7))
-    assert BenchmarkJob.from_json(spec.to_json()) == spec
+    assert decode(BenchmarkJob, encode(spec)) == spec
     firsts = [one.first for one in bench.run(PAIRS, 7).result.pieces]
     assert all(b - a == 7 for a, b in pairwise(firsts))
 

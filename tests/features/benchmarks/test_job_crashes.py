@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.jobs.job import Job, NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
-from assay.kernel.storage.indexed_json import Index
+from assay.kernel.storage.indexed_json import SectionIndex
+from assay.records import decode, encode, replace
 from tests.features.evaluations.test_job_crashes import run_until_killed
 from tests.fixtures.jobs import ORG, JobHarness
 from tests.support.benchmark_in_process import InProcess, Ran, invoices
@@ -37,7 +37,7 @@ def queued(harness: JobHarness, bench: InProcess) -> Job:
         user_schema_id=None, job_id="", documents_total=300, compare_to=None,
     )  # fmt: skip  # one value
     with harness.store.write() as uow:
-        job = uow[Jobs].submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=spec.to_json()))
+        job = uow[Jobs].submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=encode(spec)))
         uow[Benchmarks].create(ORG, replace(row, job_id=job.job_id))
     return job
 
@@ -61,8 +61,8 @@ def told(harness: JobHarness, job: Job) -> list[Any]:
 def numbers(bench: InProcess, result: BenchmarkResult) -> dict[str, Any]:
     """Return all details but the numeric environment, which is not that of this process."""
     file = io.BytesIO(bench.blobs.read(result.details))
-    index = Index.of(file)
-    return {name: index.read(file, name) for name in index.places if name != "environment"}
+    index = SectionIndex.of(file)
+    return {name: index.read(file, name, object) for name in index.places if name != "environment"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_killed_benchmark_ends_with_the_same_numbers(
     ended = harness.job(queued)
     assert ended.state is JobState.SUCCEEDED
     assert ended.result is not None
-    result = BenchmarkResult.from_json(ended.result)
+    result = decode(BenchmarkResult, ended.result)
     assert numbers(bench, result) == numbers(bench, expected.result)
     assert (result.scores, result.spec_hash) == (expected.result.scores, expected.result.spec_hash)
     assert tuple(bench.documents(result)) == expected.documents

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ import pytest
 
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import Store, open_store
+from assay.records import replace
 from tests.features.evaluations.test_performance_rest import client, key_with
 from tests.gateway.test_refusals import check
 from tests.support.benchmark_rows import DOCUMENT_003, put_dataset, put_run, three_fields

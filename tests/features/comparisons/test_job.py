@@ -23,6 +23,7 @@ from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import LocalBlobs
 from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
 from assay.metrics.spec import classification_spec
+from assay.records import decode, encode
 from assay.records.predictions import ClassificationChunk
 from assay.tabular import Rules, encode_values, row_ids_of
 from assay.tabular.values import text_array
@@ -70,8 +71,8 @@ def compared(
     asked = ComparisonJob(
         a=a, b=b, spec=spec, labels=spec.labels or (), positive_label=spec.positive_label
     )
-    assert ComparisonJob.from_json(asked.to_json()) == asked
-    job = JobView(organization_id="org", job_id="job", spec=asked.to_json(), rows=0)
+    assert decode(ComparisonJob, encode(asked)) == asked
+    job = JobView(organization_id="org", job_id="job", spec=encode(asked), rows=0)
     chosen = kind or Comparison()
     finished = {
         task.key: TaskRecord(key=task.key, partial=chosen.run(job, task, blobs).partial)
@@ -83,7 +84,7 @@ def compared(
 
 def paired(blobs: JobBlobs, a: Columns, b: Columns, kind: Comparison | None = None) -> PairedTests:
     """Return the tests of two sides in one chunk each."""
-    return PairedTests.from_json(compared(blobs, side(blobs, a, []), side(blobs, b, []), kind))
+    return decode(PairedTests, compared(blobs, side(blobs, a, []), side(blobs, b, []), kind))
 
 
 def many(rows: int, seed: int, *, ids: bool) -> dict[str, list[Any]]:
@@ -108,8 +109,8 @@ def test_chunks_change_no_byte(blobs: JobBlobs):
     whole = compared(blobs, side(blobs, COLUMNS, []), side(blobs, OTHER, []))
     cut = compared(blobs, side(blobs, COLUMNS, [1, 4]), side(blobs, OTHER, [3]))
     assert whole == cut
-    tests = PairedTests.from_json(whole)
-    assert tests.to_json() == whole
+    tests = decode(PairedTests, whole)
+    assert encode(tests) == whole
     assert tests.mcnemar is not None
     assert (tests.mcnemar.only_a, tests.mcnemar.only_b, tests.mcnemar.p_value) == (1, 1, 1.0)
     assert tests.areas is not None
@@ -125,9 +126,9 @@ def test_many_rows_are_counted_in_pieces(blobs: JobBlobs, ids: bool):
     a, b = many(rows, 1, ids=ids), many(rows, 2, ids=ids)
     moved = mixed(b, 3) if ids else b
     sides = side(blobs, a, [7, 30_000]), side(blobs, moved, [20_000])
-    whole = PairedTests.from_json(compared(blobs, *sides))
+    whole = decode(PairedTests, compared(blobs, *sides))
     results = {compared(blobs, *sides, Comparison(max_rows=most)) for most in (9_000, 40_000)}
-    [cut] = map(PairedTests.from_json, results)
+    [cut] = [decode(PairedTests, one) for one in results]
     right = [np.array(each["y_pred"]) == np.array(each["y_true"]) for each in (a, b)]
     only_a = int((right[0] & ~right[1]).sum())
     assert (cut.rows, cut.mcnemar) == (rows, whole.mcnemar)
@@ -168,8 +169,8 @@ def test_regressions_of_too_many_rows_are_not_read(blobs: JobBlobs):
     values = {"y_true": [1.0, 2.0, 3.0] * 10, "y_pred": [1.5, 2.0, 2.0] * 10}
     sides = [side(blobs, values, [], NUMBERS) for _ in range(2)]
     tests = compared(blobs, *sides, Comparison(max_rows=2), NUMBERS)
-    assert PairedTests.from_json(tests) == PairedTests(rows=0, reason="TOO_MANY_ROWS")
-    whole = PairedTests.from_json(compared(blobs, *sides, spec=NUMBERS))
+    assert decode(PairedTests, tests) == PairedTests(rows=0, reason="TOO_MANY_ROWS")
+    whole = decode(PairedTests, compared(blobs, *sides, spec=NUMBERS))
     assert (whole.undefined, whole.differences["mae"].low) == (
         {"mcnemar": "NO_METHOD", "roc_auc": "NO_METHOD"},
         0.0,
@@ -180,7 +181,7 @@ def test_values_beyond_resampling_say_so(blobs: JobBlobs):
     """A regression whose squares leave float64 has no differences, and the reason."""
     values = {"y_true": [1e200, 2.0], "y_pred": [1.5, 2.0]}
     sides = [side(blobs, values, [], NUMBERS) for _ in range(2)]
-    tests = PairedTests.from_json(compared(blobs, *sides, spec=NUMBERS))
+    tests = decode(PairedTests, compared(blobs, *sides, spec=NUMBERS))
     assert (tests.differences, tests.undefined["differences"]) == ({}, "OVERFLOW")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -12,16 +11,17 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
+from assay import records
 from assay.features.evaluations.details_artifact import (
     AreaDetails,
     EvaluationDetails,
-    IntervalDetails,
     KeptMistakes,
     MistakeCell,
-    ResidualDetails,
     SliceDetails,
 )
 from assay.features.evaluations.store import Evaluations
+from assay.metrics.intervals import Interval
+from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import (
     BrierDecomposition,
     Calibration,
@@ -78,10 +78,10 @@ BINARY = EvaluationDetails(
         "sex": (),
     },
     mistakes=CELLS,
-    intervals={"accuracy": IntervalDetails(low=0.1, high=0.9, level=0.95, method="wilson")},
+    intervals={"accuracy": Interval(low=0.1, high=0.9, level=0.95, method="wilson")},
 )
 RESIDUALS = EvaluationDetails(
-    residuals=ResidualDetails(
+    residuals=ResidualSummary(
         quantiles={"0.5": 0.25}, minimum=-1.0, maximum=2.0, edges=(-1.0, 0.5, 2.0), counts=(1, 3)
     )
 )
@@ -191,7 +191,7 @@ def test_resolutions_have_caps(rpc: Running, me: Caller):
     """More than 1000 points of a ROC curve, and 500 of a precision-recall curve, are not sent."""
     scores = np.arange(1001) / 1000
     positive = (np.arange(1001) % 3 == 0).tolist()
-    details = dataclasses.replace(
+    details = records.replace(
         BINARY, curves={"yes": evaluation_details.curve(positive, scores.tolist())}
     )
     many = made(rpc, me, details, DATA.csv, labels=["no", "yes"], positive_label="yes")
@@ -432,7 +432,7 @@ def test_details_without_mistakes_or_residuals_are_422(rpc: Running, me: Caller)
 
 def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
     """Details whose blob is gone are told as INTERNAL without a word about blobs."""
-    details = dataclasses.replace(BINARY, intervals={})  # read by nobody else
+    details = records.replace(BINARY, intervals={})  # read by nobody else
     found = made(rpc, me, details, DATA.csv, labels=["no", "yes"], positive_label="yes")
     with rpc.backend.store.read() as uow:
         serving = uow[Evaluations].serving(me.organization, found.model_id, None, "test")
@@ -473,6 +473,6 @@ def test_a_new_revision_is_served_at_once(rpc: Running, me: Caller):
     found = made(rpc, me, BINARY, DATA.csv, labels=["no", "yes"], positive_label="yes")
     assert found("GetRocCurve").roc_auc == AREA
     areas = AreaDetails(per_class={"yes": 0.5}, undefined={}, defined_classes=1)
-    newer = dataclasses.replace(BINARY, roc_auc=areas)
+    newer = records.replace(BINARY, roc_auc=areas)
     evaluation_details.store(rpc, me, newer, of=(found.model_id, found.version_id))
     assert found("GetRocCurve").roc_auc == 0.5

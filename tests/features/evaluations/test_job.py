@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn import datasets, linear_model, metrics, model_selection, preprocessing
 
+from assay import records
 from assay.features.evaluations.ingest import count, ingest_chunk, row_hashes
 from assay.features.evaluations.job import Evaluation
 from assay.features.evaluations.live_metrics import live_state
@@ -220,7 +221,7 @@ def test_no_order_changes_a_number(name: str, tmp_path: Path) -> None:
         data = run.chunks(spec, cut(table, [77, 300]))
         details = run.details(data)
         # Rows without ids are resampled, and shown, by their numbers.
-        found.append((replace(result(data), details=None), replace(details, mistakes=None,
+        found.append((records.replace(result(data), details=None), records.replace(details, mistakes=None,
                       intervals=details.intervals if "row_id" in table.column_names else {})))  # fmt: skip  # a pair
         if details.mistakes is not None:
             found[-1] += (  # type: ignore[operator]  # one more
@@ -372,7 +373,7 @@ def test_an_unobvious_pair_has_no_positive_class(tmp_path: Path) -> None:
 def test_partials_of_other_environments_do_not_merge() -> None:
     """Rows counted in two numeric environments are refused, since their bits may differ."""
     chunk = encode(pa.table({"y_true": [0, 1], "y_pred": [0, 1]}))
-    spec = asked_for(CLASSES).to_json()
+    spec = encode_record(asked_for(CLASSES))
     ours = arrays.decode(Partial, ingest_chunk(spec, chunk, 0).partial)
     foreign = Partial(**{**ours.__dict__, "environment": "another", "first_row": 2})
     with pytest.raises(FailedPrecondition, match="numeric environments"):
@@ -384,7 +385,7 @@ def test_a_runner_of_another_environment_refuses_the_job(harness: JobHarness) ->
     asked = harness.evaluation(CANCER)
     job = harness.job_of(asked)
     [chunk] = cut(cancer(), [])
-    ours = arrays.decode(Partial, ingest_chunk(asked.to_json(), chunk, 0).partial)
+    ours = arrays.decode(Partial, ingest_chunk(encode_record(asked), chunk, 0).partial)
     foreign = replace(ours, environment="0123456789abcdef")
     address = harness.blobs.put(job.organization_id, chunk)
     with harness.store.write() as uow:
@@ -405,7 +406,7 @@ def test_a_runner_of_another_environment_refuses_the_job(harness: JobHarness) ->
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 30])
 def test_live_numbers_are_those_of_each_step(count: int) -> None:
     """Partials merged at once give the numbers after each of the last eight, as one by one."""
-    spec = asked_for(CLASSES).to_json()
+    spec = encode_record(asked_for(CLASSES))
     chunks = cut(digits().slice(0, 10 * count), list(range(10, 10 * count, 10)))
     partials = [ingest_chunk(spec, data, 10 * at).partial for at, data in enumerate(chunks)]
     together = live_state(spec, partials)

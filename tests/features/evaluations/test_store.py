@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from assay.features.evaluations.model import NewEvaluation
@@ -14,6 +12,7 @@ from assay.kernel.errors import AlreadyExists, NotFound, VersionOfAnotherModel
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
+from assay.records import encode, replace
 from tests.support.store_rows import (
     ORG,
     SPEC,
@@ -72,7 +71,7 @@ def test_a_result_reads_back_as_it_was_stored(store, pair, runner):
     with store.write() as uow:
         done = finish(uow, runner, add_evaluation(uow, *pair), 0.5)
     assert done.result == result_with(0.5)
-    assert done.result.to_json() == result_with(0.5).to_json()
+    assert encode(done.result) == encode(result_with(0.5))
     assert (done.state, done.is_current) == (JobState.SUCCEEDED, True)
     assert done.metrics == {"accuracy": 0.5, "f1_score": 0.1 + 0.2}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from assay.features.extraction_runs.model import NewExtractionRun
@@ -11,6 +9,7 @@ from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.ground_truth import document_rows as documents
 from assay.kernel.errors import InvalidArgument, NotFound, TooLarge
 from assay.kernel.text import is_uuid
+from assay.records import replace
 from tests.support.document_rows import NEW_RUN, add_extractions, extraction, walk
 from tests.support.store_rows import ORG
 

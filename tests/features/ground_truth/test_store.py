@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from assay.features.extraction_runs.store import ExtractionRuns
@@ -15,6 +13,7 @@ from assay.features.ground_truth.model import NewDataset, NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse, TooLarge
 from assay.kernel.text import is_uuid
+from assay.records import replace
 from tests.support.document_rows import (
     NEW_DATASET,
     NEW_SCHEMA,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from assay.features.evaluations.store import Evaluations
@@ -16,6 +14,7 @@ from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
+from assay.records import replace
 from tests.support.store_rows import CHURN, ORG, OTHER, add_evaluation, add_model, add_version
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from assay.features.models.model import NewVersion
@@ -17,6 +15,7 @@ from assay.kernel.errors import (
     VersionOfAnotherModel,
 )
 from assay.kernel.jobs.states import ModelStatus, VersionStatus, model_status
+from assay.records import replace
 from tests.support.store_rows import (
     ORG,
     OTHER,

@@ -28,6 +28,7 @@ from assay.kernel.jobs.executors import (
     PoolClosedError,
 )
 from assay.kernel.jobs.executors.worker import RemoteError
+from assay.records import encode as encode_record
 from assay.settings import COMPUTE_ENVIRONMENT
 from assay.tabular import encode
 from tests.support import job_kinds as tasks
@@ -264,7 +265,7 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
 def test_decoding_a_chunk_imports_no_pandas(pool: LocalPool) -> None:
     """A child's first chunk does not wait for pandas, which pyarrow would import by itself."""
     table = pa.table({"y_true": ["a", "b"], "y_pred": ["a", "b"], "row_id": [1, 2]})
-    spec = asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)).to_json()
+    spec = encode_record(asked_for(EvaluationSpec(task_type=TaskType.CLASSIFICATION)))
     assert pool.submit(ingest_chunk, spec, encode(table), 0).result(PATIENCE).rows == 2
     loaded = [pool.submit(tasks.has_module, "pandas").result(PATIENCE) for _ in range(4)]
     assert not any(loaded)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from assay import records
 from assay.features.benchmarks.store import Benchmarks
 from assay.features.evaluations.model import NewEvaluation
 from assay.features.evaluations.store import Evaluations
@@ -156,7 +157,7 @@ EMPTY = {
 }
 # These make rows of the organization that they are given, whatever others have.
 FREE = {
-    "models.create": lambda uow: uow[Models].create(OTHER, replace(CHURN, model_id="m")),
+    "models.create": lambda uow: uow[Models].create(OTHER, records.replace(CHURN, model_id="m")),
     "jobs.submit": lambda uow: uow[Jobs].submit(OTHER, replace(NEW_JOB, job_id="queued")),
     "requests.record": lambda uow: uow[Requests].record(
         OTHER, "method", "r", body_hash="h", resource_id="x"
@@ -196,7 +197,7 @@ def furnished(store, runner):
         add_model(uow, model_id="m", project_path="p")
         uow[Versions].create(ORG, "m", NewVersion(version_id="v"))
         add_job(uow, job_id="done", kind="evaluation")
-        new = replace(EVALUATION, job_id="done", evaluation_id="e")
+        new = records.replace(EVALUATION, job_id="done", evaluation_id="e")
         finish(uow, runner, uow[Evaluations].create(ORG, new), 0.5)
         add_job(uow, job_id="running")
         claimed(uow, runner)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
 
-from assay.records import encode
+from assay.records import Record
 
 MAX_LISTED = 100  # documents of each list of a comparison
 
@@ -21,8 +18,7 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"  # zero lies inside, or there is no interval
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
+class Difference(Record):
     """How run a differs from run b, over all fields or in one of them."""
 
     accuracy_a: float | None  # None: nothing was compared
@@ -51,8 +47,7 @@ class Difference:
         return Verdict.UNDECIDED
 
 
-@dataclass(frozen=True, kw_only=True)
-class SideBySide:
+class SideBySide(Record):
     """What two benchmarks say of each other."""
 
     documents: int
@@ -60,19 +55,3 @@ class SideBySide:
     by_field: Mapping[str, Difference]
     fixed: tuple[str, ...]  # the first MAX_LISTED documents, by id
     broken: tuple[str, ...]
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON."""
-        return encode(asdict(self))
-
-    @classmethod
-    def from_json(cls, data: bytes | str) -> SideBySide:
-        """Return what `to_json` wrote."""
-        values: dict[str, Any] = json.loads(data)
-        return cls(
-            documents=values["documents"],
-            overall=Difference(**values["overall"]),
-            by_field={path: Difference(**one) for path, one in values["by_field"].items()},
-            fixed=tuple(values["fixed"]),
-            broken=tuple(values["broken"]),
-        )

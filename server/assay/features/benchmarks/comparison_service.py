@@ -15,6 +15,7 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Compute
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
+from assay.records import decode
 
 REMEMBERED = 64  # comparisons; a document list and some numbers a field each
 _WORDS = {
@@ -80,7 +81,7 @@ class BenchmarkComparisons:
             found = [uow[Benchmarks].get(organization_id, one) for one in benchmark_ids]
             jobs = [uow[Jobs].get(organization_id, one.job_id) for one in found]
         return [
-            (one, None if job.result is None else BenchmarkResult.from_json(job.result))
+            (one, None if job.result is None else decode(BenchmarkResult, job.result))
             for one, job in zip(found, jobs, strict=True)
         ]
 

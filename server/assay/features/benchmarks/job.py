@@ -35,7 +35,7 @@ from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord, chunk_key
 from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import arrays, encode
+from assay.records import arrays, decode, encode
 
 SCHEMA, DOCUMENTS = "schema", "documents-"
 LIVE_FIELDS = 256  # of an event; a schema may have thousands
@@ -56,7 +56,7 @@ class Benchmark:
         self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
     ) -> tuple[Task, ...]:
         """Return the task of the schema until there is one, and then those of the pieces."""
-        asked = BenchmarkJob.from_json(job.spec)
+        asked = decode(BenchmarkJob, job.spec)
         schema = asked.schema
         if schema is None:
             if SCHEMA not in finished:
@@ -76,7 +76,7 @@ class Benchmark:
     def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
         """Infer the schema, or compare the documents of one piece and store their results."""
         if task.key == SCHEMA:
-            return TaskOutput(partial=_inferred(BenchmarkJob.from_json(job.spec), blobs))
+            return TaskOutput(partial=_inferred(decode(BenchmarkJob, job.spec), blobs))
         payload = json.loads(task.payload)
         schema = _schema(blobs.read(payload["schema"]))
         compared = compare_piece(payload["blobs"], blobs.read, schema)
@@ -95,8 +95,8 @@ class Benchmark:
         )
 
     def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
-        """Return BenchmarkResult.to_json(), the details being written."""
-        asked = BenchmarkJob.from_json(job.spec)
+        """Return an encoded BenchmarkResult, the details being written."""
+        asked = decode(BenchmarkJob, job.spec)
         inferred = asked.schema is None
         data = blobs.partial(finished[SCHEMA]) if asked.schema is None else blobs.read(asked.schema)
         schema = FieldSchema.from_json(data)
@@ -107,7 +107,7 @@ class Benchmark:
             for record in finished.values()
             if record.first_row is not None
         )
-        return BenchmarkResult(
+        result = BenchmarkResult(
             scores=_scores(whole),
             documents=asked.documents,
             schema_hash=schema.hash,
@@ -119,14 +119,15 @@ class Benchmark:
                 ResultPiece(blob=blob, first=first, documents=documents)
                 for first, documents, blob in stored
             ),
-        ).to_json()
+        )
+        return encode(result)
 
     def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Store the scores; a job without a result leaves the benchmark alone."""
         if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
             return
-        asked = BenchmarkJob.from_json(job.spec)
-        scores = BenchmarkResult.from_json(outcome.result).scores
+        asked = decode(BenchmarkJob, job.spec)
+        scores = decode(BenchmarkResult, outcome.result).scores
         uow[Benchmarks].finish(job.organization_id, asked.benchmark_id, scores)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
 from assay.kernel.text import MAX_NAME, check_text
-from assay.records import encode, sha256_hex
+from assay.records import Record, encode, sha256_hex
 
 BENCHMARK_KIND = "benchmark"
 DOCUMENTS_EVENT = "documents"  # data: documents [[id, right, comparisons]], fields as levels
@@ -56,8 +54,7 @@ def states_of(status: BenchmarkStatus) -> tuple[JobState, ...]:
     return tuple(state for state, word in STATUS.items() if word is status)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewBenchmark:
+class NewBenchmark(Record):
     """What a caller gives to start a benchmark; wrong values are refused by name."""
 
     dataset_id: str  # whose entries are the ground truth
@@ -71,8 +68,7 @@ class NewBenchmark:
             check_text("name", self.name, 1, MAX_NAME)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkRow:
+class BenchmarkRow(Record):
     """What is stored of a benchmark when it is created."""
 
     benchmark_id: str  # a UUID
@@ -85,16 +81,14 @@ class BenchmarkRow:
     compare_to: str | None  # the benchmark that the caller asked to be compared with
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scores:
+class Scores(Record):
     """What a completed benchmark is known by."""
 
     overall: float | None  # right comparisons over all of them; None: there was nothing to compare
     by_field: Mapping[str, float]  # by path, without the fields that were never compared
 
 
-@dataclass(frozen=True, kw_only=True)
-class Benchmark:
+class Benchmark(Record):
     """A benchmark as it is stored; its state, times and error are those of its job."""
 
     organization_id: str  # the organization that owns it
@@ -127,8 +121,7 @@ class Benchmark:
         return (self.ended_at - self.created_at) // timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkJob:
+class BenchmarkJob(Record):
     """The spec of a benchmark's job: a snapshot that no later edit can change."""
 
     benchmark_id: str
@@ -137,28 +130,8 @@ class BenchmarkJob:
     truth: str  # hash of all (document, expected), in whatever order
     blobs: tuple[tuple[str, int], ...]  # address and documents of each piece, by document id
 
-    def to_json(self) -> bytes:
-        """Return the canonical JSON that a job row holds."""
-        return encode(
-            {
-                "benchmark_id": self.benchmark_id,
-                "schema": self.schema,
-                "documents": self.documents,
-                "truth": self.truth,
-                "blobs": self.blobs,
-            }
-        )
 
-    @classmethod
-    def from_json(cls, data: bytes | str) -> BenchmarkJob:
-        """Return the spec that `to_json` wrote."""
-        values = json.loads(data)
-        blobs = tuple((address, count) for address, count in values["blobs"])
-        return cls(**{**values, "blobs": blobs})
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResultPiece:
+class ResultPiece(Record):
     """The results of consecutive documents, in one blob of jobs.benchmarking.results."""
 
     blob: str  # address
@@ -166,8 +139,7 @@ class ResultPiece:
     documents: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkResult:
+class BenchmarkResult(Record):
     """What a benchmark's job has made: its scores, and where everything else is."""
 
     scores: Scores
@@ -192,30 +164,3 @@ class BenchmarkResult:
     def spec_hash(self) -> str:
         """SHA-256 of all that decides the numbers; only benchmarks with equal ones compare."""
         return sha256_hex(encode(self.spec))
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON."""
-        return encode(
-            {
-                "overall": self.scores.overall,
-                "by_field": dict(self.scores.by_field),
-                "documents": self.documents,
-                "schema_hash": self.schema_hash,
-                "schema_inferred": self.schema_inferred,
-                "normaliser": self.normaliser,
-                "truth": self.truth,
-                "details": self.details,
-                "pieces": [[one.blob, one.first, one.documents] for one in self.pieces],
-            }
-        )
-
-    @classmethod
-    def from_json(cls, data: bytes | str) -> BenchmarkResult:
-        """Return the result that `to_json` wrote."""
-        values = json.loads(data)
-        scores = Scores(overall=values.pop("overall"), by_field=values.pop("by_field"))
-        pieces = tuple(
-            ResultPiece(blob=blob, first=first, documents=documents)
-            for blob, first, documents in values.pop("pieces")
-        )
-        return cls(**values, scores=scores, pieces=pieces)

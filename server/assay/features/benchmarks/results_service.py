@@ -29,9 +29,10 @@ from assay.kernel.errors import FailedPrecondition, Internal, InvalidArgument, N
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.paging import Counted, page_limit, place_of
 from assay.kernel.storage.blobs import BlobStore
-from assay.kernel.storage.indexed_json import Index
+from assay.kernel.storage.indexed_json import SectionIndex
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import decode
 
 PAGE_BYTES = 4 << 20  # of values and of what is told of them; a page has one document at least
 TOLD_BYTES = 160  # what is told of one comparison beside its values, as JSON
@@ -221,8 +222,8 @@ class BenchmarkReader:
     def _section(self, organization_id: str, address: str, name: str) -> Any:
         def read() -> tuple[Any, int]:
             with closing(self._open(organization_id, address)) as file:
-                index = Index.of(file)
-                return index.read(file, name), index.places[name][1]
+                index = SectionIndex.of(file)
+                return index.read(file, name, object), index.places[name][1]
 
         # An address names its content: whoever comes this far has a benchmark with this content.
         return self._memory.get((address, name), read)
@@ -269,4 +270,4 @@ def _result(uow: UnitOfWork, benchmark: Benchmark) -> BenchmarkResult | None:
     if benchmark.scores is None:
         return None
     data = uow[Jobs].get(benchmark.organization_id, benchmark.job_id).result
-    return None if data is None else BenchmarkResult.from_json(data)
+    return None if data is None else decode(BenchmarkResult, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
 from assay.features.benchmarks.model import (
     BENCHMARK_KIND,
@@ -30,6 +30,7 @@ from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import encode, replace
 
 PAGE_DOCUMENTS = 500  # documents that are read at a time
 
@@ -76,7 +77,7 @@ class BenchmarkUseCases:
             TooLarge: the documents are too large together.
             RequestIdReused: the request_id came before with another body.
         """
-        request = Once(method="CreateBenchmark", request_id=request_id, body=asdict(new))
+        request = Once(method="CreateBenchmark", request_id=request_id, body=new)
         first = self._first(organization_id, request)
         if first is not None:
             return first
@@ -175,7 +176,7 @@ class BenchmarkUseCases:
             organization_id,
             NewJob(
                 kind=BENCHMARK_KIND,
-                spec=asked.to_json(),
+                spec=encode(asked),
                 resource=asked.benchmark_id,
                 max_attempts=self._max_attempts,
                 created_by=created_by,

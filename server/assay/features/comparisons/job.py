@@ -31,7 +31,6 @@ from assay.features.comparisons.pairing import (
     lined_up,
     read_side,
 )
-from assay.features.evaluations.details_artifact import IntervalDetails
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, Task, TaskRecord
@@ -51,7 +50,7 @@ from assay.metrics.registry import METRICS
 from assay.metrics.regression import RegressionSums
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
-from assay.records import arrays, encode
+from assay.records import arrays, decode, encode
 from assay.records.predictions import ClassificationChunk, RegressionChunk
 
 PAIR = "pair-"
@@ -78,7 +77,7 @@ class Comparison:
         blobs: JobBlobs,
     ) -> tuple[Task, ...]:
         """Return a task per piece; none where the numbers of rows already say that all is said."""
-        asked = ComparisonJob.from_json(job.spec)
+        asked = decode(ComparisonJob, job.spec)
         if _known(asked, self.max_rows) is not None:
             return ()
         pieces = -(-asked.a.total // self.max_rows)
@@ -89,7 +88,7 @@ class Comparison:
 
     def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
         """Read a piece of both sides, line it up and count it."""
-        asked = ComparisonJob.from_json(job.spec)
+        asked = decode(ComparisonJob, job.spec)
         number, of = json.loads(task.payload)
         piece = Piece(number=number, of=of)
         pair = lined_up(*(read_side(asked, side, piece, blobs) for side in (asked.a, asked.b)))
@@ -102,24 +101,24 @@ class Comparison:
             weighted=first.weights is not None,
             clustered=_clusters(first, second) is not None,
             joint=joint_tally(asked, first, second) if asked.labels else None,
-            tests=_whole(asked, first, second).to_json() if of == 1 else b"",
+            tests=encode(_whole(asked, first, second)) if of == 1 else b"",
         )
         return TaskOutput(partial=arrays.encode(counts))
 
     def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
-        """Return PairedTests.to_json()."""
-        asked = ComparisonJob.from_json(job.spec)
+        """Return an encoded PairedTests."""
+        asked = decode(ComparisonJob, job.spec)
         known = _known(asked, self.max_rows)
         if known is not None:
-            return PairedTests(rows=0, reason=known).to_json()
+            return encode(PairedTests(rows=0, reason=known))
         parts = [
             arrays.decode(PairCounts, blobs.partial(finished[key]))
             for key in sorted(finished)
             if key.startswith(PAIR)
         ]
         if not all(part.same for part in parts):
-            return PairedTests(rows=0, reason=DIFFERENT_ROWS).to_json()
-        return _tests(asked, parts).to_json()
+            return encode(PairedTests(rows=0, reason=DIFFERENT_ROWS))
+        return encode(_tests(asked, parts))
 
     def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Leave all nouns alone: the job's result is all there is."""
@@ -146,14 +145,14 @@ def _whole(asked: ComparisonJob, first: Rows, second: Rows) -> PairedTests:
     return PairedTests(
         rows=len(first),
         areas=None if isinstance(areas, Reason) else areas,
-        differences={} if isinstance(differences, Reason) else _told(differences),
+        differences={} if isinstance(differences, Reason) else dict(differences),
         undefined={name: reason.value for name, reason in undefined.items()},
     )
 
 
 def _tests(asked: ComparisonJob, parts: Sequence[PairCounts]) -> PairedTests:
     rows, first = sum(part.rows for part in parts), parts[0]
-    whole = PairedTests.from_json(first.tests) if first.tests else None
+    whole = decode(PairedTests, first.tests) if first.tests else None
     undefined = {} if whole is None else dict(whole.undefined)
     differences = {} if whole is None else dict(whole.differences)
     joints = [part.joint for part in parts if part.joint is not None]
@@ -165,7 +164,7 @@ def _tests(asked: ComparisonJob, parts: Sequence[PairCounts]) -> PairedTests:
             undefined["differences"] = Reason.TOO_MANY_CELLS.value
         else:
             drawn = paired_cells(joint, asked.labels)
-            differences = _told(paired_intervals(drawn[1], drawn[0], _metric_spec(asked)))
+            differences = paired_intervals(drawn[1], drawn[0], _metric_spec(asked))
     elif whole is None:
         undefined["differences"] = Reason.TOO_MANY_ROWS.value
     if "differences" not in undefined:
@@ -243,13 +242,6 @@ def _differences(asked: ComparisonJob, first: Rows, second: Rows) -> Differences
 def _clusters(first: Rows, second: Rows) -> np.ndarray | None:
     """Return the clusters of the rows; where both sides have some they are the same."""
     return second.clusters if first.clusters is None else first.clusters
-
-
-def _told(intervals: Mapping[str, Interval]) -> dict[str, IntervalDetails]:
-    return {
-        name: IntervalDetails(low=one.low, high=one.high, level=one.level, method=one.method)
-        for name, one in intervals.items()
-    }
 
 
 def _chunk(asked: ComparisonJob, side: Rows) -> ClassificationChunk | RegressionChunk:

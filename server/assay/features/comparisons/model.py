@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from assay.features.evaluations.details_artifact import IntervalDetails
 from assay.features.evaluations.model import EvaluationSpec
-from assay.records import encode, sha256_hex
+from assay.metrics.intervals import Interval
+from assay.records import Record, sha256_hex
 
 COMPARISON_KIND = "comparison"
 MAX_ROWS = 2_000_000  # of both sides that are held in memory together
@@ -26,8 +24,7 @@ def comparison_job_id(evaluation_a: str, evaluation_b: str, attempt: int = 0) ->
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side:
+class Side(Record):
     """One of the two evaluations."""
 
     evaluation_id: str
@@ -40,8 +37,7 @@ class Side:
         return sum(self.rows)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComparisonJob:
+class ComparisonJob(Record):
     """The spec of one comparison job."""
 
     a: Side  # the base
@@ -50,25 +46,8 @@ class ComparisonJob:
     labels: tuple[str, ...]  # classes in order; empty for regression
     positive_label: str | None
 
-    def to_json(self) -> bytes:
-        """Return the canonical JSON that a job row holds."""
-        return encode({**asdict(self), "spec": self.spec.to_dict()})
 
-    @classmethod
-    def from_json(cls, data: bytes | str) -> ComparisonJob:
-        """Return the spec that `to_json` wrote."""
-        values = json.loads(data)
-        return cls(
-            a=_side(values["a"]),
-            b=_side(values["b"]),
-            spec=EvaluationSpec.from_dict(values["spec"]),
-            labels=tuple(values["labels"]),
-            positive_label=values["positive_label"],
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class McNemarTest:
+class McNemarTest(Record):
     """Whether two classifiers err equally often on the same rows."""
 
     only_a: int  # rows that a alone has right
@@ -76,8 +55,7 @@ class McNemarTest:
     p_value: float  # two-sided and exact
 
 
-@dataclass(frozen=True, kw_only=True)
-class AreasTest:
+class AreasTest(Record):
     """Two ROC AUCs of the same rows (DeLong)."""
 
     area_a: float
@@ -88,37 +66,16 @@ class AreasTest:
     p_value: float | None  # two-sided
 
 
-@dataclass(frozen=True, kw_only=True)
-class PairedTests:
+class PairedTests(Record):
     """What two evaluations of the same rows say of each other, or why they say nothing."""
 
     rows: int
     reason: str | None = None  # why there are no tests
     mcnemar: McNemarTest | None = None
     areas: AreasTest | None = None
-    differences: Mapping[str, IntervalDetails] = field(default_factory=dict)  # b - a, by metric
+    differences: Mapping[str, Interval] = {}  # b - a, by metric
     # Why one of "mcnemar", "roc_auc" and "differences" is not there.
-    undefined: Mapping[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON."""
-        return encode(asdict(self))
-
-    @classmethod
-    def from_json(cls, data: bytes | str) -> PairedTests:
-        """Return the tests that `to_json` wrote."""
-        values = json.loads(data)
-        mcnemar, areas = values["mcnemar"], values["areas"]
-        return cls(
-            rows=values["rows"],
-            reason=values["reason"],
-            mcnemar=None if mcnemar is None else McNemarTest(**mcnemar),
-            areas=None if areas is None else AreasTest(**areas),
-            differences={
-                name: IntervalDetails(**one) for name, one in values["differences"].items()
-            },
-            undefined=values["undefined"],
-        )
+    undefined: Mapping[str, str] = {}
 
 
 def _side(values: Mapping[str, Any]) -> Side:

@@ -23,6 +23,7 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import decode, encode
 
 SPLIT = "test"  # the split that versions are compared by
 
@@ -86,7 +87,7 @@ class Comparisons:
                 organization_id,
                 NewJob(
                     kind=COMPARISON_KIND,
-                    spec=_asked(uow, a, b).to_json(),
+                    spec=encode(_asked(uow, a, b)),
                     job_id=job_id,
                     request_id=f"{COMPARISON_KIND}/{job_id}",
                     max_attempts=self._max_attempts,
@@ -110,7 +111,7 @@ def paired(uow: UnitOfWork, a: Version, b: Version) -> Paired:
         return Paired()
     if job.state is not JobState.SUCCEEDED or job.result is None:
         return Paired(job=job)
-    tests = PairedTests.from_json(job.result)
+    tests = decode(PairedTests, job.result)
     return Paired(job=job, tests=tests, reason=tests.reason)
 
 

@@ -9,9 +9,8 @@ other metric without an interval, has a reason.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from assay.features.evaluations.details_artifact import IntervalDetails
 from assay.features.evaluations.job_results import Measured
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
 from assay.metrics.bootstrap import MOST_CELLS, Bootstrap, bootstrap_intervals
@@ -31,7 +30,7 @@ RESAMPLED = (ConfusionCounts, LogLossSum, BrierSum, RegressionSums)  # what a re
 class Intervals:
     """Of every metric of an evaluation its interval, or the reason that it has none."""
 
-    found: Mapping[str, IntervalDetails]
+    found: Mapping[str, Interval]
     undefined: Mapping[str, Reason]
 
 
@@ -48,7 +47,7 @@ def intervals(measured: Measured, bootstrap: Bootstrap | None) -> Intervals:
         found |= _area(measured)
     told = {**measures.undefined, **measures.zero_divisions}
     known = {
-        name: IntervalDetails(**asdict(one))
+        name: one
         for name, one in sorted(found.items())
         if one is not None and name in measures.metrics and name not in told
     }

@@ -43,7 +43,7 @@ def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) ->
         message.positive_label = result.positive_label
     message.metric_spec_hash = result.spec_hash
     message.metric_spec = encode(dict(result.spec)).decode()
-    message.result_hash = sha256_hex(result.to_json())
+    message.result_hash = sha256_hex(encode(result))
     message.clipped_rows = result.clipped_rows
     if result.weight is not None:
         message.weight = result.weight

@@ -13,9 +13,7 @@ from assay.features.evaluations import details_artifact as parts
 from assay.features.evaluations.details_artifact import (
     AreaDetails,
     CellHead,
-    IntervalDetails,
     KeptMistakes,
-    ResidualDetails,
     SliceDetails,
     read_section,
 )
@@ -25,8 +23,10 @@ from assay.features.models.model import TaskType
 from assay.kernel.cache import Memory
 from assay.kernel.errors import DetailsNotStored, Internal, NotFound
 from assay.kernel.storage.blobs import BlobStore
-from assay.kernel.storage.indexed_json import Index
+from assay.kernel.storage.indexed_json import SectionIndex
 from assay.metrics.curves import Curve
+from assay.metrics.intervals import Interval
+from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
 
 REMEMBERED_BYTES = 16 * 1024**2  # of JSON; what it becomes takes several times as much
@@ -69,9 +69,9 @@ class StoredDetails:
         return found
 
     @property
-    def residuals(self) -> ResidualDetails | None:
+    def residuals(self) -> ResidualSummary | None:
         """The residuals of a regression; None where none were stored."""
-        found: ResidualDetails | None = self._section(parts.RESIDUALS)
+        found: ResidualSummary | None = self._section(parts.RESIDUALS)
         return found
 
     @property
@@ -81,9 +81,9 @@ class StoredDetails:
         return found
 
     @property
-    def intervals(self) -> Mapping[str, IntervalDetails]:
+    def intervals(self) -> Mapping[str, Interval]:
         """The intervals by metric."""
-        found: Mapping[str, IntervalDetails] = self._section(parts.INTERVALS) or {}
+        found: Mapping[str, Interval] = self._section(parts.INTERVALS) or {}
         return found
 
     @property
@@ -121,7 +121,9 @@ class StoredDetails:
         index = self._index()
         with self._open() as file:
             for label in index.named(parts.CURVE):
-                curve = index.read(file, f"{parts.CURVE}{label}")  # as Curve.to_dict made it
+                curve = index.read(
+                    file, f"{parts.CURVE}{label}", dict[str, Any]
+                )  # as Curve.to_dict made it
                 false = np.array(curve["false_positives"], np.float64) / curve["negatives"]
                 true = np.array(curve["true_positives"], np.float64) / curve["positives"]
                 yield false, true
@@ -130,13 +132,13 @@ class StoredDetails:
         """Return what follows from the details under a name, made when it is not remembered."""
         return self._memory.get((self._address, "derived", name), lambda: (make(), size))
 
-    def _index(self) -> Index:
-        def read() -> tuple[Index, int]:
+    def _index(self) -> SectionIndex:
+        def read() -> tuple[SectionIndex, int]:
             with self._open() as file:
-                index = Index.of(file)
+                index = SectionIndex.of(file)
             return index, index.start
 
-        found: Index = self._memory.get((self._address, "index"), read)
+        found: SectionIndex = self._memory.get((self._address, "index"), read)
         return found
 
     def _section(self, name: str) -> Any:
@@ -146,7 +148,7 @@ class StoredDetails:
 
         def read() -> tuple[Any, int]:
             with self._open() as file:
-                return read_section(name, index.read(file, name)), index.places[name][1]
+                return read_section(index, file, name), index.places[name][1]
 
         return self._memory.get((self._address, "section", name), read)
 

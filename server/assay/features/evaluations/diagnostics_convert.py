@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from assay.features.evaluations.curves_service import CurveFound, Thresholds
-from assay.features.evaluations.details_artifact import ResidualDetails, SliceDetails
+from assay.features.evaluations.details_artifact import SliceDetails
 from assay.features.evaluations.details_service import Detailed, Place
 from assay.features.evaluations.diagnostics_service import Intervals, MistakeFilter, Mistakes
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
 from assay.metrics.curves import ThresholdRow
+from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration, ReliabilityTable
 from assay.v1 import diagnostics_pb2, diagnostics_service_pb2, metric_pb2
 
@@ -118,7 +119,7 @@ def mistakes(found: Mistakes) -> diagnostics_pb2.MisclassificationErrors:
     )
 
 
-def residuals(found: Detailed, told: ResidualDetails) -> diagnostics_pb2.ResidualReport:
+def residuals(found: Detailed, told: ResidualSummary) -> diagnostics_pb2.ResidualReport:
     """Return the distribution of residuals."""
     edges = itertools.pairwise(told.edges)
     return diagnostics_pb2.ResidualReport(

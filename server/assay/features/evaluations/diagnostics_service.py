@@ -12,9 +12,7 @@ from typing import Any
 from assay.features.evaluations.curves_service import check_label
 from assay.features.evaluations.details_artifact import (
     CellHead,
-    IntervalDetails,
     MistakeDetails,
-    ResidualDetails,
     SliceDetails,
 )
 from assay.features.evaluations.details_service import (
@@ -26,6 +24,8 @@ from assay.features.evaluations.details_service import (
 )
 from assay.features.models.model import TaskType
 from assay.kernel.errors import InvalidArgument, NoScores, clip
+from assay.metrics.intervals import Interval
+from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
 
 DEFAULT_MISTAKES = 50
@@ -69,7 +69,7 @@ class Intervals:
     """Of every metric of an evaluation its interval, or the reason that it has none."""
 
     found: Detailed
-    by_metric: Mapping[str, IntervalDetails]
+    by_metric: Mapping[str, Interval]
     undefined: Mapping[str, str]
 
 
@@ -95,7 +95,7 @@ class Diagnostics:
             )
         return found, found.details.calibration
 
-    def residuals(self, place: Place) -> tuple[Detailed, ResidualDetails]:
+    def residuals(self, place: Place) -> tuple[Detailed, ResidualSummary]:
         """Return the residuals of a regression; raises what DetailsReader.of raises."""
         found = self._details.of(place, TaskType.REGRESSION)
         if found.details.residuals is None:

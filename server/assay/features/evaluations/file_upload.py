@@ -98,7 +98,7 @@ class FileUploads:
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str
     ) -> Evaluation:
-        body = {**request.body, "blob": blob}
+        body = {"request": request.body, "blob": blob}
         with self._store.write() as uow:
             return once(
                 uow,

@@ -27,6 +27,7 @@ from assay.metrics.statistics import (
     ClassificationStatistic,
     RegressionStatistic,
 )
+from assay.records import decode
 from assay.records.arrays import encode
 from assay.records.predictions import ClassificationChunk, Predictions
 from assay.tabular import Chunk, Rules, read_chunk, read_file
@@ -55,9 +56,9 @@ def rules_of(spec: EvaluationSpec) -> Rules:
 def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
     """Decode, check and count one chunk of an upload that starts at `first_row`.
 
-    `job_spec` is EvaluationJob.to_json(). Raises BadFile and BadPredictions.
+    `job_spec` is an encoded EvaluationJob. Raises BadFile and BadPredictions.
     """
-    rules = rules_of(EvaluationJob.from_json(job_spec).spec)
+    rules = rules_of(decode(EvaluationJob, job_spec).spec)
     with input_refused():
         partial = count(read_chunk(data, rules, first_row))
     return IngestedChunk(rows=partial.rows, partial=encode(partial))

@@ -84,7 +84,7 @@ class Evaluation:
 
         Raises FailedPrecondition when the rows were counted in another numeric environment.
         """
-        asked = EvaluationJob.from_json(job.spec)
+        asked = decode(EvaluationJob, job.spec)
         if BASE not in finished:
             is_upload = asked.source == CHUNKS
             payload = _pack(finished, blobs).encode() if is_upload else b""
@@ -144,7 +144,7 @@ class Evaluation:
         return TaskOutput(partial=arrays.encode(self._rank(manifest, piece, blobs)))
 
     def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
-        """Return EvaluationResult.to_json(), its details being written.
+        """Return an encoded EvaluationResult, its details being written.
 
         Raises BadPredictions for repeated ids and for slices of too many values.
         """
@@ -157,28 +157,28 @@ class Evaluation:
         seen = merge_looks(arrays.decode(Look, data) for data in of(LOOK))
         measured = measure(
             arrays.decode(Partial, blobs.partial(finished[BASE])),
-            EvaluationJob.from_json(job.spec).spec,
+            decode(EvaluationJob, job.spec).spec,
             RankCounts.merge_all(arrays.decode(RankCounts, data) for data in of(RANK)),
             ResidualCounts.merge_all(arrays.decode(ResidualCounts, data) for data in of(RESIDUALS)),
         )
         areas = [arrays.decode(SliceRanks, data) for data in of(AREAS)]
         ranks = SliceRanks.merge_all(areas) if areas else None
         details = evaluation_details(measured, seen, ranks, blobs)
-        return evaluation_result(measured, blobs.put(details.to_json())).to_json()
+        return encode(evaluation_result(measured, blobs.put(details.write())))
 
     def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Store the result and make the version ready; a job without one leaves both alone."""
         if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
             return
-        asked = EvaluationJob.from_json(job.spec)
-        result = EvaluationResult.from_json(outcome.result)
+        asked = decode(EvaluationJob, job.spec)
+        result = decode(EvaluationResult, outcome.result)
         uow[Evaluations].finish(job.organization_id, asked.evaluation_id, result)
         version = uow[Versions].get(job.organization_id, asked.version_id)
         if version.status is not VersionStatus.READY:
             uow[Versions].mark_ready(job.organization_id, asked.version_id)
 
     def _base(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
-        asked = EvaluationJob.from_json(job.spec)
+        asked = decode(EvaluationJob, job.spec)
         if asked.source == CHUNKS:
             base = merge_in_groups(_unpack(blobs.read(task.payload.decode())))
         else:

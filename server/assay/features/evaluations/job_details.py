@@ -6,7 +6,6 @@ from assay.features.evaluations.confidence_intervals import intervals
 from assay.features.evaluations.details_artifact import (
     AreaDetails,
     EvaluationDetails,
-    ResidualDetails,
     SliceDetails,
 )
 from assay.features.evaluations.job_results import Measured
@@ -27,14 +26,13 @@ def evaluation_details(
     `ranks` are those of its slices; None without slices or scores, and of too many rows.
     """
     measures = measured.measures
-    residuals = measures.residuals
     lies = intervals(measured, seen.bootstrap)
     return EvaluationDetails(
         calibration=measures.calibration,
         curves=_curves(measured),
         roc_auc=_areas(measures.ranking),
         average_precision=_areas(measures.average_precision),
-        residuals=None if residuals is None else ResidualDetails.from_dict(residuals.to_dict()),
+        residuals=measures.residuals,
         slices=_slices(measured, seen.slices, ranks),
         mistakes=(
             None

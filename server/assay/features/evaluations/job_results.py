@@ -109,7 +109,8 @@ def _echo(settled: MetricSpec, partial: Partial, spec: EvaluationSpec) -> dict[s
     shape = partial.shape
     return {
         **settled.to_dict(),
-        **spec.to_dict(),
+        "task_type": spec.task_type.value,
+        "renormalize": spec.renormalize,
         "labels": list(settled.labels),
         "positive_label": settled.positive_label,
         "scores": shape.score_kind,

@@ -30,9 +30,9 @@ def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
     They are read after each of the last MOST_STEPS, so that chunks which are merged together
     are acknowledged with numbers of their own.
 
-    `job_spec` is EvaluationJob.to_json(). Raises BadPredictions where partials do not fit.
+    `job_spec` is an encoded EvaluationJob. Raises BadPredictions where partials do not fit.
     """
-    spec = EvaluationJob.from_json(job_spec).spec
+    spec = decode(EvaluationJob, job_spec).spec
     ours = [_light(decode(Partial, data)) for data in partials]
     first = max(1, len(ours) - MOST_STEPS + 1)
     merged = merge(ours[:first])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +11,7 @@ from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
-from assay.records import encode, sha256_hex
+from assay.records import Record, encode, sha256_hex
 
 SPLITS = ("train", "validation", "test")
 
@@ -27,8 +25,7 @@ def check_split(field_name: str, split: str) -> str:
     return split
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluationSpec:
+class EvaluationSpec(Record):
     """Everything that decides the numbers, apart from the rows themselves."""
 
     task_type: TaskType  # classification or regression
@@ -36,42 +33,12 @@ class EvaluationSpec:
     positive_label: str | None = None  # declared positive class; None: by the rule
     renormalize: bool = False  # scale score rows that do not sum to 1, instead of refusing
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the spec as JSON values, every key present."""
-        return {
-            "task_type": self.task_type.value,
-            "labels": None if self.labels is None else list(self.labels),
-            "positive_label": self.positive_label,
-            "renormalize": self.renormalize,
-        }
-
-    def to_json(self) -> bytes:
-        """Return the canonical JSON of the spec."""
-        return encode(self.to_dict())
-
     def sha256(self) -> str:
-        """Return the hash of the canonical JSON, 64 hex digits."""
-        return sha256_hex(self.to_json())
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> EvaluationSpec:
-        """Return the spec that `to_dict` wrote."""
-        labels = values.get("labels")
-        return cls(
-            task_type=TaskType(values["task_type"]),
-            labels=None if labels is None else tuple(labels),
-            positive_label=values.get("positive_label"),
-            renormalize=bool(values.get("renormalize", False)),
-        )
-
-    @classmethod
-    def from_json(cls, data: bytes | str) -> EvaluationSpec:
-        """Return the spec that `to_json` wrote."""
-        return cls.from_dict(json.loads(data))
+        """Return the hash of the encoded spec, 64 hex digits."""
+        return sha256_hex(encode(self))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassScores:
+class ClassScores(Record):
     """The scores of one class against all others."""
 
     label: str  # the class
@@ -85,24 +52,8 @@ class ClassScores:
     ece: float | None = None  # of the class's own probability; None: no scores
     weight: float | None = None  # weighted support; None: unweighted
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the scores as JSON values, every key present."""
-        return {
-            "label": self.label,
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1_score": self.f1_score,
-            "support": self.support,
-            "predicted": self.predicted,
-            "roc_auc": self.roc_auc,
-            "average_precision": self.average_precision,
-            "ece": self.ece,
-            "weight": self.weight,
-        }
 
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationResult:
+class EvaluationResult(Record):
     """The numbers of one evaluation; equal results are equal bytes."""
 
     rows: int  # rows evaluated
@@ -116,7 +67,7 @@ class EvaluationResult:
     averages: Mapping[str, Mapping[str, float]]  # micro, macro, weighted → score → value
     confusion: tuple[tuple[int, ...], ...] | None  # [truth][predicted] rows; None: regression
     clipped_rows: int  # rows whose score was clipped for the log loss
-    spec: Mapping[str, Any]  # EvaluationSpec.to_dict() and the rules that were applied
+    spec: Mapping[str, Any]  # metrics.spec.MetricSpec.to_dict(), the rules that were applied
     spec_hash: str  # SHA-256 of the spec's canonical JSON
     environment: Mapping[str, Any]  # numeric environment in which the numbers are exact
     content_hash: str  # SHA-256 that names the evaluated rows, whatever their chunks
@@ -124,44 +75,8 @@ class EvaluationResult:
     zero_targets: int | None = None  # rows that mape leaves out; None: not a regression
     details: str | None = None  # blob address of EvaluationDetails; None: made before them
 
-    def to_json(self) -> bytes:
-        """Return the canonical JSON of the result."""
-        return encode(
-            {
-                "rows": self.rows,
-                "task": self.task,
-                "labels": list(self.labels),
-                "positive_label": self.positive_label,
-                "label_set_inferred": self.label_set_inferred,
-                "metrics": dict(self.metrics),
-                "undefined": dict(self.undefined),
-                "per_class": [scores.to_dict() for scores in self.per_class],
-                "averages": {name: dict(values) for name, values in self.averages.items()},
-                "confusion": self.confusion,
-                "clipped_rows": self.clipped_rows,
-                "spec": dict(self.spec),
-                "spec_hash": self.spec_hash,
-                "environment": dict(self.environment),
-                "content_hash": self.content_hash,
-                "weight": self.weight,
-                "zero_targets": self.zero_targets,
-                "details": self.details,
-            }
-        )
 
-    @classmethod
-    def from_json(cls, data: bytes | str) -> EvaluationResult:
-        """Return the result that `to_json` wrote."""
-        values = json.loads(data)
-        values["labels"] = tuple(values["labels"])
-        values["per_class"] = tuple(ClassScores(**scores) for scores in values["per_class"])
-        if values["confusion"] is not None:
-            values["confusion"] = tuple(tuple(row) for row in values["confusion"])
-        return cls(**values)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewEvaluation:
+class NewEvaluation(Record):
     """What is needed to register an evaluation; its job is submitted in the same commit."""
 
     model_id: str  # the model evaluated
@@ -178,8 +93,7 @@ class NewEvaluation:
             check_resource_id("evaluation_id", self.evaluation_id)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(Record):
     """An evaluation as it is stored; its state and error are those of its job."""
 
     organization_id: str  # the organization that owns it
@@ -192,7 +106,7 @@ class Evaluation:
     spec: EvaluationSpec  # what decides the numbers
     state: JobState  # the state of its job
     is_current: bool  # newest succeeded revision of its (version, split): the one served
-    metrics: Mapping[str, float] = field(default_factory=dict)  # headline; empty until done
+    metrics: Mapping[str, float] = {}  # headline; empty until done
     result: EvaluationResult | None = None  # None until done, and in listings
     error: JobError | None = None  # why its job ended without a result
     created_at: datetime  # when it was registered

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 
 from assay.features.evaluations.model import EvaluationResult
+from assay.records import decode
 
 MAX_CHARS = 64 * 1024 * 1024  # of the texts whose results are held
 
@@ -26,7 +27,7 @@ class ResultMemory:
             if found is not None:
                 self._results.move_to_end(text)
                 return found
-        result = EvaluationResult.from_json(text)
+        result = decode(EvaluationResult, text)
         with self._lock:
             if text not in self._results and len(text) <= self._max_chars:
                 self._results[text] = result

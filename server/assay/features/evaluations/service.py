@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
@@ -22,12 +22,12 @@ from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import Record, encode, replace
 
 UPLOAD_LIFETIME = timedelta(days=7)  # from its opening to the end of its measurement
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluationRequest:
+class EvaluationRequest(Record):
     """What a caller asks to have measured."""
 
     model_id: str
@@ -40,11 +40,9 @@ class EvaluationRequest:
     created_by: str = ""  # subject of the caller
 
     @property
-    def body(self) -> dict[str, object]:
-        """What a repeat has the same of, as JSON."""
-        body = asdict(replace(self, created_by="", deadline=None))
-        del body["deadline"]
-        return body if self.deadline is None else {**body, "deadline": self.deadline.isoformat()}
+    def body(self) -> EvaluationRequest:
+        """What a repeat has the same of."""
+        return replace(self, created_by="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +188,7 @@ class EvaluationUseCases:
         default = self._clock.now() + UPLOAD_LIFETIME if is_upload else None
         return NewJob(
             kind=EVALUATION_KIND,
-            spec=order.to_json(),
+            spec=encode(order),
             state=JobState.OPEN if is_upload else JobState.QUEUED,
             resource=order.evaluation_id,
             max_attempts=self._max_attempts,

@@ -17,6 +17,7 @@ from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import newest_first, page_of
 from assay.kernel.storage.sql import Row, json_text
 from assay.kernel.storage.unit_of_work import SqlStore
+from assay.records import encode_text
 
 _M = tables.models.c
 _E = tables.evaluations.c
@@ -166,7 +167,7 @@ class Evaluations(SqlStore):
         # Two revisions that finish at once decide one after the other which is served.
         self._db.one(sql.LOCK_VERSION, org=organization_id, version_id=place[0])
         version_id, split, revision, stored = self._place(organization_id, evaluation_id)
-        text = result.to_json().decode()
+        text = encode_text(result)
         if stored is not None:
             if stored != text:
                 raise Internal(f"The evaluation {evaluation_id} already has another result.")
@@ -205,7 +206,7 @@ class Evaluations(SqlStore):
             dataset_split=new.dataset_split,
             revision=revision,
             job_id=new.job_id,
-            spec=new.spec.to_json().decode(),
+            spec=encode_text(new.spec),
             is_current=False,
             metrics=None,
             result=None,

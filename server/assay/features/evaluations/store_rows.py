@@ -183,7 +183,7 @@ RESULTS = ResultMemory()
 @lru_cache(maxsize=1024)
 def _read_spec(text: str) -> EvaluationSpec:
     """Return the spec of its JSON; most evaluations of a model share one, and it is frozen."""
-    return EvaluationSpec.from_json(text)
+    return decode(EvaluationSpec, text)
 
 
 def read_evaluation(row: Row, headline: Mapping[str, float] | None = None) -> Evaluation:

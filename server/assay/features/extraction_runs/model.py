@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from assay.kernel.text import MAX_NAME, check_document_id, check_text
+from assay.records import Record
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewExtractionRun:
+class NewExtractionRun(Record):
     """What a caller gives to make a run; wrong values are refused by name."""
 
     name: str  # 1 to 200 characters, need not be unique
@@ -24,8 +23,7 @@ class NewExtractionRun:
                 check_text(field, text, 1, MAX_NAME)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExtractionRun:
+class ExtractionRun(Record):
     """An extraction run as it is stored."""
 
     organization_id: str  # the organization that owns it
@@ -38,8 +36,7 @@ class ExtractionRun:
     created_by: str  # subject of the caller that made it
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewExtraction:
+class NewExtraction(Record):
     """What was read from one document."""
 
     document_id: str  # 1 to 500 characters, unique in the run
@@ -50,8 +47,7 @@ class NewExtraction:
         check_document_id("document_id", self.document_id)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Extraction:
+class Extraction(Record):
     """An extraction as it is stored."""
 
     organization_id: str  # the organization that owns it
@@ -63,8 +59,7 @@ class Extraction:
     created_at: datetime  # those of one import are a microsecond apart, in the file's order
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pair:
+class Pair(Record):
     """One document with what is expected of it and what was read from it."""
 
     entry_id: str  # the entry of the ground truth

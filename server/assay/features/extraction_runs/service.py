@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-
 from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
+from assay.records import replace
 
 
 class ExtractionUseCases:
@@ -25,7 +24,7 @@ class ExtractionUseCases:
         Raises:
             RequestIdReused: the request_id came before with another body.
         """
-        body = asdict(replace(new, created_by=""))
+        body = replace(new, created_by="")
         with self._store.write() as uow:
             return once(
                 uow,

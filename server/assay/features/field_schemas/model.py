@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.text import MAX_NAME, MAX_TEXT, check_text
+from assay.records import Record
 
 MAX_DEFINITION = 1024 * 1024  # bytes of the JSON of fields and distinct_empties
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewUserSchema:
+class NewUserSchema(Record):
     """What a caller gives to make a field schema; wrong values are refused by name."""
 
     name: str  # 1 to 200 characters, need not be unique
@@ -24,8 +23,7 @@ class NewUserSchema:
         check_schema_fields(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserSchema:
+class UserSchema(Record):
     """A field schema as it is stored."""
 
     organization_id: str  # the organization that owns it

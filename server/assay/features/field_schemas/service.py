@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
 from assay.extraction.schema import FieldSchema
 from assay.features.field_schemas.model import NewUserSchema, UserSchema
@@ -10,6 +10,7 @@ from assay.features.field_schemas.store import UserSchemas
 from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
+from assay.records import replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class FieldSchemas:
         Raises:
             RequestIdReused: the request_id came before with another body.
         """
-        body = asdict(replace(new, created_by="")) | {"definition": new.definition.decode()}
+        body = replace(new, created_by="")
         with self._store.write() as uow:
             return once(
                 uow,
@@ -80,7 +81,9 @@ class FieldSchemas:
             schema = uow[UserSchemas].get(organization_id, user_schema_id)
             definition = change.definition or FieldSchema.from_json(schema.definition)
             if change.distinct_empties is not None:
-                definition = replace(definition, distinct_empties=change.distinct_empties)
+                definition = FieldSchema(
+                    fields=definition.fields, distinct_empties=change.distinct_empties
+                )
             changed = replace(
                 schema,
                 name=schema.name if change.name is None else change.name,

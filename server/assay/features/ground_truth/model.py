@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from assay.kernel.text import MAX_NAME, MAX_TEXT, check_document_id, check_text
+from assay.records import Record
 
 MAX_DOCUMENTS = 100_000  # entries of a dataset, extractions of a run
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewDataset:
+class NewDataset(Record):
     """What a caller gives to make a dataset; wrong values are refused by name."""
 
     name: str  # 1 to 200 characters, need not be unique
@@ -23,8 +22,7 @@ class NewDataset:
         check_dataset_fields(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
+class Dataset(Record):
     """A ground-truth dataset as it is stored."""
 
     organization_id: str  # the organization that owns it
@@ -38,8 +36,7 @@ class Dataset:
     created_by: str  # subject of the caller that made it
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewEntry:
+class NewEntry(Record):
     """What is known of one document."""
 
     document_id: str  # 1 to 500 characters, unique in the dataset
@@ -52,8 +49,7 @@ class NewEntry:
             check_text("notes", self.notes, 0, MAX_TEXT)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(Record):
     """An entry of a dataset as it is stored."""
 
     organization_id: str  # the organization that owns it

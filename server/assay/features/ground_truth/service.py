@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
 from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
+from assay.records import replace
 
 SAMPLES = 10  # newest entries that are shown with a dataset
 SAMPLES_BYTES = 256 * 1024  # JSON of these
@@ -63,7 +64,7 @@ class GroundTruthUseCases:
             NotFound: no such field schema.
             RequestIdReused: the request_id came before with another body.
         """
-        body = asdict(replace(new, created_by=""))
+        body = replace(new, created_by="")
         with self._store.write() as uow:
             return once(
                 uow,
@@ -130,7 +131,7 @@ class GroundTruthUseCases:
             TooLarge: the dataset is full.
             RequestIdReused: the request_id came before with another body.
         """
-        body = {"dataset_id": dataset_id, **asdict(new)}
+        body = {"dataset_id": dataset_id, "entry": new}
         with self._store.write() as uow:
             return once(
                 uow,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from assay.records import encode
+from assay.records import Record, encode
 
 ENTRIES_KIND = "entries"  # what a file holds: ground truth of documents
 EXTRACTIONS_KIND = "extractions"  # or what a model read from them
@@ -18,8 +18,7 @@ PRESENT = "already_stored"  # the dataset or the run has the document
 MAX_SKIPPED = 100  # rows that are told one by one
 
 
-@dataclass(frozen=True, kw_only=True)
-class SkippedRow:
+class SkippedRow(Record):
     """One row that was left out."""
 
     row: int  # from 0
@@ -51,8 +50,7 @@ class SkippedRows:
         return tuple(self.first)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StagedRow:
+class StagedRow(Record):
     """One row that was read and checked."""
 
     row: int  # from 0
@@ -61,38 +59,19 @@ class StagedRow:
     more: str | None  # notes, or canonical JSON object of confidences
 
 
-@dataclass(frozen=True, kw_only=True)
-class Staged:
+class Staged(Record):
     """A file that was read and checked whole."""
 
     blobs: tuple[str, ...]  # addresses of `encode_staged` blobs, in the file's order
     skipped: SkippedRows  # rows without an id, or with that of an earlier one
 
 
-@dataclass(frozen=True, kw_only=True)
-class Imported:
+class Imported(Record):
     """What an import did."""
 
     imported: int  # documents that were stored
     skipped: int  # rows that were left out
     skipped_rows: tuple[SkippedRow, ...]  # the first MAX_SKIPPED of them
-
-    def to_json(self) -> str:
-        """Return the answer as it is remembered for a repeat of the request."""
-        rows = [[one.row, one.document_id, one.reason] for one in self.skipped_rows]
-        return encode([self.imported, self.skipped, rows]).decode()
-
-    @classmethod
-    def from_json(cls, text: str) -> Imported:
-        """Return the answer that `to_json` wrote."""
-        imported, skipped, rows = json.loads(text)
-        return cls(
-            imported=imported,
-            skipped=skipped,
-            skipped_rows=tuple(
-                SkippedRow(row=row, document_id=key, reason=reason) for row, key, reason in rows
-            ),
-        )
 
 
 def encode_staged(rows: Sequence[StagedRow]) -> bytes:

@@ -32,6 +32,7 @@ from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.kernel.threads import RunInThread
+from assay.records import decode, encode_text
 from assay.tabular.formats import CSV, JSON_LINES
 
 # What is sent where the route has said the format: its own types, and those that say nothing.
@@ -151,8 +152,8 @@ class Imports:
                 organization_id,
                 request,
                 make=lambda: self._add(uow, organization_id, target, staged),
-                again=Imported.from_json,
-                key_of=Imported.to_json,
+                again=lambda made: decode(Imported, made),
+                key_of=encode_text,
             )
 
     def _add(

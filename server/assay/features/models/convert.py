@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from assay.features.comparisons.service import Paired
 from assay.features.models.model import Model, NewModel, NewVersion, TaskType, Version
@@ -142,11 +141,33 @@ def _paired(found: Paired, deltas: Mapping[str, float]) -> version_service_pb2.P
         return message
     message.rows = tests.rows
     if tests.mcnemar is not None:
-        message.mcnemar.CopyFrom(version_service_pb2.McNemarTest(**asdict(tests.mcnemar)))
+        message.mcnemar.CopyFrom(
+            version_service_pb2.McNemarTest(
+                only_a=tests.mcnemar.only_a,
+                only_b=tests.mcnemar.only_b,
+                p_value=tests.mcnemar.p_value,
+            )
+        )
     if tests.areas is not None:
-        message.roc_auc.CopyFrom(version_service_pb2.AreasTest(**asdict(tests.areas)))
+        message.roc_auc.CopyFrom(
+            version_service_pb2.AreasTest(
+                area_a=tests.areas.area_a,
+                area_b=tests.areas.area_b,
+                difference=tests.areas.difference,
+                low=tests.areas.low,
+                high=tests.areas.high,
+                p_value=tests.areas.p_value,
+            )
+        )
     message.differences.extend(
-        diagnostics_pb2.MetricInterval(metric=name, value=deltas.get(name), **asdict(one))
+        diagnostics_pb2.MetricInterval(
+            metric=name,
+            value=deltas.get(name),
+            low=one.low,
+            high=one.high,
+            level=one.level,
+            method=one.method,
+        )
         for name, one in sorted(tests.differences.items())
     )
     message.undefined.extend(values.undefined(tests.undefined))

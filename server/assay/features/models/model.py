@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.states import VersionStatus
+from assay.records import Record
 from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 
 MAX_NAME = 200  # characters of a model's name or of a version's label
@@ -26,8 +26,7 @@ class TaskType(StrEnum):
     EXTRACTION = "extraction"
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewModel:
+class NewModel(Record):
     """What a caller gives to register a model; wrong values are refused by name."""
 
     name: str  # 1 to 200 characters, need not be unique
@@ -44,8 +43,7 @@ class NewModel:
         check_model_fields(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(Record):
     """A model as it is stored."""
 
     organization_id: str  # the organization that owns it
@@ -61,15 +59,14 @@ class Model:
     promoted_version_id: str | None  # the version served by default; None: none is promoted
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewVersion:
+class NewVersion(Record):
     """What a caller gives to register a version of a model."""
 
     version_id: str | None = None  # chosen by the caller; None: generated
     label: str | None = None  # what people call it, such as `2.1.0`
     status: VersionStatus = VersionStatus.DRAFT  # draft, or training for a training job
     algorithm: str = ""  # what trained it, may be empty
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)  # JSON object
+    hyperparameters: Mapping[str, Any] = {}  # JSON object
     created_by: str = ""  # subject of the caller
 
     def __post_init__(self) -> None:
@@ -82,8 +79,7 @@ class NewVersion:
             raise InvalidArgument.of("status", "a new version is draft or training")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Version:
+class Version(Record):
     """A version of a model as it is stored."""
 
     organization_id: str  # the organization that owns it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
 from assay.features.models.model import Model, NewModel, TaskType
 from assay.features.models.store import Models
@@ -12,6 +12,7 @@ from assay.kernel.jobs.states import ModelStatus, model_status
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class ModelUseCases:
             AlreadyExists: the id or the project path is taken.
             RequestIdReused: the request_id came before with another body.
         """
-        request = Once(method="CreateModel", request_id=request_id, body=asdict(new))
+        request = Once(method="CreateModel", request_id=request_id, body=new)
         with self._store.write() as uow:
             model = once(
                 uow,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from assay.features.comparisons.service import Paired, paired
@@ -16,6 +16,7 @@ from assay.kernel.idempotency import Once, once
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class VersionUseCases:
             method="CreateVersion",
             request_id=request_id,
             # Who repeats a request does not matter: keys are changed between retries.
-            body={"model_id": model_id, **asdict(replace(new, created_by=""))},
+            body={"model_id": model_id, "version": replace(new, created_by="")},
         )
         with self._store.write() as uow:
             return once(

@@ -6,12 +6,16 @@ its end; the sections follow in the order of their names, one a line.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
-from assay.records import encode
+from assay.records import Record, decode, encode
+
+T = TypeVar("T")
+
+
+class _Head(Record):
+    sections: Mapping[str, tuple[int, int]]
 
 
 def write_sections(sections: Mapping[str, Any]) -> bytes:
@@ -22,29 +26,27 @@ def write_sections(sections: Mapping[str, Any]) -> bytes:
     for name, text in texts.items():
         places[name] = (at, len(text))
         at += len(text) + 1
-    return b"\n".join([encode({"sections": places}), *texts.values(), b""])
+    return b"\n".join([encode(_Head(sections=places)), *texts.values(), b""])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Index:
+class SectionIndex(Record):
     """Where the sections of one document lie."""
 
     start: int  # bytes before the first section
     places: Mapping[str, tuple[int, int]]  # name → offset from `start`, bytes
 
     @classmethod
-    def of(cls, file: BinaryIO) -> Index:
-        """Read the index of a document from its beginning; raises ValueError on anything else."""
+    def of(cls, file: BinaryIO) -> SectionIndex:
+        """Read the index of a document from its beginning; raises DamagedRecord."""
         head = file.readline()
-        found = json.loads(head)["sections"]
-        return cls(start=len(head), places={name: (at, size) for name, (at, size) in found.items()})
+        return cls(start=len(head), places=decode(_Head, head).sections)
 
     def named(self, prefix: str) -> Iterator[str]:
         """Yield what follows the prefix in the names that have it, in their order."""
         return (name.removeprefix(prefix) for name in self.places if name.startswith(prefix))
 
-    def read(self, file: BinaryIO, name: str) -> Any:
-        """Return a section's JSON value; raises KeyError where there is none."""
+    def read(self, file: BinaryIO, name: str, kind: type[T]) -> T:
+        """Return a section's value; raises KeyError where there is none, DamagedRecord."""
         offset, size = self.places[name]
         file.seek(self.start + offset)
-        return json.loads(file.read(size))
+        return decode(kind, file.read(size))
