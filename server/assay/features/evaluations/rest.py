@@ -44,7 +44,7 @@ class BinaryCountsView(Record):
     true_negative: Count  # Negative records predicted negative.
 
 
-class ConfusionMatrixView(Record, kw_only=True):
+class ConfusionMatrixView(Record):
     """Counts of (true, predicted) label pairs, or their shares, as rows."""
 
     model_id: str  # The model.
