@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from assay.features.comparisons.model import PairedTests
 from assay.features.comparisons.service import Paired
 from assay.features.models.model import Model, NewModel, NewVersion, TaskType, Version
 from assay.features.models.service import KnownModel, ModelChange
@@ -139,6 +140,13 @@ def _paired(found: Paired, deltas: Mapping[str, float]) -> version_service_pb2.P
     tests = found.tests
     if tests is None or tests.reason is not None:
         return message
+    _put_tests(message, tests, deltas)
+    return message
+
+
+def _put_tests(
+    message: version_service_pb2.PairedTests, tests: PairedTests, deltas: Mapping[str, float]
+) -> None:
     message.rows = tests.rows
     if tests.mcnemar is not None:
         message.mcnemar.CopyFrom(
@@ -171,7 +179,6 @@ def _paired(found: Paired, deltas: Mapping[str, float]) -> version_service_pb2.P
         for name, one in sorted(tests.differences.items())
     )
     message.undefined.extend(values.undefined(tests.undefined))
-    return message
 
 
 def _paired_status(found: Paired) -> str:
