@@ -58,7 +58,7 @@ EXAMPLES: Mapping[str, Any] = {
         "labels": ["not_churned", "churned"],
         "undefined": [],
     },
-    "ListBenchmarkRuns": {
+    "ListBenchmarks": {
         "data": [
             {
                 "id": "c3d4e5f6-a7b8-9012-cdef-123456789012",

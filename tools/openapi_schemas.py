@@ -184,7 +184,12 @@ class Schemas:
             schema["description"] = self._contract.comments[name]
         if required:
             schema["required"] = required
-        return schema
+        choices = [
+            {"required": [self.name_of(one)]}
+            for one in fields
+            if sent and one.HasField("oneof_index") and not one.proto3_optional
+        ]
+        return {**schema, "oneOf": choices} if choices else schema
 
     def of_field(self, message: str, one: Field, *, sent: bool) -> Json:
         """Return the schema of a field with its description."""

@@ -74,7 +74,9 @@ def _below(kind: type[Record]) -> Iterator[type[Record]]:
 
 def _described(schema: Json, records: Mapping[str, type]) -> Json:
     """Return the schema of a record with the comment of each field as its description."""
-    kind = records[schema.pop("title").partition("[")[0]]
+    kind = records.get(schema.pop("title").partition("[")[0])
+    if kind is None:
+        return {"type": "string", **schema}  # an enumeration
     comments: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if issubclass(base, Record):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from google.protobuf import struct_pb2
+
 from assay.client import quality_convert as convert
 from assay.client import quality_types as types
 from assay.client.importing import Rows, import_entries, import_extractions
@@ -106,20 +108,25 @@ class Quality:
 
     def list_datasets(self) -> Iterator[types.GroundTruthDataset]:
         """Yield all datasets, newest first, reading page after page."""
-        request = ground_truth_service_pb2.ListGroundTruthDatasetsRequest(page_size=PAGE)
+        request = ground_truth_service_pb2.ListGroundTruthDatasetsRequest(limit=PAGE)
         while True:
             page = self._transport.call(self._truth.ListGroundTruthDatasets, request)
             yield from map(convert.dataset, page.datasets)
-            if not page.next_page_token:
+            if not page.next_cursor:
                 return
-            request.page_token = page.next_page_token
+            request.cursor = page.next_cursor
 
     def set_dataset_schema(
         self, dataset_id: str, user_schema_id: str | None
     ) -> types.GroundTruthDataset:
         """Give a dataset another field schema; None has its fields inferred."""
+        schema = (
+            struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
+            if user_schema_id is None
+            else struct_pb2.Value(string_value=user_schema_id)
+        )
         request = ground_truth_service_pb2.UpdateGroundTruthDatasetRequest(
-            dataset_id=dataset_id, user_schema_id=user_schema_id or ""
+            dataset_id=dataset_id, user_schema_id=schema
         )
         return convert.dataset(self._transport.call(self._truth.UpdateGroundTruthDataset, request))
 
@@ -156,14 +163,14 @@ class Quality:
     def list_entries(self, dataset_id: str, *, document_id: str = "") -> Iterator[types.Entry]:
         """Yield a dataset's entries, newest first; of one document where it is given."""
         request = ground_truth_service_pb2.ListEntriesRequest(
-            dataset_id=dataset_id, page_size=PAGE, document_id=document_id
+            dataset_id=dataset_id, limit=PAGE, document_id=document_id
         )
         while True:
             page = self._transport.call(self._truth.ListEntries, request)
             yield from map(convert.entry, page.entries)
-            if not page.next_page_token:
+            if not page.next_cursor:
                 return
-            request.page_token = page.next_page_token
+            request.cursor = page.next_cursor
 
     def delete_entry(self, dataset_id: str, entry_id: str) -> None:
         """Delete one entry."""
@@ -211,13 +218,13 @@ class Quality:
 
     def list_extraction_runs(self) -> Iterator[types.ExtractionRun]:
         """Yield all extraction runs, newest first, reading page after page."""
-        request = extraction_service_pb2.ListExtractionRunsRequest(page_size=PAGE)
+        request = extraction_service_pb2.ListExtractionRunsRequest(limit=PAGE)
         while True:
             page = self._transport.call(self._extractions.ListExtractionRuns, request)
             yield from map(convert.extraction_run, page.runs)
-            if not page.next_page_token:
+            if not page.next_cursor:
                 return
-            request.page_token = page.next_page_token
+            request.cursor = page.next_cursor
 
     def delete_extraction_run(self, run_id: str) -> None:
         """Delete a run with its extractions; benchmarks keep what they were made with."""
@@ -227,14 +234,14 @@ class Quality:
     def list_extractions(self, run_id: str, *, document_id: str = "") -> Iterator[types.Extraction]:
         """Yield a run's extractions, newest first; of one document where it is given."""
         request = extraction_service_pb2.ListExtractionsRequest(
-            run_id=run_id, page_size=PAGE, document_id=document_id
+            run_id=run_id, limit=PAGE, document_id=document_id
         )
         while True:
             page = self._transport.call(self._extractions.ListExtractions, request)
             yield from map(convert.extraction, page.extractions)
-            if not page.next_page_token:
+            if not page.next_cursor:
                 return
-            request.page_token = page.next_page_token
+            request.cursor = page.next_cursor
 
     def import_extractions(self, run_id: str, rows: Rows) -> types.Imported:
         """Add extractions to a run: all of them, or none where anything is wrong.

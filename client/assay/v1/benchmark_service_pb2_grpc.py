@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import benchmark_pb2 as assay_dot_v1_dot_benchmark__pb2
 from assay.v1 import benchmark_service_pb2 as assay_dot_v1_dot_benchmark__service__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -355,6 +356,302 @@ class BenchmarkService:
             '/assay.v1.BenchmarkService/WatchBenchmark',
             assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
             assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class BenchmarkRestServiceStub:
+    """REST views of BenchmarkService.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.CreateBenchmark = channel.unary_unary(
+                '/assay.v1.BenchmarkRestService/CreateBenchmark',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.CreateBenchmarkRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListBenchmarks = channel.unary_unary(
+                '/assay.v1.BenchmarkRestService/ListBenchmarks',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.ListBenchmarksRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetBenchmark = channel.unary_unary(
+                '/assay.v1.BenchmarkRestService/GetBenchmark',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.GetBenchmarkRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListBenchmarkResults = channel.unary_unary(
+                '/assay.v1.BenchmarkRestService/ListBenchmarkResults',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.ListBenchmarkResultsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CompareBenchmarks = channel.unary_unary(
+                '/assay.v1.BenchmarkRestService/CompareBenchmarks',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.CompareBenchmarksRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CancelBenchmark = channel.unary_unary(
+                '/assay.v1.BenchmarkRestService/CancelBenchmark',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.CancelBenchmarkRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class BenchmarkRestServiceServicer:
+    """REST views of BenchmarkService.
+    """
+
+    def CreateBenchmark(self, request, context):
+        """Creates a benchmark and queues it. Errors: as BenchmarkService.CreateBenchmark.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBenchmarks(self, request, context):
+        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBenchmark(self, request, context):
+        """Returns a benchmark with the first page of its results and all that was measured. Errors: 404 no such benchmark.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBenchmarkResults(self, request, context):
+        """Lists what came of each document. Errors: as BenchmarkService.ListBenchmarkResults.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareBenchmarks(self, request, context):
+        """Compares two benchmarks. Errors: as BenchmarkService.CompareBenchmarks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelBenchmark(self, request, context):
+        """Cancels a benchmark. Errors: as BenchmarkService.CancelBenchmark.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_BenchmarkRestServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'CreateBenchmark': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateBenchmark,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.CreateBenchmarkRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListBenchmarks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBenchmarks,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.ListBenchmarksRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetBenchmark': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBenchmark,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.GetBenchmarkRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListBenchmarkResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBenchmarkResults,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.ListBenchmarkResultsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CompareBenchmarks': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareBenchmarks,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.CompareBenchmarksRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CancelBenchmark': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelBenchmark,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.CancelBenchmarkRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'assay.v1.BenchmarkRestService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('assay.v1.BenchmarkRestService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class BenchmarkRestService:
+    """REST views of BenchmarkService.
+    """
+
+    @staticmethod
+    def CreateBenchmark(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.BenchmarkRestService/CreateBenchmark',
+            assay_dot_v1_dot_benchmark__service__pb2.CreateBenchmarkRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBenchmarks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.BenchmarkRestService/ListBenchmarks',
+            assay_dot_v1_dot_benchmark__service__pb2.ListBenchmarksRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBenchmark(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.BenchmarkRestService/GetBenchmark',
+            assay_dot_v1_dot_benchmark__service__pb2.GetBenchmarkRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBenchmarkResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.BenchmarkRestService/ListBenchmarkResults',
+            assay_dot_v1_dot_benchmark__service__pb2.ListBenchmarkResultsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareBenchmarks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.BenchmarkRestService/CompareBenchmarks',
+            assay_dot_v1_dot_benchmark__service__pb2.CompareBenchmarksRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelBenchmark(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.BenchmarkRestService/CancelBenchmark',
+            assay_dot_v1_dot_benchmark__service__pb2.CancelBenchmarkRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Measure how well extractions agree with ground truth."""
 from assay.v1 import benchmark_pb2 as _benchmark_pb2
 from assay.v1 import benchmark_service_pb2 as _benchmark_service_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -129,3 +130,94 @@ class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
 
 def add_BenchmarkServiceServicer_to_server(servicer: BenchmarkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class BenchmarkRestServiceStub:
+    """REST views of BenchmarkService."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> BenchmarkRestServiceAsyncStub: ...
+    CreateBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CreateBenchmarkRequest, _httpbody_pb2.HttpBody]
+    """Creates a benchmark and queues it. Errors: as BenchmarkService.CreateBenchmark."""
+    ListBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _httpbody_pb2.HttpBody]
+    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+    GetBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _httpbody_pb2.HttpBody]
+    """Returns a benchmark with the first page of its results and all that was measured. Errors: 404 no such benchmark."""
+    ListBenchmarkResults: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _httpbody_pb2.HttpBody]
+    """Lists what came of each document. Errors: as BenchmarkService.ListBenchmarkResults."""
+    CompareBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CompareBenchmarksRequest, _httpbody_pb2.HttpBody]
+    """Compares two benchmarks. Errors: as BenchmarkService.CompareBenchmarks."""
+    CancelBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _httpbody_pb2.HttpBody]
+    """Cancels a benchmark. Errors: as BenchmarkService.CancelBenchmark."""
+
+@_typing.type_check_only
+class BenchmarkRestServiceAsyncStub(BenchmarkRestServiceStub):
+    """REST views of BenchmarkService."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CreateBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Creates a benchmark and queues it. Errors: as BenchmarkService.CreateBenchmark."""
+    ListBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+    GetBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns a benchmark with the first page of its results and all that was measured. Errors: 404 no such benchmark."""
+    ListBenchmarkResults: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists what came of each document. Errors: as BenchmarkService.ListBenchmarkResults."""
+    CompareBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CompareBenchmarksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Compares two benchmarks. Errors: as BenchmarkService.CompareBenchmarks."""
+    CancelBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Cancels a benchmark. Errors: as BenchmarkService.CancelBenchmark."""
+
+class BenchmarkRestServiceServicer(metaclass=_abc_1.ABCMeta):
+    """REST views of BenchmarkService."""
+
+    @_abc_1.abstractmethod
+    def CreateBenchmark(
+        self,
+        request: _benchmark_service_pb2.CreateBenchmarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Creates a benchmark and queues it. Errors: as BenchmarkService.CreateBenchmark."""
+
+    @_abc_1.abstractmethod
+    def ListBenchmarks(
+        self,
+        request: _benchmark_service_pb2.ListBenchmarksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+
+    @_abc_1.abstractmethod
+    def GetBenchmark(
+        self,
+        request: _benchmark_service_pb2.GetBenchmarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns a benchmark with the first page of its results and all that was measured. Errors: 404 no such benchmark."""
+
+    @_abc_1.abstractmethod
+    def ListBenchmarkResults(
+        self,
+        request: _benchmark_service_pb2.ListBenchmarkResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists what came of each document. Errors: as BenchmarkService.ListBenchmarkResults."""
+
+    @_abc_1.abstractmethod
+    def CompareBenchmarks(
+        self,
+        request: _benchmark_service_pb2.CompareBenchmarksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Compares two benchmarks. Errors: as BenchmarkService.CompareBenchmarks."""
+
+    @_abc_1.abstractmethod
+    def CancelBenchmark(
+        self,
+        request: _benchmark_service_pb2.CancelBenchmarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Cancels a benchmark. Errors: as BenchmarkService.CancelBenchmark."""
+
+def add_BenchmarkRestServiceServicer_to_server(servicer: BenchmarkRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

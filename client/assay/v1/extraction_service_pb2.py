@@ -30,7 +30,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/extraction_service.proto\x12\x08\x61ssay.v1\x1a\x19\x61ssay/v1/extraction.proto\x1a\x1b\x61ssay/v1/ground_truth.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\x96\x01\n\x1a\x43reateExtractionRunRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x05model\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1a\n\x07version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_modelB\n\n\x08_version\"/\n\x17GetExtractionRunRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"N\n\x19ListExtractionRunsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"p\n\x1aListExtractionRunsResponse\x12%\n\x04runs\x18\x01 \x03(\x0b\x32\x17.assay.v1.ExtractionRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\r\"2\n\x1a\x44\x65leteExtractionRunRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\".\n\x1b\x44\x65leteExtractionRunResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\"I\n\x14GetExtractionRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rextraction_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"|\n\x16ListExtractionsRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64ocument_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"q\n\x17ListExtractionsResponse\x12)\n\x0b\x65xtractions\x18\x01 \x03(\x0b\x32\x14.assay.v1.Extraction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\r\"~\n\x18ImportExtractionsRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x0b\x65xtractions\x18\x03 \x03(\x0b\x32\x17.assay.v1.NewExtractionB\x04\xe2\x41\x01\x01\"\xa7\x01\n\rNewExtraction\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x11\n\tdata_json\x18\x02 \x01(\t\x12;\n\nconfidence\x18\x03 \x03(\x0b\x32\'.assay.v1.NewExtraction.ConfidenceEntry\x1a\x31\n\x0f\x43onfidenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"w\n\x1bImportExtractionsCsvRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\"}\n!ImportExtractionsJsonLinesRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x32\xf5\t\n\x11\x45xtractionService\x12m\n\x13\x43reateExtractionRun\x12$.assay.v1.CreateExtractionRunRequest\x1a\x17.assay.v1.ExtractionRun\"\x17\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x12k\n\x10GetExtractionRun\x12!.assay.v1.GetExtractionRunRequest\x1a\x17.assay.v1.ExtractionRun\"\x1b\x90\x02\x01\xca\xf3\x18\x14\n\x0e\x62\x65nchmark:read\x18\x01 \x01\x12z\n\x12ListExtractionRuns\x12#.assay.v1.ListExtractionRunsRequest\x1a$.assay.v1.ListExtractionRunsResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12\xa6\x01\n\x13\x44\x65leteExtractionRun\x12$.assay.v1.DeleteExtractionRunRequest\x1a%.assay.v1.DeleteExtractionRunResponse\"B\x90\x02\x02\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x82\xd3\xe4\x93\x02\"* /v1/quality/extractions/{run_id}\x12`\n\rGetExtraction\x12\x1e.assay.v1.GetExtractionRequest\x1a\x14.assay.v1.Extraction\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12q\n\x0fListExtractions\x12 .assay.v1.ListExtractionsRequest\x1a!.assay.v1.ListExtractionsResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12l\n\x11ImportExtractions\x12\".assay.v1.ImportExtractionsRequest\x1a\x18.assay.v1.ImportResponse\"\x17\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x03(\x01\x12\xbf\x01\n\x14ImportExtractionsCsv\x12%.assay.v1.ImportExtractionsCsvRequest\x1a\x18.assay.v1.ImportResponse\"d\xca\xf3\x18\x1d\n\x0f\x62\x65nchmark:write \x03:\x08text/csv\x82\xd3\xe4\x93\x02=\"5/v1/quality/extractions/{run_id}/documents/import-csv:\x04\x66ile(\x01\x12\xd9\x01\n\x1aImportExtractionsJsonLines\x12+.assay.v1.ImportExtractionsJsonLinesRequest\x1a\x18.assay.v1.ImportResponse\"r\xca\xf3\x18)\n\x0f\x62\x65nchmark:write \x03:\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02?\"7/v1/quality/extractions/{run_id}/documents/import-jsonl:\x04\x66ile(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/extraction_service.proto\x12\x08\x61ssay.v1\x1a\x19\x61ssay/v1/extraction.proto\x1a\x1b\x61ssay/v1/ground_truth.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\x96\x01\n\x1a\x43reateExtractionRunRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x05model\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1a\n\x07version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_modelB\n\n\x08_version\"/\n\x17GetExtractionRunRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"U\n\x19ListExtractionRunsRequest\x12\x18\n\x05limit\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x63ursor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limit\"g\n\x1aListExtractionRunsResponse\x12%\n\x04runs\x18\x01 \x03(\x0b\x32\x17.assay.v1.ExtractionRun\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\r\"2\n\x1a\x44\x65leteExtractionRunRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\".\n\x1b\x44\x65leteExtractionRunResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\"I\n\x14GetExtractionRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rextraction_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x83\x01\n\x16ListExtractionsRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x63ursor\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64ocument_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limit\"h\n\x17ListExtractionsResponse\x12)\n\x0b\x65xtractions\x18\x01 \x03(\x0b\x32\x14.assay.v1.Extraction\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\r\"~\n\x18ImportExtractionsRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x0b\x65xtractions\x18\x03 \x03(\x0b\x32\x17.assay.v1.NewExtractionB\x04\xe2\x41\x01\x01\"\xa7\x01\n\rNewExtraction\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x11\n\tdata_json\x18\x02 \x01(\t\x12;\n\nconfidence\x18\x03 \x03(\x0b\x32\'.assay.v1.NewExtraction.ConfidenceEntry\x1a\x31\n\x0f\x43onfidenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"w\n\x1bImportExtractionsCsvRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\"}\n!ImportExtractionsJsonLinesRequest\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x32\xf5\t\n\x11\x45xtractionService\x12m\n\x13\x43reateExtractionRun\x12$.assay.v1.CreateExtractionRunRequest\x1a\x17.assay.v1.ExtractionRun\"\x17\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x12k\n\x10GetExtractionRun\x12!.assay.v1.GetExtractionRunRequest\x1a\x17.assay.v1.ExtractionRun\"\x1b\x90\x02\x01\xca\xf3\x18\x14\n\x0e\x62\x65nchmark:read\x18\x01 \x01\x12z\n\x12ListExtractionRuns\x12#.assay.v1.ListExtractionRunsRequest\x1a$.assay.v1.ListExtractionRunsResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12\xa6\x01\n\x13\x44\x65leteExtractionRun\x12$.assay.v1.DeleteExtractionRunRequest\x1a%.assay.v1.DeleteExtractionRunResponse\"B\x90\x02\x02\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x82\xd3\xe4\x93\x02\"* /v1/quality/extractions/{run_id}\x12`\n\rGetExtraction\x12\x1e.assay.v1.GetExtractionRequest\x1a\x14.assay.v1.Extraction\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12q\n\x0fListExtractions\x12 .assay.v1.ListExtractionsRequest\x1a!.assay.v1.ListExtractionsResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12l\n\x11ImportExtractions\x12\".assay.v1.ImportExtractionsRequest\x1a\x18.assay.v1.ImportResponse\"\x17\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x03(\x01\x12\xbf\x01\n\x14ImportExtractionsCsv\x12%.assay.v1.ImportExtractionsCsvRequest\x1a\x18.assay.v1.ImportResponse\"d\xca\xf3\x18\x1d\n\x0f\x62\x65nchmark:write \x03:\x08text/csv\x82\xd3\xe4\x93\x02=\"5/v1/quality/extractions/{run_id}/documents/import-csv:\x04\x66ile(\x01\x12\xd9\x01\n\x1aImportExtractionsJsonLines\x12+.assay.v1.ImportExtractionsJsonLinesRequest\x1a\x18.assay.v1.ImportResponse\"r\xca\xf3\x18)\n\x0f\x62\x65nchmark:write \x03:\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02?\"7/v1/quality/extractions/{run_id}/documents/import-jsonl:\x04\x66ile(\x01\x32\x86\x06\n\x15\x45xtractionRestService\x12\x8f\x01\n\x13\x43reateExtractionRun\x12$.assay.v1.CreateExtractionRunRequest\x1a\x14.google.api.HttpBody\"<\xca\xf3\x18\x16\n\x0f\x62\x65nchmark:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/quality/extractions:\x01*\x12\x90\x01\n\x10GetExtractionRun\x12!.assay.v1.GetExtractionRunRequest\x1a\x14.google.api.HttpBody\"C\x90\x02\x01\xca\xf3\x18\x14\n\x0e\x62\x65nchmark:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\"\x12 /v1/quality/extractions/{run_id}\x12\x89\x01\n\x12ListExtractionRuns\x12#.assay.v1.ListExtractionRunsRequest\x1a\x14.google.api.HttpBody\"8\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/quality/extractions\x12\xa2\x01\n\rGetExtraction\x12\x1e.assay.v1.GetExtractionRequest\x1a\x14.google.api.HttpBody\"[\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02<\x12:/v1/quality/extractions/{run_id}/documents/{extraction_id}\x12\x96\x01\n\x0fListExtractions\x12 .assay.v1.ListExtractionsRequest\x1a\x14.google.api.HttpBody\"K\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02,\x12*/v1/quality/extractions/{run_id}/documentsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,10 +47,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEEXTRACTIONRUNREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_GETEXTRACTIONRUNREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_GETEXTRACTIONRUNREQUEST'].fields_by_name['run_id']._serialized_options = b'\342A\001\002'
-  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
-  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001'
+  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['cursor']._loaded_options = None
+  _globals['_LISTEXTRACTIONRUNSREQUEST'].fields_by_name['cursor']._serialized_options = b'\342A\001\001'
   _globals['_DELETEEXTRACTIONRUNREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_DELETEEXTRACTIONRUNREQUEST'].fields_by_name['run_id']._serialized_options = b'\342A\001\002'
   _globals['_GETEXTRACTIONREQUEST'].fields_by_name['run_id']._loaded_options = None
@@ -59,10 +59,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETEXTRACTIONREQUEST'].fields_by_name['extraction_id']._serialized_options = b'\342A\001\002'
   _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['run_id']._loaded_options = None
   _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['run_id']._serialized_options = b'\342A\001\002'
-  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
-  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001'
+  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['cursor']._loaded_options = None
+  _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['cursor']._serialized_options = b'\342A\001\001'
   _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['document_id']._loaded_options = None
   _globals['_LISTEXTRACTIONSREQUEST'].fields_by_name['document_id']._serialized_options = b'\342A\001\001'
   _globals['_IMPORTEXTRACTIONSREQUEST'].fields_by_name['run_id']._loaded_options = None
@@ -103,34 +103,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXTRACTIONSERVICE'].methods_by_name['ImportExtractionsCsv']._serialized_options = b'\312\363\030\035\n\017benchmark:write \003:\010text/csv\202\323\344\223\002=\"5/v1/quality/extractions/{run_id}/documents/import-csv:\004file'
   _globals['_EXTRACTIONSERVICE'].methods_by_name['ImportExtractionsJsonLines']._loaded_options = None
   _globals['_EXTRACTIONSERVICE'].methods_by_name['ImportExtractionsJsonLines']._serialized_options = b'\312\363\030)\n\017benchmark:write \003:\024application/x-ndjson\202\323\344\223\002?\"7/v1/quality/extractions/{run_id}/documents/import-jsonl:\004file'
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['CreateExtractionRun']._loaded_options = None
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['CreateExtractionRun']._serialized_options = b'\312\363\030\026\n\017benchmark:write \002(\311\001\202\323\344\223\002\034\"\027/v1/quality/extractions:\001*'
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['GetExtractionRun']._loaded_options = None
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['GetExtractionRun']._serialized_options = b'\220\002\001\312\363\030\024\n\016benchmark:read\030\001 \001\202\323\344\223\002\"\022 /v1/quality/extractions/{run_id}'
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['ListExtractionRuns']._loaded_options = None
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['ListExtractionRuns']._serialized_options = b'\220\002\001\312\363\030\022\n\016benchmark:read \001\202\323\344\223\002\031\022\027/v1/quality/extractions'
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['GetExtraction']._loaded_options = None
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['GetExtraction']._serialized_options = b'\220\002\001\312\363\030\022\n\016benchmark:read \001\202\323\344\223\002<\022:/v1/quality/extractions/{run_id}/documents/{extraction_id}'
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['ListExtractions']._loaded_options = None
+  _globals['_EXTRACTIONRESTSERVICE'].methods_by_name['ListExtractions']._serialized_options = b'\220\002\001\312\363\030\022\n\016benchmark:read \001\202\323\344\223\002,\022*/v1/quality/extractions/{run_id}/documents'
   _globals['_CREATEEXTRACTIONRUNREQUEST']._serialized_start=217
   _globals['_CREATEEXTRACTIONRUNREQUEST']._serialized_end=367
   _globals['_GETEXTRACTIONRUNREQUEST']._serialized_start=369
   _globals['_GETEXTRACTIONRUNREQUEST']._serialized_end=416
   _globals['_LISTEXTRACTIONRUNSREQUEST']._serialized_start=418
-  _globals['_LISTEXTRACTIONRUNSREQUEST']._serialized_end=496
-  _globals['_LISTEXTRACTIONRUNSRESPONSE']._serialized_start=498
-  _globals['_LISTEXTRACTIONRUNSRESPONSE']._serialized_end=610
-  _globals['_DELETEEXTRACTIONRUNREQUEST']._serialized_start=612
-  _globals['_DELETEEXTRACTIONRUNREQUEST']._serialized_end=662
-  _globals['_DELETEEXTRACTIONRUNRESPONSE']._serialized_start=664
-  _globals['_DELETEEXTRACTIONRUNRESPONSE']._serialized_end=710
-  _globals['_GETEXTRACTIONREQUEST']._serialized_start=712
-  _globals['_GETEXTRACTIONREQUEST']._serialized_end=785
-  _globals['_LISTEXTRACTIONSREQUEST']._serialized_start=787
-  _globals['_LISTEXTRACTIONSREQUEST']._serialized_end=911
-  _globals['_LISTEXTRACTIONSRESPONSE']._serialized_start=913
-  _globals['_LISTEXTRACTIONSRESPONSE']._serialized_end=1026
-  _globals['_IMPORTEXTRACTIONSREQUEST']._serialized_start=1028
-  _globals['_IMPORTEXTRACTIONSREQUEST']._serialized_end=1154
-  _globals['_NEWEXTRACTION']._serialized_start=1157
-  _globals['_NEWEXTRACTION']._serialized_end=1324
-  _globals['_NEWEXTRACTION_CONFIDENCEENTRY']._serialized_start=1275
-  _globals['_NEWEXTRACTION_CONFIDENCEENTRY']._serialized_end=1324
-  _globals['_IMPORTEXTRACTIONSCSVREQUEST']._serialized_start=1326
-  _globals['_IMPORTEXTRACTIONSCSVREQUEST']._serialized_end=1445
-  _globals['_IMPORTEXTRACTIONSJSONLINESREQUEST']._serialized_start=1447
-  _globals['_IMPORTEXTRACTIONSJSONLINESREQUEST']._serialized_end=1572
-  _globals['_EXTRACTIONSERVICE']._serialized_start=1575
-  _globals['_EXTRACTIONSERVICE']._serialized_end=2844
+  _globals['_LISTEXTRACTIONRUNSREQUEST']._serialized_end=503
+  _globals['_LISTEXTRACTIONRUNSRESPONSE']._serialized_start=505
+  _globals['_LISTEXTRACTIONRUNSRESPONSE']._serialized_end=608
+  _globals['_DELETEEXTRACTIONRUNREQUEST']._serialized_start=610
+  _globals['_DELETEEXTRACTIONRUNREQUEST']._serialized_end=660
+  _globals['_DELETEEXTRACTIONRUNRESPONSE']._serialized_start=662
+  _globals['_DELETEEXTRACTIONRUNRESPONSE']._serialized_end=708
+  _globals['_GETEXTRACTIONREQUEST']._serialized_start=710
+  _globals['_GETEXTRACTIONREQUEST']._serialized_end=783
+  _globals['_LISTEXTRACTIONSREQUEST']._serialized_start=786
+  _globals['_LISTEXTRACTIONSREQUEST']._serialized_end=917
+  _globals['_LISTEXTRACTIONSRESPONSE']._serialized_start=919
+  _globals['_LISTEXTRACTIONSRESPONSE']._serialized_end=1023
+  _globals['_IMPORTEXTRACTIONSREQUEST']._serialized_start=1025
+  _globals['_IMPORTEXTRACTIONSREQUEST']._serialized_end=1151
+  _globals['_NEWEXTRACTION']._serialized_start=1154
+  _globals['_NEWEXTRACTION']._serialized_end=1321
+  _globals['_NEWEXTRACTION_CONFIDENCEENTRY']._serialized_start=1272
+  _globals['_NEWEXTRACTION_CONFIDENCEENTRY']._serialized_end=1321
+  _globals['_IMPORTEXTRACTIONSCSVREQUEST']._serialized_start=1323
+  _globals['_IMPORTEXTRACTIONSCSVREQUEST']._serialized_end=1442
+  _globals['_IMPORTEXTRACTIONSJSONLINESREQUEST']._serialized_start=1444
+  _globals['_IMPORTEXTRACTIONSJSONLINESREQUEST']._serialized_end=1569
+  _globals['_EXTRACTIONSERVICE']._serialized_start=1572
+  _globals['_EXTRACTIONSERVICE']._serialized_end=2841
+  _globals['_EXTRACTIONRESTSERVICE']._serialized_start=2844
+  _globals['_EXTRACTIONRESTSERVICE']._serialized_end=3618
 # @@protoc_insertion_point(module_scope)

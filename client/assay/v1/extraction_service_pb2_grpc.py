@@ -6,6 +6,7 @@ import warnings
 from assay.v1 import extraction_pb2 as assay_dot_v1_dot_extraction__pb2
 from assay.v1 import extraction_service_pb2 as assay_dot_v1_dot_extraction__service__pb2
 from assay.v1 import ground_truth_pb2 as assay_dot_v1_dot_ground__truth__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -28,7 +29,7 @@ if _version_not_supported:
 
 
 class ExtractionServiceStub:
-    """Extraction runs of the caller's organization, in typed messages; their REST face is ExtractionJsonService.
+    """Extraction runs of the caller's organization; REST has views of them.
     """
 
     def __init__(self, channel):
@@ -85,7 +86,7 @@ class ExtractionServiceStub:
 
 
 class ExtractionServiceServicer:
-    """Extraction runs of the caller's organization, in typed messages; their REST face is ExtractionJsonService.
+    """Extraction runs of the caller's organization; REST has views of them.
     """
 
     def CreateExtractionRun(self, request, context):
@@ -103,7 +104,7 @@ class ExtractionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListExtractionRuns(self, request, context):
-        """Lists runs, newest first. Errors: 400 bad page size or token.
+        """Lists runs, newest first. Errors: 400 bad limit or cursor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,7 +125,7 @@ class ExtractionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListExtractions(self, request, context):
-        """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such run.
+        """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,7 +209,7 @@ def add_ExtractionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExtractionService:
-    """Extraction runs of the caller's organization, in typed messages; their REST face is ExtractionJsonService.
+    """Extraction runs of the caller's organization; REST has views of them.
     """
 
     @staticmethod
@@ -444,6 +445,258 @@ class ExtractionService:
             '/assay.v1.ExtractionService/ImportExtractionsJsonLines',
             assay_dot_v1_dot_extraction__service__pb2.ImportExtractionsJsonLinesRequest.SerializeToString,
             assay_dot_v1_dot_ground__truth__pb2.ImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class ExtractionRestServiceStub:
+    """REST views of ExtractionService.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.CreateExtractionRun = channel.unary_unary(
+                '/assay.v1.ExtractionRestService/CreateExtractionRun',
+                request_serializer=assay_dot_v1_dot_extraction__service__pb2.CreateExtractionRunRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetExtractionRun = channel.unary_unary(
+                '/assay.v1.ExtractionRestService/GetExtractionRun',
+                request_serializer=assay_dot_v1_dot_extraction__service__pb2.GetExtractionRunRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListExtractionRuns = channel.unary_unary(
+                '/assay.v1.ExtractionRestService/ListExtractionRuns',
+                request_serializer=assay_dot_v1_dot_extraction__service__pb2.ListExtractionRunsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetExtraction = channel.unary_unary(
+                '/assay.v1.ExtractionRestService/GetExtraction',
+                request_serializer=assay_dot_v1_dot_extraction__service__pb2.GetExtractionRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListExtractions = channel.unary_unary(
+                '/assay.v1.ExtractionRestService/ListExtractions',
+                request_serializer=assay_dot_v1_dot_extraction__service__pb2.ListExtractionsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class ExtractionRestServiceServicer:
+    """REST views of ExtractionService.
+    """
+
+    def CreateExtractionRun(self, request, context):
+        """Creates an empty run. Errors: 400 bad name; 409 the idempotency key was used with another body.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetExtractionRun(self, request, context):
+        """Returns one run. Errors: 404 no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExtractionRuns(self, request, context):
+        """Lists runs, newest first. Errors: 400 bad limit or cursor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetExtraction(self, request, context):
+        """Returns one extraction. Errors: 404 no such run or extraction.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExtractions(self, request, context):
+        """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ExtractionRestServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'CreateExtractionRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateExtractionRun,
+                    request_deserializer=assay_dot_v1_dot_extraction__service__pb2.CreateExtractionRunRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetExtractionRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetExtractionRun,
+                    request_deserializer=assay_dot_v1_dot_extraction__service__pb2.GetExtractionRunRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListExtractionRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExtractionRuns,
+                    request_deserializer=assay_dot_v1_dot_extraction__service__pb2.ListExtractionRunsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetExtraction': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetExtraction,
+                    request_deserializer=assay_dot_v1_dot_extraction__service__pb2.GetExtractionRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListExtractions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExtractions,
+                    request_deserializer=assay_dot_v1_dot_extraction__service__pb2.ListExtractionsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'assay.v1.ExtractionRestService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('assay.v1.ExtractionRestService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class ExtractionRestService:
+    """REST views of ExtractionService.
+    """
+
+    @staticmethod
+    def CreateExtractionRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.ExtractionRestService/CreateExtractionRun',
+            assay_dot_v1_dot_extraction__service__pb2.CreateExtractionRunRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetExtractionRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.ExtractionRestService/GetExtractionRun',
+            assay_dot_v1_dot_extraction__service__pb2.GetExtractionRunRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExtractionRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.ExtractionRestService/ListExtractionRuns',
+            assay_dot_v1_dot_extraction__service__pb2.ListExtractionRunsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetExtraction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.ExtractionRestService/GetExtraction',
+            assay_dot_v1_dot_extraction__service__pb2.GetExtractionRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExtractions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.ExtractionRestService/ListExtractions',
+            assay_dot_v1_dot_extraction__service__pb2.ListExtractionsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

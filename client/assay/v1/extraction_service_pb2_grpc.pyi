@@ -7,6 +7,7 @@ from assay.v1 import extraction_pb2 as _extraction_pb2
 from assay.v1 import extraction_service_pb2 as _extraction_service_pb2
 from assay.v1 import ground_truth_pb2 as _ground_truth_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -29,7 +30,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ExtractionServiceStub:
-    """Extraction runs of the caller's organization, in typed messages; their REST face is ExtractionJsonService."""
+    """Extraction runs of the caller's organization; REST has views of them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,13 +41,13 @@ class ExtractionServiceStub:
     GetExtractionRun: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRunRequest, _extraction_pb2.ExtractionRun]
     """Returns one run. Errors: 404 no such run."""
     ListExtractionRuns: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionRunsRequest, _extraction_service_pb2.ListExtractionRunsResponse]
-    """Lists runs, newest first. Errors: 400 bad page size or token."""
+    """Lists runs, newest first. Errors: 400 bad limit or cursor."""
     DeleteExtractionRun: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.DeleteExtractionRunRequest, _extraction_service_pb2.DeleteExtractionRunResponse]
     """Deletes a run with its extractions; benchmarks keep what they were made with. Errors: 404 no such run."""
     GetExtraction: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRequest, _extraction_pb2.Extraction]
     """Returns one extraction. Errors: 404 no such run or extraction."""
     ListExtractions: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionsRequest, _extraction_service_pb2.ListExtractionsResponse]
-    """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such run."""
+    """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run."""
     ImportExtractions: _grpc.StreamUnaryMultiCallable[_extraction_service_pb2.ImportExtractionsRequest, _ground_truth_pb2.ImportResponse]
     """Adds extractions to a run, all of them or none; those without a document's id, and those of documents that are there already, are left out. Errors: 400 bad extraction, named by its row; 404 no such run; 409 request_id used with other extractions; 413 too many or too large."""
     ImportExtractionsCsv: _grpc.StreamUnaryMultiCallable[_extraction_service_pb2.ImportExtractionsCsvRequest, _ground_truth_pb2.ImportResponse]
@@ -56,7 +57,7 @@ class ExtractionServiceStub:
 
 @_typing.type_check_only
 class ExtractionServiceAsyncStub(ExtractionServiceStub):
-    """Extraction runs of the caller's organization, in typed messages; their REST face is ExtractionJsonService."""
+    """Extraction runs of the caller's organization; REST has views of them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateExtractionRun: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.CreateExtractionRunRequest, _extraction_pb2.ExtractionRun]  # type: ignore[assignment]
@@ -64,13 +65,13 @@ class ExtractionServiceAsyncStub(ExtractionServiceStub):
     GetExtractionRun: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRunRequest, _extraction_pb2.ExtractionRun]  # type: ignore[assignment]
     """Returns one run. Errors: 404 no such run."""
     ListExtractionRuns: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionRunsRequest, _extraction_service_pb2.ListExtractionRunsResponse]  # type: ignore[assignment]
-    """Lists runs, newest first. Errors: 400 bad page size or token."""
+    """Lists runs, newest first. Errors: 400 bad limit or cursor."""
     DeleteExtractionRun: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.DeleteExtractionRunRequest, _extraction_service_pb2.DeleteExtractionRunResponse]  # type: ignore[assignment]
     """Deletes a run with its extractions; benchmarks keep what they were made with. Errors: 404 no such run."""
     GetExtraction: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRequest, _extraction_pb2.Extraction]  # type: ignore[assignment]
     """Returns one extraction. Errors: 404 no such run or extraction."""
     ListExtractions: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionsRequest, _extraction_service_pb2.ListExtractionsResponse]  # type: ignore[assignment]
-    """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such run."""
+    """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run."""
     ImportExtractions: _aio.StreamUnaryMultiCallable[_extraction_service_pb2.ImportExtractionsRequest, _ground_truth_pb2.ImportResponse]  # type: ignore[assignment]
     """Adds extractions to a run, all of them or none; those without a document's id, and those of documents that are there already, are left out. Errors: 400 bad extraction, named by its row; 404 no such run; 409 request_id used with other extractions; 413 too many or too large."""
     ImportExtractionsCsv: _aio.StreamUnaryMultiCallable[_extraction_service_pb2.ImportExtractionsCsvRequest, _ground_truth_pb2.ImportResponse]  # type: ignore[assignment]
@@ -79,7 +80,7 @@ class ExtractionServiceAsyncStub(ExtractionServiceStub):
     """Adds the extractions of a JSON Lines file: objects with document_id, data and maybe confidence; all of them or none. Errors: 400 bad file, named by row and line; 404 no such run; 409 the idempotency key was used with another file; 413 too many or too large."""
 
 class ExtractionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Extraction runs of the caller's organization, in typed messages; their REST face is ExtractionJsonService."""
+    """Extraction runs of the caller's organization; REST has views of them."""
 
     @_abc_1.abstractmethod
     def CreateExtractionRun(
@@ -103,7 +104,7 @@ class ExtractionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _extraction_service_pb2.ListExtractionRunsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_extraction_service_pb2.ListExtractionRunsResponse, _abc.Awaitable[_extraction_service_pb2.ListExtractionRunsResponse]]:
-        """Lists runs, newest first. Errors: 400 bad page size or token."""
+        """Lists runs, newest first. Errors: 400 bad limit or cursor."""
 
     @_abc_1.abstractmethod
     def DeleteExtractionRun(
@@ -127,7 +128,7 @@ class ExtractionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _extraction_service_pb2.ListExtractionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_extraction_service_pb2.ListExtractionsResponse, _abc.Awaitable[_extraction_service_pb2.ListExtractionsResponse]]:
-        """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such run."""
+        """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run."""
 
     @_abc_1.abstractmethod
     def ImportExtractions(
@@ -154,3 +155,82 @@ class ExtractionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds the extractions of a JSON Lines file: objects with document_id, data and maybe confidence; all of them or none. Errors: 400 bad file, named by row and line; 404 no such run; 409 the idempotency key was used with another file; 413 too many or too large."""
 
 def add_ExtractionServiceServicer_to_server(servicer: ExtractionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class ExtractionRestServiceStub:
+    """REST views of ExtractionService."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ExtractionRestServiceAsyncStub: ...
+    CreateExtractionRun: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.CreateExtractionRunRequest, _httpbody_pb2.HttpBody]
+    """Creates an empty run. Errors: 400 bad name; 409 the idempotency key was used with another body."""
+    GetExtractionRun: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRunRequest, _httpbody_pb2.HttpBody]
+    """Returns one run. Errors: 404 no such run."""
+    ListExtractionRuns: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionRunsRequest, _httpbody_pb2.HttpBody]
+    """Lists runs, newest first. Errors: 400 bad limit or cursor."""
+    GetExtraction: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRequest, _httpbody_pb2.HttpBody]
+    """Returns one extraction. Errors: 404 no such run or extraction."""
+    ListExtractions: _grpc.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionsRequest, _httpbody_pb2.HttpBody]
+    """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run."""
+
+@_typing.type_check_only
+class ExtractionRestServiceAsyncStub(ExtractionRestServiceStub):
+    """REST views of ExtractionService."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateExtractionRun: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.CreateExtractionRunRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Creates an empty run. Errors: 400 bad name; 409 the idempotency key was used with another body."""
+    GetExtractionRun: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRunRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns one run. Errors: 404 no such run."""
+    ListExtractionRuns: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionRunsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists runs, newest first. Errors: 400 bad limit or cursor."""
+    GetExtraction: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.GetExtractionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns one extraction. Errors: 404 no such run or extraction."""
+    ListExtractions: _aio.UnaryUnaryMultiCallable[_extraction_service_pb2.ListExtractionsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run."""
+
+class ExtractionRestServiceServicer(metaclass=_abc_1.ABCMeta):
+    """REST views of ExtractionService."""
+
+    @_abc_1.abstractmethod
+    def CreateExtractionRun(
+        self,
+        request: _extraction_service_pb2.CreateExtractionRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Creates an empty run. Errors: 400 bad name; 409 the idempotency key was used with another body."""
+
+    @_abc_1.abstractmethod
+    def GetExtractionRun(
+        self,
+        request: _extraction_service_pb2.GetExtractionRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns one run. Errors: 404 no such run."""
+
+    @_abc_1.abstractmethod
+    def ListExtractionRuns(
+        self,
+        request: _extraction_service_pb2.ListExtractionRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists runs, newest first. Errors: 400 bad limit or cursor."""
+
+    @_abc_1.abstractmethod
+    def GetExtraction(
+        self,
+        request: _extraction_service_pb2.GetExtractionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns one extraction. Errors: 404 no such run or extraction."""
+
+    @_abc_1.abstractmethod
+    def ListExtractions(
+        self,
+        request: _extraction_service_pb2.ListExtractionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists a run's extractions, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such run."""
+
+def add_ExtractionRestServiceServicer_to_server(servicer: ExtractionRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

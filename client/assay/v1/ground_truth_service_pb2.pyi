@@ -9,6 +9,7 @@ from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -83,23 +84,25 @@ class ListGroundTruthDatasetsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    page_size: _builtins.int
-    """Optional. At most this many; 0 is 50, more than 500 is 500."""
-    page_token: _builtins.str
-    """Optional. The next_page_token of the page before."""
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """Optional. At most this many, from 1; 20 when not given, more than 500 is 500."""
+    cursor: _builtins.str
+    """Optional. The next_cursor of the page before."""
     def __init__(
         self,
         *,
-        page_size: _builtins.int = ...,
-        page_token: _builtins.str = ...,
+        limit: _builtins.int | None = ...,
+        cursor: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "cursor", b"cursor", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
 
 Global___ListGroundTruthDatasetsRequest: _TypeAlias = ListGroundTruthDatasetsRequest  # noqa: Y015
 
@@ -110,11 +113,11 @@ class ListGroundTruthDatasetsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DATASETS_FIELD_NUMBER: _builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
-    next_page_token: _builtins.str
-    """The token of the next page; empty on the last one."""
-    total_size: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """Where the next page starts; empty on the last page."""
+    total: _builtins.int
     """How many there are in all."""
     @_builtins.property
     def datasets(self) -> _containers.RepeatedCompositeFieldContainer[_ground_truth_pb2.GroundTruthDataset]:
@@ -124,12 +127,12 @@ class ListGroundTruthDatasetsResponse(_message.Message):
         self,
         *,
         datasets: _abc.Iterable[_ground_truth_pb2.GroundTruthDataset] | None = ...,
-        next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        next_cursor: _builtins.str = ...,
+        total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["datasets", b"datasets", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["datasets", b"datasets", "next_cursor", b"next_cursor", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -151,32 +154,30 @@ class UpdateGroundTruthDatasetRequest(_message.Message):
     """Optional. A new name."""
     description: _builtins.str
     """Optional. A new description."""
-    user_schema_id: _builtins.str
-    """Optional. Another field schema; empty takes it away."""
+    @_builtins.property
+    def user_schema_id(self) -> _struct_pb2.Value:
+        """Optional. Another field schema, as text; null takes it away."""
+
     def __init__(
         self,
         *,
         dataset_id: _builtins.str = ...,
         name: _builtins.str | None = ...,
         description: _builtins.str | None = ...,
-        user_schema_id: _builtins.str | None = ...,
+        user_schema_id: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_user_schema_id", b"_user_schema_id", "description", b"description", "name", b"name", "user_schema_id", b"user_schema_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "description", b"description", "name", b"name", "user_schema_id", b"user_schema_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_user_schema_id", b"_user_schema_id", "dataset_id", b"dataset_id", "description", b"description", "name", b"name", "user_schema_id", b"user_schema_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "dataset_id", b"dataset_id", "description", b"description", "name", b"name", "user_schema_id", b"user_schema_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
-    _WhichOneofReturnType__user_schema_id: _TypeAlias = _typing.Literal["user_schema_id"]  # noqa: Y015
-    _WhichOneofArgType__user_schema_id: _TypeAlias = _typing.Literal["_user_schema_id", b"_user_schema_id"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__user_schema_id) -> _WhichOneofReturnType__user_schema_id | None: ...
 
 Global___UpdateGroundTruthDatasetRequest: _TypeAlias = UpdateGroundTruthDatasetRequest  # noqa: Y015
 
@@ -313,6 +314,7 @@ class CreateEntryRequest(_message.Message):
     DATASET_ID_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_JSON_FIELD_NUMBER: _builtins.int
+    EXPECTED_DATA_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
@@ -320,27 +322,37 @@ class CreateEntryRequest(_message.Message):
     document_id: _builtins.str
     """Required. The document: 1 to 500 characters, unique in the dataset."""
     expected_json: _builtins.str
-    """Required. The value of each field: a JSON object of up to 1 MiB, 10 000 values and 32 levels."""
+    """Optional. The text of a JSON object, whose numbers keep every digit."""
     notes: _builtins.str
     """Optional. Free text of up to 4 000 characters."""
     request_id: _builtins.str
     """Optional. Makes a repeated request return the first answer; over REST the header Idempotency-Key."""
+    @_builtins.property
+    def expected_data(self) -> _struct_pb2.Struct:
+        """Optional. An object, whose numbers are doubles."""
+
     def __init__(
         self,
         *,
         dataset_id: _builtins.str = ...,
         document_id: _builtins.str = ...,
         expected_json: _builtins.str = ...,
+        expected_data: _struct_pb2.Struct | None = ...,
         notes: _builtins.str | None = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_notes", b"_notes", "notes", b"notes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_notes", b"_notes", "expected", b"expected", "expected_data", b"expected_data", "expected_json", b"expected_json", "notes", b"notes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_notes", b"_notes", "dataset_id", b"dataset_id", "document_id", b"document_id", "expected_json", b"expected_json", "notes", b"notes", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_notes", b"_notes", "dataset_id", b"dataset_id", "document_id", b"document_id", "expected", b"expected", "expected_data", b"expected_data", "expected_json", b"expected_json", "notes", b"notes", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__notes: _TypeAlias = _typing.Literal["notes"]  # noqa: Y015
     _WhichOneofArgType__notes: _TypeAlias = _typing.Literal["_notes", b"_notes"]  # noqa: Y015
+    _WhichOneofReturnType_expected: _TypeAlias = _typing.Literal["expected_json", "expected_data"]  # noqa: Y015
+    _WhichOneofArgType_expected: _TypeAlias = _typing.Literal["expected", b"expected"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__notes) -> _WhichOneofReturnType__notes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_expected) -> _WhichOneofReturnType_expected | None: ...
 
 Global___CreateEntryRequest: _TypeAlias = CreateEntryRequest  # noqa: Y015
 
@@ -377,30 +389,32 @@ class ListEntriesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DATASET_ID_FIELD_NUMBER: _builtins.int
-    PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
     """Required. The dataset."""
-    page_size: _builtins.int
-    """Optional. At most this many; 0 is 50, more than 500 is 500."""
-    page_token: _builtins.str
-    """Optional. The next_page_token of the page before."""
+    limit: _builtins.int
+    """Optional. At most this many, from 1; 20 when not given, more than 500 is 500."""
+    cursor: _builtins.str
+    """Optional. The next_cursor of the page before."""
     document_id: _builtins.str
     """Optional. Only the entry of this document."""
     def __init__(
         self,
         *,
         dataset_id: _builtins.str = ...,
-        page_size: _builtins.int = ...,
-        page_token: _builtins.str = ...,
+        limit: _builtins.int | None = ...,
+        cursor: _builtins.str = ...,
         document_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "document_id", b"document_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "cursor", b"cursor", "dataset_id", b"dataset_id", "document_id", b"document_id", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
 
 Global___ListEntriesRequest: _TypeAlias = ListEntriesRequest  # noqa: Y015
 
@@ -411,11 +425,11 @@ class ListEntriesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRIES_FIELD_NUMBER: _builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
-    next_page_token: _builtins.str
-    """The token of the next page; empty on the last one."""
-    total_size: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    """Where the next page starts; empty on the last page."""
+    total: _builtins.int
     """How many there are in all."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_ground_truth_pb2.Entry]:
@@ -425,12 +439,12 @@ class ListEntriesResponse(_message.Message):
         self,
         *,
         entries: _abc.Iterable[_ground_truth_pb2.Entry] | None = ...,
-        next_page_token: _builtins.str = ...,
-        total_size: _builtins.int = ...,
+        next_cursor: _builtins.str = ...,
+        total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_cursor", b"next_cursor", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

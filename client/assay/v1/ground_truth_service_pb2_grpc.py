@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import ground_truth_pb2 as assay_dot_v1_dot_ground__truth__pb2
 from assay.v1 import ground_truth_service_pb2 as assay_dot_v1_dot_ground__truth__service__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class GroundTruthServiceStub:
-    """Ground-truth datasets and their entries, in typed messages; their REST face is GroundTruthJsonService.
+    """Ground-truth datasets and their entries; REST has views of them.
     """
 
     def __init__(self, channel):
@@ -104,7 +105,7 @@ class GroundTruthServiceStub:
 
 
 class GroundTruthServiceServicer:
-    """Ground-truth datasets and their entries, in typed messages; their REST face is GroundTruthJsonService.
+    """Ground-truth datasets and their entries; REST has views of them.
     """
 
     def CreateGroundTruthDataset(self, request, context):
@@ -122,7 +123,7 @@ class GroundTruthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListGroundTruthDatasets(self, request, context):
-        """Lists datasets, newest first. Errors: 400 bad page size or token.
+        """Lists datasets, newest first. Errors: 400 bad limit or cursor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,7 +165,7 @@ class GroundTruthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEntries(self, request, context):
-        """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such dataset.
+        """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,7 +276,7 @@ def add_GroundTruthServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class GroundTruthService:
-    """Ground-truth datasets and their entries, in typed messages; their REST face is GroundTruthJsonService.
+    """Ground-truth datasets and their entries; REST has views of them.
     """
 
     @staticmethod
@@ -619,6 +620,390 @@ class GroundTruthService:
             '/assay.v1.GroundTruthService/ImportEntriesJsonLines',
             assay_dot_v1_dot_ground__truth__service__pb2.ImportEntriesJsonLinesRequest.SerializeToString,
             assay_dot_v1_dot_ground__truth__pb2.ImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class GroundTruthRestServiceStub:
+    """REST views of GroundTruthService.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.CreateGroundTruthDataset = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/CreateGroundTruthDataset',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.CreateGroundTruthDatasetRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetGroundTruthDataset = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/GetGroundTruthDataset',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.GetGroundTruthDatasetRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListGroundTruthDatasets = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/ListGroundTruthDatasets',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.ListGroundTruthDatasetsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.UpdateGroundTruthDataset = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/UpdateGroundTruthDataset',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.UpdateGroundTruthDatasetRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetGroundTruthSchema = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/GetGroundTruthSchema',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.GetGroundTruthSchemaRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CreateEntry = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/CreateEntry',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.CreateEntryRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetEntry = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/GetEntry',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.GetEntryRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListEntries = channel.unary_unary(
+                '/assay.v1.GroundTruthRestService/ListEntries',
+                request_serializer=assay_dot_v1_dot_ground__truth__service__pb2.ListEntriesRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class GroundTruthRestServiceServicer:
+    """REST views of GroundTruthService.
+    """
+
+    def CreateGroundTruthDataset(self, request, context):
+        """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 the idempotency key was used with another body.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGroundTruthDataset(self, request, context):
+        """Returns one dataset with its newest entries as samples. Errors: 404 no such dataset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGroundTruthDatasets(self, request, context):
+        """Lists datasets, newest first. Errors: 400 bad limit or cursor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateGroundTruthDataset(self, request, context):
+        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGroundTruthSchema(self, request, context):
+        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateEntry(self, request, context):
+        """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or the idempotency key was used with another body; 413 the dataset is full.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEntry(self, request, context):
+        """Returns one entry. Errors: 404 no such dataset or entry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEntries(self, request, context):
+        """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_GroundTruthRestServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'CreateGroundTruthDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateGroundTruthDataset,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.CreateGroundTruthDatasetRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetGroundTruthDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGroundTruthDataset,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.GetGroundTruthDatasetRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListGroundTruthDatasets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroundTruthDatasets,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.ListGroundTruthDatasetsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'UpdateGroundTruthDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateGroundTruthDataset,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.UpdateGroundTruthDatasetRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetGroundTruthSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGroundTruthSchema,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.GetGroundTruthSchemaRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CreateEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateEntry,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.CreateEntryRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetEntry': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEntry,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.GetEntryRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEntries,
+                    request_deserializer=assay_dot_v1_dot_ground__truth__service__pb2.ListEntriesRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'assay.v1.GroundTruthRestService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('assay.v1.GroundTruthRestService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class GroundTruthRestService:
+    """REST views of GroundTruthService.
+    """
+
+    @staticmethod
+    def CreateGroundTruthDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/CreateGroundTruthDataset',
+            assay_dot_v1_dot_ground__truth__service__pb2.CreateGroundTruthDatasetRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGroundTruthDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/GetGroundTruthDataset',
+            assay_dot_v1_dot_ground__truth__service__pb2.GetGroundTruthDatasetRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroundTruthDatasets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/ListGroundTruthDatasets',
+            assay_dot_v1_dot_ground__truth__service__pb2.ListGroundTruthDatasetsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateGroundTruthDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/UpdateGroundTruthDataset',
+            assay_dot_v1_dot_ground__truth__service__pb2.UpdateGroundTruthDatasetRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGroundTruthSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/GetGroundTruthSchema',
+            assay_dot_v1_dot_ground__truth__service__pb2.GetGroundTruthSchemaRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/CreateEntry',
+            assay_dot_v1_dot_ground__truth__service__pb2.CreateEntryRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEntry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/GetEntry',
+            assay_dot_v1_dot_ground__truth__service__pb2.GetEntryRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.GroundTruthRestService/ListEntries',
+            assay_dot_v1_dot_ground__truth__service__pb2.ListEntriesRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Create and keep ground truth."""
 from assay.v1 import ground_truth_pb2 as _ground_truth_pb2
 from assay.v1 import ground_truth_service_pb2 as _ground_truth_service_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class GroundTruthServiceStub:
-    """Ground-truth datasets and their entries, in typed messages; their REST face is GroundTruthJsonService."""
+    """Ground-truth datasets and their entries; REST has views of them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -39,7 +40,7 @@ class GroundTruthServiceStub:
     GetGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]
     """Returns one dataset. Errors: 404 no such dataset."""
     ListGroundTruthDatasets: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _ground_truth_service_pb2.ListGroundTruthDatasetsResponse]
-    """Lists datasets, newest first. Errors: 400 bad page size or token."""
+    """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
     UpdateGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]
     """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
     DeleteGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, _ground_truth_service_pb2.DeleteGroundTruthDatasetResponse]
@@ -51,7 +52,7 @@ class GroundTruthServiceStub:
     GetEntry: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetEntryRequest, _ground_truth_pb2.Entry]
     """Returns one entry. Errors: 404 no such dataset or entry."""
     ListEntries: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListEntriesRequest, _ground_truth_service_pb2.ListEntriesResponse]
-    """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such dataset."""
+    """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset."""
     DeleteEntry: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteEntryRequest, _ground_truth_service_pb2.DeleteEntryResponse]
     """Deletes one entry. Errors: 404 no such dataset or entry."""
     ImportEntries: _grpc.StreamUnaryMultiCallable[_ground_truth_service_pb2.ImportEntriesRequest, _ground_truth_pb2.ImportResponse]
@@ -63,7 +64,7 @@ class GroundTruthServiceStub:
 
 @_typing.type_check_only
 class GroundTruthServiceAsyncStub(GroundTruthServiceStub):
-    """Ground-truth datasets and their entries, in typed messages; their REST face is GroundTruthJsonService."""
+    """Ground-truth datasets and their entries; REST has views of them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]  # type: ignore[assignment]
@@ -71,7 +72,7 @@ class GroundTruthServiceAsyncStub(GroundTruthServiceStub):
     GetGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]  # type: ignore[assignment]
     """Returns one dataset. Errors: 404 no such dataset."""
     ListGroundTruthDatasets: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _ground_truth_service_pb2.ListGroundTruthDatasetsResponse]  # type: ignore[assignment]
-    """Lists datasets, newest first. Errors: 400 bad page size or token."""
+    """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
     UpdateGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]  # type: ignore[assignment]
     """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
     DeleteGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, _ground_truth_service_pb2.DeleteGroundTruthDatasetResponse]  # type: ignore[assignment]
@@ -83,7 +84,7 @@ class GroundTruthServiceAsyncStub(GroundTruthServiceStub):
     GetEntry: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetEntryRequest, _ground_truth_pb2.Entry]  # type: ignore[assignment]
     """Returns one entry. Errors: 404 no such dataset or entry."""
     ListEntries: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListEntriesRequest, _ground_truth_service_pb2.ListEntriesResponse]  # type: ignore[assignment]
-    """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such dataset."""
+    """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset."""
     DeleteEntry: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteEntryRequest, _ground_truth_service_pb2.DeleteEntryResponse]  # type: ignore[assignment]
     """Deletes one entry. Errors: 404 no such dataset or entry."""
     ImportEntries: _aio.StreamUnaryMultiCallable[_ground_truth_service_pb2.ImportEntriesRequest, _ground_truth_pb2.ImportResponse]  # type: ignore[assignment]
@@ -94,7 +95,7 @@ class GroundTruthServiceAsyncStub(GroundTruthServiceStub):
     """Adds the documents of a JSON Lines file: objects with document_id, expected_data and maybe notes; all of them or none. Errors: 400 bad file, named by row and line; 404 no such dataset; 409 the idempotency key was used with another file; 413 too many or too large."""
 
 class GroundTruthServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Ground-truth datasets and their entries, in typed messages; their REST face is GroundTruthJsonService."""
+    """Ground-truth datasets and their entries; REST has views of them."""
 
     @_abc_1.abstractmethod
     def CreateGroundTruthDataset(
@@ -118,7 +119,7 @@ class GroundTruthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ground_truth_service_pb2.ListGroundTruthDatasetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ground_truth_service_pb2.ListGroundTruthDatasetsResponse, _abc.Awaitable[_ground_truth_service_pb2.ListGroundTruthDatasetsResponse]]:
-        """Lists datasets, newest first. Errors: 400 bad page size or token."""
+        """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
 
     @_abc_1.abstractmethod
     def UpdateGroundTruthDataset(
@@ -166,7 +167,7 @@ class GroundTruthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ground_truth_service_pb2.ListEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ground_truth_service_pb2.ListEntriesResponse, _abc.Awaitable[_ground_truth_service_pb2.ListEntriesResponse]]:
-        """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad page size or token; 404 no such dataset."""
+        """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset."""
 
     @_abc_1.abstractmethod
     def DeleteEntry(
@@ -201,3 +202,118 @@ class GroundTruthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds the documents of a JSON Lines file: objects with document_id, expected_data and maybe notes; all of them or none. Errors: 400 bad file, named by row and line; 404 no such dataset; 409 the idempotency key was used with another file; 413 too many or too large."""
 
 def add_GroundTruthServiceServicer_to_server(servicer: GroundTruthServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class GroundTruthRestServiceStub:
+    """REST views of GroundTruthService."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> GroundTruthRestServiceAsyncStub: ...
+    CreateGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]
+    """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 the idempotency key was used with another body."""
+    GetGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]
+    """Returns one dataset with its newest entries as samples. Errors: 404 no such dataset."""
+    ListGroundTruthDatasets: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _httpbody_pb2.HttpBody]
+    """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
+    UpdateGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]
+    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+    GetGroundTruthSchema: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _httpbody_pb2.HttpBody]
+    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
+    CreateEntry: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateEntryRequest, _httpbody_pb2.HttpBody]
+    """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or the idempotency key was used with another body; 413 the dataset is full."""
+    GetEntry: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetEntryRequest, _httpbody_pb2.HttpBody]
+    """Returns one entry. Errors: 404 no such dataset or entry."""
+    ListEntries: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListEntriesRequest, _httpbody_pb2.HttpBody]
+    """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset."""
+
+@_typing.type_check_only
+class GroundTruthRestServiceAsyncStub(GroundTruthRestServiceStub):
+    """REST views of GroundTruthService."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 the idempotency key was used with another body."""
+    GetGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns one dataset with its newest entries as samples. Errors: 404 no such dataset."""
+    ListGroundTruthDatasets: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
+    UpdateGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+    GetGroundTruthSchema: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
+    CreateEntry: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateEntryRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or the idempotency key was used with another body; 413 the dataset is full."""
+    GetEntry: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetEntryRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns one entry. Errors: 404 no such dataset or entry."""
+    ListEntries: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListEntriesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset."""
+
+class GroundTruthRestServiceServicer(metaclass=_abc_1.ABCMeta):
+    """REST views of GroundTruthService."""
+
+    @_abc_1.abstractmethod
+    def CreateGroundTruthDataset(
+        self,
+        request: _ground_truth_service_pb2.CreateGroundTruthDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 the idempotency key was used with another body."""
+
+    @_abc_1.abstractmethod
+    def GetGroundTruthDataset(
+        self,
+        request: _ground_truth_service_pb2.GetGroundTruthDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns one dataset with its newest entries as samples. Errors: 404 no such dataset."""
+
+    @_abc_1.abstractmethod
+    def ListGroundTruthDatasets(
+        self,
+        request: _ground_truth_service_pb2.ListGroundTruthDatasetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
+
+    @_abc_1.abstractmethod
+    def UpdateGroundTruthDataset(
+        self,
+        request: _ground_truth_service_pb2.UpdateGroundTruthDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+
+    @_abc_1.abstractmethod
+    def GetGroundTruthSchema(
+        self,
+        request: _ground_truth_service_pb2.GetGroundTruthSchemaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
+
+    @_abc_1.abstractmethod
+    def CreateEntry(
+        self,
+        request: _ground_truth_service_pb2.CreateEntryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Adds one document to a dataset. Errors: 400 bad document; 404 no such dataset; 409 the dataset has the document, or the idempotency key was used with another body; 413 the dataset is full."""
+
+    @_abc_1.abstractmethod
+    def GetEntry(
+        self,
+        request: _ground_truth_service_pb2.GetEntryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns one entry. Errors: 404 no such dataset or entry."""
+
+    @_abc_1.abstractmethod
+    def ListEntries(
+        self,
+        request: _ground_truth_service_pb2.ListEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists entries, newest first; a page holds fewer when they are large. Errors: 400 bad limit or cursor; 404 no such dataset."""
+
+def add_GroundTruthRestServiceServicer_to_server(servicer: GroundTruthRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

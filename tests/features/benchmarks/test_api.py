@@ -134,7 +134,9 @@ def test_a_repeat_returns_the_first_benchmark(rpc: Running, me: Caller):
     first = me("CreateBenchmark", **sent)
     assert me("CreateBenchmark", **sent).benchmark_id == first.benchmark_id
     keyed = me.having(idempotency_key="twice")
-    again = [keyed("CreateBenchmarkRun", dataset_id=dataset_id).id for _ in range(2)]
+    again = [
+        keyed.view("BenchmarkRest.CreateBenchmark", dataset_id=dataset_id)["id"] for _ in range(2)
+    ]
     assert again[0] == again[1] != first.benchmark_id
     other = me.refused("CreateBenchmark", **sent, name="another")
     assert other.told == ("ALREADY_EXISTS", "REQUEST_ID_REUSED")
@@ -154,7 +156,7 @@ def test_a_repeat_returns_the_first_benchmark(rpc: Running, me: Caller):
 def test_what_is_absent_is_not_found(rpc: Running, me: Caller, field: str, kind: str, sent: str):
     """An unknown dataset, run, schema or benchmark is 404, and nothing is made."""
     fields = {"dataset_id": add_dataset(rpc, me, three_fields({}, 2))} | {field: sent}
-    refused = me.rest().refused("CreateBenchmarkRun", **fields)
+    refused = me.rest().refused("BenchmarkRest.CreateBenchmark", **fields)
     assert (refused.told, refused.body["statusCode"]) == (("NOT_FOUND", "NOT_FOUND"), 404)
     assert kind in refused.metadata["resource_type"]
     assert me("ListBenchmarks").total == 0
@@ -162,7 +164,9 @@ def test_what_is_absent_is_not_found(rpc: Running, me: Caller, field: str, kind:
 
 def test_an_empty_dataset_is_refused(rpc: Running, me: Caller):
     """A dataset without entries is 422, and the way out is told."""
-    refused = me.rest().refused("CreateBenchmarkRun", dataset_id=add_dataset(rpc, me, []))
+    refused = me.rest().refused(
+        "BenchmarkRest.CreateBenchmark", dataset_id=add_dataset(rpc, me, [])
+    )
     assert (refused.code, refused.body["statusCode"]) == ("FAILED_PRECONDITION", 422)
     assert "Add entries" in refused.message
 
@@ -383,7 +387,7 @@ def test_runs_of_other_specs_are_not_compared(rpc: Running, me: Caller):
         ({"dataset_id": longer, "user_schema_id": schema_id}, "ground_truth,schema"),
     ):
         other = measured(me, **fields).benchmark.benchmark_id
-        refused = me.rest().refused("CompareBenchmarkRuns", run_a=plain, run_b=other)
+        refused = me.rest().refused("BenchmarkRest.CompareBenchmarks", run_a=plain, run_b=other)
         assert refused.body["statusCode"] == 422
         assert refused.metadata["different"] == different
     assert me.refused("CompareBenchmarks", run_a=plain).violations[0][0] == "run_b"

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import struct_pb2
 
 from assay.v1.field_schema_pb2 import SchemaField
 from tests.support.rpc_service import Caller, Running, message
@@ -233,9 +234,9 @@ def test_creates_and_imports_can_be_repeated(me: Caller, dataset: str):
 
 def test_the_rest_face_and_the_typed_one_are_the_same_request(me: Caller):
     """A dataset made over REST is not made again by a gRPC caller with its request_id."""
-    made = me("CreateGroundTruthJson", name="n", request_id="r")
+    made = me.view("GroundTruthRest.CreateGroundTruthDataset", name="n", request_id="r")
     again = me("CreateGroundTruthDataset", name="n", request_id="r")
-    assert again.dataset_id == made.id
+    assert again.dataset_id == made["id"]
 
 
 def test_pages_lead_through_everything(me: Caller, dataset: str):
@@ -243,17 +244,17 @@ def test_pages_lead_through_everything(me: Caller, dataset: str):
     imported(me, dataset, [(f"d{number}", "{}") for number in range(7)])
     seen, token = [], ""
     while True:
-        page = me("ListEntries", dataset_id=dataset, page_size=3, page_token=token)
-        assert page.total_size == 7
+        page = me("ListEntries", dataset_id=dataset, limit=3, cursor=token)
+        assert page.total == 7
         seen += [one.document_id for one in page.entries]
-        token = page.next_page_token
+        token = page.next_cursor
         if not token:
             break
     assert seen == [f"d{number}" for number in reversed(range(7))]
-    assert me.refused("ListEntries", dataset_id=dataset, page_size=-1).code == "INVALID_ARGUMENT"
+    assert me.refused("ListEntries", dataset_id=dataset, limit=-1).code == "INVALID_ARGUMENT"
     other = me("CreateGroundTruthDataset", name="o").dataset_id
-    first = me("ListEntries", dataset_id=dataset, page_size=3).next_page_token
-    refused = me.refused("ListEntries", dataset_id=other, page_token=first)
+    first = me("ListEntries", dataset_id=dataset, limit=3).next_cursor
+    refused = me.refused("ListEntries", dataset_id=other, cursor=first)
     assert refused.reason == "BAD_PAGE_TOKEN"
 
 
@@ -269,7 +270,8 @@ def test_the_schema_of_a_dataset_is_named_or_inferred(me: Caller, dataset: str):
     assert (guess.inferred, guess.documents, list(guess.reasons)) == (True, 1_201, ["n"])
     assert [one.name for one in guess.schema.fields] == ["n"]
     schema = me("CreateFieldSchema", name="s", fields=list(guess.schema.fields))
-    me("UpdateGroundTruthDataset", dataset_id=dataset, user_schema_id=schema.user_schema_id)
+    named = struct_pb2.Value(string_value=schema.user_schema_id)
+    me("UpdateGroundTruthDataset", dataset_id=dataset, user_schema_id=named)
     named = me("GetGroundTruthSchema", dataset_id=dataset)
     assert (named.inferred, named.schema) == (False, schema)
 

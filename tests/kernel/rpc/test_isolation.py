@@ -15,7 +15,10 @@ IDS = {
     "benchmark_id", "id", "run_a", "run_b", "dataset_id", "run_id", "compared_to_run_id",
     "user_schema_id", "entry_id", "extraction_id",
 }  # fmt: skip  # a set
-FILTERED = {"ListBenchmarks", "ListBenchmarkRuns"}  # an id there may be anybody's: nothing is found
+FILTERED = {
+    "ListBenchmarks",
+    "BenchmarkRest.ListBenchmarks",
+}  # an id there may be anybody's: nothing is found
 
 
 def requests(ids: dict[str, str]) -> dict[str, Any]:
@@ -23,7 +26,6 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
     others = {
         "name": "n", "task_type": "regression", "dataset_split": "test", "rows": 20,
         "permissions": ["model:read"], "document_id": "d2", "expected_json": "{}",
-        "expected_data": {"a": 1},
     }  # fmt: skip  # a table
     made: dict[str, Any] = {}
     for name, (method, _) in CALLS.items():
@@ -34,7 +36,7 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
             made[name] = [chunk(ids["evaluation_id"], 0, binary(20).chunk(0, 20))]
             continue
         sent = {key: value for key, value in (others | ids).items() if key in fields}
-        if name == "UpdateGroundTruthJson":
+        if name.endswith("UpdateGroundTruthDataset"):
             sent["user_schema_id"] = struct_pb2.Value(string_value=ids["user_schema_id"])
         if name == "CreateVersion":
             sent.pop("version_id")
@@ -92,8 +94,9 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
         "CreateModel", "CreateKey", "ListModels", "ListKeys", "ListJobs", "GetServerInfo",
         "GetOpenApi", *FILTERED,
         "CreateFieldSchema", "CreateFieldSchemaJson", "ListFieldSchemas", "ListFieldSchemasJson",
-        "ListGroundTruthDatasets", "ListGroundTruthJson", "CreateExtractionRun",
-        "CreateExtractionRunJson", "ListExtractionRuns", "ListExtractionRunsJson",
+        "ListGroundTruthDatasets", "GroundTruthRest.ListGroundTruthDatasets",
+        "CreateExtractionRun", "ExtractionRest.CreateExtractionRun",
+        "ListExtractionRuns", "ExtractionRest.ListExtractionRuns",
     }  # fmt: skip  # a set
 
 
@@ -140,13 +143,12 @@ def test_listings_show_ones_own_alone(
     prefixes = {key.prefix for key in other("ListKeys").keys}
     assert mine["prefix"] not in prefixes
     assert other("ListFieldSchemas").total_size == 0
-    assert other("ListGroundTruthDatasets").total_size == 0
-    assert other("ListExtractionRuns").total_size == 0
+    assert other("ListGroundTruthDatasets").total == 0
+    assert other("ListExtractionRuns").total == 0
     assert len(prefixes) == 1
-    for name in FILTERED:
-        for filters in ({}, {"dataset_id": mine["dataset_id"]}):
-            found = other(name, **filters)
-            assert not list(found.benchmarks if name == "ListBenchmarks" else found.data)
+    for filters in ({}, {"dataset_id": mine["dataset_id"]}):
+        assert not other("ListBenchmarks", **filters).benchmarks
+        assert other.view("BenchmarkRest.ListBenchmarks", **filters)["data"] == []
 
 
 def test_equal_ids_in_two_organizations_do_not_meet(me: Caller, other: Caller):

@@ -8,15 +8,54 @@ from typing import Any
 
 from assay.features.benchmarks.comparison import Difference, SideBySide
 from assay.features.benchmarks.comparison_service import ComparedBenchmarks
-from assay.features.benchmarks.model import Benchmark
+from assay.features.benchmarks.model import Benchmark, NewBenchmark
 from assay.features.benchmarks.results_artifact import FieldResult
-from assay.features.benchmarks.results_service import Detailed, KnownDocument, Measured
+from assay.features.benchmarks.results_service import (
+    Detailed,
+    KnownDocument,
+    Measured,
+    ResultQuery,
+)
+from assay.features.benchmarks.service import BenchmarkQuery
 from assay.features.jobs import convert as jobs
 from assay.kernel.rpc import values
 from assay.kernel.rpc.paging import Counted
 from assay.v1 import benchmark_pb2, benchmark_service_pb2, diagnostics_pb2
 
 _NAMES = {"f1": "f1_score"}  # where a measure is called otherwise on the wire
+
+
+def new_benchmark(request: benchmark_service_pb2.CreateBenchmarkRequest) -> NewBenchmark:
+    """Return what the request asks to create; InvalidArgument names a wrong field."""
+    return NewBenchmark(
+        dataset_id=request.dataset_id,
+        name=request.name or None,
+        run_id=request.run_id or None,
+        user_schema_id=request.user_schema_id or None,
+        compared_to_run_id=request.compared_to_run_id or None,
+    )
+
+
+def query(request: benchmark_service_pb2.ListBenchmarksRequest) -> BenchmarkQuery:
+    """Return what the request asks to list."""
+    return BenchmarkQuery(
+        limit=request.limit if request.HasField("limit") else None,
+        cursor=request.cursor,
+        dataset_id=request.dataset_id,
+        status=request.status,
+    )
+
+
+def results_query(request: benchmark_service_pb2.ListBenchmarkResultsRequest) -> ResultQuery:
+    """Return which results the request asks to list."""
+    return ResultQuery(
+        benchmark_id=request.benchmark_id,
+        limit=request.limit if request.HasField("limit") else None,
+        cursor=request.cursor,
+        field=request.field,
+        outcome=request.outcome,
+        only_wrong=request.only_wrong,
+    )
 
 
 def benchmark(stored: Benchmark) -> benchmark_pb2.Benchmark:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from assay.features.benchmarks.api import (
-    BenchmarkRunService,
     BenchmarkService,
     BenchmarkWatchService,
 )
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
 from assay.features.benchmarks.job import Benchmark
+from assay.features.benchmarks.rest import BenchmarkRestService
 from assay.features.benchmarks.results_service import BenchmarkReader
 from assay.features.benchmarks.service import BenchmarkUseCases
 from assay.features.benchmarks.store import Benchmarks
@@ -31,7 +31,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
     )
     watches = BenchmarkWatches(kernel.store, kernel.watches, kernel.run_in_thread)
     yield BenchmarkService(benchmarks, reader, comparisons, watches)
-    yield BenchmarkRunService(benchmarks, reader, comparisons)
+    yield BenchmarkRestService(benchmarks, reader, comparisons)
     yield BenchmarkWatchService(watches)
 
 

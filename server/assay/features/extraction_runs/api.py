@@ -1,4 +1,4 @@
-"""ExtractionService, and ExtractionJsonService for shapes that only JSON has."""
+"""ExtractionService: extraction runs, extractions and their imports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from assay.features.imports.api import file_pieces, first_of, rows_of
 from assay.features.imports.model import EXTRACTIONS_KIND
 from assay.features.imports.service import Imports, Target
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.paging import page_limit, page_size
+from assay.kernel.rpc.paging import requested_limit
 from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import (
-    extraction_json_service_pb2,
     extraction_pb2,
     extraction_service_pb2,
     ground_truth_pb2,
@@ -55,8 +54,8 @@ class ExtractionService:
         page = await call.run(
             self._extractions.list,
             call.organization_id,
-            page_size(request.page_size),
-            request.page_token,
+            requested_limit(request),
+            request.cursor,
         )
         return convert.runs(page)
 
@@ -81,8 +80,8 @@ class ExtractionService:
                 self._extractions.list_extractions(
                     call.organization_id,
                     request.run_id,
-                    page_size(request.page_size),
-                    request.page_token,
+                    requested_limit(request),
+                    request.cursor,
                     document_id=request.document_id,
                 )
             )
@@ -141,70 +140,3 @@ class ExtractionService:
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)
-
-
-class ExtractionJsonService:
-    """The REST face of extraction runs."""
-
-    def __init__(self, extractions: ExtractionUseCases) -> None:
-        self._extractions = extractions
-
-    async def CreateExtractionRunJson(
-        self, request: extraction_json_service_pb2.CreateExtractionRunJsonRequest, call: Call
-    ) -> extraction_json_service_pb2.ExtractionRunJson:
-        """Create an empty run."""
-        made = await call.run_in_thread(
-            lambda: self._extractions.create(
-                call.organization_id,
-                convert.new_run(request, call.caller.subject),
-                request_id=call.idempotency_key(request.request_id),
-            )
-        )
-        return convert.run_json(made)
-
-    async def GetExtractionRunJson(
-        self, request: extraction_json_service_pb2.GetExtractionRunJsonRequest, call: Call
-    ) -> extraction_json_service_pb2.ExtractionRunJson:
-        """Return one run."""
-        found = await call.run(self._extractions.get, call.organization_id, request.run_id)
-        return convert.run_json(found)
-
-    async def ListExtractionRunsJson(
-        self, request: extraction_json_service_pb2.ListExtractionRunsJsonRequest, call: Call
-    ) -> extraction_json_service_pb2.ListExtractionRunsJsonResponse:
-        """Return a page of runs."""
-        page = await call.run(
-            self._extractions.list,
-            call.organization_id,
-            page_limit(request.limit if request.HasField("limit") else None),
-            request.cursor,
-        )
-        return convert.runs_json(page)
-
-    async def GetExtractionJson(
-        self, request: extraction_json_service_pb2.GetExtractionJsonRequest, call: Call
-    ) -> extraction_json_service_pb2.ExtractionJson:
-        """Return one extraction."""
-        return await call.run_in_thread(
-            lambda: convert.extraction_json(
-                self._extractions.get_extraction(
-                    call.organization_id, request.run_id, request.extraction_id
-                )
-            )
-        )
-
-    async def ListExtractionsJson(
-        self, request: extraction_json_service_pb2.ListExtractionsJsonRequest, call: Call
-    ) -> extraction_json_service_pb2.ListExtractionsJsonResponse:
-        """Return a page of extractions."""
-        return await call.run_in_thread(
-            lambda: convert.extractions_json(
-                self._extractions.list_extractions(
-                    call.organization_id,
-                    request.run_id,
-                    page_limit(request.limit if request.HasField("limit") else None),
-                    request.cursor,
-                    document_id=request.document_id,
-                )
-            )
-        )

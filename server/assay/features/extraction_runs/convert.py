@@ -1,4 +1,4 @@
-"""Extraction runs and extractions on the wire, as typed messages and as JSON."""
+"""Extraction runs and extractions as typed messages."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ import json
 from collections.abc import Sequence
 
 from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
-from assay.features.ground_truth import documents_convert as documents
 from assay.features.ground_truth.documents import read
 from assay.features.imports.service import TypedRow
 from assay.kernel.rpc import values
 from assay.kernel.rpc.paging import Counted
-from assay.v1 import extraction_json_service_pb2, extraction_pb2, extraction_service_pb2
-
-PATH = "/v1/quality/extractions"
+from assay.v1 import extraction_pb2, extraction_service_pb2
 
 
 def new_run(
-    request: (
-        extraction_service_pb2.CreateExtractionRunRequest
-        | extraction_json_service_pb2.CreateExtractionRunJsonRequest
-    ),
-    created_by: str,
+    request: extraction_service_pb2.CreateExtractionRunRequest, created_by: str
 ) -> NewExtractionRun:
-    """Return what either request asks to create."""
+    """Return what the request asks to create."""
     return NewExtractionRun(
         name=request.name,
         model=request.model if request.HasField("model") else None,
@@ -48,36 +41,8 @@ def runs(page: Counted[ExtractionRun]) -> extraction_service_pb2.ListExtractionR
     """Return a page of runs."""
     return extraction_service_pb2.ListExtractionRunsResponse(
         runs=[run(one) for one in page.items],
-        next_page_token=page.next_cursor or "",
-        total_size=page.total,
-    )
-
-
-def run_json(stored: ExtractionRun) -> extraction_json_service_pb2.ExtractionRunJson:
-    """Return a run as JSON."""
-    path = f"{PATH}/{stored.run_id}"
-    return extraction_json_service_pb2.ExtractionRunJson(
-        id=stored.run_id,
-        name=stored.name,
-        model=values.nullable(stored.model),
-        version=values.nullable(stored.version),
-        document_count=stored.document_count,
-        created_at=values.millis(stored.created_at),
-        links=extraction_json_service_pb2.ExtractionRunLinks(
-            self=path, documents=f"{path}/documents"
-        ),
-    )
-
-
-def runs_json(
-    page: Counted[ExtractionRun],
-) -> extraction_json_service_pb2.ListExtractionRunsJsonResponse:
-    """Return a page of runs as JSON."""
-    return extraction_json_service_pb2.ListExtractionRunsJsonResponse(
-        data=[run_json(one) for one in page.items],
-        pagination=values.pagination(
-            total=page.total, limit=page.limit, next_cursor=page.next_cursor
-        ),
+        next_cursor=page.next_cursor or "",
+        total=page.total,
     )
 
 
@@ -88,7 +53,7 @@ def extraction(stored: Extraction) -> extraction_pb2.Extraction:
         run_id=stored.run_id,
         document_id=stored.document_id,
         data_json=stored.data,
-        confidence=_confidence(stored),
+        confidence=confidence(stored),
         created_at=values.instant(stored.created_at),
     )
 
@@ -97,36 +62,8 @@ def extractions(page: Counted[Extraction]) -> extraction_service_pb2.ListExtract
     """Return a page of extractions."""
     return extraction_service_pb2.ListExtractionsResponse(
         extractions=[extraction(one) for one in page.items],
-        next_page_token=page.next_cursor or "",
-        total_size=page.total,
-    )
-
-
-def extraction_json(stored: Extraction) -> extraction_json_service_pb2.ExtractionJson:
-    """Return an extraction as JSON."""
-    path = f"{PATH}/{stored.run_id}"
-    return extraction_json_service_pb2.ExtractionJson(
-        id=stored.extraction_id,
-        run_id=stored.run_id,
-        document_id=stored.document_id,
-        data=documents.struct_from_text(stored.data),
-        confidence=values.nullable(_confidence(stored)),
-        created_at=values.millis(stored.created_at),
-        links=extraction_json_service_pb2.ExtractionLinks(
-            self=f"{path}/documents/{stored.extraction_id}", run=path
-        ),
-    )
-
-
-def extractions_json(
-    page: Counted[Extraction],
-) -> extraction_json_service_pb2.ListExtractionsJsonResponse:
-    """Return a page of extractions as JSON."""
-    return extraction_json_service_pb2.ListExtractionsJsonResponse(
-        data=[extraction_json(one) for one in page.items],
-        pagination=values.pagination(
-            total=page.total, limit=page.limit, next_cursor=page.next_cursor
-        ),
+        next_cursor=page.next_cursor or "",
+        total=page.total,
     )
 
 
@@ -143,7 +80,8 @@ def rows(message: extraction_service_pb2.ImportExtractionsRequest) -> Sequence[T
     ]
 
 
-def _confidence(stored: Extraction) -> dict[str, float] | None:
+def confidence(stored: Extraction) -> dict[str, float] | None:
+    """Return how sure the model was, by the path of a value; None: unknown."""
     if stored.confidence is None:
         return None
     return {place: float(number) for place, number in read(stored.confidence).items()}

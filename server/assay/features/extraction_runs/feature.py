@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from assay.features.extraction_runs.api import ExtractionJsonService, ExtractionService
+from assay.features.extraction_runs.api import ExtractionService
+from assay.features.extraction_runs.rest import ExtractionRestService
 from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.imports.service import imports
@@ -13,7 +14,7 @@ from assay.kernel.kernel import Kernel
 def _services(kernel: Kernel) -> Iterable[object]:
     extractions = ExtractionUseCases(kernel.store)
     yield ExtractionService(extractions, imports(kernel))
-    yield ExtractionJsonService(extractions)
+    yield ExtractionRestService(extractions)
 
 
 FEATURE = Feature(name="extraction_runs", stores=(ExtractionRuns, Extractions), services=_services)

@@ -12,7 +12,7 @@ from assay.features.imports.api import file_pieces, first_of, rows_of
 from assay.features.imports.model import ENTRIES_KIND
 from assay.features.imports.service import Imports, Target
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.paging import page_size
+from assay.kernel.rpc.paging import requested_limit
 from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
 
@@ -54,8 +54,8 @@ class GroundTruthService:
         page = await call.run(
             self._truth.list,
             call.organization_id,
-            page_size(request.page_size),
-            request.page_token,
+            requested_limit(request),
+            request.cursor,
         )
         return convert.datasets(page)
 
@@ -114,8 +114,8 @@ class GroundTruthService:
                 self._truth.list_entries(
                     call.organization_id,
                     request.dataset_id,
-                    page_size(request.page_size),
-                    request.page_token,
+                    requested_limit(request),
+                    request.cursor,
                     document_id=request.document_id,
                 )
             )

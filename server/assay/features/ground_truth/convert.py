@@ -1,38 +1,31 @@
-"""Ground truth on the wire, as typed messages and as JSON."""
+"""Ground truth as typed messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from assay.features.field_schemas import convert as field_schemas
 from assay.features.ground_truth import documents_convert as documents
 from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
 from assay.features.ground_truth.schema_service import DatasetSchema
-from assay.features.ground_truth.service import DatasetChange, SampledDataset
+from assay.features.ground_truth.service import DatasetChange
 from assay.features.imports.model import Imported
 from assay.features.imports.service import TypedRow
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
 from assay.kernel.rpc.paging import Counted
+from assay.kernel.rpc.require import missing_fields
 from assay.v1 import (
     field_schema_pb2,
-    ground_truth_json_service_pb2,
     ground_truth_pb2,
     ground_truth_service_pb2,
 )
 
-PATH = "/v1/quality/ground-truth"
-
 
 def new_dataset(
-    request: (
-        ground_truth_service_pb2.CreateGroundTruthDatasetRequest
-        | ground_truth_json_service_pb2.CreateGroundTruthJsonRequest
-    ),
-    created_by: str,
+    request: ground_truth_service_pb2.CreateGroundTruthDatasetRequest, created_by: str
 ) -> NewDataset:
-    """Return what either request asks to create."""
+    """Return what the request asks to create."""
     return NewDataset(
         name=request.name,
         description=request.description,
@@ -43,17 +36,6 @@ def new_dataset(
 
 def change(
     request: ground_truth_service_pb2.UpdateGroundTruthDatasetRequest,
-) -> DatasetChange:
-    """Return what the request changes."""
-    return DatasetChange(
-        name=request.name if request.HasField("name") else None,
-        description=request.description if request.HasField("description") else None,
-        user_schema_id=request.user_schema_id if request.HasField("user_schema_id") else None,
-    )
-
-
-def change_json(
-    request: ground_truth_json_service_pb2.UpdateGroundTruthJsonRequest,
 ) -> DatasetChange:
     """Return what the request changes; a null takes the schema away, nothing leaves it."""
     schema_id: str | None = None
@@ -88,8 +70,8 @@ def datasets(
     """Return a page of datasets."""
     return ground_truth_service_pb2.ListGroundTruthDatasetsResponse(
         datasets=[dataset(one) for one in page.items],
-        next_page_token=page.next_cursor or "",
-        total_size=page.total,
+        next_cursor=page.next_cursor or "",
+        total=page.total,
     )
 
 
@@ -109,76 +91,17 @@ def dataset_schema(
     )
 
 
-def dataset_schema_json(
-    found: DatasetSchema,
-) -> ground_truth_json_service_pb2.GroundTruthSchemaJson:
-    """Return the schema of a dataset, named or inferred, as JSON."""
-    named = found.user_schema
-    return ground_truth_json_service_pb2.GroundTruthSchemaJson(
-        user_schema_id=values.nullable(None if named is None else named.user_schema_id),
-        inferred=named is None,
-        documents=found.documents,
-        fields=field_schemas.fields_json(found.definition),
-        distinct_empties=found.definition.distinct_empties,
-        schema_hash=found.definition.hash,
-        reasons=found.reasons,
-    )
-
-
-def dataset_json(stored: Dataset) -> ground_truth_json_service_pb2.GroundTruthJson:
-    """Return a dataset as JSON."""
-    return ground_truth_json_service_pb2.GroundTruthJson(**_shown(stored))
-
-
-def sampled_json(found: SampledDataset) -> ground_truth_json_service_pb2.GroundTruthDetailJson:
-    """Return a dataset with its samples as JSON."""
-    return ground_truth_json_service_pb2.GroundTruthDetailJson(
-        **_shown(found.dataset), samples=[entry_json(one) for one in found.samples]
-    )
-
-
-def _shown(stored: Dataset) -> dict[str, Any]:
-    path = f"{PATH}/{stored.dataset_id}"
-    return {
-        "id": stored.dataset_id,
-        "name": stored.name,
-        "description": stored.description,
-        "user_schema_id": values.nullable(stored.user_schema_id),
-        "document_count": stored.document_count,
-        "created_at": values.millis(stored.created_at),
-        "updated_at": values.millis(stored.updated_at),
-        "links": ground_truth_json_service_pb2.GroundTruthLinks(
-            self=path, entries=f"{path}/entries", schema=f"{path}/schema"
-        ),
-    }
-
-
-def datasets_json(
-    page: Counted[Dataset],
-) -> ground_truth_json_service_pb2.ListGroundTruthJsonResponse:
-    """Return a page of datasets as JSON."""
-    return ground_truth_json_service_pb2.ListGroundTruthJsonResponse(
-        data=[dataset_json(one) for one in page.items],
-        pagination=values.pagination(
-            total=page.total, limit=page.limit, next_cursor=page.next_cursor
-        ),
-    )
-
-
 def new_entry(request: ground_truth_service_pb2.CreateEntryRequest) -> NewEntry:
-    """Return the entry that a gRPC caller sent; BadDocument."""
+    """Return the entry that was sent, as text or as an object; BadDocument."""
+    if not request.WhichOneof("expected"):
+        raise missing_fields(["expected_data"])
     return NewEntry(
         document_id=request.document_id,
-        expected=documents.text_from_json("expected_json", request.expected_json),
-        notes=request.notes if request.HasField("notes") else None,
-    )
-
-
-def new_entry_json(request: ground_truth_json_service_pb2.CreateEntryJsonRequest) -> NewEntry:
-    """Return the entry that a REST caller sent; BadDocument."""
-    return NewEntry(
-        document_id=request.document_id,
-        expected=documents.text_from_struct("expected_data", request.expected_data),
+        expected=(
+            documents.text_from_struct("expected_data", request.expected_data)
+            if request.HasField("expected_data")
+            else documents.text_from_json("expected_json", request.expected_json)
+        ),
         notes=request.notes if request.HasField("notes") else None,
     )
 
@@ -199,33 +122,8 @@ def entries(page: Counted[Entry]) -> ground_truth_service_pb2.ListEntriesRespons
     """Return a page of entries."""
     return ground_truth_service_pb2.ListEntriesResponse(
         entries=[entry(one) for one in page.items],
-        next_page_token=page.next_cursor or "",
-        total_size=page.total,
-    )
-
-
-def entry_json(stored: Entry) -> ground_truth_json_service_pb2.EntryJson:
-    """Return an entry as JSON."""
-    path = f"{PATH}/{stored.dataset_id}"
-    return ground_truth_json_service_pb2.EntryJson(
-        id=stored.entry_id,
-        document_id=stored.document_id,
-        expected_data=documents.struct_from_text(stored.expected),
-        notes=values.nullable(stored.notes),
-        created_at=values.millis(stored.created_at),
-        links=ground_truth_json_service_pb2.EntryLinks(
-            self=f"{path}/entries/{stored.entry_id}", dataset=path
-        ),
-    )
-
-
-def entries_json(page: Counted[Entry]) -> ground_truth_json_service_pb2.ListEntriesJsonResponse:
-    """Return a page of entries as JSON."""
-    return ground_truth_json_service_pb2.ListEntriesJsonResponse(
-        data=[entry_json(one) for one in page.items],
-        pagination=values.pagination(
-            total=page.total, limit=page.limit, next_cursor=page.next_cursor
-        ),
+        next_cursor=page.next_cursor or "",
+        total=page.total,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from assay.features.ground_truth.api import GroundTruthService
-from assay.features.ground_truth.rest import GroundTruthJsonService
+from assay.features.ground_truth.rest import GroundTruthRestService
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
@@ -18,7 +18,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
         kernel.store, compute=kernel.compute, run_in_thread=kernel.run_in_thread
     )
     yield GroundTruthService(truth, schemas, imports(kernel))
-    yield GroundTruthJsonService(truth, schemas)
+    yield GroundTruthRestService(truth, schemas)
 
 
 FEATURE = Feature(name="ground_truth", stores=(GroundTruthDatasets, Entries), services=_services)

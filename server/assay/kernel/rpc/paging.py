@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import InvalidArgument
@@ -46,6 +46,11 @@ def page_limit(sent: int | None) -> int:
             "limit", f"{sent} was sent; 1 to {MAX_PAGE} is allowed, {DEFAULT_LIMIT} is the default"
         )
     return min(DEFAULT_LIMIT if sent is None else sent, MAX_PAGE)
+
+
+def requested_limit(request: Any) -> int:
+    """Return how many items a request with an optional `limit` asks for, as `page_limit`."""
+    return page_limit(request.limit if request.HasField("limit") else None)
 
 
 def page_size(sent: int) -> int:

@@ -37,14 +37,15 @@ class Requirements:
         missing = [name for name in self.scalars if not getattr(message, name)]
         missing += [name for name in self.messages if not message.HasField(name)]
         if missing:
-            raise _missing(missing)
+            raise missing_fields(missing)
         for name in self.texts:
             # SQLite would find nothing by such a text, and PostgreSQL cannot be asked for it.
             if "\x00" in getattr(message, name):
                 raise InvalidArgument.of(name, "the character U+0000 is not allowed")
 
 
-def _missing(names: list[str]) -> InvalidArgument:
+def missing_fields(names: list[str]) -> InvalidArgument:
+    """Return the refusal of a request that lacks required fields."""
     plural = "s" if len(names) > 1 else ""
     return InvalidArgument(
         f"The request lacks the required field{plural} {', '.join(names)}. Send a value for each.",

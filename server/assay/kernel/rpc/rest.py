@@ -23,7 +23,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 from google.api import httpbody_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from msgspec import UNSET, Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import fields
 
 from assay.kernel.rpc.paging import Counted
@@ -64,6 +64,11 @@ class ViewPage(Record, Generic[V]):
 
     data: tuple[V, ...]  # The items, in the order of the listing.
     pagination: Pagination  # How the listing goes on.
+
+
+def present(value: T | None) -> T | UnsetType:
+    """Return a value that is left out where there is none."""
+    return UNSET if value is None else value
 
 
 def page(found: Counted[T], view: Callable[[T], V]) -> ViewPage[V]:
