@@ -15,7 +15,7 @@ import grpc
 
 from assay.features.registry import FEATURES
 from assay.kernel.clock import SystemClock
-from assay.kernel.feature import Feature, FindKey, kinds_of, preload_of
+from assay.kernel.feature import Feature, FindKey, hooks_of, kinds_of, preload_of
 from assay.kernel.ids import SystemIds
 from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.garbage_collector import GarbageCollector
@@ -54,7 +54,11 @@ class Backend:
         self.clock = SystemClock()
         self.ids = SystemIds()
         self.store: Store = open_store(
-            settings.database, clock=self.clock, ids=self.ids, upgrade=upgrade
+            settings.database,
+            clock=self.clock,
+            ids=self.ids,
+            hooks=hooks_of(features),
+            upgrade=upgrade,
         )
         self.blobs: BlobStore = open_blobs(settings.blobs)
         self.pool = LocalPool(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MAX_MODULE_LINES = 450
+MAX_MODULE_LINES = 500
 MAX_FUNCTION_LINES = 40
 
 # Where a clock, an id or randomness may be made; everywhere else it is an argument.
@@ -54,10 +54,16 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def test_modules_are_short():
-    """No module of the service is longer than 400 lines."""
+    """No module of the service is longer than 500 lines; 400 are a hint to look for two concepts."""
     sizes = {path: len(path.read_text().splitlines()) for path in ours("client", "server", "tools")}
     assert len(sizes) > 50
-    assert [named(path, size) for path, size in sizes.items() if size > MAX_MODULE_LINES] == []
+    found = [
+        named(path, size)
+        for path, size in sizes.items()
+        if size > MAX_MODULE_LINES
+        and "migrations/versions" not in path.as_posix()  # a revision is a list of columns
+    ]
+    assert found == []
 
 
 def test_functions_are_short():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from assay.kernel.cache import Memory
+from assay.kernel.cache import BoundedCache
 
 
 def test_a_value_is_made_once():
     """A key that is remembered is not made again."""
-    memory = Memory(10)
+    memory = BoundedCache(10)
     made: list[str] = []
 
     def make() -> tuple[str, int]:
@@ -21,7 +21,7 @@ def test_a_value_is_made_once():
 
 def test_what_was_not_asked_for_longest_is_let_go():
     """Over the limit the value that was used longest ago is forgotten."""
-    memory = Memory(10)
+    memory = BoundedCache(10)
     for key in "abc":
         memory.get(key, lambda: (1, 3))
     memory.get("a", lambda: (2, 3))
@@ -33,7 +33,7 @@ def test_what_was_not_asked_for_longest_is_let_go():
 
 def test_what_is_too_large_is_not_remembered():
     """A value over the whole limit is returned, and displaces nothing."""
-    memory = Memory(10)
+    memory = BoundedCache(10)
     memory.get("small", lambda: (1, 10))
     assert memory.get("large", lambda: (2, 11)) == 2
     assert memory.held == 10

@@ -12,7 +12,8 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Kernel
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.requests import Requests
-from assay.kernel.storage.unit_of_work import SqlStore
+from assay.kernel.storage.tables import Tables
+from assay.kernel.storage.unit_of_work import Hook, SqlStore
 
 # The stores that the kernel itself has.
 KERNEL_STORES: tuple[type[SqlStore], ...] = (Installation, Requests, Jobs, Events, StatusUpdates)
@@ -29,7 +30,9 @@ class Feature:
     """One folder under features, as its `feature.py` declares it."""
 
     name: str  # of its folder
+    tables: Tables = ()  # parts of the one MetaData
     stores: tuple[type[SqlStore], ...] = ()
+    hooks: tuple[Hook, ...] = ()  # answers to what earlier features ask
     kinds: tuple[Kind, ...] = ()  # of job, as runners know them
     # Makes its gRPC handlers: one instance a service, of the class named as the service.
     services: Callable[[Kernel], Iterable[object]] = _no_services
@@ -37,6 +40,11 @@ class Feature:
     preload: tuple[str, ...] = ()
     # Finds an API key by its prefix; of the one feature that keeps keys.
     find_key: Callable[[Kernel], FindKey] | None = None
+
+
+def hooks_of(features: Iterable[Feature]) -> tuple[Hook, ...]:
+    """Return the hooks of these features in their order."""
+    return tuple(hook for feature in features for hook in feature.hooks)
 
 
 def kinds_of(features: Iterable[Feature]) -> dict[str, Kind]:

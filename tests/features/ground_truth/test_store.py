@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay.features.extraction_runs.store import ExtractionRuns
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.model import NewUserSchema
 from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth import document_rows as documents
@@ -112,27 +112,27 @@ def test_a_dataset_cannot_name_an_absent_schema(store, dataset):
             uow[GroundTruthDatasets].update(ORG, replace(dataset, user_schema_id=absent))
 
 
-@pytest.mark.parametrize("noun", ["user_schemas", "ground_truth"])
+@pytest.mark.parametrize("noun", [UserSchemas, GroundTruthDatasets])
 def test_pages_of_resources_are_stable(store, clock, noun):
     """Pages repeat and skip nothing while others come in, and count tells how many there are."""
-    new = {"user_schemas": NEW_SCHEMA, "ground_truth": NEW_DATASET}[noun]
+    new = {UserSchemas: NEW_SCHEMA, GroundTruthDatasets: NEW_DATASET}[noun]
     with store.write() as uow:
-        made = [getattr(uow, noun).create(ORG, new) for _ in range(5)]
+        made = [uow[noun].create(ORG, new) for _ in range(5)]
         clock.advance(1)
-        made.append(getattr(uow, noun).create(ORG, new))
+        made.append(uow[noun].create(ORG, new))
 
     def page(after):
         with store.write() as uow:
-            found = getattr(uow, noun).list(ORG, limit=2, after=after)
+            found = uow[noun].list(ORG, limit=2, after=after)
             clock.advance(1)
-            getattr(uow, noun).create(ORG, new)
+            uow[noun].create(ORG, new)
         return found
 
     seen = walk(page)
     assert seen[0] == made[-1]
     assert sorted(map(repr, seen)) == sorted(map(repr, made))
     with store.read() as uow:
-        assert getattr(uow, noun).count(ORG) == 6 + 3
+        assert uow[noun].count(ORG) == 6 + 3
 
 
 def test_an_entry_is_stored_as_it_was_given(store, dataset, clock):
@@ -268,7 +268,7 @@ def test_a_deleted_dataset_takes_its_entries_along(store, dataset):
             lambda: uow[Entries].delete(ORG, dataset.dataset_id, made.entry_id),
             lambda: uow[Entries].list(ORG, dataset.dataset_id, limit=1),
             lambda: uow[Entries].by_document(ORG, dataset.dataset_id, limit=1),
-            lambda: uow[Entries].pairs(ORG, dataset.dataset_id, run_id=None, limit=1),
+            lambda: uow[Extractions].pairs(ORG, dataset.dataset_id, run_id=None, limit=1),
         ):
             with pytest.raises(NotFound, match="dataset"):
                 call()
@@ -296,7 +296,7 @@ def test_pairs_take_the_newest_extraction_of_all_runs(store, dataset, clock):
         old = add_extractions(uow, "a", "b", "x", data='{"old":1}')
         clock.advance(1)
         new = add_extractions(uow, "b", data='{"new":1}')
-        pairs = uow[Entries].pairs(ORG, dataset.dataset_id, run_id=None, limit=9)
+        pairs = uow[Extractions].pairs(ORG, dataset.dataset_id, run_id=None, limit=9)
     assert [(one.document_id, one.data, one.run_id) for one in pairs] == [
         ("a", '{"old":1}', old.run_id),
         ("b", '{"new":1}', new.run_id),
@@ -314,10 +314,10 @@ def test_pairs_may_be_of_one_run(store, dataset, clock):
         old = add_extractions(uow, "a", data='{"old":1}')
         clock.advance(1)
         add_extractions(uow, "a", "b", data='{"new":1}')
-        pairs = uow[Entries].pairs(ORG, dataset.dataset_id, run_id=old.run_id, limit=9)
+        pairs = uow[Extractions].pairs(ORG, dataset.dataset_id, run_id=old.run_id, limit=9)
         assert [one.data for one in pairs] == ['{"old":1}', None, None]
         with pytest.raises(NotFound, match="extraction run"):
-            uow[Entries].pairs(ORG, dataset.dataset_id, run_id="none", limit=9)
+            uow[Extractions].pairs(ORG, dataset.dataset_id, run_id="none", limit=9)
 
 
 def test_pairs_are_bounded_in_number_and_bytes(store, dataset):
@@ -326,10 +326,10 @@ def test_pairs_are_bounded_in_number_and_bytes(store, dataset):
         add_entries(uow, dataset.dataset_id, "a", "b", "c")
         add_extractions(uow, "a", "b", "c", data='{"k":"%s"}' % ("x" * 1000))
         given = {"run_id": None, "limit": 2}
-        first = uow[Entries].pairs(ORG, dataset.dataset_id, **given)
-        rest = uow[Entries].pairs(ORG, dataset.dataset_id, **given, after="b")
-        small = uow[Entries].pairs(ORG, dataset.dataset_id, **given, max_bytes=1500)
-        assert uow[Entries].pairs(ORG, dataset.dataset_id, **given, after="c") == ()
+        first = uow[Extractions].pairs(ORG, dataset.dataset_id, **given)
+        rest = uow[Extractions].pairs(ORG, dataset.dataset_id, **given, after="b")
+        small = uow[Extractions].pairs(ORG, dataset.dataset_id, **given, max_bytes=1500)
+        assert uow[Extractions].pairs(ORG, dataset.dataset_id, **given, after="c") == ()
     assert [[one.document_id for one in page] for page in (first, rest, small)] == [
         ["a", "b"],
         ["c"],

@@ -72,6 +72,7 @@ REFUSED = {
     "versions.mark_training": lambda uow: uow[Versions].mark_training(OTHER, "v"),
     "versions.mark_ready": lambda uow: uow[Versions].mark_ready(OTHER, "v"),
     "versions.mark_failed": lambda uow: uow[Versions].mark_failed(OTHER, "v"),
+    "versions.set_metrics": lambda uow: uow[Versions].set_metrics(OTHER, "v", {}),
     "versions.promote": lambda uow: uow[Versions].promote(OTHER, "m", "v", promoted_by="x"),
     "evaluations.create": lambda uow: uow[Evaluations].create(OTHER, EVALUATION),
     "evaluations.get": lambda uow: uow[Evaluations].get(OTHER, "e"),
@@ -121,7 +122,9 @@ REFUSED = {
     "entries.list": lambda uow: uow[Entries].list(OTHER, dataset(uow), limit=9),
     "entries.delete": lambda uow: uow[Entries].delete(OTHER, dataset(uow), first_entry(uow)),
     "entries.by_document": lambda uow: uow[Entries].by_document(OTHER, dataset(uow), limit=9),
-    "entries.pairs": lambda uow: uow[Entries].pairs(OTHER, dataset(uow), run_id=None, limit=9),
+    "extractions.pairs": lambda uow: uow[Extractions].pairs(
+        OTHER, dataset(uow), run_id=None, limit=9
+    ),
     "extraction_runs.held": lambda uow: uow[ExtractionRuns].held(OTHER, run(uow)),
     "extraction_runs.get": lambda uow: uow[ExtractionRuns].get(OTHER, run(uow)),
     "extraction_runs.delete": lambda uow: uow[ExtractionRuns].delete(OTHER, run(uow)),
@@ -150,8 +153,7 @@ EMPTY = {
     "extraction_runs.count": lambda uow: uow[ExtractionRuns].count(OTHER),
     "ground_truth_datasets.grow": lambda uow: uow[GroundTruthDatasets].grow(OTHER, dataset(uow), 9),
     "extraction_runs.grow": lambda uow: uow[ExtractionRuns].grow(OTHER, run(uow), 9),
-    "extractions.sizes": lambda uow: uow[Extractions].sizes(OTHER, [first_extraction(uow)]),
-    "extractions.by_id": lambda uow: uow[Extractions].by_id(OTHER, [first_extraction(uow)]),
+    "entries.by_id": lambda uow: uow[Entries].by_id(OTHER, [first_entry(uow)]),
     "benchmarks.list": lambda uow: uow[Benchmarks].list(OTHER, limit=9).items,
     "benchmarks.count": lambda uow: uow[Benchmarks].count(OTHER),
 }

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.versions_store import Versions
+from assay.features.registry import FEATURES
 from assay.kernel.errors import SchemaMismatch
 from assay.kernel.storage import schema, tables
 from assay.kernel.storage.engine import make_engine, sqlite_url
@@ -103,6 +104,16 @@ def test_every_model_time_and_text_type_is_compared(url):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
     engine.dispose()
+
+
+def test_every_table_is_the_kernels_or_of_one_feature():
+    """The tables that features declare, and the kernel's own, are the whole schema."""
+    declared = [table.name for feature in FEATURES for table in feature.tables]
+    assert len(declared) == len(set(declared))
+    module = vars(tables).values()
+    own = {one.name for one in module if isinstance(one, sa.Table)}
+    assert own.isdisjoint(declared)
+    assert own | set(declared) == set(tables.metadata.tables)
 
 
 def test_the_head_is_the_newest_revision():

@@ -9,7 +9,7 @@ from assay.features.benchmarks.comparison import SideBySide
 from assay.features.benchmarks.model import Benchmark, BenchmarkResult
 from assay.features.benchmarks.paired_comparison import side_by_side
 from assay.features.benchmarks.store import Benchmarks
-from assay.kernel.cache import Memory
+from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Compute
@@ -49,7 +49,7 @@ class BenchmarkComparisons:
         self._store = store
         self._compute = compute
         self._run_in_thread = run_in_thread
-        self._memory = Memory(REMEMBERED)
+        self._memory = BoundedCache(REMEMBERED)
 
     async def compare(self, organization_id: str, run_a: str, run_b: str) -> ComparedBenchmarks:
         """Compare run a with run b, document by document where both are completed.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from assay.features.benchmarks import tables
 from assay.features.benchmarks.api import (
     BenchmarkService,
     BenchmarkWatchService,
@@ -35,4 +36,10 @@ def _services(kernel: Kernel) -> Iterable[object]:
     yield BenchmarkWatchService(watches)
 
 
-FEATURE = Feature(name="benchmarks", stores=(Benchmarks,), kinds=(Benchmark(),), services=_services)
+FEATURE = Feature(
+    name="benchmarks",
+    tables=(tables.benchmarks,),
+    stores=(Benchmarks,),
+    kinds=(Benchmark(),),
+    services=_services,
+)

@@ -23,7 +23,7 @@ from assay.features.benchmarks.results_artifact import (
 )
 from assay.features.benchmarks.snapshot_artifact import read_line
 from assay.features.benchmarks.store import Benchmarks
-from assay.kernel.cache import Memory
+from assay.kernel.cache import BoundedCache
 from assay.kernel.cursor import Cursor
 from assay.kernel.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, clip
 from assay.kernel.jobs.ledger_runs import Jobs
@@ -108,7 +108,7 @@ class BenchmarkReader:
         self._store = store
         self._blobs = blobs
         self._page_pieces = page_pieces
-        self._memory = Memory(REMEMBERED_BYTES)
+        self._memory = BoundedCache(REMEMBERED_BYTES)
 
     def detailed(self, organization_id: str, benchmark_id: str, documents: int) -> Detailed:
         """Return a benchmark with its numbers and its first `documents`; raises NotFound."""

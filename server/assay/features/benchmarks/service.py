@@ -16,9 +16,9 @@ from assay.features.benchmarks.model import (
 from assay.features.benchmarks.snapshot_artifact import Snapshot, take_snapshot
 from assay.features.benchmarks.store import Benchmarks
 from assay.features.extraction_runs.model import Pair
-from assay.features.extraction_runs.store import ExtractionRuns
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.store import UserSchemas
-from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.features.ground_truth.store import GroundTruthDatasets
 from assay.kernel.clock import Clock
 from assay.kernel.errors import FailedPrecondition, InvalidArgument, JobNotCancelable, clip
 from assay.kernel.idempotency import Once, once
@@ -231,7 +231,7 @@ def _pairs(uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> Iterator
     """Yield the dataset's documents by id, a page of them being held at a time."""
     after = ""
     while True:
-        page = uow[Entries].pairs(
+        page = uow[Extractions].pairs(
             organization_id, new.dataset_id, run_id=new.run_id, limit=PAGE_DOCUMENTS, after=after
         )
         if not page:

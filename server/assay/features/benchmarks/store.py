@@ -18,7 +18,6 @@ from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
-from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
 from assay.kernel.storage.sql import (
     Prepared,
@@ -29,12 +28,13 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.kernel.storage.tables import jobs, status_updates
 from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import decode
 
 _B = benchmarks.c
-_J = tables.jobs.c
-_L = tables.status_updates.c
+_J = jobs.c
+_L = status_updates.c
 
 _ITS_JOB = and_(_J.organization_id == _B.organization_id, _J.job_id == _B.job_id)
 _PROGRESS = and_(
@@ -57,8 +57,8 @@ _SELECT = select(
     _J.state,
     _J.error,
     _J.ended_at,
-    _L.data,
-).select_from(benchmarks.join(tables.jobs, _ITS_JOB).outerjoin(tables.status_updates, _PROGRESS))
+    _L.data.label("progress"),
+).select_from(benchmarks.join(jobs, _ITS_JOB).outerjoin(status_updates, _PROGRESS))
 _ONE = and_(_B.organization_id == bindparam("org"), _B.benchmark_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(_ONE))
 _INSERT = insert_or_ignore(benchmarks)
@@ -141,9 +141,11 @@ class Benchmarks(SqlStore):
         when their accuracies by field would have more than `max_bytes` of JSON, but never none
         while one is left.
         """
-        sizes = select(func.length(_B.accuracy_by_field), _B.benchmark_id).select_from(benchmarks)
+        sizes = select(
+            func.length(_B.accuracy_by_field).label("size"), _B.benchmark_id
+        ).select_from(benchmarks)
         if status is not None:
-            sizes = sizes.join(tables.jobs, _ITS_JOB)
+            sizes = sizes.join(jobs, _ITS_JOB)
         place = (_B.created_at, _B.benchmark_id)
         listed = self._db.select(
             newest_first(
@@ -153,7 +155,7 @@ class Benchmarks(SqlStore):
                 after=after,
             )
         )
-        kept = within(listed, limit, max_bytes, lambda row: row[0] or 0)
+        kept = within(listed, limit, max_bytes, lambda row: row.size or 0)
         statement = _filtered(_SELECT, organization_id, dataset_id, status)
         rows = self._db.select(newest_first(statement, *place, limit=kept, after=after))
         # On PostgreSQL a state may have changed between the two looks, but not in one snapshot.
@@ -169,11 +171,11 @@ class Benchmarks(SqlStore):
         status: BenchmarkStatus | None = None,
     ) -> int:
         """Return how many benchmarks a listing with the same arguments has in all."""
-        counted = select(func.count()).select_from(benchmarks)
+        counted = select(func.count().label("benchmarks")).select_from(benchmarks)
         if status is not None:
-            counted = counted.join(tables.jobs, _ITS_JOB)
+            counted = counted.join(jobs, _ITS_JOB)
         rows = self._db.select(_filtered(counted, organization_id, dataset_id, status))
-        return int(rows[0][0])
+        return int(rows[0].benchmarks)
 
     def finish(self, organization_id: str, benchmark_id: str, scores: Scores) -> Benchmark:
         """Store the scores of a benchmark whose job succeeds in the same commit.
@@ -186,16 +188,19 @@ class Benchmarks(SqlStore):
         mine = self._db.one(_MINE, org=organization_id, id=benchmark_id)
         if mine is None:
             raise NotFound.of("benchmark", benchmark_id)
-        dataset_id, created_at, compare_to = mine
-        if compare_to is not None:
-            other = self._db.one(_ASKED, org=organization_id, id=compare_to)
+        if mine.compare_to is not None:
+            other = self._db.one(_ASKED, org=organization_id, id=mine.compare_to)
         else:
             other = self._db.one(
-                _PREVIOUS, org=organization_id, dataset=dataset_id, at=created_at, id=benchmark_id
+                _PREVIOUS,
+                org=organization_id,
+                dataset=mine.dataset_id,
+                at=mine.created_at,
+                id=benchmark_id,
             )
         against, delta = None, None
         if other is not None and scores.overall is not None:
-            against, delta = other[0], scores.overall - other[1]
+            against, delta = other.benchmark_id, scores.overall - other.accuracy_overall
         self._db.run(
             _FINISH,
             org=organization_id,
@@ -223,28 +228,28 @@ def _filtered(
 
 
 def _read(row: Row) -> Benchmark:
-    overall, by_field, delta, against, created_at, state, error, ended_at, progress = row[8:]
-    state, total = JobState(state), row[7]
-    processed = 0 if progress is None else int(from_json(progress).get("rows", 0))
+    state, total = JobState(row.state), row.documents_total
+    processed = 0 if row.progress is None else int(from_json(row.progress).get("rows", 0))
     scores = None
     # The scores come in the very commit that ends the job; a state says so sooner than a null.
-    if state is JobState.SUCCEEDED and by_field is not None:
-        scores, processed = Scores(overall=overall, by_field=from_json(by_field)), total
+    if state is JobState.SUCCEEDED and row.accuracy_by_field is not None:
+        by_field = from_json(row.accuracy_by_field)
+        scores, processed = Scores(overall=row.accuracy_overall, by_field=by_field), total
     return Benchmark(
-        organization_id=row[0],
-        benchmark_id=row[1],
-        name=row[2],
-        dataset_id=row[3],
-        run_id=row[4],
-        user_schema_id=row[5],
-        job_id=row[6],
+        organization_id=row.organization_id,
+        benchmark_id=row.benchmark_id,
+        name=row.name,
+        dataset_id=row.dataset_id,
+        run_id=row.run_id,
+        user_schema_id=row.user_schema_id,
+        job_id=row.job_id,
         state=state,
-        error=None if error is None else decode(JobError, error),
+        error=None if row.error is None else decode(JobError, row.error),
         documents_total=total,
         documents_processed=processed,
         scores=scores,
-        accuracy_delta=delta,
-        compared_to=against,
-        created_at=moment(created_at),
-        ended_at=moment_or_none(ended_at),
+        accuracy_delta=row.accuracy_delta,
+        compared_to=row.compared_to,
+        created_at=moment(row.created_at),
+        ended_at=moment_or_none(row.ended_at),
     )

@@ -20,7 +20,7 @@ from assay.features.evaluations.details_artifact import (
 from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.performance_service import Performance, PerformanceReader
 from assay.features.models.model import TaskType
-from assay.kernel.cache import Memory
+from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import DetailsNotStored, Internal, NotFound
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.indexed_json import SectionIndex
@@ -45,7 +45,7 @@ class Place:
 class StoredDetails:
     """The details of one evaluation; each property reads its section when it is asked for."""
 
-    def __init__(self, address: str, open_: Callable[[], BinaryIO], memory: Memory) -> None:
+    def __init__(self, address: str, open_: Callable[[], BinaryIO], memory: BoundedCache) -> None:
         self._address = address
         self._open = open_
         self._memory = memory
@@ -172,7 +172,7 @@ class DetailsReader:
     def __init__(self, performance: PerformanceReader, blobs: BlobStore) -> None:
         self._performance = performance
         self._blobs = blobs
-        self._memory = Memory(REMEMBERED_BYTES)
+        self._memory = BoundedCache(REMEMBERED_BYTES)
 
     def of(self, place: Place, task: TaskType | None = None) -> Detailed:
         """Return an evaluation with its details, of a model of `task` (None: of any).

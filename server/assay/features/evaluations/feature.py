@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from assay.features.evaluations import tables
 from assay.features.evaluations.api import EvaluationService
 from assay.features.evaluations.curves_service import Curves
 from assay.features.evaluations.details_service import DetailsReader
@@ -14,7 +15,7 @@ from assay.features.evaluations.performance_service import PerformanceReader
 from assay.features.evaluations.rest import PerformanceRestService
 from assay.features.evaluations.row_upload import ROWS_WAIT_SECONDS, RowUploads
 from assay.features.evaluations.service import EvaluationUseCases
-from assay.features.evaluations.store import Evaluations
+from assay.features.evaluations.store import Evaluations, RefuseRunningEvaluations
 from assay.features.evaluations.upload import Uploads
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
@@ -59,5 +60,10 @@ def _files(kernel: Kernel, evaluations: EvaluationUseCases, wait_seconds: float)
 
 
 FEATURE = Feature(
-    name="evaluations", stores=(Evaluations,), kinds=(Evaluation(),), services=_services
+    name="evaluations",
+    tables=(tables.evaluations,),
+    stores=(Evaluations,),
+    hooks=(RefuseRunningEvaluations(),),
+    kinds=(Evaluation(),),
+    services=_services,
 )

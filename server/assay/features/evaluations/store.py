@@ -2,25 +2,254 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
 from sqlalchemy import (
+    LABEL_STYLE_NONE,
+    Label,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    null,
     select,
+    update,
 )
 
-from assay.features.evaluations import store_rows as sql
-from assay.features.evaluations.model import SPLITS, Evaluation, EvaluationResult, NewEvaluation
-from assay.features.evaluations.serving import Serving
-from assay.features.models.store import ID_ATTEMPTS, read_model
-from assay.features.models.versions_store import Versions, read_version
+from assay.features.evaluations.model import (
+    SPLITS,
+    Evaluation,
+    EvaluationResult,
+    EvaluationSpec,
+    NewEvaluation,
+)
+from assay.features.evaluations.tables import evaluations
+from assay.features.models.model import Model, Version
+from assay.features.models.store import ID_ATTEMPTS, MODEL_COLUMNS, ModelDeletion, read_model
+from assay.features.models.tables import models, versions
+from assay.features.models.versions_store import VERSION_COLUMNS, Versions, read_version
+from assay.kernel.cache import BoundedCache
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import AlreadyExists, Internal, NotFound
-from assay.kernel.storage import tables
+from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
+from assay.kernel.jobs.job import JobError
+from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.sql import Row, json_text
-from assay.kernel.storage.unit_of_work import SqlStore
-from assay.records import encode_text
+from assay.kernel.storage.sql import (
+    JoinedColumns,
+    Prepared,
+    Row,
+    from_json,
+    insert_or_ignore,
+    json_text,
+    moment,
+    moment_or_none,
+)
+from assay.kernel.storage.tables import jobs
+from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
+from assay.records import decode, encode_text
 
-_M = tables.models.c
-_E = tables.evaluations.c
+_M = models.c
+_V = versions.c
+_E = evaluations.c
+_J = jobs.c
+
+_COLUMNS = (
+    _E.organization_id,
+    _E.evaluation_id,
+    _E.model_id,
+    _E.version_id,
+    _E.dataset_split,
+    _E.revision,
+    _E.job_id,
+    _E.spec,
+    _E.is_current,
+    _E.metrics,
+    _E.created_at,
+    _E.evaluated_at,
+    _E.created_by,
+)
+# What is current has a result.
+_SERVED: Label[str] = literal_column(f"'{JobState.SUCCEEDED}'").label("state")
+_NO_ERROR = null().label("error")
+_NO_RESULT = null().label("result")
+_WITH_JOB = evaluations.join(
+    jobs, and_(_J.organization_id == _E.organization_id, _J.job_id == _E.job_id)
+)
+_ORG = _E.organization_id == bindparam("org")
+_ONE = _E.evaluation_id == bindparam("id")
+_GET = Prepared(
+    select(*_COLUMNS, _J.state, _J.error, _E.result).select_from(_WITH_JOB).where(_ORG, _ONE)
+)
+_LISTING = select(*_COLUMNS, _J.state, _J.error, _NO_RESULT).select_from(_WITH_JOB)
+_CURRENT_OF = and_(
+    _E.organization_id == _V.organization_id,
+    _E.version_id == _V.version_id,
+    _E.dataset_split == bindparam("split"),
+    _E.is_current,
+)
+_CURRENT = Prepared(
+    select(*_COLUMNS, _SERVED, _NO_ERROR, _E.result)
+    .select_from(versions.outerjoin(evaluations, _CURRENT_OF))
+    .where(_V.organization_id == bindparam("org"), _V.version_id == bindparam("version_id"))
+)
+_EVALUATED_SPLITS = Prepared(
+    select(_E.dataset_split)
+    .select_from(
+        versions.outerjoin(
+            evaluations,
+            and_(
+                _E.organization_id == _V.organization_id,
+                _E.version_id == _V.version_id,
+                _E.is_current,
+            ),
+        )
+    )
+    .where(_V.organization_id == bindparam("org"), _V.version_id == bindparam("version_id"))
+)
+_PROMOTED_ALIAS = versions.alias("promoted")
+_LOCK_MODEL = Prepared(
+    select(_M.model_id)
+    .where(_M.organization_id == bindparam("org"), _M.model_id == bindparam("model_id"))
+    .with_for_update(read=True, key_share=True)
+)
+_LOCK_VERSION = Prepared(
+    select(_V.model_id)
+    .where(_V.organization_id == bindparam("org"), _V.version_id == bindparam("version_id"))
+    .with_for_update(key_share=True)
+)
+_NEXT_REVISION = Prepared(
+    select(func.coalesce(func.max(_E.revision), 0) + 1).where(
+        _ORG, _E.version_id == bindparam("version_id"), _E.dataset_split == bindparam("split")
+    )
+)
+_INSERT = insert_or_ignore(evaluations)
+_KEYS = Prepared(select(_E.version_id, _E.dataset_split, _E.revision, _E.result).where(_ORG, _ONE))
+_NEWER_CURRENT = Prepared(
+    select(_E.revision).where(
+        _ORG,
+        _E.version_id == bindparam("version_id"),
+        _E.dataset_split == bindparam("split"),
+        _E.is_current,
+        _E.revision > bindparam("than"),
+    )
+)
+_RETIRE = Prepared(
+    update(evaluations)
+    .where(
+        _ORG,
+        _E.version_id == bindparam("of_version"),
+        _E.dataset_split == bindparam("split"),
+        _E.is_current,
+    )
+    .values(is_current=bindparam("off"))
+)
+_FINISH = Prepared(
+    update(evaluations)
+    .where(_ORG, _ONE)
+    .values(
+        is_current=bindparam("current"),
+        metrics=bindparam("metrics"),
+        result=bindparam("result"),
+        evaluated_at=bindparam("evaluated_at"),
+    )
+)
+
+
+_MODEL = JoinedColumns("model", (*MODEL_COLUMNS, _V.version_id.label("promoted_version_id")))
+_VERSION = JoinedColumns("version", VERSION_COLUMNS)
+_EVALUATION = JoinedColumns("evaluation", (*_COLUMNS, _SERVED, _NO_ERROR, _E.result))
+
+
+def _serving(version: bool, result: bool) -> Prepared:
+    """Return the one SELECT that resolves model, version and current evaluation."""
+    chosen = _V.version_id == bindparam("version_id") if version else _V.is_promoted
+    source = models.outerjoin(
+        versions,
+        and_(_V.organization_id == _M.organization_id, _V.model_id == _M.model_id, chosen),
+    ).outerjoin(evaluations, _CURRENT_OF)
+    promoted = _V.version_id
+    if version:
+        alias = _PROMOTED_ALIAS.c
+        source = source.outerjoin(
+            _PROMOTED_ALIAS,
+            and_(
+                alias.organization_id == _M.organization_id,
+                alias.model_id == _M.model_id,
+                alias.is_promoted,
+            ),
+        )
+        promoted = alias.version_id
+    model = JoinedColumns("model", (*MODEL_COLUMNS, promoted.label("promoted_version_id")))
+    ending = (_SERVED, _NO_ERROR, _E.result if result else _NO_RESULT)
+    evaluation = JoinedColumns("evaluation", (*_COLUMNS, *ending))
+    return Prepared(
+        select(*model.columns, *_VERSION.columns, *evaluation.columns)
+        .select_from(source)
+        .where(_M.organization_id == bindparam("org"), _M.model_id == bindparam("model_id"))
+        .set_label_style(LABEL_STYLE_NONE)
+    )
+
+
+_SERVING = {
+    (named, full): _serving(named, full) for named in (False, True) for full in (False, True)
+}
+_BUSY = Prepared(
+    select(_E.evaluation_id)
+    .select_from(_WITH_JOB)
+    .where(_ORG, _E.model_id == bindparam("model_id"), _J.ended_at.is_(None))
+    .order_by(_E.evaluation_id)
+    .limit(1)
+)
+
+# A stored result never changes, and a large one takes long to read.
+_RESULTS = BoundedCache(64 * 1024 * 1024)  # characters of the texts whose results are held
+
+
+@lru_cache(maxsize=1024)
+def _read_spec(text: str) -> EvaluationSpec:
+    """Return the spec of its JSON; most evaluations of a model share one, and it is frozen."""
+    return decode(EvaluationSpec, text)
+
+
+def _read(row: Row, headline: Mapping[str, float] | None = None) -> Evaluation:
+    """Return the evaluation of a row of the columns above, its job's state and error, result.
+
+    `headline` is what its metrics' JSON says, where that was read already.
+    """
+    result, error = row.result, row.error
+    return Evaluation(
+        organization_id=row.organization_id,
+        evaluation_id=row.evaluation_id,
+        model_id=row.model_id,
+        version_id=row.version_id,
+        dataset_split=row.dataset_split,
+        revision=row.revision,
+        job_id=row.job_id,
+        spec=_read_spec(row.spec),
+        state=JobState(row.state),
+        is_current=bool(row.is_current),
+        metrics=headline or ({} if row.metrics is None else from_json(row.metrics)),
+        result=None if result is None else _RESULTS.get(result, lambda: _read_result(result)),
+        error=None if error is None else decode(JobError, error),
+        created_at=moment(row.created_at),
+        evaluated_at=moment_or_none(row.evaluated_at),
+        created_by=row.created_by,
+    )
+
+
+def _read_result(text: str) -> tuple[EvaluationResult, int]:
+    return decode(EvaluationResult, text), len(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What answers a question about a model's quality."""
+
+    model: Model  # the model asked about
+    version: Version | None  # the one named, or the promoted one; None: there is none such
+    evaluation: Evaluation | None  # the version's current one of the split; None: none yet
 
 
 class Evaluations(SqlStore):
@@ -34,11 +263,11 @@ class Evaluations(SqlStore):
         taken id AlreadyExists.
         """
         # Held so that neither the model nor the version can go while the revision comes.
-        self._db.one(sql.LOCK_MODEL, org=organization_id, model_id=new.model_id)
-        self._db.one(sql.LOCK_VERSION, org=organization_id, version_id=new.version_id)
+        self._db.one(_LOCK_MODEL, org=organization_id, model_id=new.model_id)
+        self._db.one(_LOCK_VERSION, org=organization_id, version_id=new.version_id)
         self._db[Versions].get_of(organization_id, new.model_id, new.version_id)
         revision = self._db.value(
-            sql.NEXT_REVISION,
+            _NEXT_REVISION,
             org=organization_id,
             version_id=new.version_id,
             split=new.dataset_split,
@@ -56,10 +285,10 @@ class Evaluations(SqlStore):
 
     def get(self, organization_id: str, evaluation_id: str) -> Evaluation:
         """Return an evaluation with its result, or NotFound."""
-        row = self._db.one(sql.GET, org=organization_id, id=evaluation_id)
+        row = self._db.one(_GET, org=organization_id, id=evaluation_id)
         if row is None:
             raise NotFound.of("evaluation", evaluation_id)
-        return sql.read_evaluation(row)
+        return _read(row)
 
     def list(
         self,
@@ -77,9 +306,7 @@ class Evaluations(SqlStore):
         NotFound.
         """
         self._require_model(organization_id, model_id)
-        statement = sql.LISTING.where(
-            _E.organization_id == organization_id, _E.model_id == model_id
-        )
+        statement = _LISTING.where(_E.organization_id == organization_id, _E.model_id == model_id)
         if version_id is not None:
             statement = statement.where(_E.version_id == version_id)
         if dataset_split is not None:
@@ -90,7 +317,7 @@ class Evaluations(SqlStore):
         return page_of(
             self._db.select(statement),
             limit,
-            sql.read_evaluation,
+            _read,
             lambda one: Cursor(created_at=one.created_at, id=one.evaluation_id),
         )
 
@@ -103,11 +330,11 @@ class Evaluations(SqlStore):
         An absent version raises NotFound.
         """
         row = self._db.one(
-            sql.CURRENT, org=organization_id, version_id=version_id, split=dataset_split
+            _CURRENT, org=organization_id, version_id=version_id, split=dataset_split
         )
         if row is None:
             raise NotFound.of("version", version_id)
-        return None if row[1] is None else sql.read_evaluation(row)
+        return None if row.evaluation_id is None else _read(row)
 
     def serving(
         self,
@@ -128,31 +355,26 @@ class Evaluations(SqlStore):
         values = {"org": organization_id, "model_id": model_id, "split": dataset_split}
         if version_id is not None:
             values["version_id"] = version_id
-        row = self._db.one(sql.SERVING[version_id is not None, with_result], **values)
+        row = self._db.one(_SERVING[version_id is not None, with_result], **values)
         if row is None:
             raise NotFound.of("model", model_id)
-        found = row[sql.MODEL_END + 2] is not None
-        evaluated = row[sql.VERSION_END + 1] is not None
-        version = row[sql.MODEL_END : sql.VERSION_END]
-        if dataset_split != "test" and found:
-            version = (*version[:-1], None)
-        chosen = read_version(version) if found else None
-        headline = None if chosen is None else chosen.metrics
-        return Serving(
-            model=read_model(row[: sql.MODEL_END]),
-            version=chosen,
-            evaluation=sql.read_evaluation(row[sql.VERSION_END :], headline) if evaluated else None,
-        )
+        chosen = None if row.version_version_id is None else read_version(_VERSION.of(row))
+        served = None
+        if row.evaluation_evaluation_id is not None:
+            # What the version holds of its test evaluation need not be read twice.
+            same = chosen is not None and row.version_metrics == row.evaluation_metrics
+            served = _read(_EVALUATION.of(row), chosen.metrics if chosen and same else None)
+        return Serving(model=read_model(_MODEL.of(row)), version=chosen, evaluation=served)
 
     def splits_evaluated(self, organization_id: str, version_id: str) -> tuple[str, ...]:
         """Return the splits with a current evaluation: train, validation, test, in this order.
 
         An absent version raises NotFound.
         """
-        rows = self._db.all(sql.EVALUATED_SPLITS, org=organization_id, version_id=version_id)
+        rows = self._db.all(_EVALUATED_SPLITS, org=organization_id, version_id=version_id)
         if not rows:
             raise NotFound.of("version", version_id)
-        found = {row[0] for row in rows}
+        found = {row.dataset_split for row in rows}
         return tuple(split for split in SPLITS if split in found)
 
     def finish(
@@ -163,28 +385,34 @@ class Evaluations(SqlStore):
         It is served from then on, unless a newer revision already is. The same result once
         more changes nothing. An absent evaluation raises NotFound.
         """
-        place = self._place(organization_id, evaluation_id)
+        keys = self._keys(organization_id, evaluation_id)
         # Two revisions that finish at once decide one after the other which is served.
-        self._db.one(sql.LOCK_VERSION, org=organization_id, version_id=place[0])
-        version_id, split, revision, stored = self._place(organization_id, evaluation_id)
+        self._db.one(_LOCK_VERSION, org=organization_id, version_id=keys.version_id)
+        keys = self._keys(organization_id, evaluation_id)
         text = encode_text(result)
-        if stored is not None:
-            if stored != text:
+        if keys.result is not None:
+            if keys.result != text:
                 raise Internal(f"The evaluation {evaluation_id} already has another result.")
             return self.get(organization_id, evaluation_id)
         newer = self._db.one(
-            sql.NEWER_CURRENT,
+            _NEWER_CURRENT,
             org=organization_id,
-            version_id=version_id,
-            split=split,
-            than=revision,
+            version_id=keys.version_id,
+            split=keys.dataset_split,
+            than=keys.revision,
         )
         if newer is None:
             self._db.run(
-                sql.RETIRE, org=organization_id, of_version=version_id, split=split, off=False
+                _RETIRE,
+                org=organization_id,
+                of_version=keys.version_id,
+                split=keys.dataset_split,
+                off=False,
             )
+            if keys.dataset_split == "test":
+                self._db[Versions].set_metrics(organization_id, keys.version_id, result.metrics)
         self._db.run(
-            sql.FINISH,
+            _FINISH,
             org=organization_id,
             id=evaluation_id,
             current=newer is None,
@@ -198,7 +426,7 @@ class Evaluations(SqlStore):
         self, organization_id: str, new: NewEvaluation, evaluation_id: str, revision: int
     ) -> int:
         return self._db.run(
-            sql.INSERT,
+            _INSERT,
             organization_id=organization_id,
             evaluation_id=evaluation_id,
             model_id=new.model_id,
@@ -215,8 +443,8 @@ class Evaluations(SqlStore):
             created_by=new.created_by,
         )
 
-    def _place(self, organization_id: str, evaluation_id: str) -> Row:
-        row = self._db.one(sql.PLACE, org=organization_id, id=evaluation_id)
+    def _keys(self, organization_id: str, evaluation_id: str) -> Row:
+        row = self._db.one(_KEYS, org=organization_id, id=evaluation_id)
         if row is None:
             raise NotFound.of("evaluation", evaluation_id)
         return row
@@ -227,3 +455,17 @@ class Evaluations(SqlStore):
         )
         if not self._db.select(known):
             raise NotFound.of("model", model_id)
+
+
+class RefuseRunningEvaluations(ModelDeletion):
+    """Keeps a model while one of its evaluations has not ended."""
+
+    def check(self, uow: UnitOfWork, organization_id: str, model_id: str) -> None:
+        """Raise ResourceInUse, which names an evaluation that has not ended."""
+        busy = uow.one(_BUSY, org=organization_id, model_id=model_id)
+        if busy is not None:
+            raise ResourceInUse(
+                f"The model '{model_id}' cannot be deleted while its evaluation "
+                f"'{busy.evaluation_id}' has not ended. Wait for it, or cancel its job.",
+                metadata={"model_id": model_id, "evaluation_id": busy.evaluation_id},
+            )

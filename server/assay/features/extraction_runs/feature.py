@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from assay.features.extraction_runs import tables
 from assay.features.extraction_runs.api import ExtractionService
 from assay.features.extraction_runs.rest import ExtractionRestService
 from assay.features.extraction_runs.service import ExtractionUseCases
@@ -17,4 +18,9 @@ def _services(kernel: Kernel) -> Iterable[object]:
     yield ExtractionRestService(extractions)
 
 
-FEATURE = Feature(name="extraction_runs", stores=(ExtractionRuns, Extractions), services=_services)
+FEATURE = Feature(
+    name="extraction_runs",
+    tables=(tables.extraction_runs, tables.extractions),
+    stores=(ExtractionRuns, Extractions),
+    services=_services,
+)

@@ -11,17 +11,22 @@ from assay.features.extraction_runs.model import (
     ExtractionRun,
     NewExtraction,
     NewExtractionRun,
+    Pair,
 )
-from assay.features.ground_truth import tables
+from assay.features.extraction_runs.tables import extraction_runs, extractions
 from assay.features.ground_truth.document_rows import LOOK_UP, Documents, check_room, page_from
+from assay.features.ground_truth.model import Entry
+from assay.features.ground_truth.store import NEXT_ENTRIES, Entries, GroundTruthDatasets
+from assay.features.ground_truth.tables import entries
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import NotFound
-from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of
+from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
 from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
 from assay.kernel.storage.unit_of_work import SqlStore
 
-_R = tables.extraction_runs.c
-_X = tables.extractions.c
+_R = extraction_runs.c
+_X = extractions.c
+_E = entries.c
 
 _SELECT = select(
     _R.organization_id,
@@ -37,13 +42,13 @@ _HERE = (_R.organization_id == bindparam("org"), _R.run_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(*_HERE))
 _LOCK = Prepared(select(_R.document_count).where(*_HERE).with_for_update())
 _COUNT = Prepared(select(func.count()).where(_R.organization_id == bindparam("org")))
-_INSERT = Prepared(insert(tables.extraction_runs))
+_INSERT = Prepared(insert(extraction_runs))
 _GROW = Prepared(
-    update(tables.extraction_runs)
+    update(extraction_runs)
     .where(*_HERE)
     .values(document_count=_R.document_count + bindparam("more"))
 )
-_DELETE = Prepared(delete(tables.extraction_runs).where(*_HERE))
+_DELETE = Prepared(delete(extraction_runs).where(*_HERE))
 
 _EXTRACTION = (
     _X.organization_id,
@@ -61,10 +66,30 @@ _GET_EXTRACTION = Prepared(
         _X.extraction_id == bindparam("id"),
     )
 )
-_INSERT_EXTRACTION = insert_or_ignore(tables.extractions)
+_INSERT_EXTRACTION = insert_or_ignore(extractions)
 _DOCUMENTS = Documents(
-    table=tables.extractions, key=_X.extraction_id, holder=_X.run_id, columns=_EXTRACTION
+    table=extractions, key=_X.extraction_id, holder=_X.run_id, columns=_EXTRACTION
 )
+_NEWEST = (
+    select(_X.extraction_id)
+    .where(_X.organization_id == _E.organization_id, _X.document_id == _E.document_id)
+    .order_by(_X.created_at.desc(), _X.extraction_id.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("extraction_id")
+)
+_OF_RUN = (
+    select(_X.extraction_id)
+    .where(
+        _X.organization_id == _E.organization_id,
+        _X.run_id == bindparam("run"),
+        _X.document_id == _E.document_id,
+    )
+    .scalar_subquery()
+    .label("extraction_id")
+)
+_PAIRS_OF_RUN = Prepared(NEXT_ENTRIES.add_columns(_OF_RUN))
+_PAIRS_OF_ALL = Prepared(NEXT_ENTRIES.add_columns(_NEWEST))
 
 
 class ExtractionRuns(SqlStore):
@@ -120,7 +145,7 @@ class ExtractionRuns(SqlStore):
         row = self._db.one(_LOCK, org=organization_id, id=run_id)
         if row is None:
             raise NotFound.of("extraction run", run_id)
-        return int(row[0])
+        return int(row.document_count)
 
     def grow(self, organization_id: str, run_id: str, more: int) -> None:
         """Count `more` extractions."""
@@ -194,7 +219,44 @@ class Extractions(SqlStore):
         )
         return page_from(found, _read_extraction)
 
-    def sizes(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, int]:
+    def pairs(
+        self,
+        organization_id: str,
+        dataset_id: str,
+        *,
+        run_id: str | None,
+        limit: int,
+        after: str = "",
+        max_bytes: int = PAGE_BYTES,
+    ) -> tuple[Pair, ...]:
+        """Return a dataset's next entries as `Entries.by_document`, each with its extraction.
+
+        That is the one of its document in the run `run_id`, and without a run the newest one of all runs.
+        An absent dataset or run raises NotFound.
+        """
+        self._db[GroundTruthDatasets].get(organization_id, dataset_id)
+        page = {"org": organization_id, "dataset": dataset_id, "after": after, "most": limit}
+        if run_id is None:
+            listed = self._db.all(_PAIRS_OF_ALL, **page)
+        else:
+            self._db[ExtractionRuns].get(organization_id, run_id)
+            listed = self._db.all(_PAIRS_OF_RUN, **page, run=run_id)
+        keys = [row.extraction_id for row in listed if row.extraction_id]
+        sizes = self._sizes(organization_id, keys)
+        kept = within(
+            listed, limit, max_bytes, lambda row: row.size + sizes.get(row.extraction_id, 0)
+        )
+        listed = listed[:kept]
+        entries = self._db[Entries].by_id(organization_id, [row.entry_id for row in listed])
+        read = self._by_id(
+            organization_id, [row.extraction_id for row in listed if row.extraction_id]
+        )
+        return tuple(
+            _pair(entry, read.get(row.extraction_id))
+            for entry, row in zip(entries, listed, strict=True)
+        )
+
+    def _sizes(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, int]:
         """Return the bytes of those of the extractions that exist, by id."""
         found: dict[str, int] = {}
         for start in range(0, len(extraction_ids), LOOK_UP):
@@ -202,37 +264,47 @@ class Extractions(SqlStore):
                 _X.organization_id == organization_id,
                 _X.extraction_id.in_(extraction_ids[start : start + LOOK_UP]),
             )
-            found.update((row[0], row[1]) for row in self._db.select(statement))
+            found.update((row.extraction_id, row.size) for row in self._db.select(statement))
         return found
 
-    def by_id(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, Extraction]:
+    def _by_id(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, Extraction]:
         """Return those of the extractions that exist, by id."""
         rows = _DOCUMENTS.rows(self._db, organization_id, extraction_ids)
         return {one.extraction_id: one for one in map(_read_extraction, rows)}
 
 
 def _read(row: Row) -> ExtractionRun:
-    org, run_id, name, model, version, count, created, created_by = row
     return ExtractionRun(
-        organization_id=org,
-        run_id=run_id,
-        name=name,
-        model=model,
-        version=version,
-        document_count=count,
-        created_at=moment(created),
-        created_by=created_by,
+        organization_id=row.organization_id,
+        run_id=row.run_id,
+        name=row.name,
+        model=row.model,
+        version=row.version,
+        document_count=row.document_count,
+        created_at=moment(row.created_at),
+        created_by=row.created_by,
     )
 
 
 def _read_extraction(row: Row) -> Extraction:
-    org, run_id, extraction_id, document_id, data, confidence, created = row
     return Extraction(
-        organization_id=org,
-        run_id=run_id,
-        extraction_id=extraction_id,
-        document_id=document_id,
-        data=data,
-        confidence=confidence,
-        created_at=moment(created),
+        organization_id=row.organization_id,
+        run_id=row.run_id,
+        extraction_id=row.extraction_id,
+        document_id=row.document_id,
+        data=row.data,
+        confidence=row.confidence,
+        created_at=moment(row.created_at),
+    )
+
+
+def _pair(entry: Entry, found: Extraction | None) -> Pair:
+    return Pair(
+        entry_id=entry.entry_id,
+        document_id=entry.document_id,
+        expected=entry.expected,
+        extraction_id=None if found is None else found.extraction_id,
+        run_id=None if found is None else found.run_id,
+        data=None if found is None else found.data,
+        confidence=None if found is None else found.confidence,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from assay.features.field_schemas.api import FieldSchemaJsonService, FieldSchemaService
 from assay.features.field_schemas.service import FieldSchemas
 from assay.features.field_schemas.store import UserSchemas
+from assay.features.field_schemas.tables import user_schemas
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
 
@@ -15,4 +16,6 @@ def _services(kernel: Kernel) -> Iterable[object]:
     yield FieldSchemaJsonService(schemas)
 
 
-FEATURE = Feature(name="field_schemas", stores=(UserSchemas,), services=_services)
+FEATURE = Feature(
+    name="field_schemas", tables=(user_schemas,), stores=(UserSchemas,), services=_services
+)

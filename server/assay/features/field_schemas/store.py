@@ -5,15 +5,14 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from assay.features.field_schemas.model import NewUserSchema, UserSchema, check_schema_fields
-from assay.features.ground_truth import tables
+from assay.features.field_schemas.tables import user_schemas
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import NotFound, ResourceInUse
+from assay.kernel.errors import NotFound
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, within
 from assay.kernel.storage.sql import Prepared, Row, moment
-from assay.kernel.storage.unit_of_work import SqlStore
+from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
 
-_S = tables.user_schemas.c
-_D = tables.ground_truth.c
+_S = user_schemas.c
 _ID = _S.user_schema_id
 
 _SELECT = select(
@@ -30,9 +29,9 @@ _HERE = (_S.organization_id == bindparam("org"), _S.user_schema_id == bindparam(
 _GET = Prepared(_SELECT.where(*_HERE))
 _LOCK = Prepared(select(_S.user_schema_id).where(*_HERE).with_for_update())
 _COUNT = Prepared(select(func.count()).where(_S.organization_id == bindparam("org")))
-_INSERT = Prepared(insert(tables.user_schemas))
+_INSERT = Prepared(insert(user_schemas))
 _UPDATE = Prepared(
-    update(tables.user_schemas)
+    update(user_schemas)
     .where(*_HERE)
     .values(
         name=bindparam("new_name"),
@@ -41,13 +40,14 @@ _UPDATE = Prepared(
         updated_at=bindparam("now"),
     )
 )
-_DELETE = Prepared(delete(tables.user_schemas).where(*_HERE))
-_USER = Prepared(
-    select(_D.dataset_id)
-    .where(_D.organization_id == bindparam("org"), _D.user_schema_id == bindparam("id"))
-    .order_by(_D.created_at, _D.dataset_id)
-    .limit(1)
-)
+_DELETE = Prepared(delete(user_schemas).where(*_HERE))
+
+
+class SchemaDeletion(Hook):
+    """Asked before a field schema is deleted."""
+
+    def check(self, uow: UnitOfWork, organization_id: str, user_schema_id: str) -> None:
+        """Raise a refusal while something names the schema."""
 
 
 class UserSchemas(SqlStore):
@@ -92,17 +92,23 @@ class UserSchemas(SqlStore):
     ) -> Page[UserSchema]:
         """Return a page of schemas."""
         here = _S.organization_id == organization_id
-        sizes = select(_S.user_schema_id, _S.created_at, func.length(_S.definition)).where(here)
+        sizes = select(
+            _S.user_schema_id, _S.created_at, func.length(_S.definition).label("size")
+        ).where(here)
         listed = self._db.select(
             newest_first(sizes, _S.created_at, _S.user_schema_id, limit=limit, after=after)
         )
-        kept = within(listed, limit, max_bytes, lambda row: row[2])
-        keys = [row[0] for row in listed[:kept]]
-        found = {row[1]: row for row in self._db.select(_SELECT.where(here, _ID.in_(keys)))}
+        kept = within(listed, limit, max_bytes, lambda row: row.size)
+        keys = [row.user_schema_id for row in listed[:kept]]
+        found = {
+            row.user_schema_id: row for row in self._db.select(_SELECT.where(here, _ID.in_(keys)))
+        }
         last = listed[kept - 1] if kept < len(listed) else None
         return Page(
             items=tuple(_read(found[key]) for key in keys),
-            next=None if last is None else Cursor(created_at=moment(last[1]), id=last[0]),
+            next=None
+            if last is None
+            else Cursor(created_at=moment(last.created_at), id=last.user_schema_id),
         )
 
     def count(self, organization_id: str) -> int:
@@ -132,25 +138,19 @@ class UserSchemas(SqlStore):
     def delete(self, organization_id: str, user_schema_id: str) -> None:
         """Delete a schema; ResourceInUse while a dataset names it, NotFound if it is absent."""
         self.hold(organization_id, user_schema_id)
-        user = self._db.one(_USER, org=organization_id, id=user_schema_id)
-        if user is not None:
-            raise ResourceInUse(
-                f"The field schema '{user_schema_id}' cannot be deleted while the dataset "
-                f"'{user[0]}' names it. Give the dataset another schema or none, or delete it.",
-                metadata={"user_schema_id": user_schema_id, "dataset_id": user[0]},
-            )
+        for hook in self._db.hooks(SchemaDeletion):
+            hook.check(self._db, organization_id, user_schema_id)
         self._db.run(_DELETE, org=organization_id, id=user_schema_id)
 
 
 def _read(row: Row) -> UserSchema:
-    org, user_schema_id, name, definition, description, created, updated, created_by = row
     return UserSchema(
-        organization_id=org,
-        user_schema_id=user_schema_id,
-        name=name,
-        definition=definition.encode(),
-        description=description,
-        created_at=moment(created),
-        updated_at=moment(updated),
-        created_by=created_by,
+        organization_id=row.organization_id,
+        user_schema_id=row.user_schema_id,
+        name=row.name,
+        definition=row.definition.encode(),
+        description=row.description,
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        created_by=row.created_by,
     )

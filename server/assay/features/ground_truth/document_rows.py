@@ -43,11 +43,11 @@ class Documents:
         stored: set[str] = set()
         keys = [str(row[self.key.name]) for row in rows]
         for start in range(0, len(keys), LOOK_UP):
-            found = select(self.key).where(
+            found = select(self.key.label("key")).where(
                 self.table.c.organization_id == organization_id,
                 self.key.in_(keys[start : start + LOOK_UP]),
             )
-            stored.update(row[0] for row in db.select(found))
+            stored.update(row.key for row in db.select(found))
         return tuple(place for place, key in enumerate(keys) if key not in stored)
 
     def page(
@@ -63,7 +63,7 @@ class Documents:
     ) -> tuple[list[Row], Cursor | None]:
         """Return a page's rows, newest first, and where the next page starts."""
         c = self.table.c
-        statement: Select[Any] = select(self.key, c.created_at, c.size).where(
+        statement: Select[Any] = select(self.key.label("key"), c.created_at, c.size).where(
             c.organization_id == organization_id, self.holder == holder_id
         )
         if document_id is not None:
@@ -71,20 +71,20 @@ class Documents:
         listed = db.select(
             newest_first(statement, c.created_at, self.key, limit=limit, after=after)
         )
-        kept = within(listed, limit, max_bytes, lambda row: row[2])
+        kept = within(listed, limit, max_bytes, lambda row: row.size)
         last = listed[kept - 1] if kept < len(listed) else None
-        cursor = None if last is None else Cursor(created_at=moment(last[1]), id=last[0])
-        return self.rows(db, organization_id, [row[0] for row in listed[:kept]]), cursor
+        cursor = None if last is None else Cursor(created_at=moment(last.created_at), id=last.key)
+        return self.rows(db, organization_id, [row.key for row in listed[:kept]]), cursor
 
     def rows(self, db: UnitOfWork, organization_id: str, keys: Sequence[str]) -> list[Row]:
         """Return the rows of these keys, in their order; a key without a row has none."""
         c = self.table.c
         found: dict[str, Row] = {}
         for start in range(0, len(keys), LOOK_UP):
-            statement = select(self.key, *self.columns).where(
+            statement = select(self.key.label("key"), *self.columns).where(
                 c.organization_id == organization_id, self.key.in_(keys[start : start + LOOK_UP])
             )
-            found.update((row[0], row[1:]) for row in db.select(statement))
+            found.update((row.key, row) for row in db.select(statement))
         return [found[key] for key in keys if key in found]
 
 

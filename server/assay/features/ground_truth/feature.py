@@ -6,7 +6,8 @@ from assay.features.ground_truth.api import GroundTruthService
 from assay.features.ground_truth.rest import GroundTruthRestService
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
-from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets, RefuseNamedSchemas
+from assay.features.ground_truth.tables import entries, ground_truth
 from assay.features.imports.service import imports
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
@@ -21,4 +22,10 @@ def _services(kernel: Kernel) -> Iterable[object]:
     yield GroundTruthRestService(truth, schemas)
 
 
-FEATURE = Feature(name="ground_truth", stores=(GroundTruthDatasets, Entries), services=_services)
+FEATURE = Feature(
+    name="ground_truth",
+    tables=(ground_truth, entries),
+    hooks=(RefuseNamedSchemas(),),
+    stores=(GroundTruthDatasets, Entries),
+    services=_services,
+)

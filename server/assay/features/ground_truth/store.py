@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from assay.features.extraction_runs.model import Extraction, Pair
-from assay.features.extraction_runs.store import ExtractionRuns, Extractions
-from assay.features.field_schemas.store import UserSchemas
+from assay.features.field_schemas.store import SchemaDeletion, UserSchemas
 from assay.features.ground_truth import tables
 from assay.features.ground_truth.document_rows import Documents, check_room, page_from
 from assay.features.ground_truth.model import (
@@ -19,14 +17,13 @@ from assay.features.ground_truth.model import (
     check_dataset_fields,
 )
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import AlreadyExists, NotFound
+from assay.kernel.errors import AlreadyExists, NotFound, ResourceInUse
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
 from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
-from assay.kernel.storage.unit_of_work import SqlStore
+from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 
 _D = tables.ground_truth.c
 _E = tables.entries.c
-_X = tables.extractions.c
 
 _SELECT = select(
     _D.organization_id,
@@ -60,6 +57,12 @@ _GROW = Prepared(
     .values(document_count=_D.document_count + bindparam("more"), updated_at=bindparam("now"))
 )
 _DELETE = Prepared(delete(tables.ground_truth).where(*_HERE))
+_NAMES_SCHEMA = Prepared(
+    select(_D.dataset_id)
+    .where(_D.organization_id == bindparam("org"), _D.user_schema_id == bindparam("id"))
+    .order_by(_D.created_at, _D.dataset_id)
+    .limit(1)
+)
 
 _ENTRY = (
     _E.organization_id,
@@ -74,31 +77,13 @@ _IN = (_E.organization_id == bindparam("org"), _E.dataset_id == bindparam("datas
 _GET_ENTRY = Prepared(select(*_ENTRY).where(*_IN, _E.entry_id == bindparam("id")))
 _DELETE_ENTRY = Prepared(delete(tables.entries).where(*_IN, _E.entry_id == bindparam("id")))
 _INSERT_ENTRY = insert_or_ignore(tables.entries)
-_NEWEST = (
-    select(_X.extraction_id)
-    .where(_X.organization_id == _E.organization_id, _X.document_id == _E.document_id)
-    .order_by(_X.created_at.desc(), _X.extraction_id.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_OF_RUN = (
-    select(_X.extraction_id)
-    .where(
-        _X.organization_id == _E.organization_id,
-        _X.run_id == bindparam("run"),
-        _X.document_id == _E.document_id,
-    )
-    .scalar_subquery()
-)
-_NEXT = (
+NEXT_ENTRIES = (
     select(_E.entry_id, _E.document_id, _E.size)
     .where(*_IN, _E.document_id > bindparam("after"))
     .order_by(_E.document_id)
     .limit(bindparam("most"))
 )
-_BY_DOCUMENT = Prepared(_NEXT)
-_PAIRS_OF_RUN = Prepared(_NEXT.add_columns(_OF_RUN))
-_PAIRS_OF_ALL = Prepared(_NEXT.add_columns(_NEWEST))
+_BY_DOCUMENT = Prepared(NEXT_ENTRIES)
 _DOCUMENTS = Documents(table=tables.entries, key=_E.entry_id, holder=_E.dataset_id, columns=_ENTRY)
 
 
@@ -181,7 +166,7 @@ class GroundTruthDatasets(SqlStore):
         row = self._db.one(_LOCK, org=organization_id, id=dataset_id)
         if row is None:
             raise NotFound.of("ground-truth dataset", dataset_id)
-        return int(row[0])
+        return int(row.document_count)
 
     def grow(self, organization_id: str, dataset_id: str, more: int) -> None:
         """Count `more` entries, fewer when it is negative."""
@@ -275,42 +260,12 @@ class Entries(SqlStore):
         listed = self._db.all(
             _BY_DOCUMENT, org=organization_id, dataset=dataset_id, after=after, most=limit
         )
-        kept = within(listed, limit, max_bytes, lambda row: row[2])
-        keys = [row[0] for row in listed[:kept]]
-        rows = _DOCUMENTS.rows(self._db, organization_id, keys)
-        return tuple(_read_entry(row) for row in rows)
+        kept = within(listed, limit, max_bytes, lambda row: row.size)
+        return self.by_id(organization_id, [row.entry_id for row in listed[:kept]])
 
-    def pairs(
-        self,
-        organization_id: str,
-        dataset_id: str,
-        *,
-        run_id: str | None,
-        limit: int,
-        after: str = "",
-        max_bytes: int = PAGE_BYTES,
-    ) -> tuple[Pair, ...]:
-        """Return the next entries as `by_document`, each with its document's extraction.
-
-        That is the one of the run `run_id`, and without a run the newest one of all runs.
-        An absent dataset or run raises NotFound.
-        """
-        self._db[GroundTruthDatasets].get(organization_id, dataset_id)
-        place = {"org": organization_id, "dataset": dataset_id, "after": after, "most": limit}
-        if run_id is None:
-            listed = self._db.all(_PAIRS_OF_ALL, **place)
-        else:
-            self._db[ExtractionRuns].get(organization_id, run_id)
-            listed = self._db.all(_PAIRS_OF_RUN, **place, run=run_id)
-        sizes = self._db[Extractions].sizes(organization_id, [row[3] for row in listed if row[3]])
-        kept = within(listed, limit, max_bytes, lambda row: row[2] + sizes.get(row[3], 0))
-        listed = listed[:kept]
-        entries = _DOCUMENTS.rows(self._db, organization_id, [row[0] for row in listed])
-        read = self._db[Extractions].by_id(organization_id, [row[3] for row in listed if row[3]])
-        return tuple(
-            _pair(_read_entry(entry), read.get(row[3]))
-            for entry, row in zip(entries, listed, strict=True)
-        )
+    def by_id(self, organization_id: str, entry_ids: Sequence[str]) -> tuple[Entry, ...]:
+        """Return those of the entries that exist, in the order of their ids given."""
+        return tuple(map(_read_entry, _DOCUMENTS.rows(self._db, organization_id, entry_ids)))
 
     def _insert(
         self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
@@ -340,40 +295,41 @@ class Entries(SqlStore):
 
 
 def _read(row: Row) -> Dataset:
-    org, dataset_id, name, text, schema_id, count, created, updated, created_by = row
     return Dataset(
-        organization_id=org,
-        dataset_id=dataset_id,
-        name=name,
-        description=text,
-        user_schema_id=schema_id,
-        document_count=count,
-        created_at=moment(created),
-        updated_at=moment(updated),
-        created_by=created_by,
+        organization_id=row.organization_id,
+        dataset_id=row.dataset_id,
+        name=row.name,
+        description=row.description,
+        user_schema_id=row.user_schema_id,
+        document_count=row.document_count,
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        created_by=row.created_by,
     )
 
 
 def _read_entry(row: Row) -> Entry:
-    org, dataset_id, entry_id, document_id, expected, notes, created = row
     return Entry(
-        organization_id=org,
-        dataset_id=dataset_id,
-        entry_id=entry_id,
-        document_id=document_id,
-        expected=expected,
-        notes=notes,
-        created_at=moment(created),
+        organization_id=row.organization_id,
+        dataset_id=row.dataset_id,
+        entry_id=row.entry_id,
+        document_id=row.document_id,
+        expected=row.expected,
+        notes=row.notes,
+        created_at=moment(row.created_at),
     )
 
 
-def _pair(entry: Entry, found: Extraction | None) -> Pair:
-    return Pair(
-        entry_id=entry.entry_id,
-        document_id=entry.document_id,
-        expected=entry.expected,
-        extraction_id=None if found is None else found.extraction_id,
-        run_id=None if found is None else found.run_id,
-        data=None if found is None else found.data,
-        confidence=None if found is None else found.confidence,
-    )
+class RefuseNamedSchemas(SchemaDeletion):
+    """Keeps a field schema while a dataset names it."""
+
+    def check(self, uow: UnitOfWork, organization_id: str, user_schema_id: str) -> None:
+        """Raise ResourceInUse, which names a dataset."""
+        user = uow.one(_NAMES_SCHEMA, org=organization_id, id=user_schema_id)
+        if user is not None:
+            raise ResourceInUse(
+                f"The field schema '{user_schema_id}' cannot be deleted while the dataset "
+                f"'{user.dataset_id}' names it. Give the dataset another schema or none, or "
+                "delete it.",
+                metadata={"user_schema_id": user_schema_id, "dataset_id": user.dataset_id},
+            )

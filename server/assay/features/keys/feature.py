@@ -6,6 +6,7 @@ from functools import partial
 from assay.features.keys.api import KeyService
 from assay.features.keys.service import KeyUseCases
 from assay.features.keys.store import Keys
+from assay.features.keys.tables import api_keys
 from assay.kernel.feature import Feature, FindKey
 from assay.kernel.identity import ApiKey
 from assay.kernel.kernel import Kernel
@@ -24,4 +25,6 @@ def _find_key(kernel: Kernel) -> FindKey:
     return find
 
 
-FEATURE = Feature(name="keys", stores=(Keys,), services=_services, find_key=_find_key)
+FEATURE = Feature(
+    name="keys", tables=(api_keys,), stores=(Keys,), services=_services, find_key=_find_key
+)

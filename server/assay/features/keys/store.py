@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Executable, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from assay.features.keys.tables import api_keys
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.identity import ApiKey
-from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import newest_first, page_of
 from assay.kernel.storage.sql import (
     POSTGRESQL,
@@ -22,10 +22,11 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
+from assay.kernel.storage.tables import counters
 from assay.kernel.storage.unit_of_work import SqlStore
 
-_K = tables.api_keys.c
-_C = tables.counters.c
+_K = api_keys.c
+_C = counters.c
 
 _SELECT = select(
     _K.prefix,
@@ -41,9 +42,9 @@ _SELECT = select(
 _ORG = _K.organization_id == bindparam("org")
 _BY_PREFIX = Prepared(_SELECT.where(_K.prefix == bindparam("prefix")))
 _GET = Prepared(_SELECT.where(_ORG, _K.prefix == bindparam("prefix")))
-_INSERT = insert_or_ignore(tables.api_keys)
+_INSERT = insert_or_ignore(api_keys)
 _REVOKE = Prepared(
-    update(tables.api_keys)
+    update(api_keys)
     .where(_ORG, _K.prefix == bindparam("key"), _K.revoked_at.is_(None))
     .values(revoked_at=bindparam("at"))
 )
@@ -53,9 +54,9 @@ _REVISION = Prepared(select(_C.value).where(_C.name == "api_keys"))
 def _raise(engine: str) -> Executable:
     first = {"name": "api_keys", "value": 1}
     if engine == POSTGRESQL:
-        added = postgresql.insert(tables.counters).values(first)
+        added = postgresql.insert(counters).values(first)
         return added.on_conflict_do_update(index_elements=["name"], set_={"value": _C.value + 1})
-    put = sqlite.insert(tables.counters).values(first)
+    put = sqlite.insert(counters).values(first)
     return put.on_conflict_do_update(index_elements=["name"], set_={"value": _C.value + 1})
 
 
@@ -63,17 +64,16 @@ _RAISE = Prepared(_raise)
 
 
 def _read(row: Row) -> ApiKey:
-    prefix, org, name, secret_hash, permissions, created, expires, revoked, created_by = row
     return ApiKey(
-        prefix=prefix,
-        organization_id=org,
-        name=name,
-        secret_hash=bytes(secret_hash),
-        permissions=frozenset(from_json(permissions)),
-        created_at=moment(created),
-        expires_at=moment_or_none(expires),
-        revoked_at=moment_or_none(revoked),
-        created_by=created_by,
+        prefix=row.prefix,
+        organization_id=row.organization_id,
+        name=row.name,
+        secret_hash=bytes(row.secret_hash),
+        permissions=frozenset(from_json(row.permissions)),
+        created_at=moment(row.created_at),
+        expires_at=moment_or_none(row.expires_at),
+        revoked_at=moment_or_none(row.revoked_at),
+        created_by=row.created_by,
     )
 
 
@@ -139,4 +139,4 @@ class Keys(SqlStore):
     def revision(self) -> int:
         """Return a number that rises with every key made or revoked, in any organization."""
         row = self._db.one(_REVISION)
-        return 0 if row is None else int(row[0])
+        return 0 if row is None else int(row.value)

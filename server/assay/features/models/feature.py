@@ -6,6 +6,7 @@ from assay.features.comparisons.service import Comparisons
 from assay.features.models.api import ModelService, VersionService
 from assay.features.models.service import ModelUseCases
 from assay.features.models.store import Models
+from assay.features.models.tables import models, versions
 from assay.features.models.versions_service import VersionUseCases
 from assay.features.models.versions_store import Versions
 from assay.kernel.feature import Feature
@@ -19,4 +20,6 @@ def _services(kernel: Kernel) -> Iterable[object]:
     yield VersionService(VersionUseCases(store), comparisons)
 
 
-FEATURE = Feature(name="models", stores=(Models, Versions), services=_services)
+FEATURE = Feature(
+    name="models", tables=(models, versions), stores=(Models, Versions), services=_services
+)

@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from sqlalchemy import and_, bindparam, delete, exc, func, select, update
 
 from assay.features.models.model import Model, NewModel, TaskType, check_model_fields
+from assay.features.models.tables import models, versions
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
-from assay.kernel.storage import tables
+from assay.kernel.errors import AlreadyExists, Internal, NotFound
 from assay.kernel.storage.keyset import newest_first, page_of
 from assay.kernel.storage.sql import Prepared, Row, from_json, insert_or_ignore, json_text, moment
-from assay.kernel.storage.unit_of_work import SqlStore
+from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
 
-_M = tables.models.c
-_V = tables.versions.c
+_M = models.c
+_V = versions.c
 
 ID_ATTEMPTS = 8  # generated ids grow with each, so the eighth has never been needed
 
@@ -35,8 +35,8 @@ MODEL_COLUMNS = (
 _PROMOTED = and_(
     _V.organization_id == _M.organization_id, _V.model_id == _M.model_id, _V.is_promoted
 )
-_SELECT = select(*MODEL_COLUMNS, _V.version_id).select_from(
-    tables.models.outerjoin(tables.versions, _PROMOTED)
+_SELECT = select(*MODEL_COLUMNS, _V.version_id.label("promoted_version_id")).select_from(
+    models.outerjoin(versions, _PROMOTED)
 )
 _ORG = _M.organization_id == bindparam("org")
 _GET = Prepared(_SELECT.where(_ORG, _M.model_id == bindparam("model_id")))
@@ -45,9 +45,10 @@ _ID_OF_PATH = Prepared(select(_M.model_id).where(_ORG, _M.project_path == bindpa
 _LOCK = Prepared(
     select(_M.model_id).where(_ORG, _M.model_id == bindparam("model_id")).with_for_update()
 )
-_INSERT = insert_or_ignore(tables.models)
+_COUNT = Prepared(select(func.count()).select_from(models).where(_ORG))
+_INSERT = insert_or_ignore(models)
 _UPDATE = Prepared(
-    update(tables.models)
+    update(models)
     .where(_ORG, _M.model_id == bindparam("id"))
     .values(
         name=bindparam("name"),
@@ -58,44 +59,31 @@ _UPDATE = Prepared(
         updated_at=bindparam("updated_at"),
     )
 )
-_DELETE = Prepared(delete(tables.models).where(_ORG, _M.model_id == bindparam("model_id")))
-_BUSY = Prepared(
-    select(tables.evaluations.c.evaluation_id)
-    .select_from(
-        tables.evaluations.join(
-            tables.jobs,
-            and_(
-                tables.jobs.c.organization_id == tables.evaluations.c.organization_id,
-                tables.jobs.c.job_id == tables.evaluations.c.job_id,
-            ),
-        )
-    )
-    .where(
-        tables.evaluations.c.organization_id == bindparam("org"),
-        tables.evaluations.c.model_id == bindparam("model_id"),
-        tables.jobs.c.ended_at.is_(None),
-    )
-    .order_by(tables.evaluations.c.evaluation_id)
-    .limit(1)
-)
+_DELETE = Prepared(delete(models).where(_ORG, _M.model_id == bindparam("model_id")))
 
 
 def read_model(row: Row) -> Model:
     """Return the model of a row of MODEL_COLUMNS and the promoted version's id."""
-    org, model_id, name, task, path, labels, positive, text, created, updated, promoted = row
     return Model(
-        organization_id=org,
-        model_id=model_id,
-        name=name,
-        task_type=TaskType(task),
-        project_path=path,
-        labels=None if labels is None else tuple(from_json(labels)),
-        positive_label=positive,
-        description=text,
-        created_at=moment(created),
-        updated_at=moment(updated),
-        promoted_version_id=promoted,
+        organization_id=row.organization_id,
+        model_id=row.model_id,
+        name=row.name,
+        task_type=TaskType(row.task_type),
+        project_path=row.project_path,
+        labels=None if row.labels is None else tuple(from_json(row.labels)),
+        positive_label=row.positive_label,
+        description=row.description,
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        promoted_version_id=row.promoted_version_id,
     )
+
+
+class ModelDeletion(Hook):
+    """Asked before a model is deleted with all that belongs to it."""
+
+    def check(self, uow: UnitOfWork, organization_id: str, model_id: str) -> None:
+        """Raise a refusal where something of the model must end first."""
 
 
 class Models(SqlStore):
@@ -152,7 +140,7 @@ class Models(SqlStore):
         rows = self._db.select(
             _SELECT.where(_M.organization_id == organization_id, _M.model_id.in_(list(model_ids)))
         )
-        return {row[1]: read_model(row) for row in rows}
+        return {row.model_id: read_model(row) for row in rows}
 
     def list(
         self,
@@ -208,26 +196,19 @@ class Models(SqlStore):
         """
         if self._db.one(_LOCK, org=organization_id, model_id=model_id) is None:
             raise NotFound.of("model", model_id)
-        busy = self._db.one(_BUSY, org=organization_id, model_id=model_id)
-        if busy is not None:
-            raise ResourceInUse(
-                f"The model '{model_id}' cannot be deleted while its evaluation '{busy[0]}' has "
-                "not ended. Wait for it, or cancel its job.",
-                metadata={"model_id": model_id, "evaluation_id": busy[0]},
-            )
+        for hook in self._db.hooks(ModelDeletion):
+            hook.check(self._db, organization_id, model_id)
         self._db.run(_DELETE, org=organization_id, model_id=model_id)
 
     def count(self, organization_id: str) -> int:
         """Return how many models there are."""
-        counted = select(func.count()).select_from(tables.models)
-        rows = self._db.select(counted.where(_M.organization_id == organization_id))
-        return int(rows[0][0])
+        return int(self._db.value(_COUNT, org=organization_id))
 
     def _refuse_taken_path(self, organization_id: str, path: str | None, model_id: str) -> None:
         if path is None:
             return
         row = self._db.one(_ID_OF_PATH, org=organization_id, path=path)
-        if row is not None and row[0] != model_id:
+        if row is not None and row.model_id != model_id:
             raise _path_taken(path)
 
 

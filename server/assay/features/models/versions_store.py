@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, func, select, update
 
 from assay.features.models.model import NewVersion, Version
 from assay.features.models.store import ID_ATTEMPTS
+from assay.features.models.tables import models, versions
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import (
     AlreadyExists,
@@ -18,7 +19,6 @@ from assay.kernel.errors import (
     VersionOfAnotherModel,
 )
 from assay.kernel.jobs.states import VERSION_TRANSITIONS, VersionStatus
-from assay.kernel.storage import tables
 from assay.kernel.storage.keyset import page_of
 from assay.kernel.storage.sql import (
     Prepared,
@@ -31,9 +31,8 @@ from assay.kernel.storage.sql import (
 )
 from assay.kernel.storage.unit_of_work import SqlStore
 
-_M = tables.models.c
-_V = tables.versions.c
-_E = tables.evaluations.c
+_M = models.c
+_V = versions.c
 
 VERSION_COLUMNS = (
     _V.organization_id,
@@ -50,16 +49,9 @@ VERSION_COLUMNS = (
     _V.promoted_at,
     _V.promoted_by,
     _V.created_by,
+    _V.metrics,
 )
-_TEST = and_(
-    _E.organization_id == _V.organization_id,
-    _E.version_id == _V.version_id,
-    _E.dataset_split == "test",
-    _E.is_current,
-)
-_SELECT = select(*VERSION_COLUMNS, _E.metrics).select_from(
-    tables.versions.outerjoin(tables.evaluations, _TEST)
-)
+_SELECT = select(*VERSION_COLUMNS)
 _ORG = _V.organization_id == bindparam("org")
 _ONE = _V.version_id == bindparam("id")
 _GET = Prepared(_SELECT.where(_ORG, _ONE))
@@ -76,14 +68,14 @@ _NEXT_NUMBER = Prepared(
         _ORG, _V.model_id == bindparam("model_id")
     )
 )
-_INSERT = insert_or_ignore(tables.versions)
+_INSERT = insert_or_ignore(versions)
 _DEMOTE = Prepared(
-    update(tables.versions)
+    update(versions)
     .where(_ORG, _V.model_id == bindparam("of_model"), _V.is_promoted)
     .values(is_promoted=bindparam("off"))
 )
 _PROMOTE = Prepared(
-    update(tables.versions)
+    update(versions)
     .where(_ORG, _ONE)
     .values(
         is_promoted=bindparam("on"),
@@ -92,32 +84,31 @@ _PROMOTE = Prepared(
     )
 )
 _SET_STATUS = Prepared(
-    update(tables.versions)
+    update(versions)
     .where(_ORG, _ONE)
     .values(status=bindparam("status"), trained_at=bindparam("trained_at"))
 )
+_SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(metrics=bindparam("new_metrics")))
 
 
 def read_version(row: Row) -> Version:
-    """Return the version of a row of VERSION_COLUMNS and its test metrics' JSON."""
-    (org, model_id, version_id, number, label, status, algorithm, hyperparameters) = row[:8]
-    (promoted, created, trained, promoted_at, promoted_by, created_by, metrics) = row[8:]
+    """Return the version of a row of VERSION_COLUMNS."""
     return Version(
-        organization_id=org,
-        model_id=model_id,
-        version_id=version_id,
-        version_number=number,
-        label=label,
-        status=VersionStatus(status),
-        algorithm=algorithm,
-        hyperparameters=from_json(hyperparameters),
-        is_promoted=bool(promoted),
-        created_at=moment(created),
-        trained_at=moment_or_none(trained),
-        promoted_at=moment_or_none(promoted_at),
-        promoted_by=promoted_by,
-        metrics={} if metrics is None else from_json(metrics),
-        created_by=created_by,
+        organization_id=row.organization_id,
+        model_id=row.model_id,
+        version_id=row.version_id,
+        version_number=row.version_number,
+        label=row.label,
+        status=VersionStatus(row.status),
+        algorithm=row.algorithm,
+        hyperparameters=from_json(row.hyperparameters),
+        is_promoted=bool(row.is_promoted),
+        created_at=moment(row.created_at),
+        trained_at=moment_or_none(row.trained_at),
+        promoted_at=moment_or_none(row.promoted_at),
+        promoted_by=row.promoted_by,
+        metrics={} if row.metrics is None else from_json(row.metrics),
+        created_by=row.created_by,
     )
 
 
@@ -151,6 +142,7 @@ class Versions(SqlStore):
                 promoted_at=None,
                 promoted_by=None,
                 created_by=new.created_by,
+                metrics=None,
             )
             if added:
                 return self.get(organization_id, version_id)
@@ -194,13 +186,13 @@ class Versions(SqlStore):
         if status is not None:
             statement = statement.where(_V.status == status.value)
         if after is not None:
-            other = tables.versions.alias("place")
-            place = select(other.c.version_number).where(
+            other = versions.alias("last")
+            last = select(other.c.version_number).where(
                 other.c.organization_id == organization_id,
                 other.c.model_id == model_id,
                 other.c.version_id == after.id,
             )
-            statement = statement.where(_V.version_number < place.scalar_subquery())
+            statement = statement.where(_V.version_number < last.scalar_subquery())
         statement = statement.order_by(_V.version_number.desc()).limit(limit + 1)
         return page_of(
             self._db.select(statement),
@@ -219,13 +211,13 @@ class Versions(SqlStore):
         """
         wanted = list(model_ids)
         statement = (
-            select(_V.model_id, _V.status, func.count())
+            select(_V.model_id, _V.status, func.count().label("versions"))
             .where(_V.organization_id == organization_id, _V.model_id.in_(wanted))
             .group_by(_V.model_id, _V.status)
         )
         found: dict[str, dict[VersionStatus, int]] = {model_id: {} for model_id in wanted}
-        for model_id, status, count in self._db.select(statement):
-            found[model_id][VersionStatus(status)] = count
+        for row in self._db.select(statement):
+            found[row.model_id][VersionStatus(row.status)] = row.versions
         return dict(found)
 
     def mark_training(self, organization_id: str, version_id: str) -> Version:
@@ -273,6 +265,14 @@ class Versions(SqlStore):
             promoted_by=promoted_by,
         )
         return self.get(organization_id, version_id)
+
+    def set_metrics(
+        self, organization_id: str, version_id: str, metrics: Mapping[str, float]
+    ) -> None:
+        """Store the headline of a version's current test evaluation; NotFound if it is absent."""
+        text = json_text(dict(metrics))
+        if not self._db.run(_SET_METRICS, org=organization_id, id=version_id, new_metrics=text):
+            raise NotFound.of("version", version_id)
 
     def _mark(self, organization_id: str, version_id: str, status: VersionStatus) -> Version:
         if self._db.one(_LOCK, org=organization_id, id=version_id) is None:

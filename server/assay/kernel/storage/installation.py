@@ -20,7 +20,7 @@ class Installation(SqlStore):
     def find(self, name: str) -> str | None:
         """Return a secret, None if nobody made it yet."""
         row = self._db.one(_FIND, name=name)
-        return None if row is None else str(row[0])
+        return None if row is None else str(row.value)
 
     def add(self, name: str, value: str) -> None:
         """Keep a secret; does nothing where one of that name is kept already."""

@@ -42,13 +42,13 @@ class Requests(SqlStore):
         row = self._db.one(_FIND, org=organization_id, method=method, request_id=request_id)
         if row is None:
             return None
-        if row[0] != body_hash:
+        if row.body_hash != body_hash:
             raise RequestIdReused(
                 f"The request id '{request_id}' was used with another body. "
                 "Send the same body again, or choose a new request id.",
-                metadata={"request_id": request_id, "resource_id": row[1]},
+                metadata={"request_id": request_id, "resource_id": row.resource_id},
             )
-        return str(row[1])
+        return str(row.resource_id)
 
     def record(
         self,

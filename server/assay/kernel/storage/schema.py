@@ -14,7 +14,9 @@ from assay.kernel.storage.sql import SQLITE
 if TYPE_CHECKING:  # importing Alembic takes 0.1 s, which only a migration should pay
     from alembic.config import Config
 
-HEAD = "0005"  # newest revision under migrations/versions
+MIGRATIONS = Path(__file__).parent / "migrations"
+# The newest revision: the files of revisions begin with their numbers.
+HEAD = max(file.name for file in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
 _LOCK = 7_261_001  # PostgreSQL advisory lock under which one process migrates
 
 
@@ -100,6 +102,6 @@ def alembic_config(connection: Connection | None = None) -> Config:
     from alembic.config import Config  # noqa: PLC0415  # slow to import, and rarely needed
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import namedtuple
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Executable, Table
+from sqlalchemy import ColumnElement, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -25,7 +27,8 @@ _DIALECTS: dict[str, Dialect] = {
     POSTGRESQL: PGDialect_psycopg(),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 }
 
-Row = Any  # a tuple of the selected columns; sqlite3 and psycopg are untyped here
+_row_class: Any = namedtuple  # noqa: PYI024  # the names are known when a statement has run
+Row = Any  # its columns are attributes: row.name; sqlite3 and psycopg are untyped here
 
 
 class Prepared:
@@ -36,11 +39,12 @@ class Prepared:
     they are: int, float, str, bytes, bool or None.
     """
 
-    __slots__ = ("_compiled", "_make")
+    __slots__ = ("_compiled", "_make", "_row")
 
     def __init__(self, make: Executable | Callable[[str], Executable]) -> None:
         self._make = make
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._row: Callable[[Any], Row] | None = None
 
     def sql(self, engine: str) -> tuple[str, dict[str, Any]]:
         """Return the SQL for `engine` and the values of its literals by name."""
@@ -51,6 +55,13 @@ class Prepared:
             literals = {k: v for k, v in compiled.params.items() if v is not None}
             found = self._compiled[engine] = (str(compiled), literals)
         return found
+
+    def named(self, cursor: Any) -> Callable[[Any], Row]:
+        """Return what names the columns of this statement's rows, as `cursor` describes them."""
+        if self._row is None:
+            names = [column[0] for column in cursor.description]
+            self._row = _row_class("Row", names, rename=True)._make
+        return self._row
 
 
 def insert_or_ignore(table: Table) -> Prepared:
@@ -111,3 +122,19 @@ def json_text(value: Any) -> str:
 def from_json(text: str) -> Any:
     """Return what `json_text` wrote."""
     return decode_json(text)
+
+
+class JoinedColumns:
+    """Columns of one table in a row of several: selected under a prefix, read by their own names."""
+
+    __slots__ = ("_get", "_row", "columns")
+
+    def __init__(self, prefix: str, columns: Sequence[ColumnElement[Any]]) -> None:
+        names = [column.key for column in columns]
+        self.columns = tuple(column.label(f"{prefix}_{column.key}") for column in columns)
+        self._get = attrgetter(*(column.name for column in self.columns))
+        self._row = _row_class(prefix, names)._make
+
+    def of(self, row: Row) -> Row:
+        """Return these columns of a row as a row of its own."""
+        return self._row(self._get(row))

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any
@@ -39,7 +39,7 @@ from assay.kernel.storage.engine import BUSY_SECONDS, engine_name, make_engine
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.schema import check_revision, migrate, revision_of
 from assay.kernel.storage.sql import POSTGRESQL, SQLITE
-from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.kernel.storage.unit_of_work import Hook, UnitOfWork
 
 CURSORS = "cursors"  # the secret that signs them
 
@@ -47,11 +47,20 @@ CURSORS = "cursors"  # the secret that signs them
 class Store(ABC):
     """What is durable, one transaction at a time; safe to share between threads."""
 
-    def __init__(self, engine: Engine, *, clock: Clock, ids: Ids, leases: LeaseClock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Clock,
+        ids: Ids,
+        leases: LeaseClock,
+        hooks: tuple[Hook, ...],
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._ids = ids
         self._leases = leases
+        self._hooks = hooks
         self._hints = Hints()
         self._cursor_key: str | None = None
         self.changes: Changes
@@ -103,7 +112,12 @@ class Store(ABC):
 
     def _unit_of_work(self, connection: Connection) -> UnitOfWork:
         return UnitOfWork(
-            connection, self.engine_name, clock=self._clock, ids=self._ids, leases=self._leases
+            connection,
+            self.engine_name,
+            clock=self._clock,
+            ids=self._ids,
+            leases=self._leases,
+            hooks=self._hooks,
         )
 
     def _committed(self, uow: UnitOfWork) -> None:
@@ -120,6 +134,7 @@ def open_store(
     clock: Clock | None = None,
     ids: Ids | None = None,
     leases: LeaseClock | None = None,
+    hooks: Iterable[Hook] = (),
     upgrade: bool = False,
 ) -> Store:
     """Open the store at `sqlite:///<path>` or `postgresql://…`.
@@ -141,14 +156,23 @@ def open_store(
         clock=clock or SystemClock(),
         ids=ids or SystemIds(),
         leases=leases or BootClock(),
+        hooks=tuple(hooks),
     )
 
 
 class SqliteStore(Store):
     """A store in one SQLite file, shared by the processes of one machine."""
 
-    def __init__(self, engine: Engine, *, clock: Clock, ids: Ids, leases: LeaseClock) -> None:
-        super().__init__(engine, clock=clock, ids=ids, leases=leases)
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Clock,
+        ids: Ids,
+        leases: LeaseClock,
+        hooks: tuple[Hook, ...],
+    ) -> None:
+        super().__init__(engine, clock=clock, ids=ids, leases=leases, hooks=hooks)
         self.changes = SqliteChanges(engine.connect)
         self._local = threading.local()
         self._readers: weakref.WeakSet[_SqliteRead] = weakref.WeakSet()
@@ -297,8 +321,16 @@ def _end(uow: UnitOfWork, *, commit: bool) -> None:
 class PostgresStore(Store):
     """A store in a PostgreSQL database, shared by any number of hosts."""
 
-    def __init__(self, engine: Engine, *, clock: Clock, ids: Ids, leases: LeaseClock) -> None:
-        super().__init__(engine, clock=clock, ids=ids, leases=leases)
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Clock,
+        ids: Ids,
+        leases: LeaseClock,
+        hooks: tuple[Hook, ...],
+    ) -> None:
+        super().__init__(engine, clock=clock, ids=ids, leases=leases, hooks=hooks)
         plain = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.changes = PostgresChanges(lambda: plain)
         self._reading = engine.execution_options(

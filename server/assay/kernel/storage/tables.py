@@ -1,12 +1,12 @@
-"""The schema: one MetaData for SQLite and PostgreSQL.
+"""The schema: one MetaData for SQLite and PostgreSQL, and the kernel's own tables in it.
 
-What must always hold is said here, in CHECKs, foreign keys and partial unique
-indexes, and not only in the code that writes. Primary keys begin with the
-organization, so that an id of a caller's choosing reveals nothing of others.
+Each feature declares its tables in its `tables.py`, under the same rules. What must always hold
+is said there, in CHECKs, foreign keys and partial unique indexes, and not only in the code that
+writes. Primary keys begin with the organization, so that an id of a caller's choosing reveals
+nothing of others.
 
-Times are microseconds since 1970 in UTC; JSON is canonical text; what is compared or
-sorted byte by byte is `Key`. Every change of this file is a new revision under
-migrations/; tests/storage compares the two.
+Times are microseconds since 1970 in UTC; JSON is canonical text; what is compared or sorted byte
+by byte is `Key`. The first migration makes these tables; a test compares the two.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ from sqlalchemy import (
     text,
 )
 
-from assay.features.evaluations.model import SPLITS
-from assay.features.models.model import TaskType
-from assay.kernel.jobs.states import TERMINAL, JobState, VersionStatus
+from assay.kernel.jobs.states import TERMINAL, JobState
 
 metadata = MetaData(
     naming_convention={
@@ -42,81 +40,19 @@ metadata = MetaData(
     }
 )
 
+Tables = tuple[Table, ...]
+
 # PostgreSQL's own collations sort ids by language; ours sort by byte, as SQLite does.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> str:
+def one_of(column: str, values: tuple[str, ...]) -> str:
+    """Return the SQL that a column holds one of some words."""
     listed = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({listed})"
 
 
-_ENDED = _one_of("state", tuple(sorted(TERMINAL)))
-
-models = Table(
-    "models",
-    metadata,
-    Column("organization_id", Key, nullable=False),
-    Column("model_id", Key, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("task_type", Text, nullable=False),
-    Column("project_path", Key),
-    Column("labels", Text),  # JSON list
-    Column("positive_label", Text),
-    Column("description", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("organization_id", "model_id"),
-    CheckConstraint(_one_of("task_type", tuple(TaskType)), name="task_type"),
-)
-Index("ix_models_listing", models.c.organization_id, models.c.created_at, models.c.model_id)
-Index(
-    "uq_models_project_path",
-    models.c.organization_id,
-    models.c.project_path,
-    unique=True,
-    sqlite_where=text("project_path IS NOT NULL"),
-    postgresql_where=text("project_path IS NOT NULL"),
-)
-
-versions = Table(
-    "versions",
-    metadata,
-    Column("organization_id", Key, nullable=False),
-    Column("version_id", Key, nullable=False),
-    Column("model_id", Key, nullable=False),
-    Column("version_number", Integer, nullable=False),
-    Column("label", Text),
-    Column("status", Text, nullable=False),
-    Column("algorithm", Text, nullable=False),
-    Column("hyperparameters", Text, nullable=False),  # JSON object
-    Column("is_promoted", Boolean, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("trained_at", BigInteger),
-    Column("promoted_at", BigInteger),
-    Column("promoted_by", Text),
-    Column("created_by", Text, nullable=False),
-    PrimaryKeyConstraint("organization_id", "version_id"),
-    UniqueConstraint("organization_id", "model_id", "version_number"),
-    # What evaluations refer to, so that one never names a version of another model.
-    UniqueConstraint("organization_id", "model_id", "version_id"),
-    ForeignKeyConstraint(
-        ["organization_id", "model_id"],
-        ["models.organization_id", "models.model_id"],
-        ondelete="CASCADE",
-    ),
-    CheckConstraint(_one_of("status", tuple(VersionStatus)), name="status"),
-    CheckConstraint("version_number >= 1", name="version_number"),
-    CheckConstraint("NOT is_promoted OR status = 'ready'", name="promoted_is_ready"),
-)
-Index(
-    "uq_versions_promoted",
-    versions.c.organization_id,
-    versions.c.model_id,
-    unique=True,
-    sqlite_where=text("is_promoted = 1"),
-    postgresql_where=text("is_promoted"),
-)
+_ENDED = one_of("state", tuple(sorted(TERMINAL)))
 
 jobs = Table(
     "jobs",
@@ -150,7 +86,7 @@ jobs = Table(
     Column("oldest_sequence", Integer, nullable=False),
     Column("status_revision", Integer, nullable=False),
     PrimaryKeyConstraint("organization_id", "job_id"),
-    CheckConstraint(_one_of("state", tuple(JobState)), name="state"),
+    CheckConstraint(one_of("state", tuple(JobState)), name="state"),
     CheckConstraint("(state = 'RUNNING') = (lease_owner IS NOT NULL)", name="lease_owner"),
     CheckConstraint("(state = 'RUNNING') = (lease_boot IS NOT NULL)", name="lease_boot"),
     CheckConstraint("(state = 'RUNNING') = (lease_expires IS NOT NULL)", name="lease_expires"),
@@ -227,7 +163,7 @@ Index(
     postgresql_where=text("request_id IS NOT NULL"),
 )
 
-_JOB = (["organization_id", "job_id"], ["jobs.organization_id", "jobs.job_id"])
+JOB = (["organization_id", "job_id"], ["jobs.organization_id", "jobs.job_id"])
 
 # What went wrong under a job; most jobs have no such row.
 retry_states = Table(
@@ -239,7 +175,7 @@ retry_states = Table(
     Column("tasks", Integer, nullable=False),  # finished at the latest retry
     Column("in_flight", Text, nullable=False),  # JSON list: what was run when last noted
     PrimaryKeyConstraint("organization_id", "job_id"),
-    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+    ForeignKeyConstraint(*JOB, ondelete="CASCADE"),
     CheckConstraint("retries >= 0 AND tasks >= 0", name="counters"),
 )
 
@@ -257,7 +193,7 @@ tasks = Table(
     Column("partial_blob", Text),
     PrimaryKeyConstraint("organization_id", "job_id", "key"),
     UniqueConstraint("organization_id", "job_id", "first_row"),
-    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+    ForeignKeyConstraint(*JOB, ondelete="CASCADE"),
     CheckConstraint("(first_row IS NULL) = (rows IS NULL)", name="rows"),
     CheckConstraint("rows IS NULL OR rows >= 1", name="rows_positive"),
     CheckConstraint("first_row IS NULL OR first_row >= 0", name="first_row"),
@@ -274,7 +210,7 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("data", Text, nullable=False),  # JSON object
     PrimaryKeyConstraint("organization_id", "job_id", "sequence"),
-    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
+    ForeignKeyConstraint(*JOB, ondelete="CASCADE"),
     CheckConstraint("batch >= 1 AND batch <= sequence", name="batch"),
 )
 
@@ -288,76 +224,7 @@ status_updates = Table(
     Column("as_of_sequence", Integer, nullable=False),
     Column("data", Text, nullable=False),  # JSON object
     PrimaryKeyConstraint("organization_id", "job_id", "key"),
-    ForeignKeyConstraint(*_JOB, ondelete="CASCADE"),
-)
-
-evaluations = Table(
-    "evaluations",
-    metadata,
-    Column("organization_id", Key, nullable=False),
-    Column("evaluation_id", Key, nullable=False),
-    Column("model_id", Key, nullable=False),
-    Column("version_id", Key, nullable=False),
-    Column("dataset_split", Text, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("job_id", Key, nullable=False),
-    Column("spec", Text, nullable=False),  # JSON of EvaluationSpec
-    Column("is_current", Boolean, nullable=False),
-    Column("metrics", Text),  # JSON object: the result's headline
-    Column("result", Text),  # JSON of EvaluationResult
-    Column("created_at", BigInteger, nullable=False),
-    Column("evaluated_at", BigInteger),
-    Column("created_by", Text, nullable=False),
-    PrimaryKeyConstraint("organization_id", "evaluation_id"),
-    UniqueConstraint("organization_id", "version_id", "dataset_split", "revision"),
-    UniqueConstraint("organization_id", "job_id"),
-    ForeignKeyConstraint(
-        ["organization_id", "model_id", "version_id"],
-        ["versions.organization_id", "versions.model_id", "versions.version_id"],
-        ondelete="CASCADE",
-    ),
-    ForeignKeyConstraint(*_JOB),
-    CheckConstraint(_one_of("dataset_split", SPLITS), name="dataset_split"),
-    CheckConstraint("revision >= 1", name="revision"),
-    CheckConstraint(
-        "(result IS NULL) = (evaluated_at IS NULL) AND (result IS NULL) = (metrics IS NULL)",
-        name="result",
-    ),
-    CheckConstraint("NOT is_current OR result IS NOT NULL", name="current_has_result"),
-)
-Index(
-    "ix_evaluations_listing",
-    evaluations.c.organization_id,
-    evaluations.c.model_id,
-    evaluations.c.created_at,
-    evaluations.c.evaluation_id,
-)
-Index(
-    "uq_evaluations_current",
-    evaluations.c.organization_id,
-    evaluations.c.version_id,
-    evaluations.c.dataset_split,
-    unique=True,
-    sqlite_where=text("is_current = 1"),
-    postgresql_where=text("is_current"),
-)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("organization_id", Key, nullable=False),
-    Column("prefix", Key, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("secret_hash", LargeBinary, nullable=False),
-    Column("permissions", Text, nullable=False),  # JSON list, sorted
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger),
-    Column("revoked_at", BigInteger),
-    Column("created_by", Text, nullable=False),
-    PrimaryKeyConstraint("organization_id", "prefix"),
-    # A key is found by its prefix before its organization is known.
-    UniqueConstraint("prefix"),
-    CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
+    ForeignKeyConstraint(*JOB, ondelete="CASCADE"),
 )
 
 requests = Table(

@@ -20,6 +20,15 @@ from assay.kernel.jobs.leases import LeaseClock
 from assay.kernel.storage.sql import SQLITE, Prepared, Row, micros
 
 S = TypeVar("S", bound="SqlStore")
+H = TypeVar("H", bound="Hook")
+
+
+class Hook:
+    """Base of what an earlier feature asks of later ones.
+
+    The earlier feature declares a subclass whose methods do nothing, and calls the hooks of that
+    class in its unit of work; a later feature registers an instance of its own subclass.
+    """
 
 
 class UnitOfWork:
@@ -30,7 +39,14 @@ class UnitOfWork:
     """
 
     def __init__(
-        self, connection: Connection, engine: str, *, clock: Clock, ids: Ids, leases: LeaseClock
+        self,
+        connection: Connection,
+        engine: str,
+        *,
+        clock: Clock,
+        ids: Ids,
+        leases: LeaseClock,
+        hooks: tuple[Hook, ...],
     ) -> None:
         self.connection = connection
         self.engine = engine
@@ -40,6 +56,7 @@ class UnitOfWork:
         self.driver: Any = connection.connection.driver_connection
         self.touched: set[tuple[str, str]] = set()
         self.batches: dict[tuple[str, str], int] = {}
+        self._hooks = hooks
         self._stores: dict[type, Any] = {}
 
     def __getitem__(self, kind: type[S]) -> S:
@@ -48,6 +65,10 @@ class UnitOfWork:
         if store is None:
             store = self._stores[kind] = kind(self)
         return store
+
+    def hooks(self, kind: type[H]) -> tuple[H, ...]:
+        """Return the registered hooks of a class, in the order of their features."""
+        return tuple(hook for hook in self._hooks if isinstance(hook, kind))
 
     def drop_stores(self) -> None:
         """Let the stores go: they refer to this unit of work, a circle for the collector."""
@@ -71,8 +92,12 @@ class UnitOfWork:
         return self.connection.exec_driver_sql(sql, dict(bound))
 
     def one(self, statement: Prepared, **values: Any) -> Row | None:
-        """Return the first row as a tuple; None when there is none."""
-        return self.cursor(statement, values).fetchone()
+        """Return the first row, its columns by name; None when there is none."""
+        cursor = self.cursor(statement, values)
+        row = cursor.fetchone()
+        if row is None or self.engine != SQLITE:
+            return row
+        return statement.named(cursor)(row)
 
     def value(self, statement: Prepared, **values: Any) -> Any:
         """Return the only column of a statement that always returns one row."""
@@ -81,9 +106,10 @@ class UnitOfWork:
         return row[0]
 
     def all(self, statement: Prepared, **values: Any) -> list[Row]:
-        """Return every row as a tuple."""
-        rows: list[Row] = self.cursor(statement, values).fetchall()
-        return rows
+        """Return every row, its columns by name."""
+        cursor = self.cursor(statement, values)
+        rows: list[Row] = cursor.fetchall()
+        return list(map(statement.named(cursor), rows)) if self.engine == SQLITE else rows
 
     def run(self, statement: Prepared, **values: Any) -> int:
         """Run a statement that returns no rows; return how many rows it changed."""

@@ -1,4 +1,4 @@
-"""The first schema: models, versions, evaluations, jobs and their logs, keys, requests."""
+"""The first schema of the whole service."""
 
 from __future__ import annotations
 
@@ -33,6 +33,31 @@ def upgrade() -> None:
         sa.Column("name", KEY, nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
+    )
+    op.create_table(
+        "extraction_runs",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("run_id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("version", sa.Text(), nullable=True),
+        sa.Column("document_count", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("document_count >= 0", name=op.f("ck_extraction_runs_document_count")),
+        sa.PrimaryKeyConstraint("organization_id", "run_id", name=op.f("pk_extraction_runs")),
+    )
+    op.create_index(
+        "ix_extraction_runs_listing",
+        "extraction_runs",
+        ["organization_id", "created_at", "run_id"],
+        unique=False,
+    )
+    op.create_table(
+        "installation",
+        sa.Column("name", KEY, nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_installation")),
     )
     op.create_table(
         "jobs",
@@ -96,17 +121,58 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_jobs")),
     )
     op.create_index(
+        "ix_jobs_deadline",
+        "jobs",
+        ["deadline"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL AND deadline IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NULL AND deadline IS NOT NULL"),
+    )
+    op.create_index(
         "ix_jobs_listing", "jobs", ["organization_id", "created_at", "job_id"], unique=False
+    )
+    op.create_index(
+        "ix_jobs_listing_kind",
+        "jobs",
+        ["organization_id", "kind", "state", "created_at", "job_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_jobs_listing_state",
+        "jobs",
+        ["organization_id", "state", "created_at", "job_id"],
+        unique=False,
     )
     op.create_index(
         "ix_jobs_pending",
         "jobs",
-        ["state", "created_at"],
+        ["state", "organization_id", "created_at", "job_id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
-    op.create_index("ix_jobs_resource", "jobs", ["organization_id", "resource"], unique=False)
+    op.create_index(
+        "ix_jobs_resource",
+        "jobs",
+        ["organization_id", "resource", "created_at", "job_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_jobs_started",
+        "jobs",
+        ["organization_id", "started_at"],
+        unique=False,
+        sqlite_where=sa.text("started_at IS NOT NULL"),
+        postgresql_where=sa.text("started_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_jobs_whole_logs",
+        "jobs",
+        ["ended_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL AND oldest_sequence = 1"),
+        postgresql_where=sa.text("ended_at IS NOT NULL AND oldest_sequence = 1"),
+    )
     op.create_index(
         "uq_jobs_request",
         "jobs",
@@ -158,6 +224,79 @@ def upgrade() -> None:
     )
     op.create_index("ix_requests_created_at", "requests", ["created_at"], unique=False)
     op.create_table(
+        "user_schemas",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("user_schema_id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "user_schema_id", name=op.f("pk_user_schemas")),
+    )
+    op.create_index(
+        "ix_user_schemas_listing",
+        "user_schemas",
+        ["organization_id", "created_at", "user_schema_id"],
+        unique=False,
+    )
+    op.create_table(
+        "benchmarks",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("benchmark_id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("dataset_id", KEY, nullable=False),
+        sa.Column("run_id", KEY, nullable=True),
+        sa.Column("user_schema_id", KEY, nullable=True),
+        sa.Column("job_id", KEY, nullable=False),
+        sa.Column("documents_total", sa.Integer(), nullable=False),
+        sa.Column("compare_to", KEY, nullable=True),
+        sa.Column("accuracy_overall", sa.Double(), nullable=True),
+        sa.Column("accuracy_by_field", sa.Text(), nullable=True),
+        sa.Column("accuracy_delta", sa.Double(), nullable=True),
+        sa.Column("compared_to", KEY, nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(accuracy_delta IS NULL) = (compared_to IS NULL)",
+            name=op.f("ck_benchmarks_compared_to"),
+        ),
+        sa.CheckConstraint(
+            "accuracy_delta IS NULL OR accuracy_overall IS NOT NULL",
+            name=op.f("ck_benchmarks_accuracy_delta"),
+        ),
+        sa.CheckConstraint(
+            "accuracy_overall IS NULL OR (accuracy_overall >= 0 AND accuracy_overall <= 1)",
+            name=op.f("ck_benchmarks_accuracy_overall"),
+        ),
+        sa.CheckConstraint(
+            "accuracy_overall IS NULL OR accuracy_by_field IS NOT NULL",
+            name=op.f("ck_benchmarks_accuracy_by_field"),
+        ),
+        sa.CheckConstraint("documents_total >= 1", name=op.f("ck_benchmarks_documents_total")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_benchmarks_jobs"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "benchmark_id", name=op.f("pk_benchmarks")),
+        sa.UniqueConstraint(
+            "organization_id", "job_id", name=op.f("uq_benchmarks_organization_id_job_id")
+        ),
+    )
+    op.create_index(
+        "ix_benchmarks_dataset",
+        "benchmarks",
+        ["organization_id", "dataset_id", "created_at", "benchmark_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_benchmarks_listing",
+        "benchmarks",
+        ["organization_id", "created_at", "benchmark_id"],
+        unique=False,
+    )
+    op.create_table(
         "events",
         sa.Column("organization_id", KEY, nullable=False),
         sa.Column("job_id", KEY, nullable=False),
@@ -174,6 +313,90 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("organization_id", "job_id", "sequence", name=op.f("pk_events")),
+    )
+    op.create_table(
+        "extractions",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("extraction_id", KEY, nullable=False),
+        sa.Column("run_id", KEY, nullable=False),
+        sa.Column("document_id", KEY, nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("confidence", sa.Text(), nullable=True),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("size >= 2", name=op.f("ck_extractions_size")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "run_id"],
+            ["extraction_runs.organization_id", "extraction_runs.run_id"],
+            name=op.f("fk_extractions_extraction_runs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "extraction_id", name=op.f("pk_extractions")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "run_id",
+            "document_id",
+            name=op.f("uq_extractions_organization_id_run_id_document_id"),
+        ),
+    )
+    op.create_index(
+        "ix_extractions_listing",
+        "extractions",
+        ["organization_id", "run_id", "created_at", "extraction_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_extractions_newest",
+        "extractions",
+        ["organization_id", "document_id", "created_at", "extraction_id"],
+        unique=False,
+    )
+    op.create_table(
+        "ground_truth",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("dataset_id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("user_schema_id", KEY, nullable=True),
+        sa.Column("document_count", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("document_count >= 0", name=op.f("ck_ground_truth_document_count")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "user_schema_id"],
+            ["user_schemas.organization_id", "user_schemas.user_schema_id"],
+            name=op.f("fk_ground_truth_user_schemas"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "dataset_id", name=op.f("pk_ground_truth")),
+    )
+    op.create_index(
+        "ix_ground_truth_listing",
+        "ground_truth",
+        ["organization_id", "created_at", "dataset_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_ground_truth_user_schema",
+        "ground_truth",
+        ["organization_id", "user_schema_id"],
+        unique=False,
+    )
+    op.create_table(
+        "retry_states",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("job_id", KEY, nullable=False),
+        sa.Column("retries", sa.Integer(), nullable=False),
+        sa.Column("tasks", sa.Integer(), nullable=False),
+        sa.Column("in_flight", sa.Text(), nullable=False),
+        sa.CheckConstraint("retries >= 0 AND tasks >= 0", name=op.f("ck_retry_states_counters")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_retry_states_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_retry_states")),
     )
     op.create_table(
         "status_updates",
@@ -235,6 +458,7 @@ def upgrade() -> None:
         sa.Column("promoted_at", sa.BigInteger(), nullable=True),
         sa.Column("promoted_by", sa.Text(), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("metrics", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "NOT is_promoted OR status = 'ready'", name=op.f("ck_versions_promoted_is_ready")
         ),
@@ -269,6 +493,37 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("is_promoted = 1"),
         postgresql_where=sa.text("is_promoted"),
+    )
+    op.create_table(
+        "entries",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("entry_id", KEY, nullable=False),
+        sa.Column("dataset_id", KEY, nullable=False),
+        sa.Column("document_id", KEY, nullable=False),
+        sa.Column("expected", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("notes", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("size >= 2", name=op.f("ck_entries_size")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dataset_id"],
+            ["ground_truth.organization_id", "ground_truth.dataset_id"],
+            name=op.f("fk_entries_ground_truth"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "entry_id", name=op.f("pk_entries")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "dataset_id",
+            "document_id",
+            name=op.f("uq_entries_organization_id_dataset_id_document_id"),
+        ),
+    )
+    op.create_index(
+        "ix_entries_listing",
+        "entries",
+        ["organization_id", "dataset_id", "created_at", "entry_id"],
+        unique=False,
     )
     op.create_table(
         "evaluations",
@@ -335,53 +590,27 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_current = 1"),
         postgresql_where=sa.text("is_current"),
     )
-    # ### end Alembic commands ###
 
 
 def downgrade() -> None:
-    op.drop_index(
-        "uq_evaluations_current",
-        table_name="evaluations",
-        sqlite_where=sa.text("is_current = 1"),
-        postgresql_where=sa.text("is_current"),
-    )
-    op.drop_index("ix_evaluations_listing", table_name="evaluations")
-    op.drop_table("evaluations")
-    op.drop_index(
-        "uq_versions_promoted",
-        table_name="versions",
-        sqlite_where=sa.text("is_promoted = 1"),
-        postgresql_where=sa.text("is_promoted"),
-    )
-    op.drop_table("versions")
-    op.drop_table("tasks")
-    op.drop_table("status_updates")
-    op.drop_table("events")
-    op.drop_index("ix_requests_created_at", table_name="requests")
-    op.drop_table("requests")
-    op.drop_index(
-        "uq_models_project_path",
-        table_name="models",
-        sqlite_where=sa.text("project_path IS NOT NULL"),
-        postgresql_where=sa.text("project_path IS NOT NULL"),
-    )
-    op.drop_index("ix_models_listing", table_name="models")
-    op.drop_table("models")
-    op.drop_index(
-        "uq_jobs_request",
-        table_name="jobs",
-        sqlite_where=sa.text("request_id IS NOT NULL"),
-        postgresql_where=sa.text("request_id IS NOT NULL"),
-    )
-    op.drop_index("ix_jobs_resource", table_name="jobs")
-    op.drop_index(
-        "ix_jobs_pending",
-        table_name="jobs",
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
-    op.drop_index("ix_jobs_listing", table_name="jobs")
-    op.drop_table("jobs")
-    op.drop_table("counters")
-    op.drop_table("api_keys")
-    # ### end Alembic commands ###
+    for table in (
+        "evaluations",
+        "entries",
+        "versions",
+        "tasks",
+        "status_updates",
+        "retry_states",
+        "ground_truth",
+        "extractions",
+        "events",
+        "benchmarks",
+        "user_schemas",
+        "requests",
+        "models",
+        "jobs",
+        "installation",
+        "extraction_runs",
+        "counters",
+        "api_keys",
+    ):
+        op.drop_table(table)
