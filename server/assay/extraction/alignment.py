@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from assay.extraction.columns import Column, mark
-from assay.extraction.compiled_schema import Branch, Shape, at, rows_at
+from assay.extraction.compiled_schema import Branch, Shape, rows_at
 from assay.extraction.values import JSON
 
 MAX_PAIRS: Final = 4_000_000  # rows × rows that are weighed at once: 2 000 × 2 000
@@ -159,8 +159,8 @@ def _table(branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]) 
     columns = tuple(
         Column.of(
             leaf,
-            [at(row, leaf.keys) for row in expected],
-            [at(row, leaf.keys) for row in extracted],
+            [leaf.keys.get(row) for row in expected],
+            [leaf.keys.get(row) for row in extracted],
         )
         for leaf in shape.leaves
     )
@@ -183,7 +183,7 @@ def _below(branch: Branch, row: JSON) -> _Marks:
     """Return what the rows of a nested table are, in an order of their own."""
     found: list[_Marks] = []
     for item in rows_at(row, branch):
-        cells: list[_Mark] = [mark(at(item, leaf.keys)) for leaf in branch.rows.leaves]
+        cells: list[_Mark] = [mark(leaf.keys.get(item)) for leaf in branch.rows.leaves]
         cells += [_below(inner, item) for inner in branch.rows.branches]
         found.append(tuple(cells))
     return tuple(sorted(found))
@@ -242,7 +242,7 @@ def _values(shape: Shape, rows: Sequence[JSON]) -> frozenset[Hashable]:
     found: set[Hashable] = set()
     for row in rows:
         for number, leaf in enumerate(shape.leaves):
-            key = leaf.read(at(row, leaf.keys)).key
+            key = leaf.read(leaf.keys.get(row)).key
             if key is not None:
                 found.add((number, key))
         for number, inner in enumerate(shape.branches):
@@ -251,7 +251,7 @@ def _values(shape: Shape, rows: Sequence[JSON]) -> frozenset[Hashable]:
 
 
 def _holds(shape: Shape, row: JSON) -> bool:
-    return any(leaf.read(at(row, leaf.keys)).key is not None for leaf in shape.leaves) or any(
+    return any(leaf.read(leaf.keys.get(row)).key is not None for leaf in shape.leaves) or any(
         _holds(inner.rows, item) for inner in shape.branches for item in rows_at(row, inner)
     )
 

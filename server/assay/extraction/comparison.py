@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from assay.extraction.alignment import Aligner
-from assay.extraction.compiled_schema import Branch, Guard, Leaf, Shape, at, plan_of, rows_at
+from assay.extraction.compiled_schema import Branch, Guard, Leaf, Shape, plan_of, rows_at
 from assay.extraction.normalizer import same_reading, state_of
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldSchema
@@ -114,7 +114,7 @@ class _Work:
         for member in shape.members:
             here = place + member.suffix
             there = here if place is extracted_place else extracted_place + member.suffix
-            one, other = at(expected, member.keys), at(extracted, member.keys)
+            one, other = member.keys.get(expected), member.keys.get(extracted)
             if type(member) is Leaf:
                 self._leaf(member, (one, other), here, there)
             elif type(member) is Guard:
@@ -127,7 +127,7 @@ class _Work:
     def missed(self, shape: Shape, row: JSON, place: str) -> None:
         """Count every value of an expected row that has no counterpart."""
         for member in shape.members:
-            value, here = at(row, member.keys), place + member.suffix
+            value, here = member.keys.get(row), place + member.suffix
             if type(member) is Leaf:
                 if member.read(value).key is not None:
                     similarity = 0.0 if member.fuzzy else None
@@ -147,7 +147,7 @@ class _Work:
         for member in shape.members:
             here, there = place + member.suffix, extracted_place + member.suffix
             if type(member) is Leaf:
-                value = at(row, member.keys)
+                value = member.keys.get(row)
                 if member.read(value).key is not None:
                     similarity = 0.0 if member.fuzzy else None
                     self._add(

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from assay.extraction.field_path import FieldPath, join
 from assay.extraction.normalizer import Read, Reading, reader_of
-from assay.extraction.schema import Field, FieldSchema, FieldType, join
-from assay.extraction.values import JSON, MISSING, is_list
-
-
-def at(row: JSON, keys: tuple[str, ...]) -> JSON:
-    """Return the value that `keys` lead to in `row`, or MISSING."""
-    for key in keys:
-        if type(row) is not dict and not isinstance(row, Mapping):  # the first is much faster
-            return MISSING
-        row = row.get(key, MISSING)
-    return row
+from assay.extraction.schema import Field, FieldSchema, FieldType
+from assay.extraction.values import JSON, is_list
 
 
 def rows_at(row: JSON, branch: Branch) -> Sequence[JSON]:
     """Return the rows of a list or table of `row`; none if there is no array."""
-    value = at(row, branch.keys)
+    value = branch.keys.get(row)
     return value if is_list(value) else ()
 
 
@@ -30,7 +22,7 @@ def rows_at(row: JSON, branch: Branch) -> Sequence[JSON]:
 class Leaf:
     """A value to compare. `keys` lead to it from its row; `suffix` is what its place adds."""
 
-    keys: tuple[str, ...]
+    keys: FieldPath
     suffix: str
     path: str
     read: Read
@@ -45,7 +37,7 @@ class Leaf:
 class Branch:
     """A list or a table to align: its rows have the shape `rows`."""
 
-    keys: tuple[str, ...]
+    keys: FieldPath
     suffix: str
     path: str
     rows: Shape
@@ -55,7 +47,7 @@ class Branch:
 class Guard:
     """An object, or a row of a table: what should be a mapping and may not be."""
 
-    keys: tuple[str, ...]
+    keys: FieldPath
     suffix: str
     path: str
 
@@ -72,7 +64,7 @@ class Shape:
 @lru_cache(maxsize=64)
 def _plan(text: bytes) -> Shape:
     schema = FieldSchema.from_json(text)
-    return _shape(_members(schema.fields, (), "", "", schema.distinct_empties))
+    return _shape(_members(schema.fields, FieldPath(), "", "", schema.distinct_empties))
 
 
 def plan_of(schema: FieldSchema) -> Shape:
@@ -90,7 +82,7 @@ def _shape(members: list[Leaf | Branch | Guard]) -> Shape:
 
 def _members(
     fields: tuple[Field, ...],
-    keys: tuple[str, ...],
+    keys: FieldPath,
     suffix: str | None,
     path: str,
     empties: tuple[str, ...],
@@ -99,22 +91,22 @@ def _members(
     found: list[Leaf | Branch | Guard] = []
     for field in fields:
         adds = join("@", field.name)[1:] if suffix is None else join(suffix, field.name)
-        found.extend(_member(field, (*keys, field.name), adds, join(path, field.name), empties))
+        found.extend(_member(field, keys.child(field.name), adds, join(path, field.name), empties))
     return found
 
 
 def _member(
-    field: Field, keys: tuple[str, ...], suffix: str, path: str, empties: tuple[str, ...]
+    field: Field, keys: FieldPath, suffix: str, path: str, empties: tuple[str, ...]
 ) -> list[Leaf | Branch | Guard]:
     if field.type is FieldType.OBJECT:
         guard = Guard(keys=keys, suffix=suffix, path=path)
         return [guard, *_members(field.fields, keys, suffix or None, path, empties)]
     if field.type is FieldType.TABLE:
-        inside = Guard(keys=(), suffix="", path=f"{path}[]")
-        rows = [inside, *_members(field.fields, (), None, f"{path}[]", empties)]
+        inside = Guard(keys=FieldPath(), suffix="", path=f"{path}[]")
+        rows = [inside, *_members(field.fields, FieldPath(), None, f"{path}[]", empties)]
         return [Branch(keys=keys, suffix=suffix, path=path, rows=_shape(rows))]
     if field.item is not None:
-        items = _member(field.item, (), "", f"{path}[]", empties)
+        items = _member(field.item, FieldPath(), "", f"{path}[]", empties)
         return [Branch(keys=keys, suffix=suffix, path=path, rows=_shape(items))]
     read = reader_of(field, empties)
     leaf = Leaf(

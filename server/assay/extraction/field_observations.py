@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Final
 
 from assay.extraction.dates import order_shown, read_date
+from assay.extraction.field_path import MAX_NAME
 from assay.extraction.normalizer import state_of
 from assay.extraction.numbers import read_money, read_number
-from assay.extraction.schema import MAX_DEPTH, MAX_NAME, usable_name
+from assay.extraction.schema import MAX_DEPTH, usable_name
 from assay.extraction.text import normal_text
 from assay.extraction.values import JSON, is_list
 from assay.extraction.words import BOOLEANS

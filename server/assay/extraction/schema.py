@@ -18,18 +18,17 @@ from typing import Final
 
 from babel import Locale, UnknownLocaleError
 
+from assay.extraction.field_path import MAX_NAME, join
 from assay.extraction.text import normal_choice
 from assay.extraction.values import JSON
 
 MAX_LEAVES: Final = 10_000
 MAX_DEPTH: Final = 32
-MAX_NAME: Final = 200  # code points
 MAX_DESCRIPTION: Final = 2_000
 MAX_VALUES: Final = 1_000
 MAX_FORMATS: Final = 16
 ITEM: Final = "item"
 
-_PLAIN_NAME = re.compile(r"[^\s.\[\]\"\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HALF = re.compile(r"[\ud800-\udfff]")
 _DATE_RUNS = frozenset(("d", "dd", "M", "MM", "MMM", "MMMM", "y", "yy", "yyyy"))
@@ -228,13 +227,6 @@ class FieldSchema:
     def hash(self) -> str:
         """The SHA-256 of the canonical JSON, as 64 hex digits."""
         return hashlib.sha256(self._json).hexdigest()
-
-
-def join(path: str, name: str) -> str:
-    """Return the path of the field `name` inside of `path`; odd names are quoted as JSON is."""
-    if not _PLAIN_NAME.fullmatch(name):
-        return f"{path}[{json.dumps(name[:MAX_NAME])}]"
-    return f"{path}.{name}" if path else name
 
 
 def usable_name(name: object) -> bool:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from assay.extraction.field_observations import MAX_DISTINCT, Evidence
+from assay.extraction.field_path import join
 from assay.extraction.schema import (
     ITEM,
     MAX_LEAVES,
@@ -15,7 +16,6 @@ from assay.extraction.schema import (
     FieldSchema,
     FieldType,
     SchemaError,
-    join,
 )
 from assay.extraction.text import normal_choice
 from assay.extraction.values import JSON

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from assay.extraction.field_path import MAX_NAME, join
 from assay.extraction.normalizer import state_of
-from assay.extraction.schema import MAX_NAME, Field, FieldSchema, FieldType, join
+from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.values import JSON, is_list
 
 

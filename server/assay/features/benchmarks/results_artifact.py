@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.extraction.comparison import DocumentComparison
+from assay.extraction.field_path import FieldPath
 from assay.extraction.outcome import Outcome
 from assay.extraction.values import MISSING
 from assay.features.benchmarks.snapshot_artifact import Document
-from assay.kernel.field_path import value_at
 from assay.records import encode
 
 OUTCOMES = tuple(Outcome)
@@ -308,12 +308,12 @@ class ResultBlob:
         columns = zip(shape.paths, shape.places, self.heads.outcomes[number], exact, strict=True)
         for at, (path, place, outcome, exact_outcome) in enumerate(columns):
             there = elsewhere.get(at, place)
-            found = MISSING if there is None else value_at(document.extracted, there)
+            found = MISSING if there is None else FieldPath.parse(there).get(document.extracted)
             fields.append(
                 FieldResult(
                     path=path,
                     place=place,
-                    expected=_text(value_at(document.expected, place)),
+                    expected=_text(FieldPath.parse(place).get(document.expected)),
                     extracted=_text(found),
                     outcome=OUTCOMES[int(outcome)],
                     exact_outcome=OUTCOMES[int(exact_outcome)],
