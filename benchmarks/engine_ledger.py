@@ -10,15 +10,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import harness
 
 from assay.features.registry import FEATURES
 from assay.kernel.feature import preload_of
+from assay.kernel.jobs.kind import JobKind, Stage, TaskOutput
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.jobs.payloads import EventPayload
+from assay.records import Record
 
 TASKS = 64
 SECONDS = 0.1  # of CPU in each task
@@ -36,32 +38,53 @@ def burn(seconds: float) -> int:
     return count
 
 
-class Burning:
+class Nothing(Record):
+    """A value without content."""
+
+
+class Finished(EventPayload):
+    """A task has burned its share."""
+
+    name: ClassVar[str] = "finished"
+
+    task: int
+
+
+class Number(Record):
+    """The number of a task."""
+
+    number: int
+
+
+class Burn(Stage[Number, Nothing]):
+    """Tasks that burn CPU and tell of it in the log."""
+
+    name: ClassVar[str] = "burn"
+    payload = Number
+    partial = Nothing
+
+    def plan(self, job: Any, inputs: Any, context: Any) -> list[Number]:
+        """Return all tasks at once."""
+        return [Number(number=number) for number in range(TASKS)]
+
+    def run(self, job: Any, payload: Number, inputs: Any, context: Any) -> TaskOutput[Nothing]:
+        """Burn."""
+        burn(SECONDS)
+        return TaskOutput(partial=Nothing(), events=(Finished(task=payload.number),))
+
+
+class Burning(JobKind[Nothing, Nothing]):
     """A job kind whose tasks burn CPU."""
 
-    name = "burning"
+    name: ClassVar[str] = "burning"
+    spec = Nothing
+    result = Nothing
+    events = (Finished,)
+    stages = (Burn(),)
 
-    def plan(self, job: Any, finished: Mapping[str, Any], blobs: Any) -> tuple[Any, ...]:
-        """Return all tasks at once."""
-        from assay.kernel.jobs.job import Task
-
-        return tuple(Task(key=f"{number:03d}", payload=b"") for number in range(TASKS))
-
-    def run(self, job: Any, task: Any, blobs: Any) -> Any:
-        """Burn, and tell of it in the log."""
-        from assay.kernel.jobs.job import NewEvent
-        from assay.kernel.jobs.kind import TaskOutput
-
-        burn(SECONDS)
-        event = NewEvent(kind="finished", data={"task": task.key})
-        return TaskOutput(partial=b"done", events=(event,))
-
-    def reduce(self, job: Any, finished: Mapping[str, Any], blobs: Any) -> bytes:
+    def finish(self, job: Any, inputs: Any, context: Any) -> Nothing:
         """Return nothing much."""
-        return b"{}"
-
-    def settle(self, uow: Any, job: Any, ending: Any) -> None:
-        """Nothing else is made."""
+        return Nothing()
 
 
 def main() -> int:
@@ -69,16 +92,17 @@ def main() -> int:
     from assay.kernel.jobs.executors import LocalPool
     from assay.kernel.jobs.job import NewJob
     from assay.kernel.jobs.runner import Runner
+    from assay.kernel.storage.blobs import open_blobs
     from assay.kernel.storage.store import open_store
 
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
-        blobs = str(Path(folder) / "blobs")
-        pool = LocalPool(workers=PROCESSES, blobs_url=blobs, preload=preload_of(FEATURES))
+        pool = LocalPool(workers=PROCESSES, preload=preload_of(FEATURES))
         pool.warm_up()
         store = open_store(f"sqlite:///{folder}/assay.db", upgrade=True)
         ended = threading.Event()
         runner = Runner(
             store,
+            blobs=open_blobs(Path(folder) / "blobs"),
             executor=pool,
             kinds={Burning.name: Burning()},
             listener=lambda signal: ended.set() if signal.what == "ended" else None,

@@ -26,7 +26,7 @@ import harness
 
 from assay.features.benchmarks.store import Benchmarks
 from assay.features.registry import FEATURES
-from assay.kernel.feature import preload_of
+from assay.kernel.feature import kinds_of, preload_of
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.records import arrays, encode
 
@@ -124,15 +124,16 @@ class House:
         self.blobs = open_blobs(self.blobs_url)
         self.store = open_store(f"sqlite:///{folder}/assay.db", upgrade=True)
         self.pool = LocalPool(
-            workers=WORKERS, blobs_url=self.blobs_url, memory_bytes=2 << 30,
-            preload=preload_of(FEATURES),
+            workers=WORKERS, memory_bytes=2 << 30, preload=preload_of(FEATURES),
         )  # fmt: skip  # one call
         self.pool.warm_up()
         self._ended = threading.Event()
         self._is_terminal = is_terminal
         self._runner = Runner(
             self.store,
+            blobs=self.blobs,
             executor=self.pool,
+            kinds=kinds_of(FEATURES),
             listener=lambda news: self._ended.set() if news.what == "ended" else None,
         )
         self._runner.start()

@@ -19,6 +19,7 @@ from assay.kernel.feature import Feature, FindKey, hooks_of, kinds_of, preload_o
 from assay.kernel.ids import SystemIds
 from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.garbage_collector import GarbageCollector
+from assay.kernel.jobs.kind import ComputeSettings
 from assay.kernel.jobs.runner import Runner
 from assay.kernel.jobs.watch import Watches
 from assay.kernel.kernel import Kernel
@@ -63,7 +64,6 @@ class Backend:
         self.blobs: BlobStore = open_blobs(settings.blobs)
         self.pool = LocalPool(
             workers=settings.worker_count,
-            blobs_url=settings.blobs,
             memory_bytes=settings.compute_memory_bytes,
             preload=preload_of(features),
             clock=self.clock,
@@ -141,7 +141,9 @@ class RunnerProcess:
     def __init__(self, backend: Backend) -> None:
         self._runner = Runner(
             backend.store,
+            blobs=backend.blobs,
             executor=backend.pool,
+            settings=ComputeSettings(memory_bytes=backend.settings.compute_memory_bytes),
             clock=backend.clock,
             kinds=kinds_of(backend.features),
             lease_seconds=backend.settings.lease_seconds,

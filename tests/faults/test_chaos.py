@@ -158,7 +158,7 @@ def executions(work: Work, name: str) -> int:
     """Return how often tasks of a job were begun; none after it was checkpointed."""
     _, events = history(work.city, work.jobs[name])
     finished = [event for event in events if event.kind == "finished"]
-    assert sorted(event.data["task"] for event in finished) == keys({"tasks": work.tasks}), name
+    assert sorted(event.data["task"] for event in finished) == keys(work.tasks), name
     at = {event.data["task"]: event.at.timestamp() for event in finished}
     file = work.city.folder / f"{work.name}-{name.removeprefix('steps-')}.starts"
     began = [line.split() for line in file.read_text().splitlines()]

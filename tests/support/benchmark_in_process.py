@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.extraction.schema import Field, FieldSchema, FieldType
-from assay.features.benchmarks.job import Benchmark
+from assay.features.benchmarks.events import DocumentsCompared
+from assay.features.benchmarks.job import BenchmarkKind
 from assay.features.benchmarks.model import BenchmarkJob, BenchmarkResult
 from assay.features.benchmarks.results_artifact import DocumentResult, ResultBlob
 from assay.features.benchmarks.snapshot_artifact import Snapshot, read_line, take_snapshot
 from assay.features.extraction_runs.model import Pair
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import NewEvent, TaskRecord
-from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import open_blobs
-from assay.records import decode, encode
+from assay.records import decode
+from tests.support.kind_in_process import run_in_process
 
 ORG = "acme"
 INVOICE = FieldSchema(
@@ -82,7 +82,7 @@ class Ran:
     result: BenchmarkResult
     documents: tuple[DocumentResult, ...]
     details: bytes
-    events: tuple[NewEvent, ...]
+    events: tuple[DocumentsCompared, ...]
     bytes: bytes
 
 
@@ -91,7 +91,7 @@ class InProcess:
 
     def __init__(self, folder: Path) -> None:
         self.blobs = JobBlobs(open_blobs(folder), ORG)
-        self.kind = Benchmark()
+        self.kind = BenchmarkKind()
 
     def snapshot(self, pairs: Iterable[Pair], most_documents: int = 100) -> Snapshot:
         """Take a snapshot in pieces of so many documents."""
@@ -115,28 +115,14 @@ class InProcess:
     ) -> Ran:
         """Run a benchmark to its end."""
         spec = self.spec(self.snapshot(pairs, most_documents), schema)
-        view = JobView(organization_id=ORG, job_id="job", spec=encode(spec), rows=0)
-        finished: dict[str, TaskRecord] = {}
-        events: dict[str, NewEvent] = {}
-        while True:
-            planned = self.kind.plan(view, finished, self.blobs)
-            missing = [task for task in planned if task.key not in finished]
-            if not missing:
-                break
-            random.Random(7).shuffle(missing)
-            for task in missing:
-                output = self.kind.run(view, task, self.blobs)
-                finished[task.key] = TaskRecord(key=task.key, partial=output.partial)
-                finished |= {record.key: record for record in output.stored}
-                for event in output.events:
-                    events[task.key] = event
-        data = self.kind.reduce(view, finished, self.blobs)
+        run = run_in_process(self.kind, spec, self.blobs)
+        data = run.result
         result = decode(BenchmarkResult, data)
         return Ran(
             result=result,
             documents=tuple(self.documents(result)),
             details=self.blobs.read(result.details),
-            events=tuple(events[key] for key in sorted(events)),
+            events=tuple(run.events[key].data for key in sorted(run.events)),
             bytes=data,
         )
 

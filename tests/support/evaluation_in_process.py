@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 from assay.features.evaluations.details_artifact import EvaluationDetails
 from assay.features.evaluations.ingest import ingest_chunk
-from assay.features.evaluations.job import Evaluation
+from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.job_spec import CHUNKS, EvaluationJob
 from assay.features.evaluations.model import EvaluationResult, EvaluationSpec
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import TaskRecord, chunk_key
-from assay.kernel.jobs.kind import JobView
+from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.storage.blobs import open_blobs
 from assay.records import decode, encode
+from tests.support.kind_in_process import run_in_process
 
 ORG = "acme"
 
@@ -22,28 +21,32 @@ ORG = "acme"
 class InProcess:
     """An evaluation of chunks or of a file; `kind` sets the sizes of its tasks."""
 
-    def __init__(self, folder: Path, kind: Evaluation | None = None) -> None:
+    def __init__(self, folder: Path, kind: EvaluationKind | None = None) -> None:
         self._blobs = JobBlobs(open_blobs(folder), ORG)
-        self._kind = kind or Evaluation()
+        self._kind = kind or EvaluationKind()
         self.tasks: list[str] = []  # keys in the order in which they ran
 
     def chunks(self, spec: EvaluationSpec, chunks: list[bytes]) -> bytes:
         """Return the result of an upload of these chunks."""
         asked = asked_for(spec)
-        finished: dict[str, TaskRecord] = {}
+        batches: list[TaskRecord] = []
         first = 0
         for data in chunks:
             taken = ingest_chunk(encode(asked), data, first)
-            finished[chunk_key(first)] = TaskRecord(
-                key=chunk_key(first), first_row=first, rows=taken.rows,
-                blob=self._blobs.put(data), partial=taken.partial,
-            )  # fmt: skip  # one record
+            batches.append(
+                TaskRecord.batch(
+                    first_row=first,
+                    rows=taken.rows,
+                    blob=self._blobs.put(data),
+                    partial=taken.partial,
+                )
+            )
             first += taken.rows
-        return self._run(asked, finished)
+        return self._run(asked, batches)
 
     def file(self, spec: EvaluationSpec, source: str, data: bytes) -> bytes:
         """Return the result of one file."""
-        return self._run(asked_for(spec, source, self._blobs.put(data)), {})
+        return self._run(asked_for(spec, source, self._blobs.put(data)), [])
 
     def details(self, data: bytes) -> EvaluationDetails:
         """Return the details that a result names."""
@@ -51,20 +54,10 @@ class InProcess:
         assert address is not None
         return EvaluationDetails.read(self._blobs.read(address))
 
-    def _run(self, asked: EvaluationJob, finished: dict[str, TaskRecord]) -> bytes:
-        view = JobView(organization_id=ORG, job_id="job", spec=encode(asked), rows=0)
-        shuffle = random.Random(7).shuffle  # any order will do
-        while True:
-            planned = self._kind.plan(view, finished, self._blobs)
-            missing = [task for task in planned if task.key not in finished]
-            if not missing:
-                return self._kind.reduce(view, finished, self._blobs)
-            shuffle(missing)
-            for task in missing:
-                output = self._kind.run(view, task, self._blobs)
-                finished[task.key] = TaskRecord(key=task.key, partial=output.partial)
-                finished.update({record.key: record for record in output.stored})
-                self.tasks.append(task.key)
+    def _run(self, asked: EvaluationJob, batches: list[TaskRecord]) -> bytes:
+        run = run_in_process(self._kind, asked, self._blobs, batches)
+        self.tasks += run.tasks
+        return run.result
 
 
 def result(data: bytes) -> EvaluationResult:

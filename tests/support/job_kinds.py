@@ -3,24 +3,130 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from assay.kernel.errors import BadPredictions, Unavailable
-from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.events import Events
-from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord
-from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
+from assay.kernel.jobs.job import Job, NewEvent
+from assay.kernel.jobs.kind import (
+    ComputeContext,
+    JobKind,
+    JobOutcome,
+    JobView,
+    Stage,
+    StageInputs,
+    TaskOutput,
+)
+from assay.kernel.jobs.payloads import EventPayload, StatusPayload
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import Record, decode
 
 
-class Steps:
+class StepPayload(Record):
+    """What a task does besides."""
+
+    key: str
+    do: str
+
+
+class StepResult(Record):
+    """What a task leaves."""
+
+    text: str
+
+
+class StepFinished(EventPayload):
+    """A task has run."""
+
+    name: ClassVar[str] = "finished"
+
+    task: str
+
+
+class JobSettled(EventPayload):
+    """The job has ended."""
+
+    name: ClassVar[str] = "settled"
+
+    state: str
+
+
+class LastStep(StatusPayload):
+    """The newest task that has run."""
+
+    name: ClassVar[str] = "last"
+
+    key: str
+
+
+class StepSpec(Record):
+    """What the job's tasks do."""
+
+    tasks: int = 1
+    do: Mapping[str, str] = {}
+    seconds: float = 0.0
+    flag: str = ""
+    gate: str = ""
+    log: str = ""
+    starts: str = ""
+    unsettled: bool = False
+
+
+class Step(Stage[StepPayload, StepResult]):
+    """Runs the steps side by side."""
+
+    name: ClassVar[str] = "step"
+    payload = StepPayload
+    partial = StepResult
+
+    def key(self, number: int) -> str:
+        """Return a short key."""
+        return f"step-{number:03d}"
+
+    def plan(
+        self, job: JobView[StepSpec], inputs: StageInputs, context: ComputeContext
+    ) -> list[StepPayload]:
+        """Plan all tasks."""
+        return [StepPayload(key=key, do=job.spec.do.get(key, "")) for key in keys(job.spec.tasks)]
+
+    def run(
+        self,
+        job: JobView[StepSpec],
+        payload: StepPayload,
+        inputs: StageInputs,
+        context: ComputeContext,
+    ) -> TaskOutput[StepResult]:
+        """Do what the spec says."""
+        spec = job.spec
+        if spec.starts:
+            with Path(spec.starts).open("a") as starts:
+                starts.write(f"{payload.key} {time.time():.6f}\n")
+        time.sleep(spec.seconds)
+        act(payload.do, spec)
+        text = f"{payload.key} ran" + ("." * 100_000 if payload.do == "large" else "")
+        if spec.log:
+            with Path(spec.log).open("a") as log:
+                log.write(payload.key + "\n")
+        return TaskOutput(
+            partial=StepResult(text=text),
+            status=(LastStep(key=payload.key),),
+            events=(StepFinished(task=payload.key),),
+        )
+
+
+class StepsResult(Record):
+    """The sizes of what the tasks left, by their keys."""
+
+    sizes: Mapping[str, int]
+
+
+class Steps(JobKind[StepSpec, StepsResult]):
     """A job of `tasks` tasks that take `seconds`; `do` names what some of them do besides.
 
     Files that it may name: `log` has the tasks that ran, `starts` those that began, and when.
@@ -37,72 +143,51 @@ class Steps:
     large       its partial is larger than a row holds
     """
 
-    name = "steps"
+    name: ClassVar[str] = "steps"
+    spec = StepSpec
+    result = StepsResult
+    events = (StepFinished, JobSettled)
+    status = (LastStep,)
+    stages = (Step(),)
 
-    def plan(
-        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
-    ) -> tuple[Task, ...]:
-        """Return all tasks at once."""
-        spec = json.loads(job.spec)
-        return tuple(
-            Task(key=key, payload=spec.get("do", {}).get(key, "").encode()) for key in keys(spec)
-        )
-
-    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
-        """Do what the spec says."""
-        spec = json.loads(job.spec)
-        if "starts" in spec:
-            with Path(spec["starts"]).open("a") as starts:
-                starts.write(f"{task.key} {time.time():.6f}\n")
-        time.sleep(spec.get("seconds", 0))
-        act(task.payload.decode(), spec)
-        partial = f"{task.key} ran".encode()
-        if task.payload == b"large":
-            partial += b"." * 100_000
-        event = NewEvent(kind="finished", data={"task": task.key})
-        if "log" in spec:
-            with Path(spec["log"]).open("a") as log:
-                log.write(task.key + "\n")
-        return TaskOutput(partial=partial, status={"last": {"key": task.key}}, events=(event,))
-
-    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
+    def finish(
+        self, job: JobView[StepSpec], inputs: StageInputs, context: ComputeContext
+    ) -> StepsResult:
         """Return the sizes of all partials."""
-        return json.dumps(
-            {key: len(blobs.partial(finished[key])) for key in sorted(finished)}
-        ).encode()
+        found = zip(keys(job.spec.tasks), inputs.partials(Step), strict=True)
+        return StepsResult(sizes={key: len(one.text) for key, one in found})
 
     def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Note the end in the log; fail where the spec asks for it."""
-        if outcome.result is not None and json.loads(job.spec).get("unsettled"):
+        if outcome.result is not None and decode(StepSpec, job.spec).unsettled:
             raise RuntimeError("settling failed")
-        uow[Events].append(job.organization_id, job.job_id, [
-            NewEvent(kind="settled", data={"state": outcome.state.value})
-        ])  # fmt: skip  # one event
+        settled = NewEvent.of(JobSettled(state=outcome.state.value))
+        uow[Events].append(job.organization_id, job.job_id, [settled])
 
 
-def keys(spec: Mapping[str, Any]) -> list[str]:
-    """Return the keys of all tasks."""
-    return [f"step-{number:03d}" for number in range(spec.get("tasks", 1))]
+def keys(tasks: int) -> list[str]:
+    """Return the keys of so many tasks."""
+    return [f"step-{number:03d}" for number in range(tasks)]
 
 
-def act(what: str, spec: Mapping[str, Any]) -> None:
+def act(what: str, spec: StepSpec) -> None:
     """Do one of the things above."""
     if what == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "kill once":
-        flag = Path(spec["flag"])
+        flag = Path(spec.flag)
         if not flag.exists():
             flag.touch()
             os.kill(os.getpid(), signal.SIGKILL)
     if what == "kill runner":
         os.kill(os.getppid(), signal.SIGKILL)
         signal.pause()  # its own end follows from that
-    if what == "away" or (what == "away once" and not Path(spec["flag"]).exists()):
+    if what == "away" or (what == "away once" and not Path(spec.flag).exists()):
         if what == "away once":
-            Path(spec["flag"]).touch()
+            Path(spec.flag).touch()
         raise Unavailable("The blobs cannot be reached. Try again.")
     if what == "block":
-        with Path(spec["gate"]).open() as gate:
+        with Path(spec.gate).open() as gate:
             fcntl.flock(gate, fcntl.LOCK_SH)
     if what == "refuse":
         raise BadPredictions("row 7, column score: no.", metadata={"row": 7})

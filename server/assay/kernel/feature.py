@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from assay.kernel.identity import ApiKey
 from assay.kernel.jobs.events import Events, StatusUpdates
-from assay.kernel.jobs.kind import Kind
+from assay.kernel.jobs.kind import JobKind, register_kinds
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Kernel
+from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.tables import Tables
 from assay.kernel.storage.unit_of_work import Hook, SqlStore
 
 # The stores that the kernel itself has.
-KERNEL_STORES: tuple[type[SqlStore], ...] = (Installation, Requests, Jobs, Events, StatusUpdates)
+KERNEL_STORES: tuple[type[SqlStore], ...] = (
+    Installation,
+    Requests,
+    BlobReferences,
+    Jobs,
+    Events,
+    StatusUpdates,
+)
 
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
 
@@ -33,7 +42,7 @@ class Feature:
     tables: Tables = ()  # parts of the one MetaData
     stores: tuple[type[SqlStore], ...] = ()
     hooks: tuple[Hook, ...] = ()  # answers to what earlier features ask
-    kinds: tuple[Kind, ...] = ()  # of job, as runners know them
+    kinds: tuple[JobKind[Any, Any], ...] = ()  # of job, as runners know them
     # Makes its gRPC handlers: one instance a service, of the class named as the service.
     services: Callable[[Kernel], Iterable[object]] = _no_services
     # Modules that a compute child imports before its first task, beside those of the kinds.
@@ -47,9 +56,9 @@ def hooks_of(features: Iterable[Feature]) -> tuple[Hook, ...]:
     return tuple(hook for feature in features for hook in feature.hooks)
 
 
-def kinds_of(features: Iterable[Feature]) -> dict[str, Kind]:
+def kinds_of(features: Iterable[Feature]) -> dict[str, JobKind[Any, Any]]:
     """Return the kinds of job of these features by name."""
-    return {kind.name: kind for feature in features for kind in feature.kinds}
+    return register_kinds(kind for feature in features for kind in feature.kinds)
 
 
 def preload_of(features: Iterable[Feature]) -> tuple[str, ...]:

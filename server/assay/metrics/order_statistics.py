@@ -49,7 +49,7 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualRange:
-    """What one reading of the stored rows looks for; `to_list` and `from_list` carry it along."""
+    """What one reading of the stored rows looks for."""
 
     pieces: tuple[Piece, ...]
     edges: tuple[float, ...] = ()  # of the histogram, in one reading alone

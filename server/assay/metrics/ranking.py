@@ -49,7 +49,7 @@ class RankRange:
     """The rows of one score column with low <= score < high.
 
     Without `above` and `whole` a range is counted for the area alone: no average precision and
-    no curve. `to_list` and `from_list` carry a range to where it is counted.
+    no curve. It is carried to where it is counted.
     """
 
     column: int  # index of the score column, or MICRO

@@ -91,6 +91,14 @@ def decode_json(data: bytes | str) -> Any:
     return decode(object, data)
 
 
+def convert(kind: type[T], value: object) -> T:
+    """Return decoded JSON as a value of type `kind`; raises DamagedRecord when it is none."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise DamagedRecord(f"a stored {kind.__name__} cannot be read: {error}") from error
+
+
 def schema(kind: Any) -> dict[str, Any]:
     """Return the JSON schema of a record's type."""
     return msgspec.json.schema(kind)

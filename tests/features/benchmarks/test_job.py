@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from assay.extraction.comparison import NORMALISER, compare
@@ -16,7 +17,7 @@ from assay.extraction.outcome import Outcome
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.values import MISSING
 from assay.features.benchmarks.job_documents import Piece, compare_piece
-from assay.features.benchmarks.model import BLOB_BYTES, LIVE_COUNTS, BenchmarkJob
+from assay.features.benchmarks.model import BLOB_BYTES, BenchmarkJob
 from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter, value_text
 from assay.features.benchmarks.snapshot_artifact import read_piece, take_snapshot
 from assay.kernel.errors import FailedPrecondition, TooLarge
@@ -177,13 +178,15 @@ def test_the_result_names_all_that_decided_it(bench: InProcess, ran: Ran):
 
 def test_events_tell_each_document_once(ran: Ran):
     """The events of a benchmark tell every document, and their counts add up to the scores."""
-    told = [one for event in ran.events for one in event.data["documents"]]
-    assert told == [[one.document_id, one.right, one.comparisons] for one in ran.documents]
+    told = [one for event in ran.events for one in event.documents]
+    assert [(one.document_id, one.right, one.comparisons) for one in told] == [
+        (one.document_id, one.right, one.comparisons) for one in ran.documents
+    ]
     sums: dict[str, Counter[str]] = {}
     for event in ran.events:
-        for path, *numbers in event.data["fields"]:
-            counts = dict(zip(LIVE_COUNTS, numbers, strict=True))
-            sums.setdefault(path, Counter()).update(counts)
+        for one in event.fields:
+            counts = msgspec.to_builtins(one)
+            sums.setdefault(counts.pop("field"), Counter()).update(counts)
     by_field = {path: one["right"] / one["comparisons"] for path, one in sums.items()}
     assert by_field == ran.result.scores.by_field
     outcomes = Counter(one.outcome.value for each in ran.documents for one in each.fields)

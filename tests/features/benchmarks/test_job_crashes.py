@@ -90,7 +90,7 @@ def test_a_killed_benchmark_ends_with_the_same_numbers(
     assert numbers(bench, result) == numbers(bench, expected.result)
     assert (result.scores, result.spec_hash) == (expected.result.scores, expected.result.spec_hash)
     assert tuple(bench.documents(result)) == expected.documents
-    assert sorted(one[0] for one in told(harness, queued)) == DOCUMENTS
+    assert sorted(one["document_id"] for one in told(harness, queued)) == DOCUMENTS
     with harness.store.read() as uow:
         after = {record.key: record for record in uow[Jobs].tasks(ORG, queued.job_id)}
         stored = uow[Benchmarks].get(ORG, "00000000-0000-4000-8000-000000000000")

@@ -12,14 +12,12 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
-from assay.features.comparisons.job import Comparison
+from assay.features.comparisons.job import ComparisonKind
 from assay.features.comparisons.model import ComparisonJob, PairedTests, Side
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
 from assay.features.models.model import TaskType
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import TaskRecord
-from assay.kernel.jobs.kind import JobView
 from assay.kernel.storage.blobs import LocalBlobs
 from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
 from assay.metrics.spec import classification_spec
@@ -28,6 +26,7 @@ from assay.records.predictions import ClassificationChunk
 from assay.tabular import Rules, encode_values, row_ids_of
 from assay.tabular.values import text_array
 from tests.support.colliding_ids import colliding_ids
+from tests.support.kind_in_process import run_in_process
 
 LABELS = ("no", "yes")
 COLUMNS = {
@@ -66,23 +65,22 @@ def side(blobs: JobBlobs, columns: Columns, cuts: list[int], spec: EvaluationSpe
 
 
 def compared(
-    blobs: JobBlobs, a: Side, b: Side, kind: Comparison | None = None, spec: EvaluationSpec = SPEC
+    blobs: JobBlobs,
+    a: Side,
+    b: Side,
+    kind: ComparisonKind | None = None,
+    spec: EvaluationSpec = SPEC,
 ) -> bytes:
     asked = ComparisonJob(
         a=a, b=b, spec=spec, labels=spec.labels or (), positive_label=spec.positive_label
     )
     assert decode(ComparisonJob, encode(asked)) == asked
-    job = JobView(organization_id="org", job_id="job", spec=encode(asked), rows=0)
-    chosen = kind or Comparison()
-    finished = {
-        task.key: TaskRecord(key=task.key, partial=chosen.run(job, task, blobs).partial)
-        for task in chosen.plan(job, {}, blobs)[::-1]
-    }
-    assert not [s for s in chosen.plan(job, finished, blobs) if s.key not in finished]
-    return chosen.reduce(job, finished, blobs)
+    return run_in_process(kind or ComparisonKind(), asked, blobs).result
 
 
-def paired(blobs: JobBlobs, a: Columns, b: Columns, kind: Comparison | None = None) -> PairedTests:
+def paired(
+    blobs: JobBlobs, a: Columns, b: Columns, kind: ComparisonKind | None = None
+) -> PairedTests:
     """Return the tests of two sides in one chunk each."""
     return decode(PairedTests, compared(blobs, side(blobs, a, []), side(blobs, b, []), kind))
 
@@ -127,7 +125,7 @@ def test_many_rows_are_counted_in_pieces(blobs: JobBlobs, ids: bool):
     moved = mixed(b, 3) if ids else b
     sides = side(blobs, a, [7, 30_000]), side(blobs, moved, [20_000])
     whole = decode(PairedTests, compared(blobs, *sides))
-    results = {compared(blobs, *sides, Comparison(max_rows=most)) for most in (9_000, 40_000)}
+    results = {compared(blobs, *sides, ComparisonKind(max_rows=most)) for most in (9_000, 40_000)}
     [cut] = [decode(PairedTests, one) for one in results]
     right = [np.array(each["y_pred"]) == np.array(each["y_true"]) for each in (a, b)]
     only_a = int((right[0] & ~right[1]).sum())
@@ -168,7 +166,7 @@ def test_regressions_of_too_many_rows_are_not_read(blobs: JobBlobs):
     """Above its bound a regression is told as TOO_MANY_ROWS, without reading a row."""
     values = {"y_true": [1.0, 2.0, 3.0] * 10, "y_pred": [1.5, 2.0, 2.0] * 10}
     sides = [side(blobs, values, [], NUMBERS) for _ in range(2)]
-    tests = compared(blobs, *sides, Comparison(max_rows=2), NUMBERS)
+    tests = compared(blobs, *sides, ComparisonKind(max_rows=2), NUMBERS)
     assert decode(PairedTests, tests) == PairedTests(rows=0, reason="TOO_MANY_ROWS")
     whole = decode(PairedTests, compared(blobs, *sides, spec=NUMBERS))
     assert (whole.undefined, whole.differences["mae"].low) == (
@@ -228,7 +226,7 @@ def test_clusters_are_what_is_resampled(blobs: JobBlobs):
         blobs,
         {**COLUMNS, "cluster_id": names},
         {**OTHER, "cluster_id": names},
-        Comparison(max_rows=4),
+        ComparisonKind(max_rows=4),
     )
     assert small.undefined == {
         "differences": "TOO_MANY_ROWS",
@@ -254,7 +252,7 @@ def test_rows_that_differ_in_anything_are_not_the_same(
     [name] = change
     beside = {"weight": [1.0] * 6, "cluster_id": list("abcdef"), "row_id": list("abcdef")}
     added = {name: beside[name]} if name in beside else {}
-    kind = Comparison(max_rows=most)
+    kind = ComparisonKind(max_rows=most)
     tests = paired(blobs, {**COLUMNS, **added}, {**COLUMNS, **added, **change}, kind)
     assert tests == PairedTests(rows=0, reason="DIFFERENT_ROWS")
 

@@ -16,7 +16,7 @@ from sklearn import datasets, linear_model, metrics, model_selection, preprocess
 
 from assay import records
 from assay.features.evaluations.ingest import count, ingest_chunk, row_hashes
-from assay.features.evaluations.job import Evaluation
+from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.live_metrics import live_state
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import Partial, merge
@@ -204,7 +204,9 @@ def test_no_chunks_change_a_byte(name: str, data: st.DataObject, tmp_path: Path)
     whole = InProcess(tmp_path).chunks(spec, cut(table, []))
     edges = data.draw(st.lists(st.integers(1, table.num_rows - 1), max_size=4))
     rows = data.draw(st.sampled_from([50, 333, 6_000_000]))
-    small = InProcess(tmp_path, Evaluation(one_task_cells=0, max_rows=rows, look_rows=rows))
+    small = InProcess(
+        tmp_path, EvaluationKind(one_task_cells=0, max_rows=rows, second_pass_rows=rows)
+    )
     assert small.chunks(spec, cut(table, edges)) == whole
     if rows < table.num_rows and "diabetes" not in name:
         assert sum(key.startswith("rank-") for key in small.tasks) > 1
@@ -257,7 +259,7 @@ def test_repeated_ids_fail_naming_twenty(tmp_path: Path) -> None:
     """Row ids that two chunks share fail the evaluation, which names up to 20 and their rows."""
     table = pa.table({"y_true": [0, 1] * 50, "y_pred": [0, 1] * 50,
                       "row_id": [f"r{row % 60}" for row in range(100)]})  # fmt: skip  # columns
-    sizes = Evaluation(max_rows=7)
+    sizes = EvaluationKind(max_rows=7)
     with pytest.raises(BadPredictions) as caught:
         InProcess(tmp_path, sizes).chunks(CLASSES, cut(table, [60]))
     assert caught.value.metadata["count"] == "40"
@@ -389,7 +391,7 @@ def test_a_runner_of_another_environment_refuses_the_job(harness: JobHarness) ->
     foreign = replace(ours, environment="0123456789abcdef")
     address = harness.blobs.put(job.organization_id, chunk)
     with harness.store.write() as uow:
-        uow[Jobs].add_chunk(
+        uow[Jobs].add_batch(
             job.organization_id, job.job_id, first_row=0, rows=ours.rows, blob=address,
             sha256=address.removeprefix("sha256:"), partial=arrays.encode(foreign),
         )  # fmt: skip  # one call

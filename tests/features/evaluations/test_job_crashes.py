@@ -42,9 +42,9 @@ if __name__ == "__main__":
         if told == int(count):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    pool = LocalPool(workers=1, blobs_url=blobs)
+    pool = LocalPool(workers=1)
     store = open_store(f"sqlite:///{folder}/assay.db")
-    Runner(store, executor=pool, kinds=TEST_KINDS, listener=listener, lease_seconds=60).start()
+    Runner(store, blobs=open_blobs(blobs), executor=pool, kinds=TEST_KINDS, listener=listener, lease_seconds=60).start()
     threading.Event().wait()
 """
 
@@ -124,7 +124,7 @@ def test_only_missing_shards_run_again(harness: JobHarness, blob_folder: Path) -
     harness.runner(kinds=TEST_KINDS)
     harness.signals.wait("ended", job)
     ran = log.read_text().split()
-    assert sorted(set(ran)) == keys({"tasks": 12})
+    assert sorted(set(ran)) == keys(12)
     assert all(ran.count(key) == 1 for key in kept)
     assert harness.job(job).epoch == 2
 
@@ -144,4 +144,4 @@ def test_many_kills_lose_nothing(harness: JobHarness, blob_folder: Path) -> None
         assert harness.job(job).state is JobState.SUCCEEDED
         events = harness.events(job)
         finished = [data["task"] for kind, data in events if kind == "finished"]
-        assert sorted(finished) == keys({"tasks": 20})
+        assert sorted(finished) == keys(20)

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
-from assay.features.evaluations.job import Evaluation
+from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.typed_rows import rows_to_chunk
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
-from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.storage.blob_references import BlobReferences
 from assay.tabular.formats import CSV
 from tests.features.evaluations.test_job import (
     CANCER,
@@ -90,7 +90,7 @@ def test_details_are_not_collected(harness: JobHarness) -> None:
     harness.signals.wait("ended", job)
     with harness.store.read() as uow:
         found = uow[Evaluations].get(job.organization_id, asked.evaluation_id).result
-        referenced = set(uow[Jobs].referenced_blobs())
+        referenced = uow[BlobReferences].every()
     assert found is not None
     assert found.details is not None
     assert (job.organization_id, found.details) in referenced
@@ -100,7 +100,7 @@ def test_details_are_not_collected(harness: JobHarness) -> None:
 def test_residuals_are_numpys(tmp_path: Path) -> None:
     """On diabetes the quantiles of true - predicted are numpy's, whatever the memory given."""
     true, predicted = (np.array(diabetes()[name]) for name in ("y_true", "y_pred"))
-    run = InProcess(tmp_path, Evaluation(max_rows=20))
+    run = InProcess(tmp_path, EvaluationKind(max_rows=20))
     data = run.chunks(VALUES, cut(diabetes(), [60, 200]))
     residuals = run.details(data).residuals
     assert residuals is not None
@@ -149,9 +149,9 @@ def test_slices_have_every_metric(name: str, tmp_path: Path) -> None:
         mask = pa.array([value == one.value for value in values])
         alone = result(InProcess(tmp_path).chunks(spec, cut(table.filter(mask), [])))
         assert (one.metrics, one.undefined) == (alone.metrics, alone.undefined)
-    small = InProcess(tmp_path, Evaluation(slice_task_cells=3 * table.num_rows))
+    small = InProcess(tmp_path, EvaluationKind(slice_task_cells=3 * table.num_rows))
     assert small.details(small.chunks(spec, cut(parts, []))).slices == slices
-    bound = InProcess(tmp_path, Evaluation(slice_cells=1))
+    bound = InProcess(tmp_path, EvaluationKind(slice_cells=1))
     few = bound.details(bound.chunks(spec, cut(parts, []))).slices["x"][0]
     ranked = "median_absolute_error" if name == "diabetes" else "roc_auc"
     assert few.undefined[ranked] == ("NO_SCORES" if name == "plain" else "TOO_MANY_ROWS")
@@ -343,4 +343,4 @@ def test_a_large_regression_is_not_looked_at_again(tmp_path: Path) -> None:
     details = run.details(run.chunks(VALUES, cut(table, [30_000])))
     assert details.intervals == {}
     assert details.without_interval["mae"] == "TOO_MANY_ROWS"
-    assert not [key for key in run.tasks if key.startswith("look-")]
+    assert not [key for key in run.tasks if key.startswith("second-pass-")]

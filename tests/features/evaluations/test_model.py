@@ -244,10 +244,11 @@ def test_a_jobs_hash_covers_kind_and_spec():
     assert first.spec_hash != NewJob(kind="a", spec=b"[]").spec_hash
 
 
-def test_chunk_keys_sort_by_row():
-    """The keys of chunks sort as their first rows do."""
+def test_batch_keys_sort_by_row():
+    """The keys of stored batches sort as their first rows do."""
     rows = [0, 9, 10, 999, 50_000_000, 10**12]
-    assert sorted(map(job.chunk_key, rows)) == [job.chunk_key(row) for row in rows]
+    keys = [job.TaskRecord.batch(first_row=row).key for row in rows]
+    assert sorted(keys) == keys
 
 
 def test_values_travel_between_processes():

@@ -12,6 +12,7 @@ from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.garbage_collector import CollectionStats, GarbageCollector
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.store import open_store
@@ -40,8 +41,7 @@ def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -
     blobs = open_blobs(tmp_path / "blobs")
     orphan, named = blobs.put(ORG, b"orphan"), blobs.put(ORG, b"named")
     with store.write() as uow:
-        spec = b'{"blob":"' + named.encode() + b'"}'
-        old = uow[Jobs].submit(ORG, NewJob(kind="test", spec=spec))
+        old = uow[Jobs].submit(ORG, NewJob(kind="test", spec=b"{}", blobs=(named,)))
         uow[Jobs].request_cancel(ORG, old.job_id)
         waiting = uow[Jobs].submit(ORG, NewJob(kind="test", spec=b"{}"))
         uow[Requests].record(ORG, "Create", "one", body_hash="0" * 64, resource_id="x")
@@ -61,3 +61,22 @@ def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -
     store.close()
     with pytest.raises(NotFound):
         blobs.read(ORG, orphan)
+
+
+def test_a_blob_that_another_features_row_names_alone_stays(tmp_path: Path) -> None:
+    """A blob that only a version names survives until the version's reference is removed."""
+    store = open_store(f"sqlite:///{tmp_path / 'assay.db'}", upgrade=True)
+    blobs = open_blobs(tmp_path / "blobs")
+    artifact = blobs.put(ORG, b"weights")
+    with store.write() as uow:
+        uow[BlobReferences].add(ORG, "version/ver-1", [artifact])
+        uow[BlobReferences].add(ORG, "version/ver-2", [artifact])
+    later = LaterClock(timedelta(days=40))
+    collector = GarbageCollector(store, blobs, clock=later, event_age=timedelta(days=30))
+    for owner in ("version/ver-1", "version/ver-2"):
+        assert collector.collect().blobs == 0
+        assert blobs.read(ORG, artifact) == b"weights"
+        with store.write() as uow:
+            uow[BlobReferences].remove(ORG, owner)
+    assert collector.collect().blobs == 1
+    store.close()

@@ -13,6 +13,7 @@ from assay.kernel.jobs.job import Lease, NewEvent, NewJob, TaskRecord
 from assay.kernel.jobs.leases import this_process
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.blob_references import BlobReferences
 from tests.support.store_rows import (
     EXPIRED,
     LEASE,
@@ -278,16 +279,16 @@ def test_a_lease_ends_by_the_boot_clock_or_with_the_boot(store, runner, rival, l
 
 
 def test_blobs_that_rows_name_are_found(store, runner):
-    """Every address in a task, a spec or a result is reported with its organization."""
+    """Every blob that a batch, a task, a spec or a result names is kept for its organization."""
     addresses = [f"sha256:{digit * 64}" for digit in "abcde"]
     with store.write() as uow:
-        add_job(uow, spec=b'{"file":"%s"}' % addresses[0].encode())
+        add_job(uow, blobs=(addresses[0],))
         job = claimed(uow, runner)
         task = TaskRecord(key="s", blob=addresses[1], partial_blob=addresses[2])
         uow[Jobs].checkpoint(ORG, job.job_id, 1, [task, TaskRecord(key="t")])
-        result = b'{"a":["%s"]}' % addresses[3].encode()
-        uow[Jobs].end(ORG, job.job_id, 1, JobState.SUCCEEDED, result=result)
-        uow[Jobs].submit(OTHER, NewJob(kind="k", spec=addresses[4].encode()))
+        blobs = [addresses[3]]
+        uow[Jobs].end(ORG, job.job_id, 1, JobState.SUCCEEDED, result=b"{}", blobs=blobs)
+        uow[Jobs].submit(OTHER, NewJob(kind="k", spec=b"{}", blobs=(addresses[4],)))
     with store.read() as uow:
-        named = sorted(uow[Jobs].referenced_blobs())
+        named = sorted(uow[BlobReferences].every())
     assert named == [*((ORG, one) for one in addresses[:4]), (OTHER, addresses[4])]

@@ -37,7 +37,7 @@ def test_OPEN_to_QUEUED(store):
     """An upload whose rows are all there is queued when it is finished."""
     with store.write() as uow:
         job = add_upload(uow)
-        uow[Jobs].add_chunk(
+        uow[Jobs].add_batch(
             ORG, job.job_id, first_row=0, rows=2, sha256="a", blob=None, partial=b""
         )
         check(uow, uow[Jobs].finish_upload(ORG, job.job_id, rows=2), "OPEN", "QUEUED")

@@ -77,7 +77,7 @@ def test_shards_that_finished_beside_a_failure_are_kept(harness: JobHarness) -> 
     harness.runner(backoff=QUICK)
     harness.signals.wait("ended", job)
     ran = log.read_text().split()
-    assert sorted(set(ran)) == keys(spec)
+    assert sorted(set(ran)) == keys(spec["tasks"])
     with harness.store.read() as uow:
         events = uow[Events].after(ORG, job.job_id, 0)
     put_off = next(event.sequence for event in events if "reason" in event.data)
@@ -169,7 +169,7 @@ def test_a_runner_without_processes_takes_no_job(harness: JobHarness, tmp_path: 
     """While no compute process can be started jobs wait unharmed; then they run."""
     (tmp_path / "path").mkdir()
     sys.path.insert(0, str(tmp_path / "path"))  # children look where their parent does
-    pool = LocalPool(workers=1, blobs_url=str(tmp_path / "blobs"), preload=("late_module_2",))
+    pool = LocalPool(workers=1, preload=("late_module_2",))
     try:
         job = harness.steps({})
         runner = harness.runner(executor=pool, name="broken")

@@ -42,8 +42,8 @@ def test_a_job_runs_to_its_result(harness: JobHarness) -> None:
     harness.runner()
     harness.signals.wait("ended", job)
     assert harness.job(job).state is JobState.SUCCEEDED
-    result = json.loads(harness.job(job).result or b"")
-    assert list(result) == keys({"tasks": 5})
+    result = json.loads(harness.job(job).result or b"")["sizes"]
+    assert list(result) == keys(5)
     assert states(harness, job) == ["QUEUED", "RUNNING", "SUCCEEDED"]
     finished = {data["task"] for kind, data in harness.events(job) if kind == "finished"}
     assert finished == set(result)
@@ -70,7 +70,7 @@ def test_a_large_partial_rests_as_a_blob(harness: JobHarness) -> None:
         [record] = uow[Jobs].tasks(ORG, job.job_id)
     assert record.partial is None
     assert record.partial_blob is not None
-    assert json.loads(harness.job(job).result or b"")["step-000"] > 100_000
+    assert json.loads(harness.job(job).result or b"")["sizes"]["step-000"] > 100_000
 
 
 def test_several_jobs_run_at_a_time(harness: JobHarness, gate: Gate) -> None:
@@ -289,7 +289,9 @@ def test_a_closed_pool_gives_the_lease_back(harness: JobHarness) -> None:
         if signal.what == "released":
             told.set()
 
-    runner = Runner(harness.store, executor=pool, kinds=TEST_KINDS, listener=listener)
+    runner = Runner(
+        harness.store, blobs=harness.blobs, executor=pool, kinds=TEST_KINDS, listener=listener
+    )
     runner.start()
     assert told.wait(PATIENCE)
     runner.stop()

@@ -15,7 +15,7 @@ from assay.kernel.errors import (
     UploadFinished,
 )
 from assay.kernel.jobs.events import Events
-from assay.kernel.jobs.job import TaskRecord
+from assay.kernel.jobs.job import TaskRecord, TaskRole
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import NEW_JOB, ORG, OTHER, add_job, add_upload, claimed
@@ -29,7 +29,7 @@ def upload(store):
 
 
 def send(uow, upload, first_row, rows=10, sha256="a" * 64, *, partial=b"p") -> TaskRecord:
-    return uow[Jobs].add_chunk(
+    return uow[Jobs].add_batch(
         ORG,
         upload,
         first_row=first_row,
@@ -48,7 +48,8 @@ def test_chunks_are_stored_in_the_order_of_their_rows(store, upload):
         assert uow[Jobs].tasks(ORG, upload) == sent
         assert uow[Jobs].get(ORG, upload).next_row == 30
     assert sent[1] == TaskRecord(
-        key="chunk-000000000000010",
+        key="000000000000010",
+        role=TaskRole.BATCH,
         first_row=10,
         rows=10,
         sha256="a" * 64,

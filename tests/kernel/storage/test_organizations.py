@@ -28,6 +28,7 @@ from assay.kernel.jobs.events import Events, StatusUpdates
 from assay.kernel.jobs.job import NewEvent, TaskRecord
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.requests import Requests
 from tests.features.benchmarks.test_store import SCORES, add_benchmark
 from tests.support.document_rows import NEW_DATASET, NEW_RUN, NEW_SCHEMA, entry, extraction
@@ -86,7 +87,7 @@ REFUSED = {
     "jobs.lock": lambda uow: uow[Jobs].lock(OTHER, "running"),
     "jobs.get": lambda uow: uow[Jobs].get(OTHER, "running"),
     "jobs.request_cancel": lambda uow: uow[Jobs].request_cancel(OTHER, "queued"),
-    "jobs.add_chunk": lambda uow: uow[Jobs].add_chunk(OTHER, "upload", **CHUNK),
+    "jobs.add_chunk": lambda uow: uow[Jobs].add_batch(OTHER, "upload", **CHUNK),
     "jobs.finish_upload": lambda uow: uow[Jobs].finish_upload(OTHER, "upload", rows=1),
     "jobs.tasks": lambda uow: uow[Jobs].tasks(OTHER, "upload"),
     "jobs.release": lambda uow: uow[Jobs].release(OTHER, "running", 1),
@@ -159,6 +160,8 @@ EMPTY = {
 }
 # These make rows of the organization that they are given, whatever others have.
 FREE = {
+    "blob_references.add": lambda uow: uow[BlobReferences].add(OTHER, "job/queued", ["sha256:x"]),
+    "blob_references.remove": lambda uow: uow[BlobReferences].remove(OTHER, "job/queued"),
     "models.create": lambda uow: uow[Models].create(OTHER, records.replace(CHURN, model_id="m")),
     "jobs.submit": lambda uow: uow[Jobs].submit(OTHER, replace(NEW_JOB, job_id="queued")),
     "requests.record": lambda uow: uow[Requests].record(

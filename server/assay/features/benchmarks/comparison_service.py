@@ -11,8 +11,11 @@ from assay.features.benchmarks.paired_comparison import side_by_side
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import FailedPrecondition
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Compute
+from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
 from assay.records import decode
@@ -45,8 +48,10 @@ class ComparedBenchmarks:
 class BenchmarkComparisons:
     """Comparisons of benchmarks; async, as a compute child makes them."""
 
-    def __init__(self, store: Store, *, compute: Compute, run_in_thread: RunInThread) -> None:
-        self._store = store
+    def __init__(
+        self, store: Store, blobs: BlobStore, *, compute: Compute, run_in_thread: RunInThread
+    ) -> None:
+        self._store, self._blobs = store, blobs
         self._compute = compute
         self._run_in_thread = run_in_thread
         self._memory = BoundedCache(REMEMBERED)
@@ -68,8 +73,9 @@ class BenchmarkComparisons:
         found = self._memory.peek(key)
         if found is None:
             paths = sorted({*first.scores.by_field, *second.scores.by_field})
+            context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
             found = await self._compute.run(
-                side_by_side, organization_id, paths, first.pieces, second.pieces
+                side_by_side, context, paths, first.pieces, second.pieces
             )
             self._memory.get(key, lambda: (found, 1))
         return ComparedBenchmarks(run_a=a, run_b=b, differences=found)

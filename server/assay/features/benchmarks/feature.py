@@ -8,7 +8,7 @@ from assay.features.benchmarks.api import (
     BenchmarkWatchService,
 )
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
-from assay.features.benchmarks.job import Benchmark
+from assay.features.benchmarks.job import BenchmarkKind
 from assay.features.benchmarks.rest import BenchmarkRestService
 from assay.features.benchmarks.results_service import BenchmarkReader
 from assay.features.benchmarks.service import BenchmarkUseCases
@@ -28,7 +28,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
     )
     reader = BenchmarkReader(kernel.store, kernel.blobs)
     comparisons = BenchmarkComparisons(
-        kernel.store, compute=kernel.compute, run_in_thread=kernel.run_in_thread
+        kernel.store, kernel.blobs, compute=kernel.compute, run_in_thread=kernel.run_in_thread
     )
     watches = BenchmarkWatches(kernel.store, kernel.watches, kernel.run_in_thread)
     yield BenchmarkService(benchmarks, reader, comparisons, watches)
@@ -40,6 +40,6 @@ FEATURE = Feature(
     name="benchmarks",
     tables=(tables.benchmarks,),
     stores=(Benchmarks,),
-    kinds=(Benchmark(),),
+    kinds=(BenchmarkKind(),),
     services=_services,
 )

@@ -1,27 +1,30 @@
-"""The job kind `benchmark`: a snapshot of documents compared, piece by piece.
+"""The job kind `benchmark`: a snapshot of documents compared with its ground truth, blob by blob.
 
-Stages: `schema` infers the fields from the ground truth, where no schema was named; then the
-pieces of the snapshot are tasks `documents-…`, some consecutive ones each. Reduce merges their
-counts and writes the details.
+The schema is inferred from the ground truth, where none was named; then documents are compared in
+parallel. The end merges their counts and writes the details.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import ClassVar
 
 from assay.extraction.comparison import NORMALISER
 from assay.extraction.field_counts import FieldCounts
 from assay.extraction.measures import measures
 from assay.extraction.schema import FieldSchema, SchemaError
 from assay.extraction.schema_inference import SchemaGuess
+from assay.features.benchmarks.events import (
+    ComparedDocument,
+    DocumentsCompared,
+    FieldAccuracy,
+    FieldAccuracyFold,
+)
 from assay.features.benchmarks.job_details import benchmark_details
 from assay.features.benchmarks.job_documents import ComparedPiece, Piece, compare_piece
 from assay.features.benchmarks.model import (
     BENCHMARK_KIND,
-    DOCUMENTS_EVENT,
     BenchmarkJob,
     BenchmarkResult,
     ResultPiece,
@@ -31,96 +34,139 @@ from assay.features.benchmarks.snapshot_artifact import read_piece
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import Job, NewEvent, Task, TaskRecord, chunk_key
-from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
+from assay.kernel.jobs.job import Job
+from assay.kernel.jobs.kind import (
+    ComputeContext,
+    JobKind,
+    JobOutcome,
+    JobView,
+    Stage,
+    StageInputs,
+    StatusFold,
+    TaskOutput,
+)
+from assay.kernel.jobs.payloads import EventPayload
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import arrays, decode, encode
+from assay.records import Record, decode
 
-SCHEMA, DOCUMENTS = "schema", "documents-"
+Asked = JobView[BenchmarkJob]
+
 LIVE_FIELDS = 256  # of an event; a schema may have thousands
-FEW_TASKS = 32  # until there are so many, a task has one piece
-MOST_PIECES = 8  # of a task
+FEW_TASKS = 32  # until there are so many, a task has one blob of the snapshot
+MOST_BLOBS = 8  # of a task
 
 
-@dataclass(frozen=True, kw_only=True)
-class Benchmark:
-    """Compares extractions with ground truth. The sizes of pieces change no number."""
+class InferPayload(Record):
+    """The payload of the task that infers the schema."""
 
-    @property
-    def name(self) -> str:
-        """The name in the ledger."""
-        return BENCHMARK_KIND
+
+class DocumentsPayload(Record):
+    """Consecutive blobs of the snapshot, to be compared."""
+
+    schema: str  # address
+    blobs: tuple[str, ...]  # addresses
+    first: int  # number of the first document
+
+
+class InferredSchema(Record):
+    """A schema that was inferred, as canonical JSON."""
+
+    text: str
+
+
+class InferSchema(Stage[InferPayload, InferredSchema]):
+    """Infers the fields from the ground truth, where no schema was named."""
+
+    name: ClassVar[str] = "schema"
+    payload = InferPayload
+    partial = InferredSchema
+
+    def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[InferPayload]:
+        """Plan one task, or none where a schema was named."""
+        return [InferPayload()] if job.spec.schema is None else []
+
+    def run(
+        self, job: Asked, payload: InferPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[InferredSchema]:
+        """Infer the schema. Raises FailedPrecondition where none can be."""
+        text = _inferred(job.spec, context.blobs).decode()
+        return TaskOutput(partial=InferredSchema(text=text))
+
+
+class CompareDocuments(Stage[DocumentsPayload, Piece]):
+    """Compares the documents of consecutive blobs of the snapshot and stores their results."""
+
+    name: ClassVar[str] = "documents"
+    payload = DocumentsPayload
+    partial = Piece
+    reads = (InferSchema,)
 
     def plan(
-        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
-    ) -> tuple[Task, ...]:
-        """Return the task of the schema until there is one, and then those of the pieces."""
-        asked = decode(BenchmarkJob, job.spec)
+        self, job: Asked, inputs: StageInputs, context: ComputeContext
+    ) -> list[DocumentsPayload]:
+        """Plan tasks of a few blobs each."""
+        asked = job.spec
         schema = asked.schema
         if schema is None:
-            if SCHEMA not in finished:
-                return (Task(key=SCHEMA, payload=b""),)
-            schema = blobs.put(blobs.partial(finished[SCHEMA]))
-        tasks = []
+            schema = context.blobs.put(inputs.partials(InferSchema)[0].text.encode())
+        payloads = []
         first = 0
-        size = min(MOST_PIECES, max(1, len(asked.blobs) // FEW_TASKS))
-        for number, start in enumerate(range(0, len(asked.blobs), size)):
-            pieces = asked.blobs[start : start + size]
-            payload = {"schema": schema, "blobs": [blob for blob, _ in pieces], "first": first}
-            key = f"{DOCUMENTS}{number:06d}"
-            tasks.append(Task(key=key, payload=encode(payload)))
-            first += sum(documents for _, documents in pieces)
-        return tuple(tasks)
+        size = min(MOST_BLOBS, max(1, len(asked.blobs) // FEW_TASKS))
+        for start in range(0, len(asked.blobs), size):
+            blobs = asked.blobs[start : start + size]
+            addresses = tuple(blob for blob, _ in blobs)
+            payloads.append(DocumentsPayload(schema=schema, blobs=addresses, first=first))
+            first += sum(documents for _, documents in blobs)
+        return payloads
 
-    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
-        """Infer the schema, or compare the documents of one piece and store their results."""
-        if task.key == SCHEMA:
-            return TaskOutput(partial=_inferred(decode(BenchmarkJob, job.spec), blobs))
-        payload = json.loads(task.payload)
-        schema = _schema(blobs.read(payload["schema"]))
-        compared = compare_piece(payload["blobs"], blobs.read, schema)
-        address = blobs.put(compared.results)
-        record = TaskRecord(
-            key=chunk_key(payload["first"]),
-            first_row=payload["first"],
-            rows=len(compared.heads.documents),
-            sha256=address.removeprefix("sha256:"),
-            blob=address,
-        )
+    def run(
+        self, job: Asked, payload: DocumentsPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[Piece]:
+        """Compare the documents and write their results."""
+        schema = _schema(context.blobs.read(payload.schema))
+        compared = compare_piece(payload.blobs, context.blobs.read, schema)
         return TaskOutput(
-            partial=arrays.encode(compared.piece),
+            partial=compared.piece,
             events=(_event(compared, schema),),
-            stored=(record,),
+            blob=context.blobs.put(compared.results),
+            rows=len(compared.heads.documents),
         )
 
-    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
-        """Return an encoded BenchmarkResult, the details being written."""
-        asked = decode(BenchmarkJob, job.spec)
-        inferred = asked.schema is None
-        data = blobs.partial(finished[SCHEMA]) if asked.schema is None else blobs.read(asked.schema)
+
+class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
+    """Compares extractions with ground truth. The sizes of tasks change no number."""
+
+    name: ClassVar[str] = BENCHMARK_KIND
+    spec = BenchmarkJob
+    result = BenchmarkResult
+    events: ClassVar[tuple[type[EventPayload], ...]] = (DocumentsCompared,)
+    folds: ClassVar[tuple[type[StatusFold], ...]] = (FieldAccuracyFold,)
+    stages = (InferSchema(), CompareDocuments())
+
+    def finish(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> BenchmarkResult:
+        """Return the result, the details being written."""
+        asked = job.spec
+        if asked.schema is None:
+            data = inputs.partials(InferSchema)[0].text.encode()
+        else:
+            data = context.blobs.read(asked.schema)
         schema = FieldSchema.from_json(data)
-        keys = sorted(key for key in finished if key.startswith(DOCUMENTS))
-        whole = Piece.merge_all(arrays.decode(Piece, blobs.partial(finished[key])) for key in keys)
-        stored = sorted(
-            (record.first_row, record.rows or 0, record.blob or "")
-            for record in finished.values()
-            if record.first_row is not None
-        )
-        result = BenchmarkResult(
+        whole = Piece.merge_all(inputs.partials(CompareDocuments))
+        return BenchmarkResult(
             scores=_scores(whole),
             documents=asked.documents,
             schema_hash=schema.hash,
-            schema_inferred=inferred,
+            schema_inferred=asked.schema is None,
             normaliser=NORMALISER,
             truth=asked.truth,
-            details=blobs.put(benchmark_details(whole, schema.to_mapping())),
-            pieces=tuple(
-                ResultPiece(blob=blob, first=first, documents=documents)
-                for first, documents, blob in stored
-            ),
+            details=context.blobs.put(benchmark_details(whole, schema.to_mapping())),
+            pieces=tuple(_result_pieces(inputs)),
         )
-        return encode(result)
+
+    def result_blobs(self, result: BenchmarkResult) -> Iterable[str]:
+        """Return the address of the details; tasks keep the results of documents."""
+        return (result.details,)
 
     def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Store the scores; a job without a result leaves the benchmark alone."""
@@ -129,6 +175,14 @@ class Benchmark:
         asked = decode(BenchmarkJob, job.spec)
         scores = decode(BenchmarkResult, outcome.result).scores
         uow[Benchmarks].finish(job.organization_id, asked.benchmark_id, scores)
+
+
+def _result_pieces(inputs: StageInputs) -> Iterator[ResultPiece]:
+    first = 0
+    for record in inputs.records(CompareDocuments):
+        documents = record.rows or 0
+        yield ResultPiece(blob=record.blob or "", first=first, documents=documents)
+        first += documents
 
 
 @lru_cache(maxsize=8)  # the pieces of a benchmark share one
@@ -151,27 +205,34 @@ def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
         ) from error
 
 
-def _event(compared: ComparedPiece, schema: FieldSchema) -> NewEvent:
-    """Return what is told of some documents: each of them, and the counts of their fields."""
+def _event(compared: ComparedPiece, schema: FieldSchema) -> DocumentsCompared:
+    """Return the event of some documents: each of them, and the counts of their fields."""
     heads, tally = compared.heads, compared.piece.tally
     ids = (document_id for _, document_id in heads.documents)
-    numbers = (heads.right.tolist(), heads.comparisons.tolist())
+    numbers = zip(ids, heads.right.tolist(), heads.comparisons.tolist(), strict=True)
     known = set(tally.paths)
-    told = [path for path in schema.leaf_paths() if path in known][:LIVE_FIELDS]
-    return NewEvent(
-        kind=DOCUMENTS_EVENT,
-        data={
-            "documents": [list(one) for one in zip(ids, *numbers, strict=True)],
-            "fields": [[path, *_told(tally.field(path))] for path in told],
-        },
+    paths = [path for path in schema.leaf_paths() if path in known][:LIVE_FIELDS]
+    return DocumentsCompared(
+        documents=tuple(
+            ComparedDocument(document_id=document_id, right=right, comparisons=comparisons)
+            for document_id, right, comparisons in numbers
+        ),
+        fields=tuple(_accuracy(path, tally.field(path)) for path in paths),
     )
 
 
-def _told(one: FieldCounts) -> tuple[int, ...]:
-    """Return the counts of a field that are told live, in the order of LIVE_COUNTS."""
-    correct, wrong, invented, missed, empty = one.normalised
-    exact = one.exact[0] + one.exact[-1]
-    return correct + empty, one.comparisons, exact, correct, wrong, invented, missed
+def _accuracy(path: str, counts: FieldCounts) -> FieldAccuracy:
+    correct, wrong, invented, missed, empty = map(int, counts.normalised)
+    return FieldAccuracy(
+        field=path,
+        right=correct + empty,
+        comparisons=int(counts.comparisons),
+        exact_right=int(counts.exact[0] + counts.exact[-1]),
+        correct=correct,
+        wrong_value=wrong,
+        invented=invented,
+        missed=missed,
+    )
 
 
 def _scores(whole: Piece) -> Scores:

@@ -12,17 +12,6 @@ from assay.kernel.text import MAX_NAME, check_text
 from assay.records import Record, encode, sha256_hex
 
 BENCHMARK_KIND = "benchmark"
-DOCUMENTS_EVENT = "documents"  # data: documents [[id, right, comparisons]], fields as levels
-# What is told live of a field, in this order; all but `exact_right` on the normalised track.
-LIVE_COUNTS = (
-    "right",
-    "comparisons",
-    "exact_right",
-    "correct",
-    "wrong_value",
-    "invented",
-    "missed",
-)
 BLOB_DOCUMENTS = 100  # documents of one blob of a snapshot, which is one task
 BLOB_BYTES = 1 << 20  # of such a blob, unless a single document has more
 SNAPSHOT_BYTES = 1 << 30  # of all blobs of a snapshot
@@ -129,6 +118,12 @@ class BenchmarkJob(Record):
     documents: int
     truth: str  # hash of all (document, expected), in whatever order
     blobs: tuple[tuple[str, int], ...]  # address and documents of each piece, by document id
+
+    @property
+    def blobs_named(self) -> tuple[str, ...]:
+        """The addresses that the spec names."""
+        schema = () if self.schema is None else (self.schema,)
+        return (*schema, *(address for address, _ in self.blobs))
 
 
 class ResultPiece(Record):

@@ -13,7 +13,8 @@ from assay.features.benchmarks.comparison import MAX_LISTED, Difference, SideByS
 from assay.features.benchmarks.model import ResultPiece
 from assay.features.benchmarks.results_artifact import Heads, ResultBlob
 from assay.kernel.errors import Internal
-from assay.kernel.jobs.executors.worker import blobs
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.kind import ComputeContext
 from assay.metrics.intervals import Interval, mcnemar
 from assay.metrics.paired_proportions import PairedShares
 
@@ -26,7 +27,7 @@ EMPTY = Heads(documents=(), shapes=(), shape_of=(), outcomes=())
 
 
 def side_by_side(
-    organization_id: str,
+    context: ComputeContext,
     paths: Sequence[str],
     first: Sequence[ResultPiece],
     second: Sequence[ResultPiece],
@@ -42,7 +43,7 @@ def side_by_side(
     lists: tuple[list[str], list[str]] = ([], [])
     documents = 0
     size = max(16, BLOCK_CELLS // (every + 1))
-    for ids, *sides in _blocks(organization_id, first, second, columns, size):
+    for ids, *sides in _blocks(context.blobs, first, second, columns, size):
         shares.add(_clusters(ids), *sides)
         perfect = [right == all_ for right, all_ in sides]
         fixed, broken = perfect[0] & ~perfect[1], perfect[1] & ~perfect[0]
@@ -67,14 +68,14 @@ def side_by_side(
 
 
 def _blocks(
-    organization_id: str,
+    blobs: JobBlobs,
     first: Sequence[ResultPiece],
     second: Sequence[ResultPiece],
     columns: dict[str, int],
     size: int,
 ) -> Iterator[tuple[list[str], Side, Side]]:
     """Yield the ids of up to `size` documents, and their counts on either side."""
-    one, other = (_Reader(_heads(organization_id, pieces), columns) for pieces in (first, second))
+    one, other = (_Reader(_heads(blobs, pieces), columns) for pieces in (first, second))
     while True:
         count = min(size, one.ready(), other.ready())
         a, b = one.take(count), other.take(count)
@@ -113,9 +114,9 @@ class _Reader:
         return self._ids[span], (right[span], every[span])
 
 
-def _heads(organization_id: str, pieces: Sequence[ResultPiece]) -> Iterator[Heads]:
+def _heads(blobs: JobBlobs, pieces: Sequence[ResultPiece]) -> Iterator[Heads]:
     for piece in pieces:
-        with closing(blobs().open(organization_id, piece.blob)) as file:
+        with closing(blobs.open(piece.blob)) as file:
             yield ResultBlob(file).heads
 
 

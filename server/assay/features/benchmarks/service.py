@@ -178,6 +178,7 @@ class BenchmarkUseCases:
                 kind=BENCHMARK_KIND,
                 spec=encode(asked),
                 resource=asked.benchmark_id,
+                blobs=asked.blobs_named,
                 max_attempts=self._max_attempts,
                 created_by=created_by,
             ),

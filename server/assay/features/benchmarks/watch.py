@@ -8,42 +8,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
-from assay.features.benchmarks.model import DOCUMENTS_EVENT, LIVE_COUNTS
+import msgspec
+
+from assay.features.benchmarks.events import FieldAccuracies, FieldAccuracyFold
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.jobs.events import Events
-from assay.kernel.jobs.job import Event, StatusUpdate
+from assay.kernel.jobs.job import StatusUpdate
 from assay.kernel.jobs.watch import MAX_BATCH, Batch, Watches
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
-
-FIELD_ACCURACY = "field_accuracy"  # data: fields [[path, *LIVE_COUNTS], …], documents
-
-
-@dataclass(kw_only=True)
-class FieldCounts:
-    """What the events so far have told of each field."""
-
-    fields: dict[str, list[int]] = field(default_factory=dict)  # path → LIVE_COUNTS
-    documents: int = 0
-
-    def add(self, event: Event) -> bool:
-        """Count an event; return whether it told of documents."""
-        if event.kind != DOCUMENTS_EVENT:
-            return False
-        self.documents += len(event.data["documents"])
-        for path, *numbers in event.data["fields"]:
-            before = self.fields.get(path, [0] * len(LIVE_COUNTS))
-            self.fields[path] = [a + b for a, b in zip(before, numbers, strict=True)]
-        return True
-
-    def status(self, sequence: int) -> StatusUpdate:
-        """Return the counts as a status update as of an event."""
-        rows = [[path, *counts] for path, counts in self.fields.items()]
-        data = {"fields": rows, "documents": self.documents}
-        return StatusUpdate(key=FIELD_ACCURACY, revision=0, as_of_sequence=sequence, data=data)
 
 
 class BenchmarkWatches:
@@ -69,7 +45,7 @@ class BenchmarkWatches:
 
         Raises, all before the first batch: what Watches.watch raises.
         """
-        counts = FieldCounts()
+        counts = FieldAccuracyFold()
         job_id = await self._run_in_thread(partial(self._job, organization_id, benchmark_id))
         batches = self._watches.watch(
             organization_id,
@@ -85,7 +61,12 @@ class BenchmarkWatches:
                     counts = await self._run_in_thread(before)
                 told = [counts.add(event) for event in batch.events]
                 if any(told) or (first and counts.documents):
-                    update = counts.status(batch.bookmark)
+                    update = StatusUpdate(
+                        key=FieldAccuracies.name,
+                        revision=0,
+                        as_of_sequence=batch.bookmark,
+                        data=msgspec.to_builtins(counts.value()),
+                    )
                     yield replace(batch, status=(*batch.status, update))
                 else:
                     yield batch
@@ -95,9 +76,9 @@ class BenchmarkWatches:
         with self._store.read() as uow:
             return uow[Benchmarks].get(organization_id, benchmark_id).job_id
 
-    def _before(self, organization_id: str, job_id: str, sequence: int) -> FieldCounts:
+    def _before(self, organization_id: str, job_id: str, sequence: int) -> FieldAccuracyFold:
         """Return the counts up to a sequence; none when the log no longer begins at 1."""
-        counts, at = FieldCounts(), 0
+        counts, at = FieldAccuracyFold(), 0
         with self._store.read() as uow:
             if uow[Events].oldest(organization_id, job_id) > 1:
                 return counts

@@ -7,9 +7,9 @@ predictions; counts merge. What needs whole rows – areas, clusters, weights, e
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,10 +32,14 @@ from assay.features.comparisons.pairing import (
     read_side,
 )
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
-from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import Job, Task, TaskRecord
-from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
-from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.kernel.jobs.kind import (
+    ComputeContext,
+    JobKind,
+    JobView,
+    Stage,
+    StageInputs,
+    TaskOutput,
+)
 from assay.metrics.bootstrap import (
     MOST_CELLS,
     Bootstrap,
@@ -50,50 +54,48 @@ from assay.metrics.registry import METRICS
 from assay.metrics.regression import RegressionSums
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
-from assay.records import arrays, decode, encode
+from assay.records import Record, decode, encode
 from assay.records.predictions import ClassificationChunk, RegressionChunk
 
-PAIR = "pair-"
 RESAMPLED = (ConfusionCounts, RegressionSums)  # what differences follow from
 
+Asked = JobView[ComparisonJob]
 Differences = Mapping[str, Interval] | Reason
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """Compares two evaluations of the same rows."""
+class PairPayload(Record):
+    """A part of the rows of both sides."""
 
+    number: int  # of the part, from 0
+    parts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRows(Stage[PairPayload, PairCounts]):
+    """Reads a part of both sides, lines its rows up and counts them."""
+
+    name: ClassVar[str] = "pair"
+    payload = PairPayload
+    partial = PairCounts
     max_rows: int = MAX_ROWS  # of a side in one task
 
-    @property
-    def name(self) -> str:
-        """The name in the ledger."""
-        return COMPARISON_KIND
+    def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[PairPayload]:
+        """Plan parts; none where the numbers of rows already say why there are no tests."""
+        if _known(job.spec, self.max_rows) is not None:
+            return []
+        parts = -(-job.spec.a.total // self.max_rows)
+        return [PairPayload(number=number, parts=parts) for number in range(parts)]
 
-    def plan(
-        self,
-        job: JobView,
-        finished: Mapping[str, TaskRecord],
-        blobs: JobBlobs,
-    ) -> tuple[Task, ...]:
-        """Return a task per piece; none where the numbers of rows already say that all is said."""
-        asked = decode(ComparisonJob, job.spec)
-        if _known(asked, self.max_rows) is not None:
-            return ()
-        pieces = -(-asked.a.total // self.max_rows)
-        return tuple(
-            Task(key=f"{PAIR}{number:06d}", payload=encode([number, pieces]))
-            for number in range(pieces)
-        )
-
-    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
-        """Read a piece of both sides, line it up and count it."""
-        asked = decode(ComparisonJob, job.spec)
-        number, of = json.loads(task.payload)
-        piece = Piece(number=number, of=of)
-        pair = lined_up(*(read_side(asked, side, piece, blobs) for side in (asked.a, asked.b)))
+    def run(
+        self, job: Asked, payload: PairPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[PairCounts]:
+        """Count one part."""
+        asked = job.spec
+        piece = Piece(number=payload.number, of=payload.parts)
+        sides = (read_side(asked, side, piece, context.blobs) for side in (asked.a, asked.b))
+        pair = lined_up(*sides)
         if pair is None:
-            return TaskOutput(partial=arrays.encode(PairCounts(same=False)))
+            return TaskOutput(partial=PairCounts(same=False))
         first, second = pair
         counts = PairCounts(
             same=True,
@@ -101,27 +103,31 @@ class Comparison:
             weighted=first.weights is not None,
             clustered=_clusters(first, second) is not None,
             joint=joint_tally(asked, first, second) if asked.labels else None,
-            tests=encode(_whole(asked, first, second)) if of == 1 else b"",
+            tests=encode(_whole(asked, first, second)) if payload.parts == 1 else b"",
         )
-        return TaskOutput(partial=arrays.encode(counts))
+        return TaskOutput(partial=counts)
 
-    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
-        """Return an encoded PairedTests."""
-        asked = decode(ComparisonJob, job.spec)
-        known = _known(asked, self.max_rows)
+
+class ComparisonKind(JobKind[ComparisonJob, PairedTests]):
+    """Compares two evaluations of the same rows; the job's result is all that there is."""
+
+    name: ClassVar[str] = COMPARISON_KIND
+    spec = ComparisonJob
+    result = PairedTests
+
+    def __init__(self, *, max_rows: int = MAX_ROWS) -> None:
+        self._max_rows = max_rows  # of a side in one task
+        self.stages = (PairRows(max_rows=max_rows),)
+
+    def finish(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> PairedTests:
+        """Return the tests, or why there are none."""
+        known = _known(job.spec, self._max_rows)
         if known is not None:
-            return encode(PairedTests(rows=0, reason=known))
-        parts = [
-            arrays.decode(PairCounts, blobs.partial(finished[key]))
-            for key in sorted(finished)
-            if key.startswith(PAIR)
-        ]
+            return PairedTests(rows=0, reason=known)
+        parts = inputs.partials(PairRows)
         if not all(part.same for part in parts):
-            return encode(PairedTests(rows=0, reason=DIFFERENT_ROWS))
-        return encode(_tests(asked, parts))
-
-    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
-        """Leave all nouns alone: the job's result is all there is."""
+            return PairedTests(rows=0, reason=DIFFERENT_ROWS)
+        return _tests(job.spec, parts)
 
 
 def _known(asked: ComparisonJob, most: int) -> str | None:

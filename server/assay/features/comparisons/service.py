@@ -18,7 +18,7 @@ from assay.features.models.model import Version
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.kernel.errors import FailedPrecondition, NotFound, SplitNotEvaluated
-from assay.kernel.jobs.job import Job, NewJob
+from assay.kernel.jobs.job import Job, NewJob, TaskRole
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.storage.store import Store
@@ -83,11 +83,13 @@ class Comparisons:
                     return newest
                 attempt += 1
             job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
+            asked = _asked(uow, a, b)
             return uow[Jobs].submit(
                 organization_id,
                 NewJob(
                     kind=COMPARISON_KIND,
-                    spec=encode(_asked(uow, a, b)),
+                    spec=encode(asked),
+                    blobs=(*asked.a.blobs, *asked.b.blobs),
                     job_id=job_id,
                     request_id=f"{COMPARISON_KIND}/{job_id}",
                     max_attempts=self._max_attempts,
@@ -167,7 +169,9 @@ def _asked(uow: UnitOfWork, a: Evaluation, b: Evaluation) -> ComparisonJob:
 def _side(uow: UnitOfWork, evaluation: Evaluation) -> Side:
     records = uow[Jobs].tasks(evaluation.organization_id, evaluation.job_id)
     places = sorted(
-        (one.first_row or 0, one.blob, one.rows) for one in records if one.rows and one.blob
+        (one.first_row or 0, one.blob, one.rows or 0)
+        for one in records
+        if one.role is TaskRole.BATCH and one.blob is not None
     )
     return Side(
         evaluation_id=evaluation.evaluation_id,

@@ -9,7 +9,7 @@ from assay.features.evaluations.details_service import DetailsReader
 from assay.features.evaluations.diagnostics_api import DiagnosticsService
 from assay.features.evaluations.diagnostics_service import Diagnostics
 from assay.features.evaluations.file_upload import WAIT_SECONDS, FileUploads
-from assay.features.evaluations.job import Evaluation
+from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.performance_api import PerformanceService
 from assay.features.evaluations.performance_service import PerformanceReader
 from assay.features.evaluations.rest import PerformanceRestService
@@ -64,6 +64,6 @@ FEATURE = Feature(
     tables=(tables.evaluations,),
     stores=(Evaluations,),
     hooks=(RefuseRunningEvaluations(),),
-    kinds=(Evaluation(),),
+    kinds=(EvaluationKind(),),
     services=_services,
 )

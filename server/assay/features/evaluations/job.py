@@ -1,25 +1,19 @@
 """The job kind `evaluation`: predictions in, every number of the evaluation out.
 
-Stages, each a set of tasks that may run in any order:
-
-1. what the upload brought as `chunk-…`, or nothing yet for a file;
-2. `base` merges their partials, or reads the file and writes such chunks;
-3. `rank-…` sorts score columns by key range, `row-ids-…` looks for repeated ids by hash range,
-   `residuals-…` finds quantiles, `look-…` gathers mistakes, slices and the bootstrap, `areas-…`
-   sorts the scores of each slice value;
-4. reduce reads the metrics off and writes the details, then the result that names them.
+Rows are merged, or read from a file, into one statistic. Then the stored rows are read again, by
+stages that run side by side: score columns are ranked by key range, repeated ids sought by hash
+range, quantiles of residuals found, misclassifications, slices and the bootstrap gathered, and the
+scores of each slice value ranked. The end reads the metrics off and writes the details.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
-
-import msgspec
+from typing import ClassVar
 
 from assay.features.evaluations import duplicates, slice_areas
+from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.ingest import ingest_file, rules_of
 from assay.features.evaluations.job_details import evaluation_details
 from assay.features.evaluations.job_results import evaluation_result, live_numbers, measure
@@ -37,8 +31,18 @@ from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_v
 from assay.features.models.versions_store import Versions
 from assay.kernel.errors import Internal
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import Job, Task, TaskRecord, chunk_key
-from assay.kernel.jobs.kind import JobOutcome, JobView, TaskOutput
+from assay.kernel.jobs.job import Job, TaskRecord
+from assay.kernel.jobs.kind import (
+    ComputeContext,
+    JobKind,
+    JobOutcome,
+    JobView,
+    Stage,
+    StageInputs,
+    StoredBatch,
+    TaskOutput,
+)
+from assay.kernel.jobs.payloads import StatusPayload
 from assay.kernel.jobs.states import JobState, VersionStatus
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.metrics.order_statistics import (
@@ -50,121 +54,346 @@ from assay.metrics.order_statistics import (
 from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
-from assay.records import arrays, decode, encode
+from assay.records import Record, arrays, decode, encode
 
-CHUNK, BASE = "chunk-", "base"
-RANK, IDS, RESIDUALS, LOOK = "rank-", "row-ids-", "residuals-", "look-"
-AREAS = "areas-"
 ONE_TASK_CELLS = 2_000_000  # scores that are sorted in a single task
-LOOK_ROWS = 1_000_000  # of a task that looks at the rows again
+SECOND_PASS_ROWS = 1_000_000  # of a task that reads the rows again
+
+Asked = JobView[EvaluationJob]
+
+
+class Everything(Record):
+    """The payload of a task that takes all there is."""
+
+
+class RankPayload(Record):
+    """Ranges of score columns to be ranked."""
+
+    manifest: str  # address
+    ranges: tuple[RankRange, ...]
+
+
+class RowIdPayload(Record):
+    """A range of hashes of row ids."""
+
+    manifest: str  # address
+    low: str  # hex
+    high: str  # hex, exclusive
+
+
+class ResidualPayload(Record):
+    """A range of residuals whose order statistics are sought."""
+
+    manifest: str  # address
+    range: ResidualRange
+
+
+class GroupPayload(Record):
+    """A range of stored batches, or of score columns."""
+
+    manifest: str  # address
+    first: int
+    last: int  # exclusive
+
+
+class MergeRows(Stage[Everything, Partial]):
+    """Merges the partials of an upload's batches, or reads a file."""
+
+    name: ClassVar[str] = "merge"
+    payload = Everything
+    partial = Partial
+    reads_batches = True
+
+    def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[Everything]:
+        """Plan one task."""
+        return [Everything()]
+
+    def run(
+        self, job: Asked, payload: Everything, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[Partial]:
+        """Merge all batches, or read the file and store its rows in batches.
+
+        Raises FailedPrecondition when rows were counted in another numeric environment.
+        """
+        asked = job.spec
+        if asked.source == CHUNKS:
+            merged = merge_in_groups(_uploaded(inputs.batches, context.blobs))
+        else:
+            path = context.blobs.path(asked.blob or "")
+            if path is None:
+                raise Internal(f"the blob {asked.blob} has no local file")
+            merged = ingest_file(path, asked.source, rules_of(asked.spec), context.blobs)
+        stored = () if asked.source == CHUNKS else merged.stored
+        return TaskOutput(
+            partial=merged,
+            status=(live_numbers(merged, asked.spec),),
+            batches=tuple(
+                StoredBatch(first_row=one.first_row, rows=one.rows, blob=one.blob) for one in stored
+            ),
+        )
+
+
+def _uploaded(batches: Iterable[TaskRecord], blobs: JobBlobs) -> Iterator[Partial]:
+    for record in batches:
+        first_row, rows = record.first_row or 0, record.rows or 0
+        partial = arrays.decode(Partial, blobs.partial(record))
+        check_environment(partial.environment, first_row)
+        stored = Stored(first_row=first_row, rows=rows, blob=record.blob or "")
+        yield replace(partial, stored=(stored,))
+
+
+def _merged(inputs: StageInputs) -> Partial:
+    merged = inputs.partials(MergeRows)[0]
+    check_environment(merged.environment, 0)
+    return merged
+
+
+def _manifest(job: Asked, inputs: StageInputs) -> Manifest:
+    merged = _merged(inputs)
+    return Manifest(
+        rules=rules_of(job.spec.spec),
+        score_kind=merged.shape.score_kind,
+        score_labels=merged.shape.score_labels,
+        weighted=merged.shape.has_weights,
+        has_row_ids=merged.shape.has_row_ids,
+        slices=merged.shape.slices,
+        stored=merged.stored,
+    )
+
+
+def _address(job: Asked, inputs: StageInputs, context: ComputeContext) -> str:
+    """Return the address of the manifest, written once for all stages."""
+    return inputs.shared("manifest", lambda: context.blobs.put(encode(_manifest(job, inputs))))
+
+
+def _read_manifest(address: str, context: ComputeContext) -> Manifest:
+    return decode(Manifest, context.blobs.read(address))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class RankScores(Stage[RankPayload, RankCounts]):
+    """Ranks score columns, by ranges of the score."""
+
+    name: ClassVar[str] = "rank"
+    payload = RankPayload
+    partial = RankCounts
+    reads = (MergeRows,)
+    one_task_cells: int = ONE_TASK_CELLS
+    max_rows: int = MAX_ROWS  # of a task
+
+    def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[RankPayload]:
+        """Plan groups of ranges of one column each, or a single one for a small evaluation."""
+        merged = _merged(inputs)
+        statistic = merged.statistic
+        if not isinstance(statistic, ClassificationStatistic) or statistic.histogram is None:
+            return []
+        columns = len(merged.shape.score_labels)
+        ranges = rank_ranges(
+            statistic.histogram,
+            max_rows=self.max_rows,
+            micro=columns > 1,
+            weights=statistic.rank_weights,
+        )
+        grouped = self._groups(ranges, one_group=merged.rows * columns <= self.one_task_cells)
+        if not grouped:
+            return []
+        address = _address(job, inputs, context)
+        return [RankPayload(manifest=address, ranges=tuple(group)) for group in grouped]
+
+    def _groups(self, ranges: Iterable[RankRange], *, one_group: bool) -> list[list[RankRange]]:
+        found: list[list[RankRange]] = []
+        held = 0
+        for one in ranges:
+            same = found and (one_group or found[-1][0].column == one.column)
+            if same and (one_group or held + one.rows <= self.max_rows):
+                found[-1].append(one)
+                held += one.rows
+            else:
+                found.append([one])
+                held = one.rows
+        return found
+
+    def run(
+        self, job: Asked, payload: RankPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[RankCounts]:
+        """Sort the scores of some ranges and count them."""
+        reader = ScoreReader(_read_manifest(payload.manifest, context), context.blobs)
+
+        def count(one: RankRange) -> RankCounts:
+            return count_range(lambda: reader.read(one.column), one, max_rows=self.max_rows)
+
+        return TaskOutput(partial=RankCounts.merge_all(map(count, payload.ranges)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindDuplicates(Stage[RowIdPayload, duplicates.Duplicates]):
+    """Finds repeated row ids, by ranges of their hash."""
+
+    name: ClassVar[str] = "row-ids"
+    payload = RowIdPayload
+    partial = duplicates.Duplicates
+    reads = (MergeRows,)
+    max_rows: int = MAX_ROWS  # of a task
+
+    def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[RowIdPayload]:
+        """Plan ranges; inside one batch repeated ids were refused already."""
+        merged = _merged(inputs)
+        if not merged.shape.has_row_ids or len(merged.stored) < 2:
+            return []
+        address = _address(job, inputs, context)
+        return [
+            RowIdPayload(manifest=address, low=f"{low:x}", high=f"{high:x}")
+            for low, high in duplicates.id_ranges(merged.rows, self.max_rows)
+        ]
+
+    def run(
+        self, job: Asked, payload: RowIdPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[duplicates.Duplicates]:
+        """Return the repeated ids of a range."""
+        manifest = _read_manifest(payload.manifest, context)
+        low, high = int(payload.low, 16), int(payload.high, 16)
+        return TaskOutput(partial=duplicates.find_duplicates(manifest, low, high, context.blobs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountResiduals(Stage[ResidualPayload, ResidualCounts]):
+    """Counts residuals of a regression around the quantiles sought."""
+
+    name: ClassVar[str] = "residuals"
+    payload = ResidualPayload
+    partial = ResidualCounts
+    reads = (MergeRows,)
+    max_rows: int = MAX_ROWS  # of a task
+
+    def plan(
+        self, job: Asked, inputs: StageInputs, context: ComputeContext
+    ) -> list[ResidualPayload]:
+        """Plan the ranges of a regression."""
+        statistic = _merged(inputs).statistic
+        if not isinstance(statistic, RegressionStatistic):
+            return []
+        ranges = residual_ranges(statistic.residuals, max_rows=self.max_rows)
+        address = _address(job, inputs, context)
+        return [ResidualPayload(manifest=address, range=one) for one in ranges]
+
+    def run(
+        self, job: Asked, payload: ResidualPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[ResidualCounts]:
+        """Count one range."""
+        manifest = _read_manifest(payload.manifest, context)
+        counts = count_residuals(
+            lambda: read_values(manifest, context.blobs), payload.range, max_rows=self.max_rows
+        )
+        return TaskOutput(partial=counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondPass(Stage[GroupPayload, Look]):
+    """Gathers misclassifications, slices and the bootstrap from the stored rows."""
+
+    name: ClassVar[str] = "second-pass"
+    payload = GroupPayload
+    partial = Look
+    reads = (MergeRows,)
+    max_rows: int = SECOND_PASS_ROWS  # of a task
+
+    def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[GroupPayload]:
+        """Plan groups of batches."""
+        found = groups(_manifest(job, inputs), self.max_rows)
+        return _group_payloads(found, job, inputs, context)
+
+    def run(
+        self, job: Asked, payload: GroupPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[Look]:
+        """Read a group of batches again."""
+        manifest = _read_manifest(payload.manifest, context)
+        return TaskOutput(partial=look(manifest, (payload.first, payload.last), context.blobs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankSlices(Stage[GroupPayload, SliceRanks]):
+    """Ranks the scores, or the residuals, of each slice value."""
+
+    name: ClassVar[str] = "areas"
+    payload = GroupPayload
+    partial = SliceRanks
+    reads = (MergeRows,)
+    max_cells: int = slice_areas.MAX_CELLS
+    task_cells: int = slice_areas.TASK_CELLS
+
+    def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[GroupPayload]:
+        """Plan groups of score columns."""
+        found = slice_areas.area_groups(_manifest(job, inputs), self.max_cells, self.task_cells)
+        return _group_payloads(found, job, inputs, context)
+
+    def run(
+        self, job: Asked, payload: GroupPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[SliceRanks]:
+        """Rank a group of score columns."""
+        manifest = _read_manifest(payload.manifest, context)
+        columns = (payload.first, payload.last)
+        return TaskOutput(partial=slice_areas.slice_ranks(manifest, columns, context.blobs))
+
+
+def _group_payloads(
+    found: list[tuple[int, int]], job: Asked, inputs: StageInputs, context: ComputeContext
+) -> list[GroupPayload]:
+    if not found:
+        return []
+    address = _address(job, inputs, context)
+    return [GroupPayload(manifest=address, first=first, last=last) for first, last in found]
+
+
+class EvaluationKind(JobKind[EvaluationJob, EvaluationResult]):
     """Evaluates a version on a split. The sizes of tasks change no bit of the result.
 
     But above `slice_cells` slices have no areas and no medians.
     """
 
-    one_task_cells: int = ONE_TASK_CELLS
-    max_rows: int = MAX_ROWS  # of a rank task, and of one of row ids
-    look_rows: int = LOOK_ROWS
-    slice_cells: int = slice_areas.MAX_CELLS
-    slice_task_cells: int = slice_areas.TASK_CELLS
+    name: ClassVar[str] = EVALUATION_KIND
+    spec = EvaluationJob
+    result = EvaluationResult
+    status: ClassVar[tuple[type[StatusPayload], ...]] = (LiveMetrics,)
 
-    @property
-    def name(self) -> str:
-        """The name in the ledger."""
-        return EVALUATION_KIND
-
-    def plan(
-        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
-    ) -> tuple[Task, ...]:
-        """Return the base task, and once it is finished those that read the rows again.
-
-        Raises FailedPrecondition when the rows were counted in another numeric environment.
-        """
-        asked = decode(EvaluationJob, job.spec)
-        if BASE not in finished:
-            is_upload = asked.source == CHUNKS
-            payload = _pack(finished, blobs).encode() if is_upload else b""
-            return (Task(key=BASE, payload=payload),)
-        base = arrays.decode(Partial, blobs.partial(finished[BASE]))
-        check_environment(base.environment, 0)
-        manifest = Manifest(
-            rules=rules_of(asked.spec),
-            score_kind=base.shape.score_kind,
-            score_labels=base.shape.score_labels,
-            weighted=base.shape.has_weights,
-            has_row_ids=base.shape.has_row_ids,
-            slices=base.shape.slices,
-            stored=base.stored,
-        )
-        pieces: dict[str, Sequence[Any]] = {
-            RANK: self._rank_pieces(base),
-            IDS: self._id_pieces(base),
-            RESIDUALS: self._residual_pieces(base),
-            LOOK: groups(manifest, self.look_rows),
-            AREAS: slice_areas.area_groups(manifest, self.slice_cells, self.slice_task_cells),
-        }
-        address = blobs.put(encode(manifest))
-        return tuple(
-            Task(
-                key=f"{prefix}{number:06d}",
-                payload=encode({"manifest": address, "piece": piece}),
-            )
-            for prefix, ours in pieces.items()
-            for number, piece in enumerate(ours)
+    def __init__(
+        self,
+        *,
+        one_task_cells: int = ONE_TASK_CELLS,
+        max_rows: int = MAX_ROWS,
+        second_pass_rows: int = SECOND_PASS_ROWS,
+        slice_cells: int = slice_areas.MAX_CELLS,
+        slice_task_cells: int = slice_areas.TASK_CELLS,
+    ) -> None:
+        self.stages = (
+            MergeRows(),
+            RankScores(one_task_cells=one_task_cells, max_rows=max_rows),
+            FindDuplicates(max_rows=max_rows),
+            CountResiduals(max_rows=max_rows),
+            SecondPass(max_rows=second_pass_rows),
+            RankSlices(max_cells=slice_cells, task_cells=slice_task_cells),
         )
 
-    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
-        """Run one task of any stage."""
-        if task.key == BASE:
-            return self._base(job, task, blobs)
-        payload = json.loads(task.payload)
-        manifest = decode(Manifest, blobs.read(payload["manifest"]))
-        piece: Any = payload["piece"]
-        if task.key.startswith(IDS):
-            low, high = (int(edge, 16) for edge in piece)
-            return TaskOutput(
-                partial=arrays.encode(duplicates.find_duplicates(manifest, low, high, blobs))
-            )
-        if task.key.startswith(RESIDUALS):
-            target = msgspec.convert(piece, ResidualRange)
-            residuals = count_residuals(
-                lambda: read_values(manifest, blobs), target, max_rows=self.max_rows
-            )
-            return TaskOutput(partial=arrays.encode(residuals))
-        if task.key.startswith(AREAS):
-            return TaskOutput(
-                partial=arrays.encode(slice_areas.slice_ranks(manifest, piece, blobs))
-            )
-        if task.key.startswith(LOOK):
-            return TaskOutput(partial=arrays.encode(look(manifest, piece, blobs)))
-        return TaskOutput(partial=arrays.encode(self._rank(manifest, piece, blobs)))
-
-    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
-        """Return an encoded EvaluationResult, its details being written.
+    def finish(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> EvaluationResult:
+        """Return the result, its details being written.
 
         Raises BadPredictions for repeated ids and for slices of too many values.
         """
-
-        def of(prefix: str) -> list[bytes]:
-            keys = sorted(key for key in finished if key.startswith(prefix))
-            return [blobs.partial(finished[key]) for key in keys]
-
-        duplicates.refuse(arrays.decode(duplicates.Duplicates, data) for data in of(IDS))
-        seen = merge_looks(arrays.decode(Look, data) for data in of(LOOK))
+        duplicates.refuse(inputs.partials(FindDuplicates))
+        seen = merge_looks(inputs.partials(SecondPass))
         measured = measure(
-            arrays.decode(Partial, blobs.partial(finished[BASE])),
-            decode(EvaluationJob, job.spec).spec,
-            RankCounts.merge_all(arrays.decode(RankCounts, data) for data in of(RANK)),
-            ResidualCounts.merge_all(arrays.decode(ResidualCounts, data) for data in of(RESIDUALS)),
+            inputs.partials(MergeRows)[0],
+            job.spec.spec,
+            RankCounts.merge_all(inputs.partials(RankScores)),
+            ResidualCounts.merge_all(inputs.partials(CountResiduals)),
         )
-        areas = [arrays.decode(SliceRanks, data) for data in of(AREAS)]
+        areas = inputs.partials(RankSlices)
         ranks = SliceRanks.merge_all(areas) if areas else None
-        details = evaluation_details(measured, seen, ranks, blobs)
-        return encode(evaluation_result(measured, blobs.put(details.write())))
+        details = evaluation_details(measured, seen, ranks, context.blobs)
+        return evaluation_result(measured, context.blobs.put(encode(details)))
+
+    def result_blobs(self, result: EvaluationResult) -> Iterable[str]:
+        """Return the address of the details."""
+        return () if result.details is None else (result.details,)
 
     def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
         """Store the result and make the version ready; a job without one leaves both alone."""
@@ -176,109 +405,3 @@ class Evaluation:
         version = uow[Versions].get(job.organization_id, asked.version_id)
         if version.status is not VersionStatus.READY:
             uow[Versions].mark_ready(job.organization_id, asked.version_id)
-
-    def _base(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
-        asked = decode(EvaluationJob, job.spec)
-        if asked.source == CHUNKS:
-            base = merge_in_groups(_unpack(blobs.read(task.payload.decode())))
-        else:
-            path = blobs.path(asked.blob or "")
-            if path is None:
-                raise Internal(f"the blob {asked.blob} has no local file")
-            base = ingest_file(path, asked.source, rules_of(asked.spec), blobs)
-        return TaskOutput(
-            partial=arrays.encode(base),
-            status={"metrics": live_numbers(base, asked.spec)},
-            stored=() if asked.source == CHUNKS else tuple(_record(one) for one in base.stored),
-        )
-
-    def _rank(self, manifest: Manifest, ranges: list[Any], blobs: JobBlobs) -> RankCounts:
-        reader = ScoreReader(manifest, blobs)
-
-        def count(one: RankRange) -> RankCounts:
-            return count_range(lambda: reader.read(one.column), one, max_rows=self.max_rows)
-
-        return RankCounts.merge_all(count(msgspec.convert(values, RankRange)) for values in ranges)
-
-    def _rank_pieces(self, base: Partial) -> list[list[Any]]:
-        """Return groups of ranges of one column each, or a single one for a small evaluation."""
-        statistic = base.statistic
-        if not isinstance(statistic, ClassificationStatistic) or statistic.histogram is None:
-            return []
-        columns = len(base.shape.score_labels)
-        pieces: list[list[RankRange]] = []
-        small = base.rows * columns <= self.one_task_cells
-        held = 0
-        for one in rank_ranges(
-            statistic.histogram,
-            max_rows=self.max_rows,
-            micro=columns > 1,
-            weights=statistic.rank_weights,
-        ):
-            same = pieces and (small or (pieces[-1][0].column == one.column))
-            if same and (small or held + one.rows <= self.max_rows):
-                pieces[-1].append(one)
-                held += one.rows
-            else:
-                pieces.append([one])
-                held = one.rows
-        return [[msgspec.to_builtins(one) for one in group] for group in pieces]
-
-    def _residual_pieces(self, base: Partial) -> list[list[Any]]:
-        if not isinstance(base.statistic, RegressionStatistic):
-            return []
-        ranges = residual_ranges(base.statistic.residuals, max_rows=self.max_rows)
-        return [msgspec.to_builtins(one) for one in ranges]
-
-    def _id_pieces(self, base: Partial) -> list[list[str]]:
-        if not base.shape.has_row_ids or len(base.stored) < 2:
-            return []  # inside one chunk repeated ids were refused already
-        ranges = duplicates.id_ranges(base.rows, self.max_rows)
-        return [[f"{low:x}", f"{high:x}"] for low, high in ranges]
-
-
-def _record(place: Stored) -> TaskRecord:
-    return TaskRecord(
-        key=chunk_key(place.first_row),
-        first_row=place.first_row,
-        rows=place.rows,
-        sha256=place.blob.removeprefix("sha256:"),
-        blob=place.blob,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class UploadedChunk:
-    """An accepted chunk of an upload, and its encoded partial."""
-
-    stored: Stored
-    partial: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class UploadedChunks:
-    """The accepted chunks of an upload."""
-
-    chunks: tuple[UploadedChunk, ...]
-
-
-def _pack(finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> str:
-    """Write what an upload brought into one blob, so that another process can merge it."""
-    chunks = tuple(
-        UploadedChunk(
-            stored=Stored(
-                first_row=record.first_row or 0, rows=record.rows or 0, blob=record.blob or ""
-            ),
-            partial=blobs.partial(record),
-        )
-        for key, record in sorted(finished.items())
-        if key.startswith(CHUNK)
-    )
-    return blobs.put(arrays.encode(UploadedChunks(chunks=chunks)))
-
-
-def _unpack(data: bytes) -> Iterator[Partial]:
-    for chunk in arrays.decode(UploadedChunks, data).chunks:
-        partial = arrays.decode(Partial, chunk.partial)
-        check_environment(partial.environment, chunk.stored.first_row)
-        yield replace(partial, stored=(chunk.stored,))

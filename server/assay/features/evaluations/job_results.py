@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
 from assay.features.evaluations.partial_aggregate import Partial, environment
 from assay.kernel.errors import BadPredictions
@@ -92,16 +93,17 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
     )
 
 
-def live_numbers(partial: Partial, spec: EvaluationSpec) -> dict[str, Any]:
+def live_numbers(partial: Partial, spec: EvaluationSpec) -> LiveMetrics:
     """Return what follows from the rows so far: exact metrics that need no sorting."""
-    numbers: dict[str, Any] = {"rows": partial.rows, "metrics": {}, "undefined": {}}
     try:
         measures = live(partial.statistic, settle_spec(partial, spec))
     except BadPredictions as error:
-        return {**numbers, "problem": error.message}
-    numbers["metrics"] = dict(measures.metrics)
-    numbers["undefined"] = {name: reason.value for name, reason in measures.undefined.items()}
-    return numbers
+        return LiveMetrics(rows=partial.rows, problem=error.message)
+    return LiveMetrics(
+        rows=partial.rows,
+        metrics=dict(measures.metrics),
+        undefined={name: reason.value for name, reason in measures.undefined.items()},
+    )
 
 
 def _echo(settled: MetricSpec, partial: Partial, spec: EvaluationSpec) -> dict[str, Any]:

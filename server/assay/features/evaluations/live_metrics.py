@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.job_results import live_numbers
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.partial_aggregate import Partial, merge
@@ -21,7 +21,7 @@ class LiveState:
     """What follows from the partials so far."""
 
     merged: bytes  # one partial in place of many
-    steps: tuple[Mapping[str, Any], ...]  # {"rows": …, "metrics": {…}} after each of the last ones
+    steps: tuple[LiveMetrics, ...]  # after each of the last ones
 
 
 def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:

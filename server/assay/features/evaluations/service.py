@@ -191,6 +191,7 @@ class EvaluationUseCases:
             spec=encode(order),
             state=JobState.OPEN if is_upload else JobState.QUEUED,
             resource=order.evaluation_id,
+            blobs=() if order.blob is None else (order.blob,),
             max_attempts=self._max_attempts,
             deadline=request.deadline or default,
             created_by=request.created_by,

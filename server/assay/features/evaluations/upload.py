@@ -18,8 +18,8 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import Any
 
+from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.ingest import ingest_chunk
 from assay.features.evaluations.live_metrics import live_state
 from assay.features.evaluations.store import Evaluations
@@ -192,7 +192,7 @@ class Uploads:
             return
         live = await self._compute.run(live_state, upload.job.spec, partials)
         upload.merged = live.merged
-        upload.metrics = live.steps[-1]["metrics"]
+        upload.metrics = live.steps[-1].metrics
 
     def _stored_partials(self, upload: _Upload) -> list[bytes]:
         with self._store.read() as uow:
@@ -279,18 +279,18 @@ class Uploads:
         acknowledged = []
         for record, data in zip(records, steps, strict=True):
             upload.next_row = (record.first_row or 0) + (record.rows or 0)
-            upload.metrics = data["metrics"]
+            upload.metrics = data.metrics
             acknowledged.append(_acknowledge(upload, record))
         upload.merged = live.merged
         return acknowledged
 
     def _store_chunks(
-        self, upload: _Upload, batch: Sequence[_Ready], level: Mapping[str, Any] | None
+        self, upload: _Upload, batch: Sequence[_Ready], live: LiveMetrics | None
     ) -> list[TaskRecord]:
         organization_id, job_id = upload.organization_id, upload.job.job_id
         with self._store.write() as uow:
             records = [
-                uow[Jobs].add_chunk(
+                uow[Jobs].add_batch(
                     organization_id,
                     job_id,
                     first_row=ready.chunk.first_row,
@@ -305,8 +305,8 @@ class Uploads:
             end = (records[-1].first_row or 0) + (records[-1].rows or 0)
             job = uow[Jobs].get(organization_id, job_id)
             # A chunk that another stream brought in before must not set newer numbers back.
-            if level is not None and end == job.next_row:
-                uow[StatusUpdates].put(organization_id, job_id, "metrics", level)
+            if live is not None and end == job.next_row:
+                uow[StatusUpdates].put(organization_id, job_id, live.name, live)
             return records
 
 

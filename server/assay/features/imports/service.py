@@ -27,6 +27,8 @@ from assay.features.imports.model import (
 from assay.features.imports.staging import stage_file
 from assay.kernel.errors import BadContentType, clip
 from assay.kernel.idempotency import Once, once
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.kernel import Compute, Kernel
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
@@ -126,7 +128,8 @@ class Imports:
     ) -> Imported:
         await self._run_in_thread(lambda: self._check(organization_id, target))
         blob = await self._receiver.receive(organization_id, pieces)
-        staged = await self._compute.run(stage_file, organization_id, blob, source, target.kind)
+        context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
+        staged = await self._compute.run(stage_file, context, blob, source, target.kind)
         request = Once(
             method=f"Import/{target.kind}",
             request_id=request_id,

@@ -29,13 +29,14 @@ from assay.features.imports.model import (
     encode_staged,
 )
 from assay.kernel.errors import InvalidArgument, TooLarge
-from assay.kernel.jobs.executors import worker as child
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.kind import ComputeContext
 
 STAGED_BYTES = 2 * 1024 * 1024  # of one staged blob
 STAGED_ROWS = 1_000
 
 
-def stage_file(organization_id: str, address: str, source: str, kind: str) -> Staged:
+def stage_file(context: ComputeContext, address: str, source: str, kind: str) -> Staged:
     """Read a file, check every row, and stage those that have an id of their own.
 
     `address` is the file's blob, `source` its format (storage.document_files), `kind` what it
@@ -46,8 +47,8 @@ def stage_file(organization_id: str, address: str, source: str, kind: str) -> St
         TooLarge: it has more documents than a dataset or a run may hold.
     """
     shape = ENTRIES if kind == ENTRIES_KIND else EXTRACTIONS
-    staging = _Staging(organization_id)
-    with child.blobs().open(organization_id, address) as file:
+    staging = _Staging(context.blobs)
+    with context.blobs.open(address) as file:
         for row in read_rows(file, source, shape):
             if row.document_id is None:
                 staging.skip(row, "", NO_ID)
@@ -61,10 +62,10 @@ def stage_file(organization_id: str, address: str, source: str, kind: str) -> St
 class _Staging:
     """What was read of a file so far."""
 
-    def __init__(self, organization_id: str) -> None:
+    def __init__(self, blobs: JobBlobs) -> None:
         self.seen: set[str] = set()
-        self._organization_id = organization_id
-        self._blobs: list[str] = []
+        self._blobs = blobs
+        self._staged: list[str] = []
         self._held: list[StagedRow] = []
         self._size = 0
         self._skipped = SkippedRows()
@@ -89,12 +90,12 @@ class _Staging:
     def done(self) -> Staged:
         """Return what was staged."""
         self._put()
-        return Staged(blobs=tuple(self._blobs), skipped=self._skipped)
+        return Staged(blobs=tuple(self._staged), skipped=self._skipped)
 
     def _put(self) -> None:
         if self._held:
             data = encode_staged(self._held)
-            self._blobs.append(child.blobs().put(self._organization_id, data))
+            self._staged.append(self._blobs.put(data))
             self._held, self._size = [], 0
 
 

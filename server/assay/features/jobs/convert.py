@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from assay.features.benchmarks.model import DOCUMENTS_EVENT, LIVE_COUNTS
-from assay.features.benchmarks.watch import FIELD_ACCURACY
+from assay import records
+from assay.features.benchmarks.events import DocumentsCompared, FieldAccuracies
 from assay.kernel.errors import MAX_VALUE_CHARS, InvalidArgument, clip
 from assay.kernel.jobs.job import Event, Job, JobError, JobFilter, StatusUpdate
 from assay.kernel.jobs.states import JobState, is_terminal
@@ -117,34 +117,10 @@ def event(stored: Event, job_error: JobError | None) -> job_pb2.JobEvent:
     message.at.FromDatetime(stored.at)
     if stored.kind == "state":
         message.state_changed.CopyFrom(_state_changed(stored.data, job_error))
-    elif stored.kind == DOCUMENTS_EVENT:
-        message.documents_compared.CopyFrom(_documents_compared(stored.data))
+    elif stored.kind == DocumentsCompared.name:
+        compared = job_pb2.DocumentsCompared(**stored.payload(DocumentsCompared).wire())
+        message.documents_compared.CopyFrom(compared)
     return message
-
-
-def _documents_compared(data: Mapping[str, Any]) -> job_pb2.DocumentsCompared:
-    return job_pb2.DocumentsCompared(
-        documents=[
-            job_pb2.ComparedDocument(
-                document_id=document_id,
-                right=right,
-                comparisons=comparisons,
-                accuracy=right / comparisons if comparisons else None,
-            )
-            for document_id, right, comparisons in data["documents"]
-        ],
-        fields=_field_accuracies(data["fields"]),
-    )
-
-
-def _field_accuracies(rows: Iterable[Sequence[Any]]) -> list[job_pb2.FieldAccuracy]:
-    counted = ((path, dict(zip(LIVE_COUNTS, numbers, strict=True))) for path, *numbers in rows)
-    return [
-        job_pb2.FieldAccuracy(
-            field=path, accuracy=counts["right"] / counts["comparisons"], **counts
-        )
-        for path, counts in counted
-    ]
 
 
 def _state_changed(data: Mapping[str, Any], job_error: JobError | None) -> job_pb2.StateChanged:
@@ -178,11 +154,9 @@ def level(stored: StatusUpdate) -> job_pb2.JobLevel | None:
             rows=stored.data.get("rows", 0), metrics=values.metrics(stored.data.get("metrics", {}))
         )
         message.metrics.CopyFrom(live)
-    elif stored.key == FIELD_ACCURACY:
-        accuracies = job_pb2.FieldAccuracies(
-            fields=_field_accuracies(stored.data["fields"]), documents=stored.data["documents"]
-        )
-        message.field_accuracy.CopyFrom(accuracies)
+    elif stored.key == FieldAccuracies.name:
+        accuracies = records.convert(FieldAccuracies, stored.data)
+        message.field_accuracy.CopyFrom(job_pb2.FieldAccuracies(**accuracies.wire()))
     else:
         return None
     return message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from pathlib import Path
+from typing import BinaryIO
 
 from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.storage.blobs import BlobStore
@@ -30,6 +31,10 @@ class JobBlobs:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError):
             return self.read(address)  # which tells what is wrong in the store's own words
+
+    def open(self, address: str) -> BinaryIO:
+        """Open a blob to read; the file is seekable."""
+        return self._store.open(self._organization_id, address)
 
     def put(self, data: bytes) -> str:
         """Store bytes, synced, and return their address."""

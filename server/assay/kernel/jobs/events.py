@@ -16,11 +16,11 @@ from assay.kernel.storage.sql import (
     Row,
     from_json,
     insert_or_replace,
-    json_text,
     micros,
     moment,
 )
 from assay.kernel.storage.unit_of_work import SqlStore
+from assay.records import Record, encode_text
 
 _J = tables.jobs.c
 _E = tables.events.c
@@ -103,7 +103,7 @@ class Events(SqlStore):
         row = self._db.one(_TAKE, org=organization_id, job=job_id, count=len(drafts))
         if row is None:
             raise NotFound.of("job", job_id)
-        last = int(row[0])
+        last = int(row.last_sequence)
         if not drafts:
             return last
         first = last - len(drafts) + 1
@@ -119,7 +119,7 @@ class Events(SqlStore):
                     "batch": batch,
                     "kind": draft.kind,
                     "at": at,
-                    "data": json_text(dict(draft.data)),
+                    "data": encode_text(draft.data),
                 }
                 for sequence, draft in enumerate(drafts, start=first)
             ],
@@ -154,7 +154,7 @@ class Events(SqlStore):
         row = self._db.one(_BOUNDS, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
-        return int(row[0])
+        return int(row.oldest_sequence)
 
     def trim(self, before: datetime, limit: int = 100) -> int:
         """Drop the logs of up to `limit` jobs, of any organization, that ended before a time.
@@ -163,29 +163,30 @@ class Events(SqlStore):
         of jobs that have not ended are never touched. Returns how many were trimmed.
         """
         rows = self._db.all(_OLD, before=micros(before), most=limit)
-        for org, job_id, last in rows:
-            self._db.run(_TRIM, org=org, job=job_id, oldest=last)
-            self._db.run(_FORGET_UPDATES, org=org, job=job_id)
-            self._db.run(_TRIMMED, org=org, job=job_id, oldest=last)
+        for row in rows:
+            job = {"org": row.organization_id, "job": row.job_id}
+            self._db.run(_TRIM, **job, oldest=row.last_sequence)
+            self._db.run(_FORGET_UPDATES, **job)
+            self._db.run(_TRIMMED, **job, oldest=row.last_sequence)
         return len(rows)
 
     def _whole_commits(
         self, organization_id: str, job_id: str, rows: list[Row], sequence: int
     ) -> list[Row]:
         """Cut `rows`, of which the last is one too many, where a commit ends."""
-        cut = rows[-1][1]
-        whole = [row for row in rows[:-1] if row[1] != cut]
+        cut = rows[-1].batch
+        whole = [row for row in rows[:-1] if row.batch != cut]
         if whole:
             return whole
         found = self._db.all(_COMMIT, org=organization_id, job=job_id, batch=cut)
-        return [row for row in found if row[0] > sequence]
+        return [row for row in found if row.sequence > sequence]
 
 
 class StatusUpdates(SqlStore):
     """The status of jobs: of each key only the newest value."""
 
     def put(
-        self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any]
+        self, organization_id: str, job_id: str, key: str, data: Mapping[str, Any] | Record
     ) -> StatusUpdate:
         """Overwrite a status value; its revision is the job's highest, `as_of_sequence` its last event.
 
@@ -194,7 +195,8 @@ class StatusUpdates(SqlStore):
         row = self._db.one(_RAISE, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
-        revision, sequence = row
+        revision, sequence = row.status_revision, row.last_sequence
+        text = encode_text(data)
         self._db.run(
             _PUT,
             organization_id=organization_id,
@@ -202,10 +204,12 @@ class StatusUpdates(SqlStore):
             key=key,
             revision=revision,
             as_of_sequence=sequence,
-            data=json_text(dict(data)),
+            data=text,
         )
         self._db.touched.add((organization_id, job_id))
-        return StatusUpdate(key=key, revision=revision, as_of_sequence=sequence, data=dict(data))
+        return StatusUpdate(
+            key=key, revision=revision, as_of_sequence=sequence, data=from_json(text)
+        )
 
     def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[StatusUpdate]:
         """Return the status updates with a revision above `revision`, in its order, or NotFound."""
@@ -214,11 +218,21 @@ class StatusUpdates(SqlStore):
         if not rows and self._db.one(_KNOWN, org=organization_id, job=job_id) is None:
             raise NotFound.of("job", job_id)
         return [
-            StatusUpdate(key=key, revision=number, as_of_sequence=sequence, data=from_json(data))
-            for key, number, sequence, data in rows
+            StatusUpdate(
+                key=row.key,
+                revision=row.revision,
+                as_of_sequence=row.as_of_sequence,
+                data=from_json(row.data),
+            )
+            for row in rows
         ]
 
 
 def _event(row: Row) -> Event:
-    sequence, batch, kind, at, data = row
-    return Event(sequence=sequence, commit=batch, kind=kind, at=moment(at), data=from_json(data))
+    return Event(
+        sequence=row.sequence,
+        commit=row.batch,
+        kind=row.kind,
+        at=moment(row.at),
+        data=from_json(row.data),
+    )

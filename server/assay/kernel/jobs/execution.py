@@ -6,8 +6,7 @@ import itertools
 import logging
 import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from assay.kernel.clock import Clock
 from assay.kernel.errors import Internal, StaleLease, Unavailable
 from assay.kernel.jitter import Jitter
+from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.executors import Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
     MOST_RETRIES,
@@ -28,11 +28,14 @@ from assay.kernel.jobs.failure_policy import (
     own_error,
     unreachable_error,
 )
-from assay.kernel.jobs.job import Job, JobError, Lease, Task, TaskRecord
-from assay.kernel.jobs.kind import JobOutcome, JobView, Kind
+from assay.kernel.jobs.job import Job, JobError, Lease
+from assay.kernel.jobs.kind import ComputeContext, ComputeSettings, JobKind, JobOutcome, JobView
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.jobs.payloads import Progress
+from assay.kernel.jobs.stage_progress import StageProgress, Task, WaitingTasks
 from assay.kernel.jobs.states import JobState
-from assay.kernel.jobs.work import Done, plan_tasks, reduce_job, run_task
+from assay.kernel.jobs.work import Done, Finished, TaskCall, finish_job, plan_stages, run_task
+from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 
@@ -77,7 +80,9 @@ class RunContext:
     """What a run works with; shared by all runs of a runner."""
 
     store: Store
+    blobs: BlobStore
     executor: Executor
+    settings: ComputeSettings
     clock: Clock
     jitter: Jitter
     backoff: Backoff
@@ -90,15 +95,23 @@ class JobExecution:
     """
 
     def __init__(
-        self, job: Job, kind: Kind, context: RunContext, tell: Callable[[str, Job], None]
+        self,
+        job: Job,
+        kind: JobKind[Any, Any],
+        context: RunContext,
+        tell: Callable[[str, Job], None],
     ) -> None:
         self.job = job
         self._kind, self._context, self._tell = kind, context, tell
         self._store, self._executor = context.store, context.executor
-        self._view = JobView.of(job)
+        self._view: JobView[Any]
+        self._compute_with = ComputeContext(
+            blobs=JobBlobs(context.blobs, job.organization_id),
+            settings=context.settings,
+            trace=job.trace,
+        )
         self._inbox: queue.SimpleQueue[Future[Any] | Stop] = queue.SimpleQueue()
         self._halted = threading.Event()
-        self._finished: dict[str, TaskRecord] = {}
         # A job that took a runner down may do so again: then it is known what ran.
         self._is_suspect = job.attempts > 1 or job.max_attempts == 1
         is_last = 1 < job.attempts == job.max_attempts  # one by one, so that one is to blame
@@ -126,6 +139,7 @@ class JobExecution:
 
     def _go(self) -> None:
         try:
+            self._view = self._read_spec()
             result = self._compute()
         except TaskError as failed:
             self._failed(failed)
@@ -134,38 +148,63 @@ class JobExecution:
         else:
             self._end(JobOutcome(state=JobState.SUCCEEDED, result=result))
 
-    def _compute(self) -> bytes:
-        records = self._patiently(
-            self._store.read,
-            lambda uow: uow[Jobs].tasks(self.job.organization_id, self.job.job_id),
-        )
-        self._finished = {record.key: record for record in records}
-        while True:
-            planned = self._await("its plan", plan_tasks, self._kind, self._view, self._finished)
-            missing = [task for task in planned if task.key not in self._finished]
-            if not missing:
-                return self._await("its end", reduce_job, self._kind, self._view, self._finished)
-            self._run_all(missing)
+    def _read_spec(self) -> JobView[Any]:
+        try:
+            return self._kind.view(self.job)
+        except Exception as error:
+            raise TaskError("its specification", error) from error
 
-    def _run_all(self, missing: Iterable[Task]) -> None:
+    def _compute(self) -> bytes:
+        """Run the stages in waves: all those whose inputs have finished, until none is left."""
+        org, job_id = self.job.organization_id, self.job.job_id
+        progress = StageProgress(
+            self._kind, self._patiently(self._store.read, lambda uow: uow[Jobs].tasks(org, job_id))
+        )
+        while wave := progress.next_wave():
+            names = tuple(stage.name for stage in wave)
+            finished = progress.read_by_plans(wave)
+            plans = self._await(
+                "its plan", plan_stages, self._kind, self._view, names, finished, self._compute_with
+            )
+            self._run_wave(progress, progress.begin(plans))
+        return self._await(
+            "its end",
+            finish_job,
+            self._kind,
+            self._view,
+            progress.read_by_end(),
+            self._compute_with,
+        )
+
+    def _run_wave(self, progress: StageProgress, waiting: WaitingTasks) -> None:
         """Run tasks, a window of them at a time, and checkpoint them as they finish."""
-        waiting = deque(missing)
-        run = sum(record.first_row is None for record in self._finished.values())
-        total = run + len(waiting)  # chunks came finished and are no work of this job
         running: dict[Future[Any], Task] = {}
         try:
             while waiting or running:
-                room = min(self._window - len(running), len(waiting))
-                fresh = [waiting.popleft() for _ in range(room)]
+                fresh = waiting.take(self._window - len(running))
                 if fresh:
                     self._note([_named(task) for task in (*running.values(), *fresh)])
                 for task in fresh:
-                    running[self._submit(run_task, self._kind, self._view, task)] = task
-                self._gather(running, total)
+                    finished = progress.read_by_task(task)
+                    running[self._submit_task(task, finished)] = task
+                self._gather(running, progress, waiting)
         finally:
             self._executor.abandon(running)
 
-    def _gather(self, running: dict[Future[Any], Task], total: int) -> None:
+    def _submit_task(self, task: Task, finished: Finished) -> Future[Done]:
+        call = TaskCall(
+            kind=self._kind,
+            job=self._view,
+            stage=task.stage.name,
+            number=task.number,
+            payload=task.payload,
+            finished=finished,
+        )
+        return self._submit(run_task, call, self._compute_with)
+
+    def _gather(
+        self, running: dict[Future[Any], Task], progress: StageProgress, waiting: WaitingTasks
+    ) -> None:
         """Checkpoint the tasks that finish next; raise the gravest of what went wrong."""
         done, failed = [], []
         for future in self._next():
@@ -174,32 +213,31 @@ class JobExecution:
                 continue
             error = future.exception()
             if error is None:
-                done.append(future.result())
+                result = future.result()
+                done.append(result)
+                waiting.finished(task, ends_stage=result.ends_stage)
             else:
                 failed.append(TaskError(_named(task), error))
-        self._checkpoint(done, total)
+        self._checkpoint(done, progress, waiting)
         if failed:
             raise min(failed, key=lambda one: one.cause_kind.value)
 
-    def _checkpoint(self, done: list[Done], total: int) -> None:
+    def _checkpoint(self, done: list[Done], progress: StageProgress, waiting: WaitingTasks) -> None:
         if not done:
             return
         job = self.job
-        status = {key: data for one in done for key, data in one.status.items()}
-        records = [record for one in done for record in (*one.stored, one.record)]
-        finished = {**self._finished, **{record.key: record for record in records}}
-        status["progress"] = {
-            "done": sum(record.first_row is None for record in finished.values()),
-            "total": total,
-            "rows": sum(record.rows or 0 for record in finished.values()),
-        }
+        records = [record for one in done for record in one.records]
+        progress.add(records)
+        status: dict[str, Any] = {name: one for each in done for name, one in each.status.items()}
+        status[Progress.name] = Progress(
+            done=progress.done, total=progress.total(waiting), rows=progress.rows
+        )
         events = [event for one in done for event in one.events]
         self._commit(
             lambda uow: uow[Jobs].checkpoint(
                 job.organization_id, job.job_id, job.epoch, records, events=events, status=status
             )
         )
-        self._finished = finished
         self._tell("checkpoint", job)
 
     def _note(self, names: list[str]) -> None:
@@ -308,6 +346,7 @@ class JobExecution:
             outcome.state,
             result=outcome.result,
             error=outcome.error,
+            blobs=() if outcome.result is None else self._kind.blobs_of(outcome.result),
         )
         on_finished(uow, self._kind, ended)
         return ended
@@ -373,7 +412,7 @@ def _named(task: Task) -> str:
     return f"task {task.key}"
 
 
-def on_finished(uow: UnitOfWork, kind: Kind, ended: Job) -> None:
+def on_finished(uow: UnitOfWork, kind: JobKind[Any, Any], ended: Job) -> None:
     """Write what the end of a job means for other nouns, in the commit that ends it."""
     kind.on_finished(
         uow, ended, JobOutcome(state=ended.state, result=ended.result, error=ended.error)

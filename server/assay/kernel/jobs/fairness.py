@@ -21,7 +21,7 @@ def waiting_organizations(uow: UnitOfWork) -> list[str]:
     First those with the fewest RUNNING jobs; of those the one whose latest start is longest
     ago; of those the one whose oldest job has waited longest.
     """
-    return [row[0] for row in uow.all(_IN_TURN)]
+    return [row.organization_id for row in uow.all(_IN_TURN)]
 
 
 def _is(jobs: FromClause, state: JobState) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from assay.kernel.clock import Clock
 from assay.kernel.jobs.events import Events
-from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.store import Store
@@ -64,7 +64,7 @@ class GarbageCollector:
         with self._store.write() as uow:
             requests = uow[Requests].trim(now - REQUEST_AGE)
         with self._store.read() as uow:
-            referenced = set(uow[Jobs].referenced_blobs())
+            referenced = uow[BlobReferences].every()
         return CollectionStats(
             logs=logs, requests=requests, blobs=self._blobs.collect(referenced, now)
         )

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from assay.kernel.errors import AssayError, InvalidArgument, Violation
+from assay.kernel.jobs.payloads import EventPayload
 from assay.kernel.jobs.states import JobState, is_terminal
-from assay.records import Record, sha256_hex
+from assay.records import Record, convert, sha256_hex
+
+P = TypeVar("P")
 
 MAX_REQUEST_ID = 128  # characters of a request_id
 MAX_INLINE_PARTIAL = 64 * 1024  # bytes of a partial kept in a row; larger ones are blobs
-
-STATE_EVENT = "state"  # data: from (absent on the first), to, and a reason where there is one
 
 
 class JobError(Record):
@@ -40,7 +42,7 @@ class JobError(Record):
 class NewJob:
     """What is needed to submit a job."""
 
-    kind: str  # which file of jobs/kinds runs it
+    kind: str  # name of a JobKind
     spec: bytes  # JSON that the kind understands
     state: JobState = JobState.QUEUED  # QUEUED, or OPEN for an upload
     job_id: str | None = None  # None: generated
@@ -50,6 +52,8 @@ class NewJob:
     deadline: datetime | None = None  # TIMED_OUT from then on; None: never
     not_before: datetime | None = None  # not claimed before; None: at once
     created_by: str = ""  # subject of the caller
+    blobs: tuple[str, ...] = ()  # addresses that the spec names: kept as long as the job
+    trace: str | None = None  # traceparent of the call that submits it
 
     def __post_init__(self) -> None:
         if self.state not in (JobState.OPEN, JobState.QUEUED):
@@ -80,7 +84,7 @@ class Job:
 
     organization_id: str  # the organization that owns it
     job_id: str  # a UUID
-    kind: str  # which file of jobs/kinds runs it
+    kind: str  # name of a JobKind
     spec: bytes  # JSON that the kind understands
     spec_hash: str  # SHA-256 of kind and spec
     state: JobState  # where it stands
@@ -102,6 +106,7 @@ class Job:
     resource: str | None  # id of what it makes; None: nothing named
     created_by: str  # subject of the caller
     last_sequence: int  # sequence of its newest event
+    trace: str | None = None  # traceparent of the call that submitted it
 
     @property
     def is_terminal(self) -> bool:
@@ -131,38 +136,49 @@ class RetryState:
     in_flight: tuple[str, ...] = ()  # what ran when a runner last noted it
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One independent piece of a job, still to be run."""
+class TaskRole(StrEnum):
+    """What a row of the tasks of a job stands for."""
 
-    key: str  # unique in its job; tasks are ordered by it, byte by byte
-    payload: bytes  # what the kind needs to run it; small, blobs by address
+    BATCH = "batch"  # rows that came to rest: of an upload, or read from a file
+    TASK = "task"  # work of a stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecord:
-    """A finished task: the checkpoint from which a job resumes."""
+    """A finished task, or a stored batch: the checkpoint from which a job resumes."""
 
-    key: str  # unique in its job
-    first_row: int | None = None  # first row of an upload's chunk; None: not a chunk
-    rows: int | None = None  # rows of the chunk
-    sha256: str | None = None  # of the chunk's bytes as they were sent, hex
-    blob: str | None = None  # address of the input bytes; None: none of its own
-    partial: bytes | None = None  # encoded statistic, up to 64 KiB
+    key: str  # unique in its job and role
+    role: TaskRole = TaskRole.TASK
+    first_row: int | None = None  # first row of a batch; None: not a batch
+    rows: int | None = None  # rows that are durable with it
+    sha256: str | None = None  # of a batch's bytes as they were sent, hex
+    blob: str | None = None  # address of a batch, or of what a task wrote beside its partial
+    partial: bytes | None = None  # partial result, up to 64 KiB
     partial_blob: str | None = None  # address of a larger partial
+    ends_stage: bool = False  # of a chain: no task follows
 
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """The addresses that the record names."""
+        return tuple(one for one in (self.blob, self.partial_blob) if one is not None)
 
-def chunk_key(first_row: int) -> str:
-    """Return the task key of the upload chunk that starts at `first_row`; sorts by row."""
-    return f"chunk-{first_row:015d}"
+    @classmethod
+    def batch(cls, *, first_row: int, **columns: Any) -> TaskRecord:
+        """Return the record of the stored batch that starts at `first_row`; sorts by row."""
+        return cls(key=f"{first_row:015d}", role=TaskRole.BATCH, first_row=first_row, **columns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewEvent:
     """An event that is about to be appended."""
 
-    kind: str  # what happened: state, verdict, finished
-    data: Mapping[str, Any]  # JSON object
+    kind: str  # name of its payload: state, documents
+    data: Any  # the payload, or a JSON object
+
+    @classmethod
+    def of(cls, payload: EventPayload) -> NewEvent:
+        """Return the event that a payload makes."""
+        return cls(kind=payload.name, data=payload)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +190,10 @@ class Event:
     kind: str  # what happened
     at: datetime  # when it was committed
     data: Mapping[str, Any]  # JSON object
+
+    def payload(self, kind: type[P]) -> P:
+        """Return the data as the payload of its class; raises DamagedRecord if it is none."""
+        return convert(kind, self.data)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,43 +1,164 @@
-"""What a kind of job is: tasks planned, run and reduced, and an end that is settled."""
+"""Job kinds: a typed specification, stages of typed tasks, typed events, and a typed result.
+
+A kind is a subclass of `JobKind` in its feature's job.py. Its stages run in waves: all stages
+begin whose inputs have finished. A stage plans its tasks once, each from a typed payload; tasks
+run in any process, read blobs by address alone and leave a typed partial result.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import Job, JobError, NewEvent, Task, TaskRecord
+from assay.kernel.jobs.job import Event, Job, JobError, TaskRecord
+from assay.kernel.jobs.payloads import (
+    KERNEL_PAYLOADS,
+    EventPayload,
+    Payload,
+    StatusPayload,
+)
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import Record, arrays, decode
+
+T = TypeVar("T")
+Spec = TypeVar("Spec")
+Result = TypeVar("Result")
+TaskPayload = TypeVar("TaskPayload", bound=Record)
+Partial = TypeVar("Partial")
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobView:
-    """What a kind may know of its job; it crosses into compute children."""
+class ComputeSettings:
+    """Settings that tasks may read; they travel with each task."""
+
+    memory_bytes: int | None = None  # of data that a task's process may allocate; None: no limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeContext:
+    """Everything that a task may use beside its arguments; it crosses into other processes."""
+
+    blobs: JobBlobs
+    settings: ComputeSettings = ComputeSettings()
+    trace: str | None = None  # traceparent of the call that submitted the work
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView(Generic[Spec]):
+    """What stages may know of their job."""
 
     organization_id: str
     job_id: str
-    spec: bytes  # JSON that the kind understands
-    rows: int  # accepted rows of an upload, else 0
-
-    @classmethod
-    def of(cls, job: Job) -> JobView:
-        """Return the view of a stored job."""
-        return cls(
-            organization_id=job.organization_id, job_id=job.job_id, spec=job.spec, rows=job.next_row
-        )
+    spec: Spec
+    rows: int = 0  # accepted rows of an upload, else 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskOutput:
+class StoredBatch:
+    """Rows that a task brought to rest, as an upload would have."""
+
+    first_row: int
+    rows: int
+    blob: str  # address
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOutput(Generic[Partial]):
     """What one task leaves behind; committed together, or not at all."""
 
-    partial: bytes
-    status: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # newest wins
-    events: tuple[NewEvent, ...] = ()  # logged, never dropped
-    # Rows that the task brought to rest: they name its blobs, which otherwise nothing would.
-    stored: tuple[TaskRecord, ...] = ()
+    partial: Partial
+    status: tuple[StatusPayload, ...] = ()  # newest wins
+    events: tuple[EventPayload, ...] = ()  # logged, never dropped
+    batches: tuple[StoredBatch, ...] = ()  # rows that came to rest: they name their blobs
+    blob: str | None = None  # address of what the task wrote beside its partial
+    rows: int | None = None  # durable with this task, as progress tells them
+    ends_stage: bool = False  # of a chain: no task follows, although more were planned
+
+
+class StageMode(Enum):
+    """In which order the tasks of a stage run."""
+
+    PARALLEL = auto()  # any, many at a time
+    ORDERED = auto()  # one after another
+    CHAIN = auto()  # one after another, each given the last one's partial
+
+
+class Stage(Generic[TaskPayload, Partial]):
+    """A step of a kind. Instances are values; they are pickled into compute processes.
+
+    `plan` and `run` are pure but for blobs by content address: the same arguments give the same
+    bytes on every machine of one numeric environment, and again after a crash. What they raise
+    ends the job: an AssayError as it is, anything else as INTERNAL. Only what says nothing of the
+    work, such as Unavailable of a store, has it tried again; see failure_policy.
+    """
+
+    name: ClassVar[str]  # unique in the kind
+    payload: ClassVar[type[Record]]
+    partial: ClassVar[type[Any]]
+    mode: ClassVar[StageMode] = StageMode.PARALLEL
+    reads: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()  # stages whose results `plan` reads
+    task_reads: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()  # those that each task reads
+    reads_batches: ClassVar[bool] = False  # whether each task reads the stored batches
+
+    def plan(
+        self, job: JobView[Any], inputs: StageInputs, context: ComputeContext
+    ) -> Iterable[TaskPayload]:
+        """Return the payloads of all tasks in order; the same ones each time it is asked."""
+        raise NotImplementedError
+
+    def run(
+        self, job: JobView[Any], payload: TaskPayload, inputs: StageInputs, context: ComputeContext
+    ) -> TaskOutput[Partial]:
+        """Compute one task."""
+        raise NotImplementedError
+
+    def key(self, number: int) -> str:
+        """Return the key of a task in the ledger; keys sort as tasks do."""
+        return f"{self.name}-{number:06d}"
+
+
+class StageInputs:
+    """Results of finished stages, for a stage that reads them; decoded once each."""
+
+    def __init__(
+        self,
+        blobs: JobBlobs,
+        records: Mapping[str, tuple[TaskRecord, ...]],
+        batches: tuple[TaskRecord, ...] = (),
+        last: TaskRecord | None = None,
+    ) -> None:
+        self._blobs = blobs
+        self._records = records
+        self._shared: dict[Any, Any] = {}
+        self.batches = batches  # stored batches, by their rows
+        self._last = last
+
+    def records(self, stage: type[Stage[Any, Any]]) -> tuple[TaskRecord, ...]:
+        """Return the finished tasks of a stage, in order."""
+        return self._records[stage.name]
+
+    def partials(self, stage: type[Stage[Any, Partial]]) -> list[Partial]:
+        """Return the partial results of a stage's tasks, in order."""
+        read = self._blobs.partial
+        return self.shared(
+            stage, lambda: [arrays.decode(stage.partial, read(one)) for one in self.records(stage)]
+        )
+
+    def last(self, stage: type[Stage[Any, Partial]]) -> Partial | None:
+        """Return the partial of a chain's task before this one; None for the first."""
+        if self._last is None:
+            return None
+        return cast(Partial, arrays.decode(stage.partial, self._blobs.partial(self._last)))
+
+    def shared(self, key: object, make: Callable[[], T]) -> T:
+        """Return what `make` returns, made once for all stages that are planned together."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return cast(T, self._shared[key])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,42 +166,109 @@ class JobOutcome:
     """How a job ended."""
 
     state: JobState  # a terminal one
-    result: bytes | None = None  # JSON of the kind, when SUCCEEDED
+    result: bytes | None = None  # encoded, when SUCCEEDED
     error: JobError | None = None  # why, otherwise
 
 
-class Kind(Protocol):
-    """A kind of job. Instances have no state; they are pickled into compute children.
+class StatusFold:
+    """A status value that follows from a job's events alone, so that nobody needs to store it."""
 
-    `plan`, `run` and `reduce` are pure but for blobs by content address: the same arguments
-    give the same bytes on every machine of one numeric environment, and again after a crash.
-    What they raise ends the job: an AssayError as it is, anything else as INTERNAL. Only what says
-    nothing of the work, such as Unavailable of a store, has it tried again; see faults.
-    """
+    status: ClassVar[type[StatusPayload]]
 
-    @property
-    def name(self) -> str:
-        """The name in the ledger."""
-        ...
+    def add(self, event: Event) -> bool:
+        """Take an event in; return whether the value changed."""
+        raise NotImplementedError
 
-    def plan(
-        self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs
-    ) -> tuple[Task, ...]:
-        """Return the tasks of the stage that `finished` allows, finished ones included.
+    def value(self) -> StatusPayload:
+        """Return the value after the events so far."""
+        raise NotImplementedError
 
-        Those that are missing are run, and then it is asked again; when nothing is missing the
-        job is reduced.
-        """
-        ...
 
-    def run(self, job: JobView, task: Task, blobs: JobBlobs) -> TaskOutput:
-        """Compute one task."""
-        ...
+class JobKind(Generic[Spec, Result]):
+    """A kind of job. Instances are values; they are pickled into compute processes."""
 
-    def reduce(self, job: JobView, finished: Mapping[str, TaskRecord], blobs: JobBlobs) -> bytes:
-        """Return the job's result, JSON of this kind."""
-        ...
+    name: ClassVar[str]  # in the ledger
+    spec: ClassVar[type[Any]]
+    result: ClassVar[type[Any]]
+    events: ClassVar[tuple[type[EventPayload], ...]] = ()
+    status: ClassVar[tuple[type[StatusPayload], ...]] = ()
+    folds: ClassVar[tuple[type[StatusFold], ...]] = ()
+    stages: tuple[Stage[Any, Any], ...] = ()
+
+    def finish(self, job: JobView[Spec], inputs: StageInputs, context: ComputeContext) -> Result:
+        """Return the result from the partials of all stages; runs in a compute process."""
+        raise NotImplementedError
 
     def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
-        """Write what the end means for other nouns, inside the runner's fenced commit."""
-        ...
+        """Write what the end means for other rows, inside the commit that ends the job."""
+
+    def result_blobs(self, result: Result) -> Iterable[str]:  # noqa: ARG002  # for kinds that name some
+        """Return the addresses of the blobs that a result names: they are kept with the job."""
+        return ()
+
+    def blobs_of(self, result: bytes) -> tuple[str, ...]:
+        """Return `result_blobs` of an encoded result."""
+        return tuple(self.result_blobs(cast(Result, decode(self.result, result))))
+
+    def view(self, job: Job) -> JobView[Spec]:
+        """Return what stages may know of a stored job."""
+        return JobView(
+            organization_id=job.organization_id,
+            job_id=job.job_id,
+            spec=cast(Spec, decode(self.spec, job.spec)),
+            rows=job.next_row,
+        )
+
+    def stage(self, name: str) -> Stage[Any, Any]:
+        """Return a stage by its name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def check_emitted(self, payload: Payload) -> None:
+        """Raise TypeError unless the payload's class is registered with this kind."""
+        if type(payload) not in (*self.events, *self.status):
+            raise TypeError(
+                f"the kind '{self.name}' has not registered {type(payload).__name__}: add it to "
+                "its events or status"
+            )
+
+
+def register_kinds(kinds: Iterable[JobKind[Any, Any]]) -> dict[str, JobKind[Any, Any]]:
+    """Return kinds by name; raises TypeError for one that declares itself wrongly."""
+    registered: dict[str, JobKind[Any, Any]] = {}
+    for kind in kinds:
+        if kind.name in registered:
+            raise TypeError(f"two kinds are called '{kind.name}'")
+        _check_payloads(kind)
+        _check_stages(kind)
+        registered[kind.name] = kind
+    return registered
+
+
+def _check_payloads(kind: JobKind[Any, Any]) -> None:
+    names = {one.name for one in KERNEL_PAYLOADS}
+    groups: tuple[tuple[Iterable[type[Payload]], type[Payload]], ...] = (
+        (kind.events, EventPayload),
+        (kind.status, StatusPayload),
+        ({fold.status for fold in kind.folds} - set(kind.status), StatusPayload),
+    )
+    for payloads, base in groups:
+        for payload in payloads:
+            if not issubclass(payload, base):
+                raise TypeError(f"{payload.__name__} of '{kind.name}' is no {base.__name__}")
+            if payload.name in names:
+                raise TypeError(f"'{kind.name}' has two payloads called '{payload.name}'")
+            names.add(payload.name)
+
+
+def _check_stages(kind: JobKind[Any, Any]) -> None:
+    before: set[type[Stage[Any, Any]]] = set()
+    names: set[str] = set()
+    for stage in kind.stages:
+        if stage.name in names:
+            raise TypeError(f"'{kind.name}' has two stages called '{stage.name}'")
+        missing = set(stage.reads + stage.task_reads) - before
+        if missing:
+            listed = ", ".join(sorted(one.__name__ for one in missing))
+            raise TypeError(f"stage '{stage.name}' of '{kind.name}' reads {listed}, not before it")
+        before.add(type(stage))
+        names.add(stage.name)

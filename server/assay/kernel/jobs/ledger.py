@@ -25,23 +25,23 @@ from assay.kernel.jobs import ledger_rows as sql
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import (
     ALL_JOBS,
-    STATE_EVENT,
     Job,
     JobError,
     JobFilter,
     NewEvent,
     NewJob,
     TaskRecord,
-    chunk_key,
 )
 from assay.kernel.jobs.ledger_listing import listing
+from assay.kernel.jobs.payloads import StateChanged
 from assay.kernel.jobs.states import JobState, check_transition, is_terminal
+from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.keyset import page_of
 from assay.kernel.storage.sql import micros_or_none
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import encode_text
 
-MAX_CHUNK_ROWS = 2**31  # far above what a chunk's bytes can hold
+MAX_BATCH_ROWS = 2**31  # far above what a batch's bytes can hold
 
 CANCELED = JobError(reason="CANCELED", message="The job was canceled before it ended.")
 DEADLINE_PASSED = JobError(reason="DEADLINE_PASSED", message="The job's deadline passed.")
@@ -87,11 +87,9 @@ class JobStateMachine:
             result=result,
         )
         self._db.run(sql.MOVE, **_moved_values(moved, lease))
-        data = {"from": job.state.value, "to": to.value}
-        if reason is not None:
-            data["reason"] = reason
-        told = (*events, NewEvent(kind=STATE_EVENT, data=data))
-        sequence = self._events.append(job.organization_id, job.job_id, told)
+        changed = StateChanged(from_state=job.state.value, to=to.value, reason=reason)
+        appended = (*events, NewEvent.of(changed))
+        sequence = self._events.append(job.organization_id, job.job_id, appended)
         return replace(moved, last_sequence=sequence)
 
 
@@ -120,6 +118,7 @@ class JobsBase(SqlStore):
     def __init__(self, uow: UnitOfWork) -> None:
         super().__init__(uow)
         self._events = uow[Events]
+        self._blobs = uow[BlobReferences]
         self._machine = JobStateMachine(uow)
 
     def submit(self, organization_id: str, new: NewJob) -> Job:
@@ -139,8 +138,9 @@ class JobsBase(SqlStore):
             if first is None:
                 raise Internal(f"The job id {job_id} is taken.")
             return first
-        draft = NewEvent(kind=STATE_EVENT, data={"to": new.state.value})
-        self._events.append(organization_id, job_id, [draft])
+        self._blobs.add(organization_id, job_owner(job_id), new.blobs)
+        submitted = NewEvent.of(StateChanged(to=new.state.value))
+        self._events.append(organization_id, job_id, [submitted])
         return self.get(organization_id, job_id)
 
     def get(self, organization_id: str, job_id: str) -> Job:
@@ -154,7 +154,7 @@ class JobsBase(SqlStore):
         """Return the jobs of these ids that exist, by id."""
         wanted = sql.J.job_id.in_(list(job_ids))
         rows = self._db.select(sql.SELECT.where(sql.J.organization_id == organization_id, wanted))
-        return {row[1]: sql.read_job(row) for row in rows}
+        return {row.job_id: sql.read_job(row) for row in rows}
 
     def list(
         self,
@@ -175,7 +175,7 @@ class JobsBase(SqlStore):
             lambda job: Cursor(created_at=job.created_at, id=job.job_id),
         )
 
-    def add_chunk(
+    def add_batch(
         self,
         organization_id: str,
         job_id: str,
@@ -187,22 +187,21 @@ class JobsBase(SqlStore):
         partial: bytes | None,
         partial_blob: str | None = None,
     ) -> TaskRecord:
-        """Store one chunk of an OPEN upload and raise its `next_row`.
+        """Store one batch of an OPEN upload and raise its `next_row`.
 
-        The very same chunk (first row, rows, hash) once more returns what is stored and
+        The very same batch (first row, rows, hash) once more returns what is stored and
         changes nothing. Any other that does not start at `next_row` raises OffsetGap, which
-        names the expected row; of two writers with different chunks for one row one gets it.
+        names the expected row; of two writers with different batches for one row one gets it.
         A finished upload raises UploadFinished, one that was canceled or timed out
-        FailedPrecondition, a number of rows that no chunk can have InvalidArgument.
+        FailedPrecondition, a number of rows that no batch can have InvalidArgument.
         """
-        if not 1 <= rows <= MAX_CHUNK_ROWS:
-            raise InvalidArgument.of("rows", f"a chunk holds 1 to {MAX_CHUNK_ROWS} rows")
+        if not 1 <= rows <= MAX_BATCH_ROWS:
+            raise InvalidArgument.of("rows", f"a chunk holds 1 to {MAX_BATCH_ROWS} rows")
         job = self.lock(organization_id, job_id)
         _require_open(job)
         if first_row != job.next_row:
             return self._repeated(job, first_row, rows, sha256)
-        record = TaskRecord(
-            key=chunk_key(first_row),
+        record = TaskRecord.batch(
             first_row=first_row,
             rows=rows,
             sha256=sha256,
@@ -211,6 +210,7 @@ class JobsBase(SqlStore):
             partial_blob=partial_blob,
         )
         self._db.run(sql.ADD_TASK, **sql.task_values(organization_id, job_id, record))
+        self._blobs.add(organization_id, job_owner(job_id), record.blobs)
         self._db.run(
             sql.ACCEPT_ROWS,
             org=organization_id,
@@ -311,6 +311,7 @@ class JobsBase(SqlStore):
             result=None,
             resource=new.resource,
             created_by=new.created_by,
+            trace=new.trace,
             last_sequence=0,
             oldest_sequence=1,
             status_revision=0,
@@ -318,7 +319,7 @@ class JobsBase(SqlStore):
 
     def _repeated(self, job: Job, first_row: int, rows: int, sha256: str) -> TaskRecord:
         row = first_row < job.next_row and self._db.one(
-            sql.CHUNK_AT, org=job.organization_id, job=job.job_id, first_row=first_row
+            sql.BATCH_AT, org=job.organization_id, job=job.job_id, first_row=first_row
         )
         if row:
             stored = sql.read_task(row)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from assay.kernel.jobs.job import Job, JobError, TaskRecord
+from assay.kernel.jobs.job import Job, JobError, TaskRecord, TaskRole
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage import tables
 from assay.kernel.storage.sql import (
@@ -61,8 +61,19 @@ JOB_COLUMNS = (
     J.resource,
     J.created_by,
     J.last_sequence,
+    J.trace,
 )
-TASK_COLUMNS = (S.key, S.first_row, S.rows, S.sha256, S.blob, S.partial, S.partial_blob)
+TASK_COLUMNS = (
+    S.key,
+    S.role,
+    S.first_row,
+    S.rows,
+    S.sha256,
+    S.blob,
+    S.partial,
+    S.partial_blob,
+    S.ends_stage,
+)
 
 SELECT = select(*JOB_COLUMNS)
 # A page of jobs: specs and results may be large, and nobody lists jobs to read them.
@@ -192,7 +203,9 @@ def _is_one_of(kinds: frozenset[str]) -> ColumnElement[bool]:
     return or_(false(), *(J.kind == kind for kind in sorted(kinds)))
 
 
-COUNT_STATES = Prepared(select(J.state, func.count()).where(J.ended_at.is_(None)).group_by(J.state))
+COUNT_STATES = Prepared(
+    select(J.state, func.count().label("number")).where(J.ended_at.is_(None)).group_by(J.state)
+)
 
 RETRY_STATE = Prepared(
     select(B.retries, B.tasks, B.in_flight).where(
@@ -202,22 +215,22 @@ RETRY_STATE = Prepared(
 PUT_RETRY_STATE = insert_or_replace(tables.retry_states)
 COUNT_TASKS = Prepared(
     select(func.count()).where(
-        S.organization_id == bindparam("org"), S.job_id == bindparam("job"), S.first_row.is_(None)
+        S.organization_id == bindparam("org"),
+        S.job_id == bindparam("job"),
+        S.role == TaskRole.TASK.value,
     )
 )
-
-BLOBS_OF_TASKS = Prepared(select(S.organization_id, S.blob, S.partial_blob))
-BLOBS_OF_JOBS = Prepared(select(J.organization_id, J.spec, J.result))
 
 TASKS = Prepared(
     select(*TASK_COLUMNS)
     .where(S.organization_id == bindparam("org"), S.job_id == bindparam("job"))
-    .order_by(S.key)
+    .order_by(S.role, S.key)
 )
-CHUNK_AT = Prepared(
+BATCH_AT = Prepared(
     select(*TASK_COLUMNS).where(
         S.organization_id == bindparam("org"),
         S.job_id == bindparam("job"),
+        S.role == TaskRole.BATCH.value,
         S.first_row == bindparam("first_row"),
     )
 )
@@ -226,49 +239,47 @@ ADD_TASK = insert_or_ignore(tables.tasks)
 
 def read_job(row: Row) -> Job:
     """Return the job of a row of JOB_COLUMNS."""
-    (org, job_id, kind, spec, spec_hash, state, request_id, owner) = row[:8]
-    (epoch, attempts, max_attempts, next_row, cancel) = row[8:13]
-    (created, updated, started, ended, deadline, not_before) = row[13:19]
-    (error, result, resource, created_by, last_sequence) = row[19:]
     return Job(
-        organization_id=org,
-        job_id=job_id,
-        kind=kind,
-        spec=bytes(spec),
-        spec_hash=spec_hash,
-        state=JobState(state),
-        request_id=request_id,
-        lease_owner=owner,
-        epoch=epoch,
-        attempts=attempts,
-        max_attempts=max_attempts,
-        next_row=next_row,
-        cancel_requested=bool(cancel),
-        created_at=moment(created),
-        updated_at=moment(updated),
-        started_at=moment_or_none(started),
-        ended_at=moment_or_none(ended),
-        deadline=moment_or_none(deadline),
-        not_before=moment_or_none(not_before),
-        error=None if error is None else decode(JobError, error),
-        result=None if result is None else bytes(result),
-        resource=resource,
-        created_by=created_by,
-        last_sequence=last_sequence,
+        organization_id=row.organization_id,
+        job_id=row.job_id,
+        kind=row.kind,
+        spec=bytes(row.spec),
+        spec_hash=row.spec_hash,
+        state=JobState(row.state),
+        request_id=row.request_id,
+        lease_owner=row.lease_owner,
+        epoch=row.epoch,
+        attempts=row.attempts,
+        max_attempts=row.max_attempts,
+        next_row=row.next_row,
+        cancel_requested=bool(row.cancel_requested),
+        created_at=moment(row.created_at),
+        updated_at=moment(row.updated_at),
+        started_at=moment_or_none(row.started_at),
+        ended_at=moment_or_none(row.ended_at),
+        deadline=moment_or_none(row.deadline),
+        not_before=moment_or_none(row.not_before),
+        error=None if row.error is None else decode(JobError, row.error),
+        result=None if row.result is None else bytes(row.result),
+        resource=row.resource,
+        created_by=row.created_by,
+        last_sequence=row.last_sequence,
+        trace=row.trace,
     )
 
 
 def read_task(row: Row) -> TaskRecord:
     """Return the task record of a row of TASK_COLUMNS."""
-    key, first_row, rows, sha256, blob, partial, partial_blob = row
     return TaskRecord(
-        key=key,
-        first_row=first_row,
-        rows=rows,
-        sha256=sha256,
-        blob=blob,
-        partial=None if partial is None else bytes(partial),
-        partial_blob=partial_blob,
+        key=row.key,
+        role=TaskRole(row.role),
+        first_row=row.first_row,
+        rows=row.rows,
+        sha256=row.sha256,
+        blob=row.blob,
+        partial=None if row.partial is None else bytes(row.partial),
+        partial_blob=row.partial_blob,
+        ends_stage=bool(row.ends_stage),
     )
 
 
@@ -278,10 +289,12 @@ def task_values(organization_id: str, job_id: str, record: TaskRecord) -> dict[s
         "organization_id": organization_id,
         "job_id": job_id,
         "key": record.key,
+        "role": record.role.value,
         "first_row": record.first_row,
         "rows": record.rows,
         "sha256": record.sha256,
         "blob": record.blob,
         "partial": record.partial,
         "partial_blob": record.partial_blob,
+        "ends_stage": record.ends_stage,
     }

@@ -6,8 +6,7 @@ given is still the job's, in the transaction that writes, with the row held.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,15 +21,14 @@ from assay.kernel.jobs.job import Job, JobError, Lease, NewEvent, Owner, RetrySt
 from assay.kernel.jobs.leases import is_dead
 from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, JobsBase
 from assay.kernel.jobs.states import JobState, is_terminal
+from assay.kernel.storage.blob_references import job_owner
 from assay.kernel.storage.sql import Prepared, from_json, json_text, micros, moment
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import Record
 
 POSTGRESQL_CLOCK = "postgresql"  # the `lease_boot` of leases that PostgreSQL's clock ends
 SWEEP = 100  # jobs that one transaction frees or ends
 _DB_CLOCK = Prepared(text("SELECT extract(epoch FROM clock_timestamp())::double precision"))
-
-# Specs and results are the kinds' own JSON; whatever looks like an address in it is one.
-_ADDRESS = re.compile(rb"sha256:[0-9a-f]{64}")
 
 LEASE_LOST = "LEASE_LOST"
 GIVEN_BACK = "GIVEN_BACK"
@@ -114,7 +112,7 @@ class Jobs(JobsBase):
                         organization_id=lease.organization_id,
                         job_id=lease.job_id,
                         epoch=lease.epoch,
-                        cancel_requested=bool(row[0]),
+                        cancel_requested=bool(row.cancel_requested),
                     )
                 )
         return held
@@ -163,10 +161,10 @@ class Jobs(JobsBase):
         if row is None:
             self.get(organization_id, job_id)  # an absent job is NotFound
             return RetryState()
-        retries, tasks, in_flight = row
-        if retries and self._finished(organization_id, job_id) > tasks:
+        retries = row.retries
+        if retries and self._finished(organization_id, job_id) > row.tasks:
             retries = 0
-        return RetryState(retries=retries, in_flight=tuple(from_json(in_flight)))
+        return RetryState(retries=retries, in_flight=tuple(from_json(row.in_flight)))
 
     def note_in_flight(
         self, organization_id: str, job_id: str, epoch: int, pieces: Sequence[str]
@@ -177,7 +175,7 @@ class Jobs(JobsBase):
         """
         job = self._fenced(organization_id, job_id, epoch)
         row = self._db.one(sql.RETRY_STATE, org=organization_id, job=job_id)
-        retries, tasks = row[:2] if row else (0, 0)
+        retries, tasks = (row.retries, row.tasks) if row else (0, 0)
         self._put_retry_state(job, RetryState(retries=retries, in_flight=tuple(pieces)), tasks)
 
     def free_dead_leases(
@@ -219,7 +217,7 @@ class Jobs(JobsBase):
         records: Sequence[TaskRecord],
         *,
         events: Sequence[NewEvent] = (),
-        status: Mapping[str, Mapping[str, Any]] | None = None,
+        status: Mapping[str, Mapping[str, Any] | Record] | None = None,
     ) -> bool:
         """Store finished tasks, append events and overwrite status values; return True.
 
@@ -233,6 +231,8 @@ class Jobs(JobsBase):
             added += self._db.run(sql.ADD_TASK, **values)
         if records and not added:
             return False
+        named = [address for record in records for address in record.blobs]
+        self._blobs.add(organization_id, job_owner(job_id), named)
         if events:
             self._events.append(organization_id, job_id, events)
         for key, data in (status or {}).items():
@@ -250,11 +250,13 @@ class Jobs(JobsBase):
         result: bytes | None = None,
         error: JobError | None = None,
         events: Sequence[NewEvent] = (),
+        blobs: Sequence[str] = (),
     ) -> Job:
         """End a RUNNING job with its result or its error; `events` precede the state event.
 
         A stale epoch raises StaleLease and writes nothing. SUCCEEDED needs a result, FAILED
-        an error; CANCELED and TIMED_OUT have one of their own when none is given.
+        an error; CANCELED and TIMED_OUT have one of their own when none is given. `blobs` are
+        the addresses that the result names; they are kept with the job.
         """
         if not is_terminal(state) or (state is JobState.SUCCEEDED) != (result is not None):
             raise Internal(f"A job cannot end as {state} with result {result is not None}.")
@@ -264,21 +266,14 @@ class Jobs(JobsBase):
                 raise Internal("A job that fails says why.")
         job = self._fenced(organization_id, job_id, epoch)
         reason = None if error is None else error.reason
+        self._blobs.add(organization_id, job_owner(job_id), blobs)
         return self._machine.transition(
             job, state, reason=reason, error=error, result=result, events=events
         )
 
     def backlog(self) -> Mapping[JobState, int]:
         """Return how many jobs of all organizations have not ended, by state."""
-        return {JobState(state): count for state, count in self._db.all(sql.COUNT_STATES)}
-
-    def referenced_blobs(self) -> Iterator[tuple[str, str]]:
-        """Yield the (organization, address) of every blob that a task, spec or result names."""
-        for org, *addresses in self._db.all(sql.BLOBS_OF_TASKS):
-            yield from ((org, address) for address in addresses if address is not None)
-        for org, *texts in self._db.all(sql.BLOBS_OF_JOBS):
-            for found in _ADDRESS.findall(b" ".join(bytes(one or b"") for one in texts)):
-                yield org, found.decode()
+        return {JobState(row.state): row.number for row in self._db.all(sql.COUNT_STATES)}
 
     def _clocks(self) -> tuple[str, float, datetime]:
         """Return the lease clock's name and seconds, and the time for deadlines."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.jitter import Jitter, system_jitter
@@ -17,9 +18,10 @@ from assay.kernel.jobs.execution import JobExecution, RunContext, Stop, on_finis
 from assay.kernel.jobs.executors import Executor
 from assay.kernel.jobs.failure_policy import Backoff
 from assay.kernel.jobs.job import Job
-from assay.kernel.jobs.kind import Kind
+from assay.kernel.jobs.kind import ComputeSettings, JobKind
 from assay.kernel.jobs.leases import this_process
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 
@@ -29,6 +31,7 @@ POLL_SECONDS = 0.05  # how soon a commit of another process is noticed
 LOOK_SECONDS = 1.0  # how often time alone, without a commit, may bring work: a lease runs out
 
 JobKey = tuple[str, str]
+NO_SETTINGS = ComputeSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +50,13 @@ class Runner:
         self,
         store: Store,
         *,
+        blobs: BlobStore,
         executor: Executor,
+        kinds: Mapping[str, JobKind[Any, Any]],
         clock: Clock | None = None,
         jitter: Jitter | None = None,
         backoff: Backoff | None = None,
-        kinds: Mapping[str, Kind],
+        settings: ComputeSettings = NO_SETTINGS,
         lease_seconds: float = 4.0,
         most_jobs: int = 4,
         name: str = "runner",
@@ -61,7 +66,9 @@ class Runner:
         self._clock = clock or SystemClock()
         self._context = RunContext(
             store=store,
+            blobs=blobs,
             executor=executor,
+            settings=settings,
             clock=self._clock,
             jitter=jitter or system_jitter(),
             backoff=backoff or Backoff(),

@@ -1,4 +1,4 @@
-"""What a runner has done in compute children: one function for each move of a kind."""
+"""The functions that a runner has compute processes run: plan stages, run a task, finish a job."""
 
 from __future__ import annotations
 
@@ -6,46 +6,95 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.executors.worker import blobs
-from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, NewEvent, Task, TaskRecord
-from assay.kernel.jobs.kind import JobView, Kind
+from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, NewEvent, TaskRecord
+from assay.kernel.jobs.kind import ComputeContext, JobKind, JobView, StageInputs, StoredBatch
+from assay.kernel.jobs.payloads import StatusPayload
+from assay.records import arrays, decode, encode
 
-Finished = Mapping[str, TaskRecord]
+Kind = JobKind[Any, Any]
+View = JobView[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The finished tasks that a call reads, and no others: they are pickled with it."""
+
+    records: Mapping[str, tuple[TaskRecord, ...]]  # of stages by name, in the order of tasks
+    batches: tuple[TaskRecord, ...] = ()  # stored batches, by their rows
+    last: TaskRecord | None = None  # of a chain: the task before
+
+    def inputs(self, context: ComputeContext) -> StageInputs:
+        """Return them as a stage reads them."""
+        return StageInputs(context.blobs, self.records, self.batches, self.last)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
     """A task that was run: what the ledger stores of it."""
 
-    record: TaskRecord
-    stored: tuple[TaskRecord, ...]
-    status: Mapping[str, Mapping[str, Any]]
+    records: tuple[TaskRecord, ...]  # the task's own is the last one
+    status: Mapping[str, StatusPayload]  # by name
     events: tuple[NewEvent, ...]
+    ends_stage: bool
 
 
-def plan_tasks(kind: Kind, job: JobView, finished: Finished) -> tuple[Task, ...]:
-    """Return the tasks of the current stage."""
-    return kind.plan(job, finished, _blobs(job))
+def plan_stages(
+    kind: Kind, job: View, names: tuple[str, ...], finished: Finished, context: ComputeContext
+) -> dict[str, tuple[bytes, ...]]:
+    """Return the encoded payloads of the tasks of some stages, by the stages' names."""
+    inputs = finished.inputs(context)
+    return {
+        name: tuple(encode(one) for one in kind.stage(name).plan(job, inputs, context))
+        for name in names
+    }
 
 
-def run_task(kind: Kind, job: JobView, task: Task) -> Done:
-    """Run a task; a large partial is written as a blob before anything names it."""
-    ours = _blobs(job)
-    output = kind.run(job, task, ours)
-    large = len(output.partial) > MAX_INLINE_PARTIAL
+@dataclass(frozen=True, kw_only=True)
+class TaskCall:
+    """A task as it is handed to an executor."""
+
+    kind: Kind
+    job: View
+    stage: str  # name
+    number: int  # in its stage
+    payload: bytes  # encoded
+    finished: Finished  # what it reads
+
+
+def run_task(call: TaskCall, context: ComputeContext) -> Done:
+    """Run one task; a large partial is written as a blob before anything names it."""
+    stage = call.kind.stage(call.stage)
+    payload = decode(stage.payload, call.payload)
+    output = stage.run(call.job, payload, call.finished.inputs(context), context)
+    for emitted in (*output.events, *output.status):
+        call.kind.check_emitted(emitted)
+    partial = arrays.encode(output.partial)
+    large = len(partial) > MAX_INLINE_PARTIAL
     record = TaskRecord(
-        key=task.key,
-        partial=None if large else output.partial,
-        partial_blob=ours.put(output.partial) if large else None,
+        key=stage.key(call.number),
+        rows=output.rows,
+        blob=output.blob,
+        partial=None if large else partial,
+        partial_blob=context.blobs.put(partial) if large else None,
+        ends_stage=output.ends_stage,
     )
-    return Done(record=record, stored=output.stored, status=output.status, events=output.events)
+    return Done(
+        records=(*map(_batch, output.batches), record),
+        status={one.name: one for one in output.status},
+        events=tuple(NewEvent.of(one) for one in output.events),
+        ends_stage=output.ends_stage,
+    )
 
 
-def reduce_job(kind: Kind, job: JobView, finished: Finished) -> bytes:
-    """Return the job's result."""
-    return kind.reduce(job, finished, _blobs(job))
+def finish_job(kind: Kind, job: View, finished: Finished, context: ComputeContext) -> bytes:
+    """Return the job's encoded result."""
+    return encode(kind.finish(job, finished.inputs(context), context))
 
 
-def _blobs(job: JobView) -> JobBlobs:
-    return JobBlobs(blobs(), job.organization_id)
+def _batch(stored: StoredBatch) -> TaskRecord:
+    return TaskRecord.batch(
+        first_row=stored.first_row,
+        rows=stored.rows,
+        sha256=stored.blob.removeprefix("sha256:"),
+        blob=stored.blob,
+    )

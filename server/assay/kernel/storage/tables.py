@@ -82,6 +82,7 @@ jobs = Table(
     Column("result", LargeBinary),
     Column("resource", Key),
     Column("created_by", Text, nullable=False),
+    Column("trace", Text),  # traceparent of the call that submitted it
     Column("last_sequence", Integer, nullable=False),
     Column("oldest_sequence", Integer, nullable=False),
     Column("status_revision", Integer, nullable=False),
@@ -185,18 +186,32 @@ tasks = Table(
     Column("organization_id", Key, nullable=False),
     Column("job_id", Key, nullable=False),
     Column("key", Key, nullable=False),
+    Column("role", Text, nullable=False),
     Column("first_row", BigInteger),
     Column("rows", BigInteger),
     Column("sha256", Text),
     Column("blob", Text),
     Column("partial", LargeBinary),
     Column("partial_blob", Text),
-    PrimaryKeyConstraint("organization_id", "job_id", "key"),
+    Column("ends_stage", Boolean, nullable=False),
+    PrimaryKeyConstraint("organization_id", "job_id", "role", "key"),
     UniqueConstraint("organization_id", "job_id", "first_row"),
     ForeignKeyConstraint(*JOB, ondelete="CASCADE"),
-    CheckConstraint("(first_row IS NULL) = (rows IS NULL)", name="rows"),
+    CheckConstraint(one_of("role", ("batch", "task")), name="role"),
+    CheckConstraint("(role = 'batch') = (first_row IS NOT NULL)", name="batch"),
+    CheckConstraint("role = 'task' OR rows IS NOT NULL", name="rows"),
     CheckConstraint("rows IS NULL OR rows >= 1", name="rows_positive"),
     CheckConstraint("first_row IS NULL OR first_row >= 0", name="first_row"),
+)
+
+# A blob that no row here names is an orphan; the owner is a row of any table.
+blob_references = Table(
+    "blob_references",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("owner", Key, nullable=False),
+    Column("blob", Key, nullable=False),
+    PrimaryKeyConstraint("organization_id", "owner", "blob"),
 )
 
 events = Table(

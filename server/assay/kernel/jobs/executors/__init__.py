@@ -8,7 +8,7 @@ from assay.kernel.jobs.executors.base import (
     PoolClosedError,
 )
 from assay.kernel.jobs.executors.process_pool import LocalPool
-from assay.kernel.jobs.executors.worker import ChildSettings, blobs
+from assay.kernel.jobs.executors.worker import ChildSettings
 
 __all__ = [
     "AbandonedError",
@@ -18,5 +18,4 @@ __all__ = [
     "LocalPool",
     "PoolBrokenError",
     "PoolClosedError",
-    "blobs",
 ]

@@ -84,7 +84,6 @@ class LocalPool:
         self,
         *,
         workers: int,
-        blobs_url: str | None = None,
         memory_bytes: int | None = None,
         preload: tuple[str, ...] = (),
         clock: Clock | None = None,
@@ -92,7 +91,7 @@ class LocalPool:
         self._workers = workers
         self._clock = clock or SystemClock()
         self._settings = ChildSettings(
-            parent_pid=os.getpid(), memory_bytes=memory_bytes, blobs_url=blobs_url, preload=preload
+            parent_pid=os.getpid(), memory_bytes=memory_bytes, preload=preload
         )
         self._context = multiprocessing.get_context("spawn")
         self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from assay.kernel.errors import AssayError, TooLarge
-from assay.kernel.storage.blobs import BlobStore, open_blobs
 
 PR_SET_PDEATHSIG = 1
 READY = b"ready"
@@ -34,12 +33,7 @@ class ChildSettings:
 
     parent_pid: int
     memory_bytes: int | None = None  # of data the child may allocate; None: no limit
-    blobs_url: str | None = None  # where tasks read and write their blobs
     preload: tuple[str, ...] = ()  # modules imported before the first task
-
-
-class _State:
-    blobs: BlobStore | None = None
 
 
 def prepare(settings: ChildSettings) -> None:
@@ -50,19 +44,10 @@ def prepare(settings: ChildSettings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for module in settings.preload:
         importlib.import_module(module)
-    if settings.blobs_url is not None:
-        _State.blobs = open_blobs(settings.blobs_url)
     if settings.memory_bytes is not None:
         # RLIMIT_DATA, not RLIMIT_AS: allocators reserve address space that they never use.
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, hard))
-
-
-def blobs() -> BlobStore:
-    """Return the blob store of this child."""
-    if _State.blobs is None:
-        raise RuntimeError("this pool was started without a blob store")
-    return _State.blobs
 
 
 def serve(connection: Connection, settings: ChildSettings) -> None:

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("result", sa.LargeBinary(), nullable=True),
         sa.Column("resource", KEY, nullable=True),
         sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("trace", sa.Text(), nullable=True),
         sa.Column("last_sequence", sa.Integer(), nullable=False),
         sa.Column("oldest_sequence", sa.Integer(), nullable=False),
         sa.Column("status_revision", sa.Integer(), nullable=False),
@@ -415,17 +416,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_status_updates")),
     )
     op.create_table(
+        "blob_references",
+        sa.Column("organization_id", KEY, nullable=False),
+        sa.Column("owner", KEY, nullable=False),
+        sa.Column("blob", KEY, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "owner", "blob", name=op.f("pk_blob_references")
+        ),
+    )
+    op.create_table(
         "tasks",
         sa.Column("organization_id", KEY, nullable=False),
         sa.Column("job_id", KEY, nullable=False),
         sa.Column("key", KEY, nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
         sa.Column("first_row", sa.BigInteger(), nullable=True),
         sa.Column("rows", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.Column("blob", sa.Text(), nullable=True),
         sa.Column("partial", sa.LargeBinary(), nullable=True),
         sa.Column("partial_blob", sa.Text(), nullable=True),
-        sa.CheckConstraint("(first_row IS NULL) = (rows IS NULL)", name=op.f("ck_tasks_rows")),
+        sa.Column("ends_stage", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("role IN ('batch', 'task')", name=op.f("ck_tasks_role")),
+        sa.CheckConstraint(
+            "(role = 'batch') = (first_row IS NOT NULL)", name=op.f("ck_tasks_batch")
+        ),
+        sa.CheckConstraint("role = 'task' OR rows IS NOT NULL", name=op.f("ck_tasks_rows")),
         sa.CheckConstraint("first_row IS NULL OR first_row >= 0", name=op.f("ck_tasks_first_row")),
         sa.CheckConstraint("rows IS NULL OR rows >= 1", name=op.f("ck_tasks_rows_positive")),
         sa.ForeignKeyConstraint(
@@ -434,7 +450,7 @@ def upgrade() -> None:
             name=op.f("fk_tasks_jobs"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_tasks")),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", "role", "key", name=op.f("pk_tasks")),
         sa.UniqueConstraint(
             "organization_id",
             "job_id",
@@ -598,6 +614,7 @@ def downgrade() -> None:
         "entries",
         "versions",
         "tasks",
+        "blob_references",
         "status_updates",
         "retry_states",
         "ground_truth",

@@ -1,0 +1,145 @@
+"""The progress of a job's stages: which have finished, which may begin, and which task is next."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay.kernel.jobs.job import TaskRecord, TaskRole
+from assay.kernel.jobs.kind import JobKind, Stage, StageMode
+from assay.kernel.jobs.work import Finished
+
+AnyStage = Stage[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A planned task of a stage."""
+
+    stage: AnyStage
+    number: int  # in its stage, from 0
+    payload: bytes  # encoded
+
+    @property
+    def key(self) -> str:
+        """Its key in the ledger."""
+        return self.stage.key(self.number)
+
+
+class StageProgress:
+    """What of a job has finished, from the ledger's rows on."""
+
+    def __init__(self, kind: JobKind[Any, Any], records: Iterable[TaskRecord]) -> None:
+        self._kind = kind
+        self._tasks: dict[str, TaskRecord] = {}
+        self._batches: dict[str, TaskRecord] = {}
+        self._planned: dict[str, int] = {}  # tasks of each stage that has begun
+        self.rows = 0  # durable, as progress tells them
+        self.add(records)
+
+    @property
+    def done(self) -> int:
+        """Return how many tasks have finished; an upload's batches came finished."""
+        return len(self._tasks)
+
+    def total(self, waiting: WaitingTasks) -> int:
+        """Return how many tasks are known so far."""
+        return self.done + waiting.unfinished
+
+    def add(self, records: Iterable[TaskRecord]) -> None:
+        """Take finished tasks in."""
+        for record in records:
+            ours = self._batches if record.role is TaskRole.BATCH else self._tasks
+            if record.key not in ours:
+                ours[record.key] = record
+                self.rows += record.rows or 0
+
+    def next_wave(self) -> list[AnyStage]:
+        """Return the stages that have not begun and whose inputs have finished."""
+        return [
+            stage
+            for stage in self._kind.stages
+            if stage.name not in self._planned
+            and all(one.name in self._planned for one in stage.reads + stage.task_reads)
+        ]
+
+    def begin(self, plans: Mapping[str, Sequence[bytes]]) -> WaitingTasks:
+        """Take the plans of stages in; return their tasks that have not finished."""
+        waiting = WaitingTasks()
+        for name, payloads in plans.items():
+            stage = self._kind.stage(name)
+            self._planned[name] = len(payloads)
+            tasks = [
+                Task(stage=stage, number=number, payload=payload)
+                for number, payload in enumerate(payloads)
+            ]
+            finished = [self._tasks.get(task.key) for task in tasks]
+            if not any(record is not None and record.ends_stage for record in finished):
+                rest = [task for task, one in zip(tasks, finished, strict=True) if one is None]
+                waiting.add(stage, rest)
+        return waiting
+
+    def read_by_plans(self, stages: Iterable[AnyStage]) -> Finished:
+        """Return what the plans of stages read."""
+        return self._finished({one for stage in stages for one in stage.reads})
+
+    def read_by_task(self, task: Task) -> Finished:
+        """Return what a task reads; of a chain the last result alone, whatever its length."""
+        last = None
+        if task.stage.mode is StageMode.CHAIN and task.number:
+            last = self._tasks[task.stage.key(task.number - 1)]
+        reads = self._finished(task.stage.task_reads)
+        batches = self._stored_batches() if task.stage.reads_batches else ()
+        return Finished(records=reads.records, batches=batches, last=last)
+
+    def read_by_end(self) -> Finished:
+        """Return what the end of the job reads: all stages."""
+        return self._finished(type(stage) for stage in self._kind.stages)
+
+    def _finished(self, stages: Iterable[type[AnyStage]]) -> Finished:
+        return Finished(records={stage.name: self._of(stage.name) for stage in stages})
+
+    def _of(self, name: str) -> tuple[TaskRecord, ...]:
+        stage = self._kind.stage(name)
+        found = (self._tasks.get(stage.key(number)) for number in range(self._planned[name]))
+        return tuple(record for record in found if record is not None)  # a chain may end early
+
+    def _stored_batches(self) -> tuple[TaskRecord, ...]:
+        return tuple(self._batches[key] for key in sorted(self._batches))
+
+
+class WaitingTasks:
+    """Tasks that may run now, and those that follow them in stages that run one by one."""
+
+    def __init__(self) -> None:
+        self._ready: deque[Task] = deque()
+        self._following: dict[str, deque[Task]] = {}
+        self.unfinished = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._ready)
+
+    def add(self, stage: AnyStage, tasks: list[Task]) -> None:
+        """Add the tasks of a stage, in order."""
+        self.unfinished += len(tasks)
+        if stage.mode is StageMode.PARALLEL:
+            self._ready.extend(tasks)
+        elif tasks:
+            self._ready.append(tasks[0])
+            self._following[stage.name] = deque(tasks[1:])
+
+    def take(self, most: int) -> list[Task]:
+        """Return up to `most` tasks that may run now, and take them out."""
+        return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+
+    def finished(self, task: Task, *, ends_stage: bool) -> None:
+        """Let the task that follows run, unless this one was its stage's last."""
+        self.unfinished -= 1
+        following = self._following.get(task.stage.name)
+        if following and ends_stage:
+            self.unfinished -= len(following)
+            following.clear()
+        elif following:
+            self._ready.append(following.popleft())
