@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -173,6 +175,26 @@ def test_without_notifications_no_two_tokens_are_equal(store, postgres):
     while not store.changes._listening:
         changed.wait(0.01)
     assert store.changes.token() == store.changes.token() != before
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_notifications_arrive_on_a_descriptor_above_1023(store, open_another):
+    """A process with a thousand subscribers still learns of other processes' commits."""
+    with ExitStack() as held:
+        while held.enter_context(Path(os.devnull).open("rb")).fileno() < 1024:
+            pass
+        listener = open_another()
+        before = listener.changes.token()
+        assert listener.changes.token() == before
+        with store.write() as uow:
+            add_model(uow)
+        wait = threading.Event()
+        for _ in range(2000):
+            if listener.changes.token() != before:
+                break
+            wait.wait(0.005)  # PostgreSQL's notification travels on its own
+        after = listener.changes.token()
+        assert before != after == listener.changes.token()
 
 
 def test_only_the_two_engines_are_opened(tmp_path):

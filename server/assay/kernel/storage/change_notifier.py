@@ -1,6 +1,6 @@
-"""A process's sense that something was committed: one shared poll, and hints in between.
+"""The change notifier: wakes waiters after commits, by one shared poll and by commit listeners.
 
-Waiters are woken by hints of this process at once and by the poll for everybody else's commits.
+Waiters are woken by this process's commits at once and by the poll for everybody else's.
 A notifier is a hint; what was committed is always read from the log. With nobody waiting, nothing
 is polled.
 """

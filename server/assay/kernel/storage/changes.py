@@ -7,8 +7,9 @@ committed is always read from the tables.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import select
+import os
 import socket
 import threading
 from collections.abc import Callable, Hashable
@@ -79,7 +80,7 @@ class PostgresChanges:
         self._listening = False
         self._closed = threading.Event()
         self._ready = threading.Event()
-        self._waker, self._wakened = socket.socketpair()
+        self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._listen, name="assay-changes", daemon=True)
         self._thread.start()
         self._ready.wait(10)
@@ -99,16 +100,20 @@ class PostgresChanges:
         if self._closed.is_set():
             return
         self._closed.set()
-        self._waker.send(b".")
+        if self._connection is not None:
+            # The listener waits without an end: it wakes up when its connection ends.
+            with (
+                contextlib.suppress(psycopg.Error, OSError),
+                socket.socket(fileno=os.dup(self._connection.fileno())) as waiting,
+            ):
+                waiting.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
-        self._waker.close()
-        self._wakened.close()
 
     def _listen(self) -> None:
         while not self._closed.is_set():
             try:
                 self._listen_once()
-            except psycopg.Error:
+            except (psycopg.Error, OSError):
                 self._closed.wait(0.5)
             finally:
                 self._listening = False
@@ -118,18 +123,16 @@ class PostgresChanges:
     def _listen_once(self) -> None:
         with psycopg.connect(self._conninfo(), autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
+            self._connection = connection
             self._listening = True
             self._ready.set()
-            waits: tuple[int | socket.socket, ...] = (connection.pgconn.socket, self._wakened)
-            while not self._closed.is_set():
-                select.select(waits, (), ())
-                connection.pgconn.consume_input()
-                while connection.pgconn.notifies() is not None:
+            if not self._closed.is_set():
+                for _ in connection.notifies():
                     self._heard += 1
 
 
-class Hints:
-    """Calls whoever asked to be told of this process's commits."""
+class CommitListeners:
+    """The functions that are called after each commit of this process."""
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
@@ -146,7 +149,7 @@ class Hints:
 
         return remove
 
-    def tell(self, touched: frozenset[tuple[str, str]]) -> None:
+    def call(self, touched: frozenset[tuple[str, str]]) -> None:
         """Call every listener, in the committing thread; they must return at once."""
         for listener in self._listeners:
             listener(touched)

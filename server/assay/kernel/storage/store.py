@@ -30,7 +30,7 @@ from assay.kernel.jobs.leases import BootClock, LeaseClock
 from assay.kernel.storage.changes import (
     CHANNEL,
     Changes,
-    Hints,
+    CommitListeners,
     Listener,
     PostgresChanges,
     SqliteChanges,
@@ -61,7 +61,7 @@ class Store(ABC):
         self._ids = ids
         self._leases = leases
         self._hooks = hooks
-        self._hints = Hints()
+        self._listeners = CommitListeners()
         self._cursor_key: str | None = None
         self.changes: Changes
 
@@ -103,7 +103,7 @@ class Store(ABC):
         committing thread, and must return at once. It is a hint: what was committed is
         read from the tables, and other processes' commits are seen by `changes.token()`.
         """
-        return self._hints.add(listener)
+        return self._listeners.add(listener)
 
     def close(self) -> None:
         """Let go of every connection; blocks still open in other threads fail."""
@@ -125,7 +125,7 @@ class Store(ABC):
         uow.touched.clear()
         uow.batches.clear()
         self.changes.committed()
-        self._hints.tell(touched)
+        self._listeners.call(touched)
 
 
 def open_store(
@@ -391,7 +391,7 @@ class _PostgresBlock:
 
 
 def _translate(error: BaseException) -> None:
-    """Raise what the house understands for an error of a driver; return for all others."""
+    """Raise our own error for one of a driver; return for all others."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     if isinstance(cause, psycopg.DataError):
         # SQLite finds nothing for such a text; PostgreSQL cannot even be asked for it.
