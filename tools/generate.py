@@ -17,6 +17,7 @@ from assay.commands.gateway_options import gateway_settings
 from assay.gateway.config import render
 from assay.settings import Settings
 from tools import api_page, openapi, pages, protos
+from tools.gateway_descriptors import with_raw_bodies
 from tools.routes import table
 
 V1 = Path("client/assay/v1")
@@ -55,7 +56,7 @@ def make(root: Path) -> list[Path]:
     for name, text in texts.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    (root / GATEWAY / "assay.binpb").write_bytes(data)
+    (root / GATEWAY / "assay.binpb").write_bytes(with_raw_bodies(data))
     return [*texts, GATEWAY / "assay.binpb", *modules()]
 
 

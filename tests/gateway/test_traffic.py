@@ -30,7 +30,7 @@ def test_created(web):
     response = web.post("/api/v1/models", json={"name": "n"})
     assert response.status_code == 201
     assert response.headers["location"] == "/api/v1/models/new"
-    assert response.json()["name"] == "n"
+    assert response.json()["model_id"] == "new"
 
 
 def test_deleted(web):

@@ -144,7 +144,7 @@ class Caller:
         """Return the same caller with more metadata; `_` stands for `-`."""
         return Caller(self.channel, self.credential, self.organization, **self.sent, **metadata)
 
-    def rest(self, path: str = "/api/v1/x?secret=1") -> Caller:
+    def rest(self, path: str = "/api/v1/x") -> Caller:
         """Return the same caller as if it came through the gateway."""
         return self.having(x_envoy_original_path=path)
 

@@ -145,9 +145,9 @@ def _transcoder(style: str, services: list[str], *, last: bool) -> Json:
             "max_response_body_size": _STREAM_BUFFER,
             "request_validation_options": {
                 "reject_unknown_method": last,
-                "reject_unknown_query_parameters": True,
-                "reject_binding_body_field_collisions": True,
             },
+            # The server refuses them, in words that name the parameter that was meant.
+            "ignore_unknown_query_parameters": True,
         },
     }
 

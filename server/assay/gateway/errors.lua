@@ -26,15 +26,10 @@ local function shaped(status, seen, message, details)
     quoted((seen.path or ""):gsub("%?.*", ""):sub(1, 200)), details)
 end
 
--- What the transcoder says of a body or a query, and what a caller can do something with.
+-- What the transcoder says of a query, and what a caller can do something with.
 local PLAIN = {
   {'"message":": ', '"message":"'},
-  {"Proto field is not repeating, cannot start list", "A list was sent where one value is allowed"},
-  {"Root element must be a message", "The body must be a JSON object"},
-  {"invalid value Starting an object on a scalar field for type ([%w_]+)", "%1: an object was sent where one value is allowed"},
   {"invalid value oneof field '[%w_]+' is already set%. Cannot set '([%w_]+)' for type oneof", "%1 was given twice"},
-  {" for type type%.googleapis%.com/google%.protobuf%.Struct", "; a JSON object is allowed"},
-  {" for type type%.googleapis%.com/google%.protobuf%.ListValue", "; a list is allowed"},
 }
 
 -- The transcoder names our message types in its refusals; a caller of REST never meets those.

@@ -144,7 +144,8 @@ def test_a_message_over_the_limit_is_refused(me: Caller):
 def test_the_rest_body_has_every_key_of_every_family(me: Caller):
     """Through the gateway a refusal carries the one body, with its status and path."""
     before = datetime.now(UTC)
-    refused = me.rest("/api/v1/models/mdl-x?token=hidden").refused("GetModel", model_id="mdl-x")
+    rest = me.rest("/api/v1/models/mdl-x/versions?page_size=1")
+    refused = rest.refused("ListVersions", model_id="mdl-x")
     body = refused.body
     assert list(body) == BODY_KEYS
     assert refused.trailers["x-http-status"] == "404"
@@ -153,7 +154,7 @@ def test_the_rest_body_has_every_key_of_every_family(me: Caller):
     assert body["message"] == refused.message
     assert body["retryable"] is False
     assert body["request_id"] == refused.trailers["x-request-id"]
-    assert body["path"] == "/api/v1/models/mdl-x"
+    assert body["path"] == "/api/v1/models/mdl-x/versions"
     assert body["reportErrorUrl"] is None
     assert body["details"] == [
         {

@@ -44,6 +44,11 @@ class Call:
         return self.method.path if sent is None else sent.partition("?")[0]
 
     @property
+    def query(self) -> str:
+        """The query of a REST caller's URL; nothing for a native caller."""
+        return self.metadata.get(GATEWAY_PATH, "").partition("?")[2]
+
+    @property
     def caller(self) -> Principal:
         """The principal; raises Unauthenticated on an anonymous call."""
         if self.principal is None:

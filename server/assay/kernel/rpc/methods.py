@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from assay import v1
+from assay.kernel.rpc.http_binding import HttpBinding, binding_of
 from assay.kernel.rpc.require import Requirements
 from assay.v1 import policy_pb2
 
@@ -41,6 +42,7 @@ class Method:
     server_streaming: bool
     request: type[Message]
     requirements: Requirements
+    http: HttpBinding | None  # None: native callers only
 
 
 def services(handled: Iterable[str] = ()) -> Iterator[ServiceDescriptor]:
@@ -77,6 +79,7 @@ def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
         raise MissingPolicy(f"{path} declares no rate class")
     if policy.anonymous == bool(policy.permissions):
         raise MissingPolicy(f"{path} must be anonymous or name its permissions")
+    request = GetMessageClass(descriptor.input_type)
     return Method(
         path=path,
         service=service.full_name,
@@ -88,6 +91,7 @@ def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
         http_status=policy.http_status or 200,
         client_streaming=descriptor.client_streaming,
         server_streaming=descriptor.server_streaming,
-        request=GetMessageClass(descriptor.input_type),
+        request=request,
         requirements=Requirements.of(descriptor.input_type),
+        http=binding_of(descriptor, request),
     )

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.http_binding import HttpBinding
 from assay.kernel.rpc.interceptors.base import Interceptor, NoopInterceptor
 from assay.kernel.rpc.methods import Method
 from assay.kernel.rpc.refusal import Refusal, refuse
@@ -28,6 +29,9 @@ from assay.kernel.threads import RunInThread
 log = logging.getLogger("assay.rpc")
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
+
+LARGE_BODY_BYTES = 64 * 1024  # a JSON body from this size on is decoded in a thread
+LARGE_BODIES = 2  # decoded at once: a decoded body takes many times its bytes
 
 
 class Pipeline:
@@ -56,6 +60,7 @@ class Pipeline:
         self._clock = clock
         self._threads = threads
         self._inline_reads = inline_reads
+        self._large_bodies = asyncio.Semaphore(LARGE_BODIES)
 
     def wrap(
         self, method: Method, handler: Callable[..., Any]
@@ -84,7 +89,7 @@ class Pipeline:
                 if method.point_read and isinstance(incoming, bytes):
                     data = await self._remembered(call, incoming, handler)
                 else:
-                    data = _encode(await handler(_requests(method, incoming), call))
+                    data = _encode(await handler(await self._requests(call, incoming), call))
                 await _send_headers(call, context)
             except Exception as error:  # noqa: BLE001 - the one place where errors become refusals
                 await self._abort(call, context, error)
@@ -105,7 +110,7 @@ class Pipeline:
         key = (organization_id, call.method.path, data)
         reply, token = self._replies.get(key)
         if reply is None:
-            reply = _encode(await handler(_requests(call.method, data), call))
+            reply = _encode(await handler(await self._requests(call, data), call))
             self._replies.put(key, reply, token)
         return reply
 
@@ -119,7 +124,8 @@ class Pipeline:
             try:
                 await self._enter(call)
                 # A caller who goes away ends the handler here and now, not when it is collected.
-                async with aclosing(handler(_requests(method, incoming), call)) as replies:
+                requests = await self._requests(call, incoming)
+                async with aclosing(handler(requests, call)) as replies:
                     async for reply in replies:
                         await _send_headers(call, context)
                         yield _encode(reply)
@@ -146,8 +152,23 @@ class Pipeline:
             waiting = before(call)
             if waiting is not None:
                 await waiting
-        if call.method.http_status != 200 and call.is_rest:
-            call.respond(call.method.http_status)
+        if call.is_rest:
+            if call.method.http is not None:
+                call.method.http.check_query(call.query)
+            if call.method.http_status != 200:
+                call.respond(call.method.http_status)
+
+    async def _requests(self, call: Call, incoming: bytes | AsyncIterator[bytes]) -> Any:
+        """Return the request of a call, or an iterator of those of a stream."""
+        if not isinstance(incoming, bytes):
+            return _parse_all(call.method, incoming)
+        http = call.method.http
+        if not call.is_rest or http is None or http.read is None:
+            return _parse(call.method, incoming)
+        if len(incoming) < LARGE_BODY_BYTES:
+            return _parse_body(call, http, incoming)
+        async with self._large_bodies:
+            return await call.run_in_thread(lambda: _parse_body(call, http, incoming))
 
     def _leave(self, call: Call, error: AssayError | None) -> None:
         for after in self._after:
@@ -190,21 +211,28 @@ def _overrides(interceptor: Interceptor, side: str) -> bool:
     return getattr(type(interceptor), side) is not getattr(NoopInterceptor, side)
 
 
-def _requests(method: Method, incoming: bytes | AsyncIterator[bytes]) -> Any:
-    if isinstance(incoming, bytes):
-        return _parse(method, incoming, required=True)
-    return _parse_all(method, incoming)
-
-
 async def _parse_all(method: Method, incoming: AsyncIterator[bytes]) -> AsyncIterator[Message]:
     first = True
     async for data in incoming:
         # Only the first message of a transcoded upload carries the path's fields.
-        yield _parse(method, data, required=first)
+        yield _parse(method, data) if first else _decode(method, data)
         first = False
 
 
-def _parse(method: Method, data: bytes, *, required: bool) -> Message:
+def _parse(method: Method, data: bytes) -> Message:
+    message = _decode(method, data)
+    method.requirements.check(message)
+    return message
+
+
+def _parse_body(call: Call, http: HttpBinding, data: bytes) -> Message:
+    encoding = call.metadata.get("content-encoding", "")
+    message = http.merge_body(_decode(call.method, data), encoding)
+    call.method.requirements.check(message)
+    return message
+
+
+def _decode(method: Method, data: bytes) -> Message:
     message = method.request()
     try:
         message.ParseFromString(data)
@@ -213,8 +241,6 @@ def _parse(method: Method, data: bytes, *, required: bool) -> Message:
             "The request cannot be decoded: it is not valid UTF-8, is nested too deeply, "
             "or is not a message of this method."
         ) from error
-    if required:
-        method.requirements.check(message)
     return message
 
 
