@@ -46,6 +46,11 @@ def test_layers_hold():
         ("server/assay/gateway", "import assay.features", "Each layer imports only those below it"),
         ("server/assay/metrics", "import assay.v1", "Each layer imports only those below it"),
         ("client/assay/client", "import assay.kernel.errors", "The client imports v1"),
+        (
+            "server/assay/features/models",
+            "import assay.features.benchmarks.job",
+            "Inside a feature",
+        ),
         ("server/assay/metrics", "import sklearn", "Each package uses only the libraries"),
         ("server/assay/kernel/rpc", "import sqlalchemy", "Each package uses only the libraries"),
     ],
@@ -57,6 +62,15 @@ def test_an_import_that_is_not_allowed_is_found(tree, folder, line, broken):
     words = next(text for text in checked.stdout.splitlines() if text.startswith(broken))
     assert checked.returncode == 1
     assert "BROKEN" in words
+
+
+def test_a_lower_layer_of_a_feature_that_imports_a_higher_one_is_found(tree):
+    """A store that imports its feature's handlers fails the check."""
+    store = tree / "server/assay/features/models/store.py"
+    store.write_text(store.read_text() + "\nimport assay.features.models.api\n")
+    checked = lint(tree)
+    assert checked.returncode == 1
+    assert "models.store may not import assay.features.models.api" in " ".join(checked.stdout.split())
 
 
 def test_a_package_that_has_no_layer_is_found(tree):
