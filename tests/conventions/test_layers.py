@@ -70,7 +70,9 @@ def test_a_lower_layer_of_a_feature_that_imports_a_higher_one_is_found(tree):
     store.write_text(store.read_text() + "\nimport assay.features.models.api\n")
     checked = lint(tree)
     assert checked.returncode == 1
-    assert "models.store may not import assay.features.models.api" in " ".join(checked.stdout.split())
+    assert "models.store may not import assay.features.models.api" in " ".join(
+        checked.stdout.split()
+    )
 
 
 def test_a_package_that_has_no_layer_is_found(tree):

@@ -11,8 +11,8 @@ from assay.settings import Settings
 
 
 def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
-    """Return what the gateway is told; `changes` win over the settings."""
-    told = {
+    """Return the settings of a gateway; `changes` win over those of the service."""
+    given = {
         "host": settings.http_host,
         "http_port": settings.http_port,
         "grpc_port": settings.gateway_grpc_port,
@@ -25,7 +25,7 @@ def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
         "concurrency": settings.gateway_concurrency,
         "drain_seconds": settings.drain_seconds,
     }
-    return GatewaySettings(**{**told, **changes})
+    return GatewaySettings(**{**given, **changes})
 
 
 def _gateway_tls(settings: Settings) -> GatewayTls:

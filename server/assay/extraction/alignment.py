@@ -1,4 +1,4 @@
-"""Which extracted row is which expected row: an optimal assignment, blind to the rows' order.
+"""Alignment of extracted rows with expected ones: an optimal assignment, blind to their order.
 
 Of all ways to pair rows, one with the most correct leaves is taken (on the normalised track); of
 those, one with the most leaves that are right on the exact track. Rows without a correct leaf in

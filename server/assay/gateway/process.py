@@ -1,4 +1,4 @@
-"""Start Envoy and stop it again, so that neither a crash nor a stop leaves anything behind."""
+"""The Envoy process: started and stopped so that neither a crash nor a stop leaves anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS of the gateway, as Envoy is told it: towards its callers and towards the servers."""
+"""TLS of the gateway in Envoy's terms: towards its callers and towards the servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time as an argument: the clock that every room is given."""
+"""The clock, passed in as an argument everywhere."""
 
 from __future__ import annotations
 

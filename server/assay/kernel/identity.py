@@ -1,4 +1,4 @@
-"""Who calls, and what they may do."""
+"""Principals and API keys: who calls, and what they may do."""
 
 from __future__ import annotations
 

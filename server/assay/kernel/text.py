@@ -1,4 +1,4 @@
-"""Which texts a caller may give as names, ids and notes."""
+"""Rules for the texts that a caller gives as names, ids and notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often the truth is among the labels with the highest scores."""
+"""Top-k accuracy: how often the truth is among the labels with the highest scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the metrics of an evaluation lie: intervals of the methods that fit its rows.
+"""Confidence intervals of the metrics of an evaluation, by the methods that fit its rows.
 
 Proportions of rows have Wilson's interval and a ROC AUC DeLong's. Where rows belong to clusters
 or have weights these do not hold, so then all intervals are the bootstrap's. Of more rows than

@@ -1,4 +1,4 @@
-"""What an evaluation job is asked to do: the spec of the job kind `evaluation`.
+"""The spec of the job kind `evaluation`.
 
 Use cases write it when they submit the job; the kind reads it in compute children.
 """

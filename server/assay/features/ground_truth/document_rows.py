@@ -1,4 +1,4 @@
-"""What entries and extractions have in common: documents in a holder, by id and by bytes."""
+"""Rows of documents, as entries and extractions have them: by holder, by id and by bytes."""
 
 from __future__ import annotations
 

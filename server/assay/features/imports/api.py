@@ -1,4 +1,4 @@
-"""What uploads of documents have in common: the first message, and the rest after it."""
+"""Uploads of documents over gRPC: the first message, and the rest after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a process learns that something was committed, here or elsewhere.
+"""Change tokens: how a process learns that something was committed, here or elsewhere.
 
 A token is a hint with one promise: it differs from an earlier one whenever a commit
 came between them. Caches compare tokens, watchers re-read when one changes; what was

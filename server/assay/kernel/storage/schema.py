@@ -1,4 +1,4 @@
-"""Which schema a database holds, and how it becomes that of this release."""
+"""The schema revision of a database, and its migration to that of this release."""
 
 from __future__ import annotations
 
