@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import signal
 import threading
 import urllib.request
 from collections import Counter
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Self
 
 import pytest
@@ -80,13 +81,14 @@ class Readers:
             thread.join()
 
     def _read(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         seen: Counter[int] = Counter()
-        while not self._stop.is_set():
-            connection.request("GET", "/api/v1/models", headers={"authorization": f"ApiKey {KEY}"})
-            response = connection.getresponse()
-            response.read()
-            seen[response.status] += 1
+        headers = {"authorization": f"ApiKey {KEY}"}
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
+            while not self._stop.is_set():
+                connection.request("GET", "/api/v1/models", headers=headers)
+                with connection.getresponse() as response:
+                    response.read()
+                seen[response.status] += 1
         self.statuses.update(seen)
 
 
@@ -94,8 +96,10 @@ def wait_for_healthy(gateway: gateways.RunningGateway, count: int) -> None:
     """Return once the gateway finds so many servers healthy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"http://127.0.0.1:{gateway.admin_port}/clusters"
-    while opener.open(url).read().count(b"health_flags::healthy") < count:
-        pass
+    healthy = 0
+    while healthy < count:
+        with opener.open(url) as reply:
+            healthy = reply.read().count(b"health_flags::healthy")
 
 
 @pytest.mark.slow
