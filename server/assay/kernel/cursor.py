@@ -5,50 +5,49 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from assay.kernel.errors import BadPageToken, clip
+from assay.records import DamagedRecord, Record, decode, encode
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cursor:
-    """The place of one row in a listing that is ordered by (created_at, id)."""
+class Cursor(Record):
+    """The position of one row in a listing that is ordered by (created_at, id)."""
 
     created_at: datetime  # aware, UTC, to the microsecond
     id: str  # breaks ties between rows of one microsecond
 
     def token(self, scope: str) -> str:
-        """Return this place as an opaque page token, valid for the listing `scope` only.
+        """Return this position as an opaque page token, valid for the listing `scope` only.
 
         `scope` is a secret text that names the listing and its filters, organization included:
         it signs the token.
         """
         micros = (self.created_at - _EPOCH) // timedelta(microseconds=1)
-        text = json.dumps([micros, self.id, _mark(scope, micros, self.id)], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        signed = _Signed(micros=micros, id=self.id, mark=_mark(scope, micros, self.id))
+        return base64.urlsafe_b64encode(encode(signed)).decode().rstrip("=")
 
     @classmethod
     def parse(cls, token: str, scope: str, field: str = "page_token") -> Cursor:
-        """Return the place that `token` names; BadPageToken if it is of another listing.
+        """Return the position that `token` names; BadPageToken if it is of another listing.
 
         `field` is what the caller sent it as.
         """
         try:
             padded = token + "=" * (-len(token) % 4)
-            micros, key, mark = json.loads(base64.b64decode(padded, b"-_", validate=True))
-            signed = hmac.compare_digest(mark.encode(), _mark(scope, micros, key).encode())
-            place = cls(created_at=_EPOCH + timedelta(microseconds=int(micros)), id=key)
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            sent = decode(_Signed, base64.b64decode(padded, b"-_", validate=True))
+            created_at = _EPOCH + timedelta(microseconds=sent.micros)
+        except (ValueError, OverflowError, DamagedRecord) as error:
             raise _bad_token(token, field) from error
-        if not signed:
+        mark = _mark(scope, sent.micros, sent.id)
+        if not hmac.compare_digest(sent.mark.encode(), mark.encode()):
             raise _bad_token(token, field)
-        return place
+        return cls(created_at=created_at, id=sent.id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +58,14 @@ class Page(Generic[T]):
     next: Cursor | None  # where the next page starts (exclusive); None: this was the last
 
 
-def _mark(scope: str, micros: object, key: object) -> str:
-    place = f"{micros}/{key}".encode(errors="surrogatepass")  # of a token that somebody made up
-    return hmac.new(scope.encode(), place, hashlib.sha256).hexdigest()[:32]
+class _Signed(Record, array_like=True):
+    micros: int  # since 1970, of `created_at`
+    id: str
+    mark: str  # proves that this listing made the token
+
+
+def _mark(scope: str, micros: int, key: str) -> str:
+    return hmac.new(scope.encode(), f"{micros}/{key}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _bad_token(token: str, field: str) -> BadPageToken:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast, dataclass_transform
@@ -73,22 +74,19 @@ def encode_text(value: object) -> str:
     return encode(value).decode()
 
 
-def decode(kind: type[T], data: bytes | str) -> T:
+def decode(kind: type[T], data: bytes | str, *, exact: bool = False) -> T:
     """Return the value of type `kind` that `encode` wrote; fields of later versions are dropped.
 
+    `exact` makes fractions Decimals with every digit where `kind` does not say what they are.
     Raises DamagedRecord when `data` is no such value.
     """
     try:
-        value: T = _decoder(kind).decode(data)
+        read: Any = kind  # a type, or what typing makes of some: list[Record]
+        value: T = _decoder(read, Decimal if exact else None).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         name = getattr(kind, "__name__", str(kind))
         raise DamagedRecord(f"a stored {name} cannot be read: {error}") from error
     return value
-
-
-def decode_json(data: bytes | str) -> Any:
-    """Return JSON without a declared type, every fraction as float; raises DamagedRecord."""
-    return decode(object, data)
 
 
 def convert(kind: type[T], value: object) -> T:
@@ -115,8 +113,9 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-# One decoder for each type that is read.
-_decoder: Callable[[Any], msgspec.json.Decoder[Any]] = cache(msgspec.json.Decoder)
+@cache  # one for each type that is read
+def _decoder(kind: Any, fraction: type[Decimal] | None) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, float_hook=fraction)
 
 
 def _plain(value: object) -> object:

@@ -18,11 +18,11 @@ from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.values import MISSING
 from assay.features.benchmarks.job_documents import Piece, compare_piece
 from assay.features.benchmarks.model import BLOB_BYTES, BenchmarkJob
-from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter, value_text
+from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter
 from assay.features.benchmarks.snapshot_artifact import read_piece, take_snapshot
 from assay.kernel.errors import FailedPrecondition, TooLarge
 from assay.kernel.storage.indexed_json import SectionIndex
-from assay.records import DamagedRecord, replace
+from assay.records import DamagedRecord, encode_text, replace
 from assay.records.arrays import decode, encode
 from tests.support.benchmark_in_process import INVOICE, InProcess, Ran, invoices
 
@@ -80,7 +80,7 @@ def test_every_document_keeps_what_its_comparison_said(ran: Ran):
 
 
 def text(value: Any) -> str | None:
-    return None if value is MISSING else value_text(value)
+    return None if value is MISSING else encode_text(value)
 
 
 def test_values_are_found_at_odd_places(bench: InProcess):

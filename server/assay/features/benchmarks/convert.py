@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from assay.features.benchmarks.service import BenchmarkQuery
 from assay.features.jobs import convert as jobs
 from assay.kernel.rpc import values
 from assay.kernel.rpc.paging import Counted
+from assay.records import encode_text
 from assay.v1 import benchmark_pb2, benchmark_service_pb2, diagnostics_pb2
 
 _NAMES = {"f1": "f1_score"}  # where a measure is called otherwise on the wire
@@ -136,7 +136,7 @@ def spec(found: Measured | None) -> benchmark_pb2.BenchmarkSpec | None:
         schema_inferred=result.schema_inferred,
         normaliser=result.normaliser,
         ground_truth_hash=result.truth,
-        schema_json=json.dumps(found.schema, ensure_ascii=False, separators=(",", ":")),
+        schema_json=encode_text(found.schema),
         environment=found.environment,
     )
 

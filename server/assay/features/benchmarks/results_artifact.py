@@ -8,10 +8,8 @@ reads them there by their places.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, BinaryIO
 from uuid import UUID, uuid5
@@ -24,7 +22,7 @@ from assay.extraction.field_path import FieldPath
 from assay.extraction.outcome import Outcome
 from assay.extraction.values import MISSING
 from assay.features.benchmarks.snapshot_artifact import Document
-from assay.records import encode
+from assay.records import Record, decode, encode, encode_text
 
 OUTCOMES = tuple(Outcome)
 WRONG = "wrong"  # in filters: any outcome that is not right
@@ -41,8 +39,7 @@ Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, kw_only=True)
-class FieldResult:
+class FieldResult(Record):
     """One comparison of one document."""
 
     path: str  # of the field: line_items[].amount
@@ -56,8 +53,7 @@ class FieldResult:
     ambiguous: bool  # it hangs on a text with two readings
 
 
-@dataclass(frozen=True, kw_only=True)
-class DocumentResult:
+class DocumentResult(Record):
     """What came of one document."""
 
     entry_id: str
@@ -155,8 +151,7 @@ class Heads:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResultFilter:
+class ResultFilter(Record):
     """Which comparisons are wanted: those that are all that is said here."""
 
     field: str = ""  # of this path; "" is of any
@@ -253,20 +248,46 @@ def write_results(sources: Sequence[str], documents: Sequence[Compared]) -> tupl
         shape_of=tuple(shape_of),
         outcomes=tuple(outcomes),
     )
-    columns = {
-        "documents": heads.documents,
-        "shapes": [_packed(shape) for shape in heads.shapes],
-        "shape_of": heads.shape_of,
-        "outcomes": heads.outcomes,
-        "sources": sources,
-        "lines": [[one.source, one.document.offset, one.document.size] for one in documents],
-        "rest": [_rest(one.found) for one in documents],
-    }
+    columns = _Columns(
+        documents=heads.documents,
+        shapes=tuple(_packed(shape) for shape in heads.shapes),
+        shape_of=heads.shape_of,
+        outcomes=heads.outcomes,
+        sources=tuple(sources),
+        lines=tuple((one.source, one.document.offset, one.document.size) for one in documents),
+        rest=tuple(_rest(one.found) for one in documents),
+    )
     return encode(columns), heads
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class _PackedShape(Record, array_like=True):
+    paths: tuple[str, ...]
+    places: tuple[str | int, ...]  # 0 where the place is the path
+
+
+class _Rest(Record, array_like=True):
+    """What else is kept of a document; `at` counts its comparisons."""
+
+    exact: str  # outcomes on the exact track, as digits
+    elsewhere: tuple[tuple[int, str | None], ...]  # at, place of the extracted value; None: none
+    similarity: tuple[float | None, ...]  # of each comparison; empty: of none
+    ambiguous: tuple[int, ...]  # at
+    unexpected: tuple[str, ...]
+
+
+class _Columns(Record):
+    """A blob of results, one item a document."""
+
+    documents: tuple[tuple[str, str], ...]  # entry id, document id
+    shapes: tuple[_PackedShape, ...]
+    shape_of: tuple[int, ...]
+    outcomes: tuple[str, ...]
+    sources: tuple[str, ...]  # addresses of pieces of the snapshot
+    lines: tuple[tuple[int, int, int], ...]  # number of the source, offset, size
+    rest: tuple[_Rest, ...]
+
+
+class Line(Record):
     """Where a document's line is."""
 
     blob: str  # address of a piece of the snapshot
@@ -278,34 +299,29 @@ class ResultBlob:
     """One blob of results."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._columns: dict[str, Any] = json.load(file)
-        columns = self._columns
+        columns = self._columns = decode(_Columns, file.read())
         self.heads = Heads(
-            documents=tuple((entry, document) for entry, document in columns["documents"]),
-            shapes=tuple(
-                Shape(
-                    paths=tuple(paths),
-                    places=tuple(place or path for path, place in zip(paths, places, strict=True)),
-                )
-                for paths, places in columns["shapes"]
-            ),
-            shape_of=tuple(columns["shape_of"]),
-            outcomes=tuple(columns["outcomes"]),
+            documents=columns.documents,
+            shapes=tuple(map(_unpacked, columns.shapes)),
+            shape_of=columns.shape_of,
+            outcomes=columns.outcomes,
         )
 
     def line(self, number: int) -> Line:
         """Return where the values of the document at a place in this blob are."""
-        source, offset, size = self._columns["lines"][number]
-        return Line(blob=self._columns["sources"][source], offset=offset, size=size)
+        source, offset, size = self._columns.lines[number]
+        return Line(blob=self._columns.sources[source], offset=offset, size=size)
 
     def result(self, number: int, document: Document) -> DocumentResult:
         """Return the result of the document at a place in this blob; `document` is its line."""
-        exact, moved, similar, ambiguous, unexpected = self._columns["rest"][number]
+        rest = self._columns.rest[number]
         shape = self.heads.shapes[self.heads.shape_of[number]]
-        elsewhere: dict[int, str | None] = dict(moved)
+        elsewhere = dict(rest.elsewhere)
         confidence = document.confidence or {}
         fields = []
-        columns = zip(shape.paths, shape.places, self.heads.outcomes[number], exact, strict=True)
+        columns = zip(
+            shape.paths, shape.places, self.heads.outcomes[number], rest.exact, strict=True
+        )
         for at, (path, place, outcome, exact_outcome) in enumerate(columns):
             there = elsewhere.get(at, place)
             found = MISSING if there is None else FieldPath.parse(there).get(document.extracted)
@@ -317,9 +333,9 @@ class ResultBlob:
                     extracted=_text(found),
                     outcome=OUTCOMES[int(outcome)],
                     exact_outcome=OUTCOMES[int(exact_outcome)],
-                    similarity=similar[at] if similar else None,
+                    similarity=rest.similarity[at] if rest.similarity else None,
                     confidence=None if there is None else _sure(confidence.get(there)),
-                    ambiguous=at in ambiguous,
+                    ambiguous=at in rest.ambiguous,
                 )
             )
         return DocumentResult(
@@ -328,31 +344,37 @@ class ResultBlob:
             right=sum(one.outcome.right for one in fields),
             comparisons=len(fields),
             fields=tuple(fields),
-            unexpected=tuple(unexpected),
+            unexpected=rest.unexpected,
         )
 
 
-def _packed(shape: Shape) -> list[list[Any]]:
-    """Return a shape's paths and places, 0 for a place that is the path."""
+def _packed(shape: Shape) -> _PackedShape:
     pairs = zip(shape.paths, shape.places, strict=True)
-    return [list(shape.paths), [0 if path == place else place for path, place in pairs]]
+    places = tuple(0 if path == place else place for path, place in pairs)
+    return _PackedShape(paths=shape.paths, places=places)
 
 
-def _rest(found: DocumentComparison) -> list[Any]:
-    """Return what else is kept: where extracted values stand elsewhere, and what is rare."""
+def _unpacked(packed: _PackedShape) -> Shape:
+    pairs = zip(packed.paths, packed.places, strict=True)
+    places = tuple(path if place == 0 else str(place) for path, place in pairs)
+    return Shape(paths=packed.paths, places=places)
+
+
+def _rest(found: DocumentComparison) -> _Rest:
     compared = found.comparisons
-    similar = [one.similarity for one in compared]
-    return [
-        "".join([_DIGITS[one.exact] for one in compared]),
-        [
-            [at, one.extracted_place]
-            for at, one in enumerate(compared)
-            if one.extracted_place is not one.place and one.extracted_place != one.place
-        ],
-        [] if similar.count(None) == len(similar) else similar,
-        [at for at, one in enumerate(compared) if one.ambiguous],
-        list(found.unexpected),
+    similarity = tuple([one.similarity for one in compared])
+    elsewhere = [
+        (at, one.extracted_place)
+        for at, one in enumerate(compared)
+        if one.extracted_place is not one.place and one.extracted_place != one.place
     ]
+    return _Rest(
+        exact="".join([_DIGITS[one.exact] for one in compared]),
+        elsewhere=tuple(elsewhere),
+        similarity=() if similarity.count(None) == len(similarity) else similarity,
+        ambiguous=tuple([at for at, one in enumerate(compared) if one.ambiguous]),
+        unexpected=tuple(found.unexpected),
+    )
 
 
 def _sure(told: float | None) -> float | None:
@@ -369,16 +391,4 @@ def _count(counts: dict[str, int], masks: Bytes) -> None:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is MISSING else value_text(value)
-
-
-def value_text(value: Any) -> str:
-    """Return a JSON value as text, Decimals with all of their digits."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Mapping):
-        inside = (f"{json.dumps(key)}:{value_text(item)}" for key, item in value.items())
-        return "{" + ",".join(inside) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(value_text, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return None if value is MISSING else encode_text(value)

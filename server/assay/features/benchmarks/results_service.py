@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -32,7 +32,7 @@ from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.indexed_json import SectionIndex
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import decode
+from assay.records import decode, replace
 
 PAGE_BYTES = 4 << 20  # of values and of what is told of them; a page has one document at least
 TOLD_BYTES = 160  # what is told of one comparison beside its values, as JSON

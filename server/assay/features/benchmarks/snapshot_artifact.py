@@ -8,15 +8,14 @@ and no digit of a number is lost on the way.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from assay.features.benchmarks.model import BLOB_BYTES, BLOB_DOCUMENTS, SNAPSHOT_BYTES
 from assay.features.extraction_runs.model import Pair
 from assay.kernel.errors import TooLarge
+from assay.records import Record, decode, encode_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,29 +92,37 @@ def read_piece(data: bytes) -> Iterator[Document]:
         offset += len(line)
 
 
+class _Line(Record, array_like=True):
+    """A line of a piece."""
+
+    entry_id: str
+    document_id: str
+    expected: dict[str, Any]
+    extracted: dict[str, Any] | None
+    confidence: dict[str, float] | None
+
+
 def read_line(line: bytes, offset: int = 0) -> Document:
     """Return the document of one line of a piece."""
-    entry_id, document_id, expected, extracted, confidence = json.loads(line, parse_float=Decimal)
+    read = decode(_Line, line, exact=True)
     return Document(
-        entry_id=entry_id,
-        document_id=document_id,
-        expected=expected,
-        extracted=extracted,
-        confidence=None
-        if confidence is None
-        else {place: float(value) for place, value in confidence.items()},
+        entry_id=read.entry_id,
+        document_id=read.document_id,
+        expected=read.expected,
+        extracted=read.extracted,
+        confidence=read.confidence,
         offset=offset,
         size=len(line),
     )
 
 
 def _line(pair: Pair) -> bytes:
-    ids = f"{json.dumps(pair.entry_id)},{json.dumps(pair.document_id)}"
+    ids = f"{encode_text(pair.entry_id)},{encode_text(pair.document_id)}"
     extracted, confidence = pair.data or "null", pair.confidence or "null"
     return f"[{ids},{pair.expected},{extracted},{confidence}]\n".encode()
 
 
 def _mark(pair: Pair) -> int:
     """Return the hash of one document's truth; a sum of these does not depend on their order."""
-    text = json.dumps(pair.document_id) + pair.expected
+    text = encode_text(pair.document_id) + pair.expected
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")

@@ -22,15 +22,13 @@ from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, withi
 from assay.kernel.storage.sql import (
     Prepared,
     Row,
-    from_json,
     insert_or_ignore,
-    json_text,
     moment,
     moment_or_none,
 )
 from assay.kernel.storage.tables import jobs, status_updates
 from assay.kernel.storage.unit_of_work import SqlStore
-from assay.records import decode
+from assay.records import decode, encode_text
 
 _B = benchmarks.c
 _J = jobs.c
@@ -206,7 +204,7 @@ class Benchmarks(SqlStore):
             org=organization_id,
             id=benchmark_id,
             overall=scores.overall,
-            by_field=json_text(dict(scores.by_field)),
+            by_field=encode_text(dict(scores.by_field)),
             delta=delta,
             against=against,
         )
@@ -229,11 +227,13 @@ def _filtered(
 
 def _read(row: Row) -> Benchmark:
     state, total = JobState(row.state), row.documents_total
-    processed = 0 if row.progress is None else int(from_json(row.progress).get("rows", 0))
+    processed = (
+        0 if row.progress is None else int(decode(dict[str, Any], row.progress).get("rows", 0))
+    )
     scores = None
     # The scores come in the very commit that ends the job; a state says so sooner than a null.
     if state is JobState.SUCCEEDED and row.accuracy_by_field is not None:
-        by_field = from_json(row.accuracy_by_field)
+        by_field = decode(dict[str, float], row.accuracy_by_field)
         scores, processed = Scores(overall=row.accuracy_overall, by_field=by_field), total
     return Benchmark(
         organization_id=row.organization_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,7 @@ from assay.kernel.errors import InvalidArgument, NoScores, clip
 from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
+from assay.records import decode
 
 DEFAULT_MISTAKES = 50
 MAX_MISTAKES = 500
@@ -207,5 +207,5 @@ def _shown(cell: CellHead, one: MistakeDetails) -> Mistake:
         true_label=cell.true_label,
         predicted_label=cell.predicted_label,
         confidence=one.confidence,
-        features=json.loads(one.features),
+        features=decode(dict[str, Any], one.features),
     )

@@ -40,9 +40,7 @@ from assay.kernel.storage.sql import (
     JoinedColumns,
     Prepared,
     Row,
-    from_json,
     insert_or_ignore,
-    json_text,
     moment,
     moment_or_none,
 )
@@ -230,7 +228,7 @@ def _read(row: Row, headline: Mapping[str, float] | None = None) -> Evaluation:
         spec=_read_spec(row.spec),
         state=JobState(row.state),
         is_current=bool(row.is_current),
-        metrics=headline or ({} if row.metrics is None else from_json(row.metrics)),
+        metrics=headline or ({} if row.metrics is None else decode(dict[str, float], row.metrics)),
         result=None if result is None else _RESULTS.get(result, lambda: _read_result(result)),
         error=None if error is None else decode(JobError, error),
         created_at=moment(row.created_at),
@@ -416,7 +414,7 @@ class Evaluations(SqlStore):
             org=organization_id,
             id=evaluation_id,
             current=newer is None,
-            metrics=json_text(dict(result.metrics)),
+            metrics=encode_text(dict(result.metrics)),
             result=text,
             evaluated_at=self._db.now(),
         )

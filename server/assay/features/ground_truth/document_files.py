@@ -7,13 +7,13 @@ refusal names both.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from assay.features.ground_truth import documents
 from assay.kernel.errors import BadFile, clip
+from assay.records import Record, decode
 from assay.tabular.formats import CSV, JSON_LINES
 
 TYPED = "typed"  # lines that a server made of messages: [document_id, JSON text, more]
@@ -35,6 +35,14 @@ class Shape:
 
 ENTRIES = Shape(data="expected_data", more="notes")
 EXTRACTIONS = Shape(data="data", more=CONFIDENCE)
+
+
+class TypedRow(Record, array_like=True):
+    """One document of a stream of messages; a line of the format TYPED."""
+
+    document_id: str
+    data: str  # JSON text of an object, not yet read
+    more: str | None  # notes, or JSON text of confidences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,14 +154,15 @@ def _id_of(place: str, sent: Any) -> str | None:
 def _typed_rows(file: BinaryIO, shape: Shape) -> Iterator[SentRow]:
     for row, (_, text) in enumerate(_lines(file, JSON_FORMAT)):
         place = f"row {row}"
-        document_id, data, more = json.loads(text)
+        sent = decode(TypedRow, text)
+        more: Any = sent.more
         if shape.more == CONFIDENCE and more is not None:
             more = documents.decode(f"{place}, {shape.more}", more)
         yield SentRow(
             row=row,
             place=place,
-            document_id=document_id if document_id.strip() else None,
-            data=documents.decode(f"{place}, {shape.data}", data),
+            document_id=sent.document_id if sent.document_id.strip() else None,
+            data=documents.decode(f"{place}, {shape.data}", sent.data),
             more=more,
         )
 

@@ -13,10 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from json.encoder import encode_basestring
 from typing import Any
 
 from assay.kernel.errors import BadDocument, Violation, clip
+from assay.records import decode as decode_record
+from assay.records import encode
 
 MAX_BYTES = 1024 * 1024  # canonical text of one object
 MAX_FIELDS = 10_000  # values at any depth: members of objects and items of lists
@@ -87,17 +88,16 @@ def text_of(field: str, value: dict[str, Any]) -> str:
     Raises:
         BadDocument: it is larger than MAX_BYTES.
     """
-    text = _written(value)
-    size = len(text.encode())
+    data = encode(value)
+    size = len(data)
     if size > MAX_BYTES:
         raise bad_document(field, f"{size} bytes were sent; at most {MAX_BYTES} are allowed")
-    return text
+    return data.decode()
 
 
 def read(text: str) -> dict[str, Any]:
     """Return the object whose canonical text is `text`, its fractions as Decimal."""
-    value: dict[str, Any] = _STORED.decode(text)
-    return value
+    return decode_record(dict[str, Any], text, exact=True)
 
 
 def parse_confidence(field: str, value: object) -> dict[str, Any] | None:
@@ -153,7 +153,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(
     parse_float=_decimal, parse_constant=_constant, object_pairs_hook=_object
 )
-_STORED = json.JSONDecoder(parse_float=Decimal)
 
 
 def _check_all(value: dict[str, Any]) -> None:
@@ -231,17 +230,3 @@ def _kind(value: object) -> str:
     return {dict: "an object", list: "a list", str: "a text", bool: "a boolean"}.get(
         type(value), "null"
     )
-
-
-def _written(value: Any) -> str:
-    kind = type(value)
-    if kind is str:
-        return encode_basestring(value)
-    if kind is dict:
-        members = [f"{encode_basestring(key)}:{_written(value[key])}" for key in sorted(value)]
-        return "{" + ",".join(members) + "}"
-    if kind is list:
-        return "[" + ",".join([_written(item) for item in value]) + "]"
-    if kind is Decimal:
-        return str(value)
-    return json.dumps(value, allow_nan=False)

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from google.api import httpbody_pb2
 
-from assay.features.imports.service import TypedRow
+from assay.features.ground_truth.document_files import TypedRow
 from assay.kernel.errors import InvalidArgument, clip
 
 M = TypeVar("M")

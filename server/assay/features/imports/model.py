@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from assay.records import Record, encode
+from assay.records import Record
 
 ENTRIES_KIND = "entries"  # what a file holds: ground truth of documents
 EXTRACTIONS_KIND = "extractions"  # or what a model read from them
@@ -50,7 +48,7 @@ class SkippedRows:
         return tuple(self.first)
 
 
-class StagedRow(Record):
+class StagedRow(Record, array_like=True):
     """One row that was read and checked."""
 
     row: int  # from 0
@@ -62,7 +60,7 @@ class StagedRow(Record):
 class Staged(Record):
     """A file that was read and checked whole."""
 
-    blobs: tuple[str, ...]  # addresses of `encode_staged` blobs, in the file's order
+    blobs: tuple[str, ...]  # addresses of encoded lists of StagedRow, in the file's order
     skipped: SkippedRows  # rows without an id, or with that of an earlier one
 
 
@@ -72,16 +70,3 @@ class Imported(Record):
     imported: int  # documents that were stored
     skipped: int  # rows that were left out
     skipped_rows: tuple[SkippedRow, ...]  # the first MAX_SKIPPED of them
-
-
-def encode_staged(rows: Sequence[StagedRow]) -> bytes:
-    """Return rows as one blob."""
-    return encode([[one.row, one.document_id, one.data, one.more] for one in rows])
-
-
-def decode_staged(data: bytes) -> list[StagedRow]:
-    """Return the rows that `encode_staged` wrote."""
-    return [
-        StagedRow(row=row, document_id=key, data=text, more=more)
-        for row, key, text, more in json.loads(data)
-    ]

@@ -6,13 +6,12 @@ transaction stores what is new. What is wrong anywhere stops it before anything 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from assay.features.extraction_runs.model import NewExtraction
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
-from assay.features.ground_truth.document_files import TYPED
+from assay.features.ground_truth.document_files import TYPED, TypedRow
 from assay.features.ground_truth.model import NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.features.imports.body_reader import Receiver
@@ -22,7 +21,6 @@ from assay.features.imports.model import (
     Imported,
     Staged,
     StagedRow,
-    decode_staged,
 )
 from assay.features.imports.staging import stage_file
 from assay.kernel.errors import BadContentType, clip
@@ -34,7 +32,7 @@ from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.kernel.threads import RunInThread
-from assay.records import decode, encode_text
+from assay.records import decode, encode, encode_text
 from assay.tabular.formats import CSV, JSON_LINES
 
 # What is sent where the route has said the format: its own types, and those that say nothing.
@@ -56,15 +54,6 @@ class Target:
     def is_entries(self) -> bool:
         """Whether they are ground truth."""
         return self.kind == ENTRIES_KIND
-
-
-@dataclass(frozen=True, kw_only=True)
-class TypedRow:
-    """One document of a stream."""
-
-    document_id: str
-    data: str  # JSON text of an object, not yet read
-    more: str | None  # notes, or JSON text of confidences
 
 
 class Imports:
@@ -165,7 +154,7 @@ class Imports:
         skipped = staged.skipped
         imported = 0
         for address in staged.blobs:
-            rows = decode_staged(self._blobs.read(organization_id, address))
+            rows = decode(list[StagedRow], self._blobs.read(organization_id, address))
             left_out = _add_rows(uow, organization_id, target, rows)
             for place in left_out:
                 skipped.add(rows[place].row, rows[place].document_id, PRESENT)
@@ -202,8 +191,7 @@ def _check_type(content_type: str, source: str) -> None:
 async def _as_lines(rows: AsyncIterator[Sequence[TypedRow]]) -> AsyncIterator[bytes]:
     """Yield rows as TYPED lines."""
     async for some in rows:
-        lines = [json.dumps([row.document_id, row.data, row.more]) + "\n" for row in some]
-        yield "".join(lines).encode()
+        yield b"".join([encode(row) + b"\n" for row in some])
 
 
 def imports(kernel: Kernel) -> Imports:

@@ -26,11 +26,11 @@ from assay.features.imports.model import (
     SkippedRows,
     Staged,
     StagedRow,
-    encode_staged,
 )
 from assay.kernel.errors import InvalidArgument, TooLarge
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
+from assay.records import encode
 
 STAGED_BYTES = 2 * 1024 * 1024  # of one staged blob
 STAGED_ROWS = 1_000
@@ -94,7 +94,7 @@ class _Staging:
 
     def _put(self) -> None:
         if self._held:
-            data = encode_staged(self._held)
+            data = encode(self._held)
             self._staged.append(self._blobs.put(data))
             self._held, self._size = [], 0
 

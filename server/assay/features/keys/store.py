@@ -14,9 +14,7 @@ from assay.kernel.storage.sql import (
     POSTGRESQL,
     Prepared,
     Row,
-    from_json,
     insert_or_ignore,
-    json_text,
     micros,
     micros_or_none,
     moment,
@@ -24,6 +22,7 @@ from assay.kernel.storage.sql import (
 )
 from assay.kernel.storage.tables import counters
 from assay.kernel.storage.unit_of_work import SqlStore
+from assay.records import decode, encode_text
 
 _K = api_keys.c
 _C = counters.c
@@ -69,7 +68,7 @@ def _read(row: Row) -> ApiKey:
         organization_id=row.organization_id,
         name=row.name,
         secret_hash=bytes(row.secret_hash),
-        permissions=frozenset(from_json(row.permissions)),
+        permissions=decode(frozenset[str], row.permissions),
         created_at=moment(row.created_at),
         expires_at=moment_or_none(row.expires_at),
         revoked_at=moment_or_none(row.revoked_at),
@@ -88,7 +87,7 @@ class Keys(SqlStore):
             prefix=key.prefix,
             name=key.name,
             secret_hash=key.secret_hash,
-            permissions=json_text(sorted(key.permissions)),
+            permissions=encode_text(sorted(key.permissions)),
             created_at=micros(key.created_at),
             expires_at=micros_or_none(key.expires_at),
             revoked_at=micros_or_none(key.revoked_at),

@@ -12,8 +12,9 @@ from assay.features.models.tables import models, versions
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, Internal, NotFound
 from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.sql import Prepared, Row, from_json, insert_or_ignore, json_text, moment
+from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
 from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
+from assay.records import decode, encode_text
 
 _M = models.c
 _V = versions.c
@@ -70,7 +71,7 @@ def read_model(row: Row) -> Model:
         name=row.name,
         task_type=TaskType(row.task_type),
         project_path=row.project_path,
-        labels=None if row.labels is None else tuple(from_json(row.labels)),
+        labels=None if row.labels is None else decode(tuple[str, ...], row.labels),
         positive_label=row.positive_label,
         description=row.description,
         created_at=moment(row.created_at),
@@ -105,7 +106,7 @@ class Models(SqlStore):
                 name=new.name,
                 task_type=new.task_type.value,
                 project_path=new.project_path,
-                labels=None if new.labels is None else json_text(new.labels),
+                labels=None if new.labels is None else encode_text(new.labels),
                 positive_label=new.positive_label,
                 description=new.description,
                 created_at=now,
@@ -177,7 +178,7 @@ class Models(SqlStore):
                 id=model.model_id,
                 name=model.name,
                 project_path=model.project_path,
-                labels=None if model.labels is None else json_text(model.labels),
+                labels=None if model.labels is None else encode_text(model.labels),
                 positive_label=model.positive_label,
                 description=model.description,
                 updated_at=self._db.now(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import and_, bindparam, func, select, update
 
@@ -23,13 +24,12 @@ from assay.kernel.storage.keyset import page_of
 from assay.kernel.storage.sql import (
     Prepared,
     Row,
-    from_json,
     insert_or_ignore,
-    json_text,
     moment,
     moment_or_none,
 )
 from assay.kernel.storage.unit_of_work import SqlStore
+from assay.records import decode, encode_text
 
 _M = models.c
 _V = versions.c
@@ -101,13 +101,13 @@ def read_version(row: Row) -> Version:
         label=row.label,
         status=VersionStatus(row.status),
         algorithm=row.algorithm,
-        hyperparameters=from_json(row.hyperparameters),
+        hyperparameters=decode(dict[str, Any], row.hyperparameters),
         is_promoted=bool(row.is_promoted),
         created_at=moment(row.created_at),
         trained_at=moment_or_none(row.trained_at),
         promoted_at=moment_or_none(row.promoted_at),
         promoted_by=row.promoted_by,
-        metrics={} if row.metrics is None else from_json(row.metrics),
+        metrics={} if row.metrics is None else decode(dict[str, float], row.metrics),
         created_by=row.created_by,
     )
 
@@ -135,7 +135,7 @@ class Versions(SqlStore):
                 label=new.label,
                 status=new.status.value,
                 algorithm=new.algorithm,
-                hyperparameters=json_text(dict(new.hyperparameters)),
+                hyperparameters=encode_text(dict(new.hyperparameters)),
                 is_promoted=False,
                 created_at=self._db.now(),
                 trained_at=None,
@@ -270,7 +270,7 @@ class Versions(SqlStore):
         self, organization_id: str, version_id: str, metrics: Mapping[str, float]
     ) -> None:
         """Store the headline of a version's current test evaluation; NotFound if it is absent."""
-        text = json_text(dict(metrics))
+        text = encode_text(dict(metrics))
         if not self._db.run(_SET_METRICS, org=organization_id, id=version_id, new_metrics=text):
             raise NotFound.of("version", version_id)
 

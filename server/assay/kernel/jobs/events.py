@@ -14,13 +14,12 @@ from assay.kernel.storage import tables
 from assay.kernel.storage.sql import (
     Prepared,
     Row,
-    from_json,
     insert_or_replace,
     micros,
     moment,
 )
 from assay.kernel.storage.unit_of_work import SqlStore
-from assay.records import Record, encode_text
+from assay.records import Record, decode, encode_text
 
 _J = tables.jobs.c
 _E = tables.events.c
@@ -208,7 +207,7 @@ class StatusUpdates(SqlStore):
         )
         self._db.touched.add((organization_id, job_id))
         return StatusUpdate(
-            key=key, revision=revision, as_of_sequence=sequence, data=from_json(text)
+            key=key, revision=revision, as_of_sequence=sequence, data=decode(dict[str, Any], text)
         )
 
     def after(self, organization_id: str, job_id: str, revision: int = 0) -> Sequence[StatusUpdate]:
@@ -222,7 +221,7 @@ class StatusUpdates(SqlStore):
                 key=row.key,
                 revision=row.revision,
                 as_of_sequence=row.as_of_sequence,
-                data=from_json(row.data),
+                data=decode(dict[str, Any], row.data),
             )
             for row in rows
         ]
@@ -234,5 +233,5 @@ def _event(row: Row) -> Event:
         commit=row.batch,
         kind=row.kind,
         at=moment(row.at),
-        data=from_json(row.data),
+        data=decode(dict[str, Any], row.data),
     )

@@ -22,9 +22,9 @@ from assay.kernel.jobs.leases import is_dead
 from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, JobsBase
 from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.storage.blob_references import job_owner
-from assay.kernel.storage.sql import Prepared, from_json, json_text, micros, moment
+from assay.kernel.storage.sql import Prepared, micros, moment
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import Record
+from assay.records import Record, decode, encode_text
 
 POSTGRESQL_CLOCK = "postgresql"  # the `lease_boot` of leases that PostgreSQL's clock ends
 SWEEP = 100  # jobs that one transaction frees or ends
@@ -164,7 +164,7 @@ class Jobs(JobsBase):
         retries = row.retries
         if retries and self._finished(organization_id, job_id) > row.tasks:
             retries = 0
-        return RetryState(retries=retries, in_flight=tuple(from_json(row.in_flight)))
+        return RetryState(retries=retries, in_flight=decode(tuple[str, ...], row.in_flight))
 
     def note_in_flight(
         self, organization_id: str, job_id: str, epoch: int, pieces: Sequence[str]
@@ -324,7 +324,7 @@ class Jobs(JobsBase):
             job_id=job_id,
             retries=known.retries,
             tasks=self._finished(org, job_id) if tasks is None else tasks,
-            in_flight=json_text(list(known.in_flight)),
+            in_flight=encode_text(list(known.in_flight)),
         )
 
     def _free_lost(self, boot: str, seconds: float, ended: Callable[[Job], None]) -> None:

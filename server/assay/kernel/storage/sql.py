@@ -14,8 +14,6 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 
-from assay.records import decode_json, encode_text
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -112,16 +110,6 @@ def moment(value: int) -> datetime:
 def moment_or_none(value: int | None) -> datetime | None:
     """Return `moment(value)`, or None for None."""
     return None if value is None else _EPOCH + _MICROSECOND * value
-
-
-def json_text(value: Any) -> str:
-    """Return the canonical JSON of `value` as text."""
-    return encode_text(value)
-
-
-def from_json(text: str) -> Any:
-    """Return what `json_text` wrote."""
-    return decode_json(text)
 
 
 class JoinedColumns:
