@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.extraction.comparison import NORMALISER, compare
-from assay.extraction.normalizer import reader_of
+from assay.extraction.normalizer import compile_normalizer
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.similarity import anls
@@ -18,7 +18,7 @@ D = Decimal
 
 
 def read(kind: str, value, **options):
-    return reader_of(Field(name="f", type=FieldType(kind), **options), ())(value)
+    return compile_normalizer(Field(name="f", type=FieldType(kind), **options), ())(value)
 
 
 def test_normaliser_is_named():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.extraction.comparison import compare
-from assay.extraction.field_observations import Evidence
+from assay.extraction.field_observations import FieldObservations
 from assay.extraction.schema import Field, FieldSchema, FieldType, SchemaError
 from assay.extraction.schema_inference import SchemaGuess
 
@@ -176,7 +176,7 @@ def test_nothing_to_guess_from_is_refused():
     whole = SchemaGuess.merge_all(parts)
     with pytest.raises(SchemaError, match="more than 10000 fields"):
         whole.schema()
-    assert whole.root == Evidence()
+    assert whole.root == FieldObservations()
     assert whole == parts[0].merge(parts[1]).merge(parts[2])
 
 

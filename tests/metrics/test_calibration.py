@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
+from assay.metrics.arithmetic.exact_sum import UNIT_BITS
 from assay.metrics.calibration import BINS, EDGES, CalibrationBins, bins_of
-from assay.metrics.exact_sum import UNIT_BITS
 from assay.metrics.reliability import Calibration
 from assay.records.predictions import ClassificationChunk
 from tests.support.metric_rows import Rows, binary, measure, multiclass

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from assay.metrics.arithmetic.exact_sum import ExactSum
+from assay.metrics.arithmetic.integer_dot import exact_dot
 from assay.metrics.curves import MAX_POINTS, STEPS, Curve
-from assay.metrics.exact_sum import ExactSum
-from assay.metrics.integer_dot import exact_dot
 from assay.metrics.ranking import RankCounts, RankRange, count_range, rank_ranges
 from assay.metrics.statistics import ClassificationStatistic
 from assay.records.arrays import decode, encode

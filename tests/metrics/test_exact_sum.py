@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.metrics.exact_sum import ExactSum, rounded_sqrt, sum_groups, sum_row_products, sum_rows
+from assay.metrics.arithmetic.exact_sum import (
+    ExactSum,
+    rounded_sqrt,
+    sum_groups,
+    sum_row_products,
+    sum_rows,
+)
 from assay.records.arrays import decode, encode
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)  # subnormals and 1.8e308 included

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from assay.metrics.bootstrap import (
+from assay.metrics.counts import ConfusionCounts
+from assay.metrics.intervals import delong, delong_paired, mcnemar, mcnemar_rows, wilson
+from assay.metrics.ranking import RankCounts, rank_ranges
+from assay.metrics.registry import live
+from assay.metrics.resampling.bootstrap import (
     MOST_CELLS,
     Bootstrap,
     bootstrap_intervals,
@@ -17,10 +21,6 @@ from assay.metrics.bootstrap import (
     poisson_weights,
     row_clusters,
 )
-from assay.metrics.counts import ConfusionCounts
-from assay.metrics.intervals import delong, delong_paired, mcnemar, mcnemar_rows, wilson
-from assay.metrics.ranking import RankCounts, rank_ranges
-from assay.metrics.registry import live
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import classification_spec
 from assay.records import DamagedRecord
@@ -31,12 +31,12 @@ from tests.support.metric_rows import (
     Rows,
     binary,
     chunk_of,
+    cut_into_chunks,
     labels_only,
     measure,
     merged,
     multiclass,
     regression,
-    shards,
     weighted,
 )
 
@@ -187,7 +187,7 @@ def test_any_order_and_sharding_gives_the_same_bootstrap(stream):
             Bootstrap.from_chunk(
                 chunk_of(rows.take(one.weights)), clusters[one.weights], replicates=20, seed=7
             )
-            for one in shards(carried, rng)
+            for one in cut_into_chunks(carried, rng)
         ]
         decoded = [decode(Bootstrap, encode(part)) for part in parts]
         assert encode(Bootstrap.merge_all(decoded[::-1])) == encode(whole)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.metrics.bootstrap import row_clusters
-from assay.metrics.misclassification import KEPT, Mistakes
+from assay.metrics.misclassification import KEPT, Misclassifications
+from assay.metrics.resampling.bootstrap import row_clusters
 from assay.records import DamagedRecord
 from assay.records.arrays import decode, encode
 from assay.records.predictions import ClassificationChunk
@@ -18,11 +18,11 @@ STREAMS = {
 }
 
 
-def kept(rows: Rows, numbers: np.ndarray, *, fixed: bool = True) -> Mistakes:
+def kept(rows: Rows, numbers: np.ndarray, *, fixed: bool = True) -> Misclassifications:
     chunk = chunk_of(rows)
     assert isinstance(chunk, ClassificationChunk)
     keys = row_clusters(0, 10**4)[numbers] >> np.uint64(58)  # few hashes: ties of every level
-    return Mistakes.from_chunk(replace(chunk, fixed=fixed), numbers, keys)
+    return Misclassifications.from_chunk(replace(chunk, fixed=fixed), numbers, keys)
 
 
 def brute(rows: Rows, numbers: np.ndarray) -> list[tuple]:
@@ -53,10 +53,10 @@ def test_any_order_and_sharding_keeps_the_same_errors(stream, fixed):
     for _ in range(3):
         order = rng.permutation(6000)
         parts = [
-            decode(Mistakes, encode(kept(rows.take(part), numbers[part], fixed=fixed)))
+            decode(Misclassifications, encode(kept(rows.take(part), numbers[part], fixed=fixed)))
             for part in np.split(order, np.sort(rng.integers(0, 6000, 4)))
         ]
-        assert encode(Mistakes.merge_all(parts[::-1])) == encode(whole)
+        assert encode(Misclassifications.merge_all(parts[::-1])) == encode(whole)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -99,11 +99,11 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="500"):
         found.top(501)
     with pytest.raises(ValueError, match="rows and keys"):
-        Mistakes.from_chunk(chunk_of(rows), np.arange(49), row_clusters(0, 50))
+        Misclassifications.from_chunk(chunk_of(rows), np.arange(49), row_clusters(0, 50))
     with pytest.raises(ValueError, match="scores"):
-        Mistakes.merge_all([found, kept(replace(rows, scores=None), np.arange(50))])
+        Misclassifications.merge_all([found, kept(replace(rows, scores=None), np.arange(50))])
     with pytest.raises(DamagedRecord):
-        decode(Mistakes, encode(found)[:-5])
+        decode(Misclassifications, encode(found)[:-5])
     assert found.top(5, true_label="no such label") == ()
     assert found.total(predicted_label="no such label") == 0
 
@@ -114,4 +114,4 @@ def test_a_perfect_classifier_has_no_mistakes():
     perfect = kept(replace(rows, predicted=rows.true), np.arange(100))
     assert perfect.top() == ()
     assert perfect.total() == 0
-    assert encode(Mistakes.merge_all([perfect, perfect])) == encode(perfect)
+    assert encode(Misclassifications.merge_all([perfect, perfect])) == encode(perfect)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from assay.metrics.arithmetic.exact_sum import rounded_sqrt
 from assay.metrics.classification_report import class_report
-from assay.metrics.exact_sum import rounded_sqrt
 from assay.metrics.registry import METRICS
 from assay.metrics.spec import AbsentClassPolicy, Task
 from assay.metrics.statistics import ClassificationStatistic

@@ -113,7 +113,7 @@ def test_concentrated_residuals_are_cut_within_the_memory_limit():
     statistic = merged(rows)
     assert isinstance(statistic, RegressionStatistic)
     ranges = residual_ranges(statistic.residuals, max_rows=50)
-    assert all(piece.rows == 3000 for each in ranges for piece in each.pieces)
+    assert all(bucket.rows == 3000 for each in ranges for bucket in each.buckets)
     counts = ResidualCounts.merge_all(
         count_residuals(rows.pairs, each, max_rows=50) for each in ranges
     )

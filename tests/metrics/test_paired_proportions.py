@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
 from assay.metrics.paired_proportions import PairedShares
+from assay.metrics.resampling.bootstrap import Bootstrap, paired_intervals, row_clusters
 from assay.metrics.spec import classification_spec
 from assay.records.predictions import ClassificationChunk
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from assay.metrics.arithmetic.exact_sum import ExactSum, sum_groups
 from assay.metrics.classification_report import class_report
-from assay.metrics.exact_sum import ExactSum, sum_groups
 from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRICS
 from assay.metrics.statistics import ClassificationStatistic

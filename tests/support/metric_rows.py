@@ -114,7 +114,7 @@ def chunk_of(rows: Rows) -> ClassificationChunk | RegressionChunk:
     )
 
 
-def tasks(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
+def cut_into_chunks(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
     """One chunk, or with `rng` the rows permuted and cut into up to six uneven chunks."""
     if rng is None:
         return [rows]
@@ -125,7 +125,7 @@ def tasks(rows: Rows, rng: np.random.Generator | None) -> list[Rows]:
 
 def merged(rows: Rows, rng: np.random.Generator | None = None) -> Statistic:
     """The statistic of the rows, merged from chunks that went through their bytes."""
-    parts = [task.statistic() for task in tasks(rows, rng)]
+    parts = [chunk.statistic() for chunk in cut_into_chunks(rows, rng)]
     kind = type(parts[0])
     decoded = [decode(kind, encode(part)) for part in parts]
     if rng is not None:

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from assay.extraction.columns import Column, mark
-from assay.extraction.compiled_schema import Branch, Shape, rows_at
+from assay.extraction.columns import Column, digest
+from assay.extraction.compiled_schema import ArrayField, CompiledFields, rows_at
 from assay.extraction.values import JSON
 
 MAX_PAIRS: Final = 4_000_000  # rows × rows that are weighed at once: 2 000 × 2 000
@@ -33,8 +33,8 @@ _CALL = 400  # what weighing one pair of nested tables costs beside its rows
 _EXACT = 1 << 53
 
 # Leaves are texts, nested tables tuples of rows: the same at the same place in all rows of a table.
-_Mark = Any
-_Marks = tuple[_Mark, ...]
+_Digest = Any
+_Digests = tuple[_Digest, ...]
 _Pairs = list[tuple[int, int]]
 _Counts = NDArray[np.int64]
 
@@ -52,12 +52,12 @@ class TooManyRows(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Table:
-    """Two lists of rows, taken apart. `marks` holds for each row what it is in raw values."""
+    """Two lists of rows, taken apart. `digests` holds for each row what it is in raw values."""
 
-    branch: Branch
+    branch: ArrayField
     columns: tuple[Column, ...]
-    below: tuple[tuple[Branch, tuple[list[Sequence[JSON]], list[Sequence[JSON]]]], ...]
-    marks: tuple[list[_Marks], list[_Marks]]
+    below: tuple[tuple[ArrayField, tuple[list[Sequence[JSON]], list[Sequence[JSON]]]], ...]
+    digests: tuple[list[_Digests], list[_Digests]]
 
 
 class Aligner:
@@ -66,7 +66,9 @@ class Aligner:
     def __init__(self) -> None:
         self._work = 0
 
-    def align(self, branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]) -> _Pairs:
+    def align(
+        self, branch: ArrayField, expected: Sequence[JSON], extracted: Sequence[JSON]
+    ) -> _Pairs:
         """Return the best pairs of row numbers (expected, extracted), by the first.
 
         Raises TooManyRows where more rows differ than can be weighed.
@@ -76,12 +78,12 @@ class Aligner:
         return sorted(self._pairs(_table(branch, expected, extracted)))
 
     def _pairs(self, table: _Table) -> _Pairs:
-        rows = list(range(len(table.marks[0]))), list(range(len(table.marks[1])))
+        rows = list(range(len(table.digests[0]))), list(range(len(table.digests[1])))
         pairs: _Pairs = []
         left = rows
         if not _has(table.branch.rows, default=True):
             rows = _valued(table)
-            pairs, left = _alike(table.marks, rows)
+            pairs, left = _alike(table.digests, rows)
             if not left[0] or not left[1]:
                 return pairs
             if len(rows[0]) * len(rows[1]) <= MAX_PAIRS and not _transitive(table):
@@ -97,8 +99,8 @@ class Aligner:
         """Return the best pairs among the rows left."""
         self._spend(table, len(left[0]) * len(left[1]))
         rows, others = (
-            sorted(side, key=marks.__getitem__)
-            for side, marks in zip(left, table.marks, strict=True)
+            sorted(side, key=digests.__getitem__)
+            for side, digests in zip(left, table.digests, strict=True)
         )
         correct, exact = self._weigh(table, rows, others)
         top = int(exact.max()) * min(correct.shape) + 1
@@ -107,8 +109,8 @@ class Aligner:
         else:  # float64 could not tell the ties apart
             weights = correct
         weights = np.where(correct > 0, weights, 0)
-        found = zip(*linear_sum_assignment(weights, maximize=True), strict=True)
-        return [(rows[i], others[j]) for i, j in found if correct[i, j]]
+        result = zip(*linear_sum_assignment(weights, maximize=True), strict=True)
+        return [(rows[i], others[j]) for i, j in result if correct[i, j]]
 
     def _weigh(
         self, table: _Table, rows: Sequence[int], others: Sequence[int]
@@ -130,13 +132,13 @@ class Aligner:
             for i, row in enumerate(rows):
                 for j, other in enumerate(others):
                     if mine[i] and theirs[j] and not mine[i].isdisjoint(theirs[j]):
-                        told = self._nested(branch, expected[row], extracted[other])
-                        correct[i, j] += told[0]
-                        exact[i, j] += told[1]
+                        result = self._nested(branch, expected[row], extracted[other])
+                        correct[i, j] += result[0]
+                        exact[i, j] += result[1]
         return correct, exact
 
     def _nested(
-        self, branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]
+        self, branch: ArrayField, expected: Sequence[JSON], extracted: Sequence[JSON]
     ) -> tuple[int, int]:
         """Return how many leaves of two nested tables are correct, and exactly right."""
         table = _table(branch, expected, extracted)
@@ -151,10 +153,10 @@ class Aligner:
     def _spend(self, table: _Table, work: int) -> None:
         self._work += work
         if work > MAX_PAIRS or self._work > MAX_WORK:
-            raise TooManyRows(table.branch.path, len(table.marks[0]), len(table.marks[1]))
+            raise TooManyRows(table.branch.path, len(table.digests[0]), len(table.digests[1]))
 
 
-def _table(branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]) -> _Table:
+def _table(branch: ArrayField, expected: Sequence[JSON], extracted: Sequence[JSON]) -> _Table:
     shape = branch.rows
     columns = tuple(
         Column.of(
@@ -171,22 +173,22 @@ def _table(branch: Branch, expected: Sequence[JSON], extracted: Sequence[JSON]) 
         )
         for inner in shape.branches
     )
-    marks: list[list[_Marks]] = []
+    digests: list[list[_Digests]] = []
     for side, rows in enumerate((expected, extracted)):
-        cells: list[Sequence[_Mark]] = [column.marks[side] for column in columns]
+        cells: list[Sequence[_Digest]] = [column.digests[side] for column in columns]
         cells += [[_below(inner, row) for row in rows] for inner in shape.branches]
-        marks.append(list(zip(*cells, strict=True)) if cells else [()] * len(rows))
-    return _Table(branch=branch, columns=columns, below=below, marks=(marks[0], marks[1]))
+        digests.append(list(zip(*cells, strict=True)) if cells else [()] * len(rows))
+    return _Table(branch=branch, columns=columns, below=below, digests=(digests[0], digests[1]))
 
 
-def _below(branch: Branch, row: JSON) -> _Marks:
+def _below(branch: ArrayField, row: JSON) -> _Digests:
     """Return what the rows of a nested table are, in an order of their own."""
-    found: list[_Marks] = []
+    result: list[_Digests] = []
     for item in rows_at(row, branch):
-        cells: list[_Mark] = [mark(leaf.keys.get(item)) for leaf in branch.rows.leaves]
+        cells: list[_Digest] = [digest(leaf.keys.get(item)) for leaf in branch.rows.leaves]
         cells += [_below(inner, item) for inner in branch.rows.branches]
-        found.append(tuple(cells))
-    return tuple(sorted(found))
+        result.append(tuple(cells))
+    return tuple(sorted(result))
 
 
 def _alike(
@@ -211,9 +213,9 @@ def _alike(
 def _keys(table: _Table) -> tuple[list[Hashable], list[Hashable]]:
     """Return what each row is in normalised values, but for nested tables, which are raw."""
     sides: list[list[Hashable]] = []
-    for side, marks in enumerate(table.marks):
+    for side, digests in enumerate(table.digests):
         cells = [[reading[:2] for reading in column.readings[side]] for column in table.columns]
-        nested = [row[len(cells) :] for row in marks]
+        nested = [row[len(cells) :] for row in digests]
         sides.append(list(zip(*cells, nested, strict=True)))
     return sides[0], sides[1]
 
@@ -221,12 +223,12 @@ def _keys(table: _Table) -> tuple[list[Hashable], list[Hashable]]:
 def _valued(table: _Table) -> tuple[list[int], list[int]]:
     """Return the rows that hold a value at all; no other can have a correct leaf."""
     sides: list[list[int]] = []
-    for side, marks in enumerate(table.marks):
+    for side, digests in enumerate(table.digests):
         readings = [column.readings[side] for column in table.columns]
         sides.append(
             [
                 row
-                for row in range(len(marks))
+                for row in range(len(digests))
                 if any(column[row].key is not None for column in readings)
                 or any(_holds(inner.rows, item) for inner, nests in table.below
                        for item in nests[side][row])
@@ -235,22 +237,22 @@ def _valued(table: _Table) -> tuple[list[int], list[int]]:
     return sides[0], sides[1]
 
 
-def _values(shape: Shape, rows: Sequence[JSON]) -> frozenset[Hashable]:
+def _values(shape: CompiledFields, rows: Sequence[JSON]) -> frozenset[Hashable]:
     """Return what rows of which none has a correct leaf in common do not share."""
     if any(leaf.fuzzy or leaf.default_reading is not None for leaf in shape.leaves):
         return frozenset(("anything",)) if rows else frozenset()
-    found: set[Hashable] = set()
+    result: set[Hashable] = set()
     for row in rows:
         for number, leaf in enumerate(shape.leaves):
             key = leaf.read(leaf.keys.get(row)).key
             if key is not None:
-                found.add((number, key))
+                result.add((number, key))
         for number, inner in enumerate(shape.branches):
-            found |= {(-1 - number, value) for value in _values(inner.rows, rows_at(row, inner))}
-    return frozenset(found)
+            result |= {(-1 - number, value) for value in _values(inner.rows, rows_at(row, inner))}
+    return frozenset(result)
 
 
-def _holds(shape: Shape, row: JSON) -> bool:
+def _holds(shape: CompiledFields, row: JSON) -> bool:
     return any(leaf.read(leaf.keys.get(row)).key is not None for leaf in shape.leaves) or any(
         _holds(inner.rows, item) for inner in shape.branches for item in rows_at(row, inner)
     )
@@ -262,7 +264,7 @@ def _transitive(table: _Table) -> bool:
     )
 
 
-def _has(shape: Shape, *, default: bool = False) -> bool:
+def _has(shape: CompiledFields, *, default: bool = False) -> bool:
     """Return whether a leaf of the shape has a default, or anything else that is not transitive."""
     if any(leaf.default_reading is not None for leaf in shape.leaves):
         return True

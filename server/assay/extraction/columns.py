@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-from assay.extraction.compiled_schema import Leaf
-from assay.extraction.normalizer import Reading, same_reading
+from assay.extraction.compiled_schema import LeafField
+from assay.extraction.normalizer import NormalizedValue, same_reading
 from assay.extraction.similarity import MAX_TEXT, TAU, plain
 from assay.extraction.values import JSON, MISSING, canonical_text, number_text
 
@@ -26,21 +26,21 @@ Codes = NDArray[np.int64]
 class Column:
     """The cells of one leaf, expected and extracted.
 
-    `marks` are texts that are equal exactly for equal raw values; `readings` what they mean.
+    `digests` are texts that are equal exactly for equal raw values; `readings` what they mean.
     """
 
-    leaf: Leaf
+    leaf: LeafField
     cells: tuple[list[JSON], list[JSON]]
-    marks: tuple[list[str], list[str]]
-    readings: tuple[list[Reading], list[Reading]]
+    digests: tuple[list[str], list[str]]
+    readings: tuple[list[NormalizedValue], list[NormalizedValue]]
 
     @classmethod
-    def of(cls, leaf: Leaf, expected: list[JSON], extracted: list[JSON]) -> Column:
+    def of(cls, leaf: LeafField, expected: list[JSON], extracted: list[JSON]) -> Column:
         """Read the cells of both sides."""
         return cls(
             leaf=leaf,
             cells=(expected, extracted),
-            marks=([mark(cell) for cell in expected], [mark(cell) for cell in extracted]),
+            digests=([digest(cell) for cell in expected], [digest(cell) for cell in extracted]),
             readings=([leaf.read(c) for c in expected], [leaf.read(c) for c in extracted]),
         )
 
@@ -63,11 +63,11 @@ class Column:
     def raw(self, rows: Sequence[int], others: Sequence[int]) -> tuple[Codes, Codes]:
         """Return numbers that are equal where the exact track is right, for two absences too."""
         default = self.leaf.default
-        instead = None if default is None else mark(default)
+        instead = None if default is None else digest(default)
         sides: list[list[Hashable]] = []
         for side, chosen in enumerate((rows, others)):
-            marks, readings = self.marks[side], self.readings[side]
-            sides.append([instead if readings[r].key is None else marks[r] for r in chosen])
+            digests, readings = self.digests[side], self.readings[side]
+            sides.append([instead if readings[r].key is None else digests[r] for r in chosen])
         return codes(sides[0], sides[1], -1, -1)
 
     def correct(self, rows: Sequence[int], others: Sequence[int]) -> NDArray[np.bool_]:
@@ -114,7 +114,7 @@ class Column:
         return text if len(text) <= MAX_TEXT else ""
 
 
-def mark(value: JSON) -> str:
+def digest(value: JSON) -> str:
     """Return a text that two raw values share exactly if they are the same JSON value."""
     if isinstance(value, str):
         return f"s{value}"
@@ -138,7 +138,7 @@ def codes(
     )
 
 
-def _same(one: list[Reading], other: list[Reading]) -> NDArray[np.bool_]:
+def _same(one: list[NormalizedValue], other: list[NormalizedValue]) -> NDArray[np.bool_]:
     """Return whether readings are the same, of which most have different keys."""
     by_key: dict[Hashable, list[int]] = {}
     for number, reading in enumerate(other):

@@ -1,4 +1,4 @@
-"""Extracted against expected fields, one document at a time."""
+"""The comparison of extracted with expected fields, one document at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from functools import cached_property
 from typing import Final
 
 from assay.extraction.alignment import Aligner
-from assay.extraction.compiled_schema import Branch, Guard, Leaf, Shape, plan_of, rows_at
+from assay.extraction.compiled_schema import (
+    ArrayField,
+    CompiledFields,
+    LeafField,
+    ObjectCheck,
+    compile_schema,
+    rows_at,
+)
 from assay.extraction.normalizer import same_reading, state_of
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldSchema
@@ -87,7 +94,7 @@ def compare(
     `confidence` is by place in the extraction; what is no number in [0, 1] is left out. No value
     raises but a table of too many rows: TooManyRows, which names it.
     """
-    shape = plan_of(schema)
+    shape = compile_schema(schema)
     work = _Work(confidence or {})
     if extracted is None:
         work.missed(shape, expected, "")
@@ -108,45 +115,47 @@ class _Work:
         self._confidence: Mapping[str, JSON] = confidence
         self._aligner = Aligner()
 
-    def pair(self, shape: Shape, rows: tuple[JSON, JSON], place: str, extracted_place: str) -> None:
+    def pair(
+        self, shape: CompiledFields, rows: tuple[JSON, JSON], place: str, extracted_place: str
+    ) -> None:
         """Compare two rows, an expected and an extracted one, that belong together."""
         expected, extracted = rows
         for member in shape.members:
             here = place + member.suffix
             there = here if place is extracted_place else extracted_place + member.suffix
             one, other = member.keys.get(expected), member.keys.get(extracted)
-            if type(member) is Leaf:
+            if type(member) is LeafField:
                 self._leaf(member, (one, other), here, there)
-            elif type(member) is Guard:
+            elif type(member) is ObjectCheck:
                 self._guard(member.path, one, other, (here, there))
-            elif type(member) is Branch:
+            elif type(member) is ArrayField:
                 if self._guard(member.path, one, other, (here, there), branch=True):
                     continue
                 self._align(member, (expected, extracted), here, there)
 
-    def missed(self, shape: Shape, row: JSON, place: str) -> None:
+    def missed(self, shape: CompiledFields, row: JSON, place: str) -> None:
         """Count every value of an expected row that has no counterpart."""
         for member in shape.members:
             value, here = member.keys.get(row), place + member.suffix
-            if type(member) is Leaf:
+            if type(member) is LeafField:
                 if member.read(value).key is not None:
                     similarity = 0.0 if member.fuzzy else None
                     self._add(
                         member.path, (here, None), (value, MISSING), _MISSED, similarity=similarity
                     )
-            elif type(member) is Guard:
+            elif type(member) is ObjectCheck:
                 self._guard(member.path, value, MISSING, (here, None))
-            elif type(member) is Branch and not self._guard(
+            elif type(member) is ArrayField and not self._guard(
                 member.path, value, MISSING, (here, None), branch=True
             ):
                 for number, item in enumerate(rows_at(row, member)):
                     self.missed(member.rows, item, f"{here}[{number}]")
 
-    def invented(self, shape: Shape, row: JSON, place: str, extracted_place: str) -> None:
+    def invented(self, shape: CompiledFields, row: JSON, place: str, extracted_place: str) -> None:
         """Count every value of an extracted row that has no counterpart."""
         for member in shape.members:
             here, there = place + member.suffix, extracted_place + member.suffix
-            if type(member) is Leaf:
+            if type(member) is LeafField:
                 value = member.keys.get(row)
                 if member.read(value).key is not None:
                     similarity = 0.0 if member.fuzzy else None
@@ -157,11 +166,11 @@ class _Work:
                         _INVENTED,
                         similarity=similarity,
                     )
-            elif type(member) is Branch:
+            elif type(member) is ArrayField:
                 for number, item in enumerate(rows_at(row, member)):
                     self.invented(member.rows, item, f"{here}[{number}]", f"{there}[{number}]")
 
-    def _align(self, branch: Branch, rows: tuple[JSON, JSON], here: str, there: str) -> None:
+    def _align(self, branch: ArrayField, rows: tuple[JSON, JSON], here: str, there: str) -> None:
         expected, extracted = rows_at(rows[0], branch), rows_at(rows[1], branch)
         if not expected and not extracted:
             return
@@ -174,18 +183,18 @@ class _Work:
             if other is None:
                 self.missed(branch.rows, row, place)
             else:
-                found = place if other == number and here is there else f"{there}[{other}]"
-                self.pair(branch.rows, (row, extracted[other]), place, found)
+                result = place if other == number and here is there else f"{there}[{other}]"
+                self.pair(branch.rows, (row, extracted[other]), place, result)
         for number, other in enumerate(invented, len(expected)):
-            place, found = f"{here}[{number}]", f"{there}[{other}]"
-            self.invented(branch.rows, extracted[other], place, found)
+            place, result = f"{here}[{number}]", f"{there}[{other}]"
+            self.invented(branch.rows, extracted[other], place, result)
 
     def _guard(
         self,
         path: str,
         expected: JSON,
         extracted: JSON,
-        places: tuple[str, str | None],
+        indices: tuple[str, str | None],
         *,
         branch: bool = False,
     ) -> bool:
@@ -199,10 +208,10 @@ class _Work:
             one, other = canonical_text(expected), canonical_text(extracted)
             exact = _CORRECT if one == other else _WRONG
             normalised = _CORRECT if normal_text(one) == normal_text(other) else _WRONG
-        self._add(path, places, (expected, extracted), exact, normalised=normalised)
+        self._add(path, indices, (expected, extracted), exact, normalised=normalised)
         return True
 
-    def _leaf(self, leaf: Leaf, values: tuple[JSON, JSON], here: str, there: str) -> None:
+    def _leaf(self, leaf: LeafField, values: tuple[JSON, JSON], here: str, there: str) -> None:
         one, other = values
         similarity: float | None = None
         ambiguous = False
@@ -231,7 +240,7 @@ class _Work:
     def _add(
         self,
         path: str,
-        places: tuple[str, str | None],
+        indices: tuple[str, str | None],
         values: tuple[JSON, JSON],
         outcome: Outcome,
         *,
@@ -241,26 +250,26 @@ class _Work:
         self.out.append(
             Comparison(
                 path=path,
-                place=places[0],
-                extracted_place=places[1],
+                place=indices[0],
+                extracted_place=indices[1],
                 expected=values[0],
                 extracted=values[1],
                 exact=outcome,
                 normalised=normalised or outcome,
                 similarity=similarity,
-                confidence=self._confident(places[1]) if self._confidence else None,
+                confidence=self._confident(indices[1]) if self._confidence else None,
             )
         )
 
     def _confident(self, place: str | None) -> float | None:
-        told = self._confidence.get(place) if place is not None else None
-        if isinstance(told, bool) or not isinstance(told, int | float):
+        result = self._confidence.get(place) if place is not None else None
+        if isinstance(result, bool) or not isinstance(result, int | float):
             return None
-        return float(told) if 0 <= told <= 1 else None
+        return float(result) if 0 <= result <= 1 else None
 
 
 def _outcomes(
-    leaf: Leaf, expected: JSON, extracted: JSON
+    leaf: LeafField, expected: JSON, extracted: JSON
 ) -> tuple[Outcome, Outcome, float | None, bool]:
     """Return the outcomes of both tracks, the similarity, and whether a reading was a guess."""
     one, other = leaf.read(expected), leaf.read(extracted)

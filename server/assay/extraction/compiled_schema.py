@@ -1,4 +1,4 @@
-"""A schema compiled for comparing: what to read where, made once per schema."""
+"""Compiled schemas: what a comparison reads where, made once per schema."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from assay.extraction.field_path import FieldPath, join
-from assay.extraction.normalizer import Read, Reading, reader_of
+from assay.extraction.normalizer import NormalizedValue, Normalizer, compile_normalizer
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.values import JSON, is_list
 
 
-def rows_at(row: JSON, branch: Branch) -> Sequence[JSON]:
+def rows_at(row: JSON, branch: ArrayField) -> Sequence[JSON]:
     """Return the rows of a list or table of `row`; none if there is no array."""
     value = branch.keys.get(row)
     return value if is_list(value) else ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Leaf:
+class LeafField:
     """A value to compare. `keys` lead to it from its row; `suffix` is what its place adds."""
 
     keys: FieldPath
     suffix: str
     path: str
-    read: Read
+    read: Normalizer
     fuzzy: bool
     threshold: float
     money: bool
     default: JSON  # None declares none
-    default_reading: Reading | None
+    default_reading: NormalizedValue | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Branch:
+class ArrayField:
     """A list or a table to align: its rows have the shape `rows`."""
 
     keys: FieldPath
     suffix: str
     path: str
-    rows: Shape
+    rows: CompiledFields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Guard:
+class ObjectCheck:
     """An object, or a row of a table: what should be a mapping and may not be."""
 
     keys: FieldPath
@@ -53,30 +53,30 @@ class Guard:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
+class CompiledFields:
     """What a document, a row or an item holds, objects taken apart, in the schema's order."""
 
-    members: tuple[Leaf | Branch | Guard, ...]
-    leaves: tuple[Leaf, ...]
-    branches: tuple[Branch, ...]
+    members: tuple[LeafField | ArrayField | ObjectCheck, ...]
+    leaves: tuple[LeafField, ...]
+    branches: tuple[ArrayField, ...]
 
 
 @lru_cache(maxsize=64)
-def _plan(text: bytes) -> Shape:
+def _compile(text: bytes) -> CompiledFields:
     schema = FieldSchema.from_json(text)
     return _shape(_members(schema.fields, FieldPath(), "", "", schema.distinct_empties))
 
 
-def plan_of(schema: FieldSchema) -> Shape:
+def compile_schema(schema: FieldSchema) -> CompiledFields:
     """Return the shape of the schema's documents; equal schemas share one."""
-    return _plan(schema.to_json())
+    return _compile(schema.to_json())
 
 
-def _shape(members: list[Leaf | Branch | Guard]) -> Shape:
-    return Shape(
+def _shape(members: list[LeafField | ArrayField | ObjectCheck]) -> CompiledFields:
+    return CompiledFields(
         members=tuple(members),
-        leaves=tuple(member for member in members if isinstance(member, Leaf)),
-        branches=tuple(member for member in members if isinstance(member, Branch)),
+        leaves=tuple(member for member in members if isinstance(member, LeafField)),
+        branches=tuple(member for member in members if isinstance(member, ArrayField)),
     )
 
 
@@ -86,30 +86,30 @@ def _members(
     suffix: str | None,
     path: str,
     empties: tuple[str, ...],
-) -> list[Leaf | Branch | Guard]:
+) -> list[LeafField | ArrayField | ObjectCheck]:
     """Return the members below `path`; `suffix` is None at the start of a row."""
-    found: list[Leaf | Branch | Guard] = []
+    result: list[LeafField | ArrayField | ObjectCheck] = []
     for field in fields:
         adds = join("@", field.name)[1:] if suffix is None else join(suffix, field.name)
-        found.extend(_member(field, keys.child(field.name), adds, join(path, field.name), empties))
-    return found
+        result.extend(_member(field, keys.child(field.name), adds, join(path, field.name), empties))
+    return result
 
 
 def _member(
     field: Field, keys: FieldPath, suffix: str, path: str, empties: tuple[str, ...]
-) -> list[Leaf | Branch | Guard]:
+) -> list[LeafField | ArrayField | ObjectCheck]:
     if field.type is FieldType.OBJECT:
-        guard = Guard(keys=keys, suffix=suffix, path=path)
+        guard = ObjectCheck(keys=keys, suffix=suffix, path=path)
         return [guard, *_members(field.fields, keys, suffix or None, path, empties)]
     if field.type is FieldType.TABLE:
-        inside = Guard(keys=FieldPath(), suffix="", path=f"{path}[]")
+        inside = ObjectCheck(keys=FieldPath(), suffix="", path=f"{path}[]")
         rows = [inside, *_members(field.fields, FieldPath(), None, f"{path}[]", empties)]
-        return [Branch(keys=keys, suffix=suffix, path=path, rows=_shape(rows))]
+        return [ArrayField(keys=keys, suffix=suffix, path=path, rows=_shape(rows))]
     if field.item is not None:
         items = _member(field.item, FieldPath(), "", f"{path}[]", empties)
-        return [Branch(keys=keys, suffix=suffix, path=path, rows=_shape(items))]
-    read = reader_of(field, empties)
-    leaf = Leaf(
+        return [ArrayField(keys=keys, suffix=suffix, path=path, rows=_shape(items))]
+    read = compile_normalizer(field, empties)
+    leaf = LeafField(
         keys=keys,
         suffix=suffix,
         path=path,

@@ -145,30 +145,30 @@ def read_date(
         return None
     text = ascii_digits(text)
     for pattern in formats:
-        found = pattern.fullmatch(text)
-        day = _of_format(found, locale) if found else None
+        result = pattern.fullmatch(text)
+        day = _of_format(result, locale) if result else None
         if day is not None:
             return Day(day, ambiguous=False)
-    found = _ISO.fullmatch(text)
-    if found:
-        return _day(int(found[1]), int(found[3]), int(found[4]))
-    found = _COMPACT.fullmatch(text) or _HAN.fullmatch(text)
-    if found:
-        return _day(int(found[1]), int(found[2]), int(found[3]))
+    result = _ISO.fullmatch(text)
+    if result:
+        return _day(int(result[1]), int(result[3]), int(result[4]))
+    result = _COMPACT.fullmatch(text) or _HAN.fullmatch(text)
+    if result:
+        return _day(int(result[1]), int(result[2]), int(result[3]))
     if formats:
         return None
-    found = _NUMERIC.fullmatch(text)
-    if found:
-        return _numeric(int(found[1]), int(found[3]), found[4], order, dotted=found[2] == ".")
+    result = _NUMERIC.fullmatch(text)
+    if result:
+        return _numeric(int(result[1]), int(result[3]), result[4], order, dotted=result[2] == ".")
     return _worded(text, locale)
 
 
 def order_shown(text: str) -> Order | None:
     """Return the order that a normal text's date shows by a number over 12, or None."""
-    found = _NUMERIC.fullmatch(ascii_digits(text)) if len(text) <= MAX_TEXT else None
-    if found is None or found[2] == ".":
+    result = _NUMERIC.fullmatch(ascii_digits(text)) if len(text) <= MAX_TEXT else None
+    if result is None or result[2] == ".":
         return None
-    a, b = int(found[1]), int(found[3])
+    a, b = int(result[1]), int(result[3])
     return None if a > 12 < b else "dmy" if a > 12 else "mdy" if b > 12 else None
 
 
@@ -176,9 +176,9 @@ def order_shown(text: str) -> Order | None:
 def order_of(locale: str) -> Order:
     """Return the order of day, month and year in the locale's short dates."""
     pattern = str(Locale.parse(locale.replace("-", "_")).date_formats["short"].pattern)
-    places = sorted((pattern.find(letter), letter.lower()) for letter in "dMy")
-    found = "".join(letter for _, letter in places)
-    return "mdy" if found == "mdy" else "ymd" if found.startswith("y") else "dmy"
+    indices = sorted((pattern.find(letter), letter.lower()) for letter in "dMy")
+    result = "".join(letter for _, letter in indices)
+    return "mdy" if result == "mdy" else "ymd" if result.startswith("y") else "dmy"
 
 
 @lru_cache(maxsize=1024)
@@ -255,17 +255,17 @@ def _worded(text: str, locale: str | None) -> Day | None:
             numbers.append(word)
         elif bare not in _FILLERS and bare not in names.weekdays:
             return None
-    found = set(surely or months)
-    if len(found) != 1 or len(numbers) != 2:
+    result = set(surely or months)
+    if len(result) != 1 or len(numbers) != 2:
         return None
     day, year = numbers if len(numbers[0]) <= 2 else reversed(numbers)
     if len(day) > 2 or len(year) not in {2, 4}:
         return None
-    return _day(_year(year), found.pop(), int(day))
+    return _day(_year(year), result.pop(), int(day))
 
 
-def _of_format(found: re.Match[str], locale: str | None) -> date | None:
-    groups = found.groupdict()
+def _of_format(result: re.Match[str], locale: str | None) -> date | None:
+    groups = result.groupdict()
     name = groups.get("N")
     month = month_names(locale).months.get(name.strip("."), 0) if name else int(groups["M"])
     return _date(_year(groups["y"]), month, int(groups["d"]))
@@ -295,8 +295,8 @@ def _year(text: str) -> int:
 
 
 def _day(year: int, month: int, day: int) -> Day | None:
-    found = _date(year, month, day)
-    return None if found is None else Day(found, ambiguous=False)
+    result = _date(year, month, day)
+    return None if result is None else Day(result, ambiguous=False)
 
 
 def _date(year: int, month: int, day: int) -> date | None:

@@ -1,4 +1,4 @@
-"""What was seen of one field in many documents: counts, which merge in any order."""
+"""Observations of one field in many documents: counts, which merge in any order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CODE = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Z][0-9A-Z ./_+#-]{0,39}")
 _BARE_DIGITS = re.compile(r"0[0-9]+|[0-9]{16,}")
 
 
-class Evidence:
+class FieldObservations:
     """The counts of one field.
 
     `seen` counts kinds: null, boolean, number, list, empty_list, object, other, and of texts
@@ -40,8 +40,8 @@ class Evidence:
         self.seen: Counter[str] = Counter()
         self.position = 0
         self.distinct: set[str] = set()
-        self.below: dict[str, Evidence] = {}
-        self.items: Evidence | None = None
+        self.below: dict[str, FieldObservations] = {}
+        self.items: FieldObservations | None = None
 
     def add(self, value: JSON, depth: int = 1) -> None:
         """Count one value."""
@@ -53,7 +53,7 @@ class Evidence:
             self.seen["list" if value else "empty_list"] += 1
             for item in value:
                 if self.items is None:
-                    self.items = Evidence()
+                    self.items = FieldObservations()
                 self.items.add(item, depth + 1)
         elif state is not None:
             self.seen["null"] += 1
@@ -73,7 +73,7 @@ class Evidence:
                 continue
             below = self.below.get(name)
             if below is None:
-                below = self.below[name] = Evidence()
+                below = self.below[name] = FieldObservations()
             below.position += number
             below.seen["there"] += 1
             below.add(inner, depth + 1)
@@ -94,29 +94,29 @@ class Evidence:
     def _trim(self) -> None:
         self.distinct = set(sorted(self.distinct)[: MAX_DISTINCT + 1])
 
-    def merge(self, other: Evidence) -> None:
+    def merge(self, other: FieldObservations) -> None:
         """Add what another part saw."""
         self.seen.update(other.seen)
         self.position += other.position
         self.distinct |= other.distinct
         self._trim()
         for name, theirs in other.below.items():
-            self.below.setdefault(name, Evidence()).merge(theirs)
+            self.below.setdefault(name, FieldObservations()).merge(theirs)
         if other.items is not None:
-            self.items = self.items or Evidence()
+            self.items = self.items or FieldObservations()
             self.items.merge(other.items)
 
     def size(self) -> int:
         """Return the number of fields seen here and below; it never falls as parts are merged."""
         return 1 + sum(inner.size() for inner in self._inner())
 
-    def _inner(self) -> Iterator[Evidence]:
+    def _inner(self) -> Iterator[FieldObservations]:
         yield from self.below.values()
         if self.items is not None:
             yield self.items
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Evidence):
+        if not isinstance(other, FieldObservations):
             return NotImplemented
         return self._value() == other._value()
 

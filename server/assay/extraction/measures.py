@@ -1,4 +1,4 @@
-"""What is read off a tally: accuracy, precision, recall and the rest, per field and overall."""
+"""Measures of counted comparisons: accuracy, precision, recall and the rest, per field and overall."""
 
 from __future__ import annotations
 

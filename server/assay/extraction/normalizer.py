@@ -1,4 +1,4 @@
-"""What a raw value means to a field: the compiled form of the normaliser, one reader per leaf.
+"""The normalizers of fields: what a raw value means to one, compiled once per leaf.
 
 Two values of a field are the same if their readings have equal keys and, for money, currencies
 that do not contradict each other. Nothing here raises, whatever the value is.
@@ -22,7 +22,7 @@ _KEPT = 1024  # readings that a reader remembers
 _SHORT = 64  # code points of a text that is worth remembering
 
 
-class Reading(NamedTuple):
+class NormalizedValue(NamedTuple):
     """What a value means. `key` None is the absence of a value."""
 
     key: Hashable
@@ -30,13 +30,13 @@ class Reading(NamedTuple):
     ambiguous: bool = False
 
 
-ABSENT: Final = Reading(None)
+ABSENT: Final = NormalizedValue(None)
 
-Read = Callable[[JSON], Reading]
-_OfText = Callable[[str], Reading]
+Normalizer = Callable[[JSON], NormalizedValue]
+_OfText = Callable[[str], NormalizedValue]
 
 
-def same_reading(one: Reading, other: Reading) -> bool:
+def same_reading(one: NormalizedValue, other: NormalizedValue) -> bool:
     """Return whether two readings of one field, both of values, are of the same value."""
     if one.key != other.key:
         return False
@@ -57,23 +57,23 @@ def state_of(value: JSON) -> str | None:
     return None
 
 
-def reader_of(field: Field, distinct_empties: tuple[str, ...]) -> Read:
+def compile_normalizer(field: Field, distinct_empties: tuple[str, ...]) -> Normalizer:
     """Return the function that reads values of a leaf field."""
     of_text, of_number = _of_text(field), _OF_NUMBER.get(field.type, _number_as_text)
     blanks = _blanks(distinct_empties)
-    known: dict[str, Reading] = {}
+    known: dict[str, NormalizedValue] = {}
 
-    def remembered(text: str) -> Reading:
-        found = known.get(text)
-        if found is None:
-            found = of_text(text) if text.strip() else blanks["empty"]
+    def remembered(text: str) -> NormalizedValue:
+        result = known.get(text)
+        if result is None:
+            result = of_text(text) if text.strip() else blanks["empty"]
             if len(text) <= _SHORT:
                 if len(known) >= _KEPT:
                     known.clear()
-                known[text] = found
-        return found
+                known[text] = result
+        return result
 
-    def read(value: JSON) -> Reading:
+    def read(value: JSON) -> NormalizedValue:
         kind = type(value)
         if kind is str:
             return remembered(value)
@@ -87,22 +87,24 @@ def reader_of(field: Field, distinct_empties: tuple[str, ...]) -> Read:
         if isinstance(value, str):
             return remembered(str(value))
         if field.type is FieldType.MONEY and isinstance(value, Mapping):
-            return _money_of_mapping(value, read) or Reading(normal_text(canonical_text(value)))
-        return Reading(normal_text(canonical_text(value)))
+            return _money_of_mapping(value, read) or NormalizedValue(
+                normal_text(canonical_text(value))
+            )
+        return NormalizedValue(normal_text(canonical_text(value)))
 
     return read
 
 
-def _blanks(distinct_empties: tuple[str, ...]) -> Mapping[str, Reading]:
+def _blanks(distinct_empties: tuple[str, ...]) -> Mapping[str, NormalizedValue]:
     """Return what each kind of empty is: nothing, or a value that is unlike every text.
 
     What collapses with a missing field is nothing; what does not is a value of its own.
     """
-    blanks: dict[str, Reading] = {"missing": ABSENT}
+    blanks: dict[str, NormalizedValue] = {"missing": ABSENT}
     for state in ("null", "empty"):
         apart = state in distinct_empties
         if apart or "missing" in distinct_empties:
-            blanks[state] = Reading(("blank", state if apart else "any"))
+            blanks[state] = NormalizedValue(("blank", state if apart else "any"))
         else:
             blanks[state] = ABSENT
     return blanks
@@ -117,22 +119,22 @@ def _of_text(field: Field) -> _OfText:
     if field.type is FieldType.BOOLEAN:
         return _boolean
     if field.type is FieldType.ENUM:
-        return lambda text: Reading(normal_choice(text) or normal_text(text))
+        return lambda text: NormalizedValue(normal_choice(text) or normal_text(text))
     if field.type is FieldType.CODE:
-        return lambda text: Reading(normal_code(text) or normal_text(text))
-    return lambda text: Reading(normal_text(text))
+        return lambda text: NormalizedValue(normal_code(text) or normal_text(text))
+    return lambda text: NormalizedValue(normal_text(text))
 
 
 def _amounts(field: Field) -> _OfText:
     point: Point | None = decimal_point(field.locale) if field.locale else None
     read = read_money if field.type is FieldType.MONEY else read_number
 
-    def amount(text: str) -> Reading:
+    def amount(text: str) -> NormalizedValue:
         normal = normal_text(text)
-        found = read(normal, point)
-        if found is None:
-            return Reading(normal)
-        return Reading(found.value, found.currencies, found.ambiguous)
+        result = read(normal, point)
+        if result is None:
+            return NormalizedValue(normal)
+        return NormalizedValue(result.value, result.currencies, result.ambiguous)
 
     return amount
 
@@ -143,32 +145,36 @@ def _dates(field: Field) -> _OfText:
         order = "dmy" if field.day_first else "mdy"
     formats = tuple(map(compiled_format, field.date_formats))
 
-    def day(text: str) -> Reading:
+    def day(text: str) -> NormalizedValue:
         normal = normal_text(text)
-        found = read_date(normal, order, formats, field.locale)
-        return Reading(normal) if found is None else Reading(found.day, None, found.ambiguous)
+        result = read_date(normal, order, formats, field.locale)
+        return (
+            NormalizedValue(normal)
+            if result is None
+            else NormalizedValue(result.day, None, result.ambiguous)
+        )
 
     return day
 
 
-def _boolean(text: str) -> Reading:
+def _boolean(text: str) -> NormalizedValue:
     normal = normal_text(text)
-    return Reading(BOOLEANS.get(normal, normal))
+    return NormalizedValue(BOOLEANS.get(normal, normal))
 
 
-def _number_as_text(value: float | Decimal, of_text: _OfText) -> Reading:
+def _number_as_text(value: float | Decimal, of_text: _OfText) -> NormalizedValue:
     return of_text(number_text(value))
 
 
-def _number(value: float | Decimal, of_text: _OfText) -> Reading:
+def _number(value: float | Decimal, of_text: _OfText) -> NormalizedValue:
     number = decimal_of(value)
-    return of_text(number_text(value)) if number is None else Reading(number)
+    return of_text(number_text(value)) if number is None else NormalizedValue(number)
 
 
 _OF_NUMBER = {FieldType.NUMBER: _number, FieldType.MONEY: _number}
 
 
-def _money_of_mapping(value: Mapping[str, JSON], read: Read) -> Reading | None:
+def _money_of_mapping(value: Mapping[str, JSON], read: Normalizer) -> NormalizedValue | None:
     """Read money that came as an object: an amount or value, and a currency."""
     if len(value) > 2:
         return None
@@ -180,10 +186,10 @@ def _money_of_mapping(value: Mapping[str, JSON], read: Read) -> Reading | None:
         or len(value) != 1 + (currency is not MISSING)
     ):
         return None
-    found = read(amount)
-    if not isinstance(found.key, Decimal) or state_of(currency) is not None:
-        return found if isinstance(found.key, Decimal) else None
+    result = read(amount)
+    if not isinstance(result.key, Decimal) or state_of(currency) is not None:
+        return result if isinstance(result.key, Decimal) else None
     named = currencies_of(normal_text(currency)) if isinstance(currency, str) else None
-    if named is None or (found.currencies is not None and found.currencies.isdisjoint(named)):
+    if named is None or (result.currencies is not None and result.currencies.isdisjoint(named)):
         return None
-    return Reading(found.key, named, found.ambiguous)
+    return NormalizedValue(result.key, named, result.ambiguous)

@@ -76,8 +76,8 @@ def read_number(text: str, point: Point | None) -> Amount | None:
     head, body, tail, negative = parts
     if head or tail.strip() not in {"", "%"}:
         return None
-    found = _body(body, point, marked=False)
-    return _signed(found, None, negative=negative)
+    result = _body(body, point, marked=False)
+    return _signed(result, None, negative=negative)
 
 
 def read_money(text: str, point: Point | None) -> Amount | None:
@@ -98,8 +98,8 @@ def read_money(text: str, point: Point | None) -> Amount | None:
         currencies = named if currencies is None else currencies & named
     if currencies is not None and not currencies:  # two that contradict each other
         return None
-    found = _body(body, point, marked=currencies is not None)
-    return _signed(found, currencies, negative=negative)
+    result = _body(body, point, marked=currencies is not None)
+    return _signed(result, currencies, negative=negative)
 
 
 def ascii_digits(text: str) -> str:
@@ -144,10 +144,10 @@ def _body(body: str, point: Point | None, *, marked: bool) -> tuple[Decimal, boo
         return Decimal(body), False
     ambiguous = point is None and _THOUSAND.fullmatch(body) is not None
     sign = point or _guess(body, grouped=ambiguous and (marked or "," in body))
-    found = _POINT[sign].fullmatch(body)
-    if found is None:  # what a machine wrote is read in every locale
+    result = _POINT[sign].fullmatch(body)
+    if result is None:  # what a machine wrote is read in every locale
         return (Decimal(body), False) if _MACHINE.fullmatch(body) else None
-    rest = found["rest"]
+    rest = result["rest"]
     whole = body[: -len(rest) - 1] if rest else body
     return Decimal(f"{_NOT_DIGITS.sub('', whole)}.{rest or 0}"), ambiguous
 
@@ -165,9 +165,9 @@ def _guess(body: str, *, grouped: bool) -> Point:
 
 
 def _signed(
-    found: tuple[Decimal, bool] | None, currencies: Currencies | None, *, negative: bool
+    result: tuple[Decimal, bool] | None, currencies: Currencies | None, *, negative: bool
 ) -> Amount | None:
-    if found is None:
+    if result is None:
         return None
-    value, ambiguous = found
+    value, ambiguous = result
     return Amount(value.copy_negate() if negative else value, currencies, ambiguous)

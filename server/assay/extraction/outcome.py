@@ -1,4 +1,4 @@
-"""The five ways in which one field of one document can come out."""
+"""The five outcomes of one field of one document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extracted fields that a schema does not know: found, so that they can be counted."""
+"""Unexpected fields: those that a schema does not know, found so that they can be counted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Known:
 
 
 def unexpected_paths(schema: FieldSchema, extracted: Mapping[str, JSON]) -> tuple[str, ...]:
-    """Return the path of each extracted value that the schema has no place for.
+    """Return the path of each extracted value that the schema does not declare.
 
     A path comes once for each value: fields that the schema does not name, and values of another
     shape than it says, such as a text where a table is declared. Empty values do not count.

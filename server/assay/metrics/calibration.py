@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.exact_sum import UNIT_BITS, sum_rows
+from assay.metrics.arithmetic.exact_sum import UNIT_BITS, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import tally_of, weigh_groups
 from assay.records.predictions import ClassificationChunk, Scores
@@ -31,16 +31,16 @@ _LOWER[0] = -1.0  # so that 0 stays in the first bin
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationBins:
-    """Per slot and bin: rows (or weights), those that were right, and the exact sum of scores.
+    """Per column and bin: rows (or weights), those that were right, and the exact sum of scores.
 
-    Slots are the top label and then each score column; of a lone column they are the positive
+    Columns are the top label and then each score column; of a lone one they are the positive
     label and the rest, whose score is 1 - s. Of equal top scores the first label's is the top.
     """
 
     TAG: ClassVar[str] = "calibration"
 
     score_labels: tuple[str, ...]
-    counts: Tally  # over slots * BINS cells
+    counts: Tally  # over columns * BINS cells
     hits: Tally
     confidence: tuple[int, ...]  # in units of 2**-UNIT_BITS, one per cell
 
@@ -60,9 +60,9 @@ class CalibrationBins:
         right = slots * BINS + bins_of(chunk.truth_probabilities)
         hits = tally_of(right, len(columns) * BINS, weights)
         if not chunk.lone:
-            found = np.flatnonzero(chunk.truth_ranks == 0)
-            tops = bins_of(columns[0][found].astype(np.float64))
-            hits[:BINS] = tally_of(tops, BINS, None if weights is None else weights[found])
+            result = np.flatnonzero(chunk.truth_ranks == 0)
+            tops = bins_of(columns[0][result].astype(np.float64))
+            hits[:BINS] = tally_of(tops, BINS, None if weights is None else weights[result])
         if weights is None:
             binned = [_bin_column(column) for column in columns]
         else:
@@ -89,8 +89,8 @@ class CalibrationBins:
         )
 
 
-def slots_of(score_labels: tuple[str, ...]) -> int:
-    """Return the number of slots that the score columns have."""
+def bin_columns(score_labels: tuple[str, ...]) -> int:
+    """Return the number of columns that are binned."""
     return len(score_labels) + 1  # a lone column and the rest; the top label and each column
 
 

@@ -1,4 +1,4 @@
-"""Metrics that are read off confusion counts."""
+"""Metrics of a classification that follow from confusion counts."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ import numpy as np
 from assay.metrics.classification_report import zero_divisions
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.metric import CLASSIFICATION, Direction, Metric, Outcome, SetToZero
-from assay.metrics.metric_inputs import Reading
+from assay.metrics.metric_inputs import MetricInputs
 from assay.metrics.reasons import Reason
 
 
-def _accuracy(reading: Reading) -> Outcome:
-    return int(reading.classes.true_positives.sum()) / int(reading.classes.support.sum())
+def _accuracy(inputs: MetricInputs) -> Outcome:
+    return int(inputs.classes.true_positives.sum()) / int(inputs.classes.support.sum())
 
 
-def _headline(name: str) -> Callable[[Reading], Outcome]:
+def _headline(name: str) -> Callable[[MetricInputs], Outcome]:
     """Return how precision, recall or F1 is summed up: the positive class, or weighted."""
 
-    def compute(reading: Reading) -> Outcome:
-        place = reading.positive
-        if place is None:
-            return float(getattr(reading.weighted, name))
-        classes = reading.classes
-        zero = zero_divisions(int(classes.support[place]), int(classes.predicted[place]))
+    def compute(inputs: MetricInputs) -> Outcome:
+        index = inputs.positive
+        if index is None:
+            return float(getattr(inputs.weighted, name))
+        classes = inputs.classes
+        zero = zero_divisions(int(classes.support[index]), int(classes.predicted[index]))
         if name in zero:
             return SetToZero(reason=zero[name])
-        return float(getattr(classes, name)[place])
+        return float(getattr(classes, name)[index])
 
     return compute
 
 
-def _balanced_accuracy(reading: Reading) -> Outcome:
-    return float(np.mean(reading.classes.recall[reading.classes.support > 0]))
+def _balanced_accuracy(inputs: MetricInputs) -> Outcome:
+    return float(np.mean(inputs.classes.recall[inputs.classes.support > 0]))
 
 
-def _mcc(reading: Reading) -> Outcome:
+def _mcc(inputs: MetricInputs) -> Outcome:
     # Integers throughout: scikit-learn's float64 products lose bits beyond 94 million rows.
-    classes = reading.classes
+    classes = inputs.classes
     rows = int(classes.support.sum())
     true, predicted = classes.support.tolist(), classes.predicted.tolist()
     hits = int(classes.true_positives.sum())
@@ -51,8 +51,8 @@ def _mcc(reading: Reading) -> Outcome:
     return together / math.sqrt(spread) if spread else Reason.SINGLE_CLASS
 
 
-def _kappa(reading: Reading) -> Outcome:
-    confusion = reading.matrix.astype(np.float64)
+def _kappa(inputs: MetricInputs) -> Outcome:
+    confusion = inputs.matrix.astype(np.float64)
     columns, rows = confusion.sum(axis=0), confusion.sum(axis=1)
     expected = np.outer(columns, rows) / columns.sum()
     weights = np.ones_like(confusion)
@@ -64,7 +64,7 @@ def _kappa(reading: Reading) -> Outcome:
 
 
 def _from_counts(
-    name: str, compute: Callable[[Reading], Outcome], description: str, *, low: float = 0.0
+    name: str, compute: Callable[[MetricInputs], Outcome], description: str, *, low: float = 0.0
 ) -> Metric:
     return Metric(
         name=name,

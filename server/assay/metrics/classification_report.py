@@ -151,14 +151,14 @@ def average_row(counts: ClassCounts, name: str, spec: MetricSpec) -> AverageRow:
 
 def zero_divisions(support: int, predicted: int) -> dict[str, Reason]:
     """Return which of precision, recall and F1 of a class divide by zero, and why."""
-    found: dict[str, Reason] = {}
+    result: dict[str, Reason] = {}
     if not predicted:
-        found["precision"] = Reason.NO_PREDICTED
+        result["precision"] = Reason.NO_PREDICTED
     if not support:
-        found["recall"] = Reason.NO_POSITIVES
+        result["recall"] = Reason.NO_POSITIVES
     if not support and not predicted:
-        found["f1_score"] = Reason.NO_SUPPORT
-    return found
+        result["f1_score"] = Reason.NO_SUPPORT
+    return result
 
 
 def _rows(

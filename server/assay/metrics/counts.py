@@ -75,8 +75,8 @@ class ConfusionCounts:
         """
         if labels == self.labels:
             return self
-        places = {label: place for place, label in enumerate(labels)}
-        moved = np.array([places.get(label, -1) for label in self.labels], dtype=np.int64)
+        indices = {label: index for index, label in enumerate(labels)}
+        moved = np.array([indices.get(label, -1) for label in self.labels], dtype=np.int64)
         k = max(1, len(self.labels))
         true, predicted = moved[self.tally.cells // k], moved[self.tally.cells % k]
         if (true < 0).any() or (predicted < 0).any():

@@ -72,7 +72,7 @@ class Curve:
             raise ValueError(f"a curve has at least 2 points, not {points}")
         if points > last:
             return self
-        kept = (self.points[place * last // (points - 1)] for place in range(points))
+        kept = (self.points[index * last // (points - 1)] for index in range(points))
         return replace(self, points=tuple(kept))
 
     def roc(self) -> list[tuple[float, float, float | None]]:
@@ -161,8 +161,8 @@ def targets(rows: int, above: int, inside: int) -> NDArray[np.int64]:
     rank higher than those inside.
     """
     steps = np.arange(1, STEPS + 1)
-    places = (steps * rows + STEPS - 1) // STEPS - (above + 1)
-    return places[(places >= 0) & (places < inside)]
+    indices = (steps * rows + STEPS - 1) // STEPS - (above + 1)
+    return indices[(indices >= 0) & (indices < inside)]
 
 
 def _point(values: Sequence[Any]) -> CurvePoint:

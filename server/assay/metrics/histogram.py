@@ -137,21 +137,21 @@ def _depths(scores: Scores) -> NDArray[np.int64]:
     return bits.view(np.int64) if wide else bits.astype(np.int64)
 
 
-def bin_edge(place: int) -> float:
+def bin_edge(index: int) -> float:
     """Return the smallest float64 score of a bin; for BINS a score above all."""
-    if place >= BINS:
+    if index >= BINS:
         return 2.0
-    if place <= 0:
+    if index <= 0:
         return 0.0
-    if place <= _HALF:
-        return _magnitude(place)
+    if index <= _HALF:
+        return _magnitude(index)
     # The bin's scores have 1 - s below the next bin of magnitudes, so they start just above.
-    return float(np.nextafter(1.0 - _magnitude(BINS - place), 2.0))
+    return float(np.nextafter(1.0 - _magnitude(BINS - index), 2.0))
 
 
-def _magnitude(place: int) -> float:
+def _magnitude(index: int) -> float:
     """Return the smallest float64 whose bin, counted from 0, is `place` (1 to _HALF)."""
-    bits = (((1023 - _OCTAVES) << _MANTISSA) + place) << (52 - _MANTISSA)
+    bits = (((1023 - _OCTAVES) << _MANTISSA) + index) << (52 - _MANTISSA)
     return float(np.int64(bits).view(np.float64))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from assay.metrics.integer_dot import exact_dot
+from assay.metrics.arithmetic.integer_dot import exact_dot
 from assay.metrics.rank_counts import Placements, RankCounts
 
 _EXACT_TRIALS = 2000  # binomial tails of up to so many trials are summed as integers
@@ -176,8 +176,8 @@ def _two_sided(fewer: int, trials: int) -> float:
     if trials > _EXACT_TRIALS:
         return min(1.0, 2 * float(special.bdtr(fewer, trials, 0.5)))
     ways = term = 1
-    for place in range(fewer):
-        term = term * (trials - place) // (place + 1)
+    for index in range(fewer):
+        term = term * (trials - index) // (index + 1)
         ways += term
     return min(1.0, 2 * ways / (1 << trials))
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.metrics.exact_sum import UNIT_BITS, ExactSum, sum_groups, sum_row_products
+from assay.metrics.arithmetic.exact_sum import UNIT_BITS, ExactSum, sum_groups, sum_row_products
 from assay.metrics.weighted import tally_of, weigh_groups, weigh_row_products, weigh_rows
 from assay.records.predictions import ClassificationChunk
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from assay.metrics.accumulator import Accumulator
-from assay.metrics.metric_inputs import Reading
+from assay.metrics.metric_inputs import MetricInputs
 from assay.metrics.reasons import Reason
 from assay.metrics.spec import Task
 
@@ -57,7 +57,7 @@ class Metric:
     high: float  # inf: no upper bound
     direction: Direction
     unit: Unit = Unit.RATIO
-    compute: Callable[[Reading], Outcome]  # rows > 0; may raise OverflowError
+    compute: Callable[[MetricInputs], Outcome]  # rows > 0; may raise OverflowError
 
     @property
     def best(self) -> float:

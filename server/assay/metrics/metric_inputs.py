@@ -1,4 +1,4 @@
-"""One merged statistic as the metrics see it: with its spec, its rank counts, and shared work."""
+"""The inputs of a metric: one merged statistic, its spec, its rank counts, and shared work."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from assay.metrics.calibration import CalibrationBins, slots_of
+from assay.metrics.calibration import CalibrationBins, bin_columns
 from assay.metrics.classification_report import AverageRow, ClassCounts, average_row, whole_matrix
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.order_statistics import ResidualCounts
 from assay.metrics.ranking import MICRO, RankCounts
 from assay.metrics.reasons import Reason
-from assay.metrics.regression import RegressionSums
-from assay.metrics.reliability import Calibration, Slot
+from assay.metrics.regression_sums import RegressionSums
+from assay.metrics.reliability import Calibration, ReliabilityBins
 from assay.metrics.sparse_counts import Counts
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import AccumulatorT, ClassificationStatistic, Statistic
@@ -37,7 +37,7 @@ class Ranking:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Reading:
+class MetricInputs:
     """What a metric is computed from; rows > 0 and the needed parts are there."""
 
     statistic: Statistic
@@ -95,7 +95,7 @@ class Reading:
 
     @property
     def positive(self) -> int | None:
-        """The place of the positive label in the label order, if there is one."""
+        """The index of the positive label in the label order, if there is one."""
         label = self.spec.positive_label
         return None if label is None else self.spec.labels.index(label)
 
@@ -153,13 +153,13 @@ class Reading:
     @cached_property
     def precisions(self) -> Mapping[str, Fraction | Reason] | None:
         """The exact average precision per score column; None where curves were not counted."""
-        found: dict[str, Fraction | Reason] = {}
+        result: dict[str, Fraction | Reason] = {}
         for column, label in enumerate(self.score_labels):
             value = _precision(self.ranks, column, self._sides[label])
             if value is None:
                 return None
-            found[label] = value
-        return found
+            result[label] = value
+        return result
 
     @cached_property
     def precision_ranking(self) -> Ranking | None:
@@ -185,19 +185,22 @@ class Reading:
         )
 
     @cached_property
-    def _slots(self) -> Mapping[str, Slot]:
+    def _bins(self) -> Mapping[str, ReliabilityBins]:
         """Bins per label that has a score, and under "" those of the top label."""
         bins = self.accumulator(CalibrationBins)
-        slots = [Slot.of(bins, place, self.unit) for place in range(slots_of(bins.score_labels))]
+        slots = [
+            ReliabilityBins.of(bins, place, self.unit)
+            for place in range(bin_columns(bins.score_labels))
+        ]
         if len(bins.score_labels) > 1:
             return dict(zip(("", *bins.score_labels), slots, strict=True))
         positive = bins.score_labels[0]
         return {label: slots[label != positive] for label in {positive, *self.spec.labels}}
 
     @property
-    def headline_slot(self) -> Slot:
+    def headline_bins(self) -> ReliabilityBins:
         """The positive class's bins; without one the top label's."""
-        return self._slots[self.spec.positive_label or ""]
+        return self._bins[self.spec.positive_label or ""]
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -206,7 +209,7 @@ class Reading:
         lone = next(iter(squares.values()))  # both labels' Brier score is the same
         tables = {
             label: slot.table(squares.get(label, lone).fraction() / self.weight if label else None)
-            for label, slot in self._slots.items()
+            for label, slot in self._bins.items()
         }
         positive = self.spec.positive_label
         return Calibration(
@@ -217,10 +220,10 @@ class Reading:
 
     def accumulator(self, kind: type[AccumulatorT]) -> AccumulatorT:
         """Return an accumulator that the statistic has."""
-        found = self.statistic.get(kind)
-        if found is None:
+        result = self.statistic.get(kind)
+        if result is None:
             raise ValueError(f"the statistic has no {kind.TAG}")
-        return found
+        return result
 
 
 def _area(ranks: RankCounts, column: int, rows: tuple[int, int]) -> Fraction | Reason:

@@ -22,17 +22,17 @@ Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mistake:
+class Misclassification:
     """One row whose prediction is not its truth."""
 
-    row: int  # its number, by which its features are found
+    row: int  # its number, which leads to its features
     true_label: str
     predicted_label: str
     confidence: float | None  # the predicted label's score; None without scores
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Mistakes:
+class Misclassifications:
     """Kept errors by cell (true * labels + predicted), most confident first, and all counted."""
 
     totals: ConfusionCounts  # of errors alone: no diagonal
@@ -45,7 +45,7 @@ class Mistakes:
     @classmethod
     def from_chunk(
         cls, chunk: ClassificationChunk, rows: NDArray[np.int64], keys: Hashes
-    ) -> Mistakes:
+    ) -> Misclassifications:
         """Take one chunk in: (n,) numbers and 64-bit hashes of its rows."""
         if rows.shape != (chunk.rows,) or keys.shape != (chunk.rows,):
             raise ValueError(f"rows and keys are {chunk.rows} numbers and hashes")
@@ -63,7 +63,7 @@ class Mistakes:
         )._settled()
 
     @classmethod
-    def merge_all(cls, parts: Sequence[Mistakes]) -> Mistakes:
+    def merge_all(cls, parts: Sequence[Misclassifications]) -> Misclassifications:
         """Unite, keeping 500 a cell. Raises ValueError when labels or scores do not fit."""
         if len({part.scored for part in parts}) > 1:
             raise ValueError("some chunks have scores and others do not")
@@ -85,7 +85,7 @@ class Mistakes:
         true_label: str | None = None,
         predicted_label: str | None = None,
         min_confidence: float = 0.0,
-    ) -> tuple[Mistake, ...]:
+    ) -> tuple[Misclassification, ...]:
         """Return the most confident errors of a pair, of a truth, of a prediction, or of all.
 
         `limit` is at most 500, so any filter is answered exactly; ValueError beyond it. A label
@@ -95,31 +95,31 @@ class Mistakes:
             raise ValueError(f"at most {KEPT} errors of each pair are kept, not {limit}")
         chosen = self._inside(self.cells, true_label, predicted_label)
         chosen &= self.confidence >= min_confidence if self.scored else True
-        places = np.flatnonzero(chosen)
-        order = np.lexsort((self.rows[places], self.keys[places], -self.confidence[places]))
-        return tuple(self._mistake(place) for place in places[order[:limit]].tolist())
+        indices = np.flatnonzero(chosen)
+        order = np.lexsort((self.rows[indices], self.keys[indices], -self.confidence[indices]))
+        return tuple(self._misclassification(place) for place in indices[order[:limit]].tolist())
 
     def total(self, *, true_label: str | None = None, predicted_label: str | None = None) -> int:
         """Return how many errors there are in all of a pair, a truth, a prediction, or at all."""
         tally = self.totals.tally
         return int(tally.counts[self._inside(tally.cells, true_label, predicted_label)].sum())
 
-    def _settled(self) -> Mistakes:
+    def _settled(self) -> Misclassifications:
         """Return the observed labels alone where labels are not fixed."""
         totals = self.totals if self.totals.fixed else self.totals.observed()
         return self._onto(totals.labels)._kept()
 
-    def _onto(self, labels: tuple[str, ...]) -> Mistakes:
+    def _onto(self, labels: tuple[str, ...]) -> Misclassifications:
         """Return the same errors over other labels, among which are all that occur."""
         if labels == self.totals.labels:
             return self
-        places = {label: place for place, label in enumerate(labels)}
-        moved = np.array([places.get(label, 0) for label in self.totals.labels], dtype=np.int64)
+        indices = {label: place for place, label in enumerate(labels)}
+        moved = np.array([indices.get(label, 0) for label in self.totals.labels], dtype=np.int64)
         k = max(1, len(self.totals.labels))
         cells = moved[self.cells // k] * len(labels) + moved[self.cells % k]
         return self._of(self.totals.onto(labels), cells, slice(None))
 
-    def _kept(self) -> Mistakes:
+    def _kept(self) -> Misclassifications:
         """Return the first 500 of each cell, in their order."""
         order = np.lexsort((self.rows, self.keys, -self.confidence, self.cells))
         cells = self.cells[order]
@@ -132,8 +132,8 @@ class Mistakes:
         totals: ConfusionCounts,
         cells: NDArray[np.int64],
         chosen: NDArray[np.intp] | slice,
-    ) -> Mistakes:
-        return Mistakes(
+    ) -> Misclassifications:
+        return Misclassifications(
             totals=totals,
             cells=cells,
             confidence=self.confidence[chosen],
@@ -153,9 +153,9 @@ class Mistakes:
                 inside &= codes == (labels.index(label) if label in labels else -1)
         return inside
 
-    def _mistake(self, place: int) -> Mistake:
+    def _misclassification(self, place: int) -> Misclassification:
         true, predicted = divmod(int(self.cells[place]), len(self.totals.labels))
-        return Mistake(
+        return Misclassification(
             row=int(self.rows[place]),
             true_label=self.totals.labels[true],
             predicted_label=self.totals.labels[predicted],
@@ -173,5 +173,5 @@ def _confidence(chunk: ClassificationChunk, wrong: NDArray[np.intp]) -> NDArray[
     positive = chunk.score_labels[0]
     code = chunk.labels.index(positive) if positive in chunk.labels else -1
     ours = scores[0, wrong].astype(np.float64) + 0.0
-    found: NDArray[np.float64] = np.where(predicted.astype(np.int64) == code, ours, 1.0 - ours)
-    return found
+    result: NDArray[np.float64] = np.where(predicted.astype(np.int64) == code, ours, 1.0 - ours)
+    return result

@@ -29,14 +29,14 @@ from assay.metrics.residuals import (
 QUANTILES = ("0.01", "0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99")
 HISTOGRAM_BINS = 50
 MAX_ROWS = 6_000_000  # 48 MB of keys
-_SPLITS = 4096  # pieces that a bin too full is cut into
+_SPLITS = 4096  # buckets that a bin too full is cut into
 
 ResidualChunks = Callable[[], Iterable[tuple[Floats, Floats]]]
 Ranked = tuple[bool, int]  # (of magnitudes, rank from 0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class ResidualBucket:
     """Values whose keys lie in [low, high), and the ranks wanted among them."""
 
     absolute: bool  # of magnitudes instead of residuals
@@ -51,13 +51,13 @@ class Piece:
 class ResidualRange:
     """What one reading of the stored rows looks for."""
 
-    pieces: tuple[Piece, ...]
+    buckets: tuple[ResidualBucket, ...]
     edges: tuple[float, ...] = ()  # of the histogram, in one reading alone
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualCounts:
-    """Values found at ranks, and the histogram's counts once they are counted."""
+    """Values at ranks, and the histogram's counts once they are counted."""
 
     values: Mapping[Ranked, float]
     histogram: tuple[int, ...] = ()
@@ -98,15 +98,15 @@ def residual_ranges(
     """Name what must be read again; nothing without rows."""
     if residuals is None or not residuals.bins.total:
         return ()
-    pieces = _pieces(residuals)
-    groups: list[list[Piece]] = [[]]
-    for piece in pieces:
-        if groups[-1] and sum(each.rows for each in groups[-1]) + piece.rows > max_rows:
+    buckets = _buckets(residuals)
+    groups: list[list[ResidualBucket]] = [[]]
+    for bucket in buckets:
+        if groups[-1] and sum(each.rows for each in groups[-1]) + bucket.rows > max_rows:
             groups.append([])
-        groups[-1].append(piece)
+        groups[-1].append(bucket)
     return tuple(
-        ResidualRange(pieces=tuple(group), edges=() if place else _edges(residuals))
-        for place, group in enumerate(groups)
+        ResidualRange(buckets=tuple(group), edges=() if index else _edges(residuals))
+        for index, group in enumerate(groups)
     )
 
 
@@ -118,25 +118,25 @@ def count_residuals(
     `read()` gives all rows anew each time, as chunks of (n,) truth and (n,) prediction. Raises
     ValueError when the rows are not those that were planned for.
     """
-    fitting = [piece for piece in target.pieces if piece.rows <= max_rows]
+    fitting = [bucket for bucket in target.buckets if bucket.rows <= max_rows]
     kept: list[list[NDArray[np.int64]]] = [[] for _ in fitting]
     inner = np.array(target.edges[1:-1])
     histogram = np.zeros(max(0, len(target.edges) - 1), dtype=np.int64)
     for true, predicted in read():
         residuals = residuals_of(true, predicted)
         keys = {flag: _keys(residuals, absolute=flag) for flag in {p.absolute for p in fitting}}
-        for held, piece in zip(kept, fitting, strict=True):
-            ours = keys[piece.absolute]
-            held.append(ours[(ours >= piece.low) & (ours < piece.high)])
+        for held, bucket in zip(kept, fitting, strict=True):
+            ours = keys[bucket.absolute]
+            held.append(ours[(ours >= bucket.low) & (ours < bucket.high)])
         if len(histogram):
-            places = np.searchsorted(inner, residuals, side="right")
-            histogram += np.bincount(places, minlength=len(histogram))
+            indices = np.searchsorted(inner, residuals, side="right")
+            histogram += np.bincount(indices, minlength=len(histogram))
     values: dict[Ranked, float] = {}
-    for piece, held in zip(fitting, kept, strict=True):
-        values |= _pick(piece, np.concatenate(held) if held else np.empty(0, dtype=np.int64))
-    for piece in target.pieces:
-        if piece.rows > max_rows:
-            values |= _cut(read, piece, max_rows)
+    for bucket, held in zip(fitting, kept, strict=True):
+        values |= _pick(bucket, np.concatenate(held) if held else np.empty(0, dtype=np.int64))
+    for bucket in target.buckets:
+        if bucket.rows > max_rows:
+            values |= _cut(read, bucket, max_rows)
     return ResidualCounts(values=values, histogram=tuple(histogram.tolist()))
 
 
@@ -166,46 +166,46 @@ def summarize(residuals: Residuals, counts: ResidualCounts) -> ResidualSummary |
     )
 
 
-def _pieces(residuals: Residuals) -> list[Piece]:
+def _buckets(residuals: Residuals) -> list[ResidualBucket]:
     """Return the bins that hold wanted ranks, each once."""
     rows = residuals.bins.total
     quantiles = [(rows - 1) * Fraction(name) for name in QUANTILES]
     wanted = {False: _neighbours(quantiles), True: _neighbours([Fraction(rows - 1, 2)])}
-    pieces: list[Piece] = []
+    buckets: list[ResidualBucket] = []
     for absolute, ranks in wanted.items():
         counts = residuals.counts(absolute=absolute)
         ends = np.cumsum(counts)
-        places = np.searchsorted(ends, ranks, side="right")
-        for place in np.unique(places).tolist():
-            low, high = bin_keys(place)
-            ours = [rank for rank, at in zip(ranks, places.tolist(), strict=True) if at == place]
-            pieces.append(
-                Piece(
+        indices = np.searchsorted(ends, ranks, side="right")
+        for index in np.unique(indices).tolist():
+            low, high = bin_keys(index)
+            ours = [rank for rank, at in zip(ranks, indices.tolist(), strict=True) if at == index]
+            buckets.append(
+                ResidualBucket(
                     absolute=absolute,
                     low=low,
                     high=high,
-                    rows=int(counts[place]),
-                    below=int(ends[place] - counts[place]),
+                    rows=int(counts[index]),
+                    below=int(ends[index] - counts[index]),
                     ranks=tuple(ours),
                 )
             )
-    return pieces
+    return buckets
 
 
-def _neighbours(places: Iterable[Fraction]) -> list[int]:
-    """Return the ranks on both sides of each place."""
-    return sorted({rank for place in places for rank in (int(place), -int(-place // 1))})
+def _neighbours(indices: Iterable[Fraction]) -> list[int]:
+    """Return the ranks on both sides of each position."""
+    return sorted({rank for index in indices for rank in (int(index), -int(-index // 1))})
 
 
-def _between(counts: ResidualCounts, place: Fraction, *, absolute: bool) -> float:
-    low, high = _neighbours([place])[0], _neighbours([place])[-1]
+def _between(counts: ResidualCounts, index: Fraction, *, absolute: bool) -> float:
+    low, high = _neighbours([index])[0], _neighbours([index])[-1]
     try:
         below, above = counts.values[absolute, low], counts.values[absolute, high]
     except KeyError as error:
         raise ValueError(f"the residual of rank {error} was not counted") from error
     if np.inf in {abs(below), abs(above)}:
         raise OverflowError("a residual is beyond float64")
-    return float(Fraction(below) + (Fraction(above) - Fraction(below)) * (place - low))
+    return float(Fraction(below) + (Fraction(above) - Fraction(below)) * (index - low))
 
 
 def _edges(residuals: Residuals) -> tuple[float, ...]:
@@ -214,50 +214,50 @@ def _edges(residuals: Residuals) -> tuple[float, ...]:
         return ()
     bins = HISTOGRAM_BINS if low < high else 1
     width = (Fraction(high) - Fraction(low)) / bins
-    return tuple(float(Fraction(low) + place * width) for place in range(bins + 1))
+    return tuple(float(Fraction(low) + index * width) for index in range(bins + 1))
 
 
 def _keys(residuals: Floats, *, absolute: bool) -> NDArray[np.int64]:
     return ordered_keys(np.abs(residuals) if absolute else residuals)
 
 
-def _pick(piece: Piece, keys: NDArray[np.int64]) -> dict[Ranked, float]:
-    """Sort a piece's keys and return the values at its ranks."""
-    if len(keys) != piece.rows:
-        raise ValueError(f"{piece} holds {len(keys)} rows, its histogram counted {piece.rows}")
+def _pick(bucket: ResidualBucket, keys: NDArray[np.int64]) -> dict[Ranked, float]:
+    """Sort a bucket's keys and return the values at its ranks."""
+    if len(keys) != bucket.rows:
+        raise ValueError(f"{bucket} holds {len(keys)} rows, its histogram counted {bucket.rows}")
     keys.sort()
-    places = np.array(piece.ranks) - piece.below
-    values = (value_of(key) for key in keys[places].tolist())
-    return {(piece.absolute, rank): v for rank, v in zip(piece.ranks, values, strict=True)}
+    indices = np.array(bucket.ranks) - bucket.below
+    values = (value_of(key) for key in keys[indices].tolist())
+    return {(bucket.absolute, rank): v for rank, v in zip(bucket.ranks, values, strict=True)}
 
 
-def _cut(read: ResidualChunks, piece: Piece, max_rows: int) -> dict[Ranked, float]:
-    """Cut a piece that is too full into equal pieces of its key space, and look into those."""
-    step = max(1, -(-(piece.high - piece.low) // _SPLITS))
+def _cut(read: ResidualChunks, bucket: ResidualBucket, max_rows: int) -> dict[Ranked, float]:
+    """Cut a bucket that is too full into equal ones of its key space, and count in those."""
+    step = max(1, -(-(bucket.high - bucket.low) // _SPLITS))
     rows = np.zeros(_SPLITS, dtype=np.int64)
     for true, predicted in read():
-        keys = _keys(residuals_of(true, predicted), absolute=piece.absolute)
-        keys = keys[(keys >= piece.low) & (keys < piece.high)]
-        rows += np.bincount((keys - piece.low) // step, minlength=_SPLITS)
-    if int(rows.sum()) != piece.rows:
-        raise ValueError(f"{piece} holds {rows.sum()} rows, its histogram counted {piece.rows}")
-    ends = np.cumsum(rows) + piece.below
-    places = np.searchsorted(ends, piece.ranks, side="right").tolist()
+        keys = _keys(residuals_of(true, predicted), absolute=bucket.absolute)
+        keys = keys[(keys >= bucket.low) & (keys < bucket.high)]
+        rows += np.bincount((keys - bucket.low) // step, minlength=_SPLITS)
+    if int(rows.sum()) != bucket.rows:
+        raise ValueError(f"{bucket} holds {rows.sum()} rows, its histogram counted {bucket.rows}")
+    ends = np.cumsum(rows) + bucket.below
+    indices = np.searchsorted(ends, bucket.ranks, side="right").tolist()
     values: dict[Ranked, float] = {}
-    for place in sorted(set(places)):
-        ours = tuple(rank for rank, at in zip(piece.ranks, places, strict=True) if at == place)
-        low = piece.low + place * step
+    for index in sorted(set(indices)):
+        ours = tuple(rank for rank, at in zip(bucket.ranks, indices, strict=True) if at == index)
+        low = bucket.low + index * step
         if step == 1:  # one value, shared by all of its rows
-            values |= {(piece.absolute, rank): value_of(low) for rank in ours}
+            values |= {(bucket.absolute, rank): value_of(low) for rank in ours}
             continue
-        inner = Piece(
-            absolute=piece.absolute,
+        inner = ResidualBucket(
+            absolute=bucket.absolute,
             low=low,
-            high=min(low + step, piece.high),
-            rows=int(rows[place]),
-            below=int(ends[place] - rows[place]),
+            high=min(low + step, bucket.high),
+            rows=int(rows[index]),
+            below=int(ends[index] - rows[index]),
             ranks=ours,
         )
-        found = count_residuals(read, ResidualRange(pieces=(inner,)), max_rows=max_rows)
-        values |= found.values
+        result = count_residuals(read, ResidualRange(buckets=(inner,)), max_rows=max_rows)
+        values |= result.values
     return values

@@ -1,4 +1,4 @@
-"""Shares of right answers, two runs of the same clusters against each other.
+"""Paired proportions of right answers: two runs of the same clusters against each other.
 
 A cluster, such as a document, has a number of right answers and of all answers in each of some
 columns. The bootstrap is that of metrics.bootstrap: a cluster's weight in a replicate is a hash of
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.bootstrap import REPLICATES, poisson_weights
 from assay.metrics.intervals import Interval
+from assay.metrics.resampling.bootstrap import REPLICATES, poisson_weights
 
 Counts = NDArray[np.int64]
 Sums = NDArray[np.float64]  # whole numbers below 2**53, which float64 adds exactly
@@ -41,8 +41,8 @@ class PairedShares:
         weights = np.ones((1 + self.replicates, len(clusters)))
         for replicate in range(self.replicates):
             weights[1 + replicate] = poisson_weights(clusters, replicate, self.seed)
-        for place, counts in enumerate((*first, *second)):
-            self.sums[place] += weights @ counts.astype(np.float64)
+        for index, counts in enumerate((*first, *second)):
+            self.sums[index] += weights @ counts.astype(np.float64)
 
     def differences(self, level: float = 0.95) -> list[Interval | None]:
         """Return per column the interval of first less second share.
@@ -52,12 +52,12 @@ class PairedShares:
         if not 0 < level < 1:
             raise ValueError(f"a confidence level lies between 0 and 1, not at {level}")
         tail = (1 - level) / 2
-        found: list[Interval | None] = []
+        result: list[Interval | None] = []
         for right_a, all_a, right_b, all_b in self.sums.transpose(2, 0, 1):
             if not (all_a.all() and all_b.all()):
-                found.append(None)
+                result.append(None)
                 continue
             values = (right_a / all_a - right_b / all_b)[1:]
             low, high = np.quantile(values, [tail, 1 - tail]).tolist()
-            found.append(Interval(low=low, high=high, level=level, method="bootstrap"))
-        return found
+            result.append(Interval(low=low, high=high, level=level, method="bootstrap"))
+        return result

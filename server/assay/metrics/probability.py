@@ -1,60 +1,60 @@
-"""Metrics that are read off scores."""
+"""Metrics of a classification that follow from scores."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
+from assay.metrics.arithmetic.exact_sum import UNIT_BITS
 from assay.metrics.calibration import CalibrationBins
-from assay.metrics.exact_sum import UNIT_BITS
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.metric import CLASSIFICATION, MULTICLASS, Direction, Metric, Outcome, Unit
-from assay.metrics.metric_inputs import Reading
+from assay.metrics.metric_inputs import MetricInputs
 from assay.metrics.reasons import Reason
 from assay.metrics.spec import Task
 from assay.metrics.topk import TOPS, TopRanks
 
 
-def _roc_auc(reading: Reading) -> Outcome:
-    label = reading.spec.positive_label
+def _roc_auc(inputs: MetricInputs) -> Outcome:
+    label = inputs.spec.positive_label
     if label is None:
-        macro = reading.ranking.macro
+        macro = inputs.ranking.macro
         return Reason.SINGLE_CLASS if macro is None else macro
-    area = reading.auc[label]
+    area = inputs.auc[label]
     return Reason.SINGLE_CLASS if isinstance(area, Reason) else float(area)
 
 
-def _average_precision(reading: Reading) -> Outcome:
-    label, ranking = reading.spec.positive_label, reading.precision_ranking
-    if ranking is None or reading.precisions is None:
+def _average_precision(inputs: MetricInputs) -> Outcome:
+    label, ranking = inputs.spec.positive_label, inputs.precision_ranking
+    if ranking is None or inputs.precisions is None:
         return None
     if label is None:
         return Reason.NO_POSITIVES if ranking.macro is None else ranking.macro
-    value = reading.precisions[label]
+    value = inputs.precisions[label]
     return value if isinstance(value, Reason) else float(value)
 
 
-def _log_loss(reading: Reading) -> Outcome:
-    return reading.log_loss.total.mean(reading.weight)
+def _log_loss(inputs: MetricInputs) -> Outcome:
+    return inputs.log_loss.total.mean(inputs.weight)
 
 
-def _brier(reading: Reading) -> Outcome:
-    columns = dict(zip(reading.brier.score_labels, reading.brier.columns, strict=True))
-    positive = reading.spec.positive_label
+def _brier(inputs: MetricInputs) -> Outcome:
+    columns = dict(zip(inputs.brier.score_labels, inputs.brier.columns, strict=True))
+    positive = inputs.spec.positive_label
     if positive is not None and positive in columns:
-        return columns[positive].mean(reading.weight)
+        return columns[positive].mean(inputs.weight)
     # Without a positive class two columns are halved, which is either one's score if rows sum to 1.
-    share = 2 if reading.spec.task is Task.BINARY else 1
-    return sum(total.units for total in columns.values()) / (reading.weight * share << UNIT_BITS)
+    share = 2 if inputs.spec.task is Task.BINARY else 1
+    return sum(total.units for total in columns.values()) / (inputs.weight * share << UNIT_BITS)
 
 
-def _top(first: int) -> Callable[[Reading], Outcome]:
+def _top(first: int) -> Callable[[MetricInputs], Outcome]:
     """Return the share of rows whose truth is among the `first` labels."""
 
-    def compute(reading: Reading) -> Outcome:
-        if first >= len(reading.spec.labels):
+    def compute(inputs: MetricInputs) -> Outcome:
+        if first >= len(inputs.spec.labels):
             return Reason.TOO_FEW_CLASSES
-        return reading.accumulator(TopRanks).among(first) / reading.weight
+        return inputs.accumulator(TopRanks).among(first) / inputs.weight
 
     return compute
 
@@ -75,7 +75,7 @@ def _top_metric(first: int) -> Metric:
 
 def _of_calibration(
     name: str,
-    compute: Callable[[Reading], Outcome],
+    compute: Callable[[MetricInputs], Outcome],
     description: str,
     *,
     low: float = 0.0,
@@ -142,16 +142,16 @@ PROBABILITY_METRICS: tuple[Metric, ...] = (
     ),
     _of_calibration(
         "ece",
-        lambda reading: reading.headline_slot.ece(),
+        lambda inputs: inputs.headline_bins.ece(),
         "Expected calibration error over 15 equal-width bins, of the positive class (binary) or "
         "the top label (multi-class)",
     ),
     _of_calibration(
-        "mce", lambda reading: reading.headline_slot.mce(), "Largest calibration error of a bin"
+        "mce", lambda inputs: inputs.headline_bins.mce(), "Largest calibration error of a bin"
     ),
     _of_calibration(
         "ece_signed",
-        lambda reading: reading.headline_slot.ece_signed(),
+        lambda inputs: inputs.headline_bins.ece_signed(),
         "Mean confidence less the share that was right (positive: over-confident)",
         low=-1.0,
         direction=Direction.NONE,  # over- and under-confidence are both errors

@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 
+from assay.metrics.arithmetic.exact_sum import UNIT_BITS
 from assay.metrics.curves import Curve, CurvePoint, Points
-from assay.metrics.exact_sum import UNIT_BITS
 from assay.records.weights import UNIT
 
 MICRO = -1  # the column that pools all columns
@@ -45,7 +45,7 @@ class Totals:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trace:
+class RangeCurve:
     """What a range adds to the curves of its column, as it knows what lies above it."""
 
     above: Totals  # in higher ranges
@@ -69,7 +69,7 @@ class RangeCounts:
     negative_weight: int | None = None
     positive_squares: int = 0  # without weights: per positive (2 * below + tied)², summed
     negative_squares: int = 0  # and per negative (2 * above + tied)²
-    trace: Trace | None = None
+    trace: RangeCurve | None = None
 
     @property
     def totals(self) -> Totals:
@@ -114,10 +114,10 @@ class RankCounts:
 
     @cached_property
     def _columns(self) -> dict[int, list[RangeCounts]]:
-        found: dict[int, list[RangeCounts]] = {}
+        result: dict[int, list[RangeCounts]] = {}
         for entry in self.ranges:
-            found.setdefault(entry.column, []).append(entry)
-        return found
+            result.setdefault(entry.column, []).append(entry)
+        return result
 
     def totals(self, column: int) -> tuple[int, int]:
         """Return (positives, negatives), in rows, counted in a column."""
@@ -195,7 +195,7 @@ class RankCounts:
             negative_squares=negative_squares,
         )
 
-    def _traces(self, column: int) -> list[Trace]:
+    def _traces(self, column: int) -> list[RangeCurve]:
         """Return a column's traces from the highest scores down, or none if they do not join."""
         above = Totals()
         traces = []

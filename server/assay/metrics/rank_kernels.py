@@ -1,4 +1,4 @@
-"""One score range, sorted, becomes its counts: wins, squares, precisions and curve points.
+"""The counts of one sorted score range: wins, squares, precisions and curve points.
 
 Keys are packed integers, score bits << 1 | positive, so among equal scores negatives stand first.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.metrics.arithmetic.exact_sum import sum_row_products, sum_rows
+from assay.metrics.arithmetic.integer_dot import exact_dot
 from assay.metrics.curves import CurvePoint, Points, targets
-from assay.metrics.exact_sum import sum_row_products, sum_rows
-from assay.metrics.integer_dot import exact_dot
-from assay.metrics.rank_counts import RangeCounts, Totals, Trace
+from assay.metrics.rank_counts import RangeCounts, RangeCurve, Totals
 from assay.metrics.sparse_counts import Counts
 from assay.records.weights import Weights
 
@@ -60,11 +60,11 @@ class _Tracer:
         else:  # every group is one row
             self.precision += sum_rows(rows)[0]
         f1_scores = 2 * hits / (every + self.whole.positive_weight)
-        place = int(np.flatnonzero(f1_scores == f1_scores.max())[-1])  # of equal ones the highest
-        found = (float(f1_scores[place]), float(scores[place]))
-        if self._best is None or found >= self._best[:2]:
-            tp = int(hits[place])
-            self._best = (*found, tp, int(every[place]) - tp)
+        index = int(np.flatnonzero(f1_scores == f1_scores.max())[-1])  # of equal ones the highest
+        result = (float(f1_scores[index]), float(scores[index]))
+        if self._best is None or result >= self._best[:2]:
+            tp = int(hits[index])
+            self._best = (*result, tp, int(every[index]) - tp)
 
     @property
     def best(self) -> CurvePoint | None:
@@ -75,13 +75,13 @@ class _Tracer:
         return CurvePoint(threshold=threshold, true_positives=hits, false_positives=wrong)
 
 
-def count_sorted(keys: Keys, place: Range) -> RangeCounts:
+def count_sorted(keys: Keys, index: Range) -> RangeCounts:
     """Count rows without weights from their sorted keys."""
     hits = _positions(keys)
     positives, negatives = len(hits), len(keys) - len(hits)
     tracer = None
-    if place.above is not None and place.whole is not None:
-        tracer = _Tracer(place.above, place.whole)
+    if index.above is not None and index.whole is not None:
+        tracer = _Tracer(index.above, index.whole)
     twice = positive_squares = negative_squares = passed = 0
     for start in range(0, positives, _BLOCK):
         firsts, sizes, before, tied = _groups(keys, hits, start)
@@ -101,9 +101,9 @@ def count_sorted(keys: Keys, place: Range) -> RangeCounts:
             scores = _scores(keys[firsts + before])
             tracer.add(scores, sizes, from_here + over.positives, ranks)
     return RangeCounts(
-        column=place.column,
-        low=place.low,
-        high=place.high,
+        column=index.column,
+        low=index.low,
+        high=index.high,
         positives=positives,
         negatives=negatives,
         twice_wins=twice,
@@ -113,7 +113,7 @@ def count_sorted(keys: Keys, place: Range) -> RangeCounts:
     )
 
 
-def count_groups(groups: Groups, place: Range, *, weighted: bool) -> RangeCounts:
+def count_groups(groups: Groups, index: Range, *, weighted: bool) -> RangeCounts:
     """Count any rows from their groups of equal score."""
     negatives, positives, negative_weight, positive_weight = groups.totals.T
     below = np.cumsum(negative_weight) - negative_weight
@@ -122,9 +122,9 @@ def count_groups(groups: Groups, place: Range, *, weighted: bool) -> RangeCounts
     over = 2 * (positives.sum() - np.cumsum(positives)) + positives
     sums = groups.totals.sum(axis=0).tolist()
     return RangeCounts(
-        column=place.column,
-        low=place.low,
-        high=place.high,
+        column=index.column,
+        low=index.low,
+        high=index.high,
         positives=sums[1],
         negatives=sums[0],
         twice_wins=twice,
@@ -132,7 +132,7 @@ def count_groups(groups: Groups, place: Range, *, weighted: bool) -> RangeCounts
         negative_weight=sums[2] if weighted else None,
         positive_squares=0 if weighted else exact_dot(positives, under * under),
         negative_squares=0 if weighted else exact_dot(negatives, over * over),
-        trace=_trace_groups(groups, place),
+        trace=_trace_groups(groups, index),
     )
 
 
@@ -159,9 +159,9 @@ def _positions(keys: Keys) -> NDArray[np.integer]:
     hits: NDArray[np.integer] = np.empty(count, dtype=kind)
     filled = 0
     for start in range(0, len(keys), _BLOCK):
-        found = np.flatnonzero(keys[start : start + _BLOCK] & 1)
-        hits[filled : filled + len(found)] = found + start
-        filled += len(found)
+        result = np.flatnonzero(keys[start : start + _BLOCK] & 1)
+        hits[filled : filled + len(result)] = result + start
+        filled += len(result)
     return hits
 
 
@@ -197,9 +197,9 @@ def _points(keys: Keys, hits: NDArray[np.integer], tracer: _Tracer) -> Points:
     downs = targets(whole.negatives, above.negatives, negatives)
     # The i-th negative stands after the positives that have at most i negatives before them.
     order = negatives - 1 - downs
-    places = order + _passed(hits, order)
-    places = np.concatenate([places, hits[positives - 1 - ups].astype(np.int64)])
-    starts = np.searchsorted(keys, np.sort(keys[places] & ~keys.dtype.type(1)), side="left")
+    indices = order + _passed(hits, order)
+    indices = np.concatenate([indices, hits[positives - 1 - ups].astype(np.int64)])
+    starts = np.searchsorted(keys, np.sort(keys[indices] & ~keys.dtype.type(1)), side="left")
     starts = starts[np.diff(starts, prepend=-1) > 0]
     tp = positives - np.searchsorted(hits, starts.astype(hits.dtype), side="left") + above.positives
     fp = len(keys) - starts + above.positives + above.negatives - tp
@@ -223,34 +223,34 @@ def _passed(hits: NDArray[np.integer], order: Counts) -> Counts:
     return low
 
 
-def _trace_groups(groups: Groups, place: Range) -> Trace | None:
-    if place.above is None or place.whole is None:
+def _trace_groups(groups: Groups, index: Range) -> RangeCurve | None:
+    if index.above is None or index.whole is None:
         return None
-    tracer = _Tracer(place.above, place.whole)
+    tracer = _Tracer(index.above, index.whole)
     upward = groups.totals[::-1].cumsum(axis=0)[::-1]  # each group and those above it
-    hits = upward[:, 3] + place.above.positive_weight
-    every = upward[:, 2] + place.above.negative_weight + hits
+    hits = upward[:, 3] + index.above.positive_weight
+    every = upward[:, 2] + index.above.negative_weight + hits
     some = groups.totals[:, 3] > 0
     tracer.add(groups.scores[some], groups.totals[some, 3], hits[some], every[some])
     kept: set[int] = set()
     for kind, (rows, above) in enumerate(
         [
-            (place.whole.negatives, place.above.negatives),
-            (place.whole.positives, place.above.positives),
+            (index.whole.negatives, index.above.negatives),
+            (index.whole.positives, index.above.positives),
         ]
     ):
         wanted = targets(rows, above, int(upward[0, kind]))
         # The highest group that, with those above it, holds more rows than rank higher.
-        found = np.searchsorted(upward[::-1, kind], wanted, side="right")
-        kept.update((len(groups.scores) - 1 - found).tolist())
-    places = np.array(sorted(kept), dtype=np.int64)
+        result = np.searchsorted(upward[::-1, kind], wanted, side="right")
+        kept.update((len(groups.scores) - 1 - result).tolist())
+    indices = np.array(sorted(kept), dtype=np.int64)
     return _trace(
-        tracer, _curve_points(groups.scores[places], hits[places], (every - hits)[places])
+        tracer, _curve_points(groups.scores[indices], hits[indices], (every - hits)[indices])
     )
 
 
-def _trace(tracer: _Tracer, points: Points) -> Trace:
-    return Trace(
+def _trace(tracer: _Tracer, points: Points) -> RangeCurve:
+    return RangeCurve(
         above=tracer.above,
         whole=tracer.whole,
         precision=tracer.precision,

@@ -38,7 +38,7 @@ __all__ = [
 
 MAX_ROWS = 6_000_000  # 48 MB of packed keys and, at most, 24 MB of places
 _WEIGHTED = 5  # rows with weights take as much memory as this many without
-_SPLITS = 4096  # pieces that a range too full is cut into
+_SPLITS = 4096  # parts that a range too full is cut into
 
 Block = tuple[NDArray[np.bool_], Scores] | tuple[NDArray[np.bool_], Scores, Weights]
 RankChunks = Callable[[], Iterable[Block]]
@@ -142,7 +142,7 @@ def _rows_inside(read: RankChunks, target: RankRange) -> Iterator[Block]:
         low, high = (_at_least(edge, scores.dtype) for edge in (target.low, target.high))
         mask = scores >= low
         mask &= scores < high
-        inside = mask.nonzero()[0]  # few are: gathering by place is three times as fast as by mask
+        inside = mask.nonzero()[0]  # few are: gathering by index is three times as fast as by mask
         ours = (each.take(inside) for each in weights)
         yield (positive.take(inside), scores.take(inside), *ours)  # type: ignore[misc]  # as above
 
@@ -179,7 +179,7 @@ def _collect(read: RankChunks, target: RankRange) -> tuple[Keys, Weights | None]
 
 
 def _count_split(read: RankChunks, target: RankRange, max_rows: int) -> RankCounts:
-    """Cut a range that is too full into equal pieces of its key space and count each."""
+    """Cut a range that is too full into equal parts of its key space and count each."""
     first, last = _bits(target.low), _bits(target.high)
     step = max(1, math.ceil((last - first) / _SPLITS))
     counts, weighted = _piece_counts(read, target, first, step)
@@ -206,9 +206,9 @@ def _count_split(read: RankChunks, target: RankRange, max_rows: int) -> RankCoun
 
 
 def _group(rows: Counts, max_rows: int) -> list[tuple[int, int]]:
-    """Group neighbouring pieces greedily to at most `max_rows`, each group trimmed of empty ends.
+    """Group neighbouring parts greedily to at most `max_rows`, each group trimmed of empty ends.
 
-    A piece that holds more stands alone; so cutting it again always narrows the range.
+    A part that holds more stands alone; so cutting it again always narrows the range.
     """
     groups: list[tuple[int, int]] = []
     held = 0
@@ -229,7 +229,7 @@ def _group(rows: Counts, max_rows: int) -> list[tuple[int, int]]:
 def _piece_counts(
     read: RankChunks, target: RankRange, first: int, step: int
 ) -> tuple[Counts, bool]:
-    """Return (_SPLITS, 4) totals per piece of the key space, and whether rows have weights."""
+    """Return (_SPLITS, 4) totals per part of the key space, and whether rows have weights."""
     rows = np.zeros(2 * _SPLITS, dtype=np.int64)
     heavy = np.zeros(2 * _SPLITS, dtype=np.int64)
     weighted = False

@@ -1,4 +1,4 @@
-"""Why a number is not there: an undefined metric carries one of these, never NaN and never zero."""
+"""Reasons of undefined metrics, which carry one of these and never NaN or zero."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reason(StrEnum):
     TOO_FEW_ROWS = "TOO_FEW_ROWS"  # the metric needs at least two rows
     OVERFLOW = "OVERFLOW"  # the exact value is beyond the range of float64
     # Why a metric has no interval, or a part of the rows lacks it:
-    TOO_MANY_ROWS = "TOO_MANY_ROWS"  # more rows than are looked at again for it
+    TOO_MANY_ROWS = "TOO_MANY_ROWS"  # more rows than are read again for it
     TOO_MANY_CELLS = "TOO_MANY_CELLS"  # the confusion matrix has more cells than are resampled
     WEIGHTED_ROWS = "WEIGHTED_ROWS"  # the method is one of rows that count alike
     CLUSTERED_ROWS = "CLUSTERED_ROWS"  # the method is one of rows that are independent

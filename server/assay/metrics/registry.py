@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from assay.metrics.calibration import CalibrationBins
 from assay.metrics.classification import CLASSIFICATION_METRICS
 from assay.metrics.metric import Metric, Outcome, SetToZero
-from assay.metrics.metric_inputs import Ranking, Reading
+from assay.metrics.metric_inputs import MetricInputs, Ranking
 from assay.metrics.order_statistics import ResidualCounts, ResidualSummary, summarize
 from assay.metrics.probability import PROBABILITY_METRICS
 from assay.metrics.ranking import RankCounts
 from assay.metrics.reasons import Reason
-from assay.metrics.regression_metrics import REGRESSION_METRICS
+from assay.metrics.regression import REGRESSION_METRICS
 from assay.metrics.reliability import Calibration
 from assay.metrics.residuals import Residuals
 from assay.metrics.spec import MetricSpec
@@ -57,14 +57,14 @@ def evaluate(
     lies above its ranges the average precision. Raises ValueError when the counts are not all of
     the statistic's rows.
     """
-    reading = Reading(
+    inputs = MetricInputs(
         statistic=statistic,
         spec=spec,
         ranks=rank_counts or RankCounts(),
         residual_counts=residual_counts,
     )
-    measures = _measure(reading, live=False)
-    return _with_tables(measures, reading)
+    measures = _measure(inputs, live=False)
+    return _with_tables(measures, inputs)
 
 
 def measure_part(
@@ -86,29 +86,29 @@ def measure_part(
             if spec.task in metric.tasks and metric.needs_ranks
         }
         return replace(measures, undefined={**measures.undefined, **unranked})
-    reading = Reading(
+    inputs = MetricInputs(
         statistic=statistic,
         spec=spec,
         ranks=rank_counts or RankCounts(),
         residual_counts=residual_counts,
     )
-    return _measure(reading, live=False)
+    return _measure(inputs, live=False)
 
 
 def live(statistic: Statistic, spec: MetricSpec) -> Measures:
     """Read the metrics that need no rank counts; the others are neither defined nor undefined."""
-    return _measure(Reading(statistic=statistic, spec=spec, ranks=RankCounts()), live=True)
+    return _measure(MetricInputs(statistic=statistic, spec=spec, ranks=RankCounts()), live=True)
 
 
-def _measure(reading: Reading, *, live: bool) -> Measures:
-    statistic, spec = reading.statistic, reading.spec
+def _measure(inputs: MetricInputs, *, live: bool) -> Measures:
+    statistic, spec = inputs.statistic, inputs.spec
     metrics: dict[str, float] = {}
     undefined: dict[str, Reason] = {}
     set_to_zero: dict[str, Reason] = {}
     for metric in METRICS:
         if spec.task not in metric.tasks or (live and metric.needs_ranks):
             continue
-        outcome = _outcome(metric, reading)
+        outcome = _outcome(metric, inputs)
         if isinstance(outcome, Reason):
             undefined[metric.name] = outcome
             continue
@@ -131,30 +131,30 @@ def _measure(reading: Reading, *, live: bool) -> Measures:
     return measures
 
 
-def _with_tables(measures: Measures, reading: Reading) -> Measures:
+def _with_tables(measures: Measures, inputs: MetricInputs) -> Measures:
     """Add what stands beside the metrics of a finished evaluation."""
-    statistic, counts = reading.statistic, reading.residual_counts
+    statistic, counts = inputs.statistic, inputs.residual_counts
     residuals = statistic.get(Residuals)
-    if residuals is not None and reading.rows and counts is not None:
+    if residuals is not None and inputs.rows and counts is not None:
         measures = replace(measures, residuals=summarize(residuals, counts))
-    if reading.weight and statistic.get(CalibrationBins) is not None:
+    if inputs.weight and statistic.get(CalibrationBins) is not None:
         measures = replace(
             measures,
-            ranking=reading.ranking,
-            average_precision=reading.precision_ranking,
-            calibration=reading.calibration,
+            ranking=inputs.ranking,
+            average_precision=inputs.precision_ranking,
+            calibration=inputs.calibration,
         )
     return measures
 
 
-def _outcome(metric: Metric, reading: Reading) -> Outcome:
-    if reading.statistic.get(metric.needs) is None:
+def _outcome(metric: Metric, inputs: MetricInputs) -> Outcome:
+    if inputs.statistic.get(metric.needs) is None:
         return Reason.NO_SCORES
-    if reading.rows == 0:
+    if inputs.rows == 0:
         return Reason.EMPTY
-    if reading.weight == 0:
+    if inputs.weight == 0:
         return Reason.NO_WEIGHT
     try:
-        return metric.compute(reading)
+        return metric.compute(inputs)
     except OverflowError:
         return Reason.OVERFLOW

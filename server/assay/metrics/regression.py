@@ -1,81 +1,122 @@
-"""Everything that the errors of a regressor sum up to, exactly."""
+"""Metrics of a regression."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
-from typing import ClassVar
+from typing import Any
 
-import numpy as np
-
-from assay.metrics.exact_sum import ExactSum, sum_row_products, sum_rows
-from assay.metrics.weighted import weigh_row_products, weigh_rows
-from assay.records.predictions import RegressionChunk
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegressionSums:
-    """Exact sums over rows of truth y and prediction p.
-
-    Errors are never formed in floating point: sum |y - p| is summed as sum ±y - sum ±p
-    with the sign of the comparison, and squares of errors follow from the three products.
-    """
-
-    TAG: ClassVar[str] = "regression"
-
-    weight: int  # rows, or the sum of their weights; then all sums are weighted, in millionths
-    true: ExactSum  # y
-    predicted: ExactSum  # p
-    true_squared: ExactSum  # y²
-    product: ExactSum  # y·p
-    predicted_squared: ExactSum  # p²
-    absolute_error: ExactSum  # |y - p|
-
-    @classmethod
-    def from_chunk(cls, chunk: RegressionChunk) -> RegressionSums:
-        """Sum one chunk. Raises ValueError on NaN or infinity."""
-        y, p = chunk.true[np.newaxis], chunk.predicted[np.newaxis]
-        sign = (y > p).astype(np.float64) - (y < p)
-        if chunk.weights is None:
-            weight, total, product = chunk.rows, sum_rows, sum_row_products
-        else:
-            weight = int(chunk.weights.sum())
-            total = partial(weigh_rows, weights=chunk.weights)
-            product = partial(weigh_row_products, weights=chunk.weights)
-        units = [total(y), total(p), product(y, y), product(y, p), product(p, p)]
-        absolute = total(sign * y)[0] - total(sign * p)[0]
-        totals = [ExactSum(units=each[0]) for each in units]
-        return cls(
-            weight=weight,
-            true=totals[0],
-            predicted=totals[1],
-            true_squared=totals[2],
-            product=totals[3],
-            predicted_squared=totals[4],
-            absolute_error=ExactSum(units=absolute),
-        )
-
-    @classmethod
-    def merge_all(cls, parts: Sequence[RegressionSums]) -> RegressionSums:
-        """Add sums."""
-        totals = {name: ExactSum.merge_all(getattr(part, name) for part in parts) for name in _SUMS}
-        return cls(weight=sum(part.weight for part in parts), **totals)
-
-    def squared_error(self) -> Fraction:
-        """Return the exact sum of (y - p)²."""
-        units = self.true_squared.units - 2 * self.product.units + self.predicted_squared.units
-        return ExactSum(units=units).fraction()
-
-    def total_variation(self) -> Fraction:
-        """Return the exact sum of (y - mean y)²; weight > 0."""
-        return self.true_squared.fraction() - self.true.fraction() ** 2 / self.weight
-
-    def residual_variation(self) -> Fraction:
-        """Return the exact sum of (e - mean e)² with e = y - p; weight > 0."""
-        bias = self.true.fraction() - self.predicted.fraction()
-        return self.squared_error() - bias**2 / self.weight
+from assay.metrics.accumulator import Accumulator
+from assay.metrics.arithmetic.exact_sum import rounded_sqrt
+from assay.metrics.metric import REGRESSION, Direction, Metric, Outcome, Unit
+from assay.metrics.metric_inputs import MetricInputs
+from assay.metrics.order_statistics import median_error
+from assay.metrics.reasons import Reason
+from assay.metrics.regression_sums import RegressionSums
+from assay.metrics.residuals import Residuals
 
 
-_SUMS = tuple(field.name for field in fields(RegressionSums) if field.name != "weight")
+def _mae(inputs: MetricInputs) -> Outcome:
+    return inputs.regression.absolute_error.mean(inputs.weight)
+
+
+def _mse(inputs: MetricInputs) -> Outcome:
+    return float(inputs.regression.squared_error() / inputs.weight)
+
+
+def _rmse(inputs: MetricInputs) -> Outcome:
+    return rounded_sqrt(inputs.regression.squared_error() / inputs.weight)
+
+
+def _r2(inputs: MetricInputs) -> Outcome:
+    return _explained(inputs, inputs.regression.squared_error())
+
+
+def _explained_variance(inputs: MetricInputs) -> Outcome:
+    return _explained(inputs, inputs.regression.residual_variation())
+
+
+def _explained(inputs: MetricInputs, left: Fraction) -> Outcome:
+    if inputs.rows < 2:
+        return Reason.TOO_FEW_ROWS
+    whole = inputs.regression.total_variation()
+    return float(1 - left / whole) if whole else Reason.CONSTANT_TARGET
+
+
+def _max_error(inputs: MetricInputs) -> Outcome:
+    return inputs.accumulator(Residuals).largest
+
+
+def _median_absolute_error(inputs: MetricInputs) -> Outcome:
+    counts = inputs.residual_counts
+    return None if counts is None else median_error(inputs.accumulator(Residuals), counts)
+
+
+def _mape(inputs: MetricInputs) -> Outcome:
+    residuals = inputs.accumulator(Residuals)
+    if residuals.overflows:
+        return Reason.OVERFLOW
+    if not residuals.relative_weight:
+        return Reason.NO_NONZERO_TARGET
+    return residuals.relative.mean(residuals.relative_weight)
+
+
+def _error(
+    name: str,
+    compute: Callable[[MetricInputs], Outcome],
+    description: str,
+    *,
+    unit: Unit = Unit.TARGET,
+    needs: type[Accumulator[Any]] = RegressionSums,
+    needs_ranks: bool = False,
+) -> Metric:
+    return Metric(
+        name=name,
+        description=description,
+        tasks=REGRESSION,
+        needs=needs,
+        needs_ranks=needs_ranks,
+        low=0.0,
+        high=math.inf,
+        direction=Direction.LOWER,
+        unit=unit,
+        compute=compute,
+    )
+
+
+def _fit(name: str, compute: Callable[[MetricInputs], Outcome], description: str) -> Metric:
+    return Metric(
+        name=name,
+        description=description,
+        tasks=REGRESSION,
+        needs=RegressionSums,
+        low=-math.inf,
+        high=1.0,
+        direction=Direction.HIGHER,
+        compute=compute,
+    )
+
+
+REGRESSION_METRICS: tuple[Metric, ...] = (
+    _error("mae", _mae, "Mean absolute error"),
+    _error("mse", _mse, "Mean squared error", unit=Unit.TARGET_SQUARED),
+    _error("rmse", _rmse, "Root mean squared error"),
+    _error(
+        "median_absolute_error",
+        _median_absolute_error,
+        "Median absolute error",
+        needs=Residuals,
+        needs_ranks=True,
+    ),
+    _error("max_error", _max_error, "Largest absolute error", needs=Residuals),
+    _error(
+        "mape",
+        _mape,
+        "Mean absolute error relative to the target, of the records whose target is not zero",
+        needs=Residuals,
+        unit=Unit.RATIO,
+    ),
+    _fit("r2", _r2, "Coefficient of determination"),
+    _fit("explained_variance", _explained_variance, "Share of the target's variance explained"),
+)

@@ -1,4 +1,4 @@
-"""What calibration bins say: the reliability table, its errors, and the Brier score taken apart."""
+"""Reliability tables of calibration bins, their errors, and the Brier score's decomposition."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from assay.metrics.arithmetic.exact_sum import UNIT_BITS
 from assay.metrics.calibration import BINS, EDGES, CalibrationBins
-from assay.metrics.exact_sum import UNIT_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,8 @@ class Calibration:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slot:
-    """The 15 bins of one slot; counts and hits in rows or millionths, `unit` of them to a row."""
+class ReliabilityBins:
+    """The 15 bins of one column; counts and hits in rows or millionths, `unit` of them to a row."""
 
     counts: tuple[int, ...]
     hits: tuple[int, ...]
@@ -78,8 +78,8 @@ class Slot:
     unit: int = 1
 
     @classmethod
-    def of(cls, bins: CalibrationBins, slot: int, unit: int = 1) -> Slot:
-        """Cut one slot out."""
+    def of(cls, bins: CalibrationBins, slot: int, unit: int = 1) -> ReliabilityBins:
+        """Return the bins of one column."""
         first, last = slot * BINS, (slot + 1) * BINS
         return cls(
             counts=tuple(bins.counts.dense()[first:last].tolist()),
@@ -111,23 +111,23 @@ class Slot:
     def table(self, brier: Fraction | None = None) -> ReliabilityTable:
         """Return the table; `brier` is the exact Brier score of the same scores."""
         return ReliabilityTable(
-            bins=tuple(self._bin(place) for place in range(BINS)),
+            bins=tuple(self._bin(index) for index in range(BINS)),
             ece=self.ece(),
             mce=self.mce(),
             ece_signed=self.ece_signed(),
             brier=None if brier is None else self._decompose(brier),
         )
 
-    def _bin(self, place: int) -> ReliabilityBin:
-        count, hits = self.counts[place], self.hits[place]
+    def _bin(self, index: int) -> ReliabilityBin:
+        count, hits = self.counts[index], self.hits[index]
         whole = count << UNIT_BITS
         return ReliabilityBin(
-            low=float(EDGES[place]),
-            high=float(EDGES[place + 1]),
+            low=float(EDGES[index]),
+            high=float(EDGES[index + 1]),
             count=count if self.unit == 1 else count / self.unit,
-            mean_confidence=self.confidence[place] / whole if count else None,
+            mean_confidence=self.confidence[index] / whole if count else None,
             accuracy=hits / count if count else None,
-            gap=self.gaps[place] / whole if count else None,
+            gap=self.gaps[index] / whole if count else None,
         )
 
     def _decompose(self, brier: Fraction) -> BrierDecomposition:

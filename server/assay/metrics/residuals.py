@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.exact_sum import ExactSum, sum_rows
+from assay.metrics.arithmetic.exact_sum import ExactSum, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.weighted import weigh_rows
 from assay.records.predictions import RegressionChunk
@@ -83,10 +83,10 @@ class Residuals:
     @property
     def largest(self) -> float:
         """The largest |y - p|. Raises OverflowError where it is beyond float64."""
-        found = max(self.high, -self.low)
-        if found == np.inf:
+        result = max(self.high, -self.low)
+        if result == np.inf:
             raise OverflowError("a residual is beyond float64")
-        return found
+        return result
 
     def counts(self, *, absolute: bool) -> Counts:
         """Return (BINS,) rows per bin, ascending, of residuals or of their magnitudes."""
@@ -118,6 +118,6 @@ def value_of(key: int) -> float:
     return float(bits.view(np.float64))
 
 
-def bin_keys(place: int) -> tuple[int, int]:
+def bin_keys(index: int) -> tuple[int, int]:
     """Return the first key of a bin and the first beyond it."""
-    return (place - _HALF) << _SHIFT, (place + 1 - _HALF) << _SHIFT
+    return (index - _HALF) << _SHIFT, (index + 1 - _HALF) << _SHIFT

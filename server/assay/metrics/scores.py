@@ -45,9 +45,9 @@ def first_fault(scores: Scores, *, renormalize: bool = False) -> ScoreFault | No
     for start in range(0, scores.shape[1], _BLOCK):
         block = scores[:, start : start + _BLOCK]
         faults = [_bad_score(block, start), _bad_sum(block, start, renormalize=renormalize)]
-        found = [fault for fault in faults if fault is not None]
-        if found:
-            return min(found, key=lambda fault: fault.row)  # a bad score before its bad sum
+        result = [fault for fault in faults if fault is not None]
+        if result:
+            return min(result, key=lambda fault: fault.row)  # a bad score before its bad sum
     return None
 
 

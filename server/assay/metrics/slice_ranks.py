@@ -1,4 +1,4 @@
-"""What metrics that need sorting say of parts of the rows: areas and medians per slice value.
+"""Rank counts and ranked residuals per slice value, for the metrics that need sorting.
 
 The rows of one score column are held, and each value's are sorted by themselves; counts of other
 columns merge. Every count is exact, so that a value has the numbers of its rows sent alone.
@@ -108,26 +108,26 @@ def _count(
 def _by_value(
     slices: Mapping[str, SliceColumn], count: Callable[[NDArray[np.intp]], CountT]
 ) -> dict[str, dict[Value, CountT]]:
-    found: dict[str, dict[Value, CountT]] = {}
+    result: dict[str, dict[Value, CountT]] = {}
     for name in sorted(slices):
         column = slices[name]
         codes = {value: code for code, value in enumerate(column.table)}
-        found[name] = {
+        result[name] = {
             value: count(np.flatnonzero(column.codes == codes[value]))
             for value in sorted(codes, key=rank_of)
         }
-    return found
+    return result
 
 
 def _merged(
     groups: Sequence[ByValue[CountT]], merge: Callable[[Sequence[CountT]], CountT]
 ) -> dict[str, dict[Value, CountT]]:
     names = sorted({name for group in groups for name in group})
-    found: dict[str, dict[Value, CountT]] = {}
+    result: dict[str, dict[Value, CountT]] = {}
     for name in names:
         ours = [group[name] for group in groups if name in group]
         values = sorted({value for each in ours for value in each}, key=rank_of)
-        found[name] = {
+        result[name] = {
             value: merge([each[value] for each in ours if value in each]) for value in values
         }
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""Statistics of parts of the rows: one for each value of each slice column."""
+"""Statistics per slice: one for each value of each slice column."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class SliceStatistics:
     @classmethod
     def from_chunk(cls, chunk: Chunk, slices: Mapping[str, SliceColumn]) -> SliceStatistics:
         """Take one chunk in. Raises TooManyValues, and ValueError where codes do not fit."""
-        found: dict[str, dict[Value, AnyStatistic]] = {}
+        result: dict[str, dict[Value, AnyStatistic]] = {}
         for name in sorted(slices):
             column = slices[name]
             if column.codes.shape != (chunk.rows,) or len(set(column.table)) != len(column.table):
                 raise ValueError(f"the slice column {name!r} does not fit its rows or its table")
-            found[name] = dict(_of_column(chunk, name, column))
-        return cls(columns=found)
+            result[name] = dict(_of_column(chunk, name, column))
+        return cls(columns=result)
 
     @classmethod
     def merge_all(cls, parts: Sequence[SliceStatistics]) -> SliceStatistics:

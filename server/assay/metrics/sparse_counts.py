@@ -1,4 +1,4 @@
-"""Sparse integer counts over a fixed number of cells: what every histogram here is made of."""
+"""Sparse integer counts over a fixed number of cells, of which every histogram here is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured, spelled out: a metric spec travels with every result, and so does its hash."""
+"""The metric spec: what was measured, spelled out and hashed beside every result."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from assay.metrics.calibration import CalibrationBins
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.losses import BrierSum, LogLossSum
-from assay.metrics.regression import RegressionSums
+from assay.metrics.regression_sums import RegressionSums
 from assay.metrics.residuals import Residuals
 from assay.metrics.topk import TopRanks
 from assay.metrics.weighted import WeightedConfusion, WeightTotal

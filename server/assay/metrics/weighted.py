@@ -13,8 +13,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.metrics.arithmetic.exact_sum import Floats, sum_groups, sum_row_products, sum_rows
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.exact_sum import Floats, sum_groups, sum_row_products, sum_rows
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.records.predictions import ClassificationChunk, RegressionChunk
 from assay.records.weights import Weights, check_total

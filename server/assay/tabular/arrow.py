@@ -1,4 +1,4 @@
-"""Arrow IPC streams: the only location that decodes one.
+"""Arrow IPC streams: the only decoder of one.
 
 A mutated stream can crash the decoder in spite of every check here, so this runs in compute
 children alone, under a memory limit.

@@ -19,7 +19,7 @@ from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
 from assay.features.models.model import TaskType
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.storage.blobs import LocalBlobs
-from assay.metrics.bootstrap import Bootstrap, paired_intervals, row_clusters
+from assay.metrics.resampling.bootstrap import Bootstrap, paired_intervals, row_clusters
 from assay.metrics.spec import classification_spec
 from assay.records import decode, encode
 from assay.records.predictions import ClassificationChunk

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from assay.extraction.comparison import DocumentComparison
 from assay.features.benchmarks.results_artifact import OUTCOMES, Heads
+from assay.metrics.arithmetic.exact_sum import sum_groups
 from assay.metrics.calibration import BINS, bins_of
-from assay.metrics.exact_sum import sum_groups
-from assay.metrics.reliability import ReliabilityTable, Slot
+from assay.metrics.reliability import ReliabilityBins, ReliabilityTable
 
 RIGHT = np.array([outcome.right for outcome in OUTCOMES])
 
@@ -21,12 +21,12 @@ RIGHT = np.array([outcome.right for outcome in OUTCOMES])
 class Confidences:
     """By path, the 15 bins of metrics.calibration of the confidence that a value is right."""
 
-    slots: Mapping[str, Slot]  # of the fields that came with confidences
+    slots: Mapping[str, ReliabilityBins]  # of the fields that came with confidences
 
     @classmethod
     def of(cls, heads: Heads, documents: Sequence[DocumentComparison]) -> Confidences:
         """Bin the comparisons that have a confidence; `heads` are of the same documents."""
-        parts: dict[str, list[Slot]] = {}
+        parts: dict[str, list[ReliabilityBins]] = {}
         for shape, places in zip(heads.shapes, heads.members(), strict=True):
             told = [one.confidence for place in places for one in documents[place].comparisons]
             if told.count(None) == len(told):
@@ -44,7 +44,7 @@ class Confidences:
     @classmethod
     def merge_all(cls, parts: Iterable[Confidences]) -> Confidences:
         """Add bins."""
-        slots: dict[str, list[Slot]] = {}
+        slots: dict[str, list[ReliabilityBins]] = {}
         for part in parts:
             for path, slot in part.slots.items():
                 slots.setdefault(path, []).append(slot)
@@ -64,7 +64,7 @@ def _binned(
     fields: NDArray[np.int64],
     scores: NDArray[np.float64],
     right: NDArray[np.bool_],
-) -> Iterator[tuple[str, Slot]]:
+) -> Iterator[tuple[str, ReliabilityBins]]:
     """Yield each field's bins; `fields`, `scores` and `right` are of the same comparisons."""
     cells = fields * BINS + bins_of(scores)
     size = len(paths) * BINS
@@ -76,7 +76,7 @@ def _binned(
         if any(counts[span]):
             yield (
                 path,
-                Slot(
+                ReliabilityBins(
                     counts=tuple(counts[span]),
                     hits=tuple(hits[span]),
                     confidence=tuple(sums[span]),
@@ -84,7 +84,7 @@ def _binned(
             )
 
 
-def _added(slots: list[Slot]) -> Slot:
+def _added(slots: list[ReliabilityBins]) -> ReliabilityBins:
     if len(slots) == 1:
         return slots[0]
     counts, hits, units = (
@@ -95,4 +95,4 @@ def _added(slots: list[Slot]) -> Slot:
             [slot.confidence for slot in slots],
         )
     )
-    return Slot(counts=counts, hits=hits, confidence=units)
+    return ReliabilityBins(counts=counts, hits=hits, confidence=units)

@@ -40,18 +40,18 @@ from assay.kernel.jobs.kind import (
     StageInputs,
     TaskOutput,
 )
-from assay.metrics.bootstrap import (
+from assay.metrics.counts import ConfusionCounts
+from assay.metrics.intervals import Interval, delong_paired, mcnemar
+from assay.metrics.reasons import Reason
+from assay.metrics.registry import METRICS
+from assay.metrics.regression_sums import RegressionSums
+from assay.metrics.resampling.bootstrap import (
     MOST_CELLS,
     Bootstrap,
     paired_cells,
     paired_intervals,
     row_clusters,
 )
-from assay.metrics.counts import ConfusionCounts
-from assay.metrics.intervals import Interval, delong_paired, mcnemar
-from assay.metrics.reasons import Reason
-from assay.metrics.registry import METRICS
-from assay.metrics.regression import RegressionSums
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
 from assay.records import Record, decode, encode

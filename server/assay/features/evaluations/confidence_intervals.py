@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from assay.features.evaluations.job_results import Measured
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
-from assay.metrics.bootstrap import MOST_CELLS, Bootstrap, bootstrap_intervals
 from assay.metrics.classification_report import class_report
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval, delong, wilson
 from assay.metrics.losses import BrierSum, LogLossSum
 from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRIC_BY_NAME
-from assay.metrics.regression import RegressionSums
+from assay.metrics.regression_sums import RegressionSums
+from assay.metrics.resampling.bootstrap import MOST_CELLS, Bootstrap, bootstrap_intervals
 from assay.metrics.topk import TOPS, TopRanks
 
 RESAMPLED = (ConfusionCounts, LogLossSum, BrierSum, RegressionSums)  # what a replicate holds

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from assay.features.evaluations.details_artifact import NO_FEATURES, KeptMistakes, MistakeCell
 from assay.features.evaluations.partial_aggregate import Stored
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.metrics.misclassification import Mistakes
+from assay.metrics.misclassification import Misclassifications
 from assay.records import encode
 from assay.tabular import stored_rows
 
@@ -16,7 +16,7 @@ Texts = NDArray[np.object_]  # (m,) of str or None
 
 
 def mistake_cells(
-    mistakes: Mistakes, stored: tuple[Stored, ...], blobs: JobBlobs
+    mistakes: Misclassifications, stored: tuple[Stored, ...], blobs: JobBlobs
 ) -> tuple[MistakeCell, ...]:
     """Return the cells that hold mistakes, in the order of labels.
 

@@ -15,8 +15,8 @@ from assay.features.evaluations.ingest import row_hashes
 from assay.features.evaluations.stored_rows import Manifest
 from assay.kernel.errors import BadPredictions
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.metrics.bootstrap import Bootstrap, row_clusters
-from assay.metrics.misclassification import Mistakes
+from assay.metrics.misclassification import Misclassifications
+from assay.metrics.resampling.bootstrap import Bootstrap, row_clusters
 from assay.metrics.slices import SliceColumn, SliceStatistics, TooManyValues
 from assay.records.predictions import ClassificationChunk, RegressionChunk
 from assay.tabular import Chunk, RowIds, row_ids_of, slice_codes, stored_chunk, stored_row_ids
@@ -29,7 +29,7 @@ _MERGE_EVERY = 16  # looks held at a time
 class Look:
     """What was seen of some rows."""
 
-    mistakes: Mistakes | None  # None: a regression
+    mistakes: Misclassifications | None  # None: a regression
     slices: SliceStatistics | None  # None: no slice columns
     bootstrap: Bootstrap | None  # None: not asked for, or not to be had
 
@@ -47,7 +47,7 @@ def merge_looks(looks: Iterable[Look]) -> Look:
     bootstraps = [one.bootstrap for one in ours if one.bootstrap is not None]
     try:
         return Look(
-            mistakes=Mistakes.merge_all(mistakes) if mistakes else None,
+            mistakes=Misclassifications.merge_all(mistakes) if mistakes else None,
             slices=SliceStatistics.merge_all(slices) if slices else None,
             # A chunk that cannot be resampled spoils the intervals of all.
             bootstrap=_merged(bootstraps) if len(bootstraps) == len(ours) else None,
@@ -103,7 +103,7 @@ def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
     mistakes = None
     if isinstance(arrays, ClassificationChunk):
         rows = np.arange(chunk.first_row, chunk.first_row + chunk.rows)
-        mistakes = Mistakes.from_chunk(arrays, rows, _keys(chunk, arrays, row_ids))
+        mistakes = Misclassifications.from_chunk(arrays, rows, _keys(chunk, arrays, row_ids))
     columns = {name: chunk.extras[f"slice:{name}"] for name in manifest.slices}
     slices = None
     if columns:

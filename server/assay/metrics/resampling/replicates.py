@@ -1,4 +1,4 @@
-"""The rows of a chunk, counted anew in each replicate: counts by cell and exact sums of values.
+"""Replicates of the rows of a chunk, each counted anew: counts by cell and exact sums of values.
 
 A row with a weight counts as often as the replicate says, with its weight: whole millionths.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.metrics.arithmetic.exact_sum import UNIT_BITS, ExactSum, Floats
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.exact_sum import UNIT_BITS, ExactSum, Floats
 from assay.metrics.losses import LOG_LOSS_EPSILON, BrierSum, LogLossSum
-from assay.metrics.regression import RegressionSums
+from assay.metrics.regression_sums import RegressionSums
 from assay.metrics.residuals import residuals_of
 from assay.metrics.sparse_counts import Counts, Tally
 from assay.metrics.statistics import (
@@ -50,12 +50,12 @@ Terms = list[Floats]  # (n,) each; their sum is the value
 
 @dataclass(kw_only=True, eq=False)
 class Resampled:
-    """Counts and sums of one chunk that grow block by block; a workbench, not a value."""
+    """Counts and sums of one chunk that grow block by block; mutable, and never stored."""
 
     chunk: Chunk
     values: list[Terms]  # what is summed besides counts
     cells: Counts  # the distinct cells of the confusion matrix, ascending
-    places: NDArray[np.intp]  # (n,) of each row's cell among `cells`
+    indices: NDArray[np.intp]  # (n,) of each row's cell among `cells`
     rows: Counts  # (replicates,)
     counts: Counts  # (replicates, cells)
     heavy: Counts  # (replicates, cells) of weights, in millionths; without weights unused
@@ -77,12 +77,12 @@ class Resampled:
             ]
         if not all(np.abs(t).max(initial=0.0) < _LARGEST for terms in values for t in terms):
             raise ValueError("values to be resampled are too large for float64")
-        cells, places = np.unique(codes, return_inverse=True)
+        cells, indices = np.unique(codes, return_inverse=True)
         return cls(
             chunk=chunk,
             values=values,
             cells=cells,
-            places=places,
+            indices=indices,
             rows=np.zeros(replicates, dtype=np.int64),
             counts=np.zeros((replicates, len(cells)), dtype=np.int64),
             heavy=np.zeros((replicates, len(cells)), dtype=np.int64),
@@ -103,21 +103,21 @@ class Resampled:
         """Return one statistic per replicate. Raises ValueError where one weighs too much."""
         for total in self.heavy.sum(axis=1).tolist():
             check_total(total)
-        return tuple(self._statistic(place, int(rows)) for place, rows in enumerate(self.rows))
+        return tuple(self._statistic(index, int(rows)) for index, rows in enumerate(self.rows))
 
     def _add_counts(self, block: slice, times: Floats) -> None:
-        places, size = self.places[block], len(self.cells)
+        indices, size = self.indices[block], len(self.cells)
         weights = self.chunk.weights
         limbs: list[Floats] = []  # so narrow that their sums are exact in float64
         if weights is not None:
             ours = weights[block]
             limbs = [(ours & _LIMB_MASK).astype(np.float64), (ours >> _LIMB).astype(np.float64)]
         for replicate, each in enumerate(times):
-            found = np.bincount(places, weights=each, minlength=size)
-            self.counts[replicate] += found.astype(np.int64)
+            result = np.bincount(indices, weights=each, minlength=size)
+            self.counts[replicate] += result.astype(np.int64)
             for shift, limb in zip((0, _LIMB), limbs, strict=False):
-                found = np.bincount(places, weights=each * limb, minlength=size)
-                self.heavy[replicate] += found.astype(np.int64) << shift
+                result = np.bincount(indices, weights=each * limb, minlength=size)
+                self.heavy[replicate] += result.astype(np.int64) << shift
 
     def _statistic(self, replicate: int, rows: int) -> AnyStatistic:
         sums = [ExactSum(units=totals[replicate]) for totals in self.sums]
@@ -147,8 +147,8 @@ class Resampled:
     def _confusion(self, chunk: ClassificationChunk, counts: Counts) -> ConfusionCounts:
         k = len(chunk.labels)
         tally = Tally(size=k * k, cells=self.cells, counts=counts).positive()
-        found = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally)
-        return found if chunk.fixed else found.observed()
+        result = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally)
+        return result if chunk.fixed else result.observed()
 
 
 def _of_classes(chunk: ClassificationChunk) -> list[Terms]:
@@ -157,8 +157,8 @@ def _of_classes(chunk: ClassificationChunk) -> list[Terms]:
         return []
     p = np.clip(chunk.truth_probabilities, LOG_LOSS_EPSILON, 1.0 - LOG_LOSS_EPSILON)
     squares = [
-        (column.astype(np.float64) - (chunk.hits == place)) ** 2
-        for place, column in enumerate(chunk.scores)
+        (column.astype(np.float64) - (chunk.hits == index)) ** 2
+        for index, column in enumerate(chunk.scores)
     ]
     if len(squares) > 2:  # the headline is their sum, so that is what is resampled
         total = np.zeros(chunk.rows)

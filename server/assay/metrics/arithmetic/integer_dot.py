@@ -30,7 +30,7 @@ def exact_dot(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
 
 
 def _limbs(values: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """Yield (limb, its place in bits) of non-negative integers, from the lowest."""
+    """Yield (limb, its offset in bits) of non-negative integers, from the lowest."""
     top = int(values.max(initial=0))
-    for place in range(0, top.bit_length(), _LIMB):
-        yield (values >> place) & _MASK, place
+    for index in range(0, top.bit_length(), _LIMB):
+        yield (values >> index) & _MASK, index

@@ -20,7 +20,7 @@ from scipy import special
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval
 from assay.metrics.registry import live
-from assay.metrics.resampled import BLOCK, Resampled
+from assay.metrics.resampling.replicates import BLOCK, Resampled
 from assay.metrics.sparse_counts import Tally
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import AnyStatistic, ClassificationStatistic, merge_statistics
@@ -123,14 +123,14 @@ def paired_cells(
     if len(joint.cells) > MOST_CELLS:
         raise ValueError(f"{len(joint.cells)} cells; at most {MOST_CELLS} are resampled")
     k = len(labels)
-    found: tuple[list[AnyStatistic], list[AnyStatistic]] = ([], [])
+    result: tuple[list[AnyStatistic], list[AnyStatistic]] = ([], [])
     for drawn in _redrawn(joint, replicates, seed):
         true, first, second = drawn.cells // k**2, drawn.cells // k % k, drawn.cells % k
-        for statistics, predicted in zip(found, (first, second), strict=True):
+        for statistics, predicted in zip(result, (first, second), strict=True):
             tally = Tally.of_pairs(k * k, true * k + predicted, drawn.counts)
             counts = ConfusionCounts(labels=labels, fixed=True, tally=tally)
             statistics.append(ClassificationStatistic(rows=counts.rows, accumulators=(counts,)))
-    first_run, second_run = (Bootstrap(seed=seed, replicates=tuple(each)) for each in found)
+    first_run, second_run = (Bootstrap(seed=seed, replicates=tuple(each)) for each in result)
     return first_run, second_run
 
 

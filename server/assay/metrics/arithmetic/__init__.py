@@ -1,0 +1,1 @@
+"""Exact arithmetic on arrays: sums that do not depend on order, and products of integers."""
