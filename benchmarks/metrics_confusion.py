@@ -17,7 +17,7 @@ import harness
 import numpy as np
 from sklearn.metrics import classification_report
 
-from assay.client.chunks import encode_chunks
+from assay.client.batches import encode_batches
 from assay.client.columns import from_columns
 from assay.features.evaluations.ingest import ingest_chunk
 from assay.features.evaluations.job_results import evaluation_result, measure
@@ -86,7 +86,7 @@ def strings(true: object, predicted: object) -> object:
     )
     taken = [
         ingest_chunk(UPLOAD, chunk.arrow, chunk.first_row)
-        for chunk in encode_chunks(source.tables, text_labels=True)
+        for chunk in encode_batches(source.tables, text_labels=True)
     ]
     whole = merge_in_groups(decode(Partial, one.partial) for one in taken)
     measured = measure(whole, SPEC, RankCounts(), ResidualCounts(values={}))

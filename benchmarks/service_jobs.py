@@ -130,8 +130,8 @@ def main() -> int:
     limits = {f"rate_{kind}_per_minute": "1000000" for kind in ("read", "write", "stream")}
     with processes.service(**limits) as service:
         with Client(service.grpc, api_key=processes.SECRET) as client:
-            client.create_model("Bench", "classification", model_id="mdl-bench")
-            client.create_version("mdl-bench", version_id="ver-bench")
+            client.models.create("Bench", "classification", model_id="mdl-bench")
+            client.versions.create("mdl-bench", version_id="ver-bench")
         asyncio.run(clocks(service))
         commit = synced_commit(service.data)
         empty, submitted, seen = asyncio.run(clocks(service))

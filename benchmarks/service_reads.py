@@ -54,8 +54,8 @@ def prepare(target: str) -> None:
 
     generator = np.random.default_rng(1)
     with Client(target, api_key=processes.SECRET) as client:
-        client.create_model("Bench", "classification", model_id="mdl-bench")
-        client.create_version("mdl-bench", version_id="ver-bench")
+        client.models.create("Bench", "classification", model_id="mdl-bench")
+        client.versions.create("mdl-bench", version_id="ver-bench")
         client.evaluate(
             "mdl-bench",
             "ver-bench",
@@ -63,7 +63,7 @@ def prepare(target: str) -> None:
             y_true=[f"class-{code}" for code in generator.integers(0, 10, 1000)],
             y_pred=[f"class-{code}" for code in generator.integers(0, 10, 1000)],
         )
-        client.promote("mdl-bench", "ver-bench")
+        client.versions.promote("mdl-bench", "ver-bench")
 
 
 async def call(target: str, token: str, *, calls: int, at_once: int) -> bytes:

@@ -51,8 +51,8 @@ def measured(made: list[Chunk], workers: int) -> tuple[float, float]:
 
     with processes.service(workers=str(workers)) as service:
         with Client(service.grpc, api_key=processes.SECRET) as client:
-            client.create_model("Bench", "classification", model_id="bench")
-            client.create_version("bench", version_id="bench-1")
+            client.models.create("Bench", "classification", model_id="bench")
+            client.versions.create("bench", version_id="bench-1")
         asyncio.run(upload(service.grpc, made[:20]))
         uploaded, ended = asyncio.run(upload(service.grpc, made))
     return uploaded, ended - uploaded

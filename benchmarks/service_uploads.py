@@ -159,8 +159,8 @@ def main() -> int:
     made = list(chunks(rows))
     with processes.service() as service:
         with Client(service.grpc, api_key=processes.SECRET) as client:
-            client.create_model("Bench", "classification", model_id="bench")
-            client.create_version("bench", version_id="bench-1")
+            client.models.create("Bench", "classification", model_id="bench")
+            client.versions.create("bench", version_id="bench-1")
         asyncio.run(upload(service.grpc, made[:20], positive_label="yes"))
         idle, before = resident(service), cpu(service)
         uploaded, ended, greatest = asyncio.run(observed(service, made))

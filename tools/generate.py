@@ -16,7 +16,7 @@ from pathlib import Path
 from assay.commands.gateway_options import gateway_settings
 from assay.gateway.config import render
 from assay.settings import Settings
-from tools import api_page, openapi, pages, protos
+from tools import api_page, client_api, openapi, pages, protos
 from tools.gateway_descriptors import with_raw_bodies
 from tools.routes import table
 
@@ -51,6 +51,8 @@ def make(root: Path) -> list[Path]:
     texts = {
         V1 / "__init__.py": V1_INIT,
         GATEWAY / "routes.json": json.dumps(rules, indent=1) + "\n",
+        **{V1 / Path(name).name: (protos.PROTOS / name).read_text() for name in protos.sources()},
+        **client_api.files(documented),
         **rendered(data, documented, rules),
     }
     for name, text in texts.items():
@@ -88,7 +90,7 @@ def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[P
 
 def stale(root: Path, made: list[Path]) -> list[Path]:
     """Return modules of v1 that no proto makes any more."""
-    found = {path.relative_to(root) for path in (root / V1).glob("*.py*")}
+    found = {path.relative_to(root) for path in (root / V1).glob("*.p*") if path.is_file()}
     return sorted(found - set(made))
 
 

@@ -76,8 +76,8 @@ def service_seconds(made: Mapping[str, np.ndarray]) -> float:
         processes.service() as running,
         Client(running.grpc, api_key=processes.SECRET) as client,
     ):
-        client.create_model("Bench", "classification", model_id="bench")
-        client.create_version("bench", version_id="bench-1")
+        client.models.create("Bench", "classification", model_id="bench")
+        client.versions.create("bench", version_id="bench-1")
 
         def evaluate() -> object:
             return client.evaluate("bench", "bench-1", y_true=true, y_pred=pred)

@@ -253,7 +253,7 @@ def test_a_dataset_that_could_not_be_filled_is_gone(assay, client, tmp_path):
     """A dataset whose file is refused is not left behind, empty."""
     (tmp_path / "bad.csv").write_text("document_id,vendor\na\n")
     assert assay("truth", "create", "never", "bad.csv").returncode == 2
-    assert "never" not in {one.name for one in client.list_datasets()}
+    assert "never" not in {one.name for one in client.ground_truth.list()}
 
 
 def test_a_name_of_two_is_refused(assay, files):
@@ -282,7 +282,7 @@ def test_a_benchmark_that_fails_exits_with_1(assay, tmp_path):
 
 def test_readers_watch_and_compare(assay, client, ids, files):
     """A key that may only read benchmarks watches and compares them, and runs none."""
-    key = ("--api-key", client.create_key("dashboard", ["benchmark:read"]).secret)
+    key = ("--api-key", client.keys.create("dashboard", ["benchmark:read"]).secret)
     assert assay("bench", "watch", ids[0], *key).returncode == 0
     assert assay("bench", "compare", *ids, *key).returncode == 0
     assert assay("bench", "report", ids[0], "--compare", ids[1], "--markdown", *key).returncode == 0

@@ -14,14 +14,13 @@ from assay.client import (
     Conflict,
     FailedPrecondition,
     InvalidRequest,
-    JobEvent,
-    JobLevel,
     NotFound,
-    Patience,
     PermissionDenied,
+    RetryPolicy,
     ServiceUnavailable,
     Unauthenticated,
 )
+from assay.client.types import JobEvent, JobLevel
 
 LABELS = ["ant", "bee", "cat"]
 
@@ -45,17 +44,17 @@ def test_arrays_give_the_numbers_of_scikit_learn(client, fresh):
     assert done.labels == tuple(LABELS)
     assert done.metrics["accuracy"] == metrics.accuracy_score(truth, pred)
     assert done.metrics["log_loss"] == pytest.approx(metrics.log_loss(truth, scores), rel=1e-12)
-    summary = client.performance_summary(model, version)
+    summary = client.performance.summary(model, version)
     assert summary.metrics == done.metrics
-    matrix = client.confusion_matrix(model, version)
+    matrix = client.performance.confusion_matrix(model, version)
     expected = metrics.confusion_matrix(truth, pred, labels=LABELS)
     assert matrix.shares is None
-    shares = client.confusion_matrix(model, version, normalize=True).shares
+    shares = client.performance.confusion_matrix(model, version, normalize=True).shares
     assert shares is not None
     normalized = metrics.confusion_matrix(truth, pred, labels=LABELS, normalize="true")
     assert np.array(shares) == pytest.approx(normalized, rel=1e-12)
     assert [list(row) for row in matrix.counts] == expected.tolist()
-    report = client.classification_report(model, version, average="macro")
+    report = client.performance.classification_report(model, version, average="macro")
     assert report.overall.f1_score == metrics.f1_score(truth, pred, average="macro")
     assert list(report.per_class) == LABELS
 
@@ -76,10 +75,10 @@ def test_every_way_in_gives_the_same_result(client, fresh, tmp_path):
     }
     by_name = client.evaluate(
         model, version, "train", y_true=list(truth), y_pred=list(pred),
-        scores={label: scores[:, at] for at, label in enumerate(LABELS)}, chunk_bytes=4_096,
+        scores={label: scores[:, at] for at, label in enumerate(LABELS)}, batch_bytes=4_096,
     )  # fmt: skip
     assert hashes == {by_name.result_hash}
-    revisions = [one.revision for one in client.list_evaluations(model, version, "train")]
+    revisions = [one.revision for one in client.evaluations.list(model, version, "train")]
     assert revisions == [6, 5, 4, 3, 2, 1]
 
 
@@ -98,7 +97,7 @@ def test_progress_tells_exact_metrics_of_the_rows_so_far(client, fresh):
     truth, pred, _ = rows(3_000)
     seen = []
     client.evaluate(
-        model, version, y_true=truth, y_pred=pred, chunk_bytes=2_048, on_progress=seen.append
+        model, version, y_true=truth, y_pred=pred, batch_bytes=2_048, on_progress=seen.append
     )
     uploads = [one for one in seen if one.phase == "upload"]
     assert len(uploads) > 2
@@ -117,7 +116,7 @@ def test_an_upload_goes_on_over_connections_that_break(service, client, fresh, c
     whole = client.evaluate(model, version, **columns)
     relay = cutter(200_000)
     with Client(relay.address, api_key=service.key) as broken:
-        done = broken.evaluate(model, version, chunk_bytes=40_000, **columns)
+        done = broken.evaluate(model, version, batch_bytes=40_000, **columns)
     assert relay.cuts >= 2
     assert done.result_hash == whole.result_hash
     assert done.metrics == whole.metrics
@@ -129,8 +128,8 @@ def test_a_watch_goes_on_over_connections_that_break(service, client, fresh, cut
     done = client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"])
     relay = cutter(600)
     with Client(relay.address, api_key=service.key) as broken:
-        events = [one for one in broken.watch(done.job_id) if isinstance(one, JobEvent)]
-    direct = [one for one in client.watch(done.job_id) if isinstance(one, JobEvent)]
+        events = [one for one in broken.jobs.watch(done.job_id) if isinstance(one, JobEvent)]
+    direct = [one for one in client.jobs.watch(done.job_id) if isinstance(one, JobEvent)]
     assert events == direct
     assert [one.sequence for one in direct] == list(range(1, len(direct) + 1))
     assert direct[-1].is_terminal
@@ -140,12 +139,14 @@ def test_a_watch_resumes_after_a_sequence(client, fresh):
     """A watch starts strictly after the sequence it is given, and ends if that was the last."""
     model, version = fresh()
     done = client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"])
-    events = [one for one in client.watch(done.job_id) if isinstance(one, JobEvent)]
-    later = [one for one in client.watch(done.job_id, 2) if isinstance(one, JobEvent)]
+    events = [one for one in client.jobs.watch(done.job_id) if isinstance(one, JobEvent)]
+    later = [one for one in client.jobs.watch(done.job_id, 2) if isinstance(one, JobEvent)]
     assert later == events[2:]
     last = events[-1].sequence
-    assert [one for one in client.watch(done.job_id, last) if not isinstance(one, JobLevel)] == []
-    assert client.get_job(done.job_id).last_sequence == last
+    assert [
+        one for one in client.jobs.watch(done.job_id, last) if not isinstance(one, JobLevel)
+    ] == []
+    assert client.jobs.get(done.job_id).last_sequence == last
 
 
 def test_a_watch_sees_a_job_that_is_still_to_come(client, fresh):
@@ -156,14 +157,14 @@ def test_a_watch_sees_a_job_that_is_still_to_come(client, fresh):
     def told(standing):
         if not started.is_set() and standing.phase == "upload":
             started.set()
-            job = next(client.list_evaluations(model, version)).job_id
-            watching.append(threading.Thread(target=lambda: seen.extend(client.watch(job))))
+            job = next(client.evaluations.list(model, version)).job_id
+            watching.append(threading.Thread(target=lambda: seen.extend(client.jobs.watch(job))))
             watching[0].start()
 
     watching: list[threading.Thread] = []
     client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"], on_progress=told)
     watching[0].join(30)
-    states = [one.to_state for one in seen if isinstance(one, JobEvent)]
+    states = [one.state_changed.to_state for one in seen if isinstance(one, JobEvent)]
     assert states[0] == "open"
     assert states[-1] == "succeeded"
 
@@ -177,10 +178,10 @@ def test_bad_predictions_are_refused_by_row_and_column(client, fresh):
     assert "1.5" in refused.value.message
     assert "score" in refused.value.message
     assert refused.value.request_id
-    (left,) = client.list_evaluations(model, version)
+    (left,) = client.evaluations.list(model, version)
     assert left.status == "canceled"
     with pytest.raises(FailedPrecondition) as nothing:
-        client.performance_summary(model)
+        client.performance.summary(model)
     assert nothing.value.reason == "NO_TRAINED_VERSION"
 
 
@@ -193,7 +194,7 @@ def test_duplicates_across_chunks_are_found(client, fresh):
     ids[1_999] = "row-7"
     labels = ["a", "b"] * 1_000
     with pytest.raises(EvaluationFailed, match="row-7") as refused:
-        client.evaluate(model, version, y_true=labels, y_pred=labels, row_id=ids, chunk_bytes=4_096)
+        client.evaluate(model, version, y_true=labels, y_pred=labels, row_id=ids, batch_bytes=4_096)
     assert refused.value.reason == "BAD_PREDICTIONS"
 
 
@@ -207,54 +208,78 @@ def test_no_rows_are_refused(client, fresh):
 def test_refusals_are_typed(service, client, fresh):
     """Each kind of refusal is an exception of its own, with reason and metadata."""
     with pytest.raises(NotFound) as absent:
-        client.get_model("mdl-absent")
+        client.models.get("mdl-absent")
     assert absent.value.reason == "NOT_FOUND"
     assert absent.value.metadata["resource_id"] == "mdl-absent"
     model, version = fresh()
     with pytest.raises(Conflict):
-        client.create_model("again", "classification", model_id=model)
+        client.models.create("again", "classification", model_id=model)
     with pytest.raises(FailedPrecondition) as early:
-        client.promote(model, version)
+        client.versions.promote(model, version)
     assert early.value.reason == "VERSION_NOT_READY"
     with pytest.raises(InvalidRequest) as wrong:
-        client.create_model("x", "clustering")
+        client.models.create("x", "clustering")
     assert wrong.value.violations[0].field == "task_type"
     with Client(service.grpc) as nobody, pytest.raises(Unauthenticated):
-        nobody.get_model(model)
-    key = client.create_key("reader", ["model:read"])
+        nobody.models.get(model)
+    key = client.keys.create("reader", ["model:read"])
     with Client(service.grpc, api_key=key.secret) as reader:
-        assert reader.get_model(model).model_id == model
+        assert reader.models.get(model).model_id == model
         with pytest.raises(PermissionDenied):
-            reader.create_version(model)
-    client.revoke_key(key.key.prefix)
-    assert next(one for one in client.list_keys() if one.prefix == key.key.prefix).revoked_at
+            reader.versions.create(model)
+    client.keys.revoke(key.key.prefix)
+    assert next(one for one in client.keys.list() if one.prefix == key.key.prefix).revoked_at
 
 
 def test_a_service_that_is_not_there_is_said_to_be_away():
     """A client gives up after its patience, with an exception of its own."""
-    patience = Patience(seconds=0.2, first_wait=0.05)
-    with Client("127.0.0.1:1", patience=patience) as client, pytest.raises(ServiceUnavailable):
-        client.server_info()
+    patience = RetryPolicy(seconds=0.2, first_wait=0.05)
+    with Client("127.0.0.1:1", retry=patience) as client, pytest.raises(ServiceUnavailable):
+        client.server.info()
 
 
 def test_promotion_is_seen_by_readers(client, fresh):
     """After a promotion a summary without a version is that of the promoted one."""
     model, first = fresh()
-    second = client.create_version(model, hyperparameters={"depth": 3, "name": "x"}).version_id
+    second = client.versions.create(model, hyperparameters={"depth": 3, "name": "x"}).version_id
     client.evaluate(model, first, y_true=["a", "b"], y_pred=["a", "a"])
     client.evaluate(model, second, y_true=["a", "b"], y_pred=["a", "b"])
-    client.promote(model, first)
-    assert client.performance_summary(model).version_id == first
-    done = client.promote(model, second)
+    client.versions.promote(model, first)
+    assert client.performance.summary(model).version_id == first
+    done = client.versions.promote(model, second)
     assert done.version_number == 2
-    assert client.performance_summary(model).version_id == second
-    promoted = [one.version_id for one in client.list_versions(model) if one.is_promoted]
+    assert client.performance.summary(model).version_id == second
+    promoted = [one.version_id for one in client.versions.list(model) if one.is_promoted]
     assert promoted == [second]
-    assert client.get_version(model, second).hyperparameters == {"depth": 3.0, "name": "x"}
-    assert model in {one.model_id for one in client.list_models()}
+    assert client.versions.get(model, second).hyperparameters == {"depth": 3.0, "name": "x"}
+    assert model in {one.model_id for one in client.models.list()}
 
 
 def test_server_info_needs_no_credential(service):
     """Anybody may ask which limits are in force."""
     with Client(service.grpc) as nobody:
-        assert nobody.server_info().limits["chunk_bytes"] == 1 << 20
+        assert nobody.server.info().limits.chunk_bytes == 1 << 20
+
+
+def test_a_client_without_arguments_reads_the_environment(service, monkeypatch):
+    """`Client()` finds the service and the key in ASSAY_URL and ASSAY_API_KEY."""
+    monkeypatch.setenv("ASSAY_URL", f"grpc://{service.grpc}")
+    monkeypatch.setenv("ASSAY_API_KEY", service.key)
+    with Client() as client:
+        assert client.models.create("by environment", "regression").status == "draft"
+    with Client(service.grpc) as nobody, pytest.raises(Unauthenticated):
+        next(nobody.models.list())  # a service that is named is not sent the environment's key
+    monkeypatch.setenv("ASSAY_TIMEOUT_SECONDS", "soon")
+    with pytest.raises(BadInput, match="ASSAY_TIMEOUT_SECONDS"):
+        Client()
+
+
+def test_numbers_of_numpy_are_numbers(client, fresh):
+    """Hyperparameters may be NumPy's scalars; what cannot be sent is named."""
+    model, _ = fresh()
+    made = client.versions.create(
+        model, hyperparameters={"n": np.int64(3), "rate": np.float32(0.5)}
+    )
+    assert made.hyperparameters == {"n": 3.0, "rate": 0.5}
+    with pytest.raises(BadInput, match="hyperparameters"):
+        client.versions.create(model, hyperparameters={"n": object()})

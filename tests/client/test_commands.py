@@ -23,7 +23,7 @@ def test_a_gate_lets_a_good_model_pass(assay, file, client):
     assert done.returncode == 0, done.stderr
     assert "pass  accuracy>=0.75" in done.stdout
     assert "promoted gate-good-1" in done.stdout
-    assert client.performance_summary("gate-good").version_id == "gate-good-1"
+    assert client.performance.summary("gate-good").version_id == "gate-good-1"
 
 
 def test_a_gate_stops_a_bad_model(assay, file, client):
@@ -36,7 +36,7 @@ def test_a_gate_stops_a_bad_model(assay, file, client):
     assert "FAIL  accuracy>=0.76" in done.stdout
     assert "is 0.75" in done.stdout
     assert "no such metric" in done.stdout
-    assert client.get_model("gate-bad").promoted_version_id is None
+    assert client.models.get("gate-bad").promoted_version_id is None
 
 
 def test_machines_get_json(assay, file):
@@ -147,10 +147,10 @@ def test_a_job_is_watched_to_its_end(assay, client, fresh):
 
 def test_jobs_are_listed_shown_and_canceled(assay, client, file):
     """Jobs are listed with filters and as JSON, one is shown, and one that ended is not canceled."""
-    client.create_model("Jobs", "classification", model_id="jobs")
-    version = client.create_version("jobs").version_id
+    client.models.create("Jobs", "classification", model_id="jobs")
+    version = client.versions.create("jobs").version_id
     done = client.evaluate("jobs", version, y_true=["a", "b"], y_pred=["a", "a"])
-    (listed,) = client.list_jobs(resource_id=done.evaluation_id, status=["succeeded", "failed"])
+    (listed,) = client.jobs.list(resource_id=done.evaluation_id, status=["succeeded", "failed"])
     assert listed.job_id == done.job_id
     told = assay("jobs", "list", "--resource", done.evaluation_id, "--json")
     assert json.loads(told.stdout)["job_id"] == done.job_id

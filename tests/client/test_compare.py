@@ -19,12 +19,12 @@ def pair(service):
     score = np.clip(0.5 + (truth - 0.5) * 0.2 + made.normal(0, 0.25, 400), 0, 1)
     better = np.clip(score + (truth - 0.5) * 0.3, 0, 1)
     with Client(service.grpc, api_key=service.key) as client:
-        model = client.create_model(
+        model = client.models.create(
             "pair", "classification", labels=["no", "yes"], positive_label="yes"
         ).model_id
         ids = []
         for depth, scores in ((3, score), (5, better)):
-            version = client.create_version(model, hyperparameters={"depth": depth}).version_id
+            version = client.versions.create(model, hyperparameters={"depth": depth}).version_id
             client.evaluate(
                 model, version, y_true=np.array(["no", "yes"])[truth], scores=scores,
                 row_id=[str(number) for number in range(400)],
@@ -56,10 +56,10 @@ def test_a_worse_version_stops_the_gate(assay, pair):
 
 def test_a_difference_by_chance_stops_the_gate(assay, client, pair):
     """A version that is better in one row alone is not better than chance allows."""
-    model, version = client.create_model("luck", "classification").model_id, []
+    model, version = client.models.create("luck", "classification").model_id, []
     truth = ["yes", "no"] * 50
     for wrong in (4, 3):
-        version.append(client.create_version(model).version_id)
+        version.append(client.versions.create(model).version_id)
         pred = ["no" if number < 2 * wrong else one for number, one in enumerate(truth)]
         client.evaluate(model, version[-1], y_true=truth, y_pred=pred)
     done = assay("compare", model, *version, "-r", "accuracy")
@@ -73,7 +73,7 @@ def test_a_difference_by_chance_stops_the_gate(assay, client, pair):
 def test_versions_of_other_definitions_are_not_comparable(assay, client, fresh):
     """Versions whose metrics are defined differently are flagged, and meet no requirement."""
     model, first = fresh()
-    second = client.create_version(model).version_id
+    second = client.versions.create(model).version_id
     client.evaluate(model, first, y_true=["a", "b"], y_pred=["a", "a"])
     client.evaluate(model, second, y_true=["a", "b", "c"], y_pred=["a", "b", "c"])
     done = assay("compare", model, first, second, "-r", "accuracy")
@@ -85,14 +85,14 @@ def test_versions_of_other_definitions_are_not_comparable(assay, client, fresh):
 def test_machines_get_the_comparison_as_json(assay, pair):
     """With --json one object says whether the requirements hold, with every number."""
     told = json.loads(assay("compare", *pair, "--json", "-r", "log_loss").stdout)
-    assert told["comparison"]["paired"]["status"] == "done"
+    assert told["comparison"]["paired_tests"]["status"] == "done"
     assert told["passed"] is (told["comparison"]["metric_deltas"]["log_loss"] < 0)
 
 
 def test_readers_see_what_is_stored(assay, client, pair):
     """A key that may not submit jobs gets the comparison without new tests."""
     model, a, b = pair
-    key = client.create_key("compares", ["model:read"]).secret
+    key = client.keys.create("compares", ["model:read"]).secret
     done = assay("compare", model, a, b, "--api-key", key)
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout

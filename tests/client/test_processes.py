@@ -63,17 +63,17 @@ def test_what_was_measured_is_there_after_a_restart(tmp_path):
     """A second start on the same folder serves what the first one kept, with the same key."""
     first = services.start(tmp_path)
     with Client(first.grpc, api_key=first.key) as client:
-        client.create_model("kept", "classification", model_id="kept")
-        client.create_version("kept", version_id="kept-1")
+        client.models.create("kept", "classification", model_id="kept")
+        client.versions.create("kept", version_id="kept-1")
         done = client.evaluate("kept", "kept-1", y_true=["a", "b"], y_pred=["a", "a"])
     assert first.stop() == []
     second = services.start(tmp_path)
     with Client(second.grpc, api_key=first.key) as client:
-        assert client.get_evaluation(done.evaluation_id) == done
+        assert client.evaluations.get(done.evaluation_id) == done
     # The bootstrap key of a later start is not made: the store has a key already.
     assert second.key != first.key
     with Client(second.grpc, api_key=second.key) as client, pytest.raises(Exception, match="key"):
-        client.get_model("kept")
+        client.models.get("kept")
     assert second.stop() == []
 
 
@@ -91,10 +91,10 @@ def test_the_first_start_makes_a_key_and_shows_it_once(tmp_path):
             ready = json.loads(process.stdout.readline())
             shown.append(ready["key"])
             with Client(ready["grpc"], api_key=shown[0]) as client:
-                assert list(client.list_models()) == []
+                assert list(client.models.list()) == []
             # The gateway serves native gRPC too.
             with Client(ready["gateway_grpc"], api_key=shown[0]) as client:
-                assert list(client.list_models()) == []
+                assert list(client.models.list()) == []
             request = urllib.request.Request(f"{ready['rest']}/api/v1/server")
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=10) as answer:

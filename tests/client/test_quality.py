@@ -11,16 +11,14 @@ import pytest
 from assay.client import (
     BadInput,
     Client,
-    DocumentsCompared,
     FailedPrecondition,
     InvalidRequest,
-    JobEvent,
     NotFound,
-    Patience,
-    SchemaField,
+    RetryPolicy,
     ServiceUnavailable,
 )
 from assay.client.json_text import json_text
+from assay.client.types import JobEvent, SchemaField
 from assay.extraction.comparison import compare
 from assay.extraction.field_counts import FieldTally
 from assay.extraction.schema import FieldSchema
@@ -55,13 +53,13 @@ def test_a_benchmark_has_the_numbers_of_the_comparator(readings, reports):
 def test_the_better_extractor_is_found_and_where_it_is_worse(client, reports):
     """Comparing two benchmarks tells who is better over all fields, and in which it is not."""
     ids = [reports[one.name].benchmark.benchmark_id for one in (CANDIDATE, PRODUCTION)]
-    found = client.compare_benchmarks(*ids)
+    found = client.benchmarks.compare(*ids)
     assert found.overall.verdict == "a_better"
     assert found.overall.delta == found.run_a.accuracy_overall - found.run_b.accuracy_overall
     assert 0 < found.overall.low < found.overall.delta < found.overall.high
     assert found.by_field["invoice_date"].delta < 0 < found.by_field["total_amount"].delta
     assert (found.overall.fixed, found.documents) == (len(found.fixed_document_ids), COUNT)
-    backwards = client.compare_benchmarks(*reversed(ids))
+    backwards = client.benchmarks.compare(*reversed(ids))
     assert backwards.overall.verdict == "b_better"
     assert backwards.overall.p_value == found.overall.p_value
 
@@ -76,33 +74,31 @@ def test_results_tell_of_every_document(client, readings, reports):
     """Results name each comparison of each document, and filters leave what was asked for."""
     report = reports[PRODUCTION.name]
     key = report.benchmark.benchmark_id
-    every = list(client.benchmark_results(key))
+    every = list(client.benchmarks.results(key))
     assert [one.document_id for one in every] == [one.document_id for one in readings[0]]
     assert sum(one.comparisons for one in every) == report.measures.overall.comparisons
     first = every[0]
     assert len(first.fields) == first.comparisons
     assert first.fields[0].expected == readings[0][0].invoice_number
-    wrong = list(client.benchmark_results(key, field="total_amount", only_wrong=True, page=2))
+    wrong = list(client.benchmarks.results(key, field="total_amount", only_wrong=True, page_size=2))
     track = report.measures.by_field["total_amount"].normalised
     assert len(wrong) == track.wrong_value + track.missed
     assert all(not one.correct for document in wrong for one in document.fields)
-    missed = list(client.benchmark_results(key, field="due_date", outcome="missed"))
+    missed = list(client.benchmarks.results(key, field="due_date", outcome="missed"))
     assert all(one.extracted_json is None for document in missed for one in document.fields)
 
 
 def test_a_benchmark_is_watched_from_any_event_on(client, reports):
     """Events are numbered without a gap; a watch resumes after one and ends behind the last."""
     key = reports[CANDIDATE.name].benchmark.benchmark_id
-    events = [
-        one for one in client.watch_benchmark(key) if isinstance(one, JobEvent | DocumentsCompared)
-    ]
+    events = [one for one in client.benchmarks.watch(key) if isinstance(one, JobEvent)]
     assert [one.sequence for one in events] == list(range(1, len(events) + 1))
-    compared = [one for one in events if isinstance(one, DocumentsCompared)]
+    compared = [one.documents_compared for one in events if one.documents_compared]
     assert sum(len(one.documents) for one in compared) == COUNT
-    assert (events[-1].to_state, events[-1].is_terminal) == ("succeeded", True)
-    later = [one for one in client.watch_benchmark(key, 2) if not hasattr(one, "as_of_sequence")]
+    assert (events[-1].state_changed.to_state, events[-1].is_terminal) == ("succeeded", True)
+    later = [one for one in client.benchmarks.watch(key, 2) if not hasattr(one, "as_of_sequence")]
     assert later == events[2:]
-    behind = client.watch_benchmark(key, events[-1].sequence)
+    behind = client.benchmarks.watch(key, events[-1].sequence)
     assert [one for one in behind if not hasattr(one, "as_of_sequence")] == []
 
 
@@ -110,16 +106,16 @@ def test_a_broken_watch_is_taken_up_where_it_stood(cutter, service, client, repo
     """A watch whose connection breaks again and again yields every event once, in order."""
     key = reports[CANDIDATE.name].benchmark.benchmark_id
     relay = cutter(4_000)
-    with Client(relay.address, api_key=service.key, patience=Patience(first_wait=0.01)) as broken:
-        seen = [one for one in broken.watch_benchmark(key) if not hasattr(one, "as_of_sequence")]
-    direct = [one for one in client.watch_benchmark(key) if not hasattr(one, "as_of_sequence")]
+    with Client(relay.address, api_key=service.key, retry=RetryPolicy(first_wait=0.01)) as broken:
+        seen = [one for one in broken.benchmarks.watch(key) if not hasattr(one, "as_of_sequence")]
+    direct = [one for one in client.benchmarks.watch(key) if not hasattr(one, "as_of_sequence")]
     assert seen == direct
 
 
 def test_fields_are_told_live(client, dataset, readings):
     """Progress adds up, step by step, to what the benchmark ends with."""
     seen = []
-    report = client.run_benchmark(
+    report = client.benchmarks.run(
         dataset, sent(readings[1][CANDIDATE.name]), name="live", on_progress=seen.append
     )
     measuring = [one for one in seen if one.phase == "measure"]
@@ -145,34 +141,34 @@ def test_fields_are_told_live(client, dataset, readings):
 def test_a_repeated_create_is_answered_once(service, dataset):
     """A create that is sent twice with one request id makes one benchmark."""
     with Client(service.grpc, api_key=service.key, request_ids=lambda: "same-request") as client:
-        made = [client.create_benchmark(dataset, name="twice").benchmark_id for _ in range(2)]
+        made = [client.benchmarks.create(dataset, name="twice").benchmark_id for _ in range(2)]
     assert made[0] == made[1]
 
 
 def test_a_broken_upload_is_sent_again(cutter, service, client):
     """An upload whose connection breaks is sent again and stored once."""
     rows = [(f"doc-{number}", {"vendor": "x" * 200}) for number in range(2_000)]
-    dataset = client.create_dataset("Broken upload").dataset_id
+    dataset = client.ground_truth.create("Broken upload").dataset_id
     relay = cutter(150_000)
-    impatient = Client(relay.address, api_key=service.key, patience=Patience(seconds=0))
+    impatient = Client(relay.address, api_key=service.key, retry=RetryPolicy(seconds=0))
     with impatient, pytest.raises(ServiceUnavailable):
-        impatient.import_ground_truth(dataset, rows)
-    assert client.get_dataset(dataset).document_count == 0
-    patience = Patience(sleep=lambda _: relay.heal())  # the second attempt gets through
-    with Client(relay.address, api_key=service.key, patience=patience) as patient:
-        assert patient.import_ground_truth(dataset, rows).imported == 2_000
+        impatient.ground_truth.import_entries(dataset, rows)
+    assert client.ground_truth.get(dataset).document_count == 0
+    patience = RetryPolicy(sleep=lambda _: relay.heal())  # the second attempt gets through
+    with Client(relay.address, api_key=service.key, retry=patience) as patient:
+        assert patient.ground_truth.import_entries(dataset, rows).imported == 2_000
     assert relay.cuts == 2
-    assert client.get_dataset(dataset).document_count == 2_000
+    assert client.ground_truth.get(dataset).document_count == 2_000
 
 
 def test_rows_are_sent_in_bounded_memory(client):
     """Rows that come one by one are never all in memory."""
-    dataset = client.create_dataset("Many").dataset_id
+    dataset = client.ground_truth.create("Many").dataset_id
     text = "x" * 10_000
     rows = ((f"doc-{number}", {"vendor": text}) for number in range(3_000))  # 30 MB
     tracemalloc.start()
     try:
-        assert client.import_ground_truth(dataset, rows).imported == 3_000
+        assert client.ground_truth.import_entries(dataset, rows).imported == 3_000
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
@@ -190,25 +186,30 @@ def test_files_and_rows_are_the_same(client, tmp_path):
         [{"document_id": "d1", "expected_data": values}],
         iter([("d1", values)]),
     ):
-        dataset = client.create_dataset("Formats").dataset_id
-        assert client.import_ground_truth(dataset, rows).imported == 1
-        (entry,) = client.list_entries(dataset, document_id="d1")
+        dataset = client.ground_truth.create("Formats").dataset_id
+        assert client.ground_truth.import_entries(dataset, rows).imported == 1
+        (entry,) = client.ground_truth.list_entries(dataset, document_id="d1")
         assert entry.expected == values
 
 
 def test_digits_are_kept(client):
     """A Decimal comes back with the digits that it had, and a date as ISO 8601."""
-    run = client.create_extraction_run("Digits", model="m", version="2")
+    run = client.extraction_runs.create("Digits", model="m", version="2")
     data = {"total": Decimal("12345678901234567890.10"), "n": 3, "none": None}
-    assert client.import_extractions(run.run_id, [("d", data, {"total": 0.25})]).imported == 1
-    (found,) = client.list_extractions(run.run_id)
+    assert (
+        client.extraction_runs.import_extractions(
+            run.run_id, [("d", data, {"total": 0.25})]
+        ).imported
+        == 1
+    )
+    (found,) = client.extraction_runs.list_extractions(run.run_id)
     assert found.data == data
     assert str(found.data["total"]) == "12345678901234567890.10"
     assert found.confidence == {"total": 0.25}
-    assert client.get_extraction_run(run.run_id).document_count == 1
-    client.delete_extraction_run(run.run_id)
+    assert client.extraction_runs.get(run.run_id).document_count == 1
+    client.extraction_runs.delete(run.run_id)
     with pytest.raises(NotFound):
-        client.get_extraction_run(run.run_id)
+        client.extraction_runs.get(run.run_id)
 
 
 @pytest.mark.parametrize(
@@ -224,23 +225,23 @@ def test_digits_are_kept(client):
 )
 def test_what_cannot_be_sent_is_refused_at_once(client, rows, told):
     """What is no document is refused by the client, with the row, before anything is stored."""
-    dataset = client.create_dataset("Refused").dataset_id
+    dataset = client.ground_truth.create("Refused").dataset_id
     with pytest.raises(BadInput, match=told):
-        client.import_ground_truth(dataset, rows)
-    assert client.get_dataset(dataset).document_count == 0
+        client.ground_truth.import_entries(dataset, rows)
+    assert client.ground_truth.get(dataset).document_count == 0
 
 
 def test_a_wrong_row_leaves_nothing_behind(client):
     """A row that the service refuses is named, and no row before it is stored."""
-    dataset = client.create_dataset("Wrong row").dataset_id
+    dataset = client.ground_truth.create("Wrong row").dataset_id
     deep: dict[str, object] = {}
     for _ in range(40):
         deep = {"x": deep}
     with pytest.raises(InvalidRequest, match="row 1"):
-        client.import_ground_truth(dataset, [("a", {"x": 1}), ("b", deep)])
-    assert client.get_dataset(dataset).document_count == 0
+        client.ground_truth.import_entries(dataset, [("a", {"x": 1}), ("b", deep)])
+    assert client.ground_truth.get(dataset).document_count == 0
     rows = [("a", {"x": 1}), ("a", {"x": 2}), ("", {"x": 3})]
-    done = client.import_ground_truth(dataset, rows)
+    done = client.ground_truth.import_entries(dataset, rows)
     assert (done.imported, done.skipped) == (1, 2)
     assert [(one.row, one.reason) for one in done.skipped_rows] == [
         (1, "duplicate_in_upload"),
@@ -250,12 +251,12 @@ def test_a_wrong_row_leaves_nothing_behind(client):
 
 def test_failed_extractions_leave_no_run(client, dataset):
     """A benchmark whose extractions are refused leaves no empty run behind."""
-    before = [one.run_id for one in client.list_extraction_runs()]
+    before = [one.run_id for one in client.extraction_runs.list()]
     with pytest.raises(InvalidRequest):
-        client.run_benchmark(dataset, [("d", {"x": 1}, {"x": 7})], name="bad confidence")
-    assert [one.run_id for one in client.list_extraction_runs()] == before
+        client.benchmarks.run(dataset, [("d", {"x": 1}, {"x": 7})], name="bad confidence")
+    assert [one.run_id for one in client.extraction_runs.list()] == before
     with pytest.raises(BadInput, match="not both"):
-        client.run_benchmark(dataset, [], run_id="r")
+        client.benchmarks.run(dataset, [], run_id="r")
 
 
 def test_schemas_come_back_as_they_were_sent(client):
@@ -272,50 +273,52 @@ def test_schemas_come_back_as_they_were_sent(client):
             fields=(SchemaField(name="n", type="number"), SchemaField(name="ok", type="boolean")),
         ),
     ]
-    made = client.create_field_schema("All", fields, distinct_empties=["null"])
-    found = client.get_field_schema(made.user_schema_id)
+    made = client.field_schemas.create("All", fields, distinct_empties=["null"])
+    found = client.field_schemas.get(made.user_schema_id)
     assert found == made
     assert [one.name for one in found.fields] == [one.name for one in fields]
     again = FieldSchema.from_mapping(found.to_mapping())
     assert (again.hash, again.distinct_empties) == (found.schema_hash, ("null",))
-    assert found.schema_hash in {one.schema_hash for one in client.list_field_schemas()}
-    client.delete_field_schema(made.user_schema_id)
-    with pytest.raises(BadInput, match="'colour' is no part of a field"):
-        client.create_field_schema("x", [{"name": "a", "type": "text", "colour": 1}])
+    assert found.schema_hash in {one.schema_hash for one in client.field_schemas.list()}
+    client.field_schemas.delete(made.user_schema_id)
+    with pytest.raises(BadInput, match="'colour' is no part of a SchemaField"):
+        client.field_schemas.create("x", [{"name": "a", "type": "text", "colour": 1}])
     with pytest.raises(BadInput, match="type is one of text"):
-        client.create_field_schema("x", [{"name": "a", "type": "string"}])
+        client.field_schemas.create("x", [{"name": "a", "type": "string"}])
 
 
 def test_a_schema_is_inferred_shown_and_set(client):
     """Without a schema the fields are inferred; what is shown can be set as the schema."""
-    dataset = client.create_dataset("No schema", description="d").dataset_id
+    dataset = client.ground_truth.create("No schema", description="d").dataset_id
     with pytest.raises(FailedPrecondition):
-        client.dataset_schema(dataset)
-    client.add_entry(dataset, "d1", {"vendor": "x", "total": "1.50"}, notes="by hand")
-    guess = client.dataset_schema(dataset)
+        client.ground_truth.schema(dataset)
+    client.ground_truth.create_entry(
+        dataset, "d1", expected={"vendor": "x", "total": "1.50"}, notes="by hand"
+    )
+    guess = client.ground_truth.schema(dataset)
     assert (guess.inferred, guess.documents, guess.schema.user_schema_id) == (True, 1, None)
     assert {one.name for one in guess.schema.fields} == {"vendor", "total"}
-    made = client.create_field_schema("Set", FIELDS)
-    client.set_dataset_schema(dataset, made.user_schema_id)
-    assert client.dataset_schema(dataset).schema == made
-    assert client.set_dataset_schema(dataset, None).user_schema_id is None
-    (entry,) = client.list_entries(dataset)
+    made = client.field_schemas.create("Set", FIELDS)
+    client.ground_truth.update(dataset, user_schema_id=made.user_schema_id)
+    assert client.ground_truth.schema(dataset).schema == made
+    assert client.ground_truth.update(dataset, user_schema_id="").user_schema_id is None
+    (entry,) = client.ground_truth.list_entries(dataset)
     assert (entry.notes, entry.document_id) == ("by hand", "d1")
-    client.delete_entry(dataset, entry.entry_id)
-    client.delete_dataset(dataset)
-    assert dataset not in {one.dataset_id for one in client.list_datasets()}
+    client.ground_truth.delete_entry(dataset, entry.entry_id)
+    client.ground_truth.delete(dataset)
+    assert dataset not in {one.dataset_id for one in client.ground_truth.list()}
 
 
 def test_benchmarks_of_other_rules_do_not_compare(client, dataset, reports):
     """Two benchmarks by other schemas are refused; listings are by dataset and status."""
-    other = client.create_field_schema("Other", FIELDS).user_schema_id
-    done = client.run_benchmark(dataset, user_schema_id=other, name="other rules")
+    other = client.field_schemas.create("Other", FIELDS).user_schema_id
+    done = client.benchmarks.run(dataset, user_schema_id=other, name="other rules")
     key = reports[CANDIDATE.name].benchmark.benchmark_id
     with pytest.raises(FailedPrecondition, match="schema"):
-        client.compare_benchmarks(key, done.benchmark.benchmark_id)
-    listed = list(client.list_benchmarks(dataset_id=dataset, status="completed"))
+        client.benchmarks.compare(key, done.benchmark.benchmark_id)
+    listed = list(client.benchmarks.list(dataset_id=dataset, status="completed"))
     assert {done.benchmark.benchmark_id, key} <= {one.benchmark_id for one in listed}
-    assert list(client.list_benchmarks(dataset_id=dataset, status="failed")) == []
+    assert list(client.benchmarks.list(dataset_id=dataset, status="failed")) == []
 
 
 @pytest.mark.parametrize(

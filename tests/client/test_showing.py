@@ -30,12 +30,12 @@ def shown(service):
         "feature:age": list(range(300)),
     }
     with Client(service.grpc, api_key=service.key) as client:
-        model = client.create_model(
+        model = client.models.create(
             "shown", "classification", labels=["good", "b[a]d"], positive_label="b[a]d"
         ).model_id
-        version = client.create_version(model).version_id
+        version = client.versions.create(model).version_id
         client.evaluate(model, version, data=rows)
-        client.promote(model, version)
+        client.versions.promote(model, version)
     return model, version
 
 
@@ -96,7 +96,7 @@ def test_machines_get_the_report_as_json(assay, shown):
     """With --json the report is one object with every part."""
     told = json.loads(assay("report", shown[0], "--json").stdout)
     assert told["summary"]["metrics"]["accuracy"] > 0.5
-    assert told["intervals"]["by_metric"]["accuracy"]["method"] == "wilson"
+    assert told["intervals"]["intervals"]["accuracy"]["method"] == "wilson"
     assert told["absent"] == {}
 
 
@@ -141,7 +141,7 @@ def test_a_file_needs_the_extra(assay, shown, tmp_path):
     path = os.pathsep.join(filter(None, [str(tmp_path / "blind"), os.environ.get("PYTHONPATH")]))
     done = assay("plot", "roc", shown[0], "--out", "p.png", PYTHONPATH=path)
     assert done.returncode == 2
-    assert "assay[plots]" in done.stderr
+    assert "assay-quality-client[plots]" in done.stderr
     assert assay("plot", "roc", shown[0], PYTHONPATH=path).returncode == 0
 
 

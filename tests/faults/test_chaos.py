@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.client import JobEvent
+from assay.client.types import JobEvent
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.execution import WINDOW
 from assay.kernel.jobs.job import Event, Job, NewJob
@@ -22,7 +22,7 @@ from tests.support.chaos import MOST_JOBS, ORG, WAIT, City
 from tests.support.job_kinds import keys
 
 ROWS = 1500
-CHUNK_BYTES = 16 * 1024
+BATCH_BYTES = 16 * 1024
 MODEL = "m"
 
 
@@ -74,7 +74,7 @@ class Work:
                 random = np.random.default_rng([7, number])
                 truth = np.random.default_rng([7, first]).integers(0, 3, ROWS)
                 scores = random.dirichlet(np.ones(3), ROWS)
-                version = client.create_version(MODEL).version_id
+                version = client.versions.create(MODEL).version_id
                 done = client.evaluate(
                     MODEL,
                     version,
@@ -83,13 +83,13 @@ class Work:
                     scores=scores,
                     labels=["c0", "c1", "c2"],
                     row_id=[f"row-{row}" for row in range(ROWS)],
-                    chunk_bytes=CHUNK_BYTES,
+                    batch_bytes=BATCH_BYTES,
                 )
                 versions.append(version)
                 self.watch(f"evaluation-{number}", done.job_id)
-            found = client.compare(MODEL, *versions, paired=True)
-            assert found.paired.job_id is not None
-            self.watch(f"comparison-{first}", found.paired.job_id)
+            found = client.comparisons.paired(MODEL, *versions)
+            assert found.paired_tests.job_id is not None
+            self.watch(f"comparison-{first}", found.paired_tests.job_id)
 
     def watch(self, name: str, job_id: str) -> None:
         """Follow a job from its first event to its last, over as many connections as it takes."""
@@ -98,7 +98,7 @@ class Work:
 
     def _watch(self, job_id: str) -> list[int]:
         with self.city.client() as client:
-            told = client.watch(job_id)
+            told = client.jobs.watch(job_id)
             return [item.sequence for item in told if isinstance(item, JobEvent)]
 
     def results(self) -> dict[str, bytes]:
@@ -126,7 +126,7 @@ def city(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[City]:
     """A city with one model; its runners have as many children as the test asks for."""
     city = City(tmp_path, seed=20261122, children=request.param)
     with city.client() as client:
-        client.create_model("Chaos", "classification", model_id=MODEL)
+        client.models.create("Chaos", "classification", model_id=MODEL)
     yield city
     city.close()
 

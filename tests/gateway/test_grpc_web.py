@@ -113,8 +113,8 @@ def test_method_that_does_not_exist(caller):
 def test_job_is_watched(caller, service):
     """WatchJob streams each event while the job goes on, and ends after the terminal one."""
     with Client(service.grpc, api_key=service.key) as client:
-        model = client.create_model("watched", "classification").model_id
-        version = client.create_version(model).version_id
+        model = client.models.create("watched", "classification").model_id
+        version = client.versions.create(model).version_id
     request = evaluation_service_pb2.CreateEvaluationRequest(
         model_id=model, version_id=version, dataset_split="test"
     )

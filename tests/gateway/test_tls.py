@@ -16,7 +16,7 @@ import grpc
 import httpx
 import pytest
 
-from assay.client import BadInput, Client, Patience, ServiceUnavailable, Tls, TlsFailed
+from assay.client import BadInput, Client, RetryPolicy, ServiceUnavailable, Tls, TlsFailed
 from assay.gateway import process as gateways
 from assay.gateway.tls import GatewayTls
 from assay.kernel.rpc.tls import server_credentials
@@ -27,7 +27,7 @@ from tests.support.grpc_web import GrpcWeb
 from tests.support.upstream import Upstream
 from tools import service as services
 
-ONCE = Patience(seconds=0)
+ONCE = RetryPolicy(seconds=0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Secure:
     caller: Files
 
     def client(self, target: str, tls: Tls) -> Client:
-        return Client(target, api_key=self.service.key, tls=tls, patience=ONCE, timeout=10)
+        return Client(target, api_key=self.service.key, tls=tls, retry=ONCE, timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +152,8 @@ def test_direct_grpc_needs_a_certificate_of_the_caller(secure):
     own, ca = secure.caller, secure.ca.file
     tls = Tls(ca=ca, certificate=own.certificate, key=own.key)
     with secure.client(secure.service.grpc, tls) as client:
-        made = client.create_model("direct", "classification")
-        version = client.create_version(made.model_id)
+        made = client.models.create("direct", "classification")
+        version = client.versions.create(made.model_id)
         done = client.evaluate(
             made.model_id, version.version_id, y_true=["a", "b"], y_pred=["a", "a"]
         )
@@ -165,18 +165,18 @@ def test_direct_grpc_needs_a_certificate_of_the_caller(secure):
             secure.client(secure.service.grpc, tls) as client,
             pytest.raises(ServiceUnavailable),
         ):
-            client.server_info()
+            client.server.info()
 
 
 def test_native_grpc_through_the_gateway(secure):
     """The gateway's listener for native gRPC speaks TLS with the gateway's certificate."""
     with secure.client(secure.service.gateway_grpc, Tls(ca=secure.ca.file)) as client:
-        assert client.create_model("through", "regression").model_id
+        assert client.models.create("through", "regression").model_id
     with (
         secure.client(secure.service.gateway_grpc, Tls(ca=secure.stranger.file)) as client,
         pytest.raises(TlsFailed, match="is not trusted: "),
     ):
-        client.server_info()
+        client.server.info()
 
 
 def test_name_in_the_certificate_is_checked(tmp_path):
@@ -184,16 +184,16 @@ def test_name_in_the_certificate_is_checked(tmp_path):
     ca = Authority(tmp_path, "ca")
     other = ca.issue("other", ("elsewhere.example",))
     with Upstream(server_credentials(other.certificate, other.key, None)).running() as server:
-        client = Client(f"127.0.0.1:{server.port}", tls=Tls(ca=ca.file), patience=ONCE)
+        client = Client(f"127.0.0.1:{server.port}", tls=Tls(ca=ca.file), retry=ONCE)
         with client, pytest.raises(TlsFailed, match="another host name"):
-            client.server_info()
+            client.server.info()
 
 
 def test_service_without_tls_is_told_apart(upstream):
     """Speaking TLS to a server in the clear fails at once and says why."""
     client = Client(f"grpcs://127.0.0.1:{upstream.port}")  # its patience is 30 s
     with client, pytest.raises(TlsFailed, match="does not speak TLS"):
-        client.server_info()
+        client.server.info()
 
 
 def command(secure: Secure, **variables) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import grpc
 import psutil
 
-from assay.client import Client, Patience
+from assay.client import Client, RetryPolicy
 from assay.features.keys.service import KeyUseCases
 from assay.kernel.clock import SystemClock
 from assay.kernel.ids import SystemIds
@@ -63,7 +63,7 @@ class City:
         return Client(
             f"127.0.0.1:{self.port}",
             api_key=self.key,
-            patience=Patience(seconds=WAIT, first_wait=0.05, longest_wait=0.2),
+            retry=RetryPolicy(seconds=WAIT, first_wait=0.05, longest_wait=0.2),
         )
 
     def kill_one(self) -> None:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from assay.cli.bench_gate import verdicts
 from assay.cli.bench_tables import winner
-from assay.client import BenchmarkComparison, BenchmarkReport, Client, DocumentsCompared, JobEvent
+from assay.client import BenchmarkComparison, Client
+from assay.client.types import BenchmarkReport, JobEvent
 from tools.demo.curl import Answer, Curl
 from tools.demo.extractors import (
     CANDIDATE,
@@ -70,19 +71,21 @@ class Benchmarks:
         self._does(["truth", "create", DATASET, str(truth), "--schema", str(schema)], 0)
         gate = ["--require", "accuracy_overall>=0.9", "--require", "total_amount:recall>=0.9"]
         self._does(["bench", "run", DATASET, str(read), "--name", PRODUCTION.name, *gate], 0)
-        (one,) = self.client.list_benchmarks(dataset_id=self._dataset())
-        return self.client.benchmark_report(one.benchmark_id)
+        (one,) = self.client.benchmarks.list(dataset_id=self._dataset())
+        return self.client.benchmarks.get(one.benchmark_id)
 
     def _candidate(self, found: list[Extraction]) -> BenchmarkReport:
         """The other extractor, by the Python client; the whole service is killed in the middle."""
-        run = self.client.create_extraction_run(CANDIDATE.name, model="layout-model", version="0.9")
+        run = self.client.extraction_runs.create(
+            CANDIDATE.name, model="layout-model", version="0.9"
+        )
         rows = (
             (one.document_id, one.data, one.confidence) for one in found if one.data is not None
         )
-        stored = self.client.import_extractions(run.run_id, rows)
+        stored = self.client.extraction_runs.import_extractions(run.run_id, rows)
         self.that(stored.skipped == 0, "extractions were left out")
         for attempt in range(1, KILLS + 1):
-            made = self.client.create_benchmark(
+            made = self.client.benchmarks.create(
                 self._dataset(), name=CANDIDATE.name, run_id=run.run_id
             )
             if self._killed_in_the_middle(made.benchmark_id):
@@ -90,8 +93,8 @@ class Benchmarks:
             self.console.print(f"it was over before the kill; attempt {attempt} of {KILLS}")
         else:
             self.that(False, f"the kill came too late {KILLS} times")
-        survived = self.client.benchmark_report(made.benchmark_id)
-        calm = self.client.run_benchmark(self._dataset(), run_id=run.run_id, name="undisturbed")
+        survived = self.client.benchmarks.get(made.benchmark_id)
+        calm = self.client.benchmarks.run(self._dataset(), run_id=run.run_id, name="undisturbed")
         same = survived.measures == calm.measures
         self.that(same, "the numbers of a benchmark that was killed are others than undisturbed")
         if same:
@@ -108,16 +111,17 @@ class Benchmarks:
         sequences: list[int] = []
         documents: list[str] = []
         claims = 0
-        for item in self.client.watch_benchmark(benchmark_id):
-            if not isinstance(item, JobEvent | DocumentsCompared):
+        for item in self.client.benchmarks.watch(benchmark_id):
+            if not isinstance(item, JobEvent):
                 continue
             sequences.append(item.sequence)
-            if isinstance(item, JobEvent):
-                claims += item.to_state == "running"
-                self.console.print(f"  {item.sequence:>3}  {item.to_state} ({item.cause})")
+            if (change := item.state_changed) is not None:
+                claims += change.to_state == "running"
+                self.console.print(f"  {item.sequence:>3}  {change.to_state} ({change.cause})")
+            if item.documents_compared is None:
                 continue
             is_first = not documents
-            documents += [one.document_id for one in item.documents]
+            documents += [one.document_id for one in item.documents_compared.documents]
             self.console.print(f"  {item.sequence:>3}  {len(documents)} documents compared")
             if is_first:
                 self.console.print("       kill -9: server, runner and gateway", style="bold red")
@@ -153,7 +157,7 @@ class Benchmarks:
         ids = new.benchmark.benchmark_id, old.benchmark.benchmark_id
         gate = ["--require", "accuracy_overall>=0.95", "--no-regression"]
         self._does(["bench", "compare", *ids, *gate], 1)  # dates became worse
-        found = self.client.compare_benchmarks(*ids)
+        found = self.client.benchmarks.compare(*ids)
         self._says(found)
         self.that(found.overall.verdict == "a_better", "the better extractor does not win")
         signs = {one.path: one.sign for one in verdicts(found)}
@@ -203,7 +207,7 @@ class Benchmarks:
         self.status(self.curl(f"{one}:cancel", method="POST", body={}), 422)
 
     def _dataset(self) -> str:
-        (found,) = (one for one in self.client.list_datasets() if one.name == DATASET)
+        (found,) = (one for one in self.client.ground_truth.list() if one.name == DATASET)
         return found.dataset_id
 
     def _does(self, command: list[str], code: int) -> None:

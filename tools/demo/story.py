@@ -14,8 +14,9 @@ from typing import Any
 from rich.console import Console
 
 from assay.cli.live import live_progress
-from assay.client import Client, Evaluation
+from assay.client import Client
 from assay.client import Progress as Standing
+from assay.client.types import Evaluation
 from tools.demo import data, quality
 from tools.demo.benchmarks import Benchmarks
 from tools.demo.compare import Comparison, rows
@@ -61,11 +62,11 @@ class Story:
     def digits(self) -> Evaluation:
         """Ten classes with probabilities, through the Python client."""
         self._chapter("Digits: two versions of a ten-class model, by the Python client")
-        self.client.create_model(
+        self.client.models.create(
             "Handwritten digits", "classification", model_id="digits", labels=list("0123456789")
         )
         for version, found in zip((FOREST, LOGISTIC), data.digits(), strict=True):
-            self.client.create_version(
+            self.client.versions.create(
                 "digits",
                 version_id=version,
                 algorithm=found.algorithm,
@@ -74,17 +75,17 @@ class Story:
             done = self._evaluate(version, found)
             title = f"{version} ({found.algorithm})"
             self.compare.metrics(title, done.metrics, data.expected(found, None), binary=False)
-            report = self.client.classification_report("digits", version)
+            report = self.client.performance.classification_report("digits", version)
             ours = {
                 label: (one.precision, one.recall, one.f1_score, one.support)
                 for label, one in report.per_class.items()
             }
             self.compare.equal(f"{title}: report of every class", ours, data.report(found))
-            matrix = self.client.confusion_matrix("digits", version)
+            matrix = self.client.performance.confusion_matrix("digits", version)
             self.compare.equal(
                 f"{title}: confusion matrix", rows(matrix.counts), data.confusion(found)
             )
-        self.client.promote("digits", FOREST)
+        self.client.versions.promote("digits", FOREST)
         return done
 
     def versus(self) -> None:
@@ -121,7 +122,7 @@ class Story:
                 labels=found.labels,
                 row_id=found.ids,
                 slices=found.slices,
-                chunk_bytes=SMALL_CHUNKS,
+                batch_bytes=SMALL_CHUNKS,
                 on_progress=told,
             )
 
@@ -132,7 +133,7 @@ class Story:
         file = self.folder / "cancer.csv"
         assert found.scores is not None
         self._csv(file, y_true=found.y_true, y_pred=found.y_pred, score=found.scores.tolist())
-        self.client.create_model(
+        self.client.models.create(
             "Tumours",
             "classification",
             model_id="tumours",
@@ -150,7 +151,7 @@ class Story:
         )
         for shown in (["report", "tumours"], ["plot", "roc", "tumours"]):
             self.compare.that(self._assay(shown) == 0, f"`assay {shlex.join(shown)}` failed")
-        ours = self.client.performance_summary("tumours").metrics
+        ours = self.client.performance.summary("tumours").metrics
         theirs = data.expected(found, "malignant")
         self.compare.metrics("tumours", ours, theirs, binary=True)
 
@@ -220,7 +221,7 @@ class Story:
     def rows(self) -> None:
         """A handful of rows, as JSON."""
         self._chapter("A handful of rows, without a file")
-        self.client.create_version("tumours", version_id="tumours-2")
+        self.client.versions.create("tumours", version_id="tumours-2")
         row = {"y_true": "benign", "y_pred": "benign", "score": 0.1}
         wrong = {"y_true": "malignant", "y_pred": "benign", "score": 0.4}
         path = "/api/v1/models/tumours/versions/tumours-2/evaluations:rows"

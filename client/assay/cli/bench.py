@@ -18,14 +18,8 @@ from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
 from assay.cli.found import found_benchmark, found_dataset
 from assay.cli.requirement import Outcome, Requirement
-from assay.client import (
-    BenchmarkFailed,
-    BenchmarkReport,
-    Client,
-    DocumentResult,
-    FailedPrecondition,
-    Refusal,
-)
+from assay.client import BenchmarkFailed, Client, FailedPrecondition, Refusal
+from assay.client.types import BenchmarkReport, DocumentResult
 
 bench = typer.Typer(
     help="Compare extractions with ground truth, field by field.", no_args_is_help=True
@@ -90,13 +84,13 @@ def run(
         other = found_benchmark(client, compared_to) if compared_to else ""
         if detach:
             run_id = _stored(client, file, name) if file else run_id
-            made = client.create_benchmark(
+            made = client.benchmarks.create(
                 dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
             )
             print_json(made) if as_json else print(made.benchmark_id)
             return
         with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
-            report = client.run_benchmark(
+            report = client.benchmarks.run(
                 dataset_id,
                 file,
                 name=name,
@@ -125,10 +119,10 @@ def watch(
     with connected(url, api_key) as client:
         benchmark_id = found_benchmark(client, benchmark)
         if as_json:
-            for item in client.watch_benchmark(benchmark_id):
+            for item in client.benchmarks.watch(benchmark_id):
                 print_json(item)
         with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
-            report = client.follow_benchmark(benchmark_id, told)
+            report = client.benchmarks.follow(benchmark_id, told)
     _finish(report, wanted, as_json=as_json)
 
 
@@ -159,8 +153,8 @@ def compare(
     wanted = _requirements(require)
     with connected(url, api_key) as client:
         a, b = found_benchmark(client, run_a), found_benchmark(client, run_b)
-        found = client.compare_benchmarks(a, b)
-        report = client.benchmark_report(a)
+        found = client.benchmarks.compare(a, b)
+        report = client.benchmarks.get(a)
     found, outcomes = in_order(found, report), judged(report, wanted)
     if not regression:
         outcomes += no_regression(found, alpha)
@@ -186,7 +180,7 @@ def list_benchmarks(
     """List benchmarks, newest first."""
     with connected(url, api_key) as client:
         dataset_id = found_dataset(client, dataset) if dataset else ""
-        rows = client.list_benchmarks(dataset_id=dataset_id, status=status)
+        rows = client.benchmarks.list(dataset_id=dataset_id, status=status)
         if as_json:
             for one in rows:
                 print_json(one)
@@ -211,13 +205,13 @@ def report(
 ) -> None:
     """Show all numbers of a completed benchmark, and with --compare those against another one."""
     with connected(url, api_key) as client:
-        found = client.benchmark_report(found_benchmark(client, benchmark))
+        found = client.benchmarks.get(found_benchmark(client, benchmark))
         if found.measures is None:
             raise FailedPrecondition(_unfinished(found))
         other = None
         if compare_with:
             b = found_benchmark(client, compare_with)
-            other = in_order(client.compare_benchmarks(found.benchmark.benchmark_id, b), found)
+            other = in_order(client.benchmarks.compare(found.benchmark.benchmark_id, b), found)
         examples = _examples(client, found) if as_markdown else {}
     if as_json:
         print_json({"report": found, "comparison": other})
@@ -237,8 +231,8 @@ def _examples(client: Client, found: BenchmarkReport) -> dict[str, list[Document
     examples = {}
     for path in weakest:
         if accuracies[path] < 1:
-            results = client.benchmark_results(
-                found.benchmark.benchmark_id, field=path, only_wrong=True, page=EXAMPLES
+            results = client.benchmarks.results(
+                found.benchmark.benchmark_id, field=path, only_wrong=True, page_size=EXAMPLES
             )
             examples[path] = [one for one, _ in zip(results, range(EXAMPLES), strict=False)]
     return examples
@@ -255,8 +249,8 @@ def _unfinished(found: BenchmarkReport) -> Refusal:
 
 
 def _stored(client: Client, file: Path, name: str) -> str:
-    run = client.create_extraction_run(name or file.stem)
-    client.import_extractions(run.run_id, file)
+    run = client.extraction_runs.create(name or file.stem)
+    client.extraction_runs.import_extractions(run.run_id, file)
     return run.run_id
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assay.cli.requirement import FIELD_METRIC, Outcome, Requirement
-from assay.client import AccuracyDifference, BenchmarkComparison, BenchmarkReport, FieldMeasures
+from assay.client import BenchmarkComparison
+from assay.client.types import AccuracyDifference, BenchmarkReport, FieldMeasures
 
 ALPHA = 0.05
 EXAMPLE = "accuracy_overall>=0.93"

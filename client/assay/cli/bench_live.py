@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from assay.cli.bench_tables import live_fields
 from assay.cli.live import REFRESHES_PER_SECOND
-from assay.client import BenchmarkStanding
-from assay.client.benchmarking import OnBenchmark, ignore_standing
+from assay.client import BenchmarkProgress
+from assay.client.benchmarks import OnBenchmark, ignore_benchmark
 
 
 @contextmanager
@@ -26,12 +26,12 @@ def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
         hidden: True draws nothing.
     """
     if hidden:
-        yield ignore_standing
+        yield ignore_benchmark
         return
     if not console.is_terminal:
         seen = [-1]
 
-        def said(standing: BenchmarkStanding) -> None:
+        def said(standing: BenchmarkProgress) -> None:
             if standing.documents > seen[0]:
                 _line(console, standing)
             seen[0] = standing.documents
@@ -51,7 +51,7 @@ def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
         bar, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND
     ) as screen:
 
-        def told(standing: BenchmarkStanding) -> None:
+        def told(standing: BenchmarkProgress) -> None:
             measuring = standing.phase == "measure"
             bar.update(
                 task,
@@ -65,7 +65,7 @@ def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
         yield told
 
 
-def _line(console: Console, standing: BenchmarkStanding) -> None:
+def _line(console: Console, standing: BenchmarkProgress) -> None:
     if standing.phase == "upload":
         if standing.documents:
             console.print(f"{standing.documents:,} extractions are stored", style="dim")

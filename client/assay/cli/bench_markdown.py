@@ -8,13 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from assay.cli.bench_gate import ALPHA, FieldVerdict, overall_sign, verdicts
 from assay.cli.bench_tables import TESTS, spanned, winner
 from assay.cli.console import number
-from assay.client import (
-    BenchmarkComparison,
-    BenchmarkReport,
-    DocumentResult,
-    FieldMeasures,
-    FieldResult,
-)
+from assay.client import BenchmarkComparison
+from assay.client.types import BenchmarkReport, DocumentResult, FieldMeasures, FieldResult
 
 MAX_FIELDS = 100
 MAX_DOCUMENTS = 20

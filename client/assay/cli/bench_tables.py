@@ -12,14 +12,13 @@ from assay.cli.bench_gate import ALPHA, overall_sign, verdicts
 from assay.cli.console import number
 from assay.cli.report import outcome_table
 from assay.cli.requirement import Outcome
-from assay.client import (
+from assay.client import BenchmarkComparison, BenchmarkProgress
+from assay.client.types import (
     AccuracyDifference,
     Benchmark,
-    BenchmarkComparison,
     BenchmarkReport,
-    BenchmarkStanding,
+    FieldAccuracy,
     FieldMeasures,
-    FieldStanding,
 )
 
 MAX_FIELDS = 200
@@ -32,7 +31,7 @@ LIVE = ("right", "accuracy", "exact", "precision", "recall", "wrong", "invented"
 WAYS = {1: "[green]better[/]", -1: "[red]worse[/]", 0: ""}
 
 
-def live_fields(standing: BenchmarkStanding) -> Table:
+def live_fields(standing: BenchmarkProgress) -> Table:
     """Return how right each field is so far."""
     table = _table("field", *LIVE)
     for path, one in list(standing.fields.items())[:MAX_FIELDS]:
@@ -42,7 +41,7 @@ def live_fields(standing: BenchmarkStanding) -> Table:
     return table
 
 
-def _live(one: FieldStanding) -> list[str]:
+def _live(one: FieldAccuracy) -> list[str]:
     values = (one.accuracy, one.accuracy_exact, one.precision, one.recall)
     counts = (one.wrong_value, one.invented, one.missed)
     return [

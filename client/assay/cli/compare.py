@@ -10,7 +10,8 @@ from assay.cli.comparison_report import comparison_report
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
 from assay.cli.verdict import DIRECTIONS, Direction, better
-from assay.client import Client, Comparison, PermissionDenied
+from assay.client import Client, PermissionDenied
+from assay.client.types import Comparison
 
 
 def compare(
@@ -59,11 +60,9 @@ def compare(
 
 def _compared(client: Client, model: str, a: str, b: str, *, tests: bool) -> Comparison:
     try:
-        return client.compare(model, a, b, paired=tests)
+        if tests:
+            return client.comparisons.paired(model, a, b)
     except PermissionDenied:
-        if not tests:
-            raise
+        err.print("The credential may not start tests; only what is stored is shown.", style="dim")
     # Whoever may only read sees what has been tested so far.
-    found = client.compare(model, a, b)
-    err.print("The credential may not start tests; only what is stored is shown.", style="dim")
-    return found
+    return client.comparisons.get(model, a, b)

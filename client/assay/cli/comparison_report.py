@@ -12,7 +12,7 @@ from assay.cli.console import number
 from assay.cli.report import outcome_table
 from assay.cli.requirement import Outcome
 from assay.cli.verdict import sign_of, span_of
-from assay.client import Comparison, PairedTests
+from assay.client.types import Comparison, PairedTests
 
 SIGNIFICANT = 0.05
 _REASONS: Mapping[str, str] = {
@@ -36,7 +36,7 @@ def comparison_report(found: Comparison, outcomes: Sequence[Outcome]) -> Rendera
     parts.append(_metrics(found))
     if any(span_of(found, name) is None for name in found.metric_deltas):
         parts.append("[dim](in brackets: not tested on the same rows)[/]")
-    parts += _tests(found.paired)
+    parts += _tests(found.paired_tests)
     for name, one in found.config_diff.items():
         parts.append(escape(f"{name}: {one.version_a!r} → {one.version_b!r}"))
     if outcomes:

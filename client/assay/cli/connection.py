@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.console import BAD_INPUT, INTERRUPTED, exit_code_of, show_failure
-from assay.client import BadInput, Client, Patience, ServiceError
+from assay.client import BadInput, Client, RetryPolicy, ServiceError
 from assay.client.settings import ClientSettings
 
 PATIENCE_SECONDS = 10.0  # for a service that is just starting
@@ -36,7 +36,7 @@ def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
             token=settings.token,
             tls=settings.tls(),
             timeout=settings.timeout_seconds,
-            patience=Patience(seconds=min(PATIENCE_SECONDS, settings.timeout_seconds)),
+            retry=RetryPolicy(seconds=min(PATIENCE_SECONDS, settings.timeout_seconds)),
         ) as client:
             yield client
     except (ServiceError, BadInput) as error:

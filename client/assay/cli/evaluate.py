@@ -12,7 +12,8 @@ from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_fai
 from assay.cli.live import live_progress
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, Requirement
-from assay.client import Client, Evaluation, NotFound
+from assay.client import Client, NotFound
+from assay.client.types import Evaluation
 
 
 def evaluate(
@@ -76,7 +77,7 @@ def evaluate(
         outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
         passed = all(outcome.passed for outcome in outcomes)
         if promote and passed:
-            client.promote(model, version)
+            client.versions.promote(model, version)
         _show(client, evaluation, outcomes, promoted=promote and passed, as_json=as_json)
     if not passed:
         raise typer.Exit(NOT_MET)
@@ -93,16 +94,16 @@ def _requirements(texts: list[str]) -> list[Requirement]:
 def _created(client: Client, model: str, version: str, task: str) -> str:
     """Return the version's id, after making it and its model where they are absent."""
     try:
-        client.get_model(model)
+        client.models.get(model)
     except NotFound:
-        client.create_model(model, task, model_id=model)
+        client.models.create(model, task, model_id=model)
         err.print(f"created model {model}", style="dim")
     if version:
         try:
-            return client.get_version(model, version).version_id
+            return client.versions.get(model, version).version_id
         except NotFound:
             pass
-    made = client.create_version(model, version_id=version).version_id
+    made = client.versions.create(model, version_id=version).version_id
     err.print(f"created version {made}", style="dim")
     return made
 
@@ -128,7 +129,7 @@ def _show(
         return
     report = None
     if evaluation.labels:
-        report = client.classification_report(
+        report = client.performance.classification_report(
             evaluation.model_id, evaluation.version_id, evaluation.dataset_split
         )
     out.print(evaluation_report(evaluation, report, outcomes))

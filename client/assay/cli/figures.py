@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assay.client import Calibration, Client, PrCurve, RocCurve
+from assay.client import Client
+from assay.client.types import CalibrationReport, PrCurve, RocCurve
 
 ROC_POINTS = 1_000
 PR_POINTS = 500
@@ -43,13 +44,17 @@ def plot_of(
     """
     if kind is PlotKind.ROC:
         return roc_plot(
-            client.roc_curve(model, version, split, class_label=class_label, resolution=ROC_POINTS)
+            client.diagnostics.roc_curve(
+                model, version, split, class_label=class_label, resolution=ROC_POINTS
+            )
         )
     if kind is PlotKind.PR:
         return pr_plot(
-            client.pr_curve(model, version, split, class_label=class_label, resolution=PR_POINTS)
+            client.diagnostics.pr_curve(
+                model, version, split, class_label=class_label, resolution=PR_POINTS
+            )
         )
-    return reliability_plot(client.calibration(model, version, split), class_label)
+    return reliability_plot(client.diagnostics.calibration(model, version, split), class_label)
 
 
 def roc_plot(curve: RocCurve) -> Plot:
@@ -83,7 +88,7 @@ def pr_plot(curve: PrCurve) -> Plot:
     )
 
 
-def reliability_plot(found: Calibration, class_label: str = "") -> Plot:
+def reliability_plot(found: CalibrationReport, class_label: str = "") -> Plot:
     """Return confidence against truth; of the headline, or of a class.
 
     Raises:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import out, print_json
-from assay.client import Job
+from assay.client.types import Job
 
 jobs = typer.Typer(help="List, show and cancel jobs.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def list_jobs(
         "job", "kind", "status", "done", "attempts", "submitted", "makes", box=None, pad_edge=False
     )
     with connected(url, api_key) as client:
-        found = client.list_jobs(kind=kind, status=status or (), resource_id=resource)
+        found = client.jobs.list(kind=kind, status=status or (), resource_id=resource)
         for job in islice(found, limit):
             if as_json:
                 print_json(job)
@@ -60,14 +60,14 @@ def list_jobs(
 def show_job(job: JobId, *, as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
     """Show where a job stands, and why it failed if it did."""
     with connected(url, api_key) as client:
-        _show(client.get_job(job), as_json=as_json)
+        _show(client.jobs.get(job), as_json=as_json)
 
 
 @jobs.command("cancel")
 def cancel_job(job: JobId, *, as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
     """Cancel a job that has not ended; `assay watch` tells when a running one has."""
     with connected(url, api_key) as client:
-        _show(client.cancel_job(job), as_json=as_json)
+        _show(client.jobs.cancel(job), as_json=as_json)
 
 
 def _show(job: Job, *, as_json: bool) -> None:

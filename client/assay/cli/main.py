@@ -14,6 +14,7 @@ from assay.cli.console import NO_SERVICE, show_failure
 from assay.cli.evaluate import evaluate
 from assay.cli.jobs import jobs
 from assay.cli.plot import plot
+from assay.cli.protos import protos
 from assay.cli.truth import truth
 from assay.cli.version_report import report
 from assay.client.settings import wants_tracebacks
@@ -44,6 +45,7 @@ def application() -> typer.Typer:
     app.add_typer(resources.versions, name="versions", rich_help_panel=USE)
     app.add_typer(jobs, name="jobs", rich_help_panel=USE)
     app.add_typer(resources.keys, name="keys", rich_help_panel=USE)
+    app.add_typer(protos, name="protos", rich_help_panel=USE)
     return app
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from assay.cli.console import number
 from assay.cli.requirement import Outcome
-from assay.client import ClassificationReport, Evaluation
+from assay.client.types import ClassificationReport, Evaluation
 
 MAX_CLASSES = 50
 

@@ -8,12 +8,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.console import number
-from assay.client import (
-    Intervals,
+from assay.client.types import (
+    IntervalReport,
     MisclassificationErrors,
     PerformanceSummary,
     ReliabilityTable,
-    Residuals,
+    ResidualReport,
     Slice,
 )
 
@@ -22,10 +22,10 @@ MAX_SLICES = 30
 NONE = "[dim]–[/]"
 
 
-def interval_table(summary: PerformanceSummary, intervals: Intervals | None) -> Table:
+def interval_table(summary: PerformanceSummary, intervals: IntervalReport | None) -> Table:
     """Return each metric with its interval, and those without a value with the reason."""
     table = _table("metric", "value", "interval", "")
-    known = intervals.by_metric if intervals else {}
+    known = intervals.intervals if intervals else {}
     lacking = intervals.undefined if intervals else {}
     for name, value in summary.metrics.items():
         one = known.get(name)
@@ -55,7 +55,7 @@ def calibration_table(found: ReliabilityTable) -> Table:
     return table
 
 
-def residual_table(found: Residuals) -> Table:
+def residual_table(found: ResidualReport) -> Table:
     """Return the quantiles of residuals, from the least to the greatest."""
     table = _table("share below", "residual")
     table.add_row("least", number(found.minimum))

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import NOT_MET, err, number, out, print_json
-from assay.client import DocumentsCompared, JobEvent, JobLevel
+from assay.client.types import JobEvent, JobLevel
 
 models = typer.Typer(help="Create and list models.", no_args_is_help=True)
 versions = typer.Typer(help="Create and list versions of a model.", no_args_is_help=True)
@@ -40,7 +40,7 @@ def create_model(
 ) -> None:
     """Create a model and print its id."""
     with connected(url, api_key) as client:
-        made = client.create_model(
+        made = client.models.create(
             name, task, model_id=model_id, labels=label or (), positive_label=positive_label
         )
     if as_json:
@@ -54,7 +54,7 @@ def list_models(as_json: Json = False, url: Url = None, api_key: Key = None) -> 
     """List models, newest first."""
     table = Table("model", "name", "task", "status", "promoted", box=None, pad_edge=False)
     with connected(url, api_key) as client:
-        for model in client.list_models():
+        for model in client.models.list():
             if as_json:
                 print_json(model)
             table.add_row(
@@ -81,7 +81,9 @@ def create_version(
 ) -> None:
     """Create a version and print its id."""
     with connected(url, api_key) as client:
-        made = client.create_version(model, version_id=version_id, label=label, algorithm=algorithm)
+        made = client.versions.create(
+            model, version_id=version_id, label=label, algorithm=algorithm
+        )
     if as_json:
         print_json(made)
     else:
@@ -95,7 +97,7 @@ def list_versions(
     """List the versions of a model, newest first, with their numbers on the test split."""
     table = Table("version", "number", "status", "promoted", "metrics", box=None, pad_edge=False)
     with connected(url, api_key) as client:
-        for version in client.list_versions(model):
+        for version in client.versions.list(model):
             if as_json:
                 print_json(version)
             shown = list(version.metrics.items())[:4]
@@ -119,7 +121,7 @@ def promote(
 ) -> None:
     """Make a ready version the one that is served."""
     with connected(url, api_key) as client:
-        done = client.promote(model, version)
+        done = client.versions.promote(model, version)
     if as_json:
         print_json(done)
     else:
@@ -134,42 +136,42 @@ def watch(
     api_key: Key = None,
 ) -> None:
     """Follow a job to its end; exits with 1 when it ends without success."""
-    last: JobEvent | None = None
     with connected(url, api_key) as client:
-        for item in client.watch(job, after):
-            last = item if isinstance(item, JobEvent) else last
+        for item in client.jobs.watch(job, after):
             if as_json:
                 print_json(item)
             elif isinstance(item, JobEvent):
-                _show_event(item)
-            elif isinstance(item, DocumentsCompared):
-                right = sum(one.right for one in item.documents)
-                compared = sum(one.comparisons for one in item.documents)
-                line = f"{len(item.documents)} documents compared, {right:,} of {compared:,} right"
-                out.print(f"{item.sequence:>4}  {item.at:%H:%M:%S}  {line}")
+                out.print(escape(f"{item.sequence:>4}  {item.at:%H:%M:%S}  {_told(item)}"))
             else:
                 _show_level(item)
-        status = last.to_state if last else client.get_job(job).status
+        status = client.jobs.get(job).status
     if status != "succeeded":
         raise typer.Exit(NOT_MET)
 
 
-def _show_event(event: JobEvent) -> None:
-    why = f"  {event.failure.reason}: {event.failure.message}" if event.failure else ""
-    cause = f" ({event.cause})" if event.cause else ""
-    line = f"{event.sequence:>4}  {event.at:%H:%M:%S}  {event.to_state}{cause}{why}"
-    out.print(escape(line))
+def _told(event: JobEvent) -> str:
+    """Return what an event says."""
+    if (compared := event.documents_compared) is not None:
+        right = sum(one.right for one in compared.documents)
+        comparisons = sum(one.comparisons for one in compared.documents)
+        return f"{len(compared.documents)} documents compared, {right:,} of {comparisons:,} right"
+    if (change := event.state_changed) is not None:
+        why = f"  {change.failure.reason}: {change.failure.message}" if change.failure else ""
+        return change.to_state + (f" ({change.cause})" if change.cause else "") + why
+    return "something happened that this client does not know"
 
 
 def _show_level(level: JobLevel) -> None:
     if level.progress is not None:
         err.print(
-            f"      {level.progress.done}/{level.progress.total} shards,"
+            f"      {level.progress.done}/{level.progress.total} tasks,"
             f" {level.progress.rows:,} rows",
             style="dim",
         )
     elif level.metrics is not None:
-        shown = "  ".join(f"{name} {number(value)}" for name, value in level.metrics.items())
+        shown = "  ".join(
+            f"{name} {number(value)}" for name, value in level.metrics.metrics.items()
+        )
         err.print(f"      {shown}", style="dim")
 
 
@@ -190,7 +192,7 @@ def create_key(
     """Make a key and print its secret, this once."""
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
     with connected(url, api_key) as client:
-        made = client.create_key(name, permission, expires_at=expires)
+        made = client.keys.create(name, permission, expires_at=expires)
     if as_json:
         print_json(made)
     else:
@@ -204,7 +206,7 @@ def list_keys(as_json: Json = False, url: Url = None, api_key: Key = None) -> No
     table = Table("prefix", "name", "permissions", "state", box=None, pad_edge=False)
     now = datetime.now(UTC)
     with connected(url, api_key) as client:
-        for key in client.list_keys():
+        for key in client.keys.list():
             if as_json:
                 print_json(key)
             expired = key.expires_at is not None and key.expires_at <= now
@@ -222,5 +224,5 @@ def revoke_key(
 ) -> None:
     """Revoke a key; it stops working everywhere within 5 seconds."""
     with connected(url, api_key) as client:
-        client.revoke_key(prefix)
+        client.keys.revoke(prefix)
     out.print(f"{prefix} is revoked")

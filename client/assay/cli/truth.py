@@ -13,7 +13,8 @@ from rich.table import Table
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import err, out, print_json
 from assay.cli.found import found_dataset
-from assay.client import BadInput, Client, Imported
+from assay.client import BadInput, Client
+from assay.client.types import Imported
 
 truth = typer.Typer(help="Keep the ground truth of documents.", no_args_is_help=True)
 
@@ -40,16 +41,16 @@ def create(
     fields = _read_schema(schema) if schema else None
     with connected(url, api_key) as client:
         schema_id = _stored_schema(client, name, fields) if fields else ""
-        made = client.create_dataset(name, user_schema_id=schema_id)
+        made = client.ground_truth.create(name, user_schema_id=schema_id)
         if file is not None:
             try:
-                done = client.import_ground_truth(made.dataset_id, file)
+                done = client.ground_truth.import_entries(made.dataset_id, file)
             except Exception:
                 # Nothing was stored; a dataset without documents would only be in the way.
-                client.delete_dataset(made.dataset_id)
+                client.ground_truth.delete(made.dataset_id)
                 raise
             _tell(done)
-            made = client.get_dataset(made.dataset_id)
+            made = client.ground_truth.get(made.dataset_id)
     if as_json:
         print_json(made)
     else:
@@ -67,7 +68,7 @@ def import_file(
 ) -> None:
     """Add the documents of a file: all of them, or none where anything is wrong."""
     with connected(url, api_key) as client:
-        done = client.import_ground_truth(found_dataset(client, dataset), file)
+        done = client.ground_truth.import_entries(found_dataset(client, dataset), file)
     if as_json:
         print_json(done)
     else:
@@ -79,7 +80,7 @@ def list_datasets(as_json: Json = False, url: Url = None, api_key: Key = None) -
     """List datasets, newest first."""
     table = Table("dataset", "name", "documents", "schema", "changed", box=None, pad_edge=False)
     with connected(url, api_key) as client:
-        for one in client.list_datasets():
+        for one in client.ground_truth.list():
             if as_json:
                 print_json(one)
             table.add_row(
@@ -108,9 +109,11 @@ def schema_of(
     with connected(url, api_key) as client:
         dataset_id = found_dataset(client, dataset)
         if fields:
-            name = client.get_dataset(dataset_id).name
-            client.set_dataset_schema(dataset_id, _stored_schema(client, name, fields))
-        found = client.dataset_schema(dataset_id)
+            name = client.ground_truth.get(dataset_id).name
+            client.ground_truth.update(
+                dataset_id, user_schema_id=_stored_schema(client, name, fields)
+            )
+        found = client.ground_truth.schema(dataset_id)
     if found.inferred:
         err.print(f"inferred from {found.documents:,} documents", style="dim")
     print(json.dumps(found.schema.to_mapping(), indent=2, ensure_ascii=False, default=str))
@@ -139,7 +142,7 @@ def _stored_schema(client: Client, name: str, data: dict[str, Any]) -> str:
         raise BadInput(
             f"'{unknown[0]}' is no part of a schema; there are fields, distinct_empties."
         )
-    made = client.create_field_schema(
+    made = client.field_schemas.create(
         name, data["fields"], distinct_empties=data.get("distinct_empties", ())
     )
     assert made.user_schema_id is not None  # it is stored

@@ -7,7 +7,7 @@ from enum import Enum
 
 from assay.cli.console import number
 from assay.cli.requirement import Outcome
-from assay.client import Comparison
+from assay.client.types import Comparison
 
 
 class Direction(Enum):
@@ -36,7 +36,7 @@ DIRECTIONS: Mapping[str, Direction] = {
 
 def span_of(found: Comparison, metric: str) -> tuple[float, float] | None:
     """Return the 95 % interval of b - a on the same rows; None where there is none."""
-    tests = found.paired
+    tests = found.paired_tests
     if metric == "roc_auc" and tests.roc_auc is not None:
         low, high = tests.roc_auc.low, tests.roc_auc.high
         return None if low is None or high is None else (low, high)

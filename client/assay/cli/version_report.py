@@ -19,17 +19,15 @@ from assay.cli.report_parts import (
     residual_table,
     slice_table,
 )
-from assay.client import (
-    Calibration,
+from assay.client import Client, FailedPrecondition, PermissionDenied
+from assay.client.types import (
+    CalibrationReport,
     ClassificationReport,
-    Client,
-    FailedPrecondition,
-    Intervals,
+    IntervalReport,
     MisclassificationErrors,
     PerformanceSummary,
-    PermissionDenied,
-    Residuals,
-    Slices,
+    ResidualReport,
+    SliceReport,
 )
 
 Part = TypeVar("Part")
@@ -40,12 +38,12 @@ class Page:
     """The parts of a report; what is absent is told of in `absent`."""
 
     summary: PerformanceSummary
-    intervals: Intervals | None = None
+    intervals: IntervalReport | None = None
     report: ClassificationReport | None = None
-    calibration: Calibration | None = None
-    slices: Slices | None = None
+    calibration: CalibrationReport | None = None
+    slices: SliceReport | None = None
     mistakes: MisclassificationErrors | None = None
-    residuals: Residuals | None = None
+    residuals: ResidualReport | None = None
     absent: dict[str, str] = field(default_factory=dict)  # part → why
 
 
@@ -76,7 +74,7 @@ def report(
 
 def read_page(client: Client, model: str, version: str, split: str, *, mistakes: int) -> Page:
     """Read all parts of a report; raises ServiceError where there is no evaluation at all."""
-    summary = client.performance_summary(model, version, split)
+    summary = client.performance.summary(model, version, split)
     page = Page(summary=summary)
     of = (model, summary.version_id, split)
 
@@ -87,14 +85,16 @@ def read_page(client: Client, model: str, version: str, split: str, *, mistakes:
             page.absent[name] = error.message
             return None
 
-    page.intervals = part("intervals", lambda: client.intervals(*of))
-    page.slices = part("slices", lambda: client.slices(*of))
+    page.intervals = part("intervals", lambda: client.diagnostics.intervals(*of))
+    page.slices = part("slices", lambda: client.diagnostics.slices(*of))
     if summary.task_type == "regression":
-        page.residuals = part("residuals", lambda: client.residuals(*of))
+        page.residuals = part("residuals", lambda: client.diagnostics.residuals(*of))
         return page
-    page.report = part("classes", lambda: client.classification_report(*of))
-    page.calibration = part("calibration", lambda: client.calibration(*of))
-    page.mistakes = part("mistakes", lambda: client.misclassification_errors(*of, limit=mistakes))
+    page.report = part("classes", lambda: client.performance.classification_report(*of))
+    page.calibration = part("calibration", lambda: client.diagnostics.calibration(*of))
+    page.mistakes = part(
+        "mistakes", lambda: client.diagnostics.misclassification_errors(*of, limit=mistakes)
+    )
     return page
 
 

@@ -112,7 +112,7 @@ class Conflict(ServiceError):
 
 
 class TooLarge(ServiceError):
-    """A chunk or file is over its limit."""
+    """A batch or file is over its limit."""
 
 
 class FailedPrecondition(ServiceError):

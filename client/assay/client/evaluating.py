@@ -1,30 +1,45 @@
-"""One evaluation from rows to result: create, upload, finish, watch."""
+"""What both clients do alike to bring an evaluation from rows to its result."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from assay.client import convert, types
-from assay.client.errors import BadInput, Conflict, EvaluationFailed, Refusal, ServiceError
-from assay.client.transport import Transport
-from assay.client.upload import Upload
-from assay.client.watching import watch
-from assay.v1 import evaluation_service_pb2 as pb
-from assay.v1.evaluation_service_pb2_grpc import EvaluationServiceStub
-from assay.v1.job_service_pb2 import CancelJobRequest
-from assay.v1.job_service_pb2_grpc import JobServiceStub
+from assay.client import types
+from assay.client.errors import BadInput, EvaluationFailed, Refusal
+from assay.v1.evaluation_service_pb2 import UploadPredictionsRequest
 
 if TYPE_CHECKING:  # NumPy and PyArrow come with the extra `arrow`
+    from assay.client.batches import EncodedBatch
     from assay.client.rows import Rows
 
-CHUNK_BYTES = 1 << 20  # the most that the service takes
-OnProgress = Callable[[types.Progress], None]
+BATCH_BYTES = 1 << 20  # the most that the service takes
+IN_FLIGHT = 8  # batches that are sent and not acknowledged
 Values = Any  # one column: a NumPy array, list, Series, tensor, Arrow array, …
 
 
-def rows_of(**given: Any) -> Rows:
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an evaluation is, as `on_progress` is told."""
+
+    phase: Literal["upload", "measure"]
+    rows: int  # rows that are durable
+    total_rows: int | None  # None when a file's length is not known beforehand
+    done: int = 0  # tasks, while it is measured
+    total: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)  # exact, of `rows`
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def ignore_progress(_: Progress) -> None:
+    """Do nothing; the default of `on_progress`."""
+
+
+def rows_of(given: Mapping[str, Any]) -> Rows:
     """Return the rows that were passed, as `Rows` takes them.
 
     Raises:
@@ -39,106 +54,125 @@ def rows_of(**given: Any) -> Rows:
     return Rows(**given)
 
 
-def ignore_progress(_: types.Progress) -> None:
-    """Do nothing; the default of `on_progress`."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationPlan:
+    """One evaluation to be made: what it is of, its rows, and who is told of its progress."""
 
+    model_id: str
+    version_id: str
+    split: str
+    positive_label: str
+    renormalize: bool
+    rows: Rows
+    batch_bytes: int
+    on_progress: OnProgress
 
-class Evaluator:
-    """Brings one evaluation to its end and tells of its progress."""
-
-    def __init__(self, transport: Transport, on_progress: OnProgress, chunk_bytes: int) -> None:
-        self._transport = transport
-        self._stub = EvaluationServiceStub(transport.channel)
-        self._jobs = JobServiceStub(transport.channel)
-        self._on_progress = on_progress
-        self._chunk_bytes = chunk_bytes
-
-    def run(
-        self, request: pb.CreateEvaluationRequest, rows: Rows, *, task_type: str
-    ) -> types.Evaluation:
-        """Return the evaluation once it has succeeded.
-
-        Raises:
-            BadInput: the rows cannot be sent.
-            EvaluationFailed: its job ended without a result.
-            ServiceError: refused.
-        """
+    def batches(self, *, task_type: str) -> tuple[Iterator[EncodedBatch], int | None]:
+        """Return the rows as they travel, and their number where it is known; raises BadInput."""
         numeric = task_type == "regression"
-        source = rows.source(numeric_targets=numeric)  # before anything is created
-        chunks = rows.chunks(source, numeric_targets=numeric, limit=self._chunk_bytes)
-        created = self._transport.call(self._stub.CreateEvaluation, request)
+        source = self.rows.source(numeric_targets=numeric)
+        batches = self.rows.batches(source, numeric_targets=numeric, limit=self.batch_bytes)
+        return batches, source.rows
 
-        def acknowledged(answer: pb.UploadPredictionsResponse) -> None:
-            self._on_progress(
-                types.Progress(
-                    phase="upload",
-                    rows=answer.next_row,
-                    total_rows=source.rows,
-                    metrics=convert.metrics(answer.metrics),
-                )
+
+class UploadWindow:
+    """Batches on their way: taken, sent, acknowledged; what a new connection sends again."""
+
+    def __init__(self, evaluation_id: str, batches: Iterator[EncodedBatch]) -> None:
+        self.evaluation_id = evaluation_id
+        self._batches = batches
+        # Sent and not acknowledged, oldest first.
+        self._unacknowledged: deque[EncodedBatch] = deque()
+        self._size = IN_FLIGHT
+        self._sent = 0  # of these, on this connection
+        self.next_row = 0
+
+    def requests(self) -> list[UploadPredictionsRequest]:
+        """Take batches until the window is full; return the requests to be sent now."""
+        while len(self._unacknowledged) < self._size:
+            batch = next(self._batches, None)
+            if batch is None:
+                break
+            self._unacknowledged.append(batch)
+        new = list(self._unacknowledged)[self._sent : self._size]
+        self._sent += len(new)
+        return [
+            UploadPredictionsRequest(
+                evaluation_id=self.evaluation_id,
+                first_row=batch.first_row,
+                sha256=batch.sha256,
+                arrow=batch.arrow,
             )
+            for batch in new
+        ]
 
-        try:
-            sent = Upload(self._transport, created.evaluation_id, acknowledged).send(chunks)
-            if sent == 0:
-                raise BadInput("There are no rows; send at least one.")
-            self._finish(created.evaluation_id, sent)
-        except Exception:
-            self._give_up(created.job_id)
-            raise
-        self._watch(created.job_id, sent)
-        return succeeded(self._transport, created.evaluation_id)
+    @property
+    def is_waiting(self) -> bool:
+        """True while something is not acknowledged."""
+        return bool(self._unacknowledged)
 
-    def _give_up(self, job_id: str) -> None:
-        """Cancel an upload that nobody will go on with; its refusal is what the caller sees."""
-        with contextlib.suppress(ServiceError):
-            self._transport.call(self._jobs.CancelJob, CancelJobRequest(job_id=job_id), again=False)
+    def acknowledge(self, next_row: int) -> None:
+        """Forget what is durable, and let more be in flight."""
+        self._size = min(IN_FLIGHT, self._size + 1)
+        waiting = len(self._unacknowledged)
+        self._forget(next_row)
+        self._sent -= waiting - len(self._unacknowledged)
 
-    def _finish(self, evaluation_id: str, rows: int) -> None:
-        request = pb.FinishEvaluationRequest(evaluation_id=evaluation_id, rows=rows)
-        try:
-            self._transport.call(self._stub.FinishEvaluation, request)
-        except Conflict as error:
-            # This upload is ours alone: finished before means that our own first answer was lost.
-            if error.reason != "UPLOAD_FINISHED":
-                raise
+    def reconnect(self, next_row: int) -> None:
+        """Begin again behind what is durable; a connection that breaks is given less load."""
+        self._size = max(1, self._size // 2)
+        self._forget(next_row)
+        self._sent = 0
 
-    def _watch(self, job_id: str, rows: int) -> None:
-        done = total = 0
-        metrics: Mapping[str, float] = {}
-        for item in watch(self._transport, job_id, 0):
-            if isinstance(item, types.JobLevel):
-                if item.progress is not None:
-                    done, total = item.progress.done, item.progress.total
-                metrics = metrics if item.metrics is None else item.metrics
-            self._on_progress(
-                types.Progress(
-                    phase="measure",
-                    rows=rows,
-                    total_rows=rows,
-                    done=done,
-                    total=total,
-                    metrics=metrics,
-                )
+    def _forget(self, next_row: int) -> None:
+        self.next_row = next_row
+        while self._unacknowledged and self._unacknowledged[0].first_row < next_row:
+            self._unacknowledged.popleft()
+
+
+class Measuring:
+    """The progress of an evaluation whose rows are sent, as its job's status tells it."""
+
+    def __init__(self, rows: int, on_progress: OnProgress) -> None:
+        self._rows = rows
+        self._on_progress = on_progress
+        self._tasks = (0, 0)
+        self._metrics: Mapping[str, float] = {}
+
+    def take(self, item: object) -> None:
+        """Tell of one event or status of the job."""
+        if isinstance(item, types.JobLevel):
+            if item.progress is not None:
+                self._tasks = item.progress.done, item.progress.total
+            if item.metrics is not None:
+                self._metrics = item.metrics.metrics
+        done, total = self._tasks
+        self._on_progress(
+            Progress(
+                phase="measure",
+                rows=self._rows,
+                total_rows=self._rows,
+                done=done,
+                total=total,
+                metrics=self._metrics,
             )
+        )
 
 
-def succeeded(transport: Transport, evaluation_id: str) -> types.Evaluation:
+def succeeded(found: types.Evaluation) -> types.Evaluation:
     """Return an evaluation whose job has ended; raises EvaluationFailed if without a result."""
-    stub = EvaluationServiceStub(transport.channel)
-    request = pb.GetEvaluationRequest(evaluation_id=evaluation_id)
-    result = convert.evaluation(transport.call(stub.GetEvaluation, request))
-    if result.status == "succeeded":
-        return result
-    failure = result.failure or types.Failure(
-        reason=result.status.upper(),
-        message=f"Evaluation {evaluation_id} ended {result.status}.",
-        metadata={},
-    )
+    if found.status == "succeeded":
+        return found
+    failure = found.failure
     raise EvaluationFailed(
         Refusal(
-            message=failure.message,
-            reason=failure.reason,
-            metadata={**failure.metadata, "evaluation_id": evaluation_id},
+            message=failure.message
+            if failure
+            else f"Evaluation {found.evaluation_id} ended {found.status}.",
+            reason=failure.reason if failure else found.status.upper(),
+            metadata={
+                **(failure.metadata if failure else {}),
+                "evaluation_id": found.evaluation_id,
+            },
         )
     )

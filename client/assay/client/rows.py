@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from assay.client.chunks import EncodedChunk, encode_chunks
+from assay.client.batches import EncodedBatch, encode_batches
 from assay.client.columns import Source, Values, from_columns, from_data
 from assay.client.errors import BadInput
 from assay.client.files import from_file
@@ -52,6 +52,6 @@ class Rows:
         )
 
     @staticmethod
-    def chunks(source: Source, *, numeric_targets: bool, limit: int) -> Iterator[EncodedChunk]:
-        """Return the rows as they travel, in chunks of at most `limit` bytes."""
-        return encode_chunks(source.tables, text_labels=not numeric_targets, limit=limit)
+    def batches(source: Source, *, numeric_targets: bool, limit: int) -> Iterator[EncodedBatch]:
+        """Return the rows as they travel, in batches of at most `limit` bytes."""
+        return encode_batches(source.tables, text_labels=not numeric_targets, limit=limit)

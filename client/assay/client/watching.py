@@ -3,102 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import grpc
 
-from assay.client import convert
+from assay.client import types
 from assay.client.errors import Refusal, ServiceUnavailable, from_rpc
+from assay.client.messages import from_message
 from assay.client.transport import Transport, is_cut
-from assay.client.types import TERMINAL_STATES, DocumentsCompared, JobEvent, JobLevel
-from assay.v1 import benchmark_service_pb2, job_service_pb2
-from assay.v1.benchmark_service_pb2_grpc import BenchmarkServiceStub
-from assay.v1.job_service_pb2_grpc import JobServiceStub
 
-if TYPE_CHECKING:  # grpc's stubs name this type, grpc itself does not
-    _Call = (
-        grpc.CallIterator[job_service_pb2.WatchJobResponse]
-        | grpc.CallIterator[benchmark_service_pb2.WatchBenchmarkResponse]
-    )
-
-Item = JobEvent | DocumentsCompared | JobLevel
+Item = types.JobEvent | types.JobLevel
 
 
-def watch(transport: Transport, job_id: str, after_sequence: int) -> Iterator[Item]:
-    """Yield a job's events after a sequence, each once and in order, and its newest levels.
+class WatchState:
+    """How far a watch has come: the newest event, and whether it was the last."""
 
-    Ends behind the terminal event; a stream that is cut before is taken up where it stood.
+    def __init__(self, name: str, after_sequence: int) -> None:
+        self._name = name
+        self.after_sequence = after_sequence
+        self.ended = False
+        self.is_quiet = True  # nothing has come on this connection
+
+    def take(self, answer: Any) -> Iterator[Item]:
+        """Yield what one message of the stream holds, and remember how far it leads."""
+        for message in answer.events:
+            event = from_message(types.JobEvent, message)
+            self.after_sequence, self.is_quiet = event.sequence, False
+            self.ended = self.ended or event.is_terminal
+            yield event
+        for message in answer.levels:
+            yield from_message(types.JobLevel, message)
+        self.after_sequence = max(self.after_sequence, answer.bookmark)
+
+    def cut_short(self) -> ServiceUnavailable:
+        """Return the refusal of a stream that ended too early, again and again."""
+        return ServiceUnavailable(
+            Refusal(message=f"The stream of {self._name} ends before it does.")
+        )
+
+
+def followed(
+    transport: Transport,
+    state: WatchState,
+    opened: Callable[[int], Any],
+    is_over: Callable[[int], bool],
+) -> Iterator[Item]:
+    """Yield events, each once and in order, and the newest status between them.
+
+    Args:
+        transport: the connection.
+        state: where to begin.
+        opened: opens a stream of what comes after a sequence.
+        is_over: whether nothing comes after a sequence any more.
 
     Raises:
         ServiceError: refused, or not answered though it was tried again.
     """
-    stub = JobServiceStub(transport.channel)
-
-    def opened(after: int) -> _Call:
-        request = job_service_pb2.WatchJobRequest(job_id=job_id, after_sequence=after)
-        return stub.WatchJob(request, metadata=transport.metadata)
-
-    def is_behind_the_end(after: int) -> bool:
-        job = transport.call(stub.GetJob, job_service_pb2.GetJobRequest(job_id=job_id))
-        return job.status in TERMINAL_STATES and job.last_sequence <= after
-
-    return _followed(transport, f"job {job_id}", after_sequence, opened, is_behind_the_end)
-
-
-def watch_benchmark(transport: Transport, benchmark_id: str, after_sequence: int) -> Iterator[Item]:
-    """Yield a benchmark's events as `watch` does a job's, and how right its fields are so far."""
-    stub = BenchmarkServiceStub(transport.channel)
-
-    def opened(after: int) -> _Call:
-        request = benchmark_service_pb2.WatchBenchmarkRequest(
-            benchmark_id=benchmark_id, after_sequence=after
-        )
-        return stub.WatchBenchmark(request, metadata=transport.metadata)
-
-    def is_behind_the_end(_: int) -> bool:
-        request = benchmark_service_pb2.GetBenchmarkRequest(benchmark_id=benchmark_id)
-        found = transport.call(stub.GetBenchmark, request).benchmark
-        # Who may read benchmarks may not read jobs; what ended and tells nothing more is over.
-        return found.status in {"completed", "failed"}
-
-    return _followed(
-        transport, f"benchmark {benchmark_id}", after_sequence, opened, is_behind_the_end
-    )
-
-
-def _followed(
-    transport: Transport,
-    name: str,
-    after_sequence: int,
-    opened: Callable[[int], _Call],
-    is_behind_the_end: Callable[[int], bool],
-) -> Iterator[Item]:
-    attempts, ended = transport.patience.attempts(), False
+    waits = transport.retry.waits()
     while True:
-        call = opened(after_sequence)
-        quiet = True
+        call = opened(state.after_sequence)
+        state.is_quiet = True
         try:
             for answer in call:
-                attempts = transport.patience.attempts()
-                for message in answer.events:
-                    event = convert.event(message)
-                    after_sequence, quiet = event.sequence, False
-                    ended = ended or event.is_terminal
-                    yield event
-                yield from map(convert.level, answer.levels)
-                after_sequence = max(after_sequence, answer.bookmark)
-                if ended:
+                waits = transport.retry.waits()
+                yield from state.take(answer)
+                if state.ended:
                     return
         except grpc.RpcError as error:
-            if not is_cut(error) or not next(attempts):
+            if not is_cut(error) or not transport.retry.pause(waits):
                 raise from_rpc(error) from error
         else:
             # A watch that starts behind the terminal event ends at once and in peace.
-            if quiet and is_behind_the_end(after_sequence):
+            if state.is_quiet and is_over(state.after_sequence):
                 return
-            if not next(attempts, False):
-                raise ServiceUnavailable(
-                    Refusal(message=f"The stream of {name} ends before it does.")
-                )
+            if not transport.retry.pause(waits):
+                raise state.cut_short()
         finally:
-            call.cancel()  # type: ignore[no-untyped-call]  # grpc's stubs leave it untyped
+            call.cancel()

@@ -26,13 +26,14 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ssay/v1/extraction.proto\x12\x08\x61ssay.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x01\n\rExtractionRun\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\x05model\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07version\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1c\n\x0e\x64ocument_count\x18\x05 \x01(\rB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x08\n\x06_modelB\n\n\x08_version\"\x8a\x02\n\nExtraction\x12\x1b\n\rextraction_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06run_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\tdata_json\x18\x04 \x01(\t\x12\x38\n\nconfidence\x18\x05 \x03(\x0b\x32$.assay.v1.Extraction.ConfidenceEntry\x12\x34\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a\x31\n\x0f\x43onfidenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ssay/v1/extraction.proto\x12\x08\x61ssay.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc7\x01\n\rExtractionRun\x12\x14\n\x06run_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\x05model\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07version\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1c\n\x0e\x64ocument_count\x18\x05 \x01(\rB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x08\n\x06_modelB\n\n\x08_version\"\x8a\x02\n\nExtraction\x12\x1b\n\rextraction_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06run_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\tdata_json\x18\x04 \x01(\t\x12\x38\n\nconfidence\x18\x05 \x03(\x0b\x32$.assay.v1.Extraction.ConfidenceEntry\x12\x34\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a\x31\n\x0f\x43onfidenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.extraction_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\010assay.v1P\001Z\020assay/v1;assayv1'
   _globals['_EXTRACTIONRUN'].fields_by_name['run_id']._loaded_options = None
   _globals['_EXTRACTIONRUN'].fields_by_name['run_id']._serialized_options = b'\342A\001\003'
   _globals['_EXTRACTIONRUN'].fields_by_name['document_count']._loaded_options = None

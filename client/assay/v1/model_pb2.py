@@ -26,13 +26,14 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61ssay/v1/model.proto\x12\x08\x61ssay.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x03\n\x05Model\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttask_type\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x19\n\x0cproject_path\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x1b\n\x0epositive_label\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x06status\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12&\n\x13promoted_version_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x34\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x0f\n\r_project_pathB\x11\n\x0f_positive_labelB\x16\n\x14_promoted_version_idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61ssay/v1/model.proto\x12\x08\x61ssay.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x03\n\x05Model\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttask_type\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x19\n\x0cproject_path\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x1b\n\x0epositive_label\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x06status\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12&\n\x13promoted_version_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x34\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x0f\n\r_project_pathB\x11\n\x0f_positive_labelB\x16\n\x14_promoted_version_idB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\010assay.v1P\001Z\020assay/v1;assayv1'
   _globals['_MODEL'].fields_by_name['model_id']._loaded_options = None
   _globals['_MODEL'].fields_by_name['model_id']._serialized_options = b'\342A\001\003'
   _globals['_MODEL'].fields_by_name['status']._loaded_options = None

@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ssay/v1/pagination.proto\x12\x08\x61ssay.v1\x1a\x1cgoogle/protobuf/struct.proto\"i\n\nPagination\x12\r\n\x05total\x18\x01 \x01(\r\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12+\n\x0bnext_cursor\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Valueb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ssay/v1/pagination.proto\x12\x08\x61ssay.v1\x1a\x1cgoogle/protobuf/struct.proto\"i\n\nPagination\x12\r\n\x05total\x18\x01 \x01(\r\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12+\n\x0bnext_cursor\x18\x04 \x01(\x0b\x32\x16.google.protobuf.ValueB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.pagination_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\010assay.v1P\001Z\020assay/v1;assayv1'
   _globals['_PAGINATION']._serialized_start=69
   _globals['_PAGINATION']._serialized_end=174
 # @@protoc_insertion_point(module_scope)

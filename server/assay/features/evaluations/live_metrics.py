@@ -10,6 +10,7 @@ from assay.features.evaluations.job_results import live_numbers
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.partial_aggregate import Partial, merge
 from assay.metrics.histogram import RankHistogram, RankWeights
+from assay.records import decode as decode_record
 from assay.records.arrays import decode, encode
 
 MOST_STEPS = 8  # as many chunks as are in flight
@@ -32,7 +33,7 @@ def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
 
     `job_spec` is an encoded EvaluationJob. Raises BadPredictions where partials do not fit.
     """
-    spec = decode(EvaluationJob, job_spec).spec
+    spec = decode_record(EvaluationJob, job_spec).spec
     ours = [_light(decode(Partial, data)) for data in partials]
     first = max(1, len(ours) - MOST_STEPS + 1)
     merged = merge(ours[:first])

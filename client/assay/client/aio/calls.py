@@ -1,0 +1,1122 @@
+"""The unary calls of each service as coroutines and asynchronous iterators, one group a resource."""
+
+# Made by `make generate` from protos/assay/v1; never edited.
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from assay.client import types
+from assay.client.aio.groups import PAGE_SIZE, Group
+
+
+class Benchmarks(Group):
+    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService."""
+
+    service = "assay.v1.BenchmarkService"
+
+    async def create(
+        self,
+        dataset_id: str,
+        *,
+        name: str = "",
+        run_id: str = "",
+        user_schema_id: str = "",
+        compared_to: str = "",
+    ) -> types.Benchmark:
+        """Creates a benchmark of the dataset's documents as they are now, and queues it.
+
+        Args:
+            dataset_id: The ground-truth dataset.
+            name: A name of at most 200 characters; Benchmark and the date by default.
+            run_id: The extraction run; by default each document's newest extraction of all runs.
+            user_schema_id: The field schema; by default that of the dataset, else one that is
+                inferred.
+            compared_to: The benchmark to compare with; by default the dataset's previous
+                completed one.
+        """
+        return await self._one(
+            types.Benchmark,
+            "CreateBenchmark",
+            {
+                "dataset_id": dataset_id,
+                "name": name,
+                "run_id": run_id,
+                "user_schema_id": user_schema_id,
+                "compared_to_run_id": compared_to,
+            },
+        )
+
+    async def get(self, benchmark_id: str) -> types.BenchmarkReport:
+        """Returns a benchmark; a completed one with all that was measured.
+
+        Args:
+            benchmark_id: The benchmark.
+        """
+        return await self._one(
+            types.BenchmarkReport, "GetBenchmark", {"benchmark_id": benchmark_id}
+        )
+
+    def list(
+        self, *, dataset_id: str = "", status: str = "", page_size: int = PAGE_SIZE
+    ) -> AsyncIterator[types.Benchmark]:
+        """Lists benchmarks, newest first.
+
+        Args:
+            dataset_id: Only benchmarks of this dataset.
+            status: Only benchmarks with this status: queued, running, completed or failed.
+        """
+        return self._pages(
+            types.Benchmark,
+            "ListBenchmarks",
+            {"dataset_id": dataset_id, "status": status, "limit": page_size},
+        )
+
+    def results(
+        self,
+        benchmark_id: str,
+        *,
+        field: str = "",
+        outcome: str = "",
+        only_wrong: bool = False,
+        page_size: int = PAGE_SIZE,
+    ) -> AsyncIterator[types.DocumentResult]:
+        """Lists what came of each document, by document id.
+
+        Args:
+            benchmark_id: The benchmark.
+            field: Only comparisons of this field, by its path, and documents that have one.
+            outcome: Only comparisons with this outcome, and documents that have one.
+            only_wrong: Only comparisons that are not right, and documents that have one.
+        """
+        return self._pages(
+            types.DocumentResult,
+            "ListBenchmarkResults",
+            {
+                "benchmark_id": benchmark_id,
+                "field": field,
+                "outcome": outcome,
+                "only_wrong": only_wrong,
+                "limit": page_size,
+            },
+        )
+
+    async def compare_standings(self, run_a: str, run_b: str) -> types.BenchmarkStandings:
+        """Compares two benchmarks field by field and document by document.
+
+        Args:
+            run_a: The benchmark that is asked about.
+            run_b: The benchmark that it is compared with.
+        """
+        return await self._one(
+            types.BenchmarkStandings, "CompareBenchmarks", {"run_a": run_a, "run_b": run_b}
+        )
+
+    async def cancel(self, benchmark_id: str) -> types.Benchmark:
+        """Cancels a benchmark that has not ended; best effort for a running one.
+
+        Args:
+            benchmark_id: The benchmark.
+        """
+        return await self._one(types.Benchmark, "CancelBenchmark", {"benchmark_id": benchmark_id})
+
+
+class Comparisons(Group):
+    """Versions of a model."""
+
+    service = "assay.v1.VersionService"
+
+    async def get(self, model_id: str, version_a: str, version_b: str) -> types.Comparison:
+        """Compares two versions of one model.
+
+        Args:
+            model_id: The model.
+            version_a: The version that is the base of the comparison.
+            version_b: The version that is compared with it.
+        """
+        return await self._one(
+            types.Comparison,
+            "CompareVersions",
+            {"model_id": model_id, "version_a": version_a, "version_b": version_b},
+        )
+
+    async def start(self, model_id: str, version_a: str, version_b: str) -> types.Job:
+        """Has two versions tested on the same rows, those of their newest test evaluations, by a
+        job; a repeat is the same job.
+
+        CompareVersions shows what it finds.
+
+        Args:
+            model_id: The model.
+            version_a: The version that is the base of the comparison.
+            version_b: The version that is compared with it.
+        """
+        return await self._one(
+            types.Job,
+            "StartComparison",
+            {"model_id": model_id, "version_a": version_a, "version_b": version_b},
+        )
+
+
+class Diagnostics(Group):
+    """Curves, tables and mistakes of stored evaluations, read; no row is looked at again."""
+
+    service = "assay.v1.DiagnosticsService"
+
+    async def roc_curve(
+        self,
+        model_id: str,
+        version_id: str = "",
+        split: str = "",
+        *,
+        class_label: str = "",
+        resolution: int | None = None,
+    ) -> types.RocCurve:
+        """Returns the ROC curve of a class against the rest: of the label named, else of the
+        positive one, else the macro average.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+            class_label: A label; without one the positive label, or the macro average of more
+                classes.
+            resolution: At most this many points, 2 or more; 100 by default, more than 1000 is
+                1000.
+        """
+        return await self._one(
+            types.RocCurve,
+            "GetRocCurve",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "class_label": class_label,
+                "resolution": resolution,
+            },
+        )
+
+    async def pr_curve(
+        self,
+        model_id: str,
+        version_id: str = "",
+        split: str = "",
+        *,
+        class_label: str = "",
+        resolution: int | None = None,
+    ) -> types.PrCurve:
+        """Returns the precision-recall curve of a class against the rest.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+            class_label: A label; mandatory where there is no positive one.
+            resolution: At most this many points, 2 or more; 100 by default, more than 500 is 500.
+        """
+        return await self._one(
+            types.PrCurve,
+            "GetPrCurve",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "class_label": class_label,
+                "resolution": resolution,
+            },
+        )
+
+    async def thresholds(
+        self,
+        model_id: str,
+        version_id: str = "",
+        split: str = "",
+        *,
+        class_label: str = "",
+        resolution: int | None = None,
+        false_positive_cost: float | None = None,
+        false_negative_cost: float | None = None,
+    ) -> types.ThresholdTable:
+        """Returns what predicting a class from a threshold on gives, and the best thresholds by
+        F1 and by cost.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+            class_label: A label; mandatory where there is no positive one.
+            resolution: At most this many rows, 2 or more; 100 by default, more than 1000 is 1000.
+            false_positive_cost: What one false positive costs; together with false_negative_cost.
+            false_negative_cost: What one false negative costs; together with false_positive_cost.
+        """
+        return await self._one(
+            types.ThresholdTable,
+            "GetThresholds",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "class_label": class_label,
+                "resolution": resolution,
+                "false_positive_cost": false_positive_cost,
+                "false_negative_cost": false_negative_cost,
+            },
+        )
+
+    async def calibration(
+        self, model_id: str, version_id: str = "", split: str = ""
+    ) -> types.CalibrationReport:
+        """Returns how far confidences are true: the reliability table of the headline and of
+        every class.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+        """
+        return await self._one(
+            types.CalibrationReport,
+            "GetCalibration",
+            {"model_id": model_id, "version_id": version_id, "dataset_split": split},
+        )
+
+    async def misclassification_errors(
+        self,
+        model_id: str,
+        version_id: str = "",
+        split: str = "",
+        *,
+        limit: int | None = None,
+        true_label: str = "",
+        predicted_label: str = "",
+        min_confidence: float | None = None,
+    ) -> types.MisclassificationErrors:
+        """Returns the most confident mistakes with the features of their rows.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+            limit: At most this many; 50 by default, more than 500 is 500.
+            true_label: Only records whose true label is this one.
+            predicted_label: Only records that were predicted to be this.
+            min_confidence: Only mistakes of at least this confidence, 0 to 1.
+        """
+        return await self._one(
+            types.MisclassificationErrors,
+            "ListMisclassificationErrors",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "limit": limit,
+                "true_label": true_label,
+                "predicted_label": predicted_label,
+                "min_confidence": min_confidence,
+            },
+        )
+
+    async def residuals(
+        self, model_id: str, version_id: str = "", split: str = ""
+    ) -> types.ResidualReport:
+        """Returns the distribution of true less predicted.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+        """
+        return await self._one(
+            types.ResidualReport,
+            "GetResiduals",
+            {"model_id": model_id, "version_id": version_id, "dataset_split": split},
+        )
+
+    async def slices(
+        self, model_id: str, version_id: str = "", split: str = "", *, column: str = ""
+    ) -> types.SliceReport:
+        """Returns the metrics of the rows that share a value of a slice column.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+            column: Only this slice column, without its prefix `slice:`.
+        """
+        return await self._one(
+            types.SliceReport,
+            "GetSlices",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "column": column,
+            },
+        )
+
+    async def intervals(
+        self, model_id: str, version_id: str = "", split: str = ""
+    ) -> types.IntervalReport:
+        """Returns the confidence intervals of the metrics that have one.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+        """
+        return await self._one(
+            types.IntervalReport,
+            "GetIntervals",
+            {"model_id": model_id, "version_id": version_id, "dataset_split": split},
+        )
+
+
+class Evaluations(Group):
+    """Evaluations of versions."""
+
+    service = "assay.v1.EvaluationService"
+
+    async def create(
+        self,
+        model_id: str,
+        version_id: str,
+        split: str,
+        *,
+        positive_label: str = "",
+        renormalize: bool = False,
+        deadline: datetime | None = None,
+    ) -> types.Evaluation:
+        """Opens an upload for a version and a split.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+            split: train, validation or test.
+            positive_label: The positive label, where the model declares none.
+            renormalize: Divides each row of scores by its sum instead of refusing rows that do
+                not sum to 1.
+            deadline: When upload and measurement end as timed_out; at most 30 days ahead, by
+                default 7 days.
+        """
+        return await self._one(
+            types.Evaluation,
+            "CreateEvaluation",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "positive_label": positive_label,
+                "renormalize": renormalize,
+                "deadline": deadline,
+            },
+        )
+
+    async def finish(self, evaluation_id: str, rows: int) -> types.Evaluation:
+        """Ends an upload and queues its measurement.
+
+        Args:
+            evaluation_id: The evaluation.
+            rows: The number of rows that were sent, as a check.
+        """
+        return await self._one(
+            types.Evaluation, "FinishEvaluation", {"evaluation_id": evaluation_id, "rows": rows}
+        )
+
+    async def get(self, evaluation_id: str) -> types.Evaluation:
+        """Returns one evaluation.
+
+        Args:
+            evaluation_id: The evaluation.
+        """
+        return await self._one(types.Evaluation, "GetEvaluation", {"evaluation_id": evaluation_id})
+
+    def list(
+        self, model_id: str, version_id: str, split: str = "", *, page_size: int = PAGE_SIZE
+    ) -> AsyncIterator[types.Evaluation]:
+        """Lists a version's evaluations, newest first.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+            split: Only evaluations of this split.
+        """
+        return self._pages(
+            types.Evaluation,
+            "ListEvaluations",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "page_size": page_size,
+            },
+        )
+
+    async def create_from_rows(
+        self,
+        model_id: str,
+        version_id: str,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str = "",
+        positive_label: str = "",
+        renormalize: bool = False,
+    ) -> types.Evaluation:
+        """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and
+        a Location when that takes longer than 20 s.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+            split: train, validation or test, which is the default.
+            positive_label: The positive label, where the model declares none.
+            renormalize: Divides each row of scores by its sum instead of refusing rows that do
+                not sum to 1.
+            rows: The rows, 1 to 10000; a field that one row has the others have too, but for
+                features.
+        """
+        return await self._one(
+            types.Evaluation,
+            "EvaluateRows",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "positive_label": positive_label,
+                "renormalize": renormalize,
+                "rows": rows,
+            },
+        )
+
+
+class ExtractionRuns(Group):
+    """Extraction runs of the caller's organization; REST has views of them."""
+
+    service = "assay.v1.ExtractionService"
+
+    async def create(
+        self, name: str, *, model: str | None = None, version: str | None = None
+    ) -> types.ExtractionRun:
+        """Creates an empty run.
+
+        Args:
+            name: A human name of 1 to 200 characters.
+            model: What makes the extractions, in its owner's words.
+            version: The version of it.
+        """
+        return await self._one(
+            types.ExtractionRun,
+            "CreateExtractionRun",
+            {"name": name, "model": model, "version": version},
+        )
+
+    async def get(self, run_id: str) -> types.ExtractionRun:
+        """Returns one run.
+
+        Args:
+            run_id: The run.
+        """
+        return await self._one(types.ExtractionRun, "GetExtractionRun", {"run_id": run_id})
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.ExtractionRun]:
+        """Lists runs, newest first."""
+        return self._pages(types.ExtractionRun, "ListExtractionRuns", {"limit": page_size})
+
+    async def delete(self, run_id: str) -> None:
+        """Deletes a run with its extractions; benchmarks keep what they were made with.
+
+        Args:
+            run_id: The run.
+        """
+        await self._none("DeleteExtractionRun", {"run_id": run_id})
+
+    async def get_extraction(self, run_id: str, extraction_id: str) -> types.Extraction:
+        """Returns one extraction.
+
+        Args:
+            run_id: The run.
+            extraction_id: The extraction.
+        """
+        return await self._one(
+            types.Extraction, "GetExtraction", {"run_id": run_id, "extraction_id": extraction_id}
+        )
+
+    def list_extractions(
+        self, run_id: str, *, document_id: str = "", page_size: int = PAGE_SIZE
+    ) -> AsyncIterator[types.Extraction]:
+        """Lists a run's extractions, newest first; a page holds fewer when they are large.
+
+        Args:
+            run_id: The run.
+            document_id: Only the extraction of this document.
+        """
+        return self._pages(
+            types.Extraction,
+            "ListExtractions",
+            {"run_id": run_id, "document_id": document_id, "limit": page_size},
+        )
+
+
+class FieldSchemas(Group):
+    """Field schemas of the caller's organization, in typed messages; their REST face is
+    FieldSchemaJsonService.
+    """
+
+    service = "assay.v1.FieldSchemaService"
+
+    async def create(
+        self,
+        name: str,
+        fields: Sequence[types.SchemaField | Mapping[str, Any]],
+        *,
+        distinct_empties: Sequence[str] = (),
+        description: str = "",
+    ) -> types.FieldSchema:
+        """Creates a field schema.
+
+        Args:
+            name: A human name of 1 to 200 characters.
+            fields: The fields, up to 10 000 with those inside, 32 levels deep.
+            distinct_empties: Those of missing, null and empty that are not the same absence of a
+                value.
+            description: Free text of up to 4 000 characters.
+        """
+        return await self._one(
+            types.FieldSchema,
+            "CreateFieldSchema",
+            {
+                "name": name,
+                "fields": fields,
+                "distinct_empties": distinct_empties,
+                "description": description,
+            },
+        )
+
+    async def get(self, user_schema_id: str) -> types.FieldSchema:
+        """Returns one field schema.
+
+        Args:
+            user_schema_id: The schema.
+        """
+        return await self._one(
+            types.FieldSchema, "GetFieldSchema", {"user_schema_id": user_schema_id}
+        )
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.FieldSchema]:
+        """Lists field schemas, newest first."""
+        return self._pages(types.FieldSchema, "ListFieldSchemas", {"page_size": page_size})
+
+    async def update(
+        self,
+        user_schema_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        fields: Sequence[types.SchemaField | Mapping[str, Any]] = (),
+        distinct_empties: Sequence[str] = (),
+    ) -> types.FieldSchema:
+        """Changes what is sent and leaves the rest; benchmarks keep the schema that they were
+        made with.
+
+        Args:
+            user_schema_id: The schema.
+            name: A new name.
+            description: A new description.
+            fields: New fields, in place of all that are there; distinct_empties are then those
+                sent with them.
+            distinct_empties: Without fields: new distinct_empties for the fields that are there.
+        """
+        return await self._one(
+            types.FieldSchema,
+            "UpdateFieldSchema",
+            {
+                "user_schema_id": user_schema_id,
+                "name": name,
+                "description": description,
+                "fields": fields,
+                "distinct_empties": distinct_empties,
+            },
+        )
+
+    async def delete(self, user_schema_id: str) -> None:
+        """Deletes a field schema.
+
+        Args:
+            user_schema_id: The schema.
+        """
+        await self._none("DeleteFieldSchema", {"user_schema_id": user_schema_id})
+
+
+class GroundTruth(Group):
+    """Ground-truth datasets and their entries; REST has views of them."""
+
+    service = "assay.v1.GroundTruthService"
+
+    async def create(
+        self, name: str, *, description: str = "", user_schema_id: str = ""
+    ) -> types.GroundTruthDataset:
+        """Creates an empty dataset.
+
+        Args:
+            name: A human name of 1 to 200 characters.
+            description: Free text of up to 4 000 characters.
+            user_schema_id: The field schema of its documents; inferred from the entries when
+                empty.
+        """
+        return await self._one(
+            types.GroundTruthDataset,
+            "CreateGroundTruthDataset",
+            {"name": name, "description": description, "user_schema_id": user_schema_id},
+        )
+
+    async def get(self, dataset_id: str) -> types.GroundTruthDataset:
+        """Returns one dataset.
+
+        Args:
+            dataset_id: The dataset.
+        """
+        return await self._one(
+            types.GroundTruthDataset, "GetGroundTruthDataset", {"dataset_id": dataset_id}
+        )
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.GroundTruthDataset]:
+        """Lists datasets, newest first."""
+        return self._pages(
+            types.GroundTruthDataset, "ListGroundTruthDatasets", {"limit": page_size}
+        )
+
+    async def update(
+        self,
+        dataset_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        user_schema_id: object | None = None,
+    ) -> types.GroundTruthDataset:
+        """Changes what is sent and leaves the rest.
+
+        Args:
+            dataset_id: The dataset.
+            name: A new name.
+            description: A new description.
+            user_schema_id: Another field schema, as text; null takes it away.
+        """
+        return await self._one(
+            types.GroundTruthDataset,
+            "UpdateGroundTruthDataset",
+            {
+                "dataset_id": dataset_id,
+                "name": name,
+                "description": description,
+                "user_schema_id": user_schema_id,
+            },
+        )
+
+    async def delete(self, dataset_id: str) -> None:
+        """Deletes a dataset with its entries; benchmarks keep what they were made with.
+
+        Args:
+            dataset_id: The dataset.
+        """
+        await self._none("DeleteGroundTruthDataset", {"dataset_id": dataset_id})
+
+    async def schema(self, dataset_id: str) -> types.DatasetSchema:
+        """Returns the field schema that a dataset names, else the one that its entries seem to
+        have.
+
+        Args:
+            dataset_id: The dataset.
+        """
+        return await self._one(
+            types.DatasetSchema, "GetGroundTruthSchema", {"dataset_id": dataset_id}
+        )
+
+    async def create_entry(
+        self, dataset_id: str, document_id: str, expected: object, *, notes: str | None = None
+    ) -> types.Entry:
+        """Adds one document to a dataset.
+
+        Args:
+            dataset_id: The dataset.
+            document_id: The document: 1 to 500 characters, unique in the dataset.
+            expected: The text of a JSON object, whose numbers keep every digit.
+            notes: Free text of up to 4 000 characters.
+        """
+        return await self._one(
+            types.Entry,
+            "CreateEntry",
+            {
+                "dataset_id": dataset_id,
+                "document_id": document_id,
+                "expected": expected,
+                "notes": notes,
+            },
+        )
+
+    async def get_entry(self, dataset_id: str, entry_id: str) -> types.Entry:
+        """Returns one entry.
+
+        Args:
+            dataset_id: The dataset.
+            entry_id: The entry.
+        """
+        return await self._one(
+            types.Entry, "GetEntry", {"dataset_id": dataset_id, "entry_id": entry_id}
+        )
+
+    def list_entries(
+        self, dataset_id: str, *, document_id: str = "", page_size: int = PAGE_SIZE
+    ) -> AsyncIterator[types.Entry]:
+        """Lists entries, newest first; a page holds fewer when they are large.
+
+        Args:
+            dataset_id: The dataset.
+            document_id: Only the entry of this document.
+        """
+        return self._pages(
+            types.Entry,
+            "ListEntries",
+            {"dataset_id": dataset_id, "document_id": document_id, "limit": page_size},
+        )
+
+    async def delete_entry(self, dataset_id: str, entry_id: str) -> None:
+        """Deletes one entry.
+
+        Args:
+            dataset_id: The dataset.
+            entry_id: The entry.
+        """
+        await self._none("DeleteEntry", {"dataset_id": dataset_id, "entry_id": entry_id})
+
+
+class Jobs(Group):
+    """Jobs of the caller's organization."""
+
+    service = "assay.v1.JobService"
+
+    async def get(self, job_id: str) -> types.Job:
+        """Returns one job.
+
+        Args:
+            job_id: The job.
+        """
+        return await self._one(types.Job, "GetJob", {"job_id": job_id})
+
+    def list(
+        self,
+        *,
+        kind: str = "",
+        status: Sequence[str] = (),
+        resource_id: str = "",
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> AsyncIterator[types.Job]:
+        """Lists jobs, newest first.
+
+        Args:
+            kind: Only jobs of this kind, such as evaluation.
+            status: Only jobs in one of these states: open, queued, running, succeeded, failed,
+                canceled or timed_out.
+            resource_id: Only jobs that make this resource.
+            created_after: Only jobs submitted at this time or later.
+            created_before: Only jobs submitted before this time.
+        """
+        return self._pages(
+            types.Job,
+            "ListJobs",
+            {
+                "kind": kind,
+                "status": status,
+                "resource_id": resource_id,
+                "created_after": created_after,
+                "created_before": created_before,
+                "page_size": page_size,
+            },
+        )
+
+    async def cancel(self, job_id: str) -> types.Job:
+        """Cancels a job that has not ended.
+
+        Best effort for a running one: watch it to see the end.
+
+        Args:
+            job_id: The job.
+        """
+        return await self._one(types.Job, "CancelJob", {"job_id": job_id})
+
+
+class Keys(Group):
+    """API keys of the caller's organization."""
+
+    service = "assay.v1.KeyService"
+
+    async def create(
+        self, name: str, permissions: Sequence[str], *, expires_at: datetime | None = None
+    ) -> types.NewApiKey:
+        """Makes a key and shows its secret this once.
+
+        Args:
+            name: A human name of 1 to 200 characters.
+            permissions: What the key may do, such as model:read; not more than its maker may.
+            expires_at: When the key stops working; never when absent.
+        """
+        return await self._one(
+            types.NewApiKey,
+            "CreateKey",
+            {"name": name, "permissions": permissions, "expires_at": expires_at},
+        )
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.ApiKey]:
+        """Lists keys, newest first, without secrets."""
+        return self._pages(types.ApiKey, "ListKeys", {"page_size": page_size})
+
+    async def revoke(self, prefix: str) -> None:
+        """Revokes a key; it stops working everywhere within 5 s.
+
+        Args:
+            prefix: The key's public half.
+        """
+        await self._none("RevokeKey", {"prefix": prefix})
+
+
+class Models(Group):
+    """Models of the caller's organization."""
+
+    service = "assay.v1.ModelService"
+
+    async def create(
+        self,
+        name: str,
+        task_type: str,
+        *,
+        model_id: str = "",
+        description: str = "",
+        project_path: str = "",
+        labels: Sequence[str] = (),
+        positive_label: str = "",
+    ) -> types.Model:
+        """Creates a model.
+
+        Args:
+            name: A human name of 1 to 200 characters.
+            task_type: classification, regression or extraction.
+            model_id: An id of the caller's choice; generated when empty.
+            description: Free text of up to 4 000 characters.
+            project_path: The model's own path, unique in the organization.
+            labels: The label set, in the order that reports use.
+            positive_label: The positive label of a binary classifier; one of `labels` when those
+                are declared.
+        """
+        return await self._one(
+            types.Model,
+            "CreateModel",
+            {
+                "name": name,
+                "task_type": task_type,
+                "model_id": model_id,
+                "description": description,
+                "project_path": project_path,
+                "labels": labels,
+                "positive_label": positive_label,
+            },
+        )
+
+    async def get(self, model_id: str) -> types.Model:
+        """Returns one model.
+
+        Args:
+            model_id: The model.
+        """
+        return await self._one(types.Model, "GetModel", {"model_id": model_id})
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.Model]:
+        """Lists models, newest first."""
+        return self._pages(types.Model, "ListModels", {"page_size": page_size})
+
+    async def update(
+        self,
+        model_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        project_path: str | None = None,
+        positive_label: str | None = None,
+    ) -> types.Model:
+        """Changes the fields that are sent and leaves the others.
+
+        Args:
+            model_id: The model.
+            name: A new name.
+            description: A new description.
+            project_path: A new project path; empty takes it away.
+            positive_label: A new positive label, for evaluations created from now on.
+        """
+        return await self._one(
+            types.Model,
+            "UpdateModel",
+            {
+                "model_id": model_id,
+                "name": name,
+                "description": description,
+                "project_path": project_path,
+                "positive_label": positive_label,
+            },
+        )
+
+    async def delete(self, model_id: str) -> None:
+        """Deletes a model with its versions and evaluations.
+
+        Args:
+            model_id: The model.
+        """
+        await self._none("DeleteModel", {"model_id": model_id})
+
+
+class Performance(Group):
+    """Stored evaluations, read; nothing is computed on the fly.
+
+    Tables have their REST views in PerformanceRestService.
+    """
+
+    service = "assay.v1.PerformanceService"
+
+    async def summary(
+        self, model_id: str, version_id: str = "", split: str = ""
+    ) -> types.PerformanceSummary:
+        """Returns the headline metrics.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+        """
+        return await self._one(
+            types.PerformanceSummary,
+            "GetPerformanceSummary",
+            {"model_id": model_id, "version_id": version_id, "dataset_split": split},
+        )
+
+    async def classification_report(
+        self, model_id: str, version_id: str = "", split: str = "", *, average: str = ""
+    ) -> types.ClassificationReport:
+        """Returns the scores of every class.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+            average: micro, macro or weighted, which is the default.
+        """
+        return await self._one(
+            types.ClassificationReport,
+            "GetClassificationReport",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "average": average,
+            },
+        )
+
+    async def confusion_matrix(
+        self, model_id: str, version_id: str = "", split: str = "", *, normalize: bool = False
+    ) -> types.ConfusionMatrix:
+        """Returns the confusion matrix as packed counts.
+
+        Args:
+            model_id: The model.
+            version_id: The version; the promoted one when empty.
+            split: train, validation or test, which is the default.
+            normalize: Asks for the shares of each true label's records, so that a row sums to 1:
+                over REST instead of the counts.
+        """
+        return await self._one(
+            types.ConfusionMatrix,
+            "GetConfusionMatrix",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "normalize": normalize,
+            },
+        )
+
+
+class Server(Group):
+    """The server's own description."""
+
+    service = "assay.v1.ServerService"
+
+    async def info(self) -> types.ServerInfo:
+        """Returns versions and limits."""
+        return await self._one(types.ServerInfo, "GetServerInfo", {})
+
+
+class Versions(Group):
+    """Versions of a model."""
+
+    service = "assay.v1.VersionService"
+
+    async def create(
+        self,
+        model_id: str,
+        *,
+        version_id: str = "",
+        label: str = "",
+        algorithm: str = "",
+        hyperparameters: Mapping[str, object] | None = None,
+    ) -> types.Version:
+        """Creates a version.
+
+        Args:
+            model_id: The model.
+            version_id: An id of the caller's choice; generated when empty.
+            label: A human label of up to 100 characters.
+            algorithm: The algorithm's name, of up to 200 characters.
+            hyperparameters: The maker's own settings.
+        """
+        return await self._one(
+            types.Version,
+            "CreateVersion",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "label": label,
+                "algorithm": algorithm,
+                "hyperparameters": hyperparameters,
+            },
+        )
+
+    def list(self, model_id: str, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.Version]:
+        """Lists a model's versions, newest first.
+
+        Args:
+            model_id: The model.
+        """
+        return self._pages(
+            types.Version, "ListVersions", {"model_id": model_id, "page_size": page_size}
+        )
+
+    async def get(self, model_id: str, version_id: str) -> types.Version:
+        """Returns one version.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+        """
+        return await self._one(
+            types.Version, "GetVersion", {"model_id": model_id, "version_id": version_id}
+        )
+
+    async def promote(self, model_id: str, version_id: str) -> types.Promotion:
+        """Makes a ready version the one that is served, and demotes the former.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+        """
+        return await self._one(
+            types.Promotion, "PromoteVersion", {"model_id": model_id, "version_id": version_id}
+        )

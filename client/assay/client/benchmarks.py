@@ -1,0 +1,243 @@
+"""Benchmarks: started, watched, read and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import Any, Literal
+
+from assay.client import calls, types
+from assay.client.documents import ExtractionRuns, Rows
+from assay.client.errors import BadInput, BenchmarkFailed, FailedPrecondition, Refusal
+from assay.client.watching import Item, WatchState, followed
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkProgress:
+    """How far a benchmark is, as `on_progress` is told."""
+
+    phase: Literal["upload", "measure"]
+    benchmark_id: str | None = None  # None while extractions are sent
+    documents: int = 0  # compared so far, or sent
+    documents_total: int | None = None
+    fields: Mapping[str, types.FieldAccuracy] = field(default_factory=dict)  # by path
+
+    @property
+    def overall(self) -> types.FieldAccuracy | None:
+        """All fields so far, together; None before the first document."""
+        return reduce(add, self.fields.values()) if self.fields else None
+
+
+OnBenchmark = Callable[[BenchmarkProgress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkComparison:
+    """Benchmark a against benchmark b on the same documents by the same rules."""
+
+    run_a: types.Benchmark  # what is asked about
+    run_b: types.Benchmark  # what it is compared with
+    documents: int
+    overall: types.AccuracyDifference
+    by_field: Mapping[str, types.AccuracyDifference]
+    fixed_document_ids: tuple[str, ...]  # the first 100
+    broken_document_ids: tuple[str, ...]
+
+
+def ignore_benchmark(_: BenchmarkProgress) -> None:
+    """Do nothing; the default of `on_progress`."""
+
+
+def in_schema_order(report: types.BenchmarkReport) -> types.BenchmarkReport:
+    """Return a report whose measures by field are in the order of its schema."""
+    if report.measures is None or report.spec is None:
+        return report
+    order = {path: at for at, path in enumerate(leaf_paths(report.spec.schema.get("fields", ())))}
+    measures = report.measures.by_field
+    paths = sorted(measures, key=lambda path: (order.get(path, len(order)), path))
+    by_field = {path: measures[path] for path in paths}
+    return replace(report, measures=replace(report.measures, by_field=by_field))
+
+
+def leaf_paths(fields: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of a schema's leaves in their order; of plain names, which most are."""
+    for one in fields:
+        here = f"{path}.{one['name']}" if path else str(one["name"])
+        yield from _leaves(one, here)
+
+
+def _leaves(one: Mapping[str, Any], here: str) -> Iterator[str]:
+    if one.get("type") == "list":
+        yield from _leaves(one.get("item") or {"type": "text"}, f"{here}[]")
+    elif one.get("fields"):
+        yield from leaf_paths(one["fields"], f"{here}[]" if one["type"] == "table" else here)
+    else:
+        yield here
+
+
+class Benchmarks(calls.Benchmarks):
+    """Benchmarks of extractions against ground truth."""
+
+    def run(
+        self,
+        dataset_id: str,
+        extractions: Rows | None = None,
+        *,
+        name: str = "",
+        run_id: str = "",
+        user_schema_id: str = "",
+        compared_to: str = "",
+        on_progress: OnBenchmark = ignore_benchmark,
+    ) -> types.BenchmarkReport:
+        """Send extractions, compare them with the ground truth, and return all numbers.
+
+        Args:
+            dataset_id: the ground truth.
+            extractions: the path of a .csv or .jsonl file, or rows as
+                `extraction_runs.import_extractions` takes them; they become a run of this name.
+                None compares what is stored.
+            name: of the benchmark, and of the run that is made.
+            run_id: a run that is stored; "" and no extractions: each document's newest extraction.
+            user_schema_id: the field schema; "" is that of the dataset, or an inferred one.
+            compared_to: a benchmark; "" is the dataset's previous one.
+            on_progress: called once the extractions are stored and after each step of comparing.
+
+        Raises:
+            BadInput: the rows cannot be sent.
+            BenchmarkFailed: its job ended without a result.
+            ServiceError: refused.
+
+        Example:
+            >>> report = client.benchmarks.run(dataset_id, "extractions.jsonl", name="nightly")
+            >>> report.benchmark.accuracy_by_field["total_amount"]
+            0.975
+        """
+        if extractions is not None:
+            if run_id:
+                raise BadInput("Pass either `extractions` or `run_id`, not both.")
+            run_id = self._upload(extractions, name or "Extractions", on_progress)
+        made = self.create(
+            dataset_id,
+            name=name,
+            run_id=run_id,
+            user_schema_id=user_schema_id,
+            compared_to=compared_to,
+        )
+        return self.follow(made.benchmark_id, on_progress)
+
+    def _upload(self, rows: Rows, name: str, on_progress: OnBenchmark) -> str:
+        on_progress(BenchmarkProgress(phase="upload"))
+        runs = ExtractionRuns(self._transport)
+        run_id = runs.create(name).run_id
+        try:
+            done = runs.import_extractions(run_id, rows)
+        except Exception:
+            runs.delete(run_id)  # nothing was stored; an empty run would only be in the way
+            raise
+        on_progress(BenchmarkProgress(phase="upload", documents=done.imported))
+        return run_id
+
+    def get(self, benchmark_id: str) -> types.BenchmarkReport:
+        """Return a benchmark; a completed one with all its numbers, fields in the schema's order.
+
+        Args:
+            benchmark_id: the benchmark.
+        """
+        return in_schema_order(super().get(benchmark_id))
+
+    def follow(
+        self, benchmark_id: str, on_progress: OnBenchmark = ignore_benchmark
+    ) -> types.BenchmarkReport:
+        """Watch a benchmark to its end and return all its numbers.
+
+        Raises:
+            BenchmarkFailed: its job ended without a result.
+            ServiceError: refused.
+        """
+        total, documents = self.get(benchmark_id).benchmark.documents_total, 0
+        fields: dict[str, types.FieldAccuracy] = {}
+        for item in self.watch(benchmark_id):
+            if isinstance(item, types.JobLevel):
+                continue  # it says again what the events add up to
+            if item.documents_compared is not None:
+                documents += len(item.documents_compared.documents)
+                for one in item.documents_compared.fields:
+                    fields[one.field] = fields[one.field] + one if one.field in fields else one
+            on_progress(
+                BenchmarkProgress(
+                    phase="measure",
+                    benchmark_id=benchmark_id,
+                    documents=documents,
+                    documents_total=total,
+                    fields=dict(fields),
+                )
+            )
+        report = self.get(benchmark_id)
+        if report.measures is None:
+            raise _failed(report.benchmark)
+        return report
+
+    def compare(self, run_a: str, run_b: str) -> BenchmarkComparison:
+        """Return what benchmark a has over benchmark b, on the same documents.
+
+        Raises:
+            FailedPrecondition: one is not completed, or other schemas, normalisers or ground
+                truths decided their numbers.
+        """
+        both = self.compare_standings(run_a, run_b)
+        found = both.differences
+        if found is None:
+            late = next(one for one in (both.run_a, both.run_b) if one.status != "completed")
+            raise FailedPrecondition(
+                Refusal(
+                    message=f"Benchmark {late.benchmark_id} is {late.status}; only completed ones"
+                    " are compared.",
+                    reason="BENCHMARK_NOT_COMPLETED",
+                    metadata={"benchmark_id": late.benchmark_id, "status": late.status},
+                )
+            )
+        return BenchmarkComparison(
+            run_a=both.run_a,
+            run_b=both.run_b,
+            documents=found.documents,
+            overall=found.overall,
+            by_field=found.by_field,
+            fixed_document_ids=found.fixed_document_ids,
+            broken_document_ids=found.broken_document_ids,
+        )
+
+    def watch(self, benchmark_id: str, after_sequence: int = 0) -> Iterator[Item]:
+        """Yield a benchmark's events after a sequence, each once and in order, to the last.
+
+        Between the changes of state are documents as they are compared; status tells how right
+        each field is so far. A connection that breaks is taken up where it stood.
+        """
+        rpc = self._rpc("WatchBenchmark")
+
+        def opened(after: int) -> object:
+            values = {"benchmark_id": benchmark_id, "after_sequence": after}
+            request = rpc.request(values, self._transport.new_request_id)
+            return self._transport.stream(rpc, request)
+
+        def is_over(_: int) -> bool:
+            # Who may read benchmarks may not read jobs; what ended and tells nothing more is over.
+            return self.get(benchmark_id).benchmark.status in {"completed", "failed"}
+
+        state = WatchState(f"benchmark {benchmark_id}", after_sequence)
+        return followed(self._transport, state, opened, is_over)
+
+
+def _failed(benchmark: types.Benchmark) -> BenchmarkFailed:
+    failure = benchmark.failure
+    return BenchmarkFailed(
+        Refusal(
+            message=failure.message if failure else f"Benchmark {benchmark.name} has no result.",
+            reason=failure.reason if failure else benchmark.status.upper(),
+            metadata={
+                **(failure.metadata if failure else {}),
+                "benchmark_id": benchmark.benchmark_id,
+            },
+        )
+    )

@@ -1,0 +1,107 @@
+"""Evaluations: created, uploaded, finished and watched, over as many connections as that takes."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from typing import Any
+
+import grpc
+
+from assay.client import calls, types
+from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
+from assay.client.evaluating import EvaluationPlan, Measuring, Progress, UploadWindow, succeeded
+from assay.client.jobs import Jobs
+from assay.client.messages import metrics_of
+from assay.client.transport import is_cut
+
+
+class Evaluations(calls.Evaluations):
+    """Evaluations of versions; `Client.evaluate` makes one from rows to result."""
+
+    def run(self, plan: EvaluationPlan) -> types.Evaluation:
+        """Create, upload, finish and watch an evaluation; return it once it has succeeded.
+
+        Raises:
+            BadInput: the rows cannot be sent.
+            EvaluationFailed: its job ended without a result.
+            ServiceError: refused.
+        """
+        jobs, models = Jobs(self._transport), calls.Models(self._transport)
+        task_type = models.get(plan.model_id).task_type
+        batches, total = plan.batches(task_type=task_type)  # before anything is created
+        created = self.create(
+            plan.model_id,
+            plan.version_id,
+            plan.split,
+            positive_label=plan.positive_label,
+            renormalize=plan.renormalize,
+        )
+        try:
+            window = UploadWindow(created.evaluation_id, batches)
+            sent = self._upload(window, total, plan)
+            if sent == 0:
+                raise BadInput("There are no rows; send at least one.")
+            self._finish(created.evaluation_id, sent)
+        except Exception:
+            # Nobody will go on with this upload; its refusal is what the caller sees.
+            with contextlib.suppress(ServiceError):
+                jobs.cancel(created.job_id)
+            raise
+        measuring = Measuring(sent, plan.on_progress)
+        for item in jobs.watch(created.job_id):
+            measuring.take(item)
+        return succeeded(self.get(created.evaluation_id))
+
+    def _finish(self, evaluation_id: str, rows: int) -> None:
+        try:
+            self.finish(evaluation_id, rows)
+        except Conflict as error:
+            # This upload is ours alone: finished before means that our own first answer was lost.
+            if error.reason != "UPLOAD_FINISHED":
+                raise
+
+    def _upload(self, window: UploadWindow, total: int | None, plan: EvaluationPlan) -> int:
+        """Send all batches; return the number of rows that are durable."""
+        waits = self._transport.retry.waits()
+        while True:
+            before = window.next_row
+            try:
+                self._stream(window, total, plan)
+            except grpc.RpcError as error:
+                if not is_cut(error) or not self._transport.retry.pause(waits):
+                    raise from_rpc(error) from error
+                # Acknowledgements may have been lost: the service says where the upload stands.
+                window.reconnect(self.get(window.evaluation_id).next_row)
+                if window.next_row > before:  # it worked for a while: patience starts anew
+                    waits = self._transport.retry.waits()
+            else:
+                return window.next_row
+
+    def _stream(self, window: UploadWindow, total: int | None, plan: EvaluationPlan) -> None:
+        rpc = self._rpc("UploadPredictions")
+        outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        call = self._transport.stream(rpc, iter(outgoing.get, None))
+        answers = iter(call)
+        try:
+            while True:
+                for request in window.requests():
+                    outgoing.put(request)
+                if not window.is_waiting:
+                    break
+                answer = next(answers)
+                window.acknowledge(int(answer.next_row))
+                plan.on_progress(
+                    Progress(
+                        phase="upload",
+                        rows=window.next_row,
+                        total_rows=total,
+                        metrics=metrics_of(answer.metrics),
+                    )
+                )
+            outgoing.put(None)
+            for _ in answers:  # the status: OK, or raised
+                pass
+        finally:
+            outgoing.put(None)  # lets gRPC's own thread go
+            call.cancel()

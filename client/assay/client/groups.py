@@ -1,0 +1,49 @@
+"""The base of the groups of calls: `client.models`, `client.jobs` and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from assay.client.messages import from_message
+from assay.client.rpc import Rpc, rpc_of
+from assay.client.transport import Transport
+
+PAGE_SIZE = 500  # items that a listing reads at once
+
+Value = TypeVar("Value")
+
+
+class Group:
+    """The calls of one service."""
+
+    service: ClassVar[str]
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def _rpc(self, method: str) -> Rpc:
+        return rpc_of(self.service, method)
+
+    def _call(self, method: str, values: Mapping[str, object]) -> Any:
+        rpc = self._rpc(method)
+        return self._transport.call(rpc, rpc.request(values, self._transport.new_request_id))
+
+    def _one(self, kind: type[Value], method: str, values: Mapping[str, object]) -> Value:
+        return from_message(kind, self._call(method, values))
+
+    def _none(self, method: str, values: Mapping[str, object]) -> None:
+        self._call(method, values)
+
+    def _pages(
+        self, kind: type[Value], method: str, values: Mapping[str, object]
+    ) -> Iterator[Value]:
+        """Yield the items of a listing, reading page after page."""
+        rpc = self._rpc(method)
+        request = rpc.request(values, self._transport.new_request_id)
+        while True:
+            page = self._transport.call(rpc, request)
+            for item in rpc.items(page):
+                yield from_message(kind, item)
+            if not rpc.advance(request, page):
+                return

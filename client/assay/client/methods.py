@@ -1,0 +1,115 @@
+"""Methods and properties of generated values, as base classes of `assay.client.types`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, Self, cast
+
+TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled", "timed_out"})
+
+
+class JobEvent:
+    """Whether an event is the last of its job."""
+
+    state_changed: Any
+
+    @property
+    def is_terminal(self) -> bool:
+        """True for a job's last event."""
+        return self.state_changed is not None and self.state_changed.to_state in TERMINAL_STATES
+
+
+class FieldAccuracy:
+    """Shares of a field's comparisons, and the sum of two fields or of two sets of documents."""
+
+    right: int
+    comparisons: int
+    exact_right: int
+    correct: int
+    wrong_value: int
+    invented: int
+    missed: int
+
+    def __add__(self, other: Self) -> Self:
+        """Return the accuracy over the comparisons of both."""
+        counts = (
+            "right",
+            "comparisons",
+            "exact_right",
+            "correct",
+            "wrong_value",
+            "invented",
+            "missed",
+        )
+        sums: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in counts}
+        sums["accuracy"] = sums["right"] / sums["comparisons"] if sums["comparisons"] else 0.0
+        return cast(Self, replace(cast(Any, self), **sums))
+
+    @property
+    def accuracy_exact(self) -> float:
+        """Comparisons that are right to the character over all."""
+        return self.exact_right / self.comparisons
+
+    @property
+    def precision(self) -> float | None:
+        """Correct ones over those in which a value was extracted; None where there are none."""
+        extracted = self.correct + self.wrong_value + self.invented
+        return self.correct / extracted if extracted else None
+
+    @property
+    def recall(self) -> float | None:
+        """Correct ones over those in which a value was expected; None where there are none."""
+        expected = self.correct + self.wrong_value + self.missed
+        return self.correct / expected if expected else None
+
+
+class TrackMeasures:
+    """The measures of a track by name."""
+
+    correct: int
+    correctly_empty: int
+
+    @property
+    def right(self) -> int:
+        """Comparisons that are right: a value, or its absence, is what was expected."""
+        return self.correct + self.correctly_empty
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """The measures that have a value: accuracy, precision, recall, f1_score and so on."""
+        found = ((one.name, getattr(self, one.name)) for one in fields(cast(Any, self)))
+        return {name: value for name, value in found if isinstance(value, float)}
+
+
+class SchemaField:
+    """A field of a schema as JSON values."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the field as JSON values; options that say nothing are left out."""
+        out: dict[str, Any] = {}
+        for one in fields(cast(Any, self)):
+            name, value = one.name, getattr(self, one.name)
+            if isinstance(value, SchemaField):
+                value = value.to_mapping()
+            elif isinstance(value, tuple):
+                value = [
+                    item.to_mapping() if isinstance(item, SchemaField) else item for item in value
+                ]
+            if value not in (None, "", [], False) or (name == "day_first" and value is not None):
+                out[name] = value
+        return out
+
+
+class FieldSchema:
+    """A schema as JSON values."""
+
+    fields: tuple[SchemaField, ...]
+    distinct_empties: tuple[str, ...]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the schema as JSON values: what can be shown, edited and sent again."""
+        out: dict[str, Any] = {"fields": [one.to_mapping() for one in self.fields]}
+        if self.distinct_empties:
+            out["distinct_empties"] = list(self.distinct_empties)
+        return out

@@ -1,0 +1,209 @@
+"""Generator of the client's values and calls: one class a message, one method an RPC.
+
+Makes `assay.client.types` (the messages of answers as frozen dataclasses), `assay.client.calls`
+and `assay.client.aio.calls` (the unary RPCs of each service as a group of methods).
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tools.client_types import (
+    EMPTY,
+    GROUPS,
+    INPUTS,
+    MARK,
+    WELL_KNOWN,
+    answer_of,
+    class_of,
+    docstring,
+    has,
+    map_entry,
+    methods_of,
+    plain_kind,
+    type_name,
+    types_module,
+)
+from tools.openapi_schemas import Contract, Field, Message, Method, behaviour, said
+
+REQUIRED = 2  # google.api.FieldBehavior
+
+METHODS = {
+    "CompareBenchmarks": "compare_standings",
+    "EvaluateRows": "create_from_rows",
+    "GetEntry": "get_entry",
+    "GetExtraction": "get_extraction",
+    "GetGroundTruthSchema": "schema",
+    "GetPerformanceSummary": "summary",
+    "GetServerInfo": "info",
+    "ListBenchmarkResults": "results",
+    "ListMisclassificationErrors": "misclassification_errors",
+}
+MOVED = {"CompareVersions": ("Comparisons", "get"), "StartComparison": ("Comparisons", "start")}
+HIDDEN = {"request_id", "expected_data"}  # the client's own, and what JSON has for expected_json
+PARAMETERS = {"dataset_split": "split", "compared_to_run_id": "compared_to"}
+
+
+def files(data: bytes) -> dict[Path, str]:
+    """Return the generated modules of the client, by their paths."""
+    contract = Contract.of(data)
+    folder = Path("client/assay/client")
+    return {
+        folder / "types.py": _formatted(types_module(contract)),
+        folder / "calls.py": _formatted(_calls(contract, asynchronous=False)),
+        folder / "aio/calls.py": _formatted(_calls(contract, asynchronous=True)),
+    }
+
+
+def _formatted(text: str) -> str:
+    ruff = Path(sys.executable).with_name("ruff")
+    done = subprocess.run(
+        [ruff, "format", "--line-length", "100", "-"],
+        input=text, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def _calls(contract: Contract, *, asynchronous: bool) -> str:
+    base, kind = (
+        ("assay.client.aio.groups", "AsyncIterator")
+        if asynchronous
+        else ("assay.client.groups", "Iterator")
+    )
+    groups: dict[str, list[Method]] = {}
+    for method in methods_of(contract):
+        groups.setdefault(_group(method)[0], []).append(method)
+    title = "coroutines and asynchronous iterators" if asynchronous else "methods and iterators"
+    lines = [
+        f'"""The unary calls of each service as {title}, one group a resource."""\n\n{MARK}',
+        "from __future__ import annotations\n",
+        f"from collections.abc import {kind}, Mapping, Sequence",
+        "from datetime import datetime, timedelta",
+        "from typing import Any\n",
+        "from assay.client import types",
+        f"from {base} import PAGE_SIZE, Group\n",
+    ]
+    for name, methods in sorted(groups.items()):
+        service = methods[0].service
+        lines += ["", f"class {name}(Group):"]
+        lines += docstring(contract.services[service], indent=4)
+        lines += ["", f'    service = "{service}"']
+        for method in methods:
+            lines += ["", *_method(contract, method, asynchronous=asynchronous)]
+    return "\n".join([*lines, ""])
+
+
+def _group(method: Method) -> tuple[str, str]:
+    """Return the group of a method and its name there."""
+    name = method.descriptor.name
+    if name in MOVED:
+        return MOVED[name]
+    group, noun = GROUPS[method.service.removeprefix("assay.v1.")]
+    if name in METHODS:
+        return group, METHODS[name]
+    short = re.sub(
+        rf"^(Get|List|Create|Update|Delete|Finish|Cancel|Promote|Revoke){noun}s?$", r"\1", name
+    )
+    short = re.sub(r"^Get(?=[A-Z])", "", short)
+    return group, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", short).lower()
+
+
+def _method(contract: Contract, method: Method, *, asynchronous: bool) -> list[str]:
+    request = contract.messages[method.descriptor.input_type]
+    token = next((one for one in ("page_token", "cursor") if has(request, one)), "")
+    page = {"": "", "page_token": "page_size", "cursor": "limit"}[token]
+    shown = [one for one in request.field if one.name not in {token, page, *HIDDEN}]
+    optional: list[Field] = []
+    needed: list[Field] = []
+    for one in shown:
+        positional = _is_required(one) or (
+            one.name in {"version_id", "dataset_split"} and _is_read(method)
+        )
+        (needed if positional else optional).append(one)
+    keywords = [_parameter(contract, one) for one in optional]
+    if token:
+        keywords.append("page_size: int = PAGE_SIZE")
+    parameters = ["self", *(_parameter(contract, one) for one in needed)]
+    if keywords:
+        parameters += ["*", *keywords]
+    values = ", ".join(
+        f'"{one.name.removesuffix("_json")}": {_parameter_name(one)}' for one in shown
+    )
+    if token:
+        values += f'{", " if values else ""}"{page}": page_size'
+    name = answer_of(contract, method)
+    if token:
+        kind, call = (
+            "AsyncIterator" if asynchronous else "Iterator",
+            f"_pages(types.{class_of(name)}, ",
+        )
+        returned, prefix, start = f"{kind}[types.{class_of(name)}]", "return ", ""
+    elif name.endswith(".Empty") or name.startswith("Delete"):
+        returned, call = "None", "_none("
+        prefix, start = ("await ", "async ") if asynchronous else ("", "")
+    else:
+        returned, call = f"types.{class_of(name)}", f"_one(types.{class_of(name)}, "
+        prefix, start = ("return await ", "async ") if asynchronous else ("return ", "")
+    lines = [f"    {start}def {_group(method)[1]}({', '.join(parameters)}) -> {returned}:"]
+    lines += docstring(
+        _said_of(method.comment), indent=8, arguments=_arguments(contract, request, shown)
+    )
+    return [*lines, f'        {prefix}self.{call}"{method.descriptor.name}", {{{values}}})']
+
+
+def _said_of(comment: str) -> str:
+    """Return a method's comment without what only REST has."""
+    return re.sub(r"\s*(Errors|Permission|Route)s?: [^.]*(\.|$)", "", comment).strip()
+
+
+def _arguments(contract: Contract, request: Message, shown: Iterable[Field]) -> list[str]:
+    return [
+        f"{_parameter_name(one)}: {said(contract.comments[f'.assay.v1.{request.name}.{one.name}'])}"
+        for one in shown
+    ]
+
+
+def _parameter_name(one: Field) -> str:
+    name = PARAMETERS.get(one.name, one.name.removesuffix("_json"))
+    return name + "_" if keyword.iskeyword(name) else name
+
+
+def _parameter(contract: Contract, one: Field) -> str:
+    name, required = _parameter_name(one), _is_required(one)
+    if one.name.endswith("_json"):
+        return f"{name}: object" + ("" if required else " = None")
+    entry = map_entry(contract, one)
+    if entry is not None:
+        kind, empty = f"Mapping[{_sent(entry.field[0])}, {_sent(entry.field[1])}]", "None"
+    elif one.label == one.LABEL_REPEATED:
+        kind, empty = f"Sequence[{_sent(one)}]", "()"
+    else:
+        kind = _sent(one)
+        empty = "None" if one.proto3_optional else EMPTY.get(kind, "None")
+    if required:
+        return f"{name}: {kind}"
+    return f"{name}: {kind} = {empty}" if empty != "None" else f"{name}: {kind} | None = None"
+
+
+def _sent(one: Field) -> str:
+    kind = plain_kind(one)
+    if one.type == one.TYPE_MESSAGE and type_name(one) not in WELL_KNOWN:
+        return (
+            f"types.{kind} | Mapping[str, Any]" if type_name(one) in INPUTS else "Mapping[str, Any]"
+        )
+    return kind
+
+
+def _is_read(method: Method) -> bool:
+    return method.descriptor.name.startswith(("Get", "List"))
+
+
+def _is_required(one: Field) -> bool:
+    """Say whether a call must have the field: declared so, or the text of a choice of two forms."""
+    is_choice = one.HasField("oneof_index") and not one.proto3_optional
+    return REQUIRED in behaviour(one) or (is_choice and one.name.endswith("_json"))
