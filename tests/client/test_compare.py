@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from assay.cli.verdict import DIRECTIONS
+from assay.cli.metric_direction import DIRECTIONS
 from assay.v1.metric_pb2 import Metrics
 
 

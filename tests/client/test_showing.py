@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from assay.cli.figures import Plot
+from assay.cli.plot_data import Plot
 from assay.cli.plot_text import text_plot
 
 PNG = b"\x89PNG\r\n\x1a\n"

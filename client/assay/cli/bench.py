@@ -16,7 +16,7 @@ from assay.cli.bench_markdown import markdown
 from assay.cli.bench_tables import benchmark_page, benchmark_table, comparison_page
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
-from assay.cli.found import found_benchmark, found_dataset
+from assay.cli.name_lookup import benchmark_id_of, dataset_id_of
 from assay.cli.requirement import Outcome, Requirement
 from assay.client import BenchmarkFailed, Client, FailedPrecondition, Refusal
 from assay.client.types import BenchmarkReport, DocumentResult
@@ -80,8 +80,8 @@ def run(
             "--detach does not wait for numbers that could be required; use `assay bench watch`"
         )
     with connected(url, api_key) as client:
-        dataset_id = found_dataset(client, dataset)
-        other = found_benchmark(client, compared_to) if compared_to else ""
+        dataset_id = dataset_id_of(client, dataset)
+        other = benchmark_id_of(client, compared_to) if compared_to else ""
         if detach:
             run_id = _stored(client, file, name) if file else run_id
             made = client.benchmarks.create(
@@ -117,7 +117,7 @@ def watch(
     """
     wanted = _requirements(require)
     with connected(url, api_key) as client:
-        benchmark_id = found_benchmark(client, benchmark)
+        benchmark_id = benchmark_id_of(client, benchmark)
         if as_json:
             for item in client.benchmarks.watch(benchmark_id):
                 print_json(item)
@@ -152,7 +152,7 @@ def compare(
     """
     wanted = _requirements(require)
     with connected(url, api_key) as client:
-        a, b = found_benchmark(client, run_a), found_benchmark(client, run_b)
+        a, b = benchmark_id_of(client, run_a), benchmark_id_of(client, run_b)
         found = client.benchmarks.compare(a, b)
         report = client.benchmarks.get(a)
     found, outcomes = in_order(found, report), judged(report, wanted)
@@ -179,7 +179,7 @@ def list_benchmarks(
 ) -> None:
     """List benchmarks, newest first."""
     with connected(url, api_key) as client:
-        dataset_id = found_dataset(client, dataset) if dataset else ""
+        dataset_id = dataset_id_of(client, dataset) if dataset else ""
         rows = client.benchmarks.list(dataset_id=dataset_id, status=status)
         if as_json:
             for one in rows:
@@ -205,12 +205,12 @@ def report(
 ) -> None:
     """Show all numbers of a completed benchmark, and with --compare those against another one."""
     with connected(url, api_key) as client:
-        found = client.benchmarks.get(found_benchmark(client, benchmark))
+        found = client.benchmarks.get(benchmark_id_of(client, benchmark))
         if found.measures is None:
             raise FailedPrecondition(_unfinished(found))
         other = None
         if compare_with:
-            b = found_benchmark(client, compare_with)
+            b = benchmark_id_of(client, compare_with)
             other = in_order(client.benchmarks.compare(found.benchmark.benchmark_id, b), found)
         examples = _examples(client, found) if as_markdown else {}
     if as_json:

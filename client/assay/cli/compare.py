@@ -9,7 +9,7 @@ import typer
 from assay.cli.comparison_report import comparison_report
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
-from assay.cli.verdict import DIRECTIONS, Direction, better
+from assay.cli.metric_direction import DIRECTIONS, Direction, better
 from assay.client import Client, PermissionDenied
 from assay.client.types import Comparison
 

@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.console import number
+from assay.cli.metric_direction import sign_of, span_of
 from assay.cli.report import outcome_table
 from assay.cli.requirement import Outcome
-from assay.cli.verdict import sign_of, span_of
 from assay.client.types import Comparison, PairedTests
 
 SIGNIFICANT = 0.05

@@ -10,7 +10,7 @@ import typer
 
 from assay.cli.connection import Key, Url, connected
 from assay.cli.console import BAD_INPUT, err, out, show_failure
-from assay.cli.figures import Plot, PlotKind, plot_of
+from assay.cli.plot_data import Plot, PlotKind, plot_of
 from assay.cli.plot_text import text_plot
 
 

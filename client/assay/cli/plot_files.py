@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from assay.cli.figures import Plot
+from assay.cli.plot_data import Plot
 
 INCHES = (6.0, 6.0)
 DOTS_PER_INCH = 120

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from assay.cli.figures import Plot
+from assay.cli.plot_data import Plot
 
 WIDTH, HEIGHT = 60, 18  # characters inside the axes
 _BRAILLE = 0x2800

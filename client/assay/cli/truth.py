@@ -12,7 +12,7 @@ from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import err, out, print_json
-from assay.cli.found import found_dataset
+from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client
 from assay.client.types import Imported
 
@@ -68,7 +68,7 @@ def import_file(
 ) -> None:
     """Add the documents of a file: all of them, or none where anything is wrong."""
     with connected(url, api_key) as client:
-        done = client.ground_truth.import_entries(found_dataset(client, dataset), file)
+        done = client.ground_truth.import_entries(dataset_id_of(client, dataset), file)
     if as_json:
         print_json(done)
     else:
@@ -107,7 +107,7 @@ def schema_of(
     """Print the schema of a dataset as JSON, which can be edited and given back with --set."""
     fields = _read_schema(new) if new else None
     with connected(url, api_key) as client:
-        dataset_id = found_dataset(client, dataset)
+        dataset_id = dataset_id_of(client, dataset)
         if fields:
             name = client.ground_truth.get(dataset_id).name
             client.ground_truth.update(

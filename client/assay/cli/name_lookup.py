@@ -8,13 +8,13 @@ from uuid import UUID
 from assay.client import BadInput, Client
 
 
-def found_dataset(client: Client, text: str) -> str:
+def dataset_id_of(client: Client, text: str) -> str:
     """Return the id of the dataset that `text` names; raises BadInput."""
     named = ((one.name, one.dataset_id) for one in client.ground_truth.list())
     return text if _is_id(text) else _the_one("dataset", text, named)
 
 
-def found_benchmark(client: Client, text: str) -> str:
+def benchmark_id_of(client: Client, text: str) -> str:
     """Return the id of the benchmark that `text` names; raises BadInput."""
     named = ((one.name, one.benchmark_id) for one in client.benchmarks.list())
     return text if _is_id(text) else _the_one("benchmark", text, named)
