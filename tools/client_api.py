@@ -35,6 +35,7 @@ REQUIRED = 2  # google.api.FieldBehavior
 
 METHODS = {
     "CompareBenchmarks": "compare_standings",
+    "CompareVersions": "get",
     "EvaluateRows": "create_from_rows",
     "GetEntry": "get_entry",
     "GetExtraction": "get_extraction",
@@ -43,8 +44,8 @@ METHODS = {
     "GetServerInfo": "info",
     "ListBenchmarkResults": "results",
     "ListMisclassificationErrors": "misclassification_errors",
+    "StartComparison": "start",
 }
-MOVED = {"CompareVersions": ("Comparisons", "get"), "StartComparison": ("Comparisons", "start")}
 HIDDEN = {"request_id", "expected_data"}  # the client's own, and what JSON has for expected_json
 PARAMETERS = {"dataset_split": "split", "compared_to_run_id": "compared_to"}
 
@@ -101,8 +102,6 @@ def _calls(contract: Contract, *, asynchronous: bool) -> str:
 def _group(method: Method) -> tuple[str, str]:
     """Return the group of a method and its name there."""
     name = method.descriptor.name
-    if name in MOVED:
-        return MOVED[name]
     group, noun = GROUPS[method.service.removeprefix("assay.v1.")]
     if name in METHODS:
         return group, METHODS[name]

@@ -12,6 +12,7 @@ MARK = "# Made by `make generate` from protos/assay/v1; never edited.\n"
 # The service of each group, and the noun that its methods leave out: CreateModel is models.create.
 GROUPS = {
     "BenchmarkService": ("Benchmarks", "Benchmark"),
+    "ComparisonService": ("Comparisons", "Comparison"),
     "DiagnosticsService": ("Diagnostics", "Diagnostics"),
     "EvaluationService": ("Evaluations", "Evaluation"),
     "ExtractionService": ("ExtractionRuns", "ExtractionRun"),

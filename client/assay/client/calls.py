@@ -122,9 +122,9 @@ class Benchmarks(Group):
 
 
 class Comparisons(Group):
-    """Versions of a model."""
+    """Comparisons of two versions of one model."""
 
-    service = "assay.v1.VersionService"
+    service = "assay.v1.ComparisonService"
 
     def get(self, model_id: str, version_a: str, version_b: str) -> types.Comparison:
         """Compares two versions of one model.

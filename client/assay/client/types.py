@@ -350,6 +350,171 @@ class BenchmarkStandings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparedVersion:
+    """One side of a comparison."""
+
+    # The version.
+    version_id: str
+    # Its number in the model.
+    version_number: int
+    # Headline metrics of its newest evaluation of the test split.
+    metrics: Mapping[str, float]
+    # The maker's own settings.
+    hyperparameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigDifference:
+    """A setting in which two versions differ."""
+
+    # The value in version a; null when absent.
+    version_a: object
+    # The value in version b; null when absent.
+    version_b: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class McNemarTest:
+    """McNemar's exact test."""
+
+    # Rows that a alone has right.
+    only_a: float
+    # Rows that b alone has right.
+    only_b: float
+    # Two-sided and exact.
+    p_value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreasTest:
+    """DeLong's test of two areas."""
+
+    # The area of a.
+    area_a: float
+    # The area of b.
+    area_b: float
+    # b - a.
+    difference: float
+    # The lower end of the difference's 95 % interval; absent with fewer than two rows of
+    # either class.
+    low: float | None
+    # The upper end of it.
+    high: float | None
+    # Two-sided; absent with fewer than two rows of either class.
+    p_value: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricInterval:
+    """Where a metric lies with a given probability."""
+
+    # The metric's name, as in Metrics; of one class: `name:label`.
+    metric: str
+    # The metric itself, where it is one of the headline.
+    value: float | None
+    # The lower end.
+    low: float
+    # The upper end.
+    high: float
+    # The probability, such as 0.95.
+    level: float
+    # wilson, delong or bootstrap.
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedTests:
+    """What two versions that were measured on the same rows say of each other."""
+
+    # not_started (StartComparison makes them), running, done, failed, or impossible.
+    status: str
+    # Why it is impossible: DIFFERENT_ROWS, DIFFERENT_SPECS, TOO_MANY_ROWS or
+    # SPLIT_NOT_EVALUATED; or why the job failed.
+    reason: str | None
+    # The job that makes them.
+    job_id: str | None
+    # Rows that both were measured on.
+    rows: int | None
+    # Whether the two err equally often; of classifiers.
+    mcnemar: McNemarTest | None
+    # Whether the two have the same area under the ROC curve; of binary classifiers with
+    # scores.
+    roc_auc: AreasTest | None
+    # Intervals of b - a, by metric.
+    differences: Mapping[str, MetricInterval]
+    # Which of mcnemar, roc_auc and differences were not made, or of which metric there is no
+    # difference, and why: such as TOO_MANY_ROWS, WEIGHTED_ROWS, CLUSTERED_ROWS or NO_SCORES.
+    undefined: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The response of CompareVersions."""
+
+    # The model.
+    model_id: str
+    # The base.
+    version_a: ComparedVersion
+    # What is compared with it.
+    version_b: ComparedVersion
+    # b - a, for each metric that both have.
+    metric_deltas: Mapping[str, float]
+    # The settings that differ, by name.
+    config_diff: Mapping[str, ConfigDifference]
+    # False when the two were measured by different metric definitions, so that deltas are not
+    # comparable.
+    comparable: bool
+    # Tests of the two on the same rows.
+    paired_tests: PairedTests
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobProgress:
+    """How far a job is."""
+
+    # Shards that are finished.
+    done: int
+    # Shards known so far.
+    total: int
+    # Rows that are durable.
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job of an organization."""
+
+    # The job's id, a UUID.
+    job_id: str
+    # What kind of job it is, such as evaluation.
+    kind: str
+    # The state as a word: open, queued, running, succeeded, failed, canceled or timed_out.
+    status: str
+    # The resource that the job makes, such as an evaluation's id.
+    resource_id: str
+    # How far the job is.
+    progress: JobProgress
+    # How often a runner took the job.
+    attempts: int
+    # Why the job failed, if it did.
+    failure: Failure | None
+    # When the job was submitted.
+    created_at: datetime
+    # When a runner first took it.
+    started_at: datetime | None
+    # When it ended.
+    ended_at: datetime | None
+    # The number of the job's newest event.
+    last_sequence: int
+    # When it ends as timed_out, if it has not ended by then.
+    deadline: datetime | None
+    # A job that is tried again later: not before then.
+    next_attempt_at: datetime | None
+    # How often a runner may take the job before it fails.
+    max_attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RocPoint:
     """One point of a ROC curve."""
 
@@ -581,24 +746,6 @@ class SliceReport:
     dataset_split: str
     # The slice columns that were sent.
     columns: Mapping[str, tuple[Slice, ...]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricInterval:
-    """Where a metric lies with a given probability."""
-
-    # The metric's name, as in Metrics; of one class: `name:label`.
-    metric: str
-    # The metric itself, where it is one of the headline.
-    value: float | None
-    # The lower end.
-    low: float
-    # The upper end.
-    high: float
-    # The probability, such as 0.95.
-    level: float
-    # wilson, delong or bootstrap.
-    method: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -861,52 +1008,6 @@ class DeleteEntryResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobProgress:
-    """How far a job is."""
-
-    # Shards that are finished.
-    done: int
-    # Shards known so far.
-    total: int
-    # Rows that are durable.
-    rows: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A job of an organization."""
-
-    # The job's id, a UUID.
-    job_id: str
-    # What kind of job it is, such as evaluation.
-    kind: str
-    # The state as a word: open, queued, running, succeeded, failed, canceled or timed_out.
-    status: str
-    # The resource that the job makes, such as an evaluation's id.
-    resource_id: str
-    # How far the job is.
-    progress: JobProgress
-    # How often a runner took the job.
-    attempts: int
-    # Why the job failed, if it did.
-    failure: Failure | None
-    # When the job was submitted.
-    created_at: datetime
-    # When a runner first took it.
-    started_at: datetime | None
-    # When it ended.
-    ended_at: datetime | None
-    # The number of the job's newest event.
-    last_sequence: int
-    # When it ends as timed_out, if it has not ended by then.
-    deadline: datetime | None
-    # A job that is tried again later: not before then.
-    next_attempt_at: datetime | None
-    # How often a runner may take the job before it fails.
-    max_attempts: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class ApiKey:
     """An API key of an organization, without its secret."""
 
@@ -1148,107 +1249,6 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparedVersion:
-    """One side of a comparison."""
-
-    # The version.
-    version_id: str
-    # Its number in the model.
-    version_number: int
-    # Headline metrics of its newest evaluation of the test split.
-    metrics: Mapping[str, float]
-    # The maker's own settings.
-    hyperparameters: Mapping[str, object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfigDifference:
-    """A setting in which two versions differ."""
-
-    # The value in version a; null when absent.
-    version_a: object
-    # The value in version b; null when absent.
-    version_b: object
-
-
-@dataclass(frozen=True, kw_only=True)
-class McNemarTest:
-    """McNemar's exact test."""
-
-    # Rows that a alone has right.
-    only_a: float
-    # Rows that b alone has right.
-    only_b: float
-    # Two-sided and exact.
-    p_value: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class AreasTest:
-    """DeLong's test of two areas."""
-
-    # The area of a.
-    area_a: float
-    # The area of b.
-    area_b: float
-    # b - a.
-    difference: float
-    # The lower end of the difference's 95 % interval; absent with fewer than two rows of
-    # either class.
-    low: float | None
-    # The upper end of it.
-    high: float | None
-    # Two-sided; absent with fewer than two rows of either class.
-    p_value: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedTests:
-    """What two versions that were measured on the same rows say of each other."""
-
-    # not_started (StartComparison makes them), running, done, failed, or impossible.
-    status: str
-    # Why it is impossible: DIFFERENT_ROWS, DIFFERENT_SPECS, TOO_MANY_ROWS or
-    # SPLIT_NOT_EVALUATED; or why the job failed.
-    reason: str | None
-    # The job that makes them.
-    job_id: str | None
-    # Rows that both were measured on.
-    rows: int | None
-    # Whether the two err equally often; of classifiers.
-    mcnemar: McNemarTest | None
-    # Whether the two have the same area under the ROC curve; of binary classifiers with
-    # scores.
-    roc_auc: AreasTest | None
-    # Intervals of b - a, by metric.
-    differences: Mapping[str, MetricInterval]
-    # Which of mcnemar, roc_auc and differences were not made, or of which metric there is no
-    # difference, and why: such as TOO_MANY_ROWS, WEIGHTED_ROWS, CLUSTERED_ROWS or NO_SCORES.
-    undefined: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """The response of CompareVersions."""
-
-    # The model.
-    model_id: str
-    # The base.
-    version_a: ComparedVersion
-    # What is compared with it.
-    version_b: ComparedVersion
-    # b - a, for each metric that both have.
-    metric_deltas: Mapping[str, float]
-    # The settings that differ, by name.
-    config_diff: Mapping[str, ConfigDifference]
-    # False when the two were measured by different metric definitions, so that deltas are not
-    # comparable.
-    comparable: bool
-    # Tests of the two on the same rows.
-    paired_tests: PairedTests
-
-
-@dataclass(frozen=True, kw_only=True)
 class Promotion:
     """The response of PromoteVersion."""
 
@@ -1441,6 +1441,15 @@ register("assay.v1.DocumentResult", DocumentResult)
 register("assay.v1.AccuracyDifference", AccuracyDifference)
 register("assay.v1.BenchmarkDifferences", BenchmarkDifferences)
 register("assay.v1.CompareBenchmarksResponse", BenchmarkStandings)
+register("assay.v1.ComparedVersion", ComparedVersion)
+register("assay.v1.ConfigDifference", ConfigDifference)
+register("assay.v1.McNemarTest", McNemarTest)
+register("assay.v1.AreasTest", AreasTest)
+register("assay.v1.MetricInterval", MetricInterval)
+register("assay.v1.PairedTests", PairedTests)
+register("assay.v1.CompareVersionsResponse", Comparison)
+register("assay.v1.JobProgress", JobProgress)
+register("assay.v1.Job", Job)
 register("assay.v1.RocPoint", RocPoint)
 register("assay.v1.RocCurve", RocCurve)
 register("assay.v1.PrPoint", PrPoint)
@@ -1454,7 +1463,6 @@ register("assay.v1.ResidualBin", ResidualBin)
 register("assay.v1.ResidualReport", ResidualReport)
 register("assay.v1.Slice", Slice)
 register("assay.v1.SliceReport", SliceReport)
-register("assay.v1.MetricInterval", MetricInterval)
 register("assay.v1.IntervalReport", IntervalReport)
 register("assay.v1.Evaluation", Evaluation)
 register("assay.v1.ExtractionRun", ExtractionRun)
@@ -1468,8 +1476,6 @@ register("assay.v1.DeleteGroundTruthDatasetResponse", DeleteGroundTruthDatasetRe
 register("assay.v1.GetGroundTruthSchemaResponse", DatasetSchema)
 register("assay.v1.Entry", Entry)
 register("assay.v1.DeleteEntryResponse", DeleteEntryResponse)
-register("assay.v1.JobProgress", JobProgress)
-register("assay.v1.Job", Job)
 register("assay.v1.ApiKey", ApiKey)
 register("assay.v1.CreateKeyResponse", NewApiKey)
 register("assay.v1.Model", Model)
@@ -1481,12 +1487,6 @@ register("assay.v1.ConfusionMatrix", ConfusionMatrix)
 register("assay.v1.Limits", Limits)
 register("assay.v1.ServerInfo", ServerInfo)
 register("assay.v1.Version", Version)
-register("assay.v1.ComparedVersion", ComparedVersion)
-register("assay.v1.ConfigDifference", ConfigDifference)
-register("assay.v1.McNemarTest", McNemarTest)
-register("assay.v1.AreasTest", AreasTest)
-register("assay.v1.PairedTests", PairedTests)
-register("assay.v1.CompareVersionsResponse", Comparison)
 register("assay.v1.PromoteVersionResponse", Promotion)
 register("assay.v1.SkippedRow", SkippedRow)
 register("assay.v1.ImportResponse", Imported)

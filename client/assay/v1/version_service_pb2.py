@@ -22,9 +22,6 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from assay.v1 import diagnostics_pb2 as assay_dot_v1_dot_diagnostics__pb2
-from assay.v1 import job_pb2 as assay_dot_v1_dot_job__pb2
-from assay.v1 import metric_pb2 as assay_dot_v1_dot_metric__pb2
 from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
 from assay.v1 import version_pb2 as assay_dot_v1_dot_version__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -33,7 +30,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssay/v1/version_service.proto\x12\x08\x61ssay.v1\x1a\x1a\x61ssay/v1/diagnostics.proto\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/metric.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x16\x61ssay/v1/version.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x01\n\x14\x43reateVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05label\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\talgorithm\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\x0fhyperparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"`\n\x13ListVersionsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"T\n\x14ListVersionsResponse\x12#\n\x08versions\x18\x01 \x03(\x0b\x32\x11.assay.v1.Version\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x11GetVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"b\n\x16\x43ompareVersionsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_a\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_b\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\x93\x01\n\x0f\x43omparedVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x16\n\x0eversion_number\x18\x02 \x01(\r\x12\"\n\x07metrics\x18\x03 \x01(\x0b\x32\x11.assay.v1.Metrics\x12\x30\n\x0fhyperparameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"h\n\x10\x43onfigDifference\x12)\n\tversion_a\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\x12)\n\tversion_b\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\"\x89\x03\n\x17\x43ompareVersionsResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12,\n\tversion_a\x18\x02 \x01(\x0b\x32\x19.assay.v1.ComparedVersion\x12,\n\tversion_b\x18\x03 \x01(\x0b\x32\x19.assay.v1.ComparedVersion\x12(\n\rmetric_deltas\x18\x04 \x01(\x0b\x32\x11.assay.v1.Metrics\x12\x46\n\x0b\x63onfig_diff\x18\x05 \x03(\x0b\x32\x31.assay.v1.CompareVersionsResponse.ConfigDiffEntry\x12\x12\n\ncomparable\x18\x06 \x01(\x08\x12+\n\x0cpaired_tests\x18\x07 \x01(\x0b\x32\x15.assay.v1.PairedTests\x1aM\n\x0f\x43onfigDiffEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.assay.v1.ConfigDifference:\x02\x38\x01\"b\n\x16StartComparisonRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_a\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_b\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\xa4\x02\n\x0bPairedTests\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x13\n\x06reason\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06job_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04rows\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12&\n\x07mcnemar\x18\x05 \x01(\x0b\x32\x15.assay.v1.McNemarTest\x12$\n\x07roc_auc\x18\x06 \x01(\x0b\x32\x13.assay.v1.AreasTest\x12-\n\x0b\x64ifferences\x18\x07 \x03(\x0b\x32\x18.assay.v1.MetricInterval\x12,\n\tundefined\x18\x08 \x03(\x0b\x32\x19.assay.v1.UndefinedMetricB\t\n\x07_reasonB\t\n\x07_job_idB\x07\n\x05_rows\">\n\x0bMcNemarTest\x12\x0e\n\x06only_a\x18\x01 \x01(\x01\x12\x0e\n\x06only_b\x18\x02 \x01(\x01\x12\x0f\n\x07p_value\x18\x03 \x01(\x01\"\x97\x01\n\tAreasTest\x12\x0e\n\x06\x61rea_a\x18\x01 \x01(\x01\x12\x0e\n\x06\x61rea_b\x18\x02 \x01(\x01\x12\x12\n\ndifference\x18\x03 \x01(\x01\x12\x10\n\x03low\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04high\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07p_value\x18\x06 \x01(\x01H\x02\x88\x01\x01\x42\x06\n\x04_lowB\x07\n\x05_highB\n\n\x08_p_value\"I\n\x15PromoteVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb1\x01\n\x16PromoteVersionResponse\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x16\n\x0eversion_number\x18\x03 \x01(\r\x12\x13\n\x0bis_promoted\x18\x04 \x01(\x08\x12/\n\x0bpromoted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpromoted_by\x18\x06 \x01(\t2\xa9\x07\n\x0eVersionService\x12\x87\x01\n\rCreateVersion\x12\x1e.assay.v1.CreateVersionRequest\x1a\x11.assay.v1.Version\"C\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\'\"\"/api/v1/models/{model_id}/versions:\x01*\x12\x8e\x01\n\x0cListVersions\x12\x1d.assay.v1.ListVersionsRequest\x1a\x1e.assay.v1.ListVersionsResponse\"?\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/models/{model_id}/versions\x12\x9f\x01\n\x0f\x43ompareVersions\x12 .assay.v1.CompareVersionsRequest\x1a!.assay.v1.CompareVersionsResponse\"G\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02,\x12*/api/v1/models/{model_id}/versions/compare\x12\x8c\x01\n\nGetVersion\x12\x1b.assay.v1.GetVersionRequest\x1a\x11.assay.v1.Version\"N\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/models/{model_id}/versions/{version_id}\x12\x9a\x01\n\x0fStartComparison\x12 .assay.v1.StartComparisonRequest\x1a\r.assay.v1.Job\"V\x90\x02\x02\xca\xf3\x18\x1a\n\nmodel:read\n\njob:submit \x02\x82\xd3\xe4\x93\x02/\"*/api/v1/models/{model_id}/versions:compare:\x01*\x12\xad\x01\n\x0ePromoteVersion\x12\x1f.assay.v1.PromoteVersionRequest\x1a .assay.v1.PromoteVersionResponse\"X\x90\x02\x02\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x82\xd3\xe4\x93\x02<\"7/api/v1/models/{model_id}/versions/{version_id}/promote:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssay/v1/version_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/policy.proto\x1a\x16\x61ssay/v1/version.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x01\n\x14\x43reateVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05label\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\talgorithm\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\x0fhyperparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"`\n\x13ListVersionsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"T\n\x14ListVersionsResponse\x12#\n\x08versions\x18\x01 \x03(\x0b\x32\x11.assay.v1.Version\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x11GetVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x15PromoteVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb1\x01\n\x16PromoteVersionResponse\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x16\n\x0eversion_number\x18\x03 \x01(\r\x12\x13\n\x0bis_promoted\x18\x04 \x01(\x08\x12/\n\x0bpromoted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpromoted_by\x18\x06 \x01(\t2\xea\x04\n\x0eVersionService\x12\x87\x01\n\rCreateVersion\x12\x1e.assay.v1.CreateVersionRequest\x1a\x11.assay.v1.Version\"C\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\'\"\"/api/v1/models/{model_id}/versions:\x01*\x12\x8e\x01\n\x0cListVersions\x12\x1d.assay.v1.ListVersionsRequest\x1a\x1e.assay.v1.ListVersionsResponse\"?\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/models/{model_id}/versions\x12\x8c\x01\n\nGetVersion\x12\x1b.assay.v1.GetVersionRequest\x1a\x11.assay.v1.Version\"N\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/models/{model_id}/versions/{version_id}\x12\xad\x01\n\x0ePromoteVersion\x12\x1f.assay.v1.PromoteVersionRequest\x1a .assay.v1.PromoteVersionResponse\"X\x90\x02\x02\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x82\xd3\xe4\x93\x02<\"7/api/v1/models/{model_id}/versions/{version_id}/promote:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,20 +60,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETVERSIONREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
   _globals['_GETVERSIONREQUEST'].fields_by_name['version_id']._loaded_options = None
   _globals['_GETVERSIONREQUEST'].fields_by_name['version_id']._serialized_options = b'\342A\001\002'
-  _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['model_id']._loaded_options = None
-  _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
-  _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['version_a']._loaded_options = None
-  _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['version_a']._serialized_options = b'\342A\001\002'
-  _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['version_b']._loaded_options = None
-  _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['version_b']._serialized_options = b'\342A\001\002'
-  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._loaded_options = None
-  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_options = b'8\001'
-  _globals['_STARTCOMPARISONREQUEST'].fields_by_name['model_id']._loaded_options = None
-  _globals['_STARTCOMPARISONREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
-  _globals['_STARTCOMPARISONREQUEST'].fields_by_name['version_a']._loaded_options = None
-  _globals['_STARTCOMPARISONREQUEST'].fields_by_name['version_a']._serialized_options = b'\342A\001\002'
-  _globals['_STARTCOMPARISONREQUEST'].fields_by_name['version_b']._loaded_options = None
-  _globals['_STARTCOMPARISONREQUEST'].fields_by_name['version_b']._serialized_options = b'\342A\001\002'
   _globals['_PROMOTEVERSIONREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_PROMOTEVERSIONREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
   _globals['_PROMOTEVERSIONREQUEST'].fields_by_name['version_id']._loaded_options = None
@@ -85,44 +68,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERSIONSERVICE'].methods_by_name['CreateVersion']._serialized_options = b'\312\363\030\022\n\013model:write \002(\311\001\202\323\344\223\002\'\"\"/api/v1/models/{model_id}/versions:\001*'
   _globals['_VERSIONSERVICE'].methods_by_name['ListVersions']._loaded_options = None
   _globals['_VERSIONSERVICE'].methods_by_name['ListVersions']._serialized_options = b'\220\002\001\312\363\030\016\n\nmodel:read \001\202\323\344\223\002$\022\"/api/v1/models/{model_id}/versions'
-  _globals['_VERSIONSERVICE'].methods_by_name['CompareVersions']._loaded_options = None
-  _globals['_VERSIONSERVICE'].methods_by_name['CompareVersions']._serialized_options = b'\220\002\001\312\363\030\016\n\nmodel:read \001\202\323\344\223\002,\022*/api/v1/models/{model_id}/versions/compare'
   _globals['_VERSIONSERVICE'].methods_by_name['GetVersion']._loaded_options = None
   _globals['_VERSIONSERVICE'].methods_by_name['GetVersion']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\0021\022//api/v1/models/{model_id}/versions/{version_id}'
-  _globals['_VERSIONSERVICE'].methods_by_name['StartComparison']._loaded_options = None
-  _globals['_VERSIONSERVICE'].methods_by_name['StartComparison']._serialized_options = b'\220\002\002\312\363\030\032\n\nmodel:read\n\njob:submit \002\202\323\344\223\002/\"*/api/v1/models/{model_id}/versions:compare:\001*'
   _globals['_VERSIONSERVICE'].methods_by_name['PromoteVersion']._loaded_options = None
   _globals['_VERSIONSERVICE'].methods_by_name['PromoteVersion']._serialized_options = b'\220\002\002\312\363\030\017\n\013model:write \002\202\323\344\223\002<\"7/api/v1/models/{model_id}/versions/{version_id}/promote:\001*'
-  _globals['_CREATEVERSIONREQUEST']._serialized_start=289
-  _globals['_CREATEVERSIONREQUEST']._serialized_end=489
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=491
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=587
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=589
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=673
-  _globals['_GETVERSIONREQUEST']._serialized_start=675
-  _globals['_GETVERSIONREQUEST']._serialized_end=744
-  _globals['_COMPAREVERSIONSREQUEST']._serialized_start=746
-  _globals['_COMPAREVERSIONSREQUEST']._serialized_end=844
-  _globals['_COMPAREDVERSION']._serialized_start=847
-  _globals['_COMPAREDVERSION']._serialized_end=994
-  _globals['_CONFIGDIFFERENCE']._serialized_start=996
-  _globals['_CONFIGDIFFERENCE']._serialized_end=1100
-  _globals['_COMPAREVERSIONSRESPONSE']._serialized_start=1103
-  _globals['_COMPAREVERSIONSRESPONSE']._serialized_end=1496
-  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_start=1419
-  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_end=1496
-  _globals['_STARTCOMPARISONREQUEST']._serialized_start=1498
-  _globals['_STARTCOMPARISONREQUEST']._serialized_end=1596
-  _globals['_PAIREDTESTS']._serialized_start=1599
-  _globals['_PAIREDTESTS']._serialized_end=1891
-  _globals['_MCNEMARTEST']._serialized_start=1893
-  _globals['_MCNEMARTEST']._serialized_end=1955
-  _globals['_AREASTEST']._serialized_start=1958
-  _globals['_AREASTEST']._serialized_end=2109
-  _globals['_PROMOTEVERSIONREQUEST']._serialized_start=2111
-  _globals['_PROMOTEVERSIONREQUEST']._serialized_end=2184
-  _globals['_PROMOTEVERSIONRESPONSE']._serialized_start=2187
-  _globals['_PROMOTEVERSIONRESPONSE']._serialized_end=2364
-  _globals['_VERSIONSERVICE']._serialized_start=2367
-  _globals['_VERSIONSERVICE']._serialized_end=3304
+  _globals['_CREATEVERSIONREQUEST']._serialized_start=218
+  _globals['_CREATEVERSIONREQUEST']._serialized_end=418
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=420
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=516
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=518
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=602
+  _globals['_GETVERSIONREQUEST']._serialized_start=604
+  _globals['_GETVERSIONREQUEST']._serialized_end=673
+  _globals['_PROMOTEVERSIONREQUEST']._serialized_start=675
+  _globals['_PROMOTEVERSIONREQUEST']._serialized_end=748
+  _globals['_PROMOTEVERSIONRESPONSE']._serialized_start=751
+  _globals['_PROMOTEVERSIONRESPONSE']._serialized_end=928
+  _globals['_VERSIONSERVICE']._serialized_start=931
+  _globals['_VERSIONSERVICE']._serialized_end=1549
 # @@protoc_insertion_point(module_scope)

@@ -3,7 +3,6 @@
 import grpc
 import warnings
 
-from assay.v1 import job_pb2 as assay_dot_v1_dot_job__pb2
 from assay.v1 import version_pb2 as assay_dot_v1_dot_version__pb2
 from assay.v1 import version_service_pb2 as assay_dot_v1_dot_version__service__pb2
 
@@ -47,20 +46,10 @@ class VersionServiceStub:
                 request_serializer=assay_dot_v1_dot_version__service__pb2.ListVersionsRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_version__service__pb2.ListVersionsResponse.FromString,
                 _registered_method=True)
-        self.CompareVersions = channel.unary_unary(
-                '/assay.v1.VersionService/CompareVersions',
-                request_serializer=assay_dot_v1_dot_version__service__pb2.CompareVersionsRequest.SerializeToString,
-                response_deserializer=assay_dot_v1_dot_version__service__pb2.CompareVersionsResponse.FromString,
-                _registered_method=True)
         self.GetVersion = channel.unary_unary(
                 '/assay.v1.VersionService/GetVersion',
                 request_serializer=assay_dot_v1_dot_version__service__pb2.GetVersionRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_version__pb2.Version.FromString,
-                _registered_method=True)
-        self.StartComparison = channel.unary_unary(
-                '/assay.v1.VersionService/StartComparison',
-                request_serializer=assay_dot_v1_dot_version__service__pb2.StartComparisonRequest.SerializeToString,
-                response_deserializer=assay_dot_v1_dot_job__pb2.Job.FromString,
                 _registered_method=True)
         self.PromoteVersion = channel.unary_unary(
                 '/assay.v1.VersionService/PromoteVersion',
@@ -87,22 +76,8 @@ class VersionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CompareVersions(self, request, context):
-        """Compares two versions of one model. Errors: 404 no such model or version; 422 a version is of another model.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def GetVersion(self, request, context):
         """Returns one version. Errors: 404 no such version under the model.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def StartComparison(self, request, context):
-        """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,20 +103,10 @@ def add_VersionServiceServicer_to_server(servicer, server):
                     request_deserializer=assay_dot_v1_dot_version__service__pb2.ListVersionsRequest.FromString,
                     response_serializer=assay_dot_v1_dot_version__service__pb2.ListVersionsResponse.SerializeToString,
             ),
-            'CompareVersions': grpc.unary_unary_rpc_method_handler(
-                    servicer.CompareVersions,
-                    request_deserializer=assay_dot_v1_dot_version__service__pb2.CompareVersionsRequest.FromString,
-                    response_serializer=assay_dot_v1_dot_version__service__pb2.CompareVersionsResponse.SerializeToString,
-            ),
             'GetVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.GetVersion,
                     request_deserializer=assay_dot_v1_dot_version__service__pb2.GetVersionRequest.FromString,
                     response_serializer=assay_dot_v1_dot_version__pb2.Version.SerializeToString,
-            ),
-            'StartComparison': grpc.unary_unary_rpc_method_handler(
-                    servicer.StartComparison,
-                    request_deserializer=assay_dot_v1_dot_version__service__pb2.StartComparisonRequest.FromString,
-                    response_serializer=assay_dot_v1_dot_job__pb2.Job.SerializeToString,
             ),
             'PromoteVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.PromoteVersion,
@@ -215,33 +180,6 @@ class VersionService:
             _registered_method=True)
 
     @staticmethod
-    def CompareVersions(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/assay.v1.VersionService/CompareVersions',
-            assay_dot_v1_dot_version__service__pb2.CompareVersionsRequest.SerializeToString,
-            assay_dot_v1_dot_version__service__pb2.CompareVersionsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def GetVersion(request,
             target,
             options=(),
@@ -258,33 +196,6 @@ class VersionService:
             '/assay.v1.VersionService/GetVersion',
             assay_dot_v1_dot_version__service__pb2.GetVersionRequest.SerializeToString,
             assay_dot_v1_dot_version__pb2.Version.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def StartComparison(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/assay.v1.VersionService/StartComparison',
-            assay_dot_v1_dot_version__service__pb2.StartComparisonRequest.SerializeToString,
-            assay_dot_v1_dot_job__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,

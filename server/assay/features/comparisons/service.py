@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from assay.features.comparisons.model import (
     COMPARISON_KIND,
@@ -37,8 +39,20 @@ class Paired:
     reason: str | None = None  # why there can be none
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two versions of one model and how they differ."""
+
+    version_a: Version  # the base
+    version_b: Version  # what is compared with it
+    metric_deltas: Mapping[str, float]  # b - a, for each metric that both have
+    config_diff: Mapping[str, tuple[Any, Any]]  # setting → (in a, in b), where they differ
+    comparable: bool  # False: measured by different metric definitions
+    paired: Paired  # tests of the two on the same rows
+
+
 class Comparisons:
-    """Paired tests of two versions of one model."""
+    """Comparisons of two versions of one model, and their paired tests."""
 
     def __init__(self, store: Store, *, max_attempts: int = 3) -> None:
         self._store = store
@@ -96,6 +110,34 @@ class Comparisons:
                     created_by=created_by,
                 ),
             )
+
+    def compare(
+        self, organization_id: str, model_id: str, version_a: str, version_b: str
+    ) -> Comparison:
+        """Compare two versions by their newest test evaluations and their settings.
+
+        Raises:
+            NotFound: the model or a version is absent.
+            VersionOfAnotherModel: a version exists under another model.
+        """
+        with self._store.read() as uow:
+            uow[Models].get(organization_id, model_id)
+            a = uow[Versions].get_of(organization_id, model_id, version_a)
+            b = uow[Versions].get_of(organization_id, model_id, version_b)
+            tests = paired(uow, a, b)
+            hashes = {_spec_hash(uow, version) for version in (a, b)} - {None}
+        return Comparison(
+            version_a=a,
+            version_b=b,
+            metric_deltas={
+                name: b.metrics[name] - value
+                for name, value in a.metrics.items()
+                if name in b.metrics
+            },
+            config_diff=_differences(a.hyperparameters, b.hyperparameters),
+            comparable=len(hashes) < 2,
+            paired=tests,
+        )
 
 
 def paired(uow: UnitOfWork, a: Version, b: Version) -> Paired:
@@ -178,3 +220,16 @@ def _side(uow: UnitOfWork, evaluation: Evaluation) -> Side:
         blobs=tuple(blob for _, blob, _ in places),
         rows=tuple(rows for _, _, rows in places),
     )
+
+
+def _spec_hash(uow: UnitOfWork, version: Version) -> str | None:
+    current = uow[Evaluations].current(version.organization_id, version.version_id, "test")
+    return None if current is None or current.result is None else current.result.spec_hash
+
+
+def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {
+        name: (a.get(name), b.get(name))
+        for name in sorted({*a, *b})
+        if a.get(name) != b.get(name) or (name in a) != (name in b)
+    }

@@ -13,7 +13,7 @@ from assay.features.evaluations.service import (
     evaluation_spec,
 )
 from assay.features.evaluations.store import Evaluations
-from assay.features.imports.body_reader import Receiver
+from assay.kernel.body_reader import Receiver
 from assay.kernel.errors import AssayError, BadContentType, clip, error_classes
 from assay.kernel.idempotency import Once, once
 from assay.kernel.jobs.job import JobError

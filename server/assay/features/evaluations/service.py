@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
 from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation, check_split
 from assay.features.evaluations.store import Evaluations
-from assay.features.imports.name_lookup import version_under
 from assay.features.models.model import Model, TaskType
 from assay.features.models.store import Models
+from assay.features.models.versions_store import version_under
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, WrongTaskType, clip
 from assay.kernel.idempotency import Once, once

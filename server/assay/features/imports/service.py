@@ -14,7 +14,6 @@ from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.ground_truth.document_files import TYPED, TypedRow
 from assay.features.ground_truth.model import NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
-from assay.features.imports.body_reader import Receiver
 from assay.features.imports.model import (
     ENTRIES_KIND,
     PRESENT,
@@ -23,6 +22,7 @@ from assay.features.imports.model import (
     StagedRow,
 )
 from assay.features.imports.staging import stage_file
+from assay.kernel.body_reader import Receiver
 from assay.kernel.errors import BadContentType, clip
 from assay.kernel.idempotency import Once, once
 from assay.kernel.jobs.blobs import JobBlobs

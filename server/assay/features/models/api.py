@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from google.protobuf import empty_pb2
 
-from assay.features.comparisons.service import Comparisons
-from assay.features.jobs import convert as jobs
 from assay.features.models import convert
 from assay.features.models.service import ModelUseCases
 from assay.features.models.versions_service import VersionUseCases
 from assay.kernel.rpc.call import Call
-from assay.v1 import job_pb2, model_pb2, model_service_pb2, version_pb2, version_service_pb2
+from assay.v1 import model_pb2, model_service_pb2, version_pb2, version_service_pb2
 
 
 class ModelService:
@@ -73,9 +71,8 @@ class ModelService:
 class VersionService:
     """Versions of a model."""
 
-    def __init__(self, versions: VersionUseCases, comparisons: Comparisons) -> None:
+    def __init__(self, versions: VersionUseCases) -> None:
         self._versions = versions
-        self._comparisons = comparisons
 
     async def CreateVersion(
         self, request: version_service_pb2.CreateVersionRequest, call: Call
@@ -114,33 +111,6 @@ class VersionService:
             self._versions.get, call.organization_id, request.model_id, request.version_id
         )
         return convert.version(version)
-
-    async def CompareVersions(
-        self, request: version_service_pb2.CompareVersionsRequest, call: Call
-    ) -> version_service_pb2.CompareVersionsResponse:
-        """Return two versions and how they differ."""
-        comparison = await call.run(
-            self._versions.compare,
-            call.organization_id,
-            request.model_id,
-            request.version_a,
-            request.version_b,
-        )
-        return convert.comparison(comparison)
-
-    async def StartComparison(
-        self, request: version_service_pb2.StartComparisonRequest, call: Call
-    ) -> job_pb2.Job:
-        """Have two versions tested on the same rows."""
-        job = await call.run(
-            self._comparisons.start,
-            call.organization_id,
-            request.model_id,
-            request.version_a,
-            request.version_b,
-            created_by=call.caller.subject,
-        )
-        return jobs.job(job, None)
 
     async def PromoteVersion(
         self, request: version_service_pb2.PromoteVersionRequest, call: Call

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from assay.features.comparisons.service import Comparisons
 from assay.features.models.api import ModelService, VersionService
 from assay.features.models.service import ModelUseCases
 from assay.features.models.store import Models
@@ -15,9 +14,8 @@ from assay.kernel.kernel import Kernel
 
 def _services(kernel: Kernel) -> Iterable[object]:
     store = kernel.store
-    comparisons = Comparisons(store, max_attempts=kernel.limits.max_attempts)
     yield ModelService(ModelUseCases(store))
-    yield VersionService(VersionUseCases(store), comparisons)
+    yield VersionService(VersionUseCases(store))
 
 
 FEATURE = Feature(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, func, select, update
 
 from assay.features.models.model import NewVersion, Version
-from assay.features.models.store import ID_ATTEMPTS
+from assay.features.models.store import ID_ATTEMPTS, Models
 from assay.features.models.tables import models, versions
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import (
@@ -28,7 +28,7 @@ from assay.kernel.storage.sql import (
     moment,
     moment_or_none,
 )
-from assay.kernel.storage.unit_of_work import SqlStore
+from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import decode, encode_text
 
 _M = models.c
@@ -305,6 +305,19 @@ class Versions(SqlStore):
         )
         if not self._db.select(known):
             raise NotFound.of("model", model_id)
+
+
+def version_under(uow: UnitOfWork, organization_id: str, model_id: str, version_id: str) -> Version:
+    """Return a version that is addressed below its model.
+
+    Raises:
+        NotFound: the model or the version is absent, or the version is of another model.
+    """
+    uow[Models].get(organization_id, model_id)
+    version = uow[Versions].get(organization_id, version_id)
+    if version.model_id != model_id:
+        raise NotFound.of("version", version_id, f"The model '{model_id}' has no such version.")
+    return version
 
 
 def _another_models(version_id: str, model_id: str) -> VersionOfAnotherModel:
