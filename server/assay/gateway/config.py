@@ -91,7 +91,7 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "rest_tls": envoy_tls.listener(settings.tls, "h2", "http/1.1"),
         "grpc_tls": envoy_tls.listener(settings.tls, "h2"),
         "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
-        "lua": _lua(),
+        "lua": response_filter(),
         "local_replies": local_reply_config(settings.max_body_bytes),
         "transcoders": _transcoders(rules["services"]),
         "cors": _cors(settings.cors_origins),
@@ -101,8 +101,8 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
     return fill((_FILES / "envoy.template.yaml").read_text(), values)
 
 
-def _lua() -> str:
-    """Return the response filter, with what each HTTP status is called in an error body."""
+def response_filter() -> str:
+    """Return the Lua response filter, with the words of each HTTP status in an error body."""
     rows = [
         f'["{number}"] = {{"{one.name}", "{one.code}", "{one.phrase}", {json.dumps(one.retryable)}}},'
         for number, one in sorted(http_statuses().items())

@@ -1,4 +1,4 @@
-"""How far the confidences of extractions are true: exact bins of each field, which merge."""
+"""Calibration of extractions' confidences: exact bins of each field, which merge."""
 
 from __future__ import annotations
 

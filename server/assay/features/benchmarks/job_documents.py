@@ -1,4 +1,4 @@
-"""What pieces of a benchmark's documents leave: counts that merge, exactly, in any order."""
+"""Statistics of a benchmark's documents: counts that merge, exactly, in any order."""
 
 from __future__ import annotations
 

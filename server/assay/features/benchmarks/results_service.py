@@ -1,4 +1,4 @@
-"""What came of a benchmark: its numbers, and its documents page by page."""
+"""Results of a benchmark: its numbers, and its documents page by page."""
 
 from __future__ import annotations
 

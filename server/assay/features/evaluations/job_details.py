@@ -1,4 +1,4 @@
-"""What a result has no place for: curves, tables, slices, mistakes and intervals."""
+"""Details of an evaluation: curves, tables, slices, misclassifications and intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a block of rows: its statistic, and what else the end must know of it."""
+"""The partial aggregate of a block of rows: its statistic, and what else the end must know of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose fault it is when a task_name of work fails, and how long a job then waits.
+"""Failure policy: the cause of a failed task, and how long its job then waits.
 
 What the work itself raises is its answer, and the same each time: it fails the job at once. What
 it runs on (a process that dies, a store that cannot be reached) says nothing of the work: the job

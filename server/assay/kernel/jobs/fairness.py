@@ -1,4 +1,4 @@
-"""Whose turn it is: the order in which organizations are served by claims.
+"""Fairness: the order in which organizations are served by claims.
 
 An organization with a thousand jobs must not keep another one's single job waiting. So a
 claim first picks the organization, and then its oldest job. Every step is a look into an

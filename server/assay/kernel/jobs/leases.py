@@ -1,4 +1,4 @@
-"""Which clock a lease runs on, and whether its owner still lives.
+"""Clocks of leases, and whether an owner still lives.
 
 PostgreSQL's own clock serves all hosts alike. SQLite's processes share one machine, so
 the kernel's boot clock serves them: it never jumps and it counts while the machine

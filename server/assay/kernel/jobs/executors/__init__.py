@@ -1,4 +1,4 @@
-"""Where tasks are computed: today a pool of local processes, later also a cluster."""
+"""Executors, which compute tasks: a pool of local processes."""
 
 from assay.kernel.jobs.executors.base import (
     AbandonedError,

@@ -1,4 +1,4 @@
-"""How a compute child prepares itself: it dies with its parent and has a memory limit."""
+"""Preparation of a compute child: it dies with its parent and has a memory limit."""
 
 from __future__ import annotations
 
