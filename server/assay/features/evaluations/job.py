@@ -389,7 +389,7 @@ class EvaluationKind(JobKind[EvaluationJob, EvaluationResult]):
         areas = inputs.partials(RankSlices)
         ranks = SliceRanks.merge_all(areas) if areas else None
         details = evaluation_details(measured, seen, ranks, context.blobs)
-        return evaluation_result(measured, context.blobs.put(encode(details)))
+        return evaluation_result(measured, context.blobs.put(details.write()))
 
     def result_blobs(self, result: EvaluationResult) -> Iterable[str]:
         """Return the address of the details."""
