@@ -101,7 +101,7 @@ def bare(folder: str, address: str, definition: bytes) -> bytes:
     from assay.features.benchmarks.snapshot_artifact import read_piece
     from assay.kernel.storage.blobs import open_blobs
 
-    fields = FieldSchema.from_json(definition)
+    fields = FieldSchema.parse(definition)
     found = [
         compare(fields, one.expected, one.extracted, one.confidence)
         for one in read_piece(open_blobs(folder).read(ORG, address))
@@ -159,7 +159,7 @@ class House:
         benchmark_id = SystemIds().new_uuid()
         spec = BenchmarkJob(
             benchmark_id=benchmark_id,
-            schema=self.blobs.put(ORG, schema().to_json()),
+            schema=self.blobs.put(ORG, schema().encoded()),
             documents=snapshot.documents,
             truth=snapshot.truth,
             blobs=snapshot.blobs,
@@ -196,7 +196,7 @@ class House:
 def compared(documents: int, rounds: int) -> list[harness.Ratio]:
     """Return the ratio of benchmarks to the bare comparator on two processes."""
     context = multiprocessing.get_context("spawn")
-    definition = schema().to_json()
+    definition = schema().encoded()
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
         house = House(Path(name))
         pool = concurrent.futures.ProcessPoolExecutor(WORKERS, mp_context=context)

@@ -39,8 +39,8 @@ def test_schema_comes_back_from_its_json():
     schema = FieldSchema.from_mapping(INVOICE)
     assert schema.to_mapping() == INVOICE
     shuffled = json.dumps(INVOICE, indent=2, sort_keys=True)
-    again = FieldSchema.from_json(shuffled)
-    assert (again, again.to_json(), again.hash) == (schema, schema.to_json(), schema.hash)
+    again = FieldSchema.parse(shuffled)
+    assert (again, again.encoded(), again.hash) == (schema, schema.encoded(), schema.hash)
     assert len(schema.hash) == 64
 
 
@@ -126,7 +126,7 @@ def test_refusal_names_the_limit(schema, words):
 def test_what_is_no_schema_is_refused(text):
     """Bytes that are no JSON object, or nested without end, are refused as a schema."""
     with pytest.raises(SchemaError):
-        FieldSchema.from_json(text)
+        FieldSchema.parse(text)
 
 
 def test_limits_themselves_are_allowed():

@@ -150,7 +150,7 @@ def test_any_sharding_gives_the_same_guess(documents, rng):
     assert SchemaGuess.merge_all(parts) == whole
     if any(documents):
         schema = merged.schema()
-        assert FieldSchema.from_json(schema.to_json()) == schema == whole.schema()
+        assert FieldSchema.parse(schema.encoded()) == schema == whole.schema()
         for document in documents:
             assert compare(schema, document, document).perfect
 

@@ -155,11 +155,6 @@ def test_a_resolution_is_a_subsample_that_keeps_both_ends(long, points):
         curve.at_resolution(1)
 
 
-def test_a_curve_survives_json(long):
-    """A curve read back from its JSON values is the same."""
-    assert Curve.from_dict(long[2].to_dict()) == long[2]
-
-
 def test_the_table_adds_up_at_every_threshold(long):
     """Each threshold's four counts are all rows, and precision, recall and F1 follow from them."""
     true, scores, curve = long

@@ -101,7 +101,7 @@ class InProcess:
         """Return the job of a snapshot."""
         return BenchmarkJob(
             benchmark_id="00000000-0000-4000-8000-000000000000",
-            schema=None if schema is None else self.blobs.put(schema.to_json()),
+            schema=None if schema is None else self.blobs.put(schema.encoded()),
             documents=snapshot.documents,
             truth=snapshot.truth,
             blobs=snapshot.blobs,

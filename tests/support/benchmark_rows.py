@@ -53,7 +53,7 @@ def put_run(store: Store, organization_id: str, pairs: Sequence[Pair]) -> str:
 def add_schema(rpc: Running, me: Caller, schema: FieldSchema) -> str:
     """Store a field schema; return its id."""
     with rpc.backend.store.write() as uow:
-        new = NewUserSchema(name="invoice", definition=schema.to_json())
+        new = NewUserSchema(name="invoice", definition=schema.encoded())
         return uow[UserSchemas].create(me.organization, new).user_schema_id
 
 

@@ -63,13 +63,13 @@ class CompiledFields:
 
 @lru_cache(maxsize=64)
 def _compile(text: bytes) -> CompiledFields:
-    schema = FieldSchema.from_json(text)
+    schema = FieldSchema.parse(text)
     return _shape(_members(schema.fields, FieldPath(), "", "", schema.distinct_empties))
 
 
 def compile_schema(schema: FieldSchema) -> CompiledFields:
     """Return the shape of the schema's documents; equal schemas share one."""
-    return _compile(schema.to_json())
+    return _compile(schema.encoded())
 
 
 def _shape(members: list[LeafField | ArrayField | ObjectCheck]) -> CompiledFields:

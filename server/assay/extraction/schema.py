@@ -21,6 +21,7 @@ from babel import Locale, UnknownLocaleError
 from assay.extraction.field_path import MAX_NAME, join
 from assay.extraction.text import normal_choice
 from assay.extraction.values import JSON
+from assay.records import encode
 
 MAX_LEAVES: Final = 10_000
 MAX_DEPTH: Final = 32
@@ -204,17 +205,14 @@ class FieldSchema:
 
     @cached_property
     def _json(self) -> bytes:
-        text = json.dumps(
-            self.to_mapping(), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
-        return text.encode()
+        return encode(self.to_mapping())
 
-    def to_json(self) -> bytes:
+    def encoded(self) -> bytes:
         """Return canonical JSON: equal schemas are equal bytes."""
         return self._json
 
     @classmethod
-    def from_json(cls, data: bytes | str) -> FieldSchema:
+    def parse(cls, data: bytes | str) -> FieldSchema:
         """Return the schema that JSON text describes, or raise SchemaError."""
         try:
             return cls.from_mapping(json.loads(data))

@@ -28,13 +28,13 @@ def unexpected_paths(schema: FieldSchema, extracted: Mapping[str, JSON]) -> tupl
     shape than it says, such as a text where a table is declared. Empty values do not count.
     """
     out: list[str] = []
-    _level(_known_of(schema.to_json()), extracted, "", out)
+    _level(_known_of(schema.encoded()), extracted, "", out)
     return tuple(out)
 
 
 @lru_cache(maxsize=64)
 def _known_of(schema: bytes) -> _Known:
-    return _known(FieldSchema.from_json(schema).fields)
+    return _known(FieldSchema.parse(schema).fields)
 
 
 def _known(fields: tuple[Field, ...]) -> _Known:

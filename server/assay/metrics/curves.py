@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,31 +124,6 @@ class Curve:
             return false_positive * point.false_positives + false_negative * missed
 
         return self.row(min((*self.points, self.best_f1), key=lambda p: (cost(p), _below(p))))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values; `from_dict` reads them back."""
-        best = self.best_f1
-        return {
-            "thresholds": [point.threshold for point in self.points],
-            "true_positives": [point.true_positives for point in self.points],
-            "false_positives": [point.false_positives for point in self.points],
-            "positives": self.positives,
-            "negatives": self.negatives,
-            "best_f1": [best.threshold, best.true_positives, best.false_positives],
-            "unit": self.unit,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Curve:
-        """Read `to_dict` back."""
-        columns = (values["thresholds"], values["true_positives"], values["false_positives"])
-        return cls(
-            points=tuple(_point(each) for each in zip(*columns, strict=True)),
-            positives=values["positives"],
-            negatives=values["negatives"],
-            best_f1=_point(values["best_f1"]),
-            unit=values["unit"],
-        )
 
     def _rows(self, count: int) -> float:
         return count if self.unit == 1 else count / self.unit

@@ -10,9 +10,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +85,6 @@ class ResidualSummary:
     maximum: float
     edges: tuple[float, ...]  # 51 of 50 bins of equal width, [low, high), the last closed
     counts: tuple[int, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
 
 
 def residual_ranges(

@@ -37,9 +37,9 @@ class Totals:
         )
 
     def __add__(self, other: Totals) -> Totals:
-        return Totals.of([a + b for a, b in zip(self.to_list(), other.to_list(), strict=True)])
+        return Totals.of([a + b for a, b in zip(self._numbers(), other._numbers(), strict=True)])
 
-    def to_list(self) -> list[int]:
+    def _numbers(self) -> list[int]:
         """Return the four numbers in their order."""
         return [self.negatives, self.positives, self.negative_weight, self.positive_weight]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from assay.metrics.arithmetic.exact_sum import UNIT_BITS
 from assay.metrics.calibration import BINS, EDGES, CalibrationBins
@@ -46,10 +45,6 @@ class ReliabilityTable:
     ece_signed: float  # the mean of gap over rows
     brier: BrierDecomposition | None  # None for the top label, which has no Brier score
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
@@ -58,14 +53,6 @@ class Calibration:
     target: str  # of the headline: "positive" or "top_label"
     headline: ReliabilityTable
     per_class: Mapping[str, ReliabilityTable]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "target": self.target,
-            "headline": self.headline.to_dict(),
-            "per_class": {label: table.to_dict() for label, table in self.per_class.items()},
-        }
 
 
 @dataclass(frozen=True, kw_only=True)

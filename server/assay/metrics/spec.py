@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
 
 from assay.metrics.calibration import BINS
 from assay.metrics.curves import STEPS
 from assay.metrics.losses import LOG_LOSS_EPSILON
+from assay.records import encode
 from assay.records.predictions import obvious_positive
 
 SPEC_VERSION = 1
@@ -83,8 +82,8 @@ class MetricSpec:
             return "none"
         return "top_label" if self.positive_label is None else "positive"
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the spec as JSON values, the derived and the fixed rules included."""
+    def rules(self) -> dict[str, object]:
+        """Return the spec as JSON, the derived and the fixed rules included."""
         ranked = "positive" if self.headline == "positive" else "ovr_macro_defined"
         rules: dict[str, object] = {"labels": list(self.labels), "headline": self.headline}
         if self.task is Task.REGRESSION:
@@ -104,34 +103,10 @@ class MetricSpec:
             }
         )
 
-    def to_json(self) -> str:
-        """Return the canonical JSON: keys sorted, no spaces, UTF-8 text."""
-        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> MetricSpec:
-        """Read `to_dict` back. Raises SpecError on anything else."""
-        try:
-            spec = cls(
-                task=Task(values["task"]),
-                labels=tuple(values["labels"]),
-                positive_label=values["positive_label"],
-                label_set_inferred=values["label_set_inferred"],
-                absent_class_policy=AbsentClassPolicy(values["absent_class_policy"]),
-                zero_division=ZeroDivision(values["zero_division"]),
-                log_loss_epsilon=values["log_loss_epsilon"],
-                version=values["version"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SpecError(f"not a metric spec of version {SPEC_VERSION}: {error}") from error
-        if spec.to_dict() != values:
-            raise SpecError(f"not a metric spec of version {SPEC_VERSION}")
-        return spec
-
     @property
     def hash(self) -> str:
         """The SHA-256 of the canonical JSON, as "sha256:" and 64 hex digits."""
-        digest = hashlib.sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest()
+        digest = hashlib.sha256(encode(self.rules())).hexdigest()
         return f"sha256:{digest}"
 
 

@@ -123,30 +123,27 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, float):  # numpy.float64 is one
+        _refuse_not_finite([float(value)])
         return float(value)
     raise TypeError(f"{type(value).__name__} is no type of a record's values")
 
 
 _ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number", enc_hook=_plain)
-_NEVER_NAN = frozenset({str, int, bool, type(None)})
+_SCALARS = frozenset({str, int, bool, float, bytes, type(None)})
 
 
 def _refuse_not_finite(value: object) -> None:
     """Raise ValueError when a float inside of `value` is not finite."""
     level: list[object] = [value]
     while level:
-        kinds = set(map(type, level))
-        if kinds <= _NEVER_NAN:
-            return
-        if float in kinds and not all(math.isfinite(one) for one in level if type(one) is float):
+        if not all(map(math.isfinite, [one for one in level if type(one) is float])):
             raise ValueError("NaN and infinities are no numbers of JSON")
-        level = list(chain.from_iterable(map(_inside, level)))
+        holders = [_inside(one) for one in level if type(one) not in _SCALARS]
+        level = list(chain.from_iterable(holders))
 
 
 def _inside(value: object) -> Iterable[object]:
     """Return the values that a container holds."""
-    if isinstance(value, str | bytes | int | float | None):
-        return ()
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.astuple(value)
     if isinstance(value, Mapping):

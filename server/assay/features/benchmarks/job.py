@@ -151,7 +151,7 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
             data = inputs.partials(InferSchema)[0].text.encode()
         else:
             data = context.blobs.read(asked.schema)
-        schema = FieldSchema.from_json(data)
+        schema = FieldSchema.parse(data)
         whole = Piece.merge_all(inputs.partials(CompareDocuments))
         return BenchmarkResult(
             scores=_scores(whole),
@@ -187,7 +187,7 @@ def _result_pieces(inputs: StageInputs) -> Iterator[ResultPiece]:
 
 @lru_cache(maxsize=8)  # the pieces of a benchmark share one
 def _schema(data: bytes) -> FieldSchema:
-    return FieldSchema.from_json(data)
+    return FieldSchema.parse(data)
 
 
 def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
@@ -196,7 +196,7 @@ def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
         one.expected for address, _ in asked.blobs for one in read_piece(blobs.read(address))
     )
     try:
-        return guess.schema().to_json()
+        return guess.schema().encoded()
     except SchemaError as error:
         raise FailedPrecondition(
             f"No schema can be inferred from the ground truth: {error}. Name one by "

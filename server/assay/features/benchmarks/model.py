@@ -114,7 +114,7 @@ class BenchmarkJob(Record):
     """The spec of a benchmark's job: a snapshot that no later edit can change."""
 
     benchmark_id: str
-    schema: str | None  # FieldSchema.to_json() as text; None: to be inferred from the entries
+    schema: str | None  # FieldSchema.encoded() as text; None: to be inferred from the entries
     documents: int
     truth: str  # hash of all (document, expected), in whatever order
     blobs: tuple[tuple[str, int], ...]  # address and documents of each piece, by document id

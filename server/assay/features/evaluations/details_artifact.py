@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from assay.kernel.storage.indexed_json import SectionIndex, write_sections
-from assay.metrics.curves import Curve
+from assay.metrics.curves import Curve, CurvePoint
 from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
@@ -99,6 +99,18 @@ class CellHead(Record):
     first_row: int  # of the first kept one
 
 
+class CurveColumns(Record):
+    """A curve by column, as it rests: a thousand points are no objects there."""
+
+    thresholds: tuple[float | None, ...]
+    true_positives: tuple[int, ...]
+    false_positives: tuple[int, ...]
+    positives: int
+    negatives: int
+    best_f1: tuple[float | None, int, int]
+    unit: int
+
+
 class EvaluationDetails(Record):
     """Everything of one evaluation that its row has no place for; None where it does not apply."""
 
@@ -119,7 +131,7 @@ class EvaluationDetails(Record):
             ROC_AUC: self.roc_auc,
             AVERAGE_PRECISION: self.average_precision,
             RESIDUALS: self.residuals,
-            **{f"{CURVE}{label}": curve.to_dict() for label, curve in self.curves.items()},
+            **{f"{CURVE}{label}": _columns(curve) for label, curve in self.curves.items()},
             SLICES: self.slices or None,
             INTERVALS: self.intervals or None,
             WITHOUT_INTERVAL: self.without_interval or None,
@@ -160,8 +172,36 @@ def read_section(index: SectionIndex, file: BinaryIO, name: str) -> Any:
     Raises KeyError where there is none, DamagedRecord.
     """
     if name.startswith(CURVE):
-        return Curve.from_dict(index.read(file, name, dict[str, Any]))
+        return _curve(index.read(file, name, CurveColumns))
     return index.read(file, name, KeptMistakes if name.startswith(KEPT) else _TYPES[name])
+
+
+def _columns(curve: Curve) -> CurveColumns:
+    best = curve.best_f1
+    return CurveColumns(
+        thresholds=tuple([point.threshold for point in curve.points]),
+        true_positives=tuple([point.true_positives for point in curve.points]),
+        false_positives=tuple([point.false_positives for point in curve.points]),
+        positives=curve.positives,
+        negatives=curve.negatives,
+        best_f1=(best.threshold, best.true_positives, best.false_positives),
+        unit=curve.unit,
+    )
+
+
+def _curve(stored: CurveColumns) -> Curve:
+    columns = (stored.thresholds, stored.true_positives, stored.false_positives)
+    return Curve(
+        points=tuple([_point(*each) for each in zip(*columns, strict=True)]),
+        positives=stored.positives,
+        negatives=stored.negatives,
+        best_f1=_point(*stored.best_f1),
+        unit=stored.unit,
+    )
+
+
+def _point(threshold: float | None, hits: int, wrong: int) -> CurvePoint:
+    return CurvePoint(threshold=threshold, true_positives=hits, false_positives=wrong)
 
 
 def _head(cell: MistakeCell) -> CellHead:

@@ -121,11 +121,9 @@ class StoredDetails:
         index = self._index()
         with self._open() as file:
             for label in index.named(parts.CURVE):
-                curve = index.read(
-                    file, f"{parts.CURVE}{label}", dict[str, Any]
-                )  # as Curve.to_dict made it
-                false = np.array(curve["false_positives"], np.float64) / curve["negatives"]
-                true = np.array(curve["true_positives"], np.float64) / curve["positives"]
+                curve = index.read(file, f"{parts.CURVE}{label}", parts.CurveColumns)
+                false = np.array(curve.false_positives, np.float64) / curve.negatives
+                true = np.array(curve.true_positives, np.float64) / curve.positives
                 yield false, true
 
     def derived(self, name: str, make: Callable[[], Any], *, size: int) -> Any:

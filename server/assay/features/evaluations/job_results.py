@@ -110,7 +110,7 @@ def _echo(settled: MetricSpec, partial: Partial, spec: EvaluationSpec) -> dict[s
     """Return all that decided the numbers, given and derived."""
     shape = partial.shape
     return {
-        **settled.to_dict(),
+        **settled.rules(),
         "task_type": spec.task_type.value,
         "renormalize": spec.renormalize,
         "labels": list(settled.labels),

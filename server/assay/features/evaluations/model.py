@@ -67,7 +67,7 @@ class EvaluationResult(Record):
     averages: Mapping[str, Mapping[str, float]]  # micro, macro, weighted → score → value
     confusion: tuple[tuple[int, ...], ...] | None  # [truth][predicted] rows; None: regression
     clipped_rows: int  # rows whose score was clipped for the log loss
-    spec: Mapping[str, Any]  # metrics.spec.MetricSpec.to_dict(), the rules that were applied
+    spec: Mapping[str, Any]  # metrics.spec.MetricSpec.rules(), the rules that were applied
     spec_hash: str  # SHA-256 of the spec's canonical JSON
     environment: Mapping[str, Any]  # numeric environment in which the numbers are exact
     content_hash: str  # SHA-256 that names the evaluated rows, whatever their chunks

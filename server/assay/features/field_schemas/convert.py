@@ -34,7 +34,7 @@ def new_schema(
     return NewUserSchema(
         name=request.name,
         description=request.description,
-        definition=_definition(request.fields, request.distinct_empties).to_json(),
+        definition=_definition(request.fields, request.distinct_empties).encoded(),
         created_by=created_by,
     )
 
@@ -131,7 +131,7 @@ def definition(schema: FieldSchema) -> field_schema_pb2.FieldSchema:
 
 def schema(stored: UserSchema) -> field_schema_pb2.FieldSchema:
     """Return a stored schema as a message."""
-    message = definition(FieldSchema.from_json(stored.definition))
+    message = definition(FieldSchema.parse(stored.definition))
     message.user_schema_id = stored.user_schema_id
     message.name = stored.name
     message.description = stored.description
@@ -156,7 +156,7 @@ def fields_json(schema: FieldSchema) -> list[struct_pb2.Struct]:
 
 def schema_json(stored: UserSchema) -> field_schema_json_service_pb2.FieldSchemaJson:
     """Return a stored schema as JSON."""
-    found = FieldSchema.from_json(stored.definition)
+    found = FieldSchema.parse(stored.definition)
     return field_schema_json_service_pb2.FieldSchemaJson(
         id=stored.user_schema_id,
         name=stored.name,

@@ -15,7 +15,7 @@ class NewUserSchema(Record):
     """What a caller gives to make a field schema; wrong values are refused by name."""
 
     name: str  # 1 to 200 characters, need not be unique
-    definition: bytes  # extraction.schema.FieldSchema.to_json()
+    definition: bytes  # extraction.schema.FieldSchema.encoded()
     description: str = ""  # at most 4 000 characters
     created_by: str = ""  # subject of the caller
 
@@ -29,7 +29,7 @@ class UserSchema(Record):
     organization_id: str  # the organization that owns it
     user_schema_id: str  # a UUID
     name: str  # what people call it
-    definition: bytes  # extraction.schema.FieldSchema.from_json() reads it
+    definition: bytes  # extraction.schema.FieldSchema.parse() reads it
     description: str  # free text, may be empty
     created_at: datetime  # when it was made
     updated_at: datetime  # when it was last changed

@@ -27,7 +27,7 @@ class SchemaChange:
         NewUserSchema(
             name="any" if self.name is None else self.name,
             description=self.description or "",
-            definition=b"" if self.definition is None else self.definition.to_json(),
+            definition=b"" if self.definition is None else self.definition.encoded(),
         )
 
 
@@ -79,7 +79,7 @@ class FieldSchemas:
         """
         with self._store.write() as uow:
             schema = uow[UserSchemas].get(organization_id, user_schema_id)
-            definition = change.definition or FieldSchema.from_json(schema.definition)
+            definition = change.definition or FieldSchema.parse(schema.definition)
             if change.distinct_empties is not None:
                 definition = FieldSchema(
                     fields=definition.fields, distinct_empties=change.distinct_empties
@@ -90,7 +90,7 @@ class FieldSchemas:
                 description=(
                     schema.description if change.description is None else change.description
                 ),
-                definition=definition.to_json(),
+                definition=definition.encoded(),
             )
             return uow[UserSchemas].update(organization_id, changed)
 

@@ -55,9 +55,7 @@ class DatasetSchemas:
         """
         named = await self._run_in_thread(lambda: self._named(organization_id, dataset_id))
         if named is not None:
-            return DatasetSchema(
-                user_schema=named, definition=FieldSchema.from_json(named.definition)
-            )
+            return DatasetSchema(user_schema=named, definition=FieldSchema.parse(named.definition))
         found: SchemaGuess | None = None
         documents = 0
         after = ""
