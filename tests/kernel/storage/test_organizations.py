@@ -87,7 +87,7 @@ REFUSED = {
     "jobs.lock": lambda uow: uow[Jobs].lock(OTHER, "running"),
     "jobs.get": lambda uow: uow[Jobs].get(OTHER, "running"),
     "jobs.request_cancel": lambda uow: uow[Jobs].request_cancel(OTHER, "queued"),
-    "jobs.add_chunk": lambda uow: uow[Jobs].add_batch(OTHER, "upload", **CHUNK),
+    "jobs.add_batch": lambda uow: uow[Jobs].add_batch(OTHER, "upload", **CHUNK),
     "jobs.finish_upload": lambda uow: uow[Jobs].finish_upload(OTHER, "upload", rows=1),
     "jobs.tasks": lambda uow: uow[Jobs].tasks(OTHER, "upload"),
     "jobs.release": lambda uow: uow[Jobs].release(OTHER, "running", 1),
