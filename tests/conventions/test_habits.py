@@ -1,7 +1,9 @@
 """The habits of CONTRIBUTING.md, counted."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +35,10 @@ WITH_REASON = re.compile(
     r"# (?:noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(?:#|—|–|-)\s*\S+"
 )
 GENERATED = re.compile(r"client/assay/(?:v1/|client/types\.py|client/(?:aio/)?calls\.py)")
+RIDDLE = re.compile(r"(?:What|Whose|Which|How|Who|Where|When|Whether|Why)\b")
+BUILDINGS = re.compile(
+    r"\b(?:house|rooms?|floors?|drawers?|attic|in peace|how-manieth|in sight)\b", re.IGNORECASE
+)
 SKIP = re.compile(r"pytest\.mark\.(?:skip|xfail)\b|pytest\.(?:skip|xfail)\(\s*\)")
 
 
@@ -148,3 +154,35 @@ def test_sql_lives_in_stores():
         if not SQL_MODULES.search(path.as_posix()) and pattern.search(path.read_text())
     ]
     assert found == []
+
+
+def test_module_docstrings_begin_with_a_noun():
+    """A module's docstring says what the module holds, and asks no question."""
+    found = [
+        named(path, 1)
+        for path in ours("client", "server", "tools")
+        if RIDDLE.match(ast.get_docstring(ast.parse(path.read_text())) or "")
+    ]
+    assert found == []
+
+
+def test_words_of_buildings_are_not_used():
+    """Docstrings and comments speak of packages and layers."""
+    found = [
+        named(path, number)
+        for path in ours("client", "server", "tools")
+        for number, text in _prose(path)
+        if BUILDINGS.search(text)
+    ]
+    assert found == []
+
+
+def _prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each docstring and comment."""
+    source = path.read_text()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string

@@ -1,4 +1,4 @@
-"""What a pipeline may require of a benchmark, and whether one is worse than another."""
+"""Requirements of a pipeline on a benchmark, and whether one is worse than another."""
 
 from __future__ import annotations
 

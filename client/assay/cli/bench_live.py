@@ -1,4 +1,4 @@
-"""What is seen while a benchmark runs: a bar, and how right each field is so far."""
+"""Live progress of a benchmark: a bar, and how right each field is so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which service a command speaks to, and as whom."""
+"""The connection of a command: which service it calls, and as whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands speak: results on stdout, everything else on stderr, one message per failure."""
+"""Output of commands: results on stdout, everything else on stderr, one message per failure."""
 
 from __future__ import annotations
 

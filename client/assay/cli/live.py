@@ -1,4 +1,4 @@
-"""What is seen while an evaluation is on its way: a bar, and the metrics of the rows so far."""
+"""Live progress of an evaluation: a bar, and the metrics of the rows so far."""
 
 from __future__ import annotations
 

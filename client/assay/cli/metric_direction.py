@@ -1,4 +1,4 @@
-"""Which of two versions is better by a metric."""
+"""Directions of metrics, and which of two versions is better by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plot shows, whether it is drawn in a terminal or into a file."""
+"""Data of the plots, whether drawn in a terminal or into a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call can be refused with, as exceptions that a program can act on.
+"""Exceptions of refused calls, which a program can act on.
 
 ServiceError
 ├── InvalidRequest       400  a value, a file or the predictions are wrong; see `violations`

@@ -1,4 +1,4 @@
-"""What both clients do alike to bring an evaluation from rows to its result."""
+"""Steps of both clients that bring an evaluation from rows to its result."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def followed(
             if not is_cut(error) or not transport.retry.pause(waits):
                 raise from_rpc(error) from error
         else:
-            # A watch that starts behind the terminal event ends at once and in peace.
+            # A watch that starts behind the terminal event ends at once, without an error.
             if state.is_quiet and is_over(state.after_sequence):
                 return
             if not transport.retry.pause(waits):

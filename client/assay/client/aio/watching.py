@@ -35,7 +35,7 @@ async def followed(
             if not is_cut(error) or not await transport.pause(waits):
                 raise from_rpc(error) from error
         else:
-            # A watch that starts behind the terminal event ends at once and in peace.
+            # A watch that starts behind the terminal event ends at once, without an error.
             if state.is_quiet and await is_over(state.after_sequence):
                 return
             if not await transport.pause(waits):

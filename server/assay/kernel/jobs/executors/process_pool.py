@@ -1,7 +1,7 @@
 """A pool of spawned processes that survives the death of any of them.
 
 One thread, as long-lived as the pool, makes every child, hands each one task at a time and
-reads the answers. That shape comes from traps (each is a test in tests/jobs):
+reads the answers. That shape comes from traps (each is a test in tests/kernel/jobs):
 
 - The kernel's parent-death signal fires when the *thread* that made the child ends.
 - A child that outlives its parent; see `child.prepare`.
