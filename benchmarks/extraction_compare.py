@@ -18,7 +18,7 @@ import harness
 from anls import anls_score
 
 from assay.extraction.comparison import compare
-from assay.extraction.field_counts import FieldTally
+from assay.extraction.field_counts import ComparisonCounts
 from assay.extraction.schema import FieldSchema
 
 DOCUMENTS = 2_000  # so many that few values come twice to a reader's memory
@@ -203,8 +203,8 @@ def main() -> int:
     ]
     fields = sum(len(compare(SCHEMA, *pair).comparisons) for pair in pairs)
 
-    def ours() -> FieldTally:
-        return FieldTally.of_all(compare(SCHEMA, *pair) for pair in pairs)
+    def ours() -> ComparisonCounts:
+        return ComparisonCounts.of_all(compare(SCHEMA, *pair) for pair in pairs)
 
     def peer() -> dict[str, list[int]]:
         counts: dict[str, list[int]] = {}
@@ -214,8 +214,8 @@ def main() -> int:
 
     mine, theirs = harness.alternate(ours, peer, runs=3)
 
-    def equal() -> FieldTally:
-        return FieldTally.of_all(compare(SCHEMA, truth, truth) for truth, _ in pairs)
+    def equal() -> ComparisonCounts:
+        return ComparisonCounts.of_all(compare(SCHEMA, truth, truth) for truth, _ in pairs)
 
     same, _ = harness.alternate(equal, peer, runs=3)
     core = core_seconds(ours)

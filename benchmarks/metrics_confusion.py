@@ -23,7 +23,7 @@ from assay.features.evaluations.ingest import ingest_chunk
 from assay.features.evaluations.job_results import evaluation_result, measure
 from assay.features.evaluations.job_spec import CHUNKS, EvaluationJob
 from assay.features.evaluations.model import EvaluationSpec
-from assay.features.evaluations.partial_aggregate import Partial, merge_in_groups
+from assay.features.evaluations.partial_aggregate import PartialAggregate, merge_in_groups
 from assay.features.models.model import TaskType
 from assay.metrics.classification_report import class_report
 from assay.metrics.order_statistics import ResidualCounts
@@ -88,7 +88,7 @@ def strings(true: object, predicted: object) -> object:
         ingest_chunk(UPLOAD, chunk.arrow, chunk.first_row)
         for chunk in encode_batches(source.tables, text_labels=True)
     ]
-    whole = merge_in_groups(decode(Partial, one.partial) for one in taken)
+    whole = merge_in_groups(decode(PartialAggregate, one.partial) for one in taken)
     measured = measure(whole, SPEC, RankCounts(), ResidualCounts(values={}))
     return evaluation_result(measured, "")
 

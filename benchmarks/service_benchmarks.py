@@ -96,7 +96,7 @@ def pairs(documents: int, fields: Any, seed: int = 1) -> Iterator[Any]:
 def bare(folder: str, address: str, definition: bytes) -> bytes:
     """Compare and count one piece of a snapshot: what a benchmark cannot save."""
     from assay.extraction.comparison import compare
-    from assay.extraction.field_counts import FieldTally
+    from assay.extraction.field_counts import ComparisonCounts
     from assay.extraction.schema import FieldSchema
     from assay.features.benchmarks.snapshot_artifact import read_piece
     from assay.kernel.storage.blobs import open_blobs
@@ -106,7 +106,7 @@ def bare(folder: str, address: str, definition: bytes) -> bytes:
         compare(fields, one.expected, one.extracted, one.confidence)
         for one in read_piece(open_blobs(folder).read(ORG, address))
     ]
-    return arrays.encode(FieldTally.of_all(found))
+    return arrays.encode(ComparisonCounts.of_all(found))
 
 
 class House:

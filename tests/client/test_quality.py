@@ -20,7 +20,7 @@ from assay.client import (
 from assay.client.json_text import json_text
 from assay.client.types import JobEvent, SchemaField
 from assay.extraction.comparison import compare
-from assay.extraction.field_counts import FieldTally
+from assay.extraction.field_counts import ComparisonCounts
 from assay.extraction.schema import FieldSchema
 from tests.fixtures.client import COUNT, sent
 from tools.demo.extractors import CANDIDATE, PRODUCTION
@@ -35,7 +35,7 @@ def test_a_benchmark_has_the_numbers_of_the_comparator(readings, reports):
     for name, read in readings[1].items():
         pairs = zip(readings[0], read, strict=True)
         compared = [compare(schema, one.truth(), other.data) for one, other in pairs]
-        tally, report = FieldTally.of_all(compared), reports[name]
+        tally, report = ComparisonCounts.of_all(compared), reports[name]
         measures = report.measures
         assert list(measures.by_field) == list(schema.leaf_paths())
         for path, one in measures.by_field.items():

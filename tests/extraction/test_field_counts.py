@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.extraction.comparison import Comparison, DocumentComparison
-from assay.extraction.field_counts import KEPT_UNEXPECTED, FieldTally
+from assay.extraction.field_counts import KEPT_UNEXPECTED, ComparisonCounts
 from assay.extraction.measures import MEASURES, Undefined, measures
 from assay.extraction.outcome import Outcome
 from assay.records import DamagedRecord
@@ -64,20 +64,20 @@ documents = st.builds(
 @settings(max_examples=150, deadline=None)
 def test_any_sharding_gives_the_same_bytes(many, rng):
     """However documents are ordered, split and merged, the tally's bytes are the same."""
-    whole = FieldTally.of_all(many)
+    whole = ComparisonCounts.of_all(many)
     shuffled = rng.sample(many, len(many))
-    parts = [FieldTally.empty()]
+    parts = [ComparisonCounts.empty()]
     while shuffled:
         size = rng.randint(1, len(shuffled))
-        parts.append(FieldTally.of_all(shuffled[:size]))
+        parts.append(ComparisonCounts.of_all(shuffled[:size]))
         del shuffled[:size]
     while len(parts) > 1:  # any bracketing
         one = parts.pop(rng.randrange(len(parts)))
         other = parts.pop(rng.randrange(len(parts)))
-        parts.append(decode(FieldTally, encode(one.merge(other))))
+        parts.append(decode(ComparisonCounts, encode(one.merge(other))))
     assert parts[0] == whole
     assert encode(parts[0]) == encode(whole)
-    assert encode(FieldTally.merge_all(map(FieldTally.of, many))) == encode(whole)
+    assert encode(ComparisonCounts.merge_all(map(ComparisonCounts.of, many))) == encode(whole)
 
 
 @given(st.lists(similarities, min_size=1, max_size=30))
@@ -85,7 +85,9 @@ def test_any_sharding_gives_the_same_bytes(many, rng):
 def test_mean_similarity_is_correctly_rounded(values):
     """The mean similarity is the float nearest to the exact mean."""
     fuzzy = [value for value in values if value is not None]
-    tally = FieldTally.of_all(document(comparison("a", Outcome.WRONG, None, v)) for v in values)
+    tally = ComparisonCounts.of_all(
+        document(comparison("a", Outcome.WRONG, None, v)) for v in values
+    )
     exact = sum(map(Fraction, fuzzy)) / len(fuzzy) if fuzzy else None
     assert tally.field("a").mean_similarity == (None if exact is None else float(exact))
 
@@ -94,7 +96,7 @@ def test_measures_are_those_counted_by_hand():
     """Six correct, two wrong, one invented, three missed, four correctly empty: by hand."""
     outcomes = [Outcome.CORRECT] * 6 + [Outcome.WRONG] * 2 + [Outcome.INVENTED]
     outcomes += [Outcome.MISSED] * 3 + [Outcome.EMPTY] * 4
-    told = measures(FieldTally.of_all(document(comparison("a", o)) for o in outcomes))
+    told = measures(ComparisonCounts.of_all(document(comparison("a", o)) for o in outcomes))
     assert told.by_field["a"].normalised.values == {
         "accuracy": 10 / 16,
         "accuracy_present": 6 / 11,
@@ -119,7 +121,7 @@ def test_overall_accuracy_pools_comparisons():
         )
         for i in range(50)
     ]
-    told = measures(FieldTally.of_all(many))
+    told = measures(ComparisonCounts.of_all(many))
     assert told.overall.normalised.accuracy == 140 / 150
     by_field = {path: field.normalised.accuracy for path, field in told.by_field.items()}
     assert by_field == {"vendor_name": 0.98, "total_amount": 0.9, "invoice_number": 0.92}
@@ -127,7 +129,7 @@ def test_overall_accuracy_pools_comparisons():
 
 def test_tracks_are_counted_apart():
     """What is right but for its spelling is wrong on the exact track alone."""
-    tally = FieldTally.of(document(comparison("a", Outcome.WRONG, Outcome.CORRECT)))
+    tally = ComparisonCounts.of(document(comparison("a", Outcome.WRONG, Outcome.CORRECT)))
     told = measures(tally).overall
     assert (told.exact.accuracy, told.normalised.accuracy) == (0.0, 1.0)
     assert tally.field("a").count("exact", Outcome.WRONG) == 1
@@ -164,7 +166,7 @@ def test_tracks_are_counted_apart():
 )
 def test_undefined_measure_has_a_reason(outcomes, undefined):
     """Each measure has a value or a reason, never both, never neither, never NaN."""
-    told = measures(FieldTally.of(document(*(comparison("a", o) for o in outcomes)))).overall
+    told = measures(ComparisonCounts.of(document(*(comparison("a", o) for o in outcomes)))).overall
     for track in (told.exact, told.normalised):
         assert track.undefined == undefined
         assert set(track.values) | set(track.undefined) == set(MEASURES)
@@ -175,8 +177,8 @@ def test_unexpected_fields_are_counted_in_bounded_memory():
     """All unexpected fields are counted; by name only the first ones, however they are merged."""
     names = [f"extra{i:05}" for i in range(5 * KEPT_UNEXPECTED)]
     random.Random(3).shuffle(names)
-    parts = [FieldTally.of(document(unexpected=(name, "aaa"))) for name in names]
-    told = measures(FieldTally.merge_all(parts))
+    parts = [ComparisonCounts.of(document(unexpected=(name, "aaa"))) for name in names]
+    told = measures(ComparisonCounts.merge_all(parts))
     assert told.unexpected_total == 2 * len(names)
     assert list(told.unexpected) == ["aaa", *sorted(names)[: KEPT_UNEXPECTED - 1]]
     assert told.unexpected["aaa"] == len(names)
@@ -184,16 +186,18 @@ def test_unexpected_fields_are_counted_in_bounded_memory():
 
 def test_document_without_extraction_is_counted():
     """Documents without an extraction are documents, but not extracted ones."""
-    told = measures(FieldTally.of(document(comparison("a", Outcome.MISSED), extracted=False)))
+    told = measures(ComparisonCounts.of(document(comparison("a", Outcome.MISSED), extracted=False)))
     assert (told.documents, told.extracted_documents, told.perfect_documents) == (1, 0, 0)
 
 
 def test_damaged_bytes_are_refused():
     """Every single flipped bit, every cut and another kind's bytes are refused, never misread."""
-    whole = encode(FieldTally.of(document(comparison("a", Outcome.CORRECT), unexpected=("b",))))
+    whole = encode(
+        ComparisonCounts.of(document(comparison("a", Outcome.CORRECT), unexpected=("b",)))
+    )
     for at in range(len(whole)):
         damaged = bytearray(whole)
         damaged[at] ^= 1 << at % 8
         for data in (bytes(damaged), whole[:at]):
             with pytest.raises(DamagedRecord):
-                decode(FieldTally, data)
+                decode(ComparisonCounts, data)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.extraction.comparison import compare
-from assay.extraction.field_counts import FieldTally
+from assay.extraction.field_counts import ComparisonCounts
 from assay.extraction.measures import measures
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import MAX_LEAVES, Field, FieldSchema, FieldType
-from assay.extraction.schema_inference import SchemaGuess
+from assay.extraction.schema_inference import SchemaInference
 from assay.extraction.values import MISSING, canonical_text, same_raw
 from assay.records.arrays import decode, encode
 from tests.extraction.test_alignment import COLUMNS, row_of
@@ -214,7 +214,7 @@ def test_documents_equal_the_oracle():
     """Whole documents of every kind of field have the outcomes counted one by one."""
     fields = tuple(field for name, field in COLUMNS.items() if name not in ("list", "table"))
     schema = schema_of(*fields)
-    tally = FieldTally.empty()
+    tally = ComparisonCounts.empty()
     theirs: Counter = Counter()
     for seed in range(500):
         rng = random.Random(seed)
@@ -222,7 +222,7 @@ def test_documents_equal_the_oracle():
         told = compare(schema, expected, extracted)
         mine = [(c.path, c.exact.value, c.normalised.value) for c in told.comparisons]
         assert mine == oracle.compared(schema, expected, extracted), seed
-        tally = tally.merge(FieldTally.of(told))
+        tally = tally.merge(ComparisonCounts.of(told))
         theirs.update(word for _, _, word in mine)
     told = measures(tally).overall.normalised
     correct, wrong = theirs["correct"], theirs["wrong_value"]
@@ -286,7 +286,7 @@ def test_hostile_values_never_raise_and_never_take_long(kind):
         other = HOSTILE[number - 1]
         for expected, extracted in ((value, value), (value, other), ([value], [other, value])):
             told = compare(schema, {"f": expected}, {"f": extracted})
-            decode(FieldTally, encode(FieldTally.of(told)))
+            decode(ComparisonCounts, encode(ComparisonCounts.of(told)))
         if kind.leaf:
             assert compare(schema, {"f": value}, {"f": value}).perfect
     assert time.perf_counter() - start < 60
@@ -295,7 +295,7 @@ def test_hostile_values_never_raise_and_never_take_long(kind):
 def test_hostile_values_can_be_guessed_from():
     """A schema is guessed from deep, long and odd values too, and fits them."""
     for value in HOSTILE:
-        schema = SchemaGuess.of([{"f": value}]).schema()
+        schema = SchemaInference.of([{"f": value}]).schema()
         assert compare(schema, {"f": value}, {"f": value}).perfect
 
 

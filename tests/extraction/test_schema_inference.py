@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from assay.extraction.comparison import compare
 from assay.extraction.field_observations import FieldObservations
 from assay.extraction.schema import Field, FieldSchema, FieldType, SchemaError
-from assay.extraction.schema_inference import SchemaGuess
+from assay.extraction.schema_inference import SchemaInference
 
 
 def guess(*values, **options) -> Field:
     """Return the field that is guessed from its values in one document each."""
     documents = [{"f": value} for value in values]
-    return SchemaGuess.of(documents).schema(**options).fields[0]
+    return SchemaInference.of(documents).schema(**options).fields[0]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_field_gets_the_narrowest_type_that_fits_all(values, kind, options):
 
 def test_branches_are_found():
     """Objects are objects, arrays of objects tables, other arrays lists, at any depth."""
-    found = SchemaGuess.of(
+    found = SchemaInference.of(
         [
             {
                 "vendor": {"name": "ACME", "address": {"city": "Rome"}},
@@ -88,7 +88,7 @@ def test_enums_are_guessed_when_asked_for():
     assert guess(*values, enums=True).values == ("Paid", "open", "void")
     assert guess(*values, *values, "paid", enums=True).values == ("Paid", "open", "void")
     assert guess(*values[:6], enums=True).type is FieldType.TEXT
-    told = SchemaGuess.of([{"f": value} for value in values])
+    told = SchemaInference.of([{"f": value} for value in values])
     assert "could be an enum" in told.reasons()["f"]
     many = [f"name {'x' * n}" for n in range(35)] * 6
     assert guess(*many, enums=True).type is FieldType.TEXT
@@ -96,7 +96,7 @@ def test_enums_are_guessed_when_asked_for():
 
 def test_every_guess_says_why():
     """Each field's guess has a reason in words, with numbers, and names what should be declared."""
-    told = SchemaGuess.of(
+    told = SchemaInference.of(
         [
             {"when": "03/04/2024", "net": "1,234", "gross": "1.234,56 €", "lines": [{"n": 1}]},
             {"when": "03/05/2024", "net": "5", "gross": "7 €", "tags": ["a"], "bad\x00": 1},
@@ -119,7 +119,7 @@ def test_every_guess_says_why():
 def test_fields_come_in_the_order_of_the_documents():
     """Fields stand where they stood on average, whatever order the documents came in."""
     documents = [{"b": 1, "a": 2, "c": 3}, {"b": 1, "c": 3}, {"a": 1}]
-    names = [field.name for field in SchemaGuess.of(documents).schema().fields]
+    names = [field.name for field in SchemaInference.of(documents).schema().fields]
     assert names == ["b", "a", "c"]
 
 
@@ -139,15 +139,15 @@ values = st.recursive(
 @settings(max_examples=200, deadline=None)
 def test_any_sharding_gives_the_same_guess(documents, rng):
     """However documents are ordered and split, the guess is the same."""
-    whole = SchemaGuess.of(documents)
+    whole = SchemaInference.of(documents)
     shuffled = rng.sample(documents, len(documents))
-    parts = [SchemaGuess.of(shuffled[i : i + 2]) for i in range(0, len(shuffled), 2)]
+    parts = [SchemaInference.of(shuffled[i : i + 2]) for i in range(0, len(shuffled), 2)]
     rng.shuffle(parts)
-    merged = SchemaGuess.of([])
+    merged = SchemaInference.of([])
     for part in parts:
         merged = part.merge(merged)
     assert merged == whole
-    assert SchemaGuess.merge_all(parts) == whole
+    assert SchemaInference.merge_all(parts) == whole
     if any(documents):
         schema = merged.schema()
         assert FieldSchema.parse(schema.encoded()) == schema == whole.schema()
@@ -157,23 +157,27 @@ def test_any_sharding_gives_the_same_guess(documents, rng):
 
 def test_merging_leaves_the_parts_alone():
     """A guess that was merged into another says what it said before."""
-    one, other = SchemaGuess.of([{"a": 1}]), SchemaGuess.of([{"a": "x", "b": [1]}])
+    one, other = SchemaInference.of([{"a": 1}]), SchemaInference.of([{"a": "x", "b": [1]}])
     before = deepcopy((one, other))
     one.merge(other)
-    SchemaGuess.merge_all((one, other, one))
+    SchemaInference.merge_all((one, other, one))
     assert (one, other) == before
 
 
 def test_nothing_to_guess_from_is_refused():
     """Documents without a field, or with more than a schema may have, are refused in words."""
     with pytest.raises(SchemaError, match="no fields"):
-        SchemaGuess.of([{}]).schema()
-    wide = SchemaGuess.of({f"f{n}": 1 for n in range(start, start + 6000)} for start in (0, 6000))
+        SchemaInference.of([{}]).schema()
+    wide = SchemaInference.of(
+        {f"f{n}": 1 for n in range(start, start + 6000)} for start in (0, 6000)
+    )
     with pytest.raises(SchemaError, match="12000 fields"):
         wide.schema()
-    parts = [SchemaGuess.of([{f"f{n}": 1 for n in range(s, s + 9000)}]) for s in (0, 9000, 18000)]
+    parts = [
+        SchemaInference.of([{f"f{n}": 1 for n in range(s, s + 9000)}]) for s in (0, 9000, 18000)
+    ]
     random.Random(1).shuffle(parts)
-    whole = SchemaGuess.merge_all(parts)
+    whole = SchemaInference.merge_all(parts)
     with pytest.raises(SchemaError, match="more than 10000 fields"):
         whole.schema()
     assert whole.root == FieldObservations()
@@ -185,6 +189,6 @@ def test_deep_values_are_texts():
     value: object = "x"
     for _ in range(100):
         value = {"a": value}
-    schema = SchemaGuess.of([{"a": value}]).schema()
+    schema = SchemaInference.of([{"a": value}]).schema()
     assert len(schema.leaf_paths()) == 1
     assert compare(schema, {"a": value}, {"a": value}).perfect

@@ -21,7 +21,7 @@ from assay.metrics.resampling.bootstrap import (
     poisson_weights,
     row_clusters,
 )
-from assay.metrics.sparse_counts import Tally
+from assay.metrics.sparse_counts import SparseCounts
 from assay.metrics.spec import classification_spec
 from assay.records import DamagedRecord
 from assay.records.arrays import decode, encode
@@ -232,16 +232,16 @@ def test_cells_are_resampled_as_their_rows_would_be():
     """A cell of n rows is Poisson(n) in each replicate, exactly as scipy's quantiles are."""
     labels = tuple("abcde")
     counts = np.array([1, 2, 40, 1000, 10**9])
-    tally = Tally(size=25, cells=np.array([0, 3, 7, 12, 24]), counts=counts)
-    confusion = ConfusionCounts(labels=labels, fixed=True, tally=tally)
+    sparse = SparseCounts(size=25, cells=np.array([0, 3, 7, 12, 24]), counts=counts)
+    confusion = ConfusionCounts(labels=labels, fixed=True, sparse=sparse)
     found = Bootstrap.of_cells(confusion, replicates=2000)
     spec = classification_spec(declared=labels)
     drawn = np.zeros((2000, 25))
     for place, one in enumerate(found.replicates):
         drawn[place] = one.confusion.matrix.reshape(-1)
         assert one.rows == drawn[place].sum()
-    ours = drawn[:, tally.cells]
-    assert ours.sum(axis=0).tolist() == drawn.sum(axis=0)[tally.cells].tolist()
+    ours = drawn[:, sparse.cells]
+    assert ours.sum(axis=0).tolist() == drawn.sum(axis=0)[sparse.cells].tolist()
     for column, mean in zip(ours.T, counts, strict=True):
         places = np.unique(column)
         seen = np.searchsorted(np.sort(column), places, side="right") / 2000
@@ -269,10 +269,10 @@ def test_a_million_rows_have_intervals_from_their_counts():
 def test_too_many_cells_are_not_resampled():
     """A confusion matrix of more than 10 000 cells that hold rows is a ValueError."""
     cells = np.arange(MOST_CELLS + 1)
-    tally = Tally(size=200 * 200, cells=cells, counts=np.ones_like(cells))
+    sparse = SparseCounts(size=200 * 200, cells=cells, counts=np.ones_like(cells))
     labels = tuple(map(str, range(200)))
     with pytest.raises(ValueError, match="10001 cells"):
-        Bootstrap.of_cells(ConfusionCounts(labels=labels, fixed=True, tally=tally))
+        Bootstrap.of_cells(ConfusionCounts(labels=labels, fixed=True, sparse=sparse))
 
 
 def test_the_weights_are_poisson_and_depend_on_cluster_replicate_and_seed():

@@ -6,7 +6,7 @@ import pytest
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.environment import numeric_environment
 from assay.metrics.ranking import RankCounts, rank_ranges
-from assay.metrics.sparse_counts import Tally
+from assay.metrics.sparse_counts import SparseCounts
 from assay.metrics.statistics import (
     ClassificationStatistic,
     RegressionStatistic,
@@ -214,15 +214,15 @@ def test_pooled_histogram_plans_the_micro_area():
     assert sum(r.rows for r in rank_ranges(histogram, columns=[], micro=True)) == 1200
 
 
-def test_large_tallies_merge_without_a_dense_array():
-    """Tallies too large for a dense array merge to the same counts."""
+def test_large_counts_merge_without_a_dense_array():
+    """Counts too large for a dense array merge to the same counts."""
     size = 1 << 40
-    parts = [Tally.of_indices(np.array([5, size - 1, 5]), size) for _ in range(3)]
-    total = Tally.merge_all(parts)
+    parts = [SparseCounts.of_indices(np.array([5, size - 1, 5]), size) for _ in range(3)]
+    total = SparseCounts.merge_all(parts)
     assert total.cells.tolist() == [5, size - 1]
     assert total.counts.tolist() == [6, 3]
     with pytest.raises(ValueError, match="sizes"):
-        Tally.merge_all([parts[0], Tally.of_indices(np.array([0]), 3)])
+        SparseCounts.merge_all([parts[0], SparseCounts.of_indices(np.array([0]), 3)])
 
 
 def test_environment_names_what_bits_depend_on():

@@ -56,7 +56,7 @@ class FieldCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldTally:
+class ComparisonCounts:
     """Counts over documents; merging is associative and commutative to the bit.
 
     `counts` holds, for each path, the numbers of FieldCounts in its order. `unexpected` counts the
@@ -71,18 +71,18 @@ class FieldTally:
     counts: Mapping[str, tuple[int, ...]]
 
     @classmethod
-    def empty(cls) -> FieldTally:
-        """Return the tally of no document: merging it changes nothing."""
+    def empty(cls) -> ComparisonCounts:
+        """Return the counts of no document: merging it changes nothing."""
         return cls(unexpected={}, counts={})
 
     @classmethod
-    def of(cls, document: DocumentComparison) -> FieldTally:
-        """Return the tally of one document."""
+    def of(cls, document: DocumentComparison) -> ComparisonCounts:
+        """Return the counts of one document."""
         return cls.of_all((document,))
 
     @classmethod
-    def of_all(cls, documents: Iterable[DocumentComparison]) -> FieldTally:
-        """Return the tally of documents, reading each once."""
+    def of_all(cls, documents: Iterable[DocumentComparison]) -> ComparisonCounts:
+        """Return the counts of documents, reading each once."""
         number = extracted = perfect = total = 0
         counts: dict[str, list[int]] = {}
         unexpected: dict[str, int] = {}
@@ -104,26 +104,26 @@ class FieldTally:
             counts={path: tuple(counts[path]) for path in sorted(counts)},
         )
 
-    def merge(self, other: FieldTally) -> FieldTally:
-        """Return the tally of both's documents."""
-        return FieldTally.merge_all((self, other))
+    def merge(self, other: ComparisonCounts) -> ComparisonCounts:
+        """Return the counts of both's documents."""
+        return ComparisonCounts.merge_all((self, other))
 
     @classmethod
-    def merge_all(cls, tallies: Iterable[FieldTally]) -> FieldTally:
-        """Return the tally of the documents of all."""
+    def merge_all(cls, parts: Iterable[ComparisonCounts]) -> ComparisonCounts:
+        """Return the counts of the documents of all."""
         heads = [0, 0, 0, 0]
         counts: dict[str, list[int]] = {}
         unexpected: dict[str, int] = {}
-        for tally in tallies:
-            heads = [a + b for a, b in zip(heads, tally._heads, strict=True)]
-            for path, numbers in tally.counts.items():
+        for counted in parts:
+            heads = [a + b for a, b in zip(heads, counted._heads, strict=True)]
+            for path, numbers in counted.counts.items():
                 mine = counts.get(path)
                 counts[path] = (
                     list(numbers)
                     if mine is None
                     else [a + b for a, b in zip(mine, numbers, strict=True)]
                 )
-            for path, number in tally.unexpected.items():
+            for path, number in counted.unexpected.items():
                 unexpected[path] = unexpected.get(path, 0) + number
             unexpected = _first(unexpected)
         return cls(
@@ -146,7 +146,7 @@ class FieldTally:
 
     @property
     def overall(self) -> FieldCounts:
-        """The counts of all fields together; its documents are those of the tally."""
+        """The counts of all fields together; its documents are all of these."""
         columns = zip(*self.counts.values(), strict=True) if self.counts else [(0,)] * _WIDTH
         numbers = [sum(column) for column in columns]
         numbers[_DOCUMENTS], numbers[_PERFECT] = self.documents, self.perfect_documents

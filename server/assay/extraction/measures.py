@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from assay.extraction.field_counts import FieldCounts, FieldTally
+from assay.extraction.field_counts import ComparisonCounts, FieldCounts
 from assay.extraction.outcome import Outcome
 
 
@@ -60,7 +60,7 @@ class FieldMeasures:
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """The measures of a tally; `by_field` is by path, sorted.
+    """The measures of counted comparisons; `by_field` is by path, sorted.
 
     `document_accuracy` is perfect documents / documents, None without documents.
     """
@@ -75,18 +75,18 @@ class Measures:
     unexpected: Mapping[str, int]
 
 
-def measures(tally: FieldTally) -> Measures:
-    """Return what the tally says. Quotients of integers, correctly rounded."""
-    documents = tally.documents
+def measures(counted: ComparisonCounts) -> Measures:
+    """Return the measures of counted comparisons: quotients of integers, correctly rounded."""
+    documents = counted.documents
     return Measures(
-        overall=_field(tally.overall),
-        by_field={path: _field(tally.field(path)) for path in tally.paths},
+        overall=_field(counted.overall),
+        by_field={path: _field(counted.field(path)) for path in counted.paths},
         documents=documents,
-        extracted_documents=tally.extracted_documents,
-        perfect_documents=tally.perfect_documents,
-        document_accuracy=tally.perfect_documents / documents if documents else None,
-        unexpected_total=tally.unexpected_total,
-        unexpected=tally.unexpected,
+        extracted_documents=counted.extracted_documents,
+        perfect_documents=counted.perfect_documents,
+        document_accuracy=counted.perfect_documents / documents if documents else None,
+        unexpected_total=counted.unexpected_total,
+        unexpected=counted.unexpected,
     )
 
 

@@ -25,8 +25,8 @@ _COMMA_LOCALE: Final = "de_DE"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SchemaGuess:
-    """What was seen in documents; the guesses of parts merge to the guess of the whole.
+class SchemaInference:
+    """What was seen in documents; inferences of parts merge to that of the whole.
 
     `documents` counts them. `too_wide` says that there were more fields than a schema may have:
     then nothing else is held.
@@ -37,8 +37,8 @@ class SchemaGuess:
     root: FieldObservations
 
     @classmethod
-    def of(cls, documents: Iterable[Mapping[str, JSON]]) -> SchemaGuess:
-        """Return the guess from documents, reading each once."""
+    def of(cls, documents: Iterable[Mapping[str, JSON]]) -> SchemaInference:
+        """Return the inference from documents, reading each once."""
         root, number, too_wide = FieldObservations(), 0, False
         for document in documents:
             number += 1
@@ -49,13 +49,13 @@ class SchemaGuess:
             documents=number, too_wide=too_wide, root=FieldObservations() if too_wide else root
         )
 
-    def merge(self, other: SchemaGuess) -> SchemaGuess:
-        """Return the guess from both's documents."""
-        return SchemaGuess.merge_all((self, other))
+    def merge(self, other: SchemaInference) -> SchemaInference:
+        """Return the inference from both's documents."""
+        return SchemaInference.merge_all((self, other))
 
     @classmethod
-    def merge_all(cls, guesses: Iterable[SchemaGuess]) -> SchemaGuess:
-        """Return the guess from the documents of all."""
+    def merge_all(cls, guesses: Iterable[SchemaInference]) -> SchemaInference:
+        """Return the inference from the documents of all."""
         root, number, too_wide = FieldObservations(), 0, False
         for guess in guesses:
             number += guess.documents

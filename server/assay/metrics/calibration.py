@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.arithmetic.exact_sum import UNIT_BITS, sum_rows
-from assay.metrics.sparse_counts import Counts, Tally
-from assay.metrics.weighted import tally_of, weigh_groups
+from assay.metrics.sparse_counts import Counts, SparseCounts
+from assay.metrics.weighted import count_cells, weigh_groups
 from assay.records.predictions import ClassificationChunk, Scores
 from assay.records.weights import Weights
 
@@ -40,8 +40,8 @@ class CalibrationBins:
     TAG: ClassVar[str] = "calibration"
 
     score_labels: tuple[str, ...]
-    counts: Tally  # over columns * BINS cells
-    hits: Tally
+    counts: SparseCounts  # over columns * BINS cells
+    hits: SparseCounts
     confidence: tuple[int, ...]  # in units of 2**-UNIT_BITS, one per cell
 
     @classmethod
@@ -58,19 +58,19 @@ class CalibrationBins:
             slots += 1
         weights = chunk.weights
         right = slots * BINS + bins_of(chunk.truth_probabilities)
-        hits = tally_of(right, len(columns) * BINS, weights)
+        hits = count_cells(right, len(columns) * BINS, weights)
         if not chunk.lone:
             result = np.flatnonzero(chunk.truth_ranks == 0)
             tops = bins_of(columns[0][result].astype(np.float64))
-            hits[:BINS] = tally_of(tops, BINS, None if weights is None else weights[result])
+            hits[:BINS] = count_cells(tops, BINS, None if weights is None else weights[result])
         if weights is None:
             binned = [_bin_column(column) for column in columns]
         else:
             binned = [_weigh_column(column, weights) for column in columns]
         return cls(
             score_labels=chunk.score_labels,
-            counts=Tally.of_dense(np.concatenate([counts for counts, _ in binned])),
-            hits=Tally.of_dense(hits),
+            counts=SparseCounts.of_dense(np.concatenate([counts for counts, _ in binned])),
+            hits=SparseCounts.of_dense(hits),
             confidence=tuple(units for _, sums in binned for units in sums),
         )
 
@@ -83,8 +83,8 @@ class CalibrationBins:
         cells = zip(*(part.confidence for part in parts), strict=True)
         return cls(
             score_labels=labels,
-            counts=Tally.merge_all([part.counts for part in parts]),
-            hits=Tally.merge_all([part.hits for part in parts]),
+            counts=SparseCounts.merge_all([part.counts for part in parts]),
+            hits=SparseCounts.merge_all([part.hits for part in parts]),
             confidence=tuple(map(sum, cells)),
         )
 
@@ -137,7 +137,7 @@ def _weigh_column(scores: Scores, weights: Weights) -> tuple[Counts, list[int]]:
     """Return weights per bin, (BINS,), and the exact sums of weight * score."""
     wide = scores.astype(np.float64, copy=False)
     bins = bins_of(wide)
-    return tally_of(bins, BINS, weights), weigh_groups(wide, bins, BINS, weights)
+    return count_cells(bins, BINS, weights), weigh_groups(wide, bins, BINS, weights)
 
 
 def _on_grid(bins: NDArray[np.int64], values: NDArray[np.float64], bits: int) -> Counts:

@@ -123,7 +123,7 @@ def whole_matrix(
     """
     if weighted is None:
         return confusion.onto(spec.labels).matrix
-    unit = np.gcd.reduce(weighted.tally.counts, initial=UNIT)
+    unit = np.gcd.reduce(weighted.sparse.counts, initial=UNIT)
     whole: Counts = weighted.onto(spec.labels).matrix // unit
     return whole
 

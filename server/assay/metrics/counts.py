@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.sparse_counts import Counts, Tally
+from assay.metrics.sparse_counts import Counts, SparseCounts
 from assay.records.predictions import ClassificationChunk, Codes
 
 _NARROW = 16  # up to this many labels a pair of codes fits in one byte
@@ -30,7 +30,7 @@ class ConfusionCounts:
 
     labels: tuple[str, ...]
     fixed: bool
-    tally: Tally  # over k * k cells, true * k + predicted
+    sparse: SparseCounts  # over k * k cells, true * k + predicted
 
     @classmethod
     def of_codes(
@@ -43,10 +43,10 @@ class ConfusionCounts:
         pairs *= kind(k)
         pairs += predicted.astype(kind, copy=False)
         if k <= _TWO_AT_ONCE and len(pairs) >= _WORTH_IT:
-            tally = Tally.of_dense(_count_bytes(pairs, k * k))
+            sparse = SparseCounts.of_dense(_count_bytes(pairs, k * k))
         else:
-            tally = Tally.of_indices(pairs, k * k)
-        counts = cls(labels=labels, fixed=fixed, tally=tally)
+            sparse = SparseCounts.of_indices(pairs, k * k)
+        counts = cls(labels=labels, fixed=fixed, sparse=sparse)
         return counts if fixed else counts.observed()
 
     @classmethod
@@ -65,8 +65,8 @@ class ConfusionCounts:
             if first.fixed:
                 raise ValueError("confusion counts of different declared label sets do not merge")
             labels = tuple(sorted({label for part in parts for label in part.labels}))
-        tally = Tally.merge_all([part.onto(labels).tally for part in parts])
-        return cls(labels=labels, fixed=first.fixed, tally=tally)
+        sparse = SparseCounts.merge_all([part.onto(labels).sparse for part in parts])
+        return cls(labels=labels, fixed=first.fixed, sparse=sparse)
 
     def onto(self, labels: tuple[str, ...]) -> ConfusionCounts:
         """Return the same counts over another label order or a superset.
@@ -78,26 +78,28 @@ class ConfusionCounts:
         indices = {label: index for index, label in enumerate(labels)}
         moved = np.array([indices.get(label, -1) for label in self.labels], dtype=np.int64)
         k = max(1, len(self.labels))
-        true, predicted = moved[self.tally.cells // k], moved[self.tally.cells % k]
+        true, predicted = moved[self.sparse.cells // k], moved[self.sparse.cells % k]
         if (true < 0).any() or (predicted < 0).any():
             raise ValueError("a counted label is not in the label set")
-        tally = Tally.of_pairs(len(labels) ** 2, true * len(labels) + predicted, self.tally.counts)
-        return ConfusionCounts(labels=labels, fixed=self.fixed, tally=tally)
+        sparse = SparseCounts.of_pairs(
+            len(labels) ** 2, true * len(labels) + predicted, self.sparse.counts
+        )
+        return ConfusionCounts(labels=labels, fixed=self.fixed, sparse=sparse)
 
     @property
     def rows(self) -> int:
         """The number of rows counted."""
-        return self.tally.total
+        return self.sparse.total
 
     @cached_property
     def matrix(self) -> Counts:
         """The (k, k) int64 matrix."""
-        return self.tally.dense().reshape(len(self.labels), len(self.labels))
+        return self.sparse.dense().reshape(len(self.labels), len(self.labels))
 
     def observed(self) -> ConfusionCounts:
         """Keep only the labels that occur, sorted."""
         k = max(1, len(self.labels))
-        codes = np.union1d(self.tally.cells // k, self.tally.cells % k).tolist()
+        codes = np.union1d(self.sparse.cells // k, self.sparse.cells % k).tolist()
         return self.onto(tuple(sorted(self.labels[code] for code in codes)))
 
 

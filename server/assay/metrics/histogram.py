@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.metrics.sparse_counts import Counts, Tally
+from assay.metrics.sparse_counts import Counts, SparseCounts
 from assay.records.predictions import ClassificationChunk, Codes, Scores
 
 _MANTISSA = 5  # 2**5 bins an octave
@@ -33,7 +33,7 @@ class RankHistogram:
 
     score_labels: tuple[str, ...]
     score_bits: int  # 32 or 64: the width of the scores; of one evaluation it is always the same
-    tally: Tally  # cell (column * BINS + bin) * 2 + positive
+    sparse: SparseCounts  # cell (column * BINS + bin) * 2 + positive
 
     @classmethod
     def from_chunk(cls, chunk: ClassificationChunk) -> RankHistogram | None:
@@ -44,7 +44,7 @@ class RankHistogram:
         return cls(
             score_labels=chunk.score_labels,
             score_bits=chunk.scores.dtype.itemsize * 8,
-            tally=_tally(chunk.scores, chunk.hits, size),
+            sparse=_count_cells(chunk.scores, chunk.hits, size),
         )
 
     @classmethod
@@ -54,8 +54,8 @@ class RankHistogram:
         for part in parts:
             if (part.score_labels, part.score_bits) != (first.score_labels, first.score_bits):
                 raise ValueError("chunks with different score columns do not merge")
-        tally = Tally.merge_all([part.tally for part in parts])
-        return cls(score_labels=first.score_labels, score_bits=first.score_bits, tally=tally)
+        sparse = SparseCounts.merge_all([part.sparse for part in parts])
+        return cls(score_labels=first.score_labels, score_bits=first.score_bits, sparse=sparse)
 
     @property
     def columns(self) -> int:
@@ -64,11 +64,11 @@ class RankHistogram:
 
     def column(self, column: int) -> Counts:
         """Return (BINS, 2) counts of one column: negatives, positives."""
-        return _column(self.tally, column)
+        return _column(self.sparse, column)
 
     def pooled(self) -> Counts:
         """Return (BINS, 2) counts of all columns together."""
-        return _pooled(self.tally)
+        return _pooled(self.sparse)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class RankWeights:
 
     TAG: ClassVar[str] = "rank_weights"
 
-    tally: Tally
+    sparse: SparseCounts
 
     @classmethod
     def from_chunk(cls, chunk: ClassificationChunk) -> RankWeights | None:
@@ -87,21 +87,21 @@ class RankWeights:
         columns = np.arange(len(chunk.scores))[:, np.newaxis]
         cells = (columns * BINS + score_bins(chunk.scores)) * 2 + (chunk.hits == columns)
         weights = np.broadcast_to(chunk.weights, cells.shape).reshape(-1)
-        tally = Tally.of_pairs(len(columns) * CELLS, cells.reshape(-1), weights)
-        return cls(tally=tally.positive())
+        sparse = SparseCounts.of_pairs(len(columns) * CELLS, cells.reshape(-1), weights)
+        return cls(sparse=sparse.positive())
 
     @classmethod
     def merge_all(cls, parts: Sequence[RankWeights]) -> RankWeights:
         """Add weights."""
-        return cls(tally=Tally.merge_all([part.tally for part in parts]))
+        return cls(sparse=SparseCounts.merge_all([part.sparse for part in parts]))
 
     def column(self, column: int) -> Counts:
         """Return (BINS, 2) weights of one column: negatives, positives."""
-        return _column(self.tally, column)
+        return _column(self.sparse, column)
 
     def pooled(self) -> Counts:
         """Return (BINS, 2) weights of all columns together."""
-        return _pooled(self.tally)
+        return _pooled(self.sparse)
 
 
 def score_bins(scores: Scores) -> NDArray[np.int64]:
@@ -111,16 +111,16 @@ def score_bins(scores: Scores) -> NDArray[np.int64]:
     return bins
 
 
-def _column(tally: Tally, column: int) -> Counts:
-    first, last = np.searchsorted(tally.cells, [column * CELLS, (column + 1) * CELLS])
+def _column(sparse: SparseCounts, column: int) -> Counts:
+    first, last = np.searchsorted(sparse.cells, [column * CELLS, (column + 1) * CELLS])
     counts = np.zeros(CELLS, dtype=np.int64)
-    counts[tally.cells[first:last] - column * CELLS] = tally.counts[first:last]
+    counts[sparse.cells[first:last] - column * CELLS] = sparse.counts[first:last]
     return counts.reshape(BINS, 2)
 
 
-def _pooled(tally: Tally) -> Counts:
+def _pooled(sparse: SparseCounts) -> Counts:
     counts = np.zeros(CELLS, dtype=np.int64)
-    np.add.at(counts, tally.cells % CELLS, tally.counts)
+    np.add.at(counts, sparse.cells % CELLS, sparse.counts)
     return counts.reshape(BINS, 2)
 
 
@@ -155,14 +155,14 @@ def _magnitude(index: int) -> float:
     return float(np.int64(bits).view(np.float64))
 
 
-def _tally(scores: Scores, hits: Codes, size: int) -> Tally:
+def _count_cells(scores: Scores, hits: Codes, size: int) -> SparseCounts:
     """Count cells of a (columns, n) array, densely if the chunk is big enough for it."""
     if size > 4 * scores.size:
         columns = np.arange(len(scores))[:, np.newaxis]
         cells = (columns * BINS + score_bins(scores)) * 2 + (hits[np.newaxis] == columns)
-        return Tally.of_indices(cells.reshape(-1), size)
+        return SparseCounts.of_indices(cells.reshape(-1), size)
     counted = [_count_column(scores[c], hits == c) for c in range(len(scores))]
-    return Tally.of_dense(np.concatenate(counted))
+    return SparseCounts.of_dense(np.concatenate(counted))
 
 
 def _count_column(scores: Scores, hits: NDArray[np.bool_]) -> Counts:

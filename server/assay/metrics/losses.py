@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from assay.metrics.arithmetic.exact_sum import UNIT_BITS, ExactSum, sum_groups, sum_row_products
-from assay.metrics.weighted import tally_of, weigh_groups, weigh_row_products, weigh_rows
+from assay.metrics.weighted import count_cells, weigh_groups, weigh_row_products, weigh_rows
 from assay.records.predictions import ClassificationChunk
 
 LOG_LOSS_EPSILON = 2.0**-52
@@ -90,7 +90,7 @@ class BrierSum:
             hits = sum_groups(ours, chunk.hits, groups)
         else:
             hits = weigh_groups(ours, chunk.hits, groups, weights)
-        positives = tally_of(chunk.hits, groups, weights).tolist()
+        positives = count_cells(chunk.hits, groups, weights).tolist()
         units = [squares[c] - 2 * hits[c] + (positives[c] << UNIT_BITS) for c in range(size)]
         return cls(
             rows=chunk.rows,

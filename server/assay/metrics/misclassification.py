@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.sparse_counts import Tally
+from assay.metrics.sparse_counts import SparseCounts
 from assay.records.predictions import ClassificationChunk
 
 KEPT = 500  # of each pair of true and predicted label
@@ -52,9 +52,9 @@ class Misclassifications:
         k = len(chunk.labels)
         wrong = np.flatnonzero(chunk.true != chunk.predicted)
         cells = chunk.true[wrong].astype(np.int64) * k + chunk.predicted[wrong]
-        tally = Tally.of_indices(cells, k * k)
+        sparse = SparseCounts.of_indices(cells, k * k)
         return cls(
-            totals=ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally),
+            totals=ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, sparse=sparse),
             cells=cells,
             confidence=_confidence(chunk, wrong),
             scored=chunk.scores is not None,
@@ -101,8 +101,8 @@ class Misclassifications:
 
     def total(self, *, true_label: str | None = None, predicted_label: str | None = None) -> int:
         """Return how many errors there are in all of a pair, a truth, a prediction, or at all."""
-        tally = self.totals.tally
-        return int(tally.counts[self._inside(tally.cells, true_label, predicted_label)].sum())
+        sparse = self.totals.sparse
+        return int(sparse.counts[self._inside(sparse.cells, true_label, predicted_label)].sum())
 
     def _settled(self) -> Misclassifications:
         """Return the observed labels alone where labels are not fixed."""

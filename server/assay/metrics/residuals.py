@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.arithmetic.exact_sum import ExactSum, sum_rows
-from assay.metrics.sparse_counts import Counts, Tally
+from assay.metrics.sparse_counts import Counts, SparseCounts
 from assay.metrics.weighted import weigh_rows
 from assay.records.predictions import RegressionChunk
 
@@ -35,7 +35,7 @@ class Residuals:
 
     TAG: ClassVar[str] = "residuals"
 
-    bins: Tally
+    bins: SparseCounts
     low: float  # the smallest residual; infinity without rows
     high: float  # the largest; -infinity without rows
     zero_targets: int  # rows whose truth is 0, which have no relative error
@@ -58,7 +58,7 @@ class Residuals:
             weights = chunk.weights[inside]
             weight, units = int(weights.sum()), weigh_rows(shares, weights)[0]
         return cls(
-            bins=Tally.of_indices((ordered_keys(residuals) >> _SHIFT) + _HALF, BINS),
+            bins=SparseCounts.of_indices((ordered_keys(residuals) >> _SHIFT) + _HALF, BINS),
             low=float(residuals.min(initial=np.inf)),
             high=float(residuals.max(initial=-np.inf)),
             zero_targets=chunk.rows - int(inside.sum()),
@@ -71,7 +71,7 @@ class Residuals:
     def merge_all(cls, parts: Sequence[Residuals]) -> Residuals:
         """Unite."""
         return cls(
-            bins=Tally.merge_all([part.bins for part in parts]),
+            bins=SparseCounts.merge_all([part.bins for part in parts]),
             low=min(part.low for part in parts),
             high=max(part.high for part in parts),
             zero_targets=sum(part.zero_targets for part in parts),

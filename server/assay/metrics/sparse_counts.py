@@ -14,7 +14,7 @@ _DENSE_CELLS = 1 << 22  # up to 32 MiB a merge adds into a dense array, above it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Tally:
+class SparseCounts:
     """How often each of `size` cells was hit. Cells ascend, are distinct, and have counts > 0."""
 
     size: int
@@ -22,7 +22,7 @@ class Tally:
     counts: Counts  # (m,)
 
     @classmethod
-    def of_indices(cls, indices: NDArray[np.integer], size: int) -> Tally:
+    def of_indices(cls, indices: NDArray[np.integer], size: int) -> SparseCounts:
         """Count an array of cell indices in [0, size); the caller has checked the range."""
         if size <= max(256, 4 * indices.size):
             return cls.of_dense(np.bincount(indices, minlength=size))
@@ -30,20 +30,20 @@ class Tally:
         return cls(size=size, cells=cells.astype(np.int64), counts=counts.astype(np.int64))
 
     @classmethod
-    def of_dense(cls, dense: Counts) -> Tally:
+    def of_dense(cls, dense: Counts) -> SparseCounts:
         """Keep the cells of a (size,) array that are not zero."""
         cells = np.flatnonzero(dense)
         return cls(size=len(dense), cells=cells, counts=dense[cells].astype(np.int64, copy=False))
 
     @classmethod
-    def merge_all(cls, parts: Sequence[Tally]) -> Tally:
-        """Add tallies of one size. Raises ValueError when sizes differ."""
+    def merge_all(cls, parts: Sequence[SparseCounts]) -> SparseCounts:
+        """Add counts of one size. Raises ValueError when sizes differ."""
         if len(parts) == 1:
             return parts[0]
         size = parts[0].size
         if any(part.size != size for part in parts):
             raise ValueError(
-                f"tallies of sizes {sorted({part.size for part in parts})} cannot merge"
+                f"counts of sizes {sorted({part.size for part in parts})} cannot merge"
             )
         if size <= _DENSE_CELLS:
             dense = np.zeros(size, dtype=np.int64)
@@ -57,7 +57,7 @@ class Tally:
         )
 
     @classmethod
-    def of_pairs(cls, size: int, cells: Counts, counts: Counts) -> Tally:
+    def of_pairs(cls, size: int, cells: Counts, counts: Counts) -> SparseCounts:
         """Add up (cell, count) pairs in which cells may repeat, in any order."""
         order = np.argsort(cells, kind="stable")
         cells, counts = cells[order], counts[order]
@@ -66,10 +66,10 @@ class Tally:
             return cls(size=size, cells=cells, counts=counts)
         return cls(size=size, cells=cells[starts], counts=np.add.reduceat(counts, starts))
 
-    def positive(self) -> Tally:
-        """Return the tally without cells that count nothing, which weights of zero leave."""
+    def positive(self) -> SparseCounts:
+        """Return the counts without cells that count nothing, which weights of zero leave."""
         kept = self.counts > 0
-        return Tally(size=self.size, cells=self.cells[kept], counts=self.counts[kept])
+        return SparseCounts(size=self.size, cells=self.cells[kept], counts=self.counts[kept])
 
     @property
     def total(self) -> int:
@@ -83,7 +83,7 @@ class Tally:
         return dense
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Tally):
+        if not isinstance(other, SparseCounts):
             return NotImplemented
         return (
             self.size == other.size

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.metrics.sparse_counts import Tally
-from assay.metrics.weighted import tally_of
+from assay.metrics.sparse_counts import SparseCounts
+from assay.metrics.weighted import count_cells
 from assay.records.predictions import ClassificationChunk
 
 TOPS = (1, 3, 5)
@@ -25,7 +25,7 @@ class TopRanks:
 
     TAG: ClassVar[str] = "top_ranks"
 
-    tally: Tally
+    sparse: SparseCounts
 
     @classmethod
     def from_chunk(cls, chunk: ClassificationChunk) -> TopRanks | None:
@@ -33,13 +33,13 @@ class TopRanks:
         if chunk.scores is None or chunk.lone:
             return None
         ranks = np.minimum(chunk.truth_ranks, _CELLS - 1)
-        return cls(tally=Tally.of_dense(tally_of(ranks, _CELLS, chunk.weights)))
+        return cls(sparse=SparseCounts.of_dense(count_cells(ranks, _CELLS, chunk.weights)))
 
     @classmethod
     def merge_all(cls, parts: Sequence[TopRanks]) -> TopRanks:
         """Add counts."""
-        return cls(tally=Tally.merge_all([part.tally for part in parts]))
+        return cls(sparse=SparseCounts.merge_all([part.sparse for part in parts]))
 
     def among(self, first: int) -> int:
         """Return how many rows have their true label among the first 1 to 5."""
-        return int(self.tally.dense()[:first].sum())
+        return int(self.sparse.dense()[:first].sum())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from assay.metrics.arithmetic.exact_sum import Floats, sum_groups, sum_row_products, sum_rows
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.sparse_counts import Counts, Tally
+from assay.metrics.sparse_counts import Counts, SparseCounts
 from assay.records.predictions import ClassificationChunk, RegressionChunk
 from assay.records.weights import Weights, check_total
 
@@ -61,8 +61,8 @@ class WeightedConfusion:
             return None
         k = len(chunk.labels)
         cells = chunk.true.astype(np.int64) * k + chunk.predicted
-        tally = Tally.of_pairs(k * k, cells, chunk.weights).positive()
-        counts = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally)
+        sparse = SparseCounts.of_pairs(k * k, cells, chunk.weights).positive()
+        counts = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, sparse=sparse)
         return cls(confusion=counts if chunk.fixed else counts.observed())
 
     @classmethod
@@ -71,7 +71,7 @@ class WeightedConfusion:
         return cls(confusion=ConfusionCounts.merge_all([part.confusion for part in parts]))
 
 
-def tally_of(cells: NDArray[np.integer], size: int, weights: Weights | None) -> Counts:
+def count_cells(cells: NDArray[np.integer], size: int, weights: Weights | None) -> Counts:
     """Return (size,) rows per cell, or their weights."""
     if weights is None:
         return np.bincount(cells, minlength=size)

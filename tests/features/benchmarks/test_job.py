@@ -16,7 +16,7 @@ from assay.extraction.comparison import NORMALISER, compare
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.values import MISSING
-from assay.features.benchmarks.job_documents import Piece, compare_piece
+from assay.features.benchmarks.job_documents import DocumentBatchStats, compare_documents
 from assay.features.benchmarks.model import BLOB_BYTES, BenchmarkJob
 from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter
 from assay.features.benchmarks.snapshot_artifact import read_piece, take_snapshot
@@ -259,14 +259,14 @@ def test_a_snapshot_beyond_its_bytes_is_refused():
 def test_statistics_merge_in_any_order_and_round_trip(bench: InProcess):
     """Pieces merge to the same bytes in any order, and decode to what they were."""
     blobs = bench.snapshot(PAIRS, 50).blobs
-    pieces = [compare_piece([one], bench.blobs.read, INVOICE).piece for one, _ in blobs]
-    whole = encode(Piece.merge_all(pieces))
-    assert encode(Piece.merge_all(pieces[::-1])) == whole
-    halves = [Piece.merge_all(pieces[:2]), Piece.merge_all(pieces[2:])]
-    assert encode(Piece.merge_all(halves)) == whole
-    assert encode(decode(Piece, whole)) == whole
+    pieces = [compare_documents([one], bench.blobs.read, INVOICE).piece for one, _ in blobs]
+    whole = encode(DocumentBatchStats.merge_all(pieces))
+    assert encode(DocumentBatchStats.merge_all(pieces[::-1])) == whole
+    halves = [DocumentBatchStats.merge_all(pieces[:2]), DocumentBatchStats.merge_all(pieces[2:])]
+    assert encode(DocumentBatchStats.merge_all(halves)) == whole
+    assert encode(decode(DocumentBatchStats, whole)) == whole
     with pytest.raises(DamagedRecord):
-        decode(Piece, whole[:-1])
+        decode(DocumentBatchStats, whole[:-1])
 
 
 def test_the_spec_of_a_job_round_trips(bench: InProcess):

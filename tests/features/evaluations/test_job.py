@@ -19,7 +19,7 @@ from assay.features.evaluations.ingest import count, ingest_chunk, row_hashes
 from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.live_metrics import live_state
 from assay.features.evaluations.model import EvaluationSpec
-from assay.features.evaluations.partial_aggregate import Partial, merge
+from assay.features.evaluations.partial_aggregate import PartialAggregate, merge
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import TaskType
 from assay.features.models.versions_store import Versions
@@ -376,8 +376,8 @@ def test_partials_of_other_environments_do_not_merge() -> None:
     """Rows counted in two numeric environments are refused, since their bits may differ."""
     chunk = encode(pa.table({"y_true": [0, 1], "y_pred": [0, 1]}))
     spec = encode_record(asked_for(CLASSES))
-    ours = arrays.decode(Partial, ingest_chunk(spec, chunk, 0).partial)
-    foreign = Partial(**{**ours.__dict__, "environment": "another", "first_row": 2})
+    ours = arrays.decode(PartialAggregate, ingest_chunk(spec, chunk, 0).partial)
+    foreign = PartialAggregate(**{**ours.__dict__, "environment": "another", "first_row": 2})
     with pytest.raises(FailedPrecondition, match="numeric environments"):
         merge([ours, foreign])
 
@@ -387,7 +387,7 @@ def test_a_runner_of_another_environment_refuses_the_job(harness: JobHarness) ->
     asked = harness.evaluation(CANCER)
     job = harness.job_of(asked)
     [chunk] = cut(cancer(), [])
-    ours = arrays.decode(Partial, ingest_chunk(encode_record(asked), chunk, 0).partial)
+    ours = arrays.decode(PartialAggregate, ingest_chunk(encode_record(asked), chunk, 0).partial)
     foreign = replace(ours, environment="0123456789abcdef")
     address = harness.blobs.put(job.organization_id, chunk)
     with harness.store.write() as uow:

@@ -14,7 +14,7 @@ from assay.extraction.comparison import NORMALISER
 from assay.extraction.field_counts import FieldCounts
 from assay.extraction.measures import measures
 from assay.extraction.schema import FieldSchema, SchemaError
-from assay.extraction.schema_inference import SchemaGuess
+from assay.extraction.schema_inference import SchemaInference
 from assay.features.benchmarks.events import (
     ComparedDocument,
     DocumentsCompared,
@@ -22,7 +22,11 @@ from assay.features.benchmarks.events import (
     FieldAccuracyFold,
 )
 from assay.features.benchmarks.job_details import benchmark_details
-from assay.features.benchmarks.job_documents import ComparedPiece, Piece, compare_piece
+from assay.features.benchmarks.job_documents import (
+    ComparedDocuments,
+    DocumentBatchStats,
+    compare_documents,
+)
 from assay.features.benchmarks.model import (
     BENCHMARK_KIND,
     BenchmarkJob,
@@ -94,12 +98,12 @@ class InferSchema(Stage[InferPayload, InferredSchema]):
         return TaskOutput(partial=InferredSchema(text=text))
 
 
-class CompareDocuments(Stage[DocumentsPayload, Piece]):
+class CompareDocuments(Stage[DocumentsPayload, DocumentBatchStats]):
     """Compares the documents of consecutive blobs of the snapshot and stores their results."""
 
     name: ClassVar[str] = "documents"
     payload = DocumentsPayload
-    partial = Piece
+    partial = DocumentBatchStats
     reads = (InferSchema,)
 
     def plan(
@@ -122,10 +126,10 @@ class CompareDocuments(Stage[DocumentsPayload, Piece]):
 
     def run(
         self, job: Asked, payload: DocumentsPayload, inputs: StageInputs, context: ComputeContext
-    ) -> TaskOutput[Piece]:
+    ) -> TaskOutput[DocumentBatchStats]:
         """Compare the documents and write their results."""
         schema = _schema(context.blobs.read(payload.schema))
-        compared = compare_piece(payload.blobs, context.blobs.read, schema)
+        compared = compare_documents(payload.blobs, context.blobs.read, schema)
         return TaskOutput(
             partial=compared.piece,
             events=(_event(compared, schema),),
@@ -152,7 +156,7 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
         else:
             data = context.blobs.read(asked.schema)
         schema = FieldSchema.parse(data)
-        whole = Piece.merge_all(inputs.partials(CompareDocuments))
+        whole = DocumentBatchStats.merge_all(inputs.partials(CompareDocuments))
         return BenchmarkResult(
             scores=_scores(whole),
             documents=asked.documents,
@@ -192,7 +196,7 @@ def _schema(data: bytes) -> FieldSchema:
 
 def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
     """Return the schema that the ground truth itself shows, a piece being read at a time."""
-    guess = SchemaGuess.of(
+    guess = SchemaInference.of(
         one.expected for address, _ in asked.blobs for one in read_piece(blobs.read(address))
     )
     try:
@@ -205,19 +209,19 @@ def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
         ) from error
 
 
-def _event(compared: ComparedPiece, schema: FieldSchema) -> DocumentsCompared:
+def _event(compared: ComparedDocuments, schema: FieldSchema) -> DocumentsCompared:
     """Return the event of some documents: each of them, and the counts of their fields."""
-    heads, tally = compared.heads, compared.piece.tally
+    heads, counted = compared.heads, compared.piece.counted
     ids = (document_id for _, document_id in heads.documents)
     numbers = zip(ids, heads.right.tolist(), heads.comparisons.tolist(), strict=True)
-    known = set(tally.paths)
+    known = set(counted.paths)
     paths = [path for path in schema.leaf_paths() if path in known][:LIVE_FIELDS]
     return DocumentsCompared(
         documents=tuple(
             ComparedDocument(document_id=document_id, right=right, comparisons=comparisons)
             for document_id, right, comparisons in numbers
         ),
-        fields=tuple(_accuracy(path, tally.field(path)) for path in paths),
+        fields=tuple(_accuracy(path, counted.field(path)) for path in paths),
     )
 
 
@@ -235,8 +239,8 @@ def _accuracy(path: str, counts: FieldCounts) -> FieldAccuracy:
     )
 
 
-def _scores(whole: Piece) -> Scores:
-    found = measures(whole.tally)
+def _scores(whole: DocumentBatchStats) -> Scores:
+    found = measures(whole.counted)
     by_field = {path: one.normalised.accuracy for path, one in found.by_field.items()}
     return Scores(
         overall=found.overall.normalised.accuracy,

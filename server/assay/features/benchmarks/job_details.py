@@ -13,14 +13,14 @@ from assay.features.benchmarks.details_artifact import (
     OVERALL,
     SCHEMA,
 )
-from assay.features.benchmarks.job_documents import Piece
+from assay.features.benchmarks.job_documents import DocumentBatchStats
 from assay.features.evaluations.partial_aggregate import environment
 from assay.kernel.storage.indexed_json import write_sections
 
 
-def benchmark_details(whole: Piece, schema: dict[str, Any]) -> bytes:
+def benchmark_details(whole: DocumentBatchStats, schema: dict[str, Any]) -> bytes:
     """Return the details; equal statistics and schemas are equal bytes."""
-    found = measures(whole.tally)
+    found = measures(whole.counted)
     confidences = whole.confidences
     overall = confidences.overall()
     return write_sections(

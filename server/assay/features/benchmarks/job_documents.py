@@ -1,4 +1,4 @@
-"""Statistics of a benchmark's documents: counts that merge, exactly, in any order."""
+"""Statistics of batches of a benchmark's documents: counts that merge, exactly, in any order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 
 from assay.extraction.alignment import TooManyRows
 from assay.extraction.comparison import DocumentComparison, compare
-from assay.extraction.field_counts import FieldTally
+from assay.extraction.field_counts import ComparisonCounts
 from assay.extraction.schema import FieldSchema
 from assay.features.benchmarks.confidence_calibration import Confidences
 from assay.features.benchmarks.results_artifact import Compared, Heads, filter_counts, write_results
@@ -21,22 +21,22 @@ Filters = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class DocumentBatchStats:
     """The statistics of some documents."""
 
-    tally: FieldTally
+    counted: ComparisonCounts
     confidences: Confidences
     filters: Mapping[str, Mapping[str, int]]  # of domain.benchmark_results.filter_counts
 
     @classmethod
-    def merge_all(cls, pieces: Iterable[Piece]) -> Piece:
+    def merge_all(cls, pieces: Iterable[DocumentBatchStats]) -> DocumentBatchStats:
         """Return the statistics of the documents of all; few of them are held at a time."""
         rest = iter(pieces)
-        whole = cls(tally=FieldTally.empty(), confidences=Confidences(slots={}), filters={})
+        whole = cls(counted=ComparisonCounts.empty(), confidences=Confidences(slots={}), filters={})
         while group := list(islice(rest, GROUP)):
             group.append(whole)
             whole = cls(
-                tally=FieldTally.merge_all(one.tally for one in group),
+                counted=ComparisonCounts.merge_all(one.counted for one in group),
                 confidences=Confidences.merge_all(one.confidences for one in group),
                 filters=_added(one.filters for one in group),
             )
@@ -44,17 +44,17 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparedPiece:
+class ComparedDocuments:
     """Documents after their comparison."""
 
-    piece: Piece
+    piece: DocumentBatchStats
     results: bytes  # blob of domain.benchmark_results
     heads: Heads
 
 
-def compare_piece(
+def compare_documents(
     sources: Sequence[str], read: Callable[[str], bytes], schema: FieldSchema
-) -> ComparedPiece:
+) -> ComparedDocuments:
     """Compare the documents of consecutive pieces of a snapshot; `read` returns a blob.
 
     Raises BadPredictions, which names the document, where one has a table that is too long.
@@ -66,12 +66,12 @@ def compare_piece(
     ]
     documents = [one.found for one in compared]
     results, heads = write_results(sources, compared)
-    piece = Piece(
-        tally=FieldTally.of_all(documents),
+    piece = DocumentBatchStats(
+        counted=ComparisonCounts.of_all(documents),
         confidences=Confidences.of(heads, documents),
         filters=filter_counts(heads),
     )
-    return ComparedPiece(piece=piece, results=results, heads=heads)
+    return ComparedDocuments(piece=piece, results=results, heads=heads)
 
 
 def _compared(one: Document, schema: FieldSchema) -> DocumentComparison:

@@ -25,9 +25,9 @@ from assay.features.comparisons.model import (
 )
 from assay.features.comparisons.pairing import (
     PairCounts,
-    Piece,
+    Partition,
     Rows,
-    joint_tally,
+    joint_counts,
     lined_up,
     read_side,
 )
@@ -52,7 +52,7 @@ from assay.metrics.resampling.bootstrap import (
     paired_intervals,
     row_clusters,
 )
-from assay.metrics.sparse_counts import Tally
+from assay.metrics.sparse_counts import SparseCounts
 from assay.metrics.spec import MetricSpec, classification_spec, regression_spec
 from assay.records import Record, decode, encode
 from assay.records.predictions import ClassificationChunk, RegressionChunk
@@ -91,8 +91,8 @@ class PairRows(Stage[PairPayload, PairCounts]):
     ) -> TaskOutput[PairCounts]:
         """Count one part."""
         asked = job.spec
-        piece = Piece(number=payload.number, of=payload.parts)
-        sides = (read_side(asked, side, piece, context.blobs) for side in (asked.a, asked.b))
+        partition = Partition(number=payload.number, of=payload.parts)
+        sides = (read_side(asked, side, partition, context.blobs) for side in (asked.a, asked.b))
         pair = lined_up(*sides)
         if pair is None:
             return TaskOutput(partial=PairCounts(same=False))
@@ -102,7 +102,7 @@ class PairRows(Stage[PairPayload, PairCounts]):
             rows=len(first),
             weighted=first.weights is not None,
             clustered=_clusters(first, second) is not None,
-            joint=joint_tally(asked, first, second) if asked.labels else None,
+            joint=joint_counts(asked, first, second) if asked.labels else None,
             tests=encode(_whole(asked, first, second)) if payload.parts == 1 else b"",
         )
         return TaskOutput(partial=counts)
@@ -162,7 +162,7 @@ def _tests(asked: ComparisonJob, parts: Sequence[PairCounts]) -> PairedTests:
     undefined = {} if whole is None else dict(whole.undefined)
     differences = {} if whole is None else dict(whole.differences)
     joints = [part.joint for part in parts if part.joint is not None]
-    joint = Tally.merge_all(joints) if joints else None
+    joint = SparseCounts.merge_all(joints) if joints else None
     if whole is None:
         undefined["roc_auc"] = Reason.TOO_MANY_ROWS.value
     if joint is not None and not first.weighted and not first.clustered and rows > BOOTSTRAP_ROWS:
@@ -200,7 +200,7 @@ def _by_cells(asked: ComparisonJob, rows: int, first: Rows, second: Rows) -> boo
     return bool(asked.labels) and alike and rows > BOOTSTRAP_ROWS
 
 
-def _mcnemar(asked: ComparisonJob, joint: Tally) -> McNemarTest:
+def _mcnemar(asked: ComparisonJob, joint: SparseCounts) -> McNemarTest:
     k = len(asked.labels)
     true, a, b = joint.cells // k**2, joint.cells // k % k, joint.cells % k
     found = mcnemar(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assay.features.comparisons.model import ComparisonJob, Side
 from assay.features.evaluations.ingest import rules_of
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.metrics.sparse_counts import Tally
+from assay.metrics.sparse_counts import SparseCounts
 from assay.records.predictions import ClassificationChunk
 from assay.tabular import Chunk, RowIds, row_ids_of, stored_side
 
@@ -24,7 +24,7 @@ Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class Partition:
     """One of the equal parts that the rows of a comparison are cut into."""
 
     number: int  # from 0
@@ -67,19 +67,19 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class PairCounts:
-    """What one piece says: mergeable, and the same in whatever pieces rows are cut."""
+    """The counts of one partition: mergeable, and the same however rows are partitioned."""
 
     same: bool  # False: these are not the same rows, and nothing else counts
     rows: int = 0
     weighted: bool = False
     clustered: bool = False
-    joint: Tally | None = None  # over true * k² + a * k + b; None: a regression
-    tests: bytes = b""  # what only whole rows can tell, from a comparison of one piece
+    joint: SparseCounts | None = None  # over true * k² + a * k + b; None: a regression
+    tests: bytes = b""  # what only whole rows can tell, from a comparison of one partition
 
 
-def read_side(asked: ComparisonJob, side: Side, piece: Piece, blobs: JobBlobs) -> Rows:
-    """Read a piece of a side; scores are read only where there is one piece."""
-    blocks = list(_blocks(asked, side, piece, blobs))
+def read_side(asked: ComparisonJob, side: Side, partition: Partition, blobs: JobBlobs) -> Rows:
+    """Read a partition of a side; scores are read only where there is one partition."""
+    blocks = list(_blocks(asked, side, partition, blobs))
     hashes = [
         _joined([None if one.ids is None else one.ids[at] for one in blocks]) for at in (0, 1)
     ]
@@ -119,23 +119,25 @@ def _agree(ours: NDArray[Any] | None, theirs: NDArray[Any] | None) -> bool:
     return np.array_equal(ours, theirs)
 
 
-def joint_tally(asked: ComparisonJob, first: Rows, second: Rows) -> Tally:
+def joint_counts(asked: ComparisonJob, first: Rows, second: Rows) -> SparseCounts:
     """Count the rows by truth and both predictions."""
     k = len(asked.labels)
     cells = (first.true.astype(np.int64) * k + first.pred) * k + second.pred
     found, counts = np.unique(cells, return_counts=True)
-    return Tally(size=k**3, cells=found, counts=counts.astype(np.int64))
+    return SparseCounts(size=k**3, cells=found, counts=counts.astype(np.int64))
 
 
-def _blocks(asked: ComparisonJob, side: Side, piece: Piece, blobs: JobBlobs) -> Iterator[Rows]:
+def _blocks(
+    asked: ComparisonJob, side: Side, partition: Partition, blobs: JobBlobs
+) -> Iterator[Rows]:
     rules = rules_of(asked.spec)
     start = 0
-    places = piece.range(side.total)
+    places = partition.range(side.total)
     for blob, rows in zip(side.blobs, side.rows, strict=True):
         data = blobs.view(blob)
-        chunk, ids = stored_side(data, rules, start, scores=piece.of == 1)
+        chunk, ids = stored_side(data, rules, start, scores=partition.of == 1)
         if ids is not None:
-            low, high = piece.range(1 << 64)
+            low, high = partition.range(1 << 64)
             # `high` may be 2**64, which a uint64 does not hold.
             inside = (ids.hashes >= np.uint64(low)) & (ids.hashes <= np.uint64(high - 1))
         else:

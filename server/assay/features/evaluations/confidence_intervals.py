@@ -87,7 +87,7 @@ def _of_cells(measured: Measured) -> Bootstrap | None:
     if measured.partial.rows <= BOOTSTRAP_ROWS:
         return None
     confusion = classes.confusion.onto(measured.settled.labels)
-    return None if len(confusion.tally.cells) > MOST_CELLS else Bootstrap.of_cells(confusion)
+    return None if len(confusion.sparse.cells) > MOST_CELLS else Bootstrap.of_cells(confusion)
 
 
 def _proportions(measured: Measured) -> dict[str, Interval | None]:

@@ -14,8 +14,8 @@ from assay.features.evaluations.input_errors import input_refused
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import (
-    Partial,
-    Shape,
+    ColumnLayout,
+    PartialAggregate,
     Stored,
     environment_hash,
     merge_in_groups,
@@ -40,7 +40,7 @@ class IngestedChunk:
     """A chunk that was accepted."""
 
     rows: int
-    partial: bytes  # an encoded Partial
+    partial: bytes  # an encoded PartialAggregate
 
 
 def rules_of(spec: EvaluationSpec) -> Rules:
@@ -64,13 +64,13 @@ def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
     return IngestedChunk(rows=partial.rows, partial=encode(partial))
 
 
-def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Partial:
+def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> PartialAggregate:
     """Take a file in, block by block; its rows come to rest as Arrow chunks.
 
     Raises BadFile, BadPredictions and TooLarge.
     """
 
-    def counted() -> Iterator[Partial]:
+    def counted() -> Iterator[PartialAggregate]:
         for block in read_file(path, source, rules):
             partial = count(block.chunk)
             place = Stored(
@@ -82,24 +82,24 @@ def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> Parti
         return merge_in_groups(counted())
 
 
-def count(chunk: Chunk) -> Partial:
+def count(chunk: Chunk) -> PartialAggregate:
     """Return the partial of a chunk's rows."""
     statistic = _statistic(chunk.predictions)
-    return Partial(
+    return PartialAggregate(
         first_row=chunk.first_row,
         rows=chunk.rows,
-        shape=_shape(chunk),
+        shape=_layout(chunk),
         content=_content(chunk, statistic),
         environment=environment_hash(),
         statistic=statistic,
     )
 
 
-def _shape(chunk: Chunk) -> Shape:
+def _layout(chunk: Chunk) -> ColumnLayout:
     prefix = "slice:"
     predictions = chunk.predictions
     classes = predictions if isinstance(predictions, ClassificationChunk) else None
-    return Shape(
+    return ColumnLayout(
         score_kind="none" if classes is None else classes.score_kind,
         score_labels=() if classes is None else classes.score_labels,
         pred_derived=chunk.pred_derived,
@@ -126,9 +126,9 @@ def _content(chunk: Chunk, statistic: AnyStatistic) -> tuple[int, int]:
     ):
         confusion = statistic.confusion
         names = np.array([_text_hash(label) for label in confusion.labels], np.uint64)
-        true, predicted = np.divmod(confusion.tally.cells, max(1, len(names)))
+        true, predicted = np.divmod(confusion.sparse.cells, max(1, len(names)))
         lanes = _mix(_mix(names[true]) ^ names[predicted])
-        times = confusion.tally.counts.astype(np.uint64)
+        times = confusion.sparse.counts.astype(np.uint64)
         return int((lanes * times).sum()), int((_mix(lanes) * times).sum())
     lanes = row_hashes(chunk)
     return int(lanes.sum(dtype=np.uint64)), int(_mix(lanes).sum(dtype=np.uint64))

@@ -20,12 +20,17 @@ from assay.features.evaluations.job_results import evaluation_result, live_numbe
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
 from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.partial_aggregate import (
-    Partial,
+    PartialAggregate,
     Stored,
     check_environment,
     merge_in_groups,
 )
-from assay.features.evaluations.second_pass import Look, groups, look, merge_looks
+from assay.features.evaluations.second_pass import (
+    SecondPassStatistics,
+    groups,
+    merge_second_passes,
+    second_pass,
+)
 from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_values
 from assay.features.models.versions_store import Versions
@@ -96,12 +101,12 @@ class GroupPayload(Record):
     last: int  # exclusive
 
 
-class MergeRows(Stage[Everything, Partial]):
+class MergeRows(Stage[Everything, PartialAggregate]):
     """Merges the partials of an upload's batches, or reads a file."""
 
     name: ClassVar[str] = "merge"
     payload = Everything
-    partial = Partial
+    partial = PartialAggregate
     reads_batches = True
 
     def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[Everything]:
@@ -110,7 +115,7 @@ class MergeRows(Stage[Everything, Partial]):
 
     def run(
         self, job: Asked, payload: Everything, inputs: StageInputs, context: ComputeContext
-    ) -> TaskOutput[Partial]:
+    ) -> TaskOutput[PartialAggregate]:
         """Merge all batches, or read the file and store its rows in batches.
 
         Raises FailedPrecondition when rows were counted in another numeric environment.
@@ -133,16 +138,16 @@ class MergeRows(Stage[Everything, Partial]):
         )
 
 
-def _uploaded(batches: Iterable[TaskRecord], blobs: JobBlobs) -> Iterator[Partial]:
+def _uploaded(batches: Iterable[TaskRecord], blobs: JobBlobs) -> Iterator[PartialAggregate]:
     for record in batches:
         first_row, rows = record.first_row or 0, record.rows or 0
-        partial = arrays.decode(Partial, blobs.partial(record))
+        partial = arrays.decode(PartialAggregate, blobs.partial(record))
         check_environment(partial.environment, first_row)
         stored = Stored(first_row=first_row, rows=rows, blob=record.blob or "")
         yield replace(partial, stored=(stored,))
 
 
-def _merged(inputs: StageInputs) -> Partial:
+def _merged(inputs: StageInputs) -> PartialAggregate:
     merged = inputs.partials(MergeRows)[0]
     check_environment(merged.environment, 0)
     return merged
@@ -288,12 +293,12 @@ class CountResiduals(Stage[ResidualPayload, ResidualCounts]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecondPass(Stage[GroupPayload, Look]):
+class SecondPass(Stage[GroupPayload, SecondPassStatistics]):
     """Gathers misclassifications, slices and the bootstrap from the stored rows."""
 
     name: ClassVar[str] = "second-pass"
     payload = GroupPayload
-    partial = Look
+    partial = SecondPassStatistics
     reads = (MergeRows,)
     max_rows: int = SECOND_PASS_ROWS  # of a task
 
@@ -304,10 +309,12 @@ class SecondPass(Stage[GroupPayload, Look]):
 
     def run(
         self, job: Asked, payload: GroupPayload, inputs: StageInputs, context: ComputeContext
-    ) -> TaskOutput[Look]:
+    ) -> TaskOutput[SecondPassStatistics]:
         """Read a group of batches again."""
         manifest = _read_manifest(payload.manifest, context)
-        return TaskOutput(partial=look(manifest, (payload.first, payload.last), context.blobs))
+        return TaskOutput(
+            partial=second_pass(manifest, (payload.first, payload.last), context.blobs)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,7 +386,7 @@ class EvaluationKind(JobKind[EvaluationJob, EvaluationResult]):
         Raises BadPredictions for repeated ids and for slices of too many values.
         """
         duplicates.refuse(inputs.partials(FindDuplicates))
-        seen = merge_looks(inputs.partials(SecondPass))
+        seen = merge_second_passes(inputs.partials(SecondPass))
         measured = measure(
             inputs.partials(MergeRows)[0],
             job.spec.spec,

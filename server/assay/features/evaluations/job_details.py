@@ -10,7 +10,7 @@ from assay.features.evaluations.details_artifact import (
 )
 from assay.features.evaluations.job_results import Measured
 from assay.features.evaluations.misclassifications import mistake_cells
-from assay.features.evaluations.second_pass import Look
+from assay.features.evaluations.second_pass import SecondPassStatistics
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.curves import Curve
 from assay.metrics.metric_inputs import Ranking
@@ -19,7 +19,7 @@ from assay.metrics.slices import SliceStatistics
 
 
 def evaluation_details(
-    measured: Measured, seen: Look, ranks: SliceRanks | None, blobs: JobBlobs
+    measured: Measured, seen: SecondPassStatistics, ranks: SliceRanks | None, blobs: JobBlobs
 ) -> EvaluationDetails:
     """Return the details of an evaluation: the same however its rows were cut.
 

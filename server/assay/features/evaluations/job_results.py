@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
-from assay.features.evaluations.partial_aggregate import Partial, environment
+from assay.features.evaluations.partial_aggregate import PartialAggregate, environment
 from assay.kernel.errors import BadPredictions
 from assay.metrics.classification_report import class_report
 from assay.metrics.order_statistics import ResidualCounts
@@ -19,7 +19,7 @@ from assay.records import encode, sha256_hex
 from assay.tabular import THRESHOLD
 
 
-def settle_spec(partial: Partial, spec: EvaluationSpec) -> MetricSpec:
+def settle_spec(partial: PartialAggregate, spec: EvaluationSpec) -> MetricSpec:
     """Return the label set, task and positive label by the rules of the numeric contract.
 
     Raises BadPredictions when the rows do not say what to measure.
@@ -44,7 +44,7 @@ def settle_spec(partial: Partial, spec: EvaluationSpec) -> MetricSpec:
 class Measured:
     """All rows of an evaluation, and what was read off them."""
 
-    partial: Partial
+    partial: PartialAggregate
     spec: EvaluationSpec  # as asked for
     settled: MetricSpec  # as the rows decided what was not
     ranks: RankCounts
@@ -58,7 +58,7 @@ class Measured:
 
 
 def measure(
-    partial: Partial, spec: EvaluationSpec, ranks: RankCounts, residuals: ResidualCounts
+    partial: PartialAggregate, spec: EvaluationSpec, ranks: RankCounts, residuals: ResidualCounts
 ) -> Measured:
     """Compute every number; raises BadPredictions when the rows do not say what to measure."""
     settled = settle_spec(partial, spec)
@@ -93,7 +93,7 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
     )
 
 
-def live_numbers(partial: Partial, spec: EvaluationSpec) -> LiveMetrics:
+def live_numbers(partial: PartialAggregate, spec: EvaluationSpec) -> LiveMetrics:
     """Return what follows from the rows so far: exact metrics that need no sorting."""
     try:
         measures = live(partial.statistic, settle_spec(partial, spec))
@@ -106,7 +106,7 @@ def live_numbers(partial: Partial, spec: EvaluationSpec) -> LiveMetrics:
     )
 
 
-def _echo(settled: MetricSpec, partial: Partial, spec: EvaluationSpec) -> dict[str, Any]:
+def _echo(settled: MetricSpec, partial: PartialAggregate, spec: EvaluationSpec) -> dict[str, Any]:
     """Return all that decided the numbers, given and derived."""
     shape = partial.shape
     return {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.job_results import live_numbers
 from assay.features.evaluations.job_spec import EvaluationJob
-from assay.features.evaluations.partial_aggregate import Partial, merge
+from assay.features.evaluations.partial_aggregate import PartialAggregate, merge
 from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.records import decode as decode_record
 from assay.records.arrays import decode, encode
@@ -26,7 +26,7 @@ class LiveState:
 
 
 def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
-    """Merge at least one partial and read the metrics that need no second look at the rows.
+    """Merge at least one partial and read the metrics that need no second pass over the rows.
 
     They are read after each of the last MOST_STEPS, so that chunks which are merged together
     are acknowledged with numbers of their own.
@@ -34,7 +34,7 @@ def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
     `job_spec` is an encoded EvaluationJob. Raises BadPredictions where partials do not fit.
     """
     spec = decode_record(EvaluationJob, job_spec).spec
-    ours = [_light(decode(Partial, data)) for data in partials]
+    ours = [_light(decode(PartialAggregate, data)) for data in partials]
     first = max(1, len(ours) - MOST_STEPS + 1)
     merged = merge(ours[:first])
     steps = [live_numbers(merged, spec)]
@@ -44,6 +44,6 @@ def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
     return LiveState(merged=encode(merged), steps=tuple(steps))
 
 
-def _light(partial: Partial) -> Partial:
-    """Return a partial without its histograms of scores, which live numbers do not look at."""
+def _light(partial: PartialAggregate) -> PartialAggregate:
+    """Return a partial without its histograms of scores, which live numbers do not read."""
     return replace(partial, statistic=partial.statistic.without(RANKS))

@@ -22,10 +22,10 @@ def mistake_cells(
 
     Works by column: hundreds of labels make tens of thousands of cells and millions of rows.
     """
-    labels, tally = mistakes.totals.labels, mistakes.totals.tally
+    labels, sparse = mistakes.totals.labels, mistakes.totals.sparse
     row_ids, features = _shown(mistakes.rows, stored, blobs)
-    starts = np.searchsorted(mistakes.cells, tally.cells, side="left").tolist()
-    ends = np.searchsorted(mistakes.cells, tally.cells, side="right").tolist()
+    starts = np.searchsorted(mistakes.cells, sparse.cells, side="left").tolist()
+    ends = np.searchsorted(mistakes.cells, sparse.cells, side="right").tolist()
     return tuple(
         MistakeCell(
             true_label=labels[cell // len(labels)],
@@ -41,7 +41,7 @@ def mistake_cells(
             ),
         )
         for cell, total, start, end in zip(
-            tally.cells.tolist(), tally.counts.tolist(), starts, ends, strict=True
+            sparse.cells.tolist(), sparse.counts.tolist(), starts, ends, strict=True
         )
     )
 

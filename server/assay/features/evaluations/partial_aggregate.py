@@ -45,7 +45,7 @@ def check_environment(counted_in: str, first_row: int) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class ColumnLayout:
     """What all blocks of one evaluation have in common."""
 
     score_kind: str = "none"  # none, positive or classes
@@ -78,12 +78,12 @@ class Stored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Partial:
+class PartialAggregate:
     """The statistic of some rows; stored by `assay.records.arrays`."""
 
     first_row: int  # the lowest; only to name it in a refusal
     rows: int
-    shape: Shape
+    shape: ColumnLayout
     content: tuple[int, int]  # sums of row hashes modulo 2**64: equal for equal sets of rows
     environment: str  # environment_hash() of the process that counted
     statistic: AnyStatistic
@@ -96,7 +96,7 @@ class Partial:
         return sha256_hex(f"{self.rows}:{lanes}".encode())
 
 
-def merge(partials: Iterable[Partial]) -> Partial:
+def merge(partials: Iterable[PartialAggregate]) -> PartialAggregate:
     """Merge partials, in any order, to the same bytes.
 
     Raises BadPredictions when they have different columns or labels, FailedPrecondition when
@@ -119,7 +119,7 @@ def merge(partials: Iterable[Partial]) -> Partial:
                 "again to servers of one release.",
                 metadata={"row": other.first_row},
             )
-    return Partial(
+    return PartialAggregate(
         first_row=first.first_row,
         rows=sum(one.rows for one in ours),
         shape=first.shape,
@@ -133,9 +133,9 @@ def merge(partials: Iterable[Partial]) -> Partial:
     )
 
 
-def merge_in_groups(partials: Iterable[Partial]) -> Partial:
+def merge_in_groups(partials: Iterable[PartialAggregate]) -> PartialAggregate:
     """Merge as `merge` does, holding no more than _MERGE_EVERY partials at a time."""
-    held: list[Partial] = []
+    held: list[PartialAggregate] = []
     for one in partials:
         held.append(one)
         if len(held) == _MERGE_EVERY:
@@ -143,7 +143,7 @@ def merge_in_groups(partials: Iterable[Partial]) -> Partial:
     return merge(held)
 
 
-def _merge_statistics(ours: list[Partial]) -> AnyStatistic:
+def _merge_statistics(ours: list[PartialAggregate]) -> AnyStatistic:
     try:
         return merge_statistics([one.statistic for one in ours])
     except ValueError as error:

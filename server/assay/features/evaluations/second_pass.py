@@ -1,4 +1,4 @@
-"""A second look at the stored rows, for what would make the partials of single chunks large.
+"""The second pass over the stored rows, for what would make the partials of single chunks large.
 
 Mistakes, slices and the bootstrap follow from any group of chunks, and merge to the same bits.
 """
@@ -22,11 +22,11 @@ from assay.records.predictions import ClassificationChunk, RegressionChunk
 from assay.tabular import Chunk, RowIds, row_ids_of, slice_codes, stored_chunk, stored_row_ids
 
 BOOTSTRAP_ROWS = 50_000  # of an evaluation; more rows are resampled by the cells of their counts
-_MERGE_EVERY = 16  # looks held at a time
+_MERGE_EVERY = 16  # parts held at a time
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class SecondPassStatistics:
     """What was seen of some rows."""
 
     mistakes: Misclassifications | None  # None: a regression
@@ -34,19 +34,19 @@ class Look:
     bootstrap: Bootstrap | None  # None: not asked for, or not to be had
 
 
-NOTHING = Look(mistakes=None, slices=None, bootstrap=None)
+NOTHING = SecondPassStatistics(mistakes=None, slices=None, bootstrap=None)
 
 
-def merge_looks(looks: Iterable[Look]) -> Look:
-    """Merge looks, in any order, to the same bits; raises BadPredictions for too many slices."""
-    ours = list(looks)
+def merge_second_passes(parts: Iterable[SecondPassStatistics]) -> SecondPassStatistics:
+    """Merge parts, in any order, to the same bits; raises BadPredictions for too many slices."""
+    ours = list(parts)
     if not ours:
         return NOTHING
     mistakes = [one.mistakes for one in ours if one.mistakes is not None]
     slices = [one.slices for one in ours if one.slices is not None]
     bootstraps = [one.bootstrap for one in ours if one.bootstrap is not None]
     try:
-        return Look(
+        return SecondPassStatistics(
             mistakes=Misclassifications.merge_all(mistakes) if mistakes else None,
             slices=SliceStatistics.merge_all(slices) if slices else None,
             # A chunk that cannot be resampled spoils the intervals of all.
@@ -63,22 +63,22 @@ def _merged(bootstraps: Sequence[Bootstrap]) -> Bootstrap | None:
         return None
 
 
-def look(manifest: Manifest, piece: Sequence[int], blobs: JobBlobs) -> Look:
-    """Look at the stored chunks of one of `groups`.
+def second_pass(manifest: Manifest, group: Sequence[int], blobs: JobBlobs) -> SecondPassStatistics:
+    """Read the stored chunks of one of `groups`.
 
     Raises BadPredictions when a slice column has too many values.
     """
-    held: list[Look] = []
-    first, last = piece
+    held: list[SecondPassStatistics] = []
+    first, last = group
     for place in manifest.stored[first:last]:
         data = blobs.view(place.blob)
         chunk = stored_chunk(data, manifest.rules, place.first_row)
         held.append(
-            _look_at(chunk, stored_row_ids(data) if manifest.has_row_ids else None, manifest)
+            _pass_over(chunk, stored_row_ids(data) if manifest.has_row_ids else None, manifest)
         )
         if len(held) == _MERGE_EVERY:
-            held = [merge_looks(held)]
-    return merge_looks(held)
+            held = [merge_second_passes(held)]
+    return merge_second_passes(held)
 
 
 def groups(manifest: Manifest, max_rows: int) -> list[tuple[int, int]]:
@@ -98,7 +98,7 @@ def groups(manifest: Manifest, max_rows: int) -> list[tuple[int, int]]:
     return found
 
 
-def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
+def _pass_over(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> SecondPassStatistics:
     arrays = chunk.predictions
     mistakes = None
     if isinstance(arrays, ClassificationChunk):
@@ -115,7 +115,7 @@ def _look_at(chunk: Chunk, row_ids: RowIds | None, manifest: Manifest) -> Look:
             )
         except TooManyValues as error:
             raise too_many_values(error) from error
-    return Look(
+    return SecondPassStatistics(
         mistakes=mistakes, slices=slices, bootstrap=_bootstrap(chunk, arrays, row_ids, manifest)
     )
 

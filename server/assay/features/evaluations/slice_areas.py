@@ -1,4 +1,4 @@
-"""Slices look at scores in order: a task holds one score column at a time, and its slices."""
+"""Rank counts of slices, which need scores in order: a task holds one score column at a time, and its slices."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assay.extraction.schema import FieldSchema, SchemaError
-from assay.extraction.schema_inference import SchemaGuess
+from assay.extraction.schema_inference import SchemaInference
 from assay.features.field_schemas.model import UserSchema
 from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth import documents
@@ -30,9 +30,9 @@ class DatasetSchema:
     reasons: Mapping[str, str] = field(default_factory=dict)  # path → why it has its type
 
 
-def guess_schema(texts: Sequence[str], known: SchemaGuess | None) -> SchemaGuess:
+def guess_schema(texts: Sequence[str], known: SchemaInference | None) -> SchemaInference:
     """Return what the documents with these canonical texts, and those before, seem to have."""
-    guess = SchemaGuess.of(documents.read(text) for text in texts)
+    guess = SchemaInference.of(documents.read(text) for text in texts)
     return guess if known is None else known.merge(guess)
 
 
@@ -56,7 +56,7 @@ class DatasetSchemas:
         named = await self._run_in_thread(lambda: self._named(organization_id, dataset_id))
         if named is not None:
             return DatasetSchema(user_schema=named, definition=FieldSchema.parse(named.definition))
-        found: SchemaGuess | None = None
+        found: SchemaInference | None = None
         documents = 0
         after = ""
         while documents < MAX_LOOKED_AT:
@@ -89,7 +89,7 @@ class DatasetSchemas:
         return read
 
 
-def _inferred(dataset_id: str, guess: SchemaGuess, documents: int) -> DatasetSchema:
+def _inferred(dataset_id: str, guess: SchemaInference, documents: int) -> DatasetSchema:
     try:
         return DatasetSchema(
             user_schema=None,

@@ -21,7 +21,7 @@ from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval
 from assay.metrics.registry import live
 from assay.metrics.resampling.replicates import BLOCK, Resampled
-from assay.metrics.sparse_counts import Tally
+from assay.metrics.sparse_counts import SparseCounts
 from assay.metrics.spec import MetricSpec
 from assay.metrics.statistics import AnyStatistic, ClassificationStatistic, merge_statistics
 from assay.records.predictions import ClassificationChunk, RegressionChunk
@@ -101,12 +101,12 @@ class Bootstrap:
         of (cell, replicate, seed) says: as many Poisson(1) rows do together. Time and memory are
         those of the cells, of which there are at most MOST_CELLS; ValueError beyond it.
         """
-        tally = confusion.tally
-        if len(tally.cells) > MOST_CELLS:
-            raise ValueError(f"{len(tally.cells)} cells; at most {MOST_CELLS} are resampled")
+        sparse = confusion.sparse
+        if len(sparse.cells) > MOST_CELLS:
+            raise ValueError(f"{len(sparse.cells)} cells; at most {MOST_CELLS} are resampled")
         statistics: list[AnyStatistic] = []
-        for drawn in _redrawn(tally, replicates, seed):
-            counts = ConfusionCounts(labels=confusion.labels, fixed=True, tally=drawn)
+        for drawn in _redrawn(sparse, replicates, seed):
+            counts = ConfusionCounts(labels=confusion.labels, fixed=True, sparse=drawn)
             statistics.append(
                 ClassificationStatistic(rows=int(drawn.counts.sum()), accumulators=(counts,))
             )
@@ -114,7 +114,7 @@ class Bootstrap:
 
 
 def paired_cells(
-    joint: Tally, labels: tuple[str, ...], *, replicates: int = REPLICATES, seed: int = 0
+    joint: SparseCounts, labels: tuple[str, ...], *, replicates: int = REPLICATES, seed: int = 0
 ) -> tuple[Bootstrap, Bootstrap]:
     """Resample rows counted over true * k² + first * k + second of k labels, as `of_cells` does.
 
@@ -127,8 +127,8 @@ def paired_cells(
     for drawn in _redrawn(joint, replicates, seed):
         true, first, second = drawn.cells // k**2, drawn.cells // k % k, drawn.cells % k
         for statistics, predicted in zip(result, (first, second), strict=True):
-            tally = Tally.of_pairs(k * k, true * k + predicted, drawn.counts)
-            counts = ConfusionCounts(labels=labels, fixed=True, tally=tally)
+            sparse = SparseCounts.of_pairs(k * k, true * k + predicted, drawn.counts)
+            counts = ConfusionCounts(labels=labels, fixed=True, sparse=sparse)
             statistics.append(ClassificationStatistic(rows=counts.rows, accumulators=(counts,)))
     first_run, second_run = (Bootstrap(seed=seed, replicates=tuple(each)) for each in result)
     return first_run, second_run
@@ -175,12 +175,12 @@ def row_clusters(first_row: int, rows: int) -> Hashes:
     return _mix(np.arange(first_row, first_row + rows, dtype=np.uint64))
 
 
-def _redrawn(tally: Tally, replicates: int, seed: int) -> Iterator[Tally]:
+def _redrawn(sparse: SparseCounts, replicates: int, seed: int) -> Iterator[SparseCounts]:
     """Yield the counts of each replicate, without cells that have none in it."""
-    cells = _mix(tally.cells.astype(np.uint64))
+    cells = _mix(sparse.cells.astype(np.uint64))
     for replicate in range(replicates):
-        counts = _poisson_of(tally.counts, cells, replicate, seed)
-        yield Tally(size=tally.size, cells=tally.cells, counts=counts).positive()
+        counts = _poisson_of(sparse.counts, cells, replicate, seed)
+        yield SparseCounts(size=sparse.size, cells=sparse.cells, counts=counts).positive()
 
 
 def _poisson_of(

@@ -16,7 +16,7 @@ from assay.metrics.counts import ConfusionCounts
 from assay.metrics.losses import LOG_LOSS_EPSILON, BrierSum, LogLossSum
 from assay.metrics.regression_sums import RegressionSums
 from assay.metrics.residuals import residuals_of
-from assay.metrics.sparse_counts import Counts, Tally
+from assay.metrics.sparse_counts import Counts, SparseCounts
 from assay.metrics.statistics import (
     AnyStatistic,
     ClassificationAccumulator,
@@ -146,8 +146,8 @@ class Resampled:
 
     def _confusion(self, chunk: ClassificationChunk, counts: Counts) -> ConfusionCounts:
         k = len(chunk.labels)
-        tally = Tally(size=k * k, cells=self.cells, counts=counts).positive()
-        result = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, tally=tally)
+        sparse = SparseCounts(size=k * k, cells=self.cells, counts=counts).positive()
+        result = ConfusionCounts(labels=chunk.labels, fixed=chunk.fixed, sparse=sparse)
         return result if chunk.fixed else result.observed()
 
 
