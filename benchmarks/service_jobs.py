@@ -81,7 +81,7 @@ async def clocks(service: processes.Service) -> tuple[float, float, float]:
                 jobs.WatchJobRequest(job_id=made.job_id, after_sequence=told.last_sequence),
                 metadata=key,
             )
-            await watch.read()  # the levels so far: the watch is open
+            await watch.read()  # the status so far: the watch is open
             finish = evaluations.FinishEvaluationRequest(evaluation_id=made.evaluation_id, rows=1)
             start = time.perf_counter()
             await maker.FinishEvaluation(finish, metadata=key)
@@ -111,7 +111,8 @@ async def running(watch: Any) -> None:
     while True:
         told = await watch.read()
         for event in told.events:
-            if event.state_changed.to == job_pb2.JOB_STATE_RUNNING:
+            changed = job_pb2.StateChanged()
+            if event.payload.Unpack(changed) and changed.to == job_pb2.JOB_STATE_RUNNING:
                 return
 
 

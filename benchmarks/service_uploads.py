@@ -108,7 +108,9 @@ async def upload(
         watch = watcher.WatchJob(jobs.WatchJobRequest(job_id=opened.job_id), metadata=KEY)
         async for told in watch:
             for event in told.events:
-                ended = event.state_changed.to
+                changed = job_pb2.StateChanged()
+                if event.payload.Unpack(changed):
+                    ended = changed.to
         assert ended == job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JobState.Name(ended)
         return uploaded, time.perf_counter() - start
 

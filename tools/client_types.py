@@ -39,9 +39,24 @@ TYPES = {
     "PromoteVersionResponse": "Promotion",
 }
 # Messages that no unary answer holds: they come on streams, or inside an Any.
-STREAMED = ("ImportResponse", "WatchJobResponse", "WatchBenchmarkResponse")
+STREAMED = (
+    "ImportResponse",
+    "WatchJobResponse",
+    "StateChanged",
+    "JobProgress",
+    "LiveMetrics",
+    "DocumentsCompared",
+    "FieldAccuracies",
+)
 # Values that have methods of their own, in assay.client.methods.
-METHODS_OF_VALUES = {"FieldAccuracy", "FieldSchema", "JobEvent", "SchemaField", "TrackMeasures"}
+METHODS_OF_VALUES = {
+    "FieldAccuracy",
+    "FieldSchema",
+    "JobEvent",
+    "JobStatus",
+    "SchemaField",
+    "TrackMeasures",
+}
 INPUTS = {
     "SchemaField"
 }  # values that callers make themselves; all but their first two fields have defaults

@@ -22,6 +22,7 @@ LINT = {
         # One resource message is the answer of create, get and update alike (AIP-131, 133, 134).
         "RPC_RESPONSE_STANDARD_NAME",
         "RPC_REQUEST_RESPONSE_UNIQUE",
+        "RPC_REQUEST_STANDARD_NAME",  # the three faces of a watch take one request
     ],
 }
 BREAKING = {"use": ["WIRE_JSON"], "ignore": IMPORTED}

@@ -89,7 +89,12 @@ class ServerProcess:
             ids=backend.ids,
             compute=backend.pool,
             run_in_thread=self._threads,
-            watches=Watches(backend.store, _notifier(backend.store), self._threads),
+            watches=Watches(
+                backend.store,
+                _notifier(backend.store),
+                self._threads,
+                kinds=kinds_of(backend.features),
+            ),
             limits=settings,
         )
         self._server = Server(

@@ -20,7 +20,7 @@ from assay.client import (
     ServiceUnavailable,
     Unauthenticated,
 )
-from assay.client.types import JobEvent, JobLevel
+from assay.client.types import JobEvent, JobStatus
 
 LABELS = ["ant", "bee", "cat"]
 
@@ -144,7 +144,7 @@ def test_a_watch_resumes_after_a_sequence(client, fresh):
     assert later == events[2:]
     last = events[-1].sequence
     assert [
-        one for one in client.jobs.watch(done.job_id, last) if not isinstance(one, JobLevel)
+        one for one in client.jobs.watch(done.job_id, last) if not isinstance(one, JobStatus)
     ] == []
     assert client.jobs.get(done.job_id).last_sequence == last
 

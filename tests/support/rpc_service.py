@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import grpc
 import numpy as np
 import pyarrow as pa
+from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
@@ -447,3 +448,11 @@ def serve(thread: LoopThread, backend: Backend) -> Running:
     return Running(
         backend=backend, server=server, thread=thread, channel=channel, port=port, log=log
     )
+
+
+def payload(message: Any) -> Any:
+    """Return the message that an event or a status value carries."""
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(message.payload.TypeName())
+    found = GetMessageClass(descriptor)()
+    assert message.payload.Unpack(found)
+    return found

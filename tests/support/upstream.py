@@ -17,7 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from assay.v1 import (
     evaluation_pb2,
     evaluation_service_pb2_grpc,
-    job_watch_service_pb2_grpc,
+    job_service_pb2_grpc,
     model_pb2,
     model_service_pb2_grpc,
 )
@@ -80,7 +80,7 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
         return empty_pb2.Empty()
 
 
-class Watches(job_watch_service_pb2_grpc.JobWatchServiceServicer):
+class Watches(job_service_pb2_grpc.JobServiceServicer):
     """Sends one event, and the next only when told."""
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class Upstream:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         server = grpc.aio.server()
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(self.models, server)
-        job_watch_service_pb2_grpc.add_JobWatchServiceServicer_to_server(self.watches, server)
+        job_service_pb2_grpc.add_JobServiceServicer_to_server(self.watches, server)
         evaluation_service_pb2_grpc.add_EvaluationServiceServicer_to_server(Evaluations(), server)
         servicer = health.aio.HealthServicer()
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -76,7 +76,7 @@ def _show(job: Job, *, as_json: bool) -> None:
         return
     out.print(f"{job.job_id}  {escape(job.kind)}  [bold]{job.status}[/]")
     out.print(
-        f"  {job.progress.done}/{job.progress.total} shards, {job.progress.rows:,} rows,"
+        f"  {job.progress.done}/{job.progress.total} tasks, {job.progress.rows:,} rows,"
         f" attempt {job.attempts} of {job.max_attempts}"
     )
     for word, time in (

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import NOT_MET, err, number, out, print_json
-from assay.client.types import JobEvent, JobLevel
+from assay.client.types import JobEvent, JobStatus
 
 models = typer.Typer(help="Create and list models.", no_args_is_help=True)
 versions = typer.Typer(help="Create and list versions of a model.", no_args_is_help=True)
@@ -143,7 +143,7 @@ def watch(
             elif isinstance(item, JobEvent):
                 out.print(escape(f"{item.sequence:>4}  {item.at:%H:%M:%S}  {_told(item)}"))
             else:
-                _show_level(item)
+                _show_status(item)
         status = client.jobs.get(job).status
     if status != "succeeded":
         raise typer.Exit(NOT_MET)
@@ -157,20 +157,21 @@ def _told(event: JobEvent) -> str:
         return f"{len(compared.documents)} documents compared, {right:,} of {comparisons:,} right"
     if (change := event.state_changed) is not None:
         why = f"  {change.failure.reason}: {change.failure.message}" if change.failure else ""
-        return change.to_state + (f" ({change.cause})" if change.cause else "") + why
-    return "something happened that this client does not know"
+        cause = f" ({change.cause})" if change.cause else ""
+        return f"{change.to_state}{cause}{why}"
+    return event.kind
 
 
-def _show_level(level: JobLevel) -> None:
-    if level.progress is not None:
+def _show_status(status: JobStatus) -> None:
+    if status.progress is not None:
         err.print(
-            f"      {level.progress.done}/{level.progress.total} tasks,"
-            f" {level.progress.rows:,} rows",
+            f"      {status.progress.done}/{status.progress.total} tasks,"
+            f" {status.progress.rows:,} rows",
             style="dim",
         )
-    elif level.metrics is not None:
+    elif status.metrics is not None:
         shown = "  ".join(
-            f"{name} {number(value)}" for name, value in level.metrics.metrics.items()
+            f"{name} {number(value)}" for name, value in status.metrics.metrics.items()
         )
         err.print(f"      {shown}", style="dim")
 

@@ -159,7 +159,7 @@ class Benchmarks(calls.Benchmarks):
         total, documents = self.get(benchmark_id).benchmark.documents_total, 0
         fields: dict[str, types.FieldAccuracy] = {}
         for item in self.watch(benchmark_id):
-            if isinstance(item, types.JobLevel):
+            if isinstance(item, types.JobStatus):
                 continue  # it says again what the events add up to
             if item.documents_compared is not None:
                 documents += len(item.documents_compared.documents)

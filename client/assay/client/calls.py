@@ -13,7 +13,7 @@ from assay.client.groups import PAGE_SIZE, Group
 
 
 class Benchmarks(Group):
-    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService."""
+    """Benchmarks of the caller's organization."""
 
     service = "assay.v1.BenchmarkService"
 

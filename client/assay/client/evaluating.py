@@ -141,7 +141,7 @@ class Measuring:
 
     def take(self, item: object) -> None:
         """Tell of one event or status of the job."""
-        if isinstance(item, types.JobLevel):
+        if isinstance(item, types.JobStatus):
             if item.progress is not None:
                 self._tasks = item.progress.done, item.progress.total
             if item.metrics is not None:

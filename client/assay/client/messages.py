@@ -136,9 +136,15 @@ def _item(field: FieldDescriptor) -> Converter:
 
 
 def _unpacked(message: any_pb2.Any) -> Any:
-    descriptor = descriptor_pool.Default().FindMessageTypeByName(message.TypeName())
+    """Return the value inside; a message that has no class here is its JSON, an unknown one None."""
+    try:
+        descriptor = descriptor_pool.Default().FindMessageTypeByName(message.TypeName())
+    except KeyError:
+        return None
     inner = message_factory.GetMessageClass(descriptor)()
     message.Unpack(inner)
+    if descriptor.full_name not in _VALUES:
+        return json_format.MessageToDict(inner, preserving_proto_field_name=True)
     return _converter(descriptor)(inner)
 
 

@@ -10,14 +10,50 @@ TERMINAL_STATES = frozenset({"succeeded", "failed", "canceled", "timed_out"})
 
 
 class JobEvent:
-    """Whether an event is the last of its job."""
+    """What an event tells, by what it is; None for all others."""
 
-    state_changed: Any
+    payload: object
+
+    @property
+    def state_changed(self) -> Any:
+        """The change of the job's state."""
+        return _named("StateChanged", self.payload)
+
+    @property
+    def documents_compared(self) -> Any:
+        """The documents of a benchmark whose results are durable now."""
+        return _named("DocumentsCompared", self.payload)
 
     @property
     def is_terminal(self) -> bool:
         """True for a job's last event."""
         return self.state_changed is not None and self.state_changed.to_state in TERMINAL_STATES
+
+
+class JobStatus:
+    """The newest value, by what it is; None for all others."""
+
+    payload: object
+
+    @property
+    def progress(self) -> Any:
+        """How far the job is."""
+        return _named("JobProgress", self.payload)
+
+    @property
+    def metrics(self) -> Any:
+        """Exact metrics of what has arrived so far."""
+        return _named("LiveMetrics", self.payload)
+
+    @property
+    def field_accuracy(self) -> Any:
+        """How right each field of a benchmark is so far."""
+        return _named("FieldAccuracies", self.payload)
+
+
+def _named(name: str, payload: object) -> object | None:
+    # By name: the classes are generated, and stand on this module.
+    return payload if type(payload).__name__ == name else None
 
 
 class FieldAccuracy:

@@ -15,6 +15,18 @@ from assay.client.messages import json_values, register
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobProgress:
+    """How far a job is."""
+
+    # Shards that are finished.
+    done: int
+    # Shards known so far.
+    total: int
+    # Rows that are durable.
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failure:
     """Why a job failed: the refusal that a call would have got."""
 
@@ -24,6 +36,40 @@ class Failure:
     message: str
     # Every dynamic part of the message.
     metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job of an organization."""
+
+    # The job's id, a UUID.
+    job_id: str
+    # What kind of job it is, such as evaluation.
+    kind: str
+    # The state as a word: open, queued, running, succeeded, failed, canceled or timed_out.
+    status: str
+    # The resource that the job makes, such as an evaluation's id.
+    resource_id: str
+    # How far the job is.
+    progress: JobProgress
+    # How often a runner took the job.
+    attempts: int
+    # Why the job failed, if it did.
+    failure: Failure | None
+    # When the job was submitted.
+    created_at: datetime
+    # When a runner first took it.
+    started_at: datetime | None
+    # When it ended.
+    ended_at: datetime | None
+    # The number of the job's newest event.
+    last_sequence: int
+    # When it ends as timed_out, if it has not ended by then.
+    deadline: datetime | None
+    # A job that is tried again later: not before then.
+    next_attempt_at: datetime | None
+    # How often a runner may take the job before it fails.
+    max_attempts: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -466,52 +512,6 @@ class Comparison:
     comparable: bool
     # Tests of the two on the same rows.
     paired_tests: PairedTests
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobProgress:
-    """How far a job is."""
-
-    # Shards that are finished.
-    done: int
-    # Shards known so far.
-    total: int
-    # Rows that are durable.
-    rows: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A job of an organization."""
-
-    # The job's id, a UUID.
-    job_id: str
-    # What kind of job it is, such as evaluation.
-    kind: str
-    # The state as a word: open, queued, running, succeeded, failed, canceled or timed_out.
-    status: str
-    # The resource that the job makes, such as an evaluation's id.
-    resource_id: str
-    # How far the job is.
-    progress: JobProgress
-    # How often a runner took the job.
-    attempts: int
-    # Why the job failed, if it did.
-    failure: Failure | None
-    # When the job was submitted.
-    created_at: datetime
-    # When a runner first took it.
-    started_at: datetime | None
-    # When it ended.
-    ended_at: datetime | None
-    # The number of the job's newest event.
-    last_sequence: int
-    # When it ends as timed_out, if it has not ended by then.
-    deadline: datetime | None
-    # A job that is tried again later: not before then.
-    next_attempt_at: datetime | None
-    # How often a runner may take the job before it fails.
-    max_attempts: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1292,6 +1292,46 @@ class Imported:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobEvent(methods.JobEvent):
+    """One numbered event of a job; logged, never dropped."""
+
+    # The event's number in its job: 1, 2, 3, … without gaps.
+    sequence: int
+    # When it happened.
+    at: datetime
+    # What happened: state, or an event of the job's kind such as documents.
+    kind: str
+    # The event itself: StateChanged, or a message of the job's kind such as
+    # DocumentsCompared; a google.protobuf.Struct where the kind declares none.
+    payload: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStatus(methods.JobStatus):
+    """A value that is overwritten, not logged: a slow reader sees the newest."""
+
+    # All events up to this sequence had happened when the value was written.
+    as_of_sequence: int
+    # What it is: progress, or a status of the job's kind such as metrics.
+    kind: str
+    # The value itself: JobProgress, or a message of the job's kind such as LiveMetrics; a
+    # google.protobuf.Struct where the kind declares none.
+    payload: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchJobResponse:
+    """The response of WatchJob: whole commits, in order."""
+
+    # Events, in order; the events of one commit are never split.
+    events: tuple[JobEvent, ...]
+    # The newest status values that changed.
+    status: tuple[JobStatus, ...]
+    # All events up to this sequence have been delivered; resume after it.
+    bookmark: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class StateChanged:
     """A change of a job's state."""
 
@@ -1303,6 +1343,16 @@ class StateChanged:
     cause: str
     # The error of a failed job.
     failure: Failure | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveMetrics:
+    """Exact metrics of the rows that are durable so far."""
+
+    # Rows measured.
+    rows: int
+    # Their metrics; those that need all rows are absent.
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1355,30 +1405,6 @@ class DocumentsCompared:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobEvent(methods.JobEvent):
-    """One numbered event of a job; logged, never dropped."""
-
-    # The event's number in its job: 1, 2, 3, … without gaps.
-    sequence: int
-    # When it happened.
-    at: datetime
-    # The job's state changed.
-    state_changed: StateChanged | None
-    # Documents of a benchmark were compared.
-    documents_compared: DocumentsCompared | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveMetrics:
-    """Exact metrics of the rows that are durable so far."""
-
-    # Rows measured.
-    rows: int
-    # Their metrics; those that need all rows are absent.
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
 class FieldAccuracies:
     """How right the fields of a benchmark are so far."""
 
@@ -1388,45 +1414,9 @@ class FieldAccuracies:
     documents: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobLevel:
-    """A value that is overwritten, not logged: a slow reader sees the newest."""
-
-    # All events up to this sequence had happened when the value was written.
-    as_of_sequence: int
-    # How far the job is.
-    progress: JobProgress | None
-    # Exact metrics of what has arrived so far.
-    metrics: LiveMetrics | None
-    # How right each field of a benchmark is so far; only a watch of the benchmark tells it.
-    field_accuracy: FieldAccuracies | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchJobResponse:
-    """The response of WatchJob: whole commits, in order."""
-
-    # Events, in order; the events of one commit are never split.
-    events: tuple[JobEvent, ...]
-    # The newest levels that changed.
-    levels: tuple[JobLevel, ...]
-    # All events up to this sequence have been delivered; resume after it.
-    bookmark: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchBenchmarkResponse:
-    """The response of WatchBenchmark: whole commits, in order."""
-
-    # Events, in order; the events of one commit are never split.
-    events: tuple[JobEvent, ...]
-    # The newest levels that changed.
-    levels: tuple[JobLevel, ...]
-    # All events up to this sequence have been delivered; resume after it.
-    bookmark: int
-
-
+register("assay.v1.JobProgress", JobProgress)
 register("assay.v1.JobError", Failure)
+register("assay.v1.Job", Job)
 register("assay.v1.Benchmark", Benchmark)
 register("assay.v1.TrackMeasures", TrackMeasures)
 register("assay.v1.ReliabilityBin", ReliabilityBin)
@@ -1448,8 +1438,6 @@ register("assay.v1.AreasTest", AreasTest)
 register("assay.v1.MetricInterval", MetricInterval)
 register("assay.v1.PairedTests", PairedTests)
 register("assay.v1.CompareVersionsResponse", Comparison)
-register("assay.v1.JobProgress", JobProgress)
-register("assay.v1.Job", Job)
 register("assay.v1.RocPoint", RocPoint)
 register("assay.v1.RocCurve", RocCurve)
 register("assay.v1.PrPoint", PrPoint)
@@ -1490,13 +1478,12 @@ register("assay.v1.Version", Version)
 register("assay.v1.PromoteVersionResponse", Promotion)
 register("assay.v1.SkippedRow", SkippedRow)
 register("assay.v1.ImportResponse", Imported)
+register("assay.v1.JobEvent", JobEvent)
+register("assay.v1.JobStatus", JobStatus)
+register("assay.v1.WatchJobResponse", WatchJobResponse)
 register("assay.v1.StateChanged", StateChanged)
+register("assay.v1.LiveMetrics", LiveMetrics)
 register("assay.v1.ComparedDocument", ComparedDocument)
 register("assay.v1.FieldAccuracy", FieldAccuracy)
 register("assay.v1.DocumentsCompared", DocumentsCompared)
-register("assay.v1.JobEvent", JobEvent)
-register("assay.v1.LiveMetrics", LiveMetrics)
 register("assay.v1.FieldAccuracies", FieldAccuracies)
-register("assay.v1.JobLevel", JobLevel)
-register("assay.v1.WatchJobResponse", WatchJobResponse)
-register("assay.v1.WatchBenchmarkResponse", WatchBenchmarkResponse)

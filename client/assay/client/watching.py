@@ -12,7 +12,7 @@ from assay.client.errors import Refusal, ServiceUnavailable, from_rpc
 from assay.client.messages import from_message
 from assay.client.transport import Transport, is_cut
 
-Item = types.JobEvent | types.JobLevel
+Item = types.JobEvent | types.JobStatus
 
 
 class WatchState:
@@ -31,8 +31,8 @@ class WatchState:
             self.after_sequence, self.is_quiet = event.sequence, False
             self.ended = self.ended or event.is_terminal
             yield event
-        for message in answer.levels:
-            yield from_message(types.JobLevel, message)
+        for message in answer.status:
+            yield from_message(types.JobStatus, message)
         self.after_sequence = max(self.after_sequence, answer.bookmark)
 
     def cut_short(self) -> ServiceUnavailable:

@@ -786,3 +786,151 @@ class BenchmarkDifferences(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BenchmarkDifferences: _TypeAlias = BenchmarkDifferences  # noqa: Y015
+
+@_typing.final
+class DocumentsCompared(_message.Message):
+    """Documents of a benchmark whose results are durable now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComparedDocument]:
+        """The documents, by their ids."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
+        """What came of each field in these documents; of at most the first 256 fields by their paths."""
+
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[Global___ComparedDocument] | None = ...,
+        fields: _abc.Iterable[Global___FieldAccuracy] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentsCompared: _TypeAlias = DocumentsCompared  # noqa: Y015
+
+@_typing.final
+class ComparedDocument(_message.Message):
+    """What came of one document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    COMPARISONS_FIELD_NUMBER: _builtins.int
+    ACCURACY_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """The document."""
+    right: _builtins.int
+    """Right comparisons."""
+    comparisons: _builtins.int
+    """All comparisons."""
+    accuracy: _builtins.float
+    """Their quotient; absent where there are none."""
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        right: _builtins.int = ...,
+        comparisons: _builtins.int = ...,
+        accuracy: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy", "comparisons", b"comparisons", "document_id", b"document_id", "right", b"right"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__accuracy: _TypeAlias = _typing.Literal["accuracy"]  # noqa: Y015
+    _WhichOneofArgType__accuracy: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__accuracy) -> _WhichOneofReturnType__accuracy | None: ...
+
+Global___ComparedDocument: _TypeAlias = ComparedDocument  # noqa: Y015
+
+@_typing.final
+class FieldAccuracy(_message.Message):
+    """How right one field is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    COMPARISONS_FIELD_NUMBER: _builtins.int
+    ACCURACY_FIELD_NUMBER: _builtins.int
+    EXACT_RIGHT_FIELD_NUMBER: _builtins.int
+    CORRECT_FIELD_NUMBER: _builtins.int
+    WRONG_VALUE_FIELD_NUMBER: _builtins.int
+    INVENTED_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field's path in the schema."""
+    right: _builtins.int
+    """Right comparisons."""
+    comparisons: _builtins.int
+    """All comparisons, at least one."""
+    accuracy: _builtins.float
+    """Their quotient, unrounded; 0 to 1."""
+    exact_right: _builtins.int
+    """Comparisons that are right to the character."""
+    correct: _builtins.int
+    """A value was expected and the same was extracted; the rest of right is correctly empty."""
+    wrong_value: _builtins.int
+    """A value was expected and another one was extracted."""
+    invented: _builtins.int
+    """Nothing was expected, yet a value was extracted."""
+    missed: _builtins.int
+    """A value was expected and nothing was extracted."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        right: _builtins.int = ...,
+        comparisons: _builtins.int = ...,
+        accuracy: _builtins.float = ...,
+        exact_right: _builtins.int = ...,
+        correct: _builtins.int = ...,
+        wrong_value: _builtins.int = ...,
+        invented: _builtins.int = ...,
+        missed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "comparisons", b"comparisons", "correct", b"correct", "exact_right", b"exact_right", "field", b"field", "invented", b"invented", "missed", b"missed", "right", b"right", "wrong_value", b"wrong_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldAccuracy: _TypeAlias = FieldAccuracy  # noqa: Y015
+
+@_typing.final
+class FieldAccuracies(_message.Message):
+    """How right the fields of a benchmark are so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELDS_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    documents: _builtins.int
+    """Documents compared so far."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
+        """The fields, at most the first 256 by their paths."""
+
+    def __init__(
+        self,
+        *,
+        fields: _abc.Iterable[Global___FieldAccuracy] | None = ...,
+        documents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldAccuracies: _TypeAlias = FieldAccuracies  # noqa: Y015

@@ -23,15 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from assay.v1 import benchmark_pb2 as assay_dot_v1_dot_benchmark__pb2
-from assay.v1 import job_pb2 as assay_dot_v1_dot_job__pb2
+from assay.v1 import job_service_pb2 as assay_dot_v1_dot_job__service__pb2
 from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
-from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n assay/v1/benchmark_service.proto\x12\x08\x61ssay.v1\x1a\x18\x61ssay/v1/benchmark.proto\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb6\x01\n\x16\x43reateBenchmarkRequest\x12\x18\n\ndataset_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06run_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0euser_schema_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\x12\x63ompared_to_run_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"1\n\x13GetBenchmarkRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x94\x01\n\x14GetBenchmarkResponse\x12&\n\tbenchmark\x18\x01 \x01(\x0b\x32\x13.assay.v1.Benchmark\x12-\n\x08measures\x18\x02 \x01(\x0b\x32\x1b.assay.v1.BenchmarkMeasures\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.assay.v1.BenchmarkSpec\"\x81\x01\n\x15ListBenchmarksRequest\x12\x18\n\x05limit\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x63ursor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\ndataset_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06status\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limit\"e\n\x16ListBenchmarksResponse\x12\'\n\nbenchmarks\x18\x01 \x03(\x0b\x32\x13.assay.v1.Benchmark\x12\r\n\x05total\x18\x02 \x01(\r\x12\x13\n\x0bnext_cursor\x18\x03 \x01(\t\"\xb9\x01\n\x1bListBenchmarkResultsRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x63ursor\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66ield\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07outcome\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nonly_wrong\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x08\n\x06_limit\"m\n\x1cListBenchmarkResultsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.assay.v1.DocumentResult\x12\r\n\x05total\x18\x02 \x01(\r\x12\x13\n\x0bnext_cursor\x18\x03 \x01(\t\"D\n\x18\x43ompareBenchmarksRequest\x12\x13\n\x05run_a\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05run_b\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xc8\x01\n\x19\x43ompareBenchmarksResponse\x12\"\n\x05run_a\x18\x01 \x01(\x0b\x32\x13.assay.v1.Benchmark\x12\"\n\x05run_b\x18\x02 \x01(\x0b\x32\x13.assay.v1.Benchmark\x12\x1b\n\x0e\x61\x63\x63uracy_delta\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x33\n\x0b\x64ifferences\x18\x04 \x01(\x0b\x32\x1e.assay.v1.BenchmarkDifferencesB\x11\n\x0f_accuracy_delta\"4\n\x16\x43\x61ncelBenchmarkRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x8d\x01\n\x15WatchBenchmarkRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12:\n\x11\x62ookmark_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"r\n\x16WatchBenchmarkResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.assay.v1.JobEvent\x12\"\n\x06levels\x18\x02 \x03(\x0b\x32\x12.assay.v1.JobLevel\x12\x10\n\x08\x62ookmark\x18\x03 \x01(\x04\x32\xa3\x06\n\x10\x42\x65nchmarkService\x12\x61\n\x0f\x43reateBenchmark\x12 .assay.v1.CreateBenchmarkRequest\x1a\x13.assay.v1.Benchmark\"\x17\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x12h\n\x0cGetBenchmark\x12\x1d.assay.v1.GetBenchmarkRequest\x1a\x1e.assay.v1.GetBenchmarkResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12n\n\x0eListBenchmarks\x12\x1f.assay.v1.ListBenchmarksRequest\x1a .assay.v1.ListBenchmarksResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12\x80\x01\n\x14ListBenchmarkResults\x12%.assay.v1.ListBenchmarkResultsRequest\x1a&.assay.v1.ListBenchmarkResultsResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12w\n\x11\x43ompareBenchmarks\x12\".assay.v1.CompareBenchmarksRequest\x1a#.assay.v1.CompareBenchmarksResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12\x64\n\x0f\x43\x61ncelBenchmark\x12 .assay.v1.CancelBenchmarkRequest\x1a\x13.assay.v1.Benchmark\"\x1a\x90\x02\x02\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x12p\n\x0eWatchBenchmark\x12\x1f.assay.v1.WatchBenchmarkRequest\x1a .assay.v1.WatchBenchmarkResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x03\x30\x01\x32\x86\x07\n\x14\x42\x65nchmarkRestService\x12\x86\x01\n\x0f\x43reateBenchmark\x12 .assay.v1.CreateBenchmarkRequest\x1a\x14.google.api.HttpBody\";\xca\xf3\x18\x16\n\x0f\x62\x65nchmark:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/quality/benchmarks:\x01*\x12\x80\x01\n\x0eListBenchmarks\x12\x1f.assay.v1.ListBenchmarksRequest\x1a\x14.google.api.HttpBody\"7\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/quality/benchmarks\x12\x8b\x01\n\x0cGetBenchmark\x12\x1d.assay.v1.GetBenchmarkRequest\x1a\x14.google.api.HttpBody\"F\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02\'\x12%/v1/quality/benchmarks/{benchmark_id}\x12\xa3\x01\n\x14ListBenchmarkResults\x12%.assay.v1.ListBenchmarkResultsRequest\x1a\x14.google.api.HttpBody\"N\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02/\x12-/v1/quality/benchmarks/{benchmark_id}/results\x12\x8e\x01\n\x11\x43ompareBenchmarks\x12\".assay.v1.CompareBenchmarksRequest\x1a\x14.google.api.HttpBody\"?\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/quality/benchmarks/compare\x12\x9c\x01\n\x0f\x43\x61ncelBenchmark\x12 .assay.v1.CancelBenchmarkRequest\x1a\x14.google.api.HttpBody\"Q\x90\x02\x02\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x82\xd3\xe4\x93\x02\x31\",/v1/quality/benchmarks/{benchmark_id}:cancel:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n assay/v1/benchmark_service.proto\x12\x08\x61ssay.v1\x1a\x18\x61ssay/v1/benchmark.proto\x1a\x1a\x61ssay/v1/job_service.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\xb6\x01\n\x16\x43reateBenchmarkRequest\x12\x18\n\ndataset_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06run_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0euser_schema_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12 \n\x12\x63ompared_to_run_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"1\n\x13GetBenchmarkRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x94\x01\n\x14GetBenchmarkResponse\x12&\n\tbenchmark\x18\x01 \x01(\x0b\x32\x13.assay.v1.Benchmark\x12-\n\x08measures\x18\x02 \x01(\x0b\x32\x1b.assay.v1.BenchmarkMeasures\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.assay.v1.BenchmarkSpec\"\x81\x01\n\x15ListBenchmarksRequest\x12\x18\n\x05limit\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x63ursor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\ndataset_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06status\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limit\"e\n\x16ListBenchmarksResponse\x12\'\n\nbenchmarks\x18\x01 \x03(\x0b\x32\x13.assay.v1.Benchmark\x12\r\n\x05total\x18\x02 \x01(\r\x12\x13\n\x0bnext_cursor\x18\x03 \x01(\t\"\xb9\x01\n\x1bListBenchmarkResultsRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x63ursor\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66ield\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07outcome\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nonly_wrong\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\x08\n\x06_limit\"m\n\x1cListBenchmarkResultsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.assay.v1.DocumentResult\x12\r\n\x05total\x18\x02 \x01(\r\x12\x13\n\x0bnext_cursor\x18\x03 \x01(\t\"D\n\x18\x43ompareBenchmarksRequest\x12\x13\n\x05run_a\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05run_b\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xc8\x01\n\x19\x43ompareBenchmarksResponse\x12\"\n\x05run_a\x18\x01 \x01(\x0b\x32\x13.assay.v1.Benchmark\x12\"\n\x05run_b\x18\x02 \x01(\x0b\x32\x13.assay.v1.Benchmark\x12\x1b\n\x0e\x61\x63\x63uracy_delta\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x33\n\x0b\x64ifferences\x18\x04 \x01(\x0b\x32\x1e.assay.v1.BenchmarkDifferencesB\x11\n\x0f_accuracy_delta\"4\n\x16\x43\x61ncelBenchmarkRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"q\n\x15WatchBenchmarkRequest\x12\x1a\n\x0c\x62\x65nchmark_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x62ookmark_seconds\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\x32\x8c\t\n\x10\x42\x65nchmarkService\x12\x61\n\x0f\x43reateBenchmark\x12 .assay.v1.CreateBenchmarkRequest\x1a\x13.assay.v1.Benchmark\"\x17\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x12h\n\x0cGetBenchmark\x12\x1d.assay.v1.GetBenchmarkRequest\x1a\x1e.assay.v1.GetBenchmarkResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12n\n\x0eListBenchmarks\x12\x1f.assay.v1.ListBenchmarksRequest\x1a .assay.v1.ListBenchmarksResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12\x80\x01\n\x14ListBenchmarkResults\x12%.assay.v1.ListBenchmarkResultsRequest\x1a&.assay.v1.ListBenchmarkResultsResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12w\n\x11\x43ompareBenchmarks\x12\".assay.v1.CompareBenchmarksRequest\x1a#.assay.v1.CompareBenchmarksResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x12\x64\n\x0f\x43\x61ncelBenchmark\x12 .assay.v1.CancelBenchmarkRequest\x1a\x13.assay.v1.Benchmark\"\x1a\x90\x02\x02\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x12j\n\x0eWatchBenchmark\x12\x1f.assay.v1.WatchBenchmarkRequest\x1a\x1a.assay.v1.WatchJobResponse\"\x19\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x03\x30\x01\x12\xb0\x01\n\x14WatchBenchmarkEvents\x12\x1f.assay.v1.WatchBenchmarkRequest\x1a\x14.google.api.HttpBody\"_\x90\x02\x01\xca\xf3\x18%\n\x0e\x62\x65nchmark:read \x03\x32\x11text/event-stream\x82\xd3\xe4\x93\x02-\x12+/v1/quality/benchmarks/{benchmark_id}:watch0\x01\x12\xb9\x01\n\x13WatchBenchmarkLines\x12\x1f.assay.v1.WatchBenchmarkRequest\x1a\x14.google.api.HttpBody\"i\x90\x02\x01\xca\xf3\x18(\n\x0e\x62\x65nchmark:read \x03\x32\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02\x34\x12\x32/v1/quality/benchmarks/{benchmark_id}:watch.ndjson0\x01\x32\x86\x07\n\x14\x42\x65nchmarkRestService\x12\x86\x01\n\x0f\x43reateBenchmark\x12 .assay.v1.CreateBenchmarkRequest\x1a\x14.google.api.HttpBody\";\xca\xf3\x18\x16\n\x0f\x62\x65nchmark:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/quality/benchmarks:\x01*\x12\x80\x01\n\x0eListBenchmarks\x12\x1f.assay.v1.ListBenchmarksRequest\x1a\x14.google.api.HttpBody\"7\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/quality/benchmarks\x12\x8b\x01\n\x0cGetBenchmark\x12\x1d.assay.v1.GetBenchmarkRequest\x1a\x14.google.api.HttpBody\"F\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02\'\x12%/v1/quality/benchmarks/{benchmark_id}\x12\xa3\x01\n\x14ListBenchmarkResults\x12%.assay.v1.ListBenchmarkResultsRequest\x1a\x14.google.api.HttpBody\"N\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02/\x12-/v1/quality/benchmarks/{benchmark_id}/results\x12\x8e\x01\n\x11\x43ompareBenchmarks\x12\".assay.v1.CompareBenchmarksRequest\x1a\x14.google.api.HttpBody\"?\x90\x02\x01\xca\xf3\x18\x12\n\x0e\x62\x65nchmark:read \x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/quality/benchmarks/compare\x12\x9c\x01\n\x0f\x43\x61ncelBenchmark\x12 .assay.v1.CancelBenchmarkRequest\x1a\x14.google.api.HttpBody\"Q\x90\x02\x02\xca\xf3\x18\x13\n\x0f\x62\x65nchmark:write \x02\x82\xd3\xe4\x93\x02\x31\",/v1/quality/benchmarks/{benchmark_id}:cancel:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -83,8 +82,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHBENCHMARKREQUEST'].fields_by_name['benchmark_id']._serialized_options = b'\342A\001\002'
   _globals['_WATCHBENCHMARKREQUEST'].fields_by_name['after_sequence']._loaded_options = None
   _globals['_WATCHBENCHMARKREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\342A\001\001'
-  _globals['_WATCHBENCHMARKREQUEST'].fields_by_name['bookmark_interval']._loaded_options = None
-  _globals['_WATCHBENCHMARKREQUEST'].fields_by_name['bookmark_interval']._serialized_options = b'\342A\001\001'
+  _globals['_WATCHBENCHMARKREQUEST'].fields_by_name['bookmark_seconds']._loaded_options = None
+  _globals['_WATCHBENCHMARKREQUEST'].fields_by_name['bookmark_seconds']._serialized_options = b'\342A\001\001'
   _globals['_BENCHMARKSERVICE'].methods_by_name['CreateBenchmark']._loaded_options = None
   _globals['_BENCHMARKSERVICE'].methods_by_name['CreateBenchmark']._serialized_options = b'\312\363\030\023\n\017benchmark:write \002'
   _globals['_BENCHMARKSERVICE'].methods_by_name['GetBenchmark']._loaded_options = None
@@ -99,6 +98,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BENCHMARKSERVICE'].methods_by_name['CancelBenchmark']._serialized_options = b'\220\002\002\312\363\030\023\n\017benchmark:write \002'
   _globals['_BENCHMARKSERVICE'].methods_by_name['WatchBenchmark']._loaded_options = None
   _globals['_BENCHMARKSERVICE'].methods_by_name['WatchBenchmark']._serialized_options = b'\220\002\001\312\363\030\022\n\016benchmark:read \003'
+  _globals['_BENCHMARKSERVICE'].methods_by_name['WatchBenchmarkEvents']._loaded_options = None
+  _globals['_BENCHMARKSERVICE'].methods_by_name['WatchBenchmarkEvents']._serialized_options = b'\220\002\001\312\363\030%\n\016benchmark:read \0032\021text/event-stream\202\323\344\223\002-\022+/v1/quality/benchmarks/{benchmark_id}:watch'
+  _globals['_BENCHMARKSERVICE'].methods_by_name['WatchBenchmarkLines']._loaded_options = None
+  _globals['_BENCHMARKSERVICE'].methods_by_name['WatchBenchmarkLines']._serialized_options = b'\220\002\001\312\363\030(\n\016benchmark:read \0032\024application/x-ndjson\202\323\344\223\0024\0222/v1/quality/benchmarks/{benchmark_id}:watch.ndjson'
   _globals['_BENCHMARKRESTSERVICE'].methods_by_name['CreateBenchmark']._loaded_options = None
   _globals['_BENCHMARKRESTSERVICE'].methods_by_name['CreateBenchmark']._serialized_options = b'\312\363\030\026\n\017benchmark:write \002(\311\001\202\323\344\223\002\033\"\026/v1/quality/benchmarks:\001*'
   _globals['_BENCHMARKRESTSERVICE'].methods_by_name['ListBenchmarks']._loaded_options = None
@@ -111,32 +114,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BENCHMARKRESTSERVICE'].methods_by_name['CompareBenchmarks']._serialized_options = b'\220\002\001\312\363\030\022\n\016benchmark:read \001\202\323\344\223\002 \022\036/v1/quality/benchmarks/compare'
   _globals['_BENCHMARKRESTSERVICE'].methods_by_name['CancelBenchmark']._loaded_options = None
   _globals['_BENCHMARKRESTSERVICE'].methods_by_name['CancelBenchmark']._serialized_options = b'\220\002\002\312\363\030\023\n\017benchmark:write \002\202\323\344\223\0021\",/v1/quality/benchmarks/{benchmark_id}:cancel:\001*'
-  _globals['_CREATEBENCHMARKREQUEST']._serialized_start=238
-  _globals['_CREATEBENCHMARKREQUEST']._serialized_end=420
-  _globals['_GETBENCHMARKREQUEST']._serialized_start=422
-  _globals['_GETBENCHMARKREQUEST']._serialized_end=471
-  _globals['_GETBENCHMARKRESPONSE']._serialized_start=474
-  _globals['_GETBENCHMARKRESPONSE']._serialized_end=622
-  _globals['_LISTBENCHMARKSREQUEST']._serialized_start=625
-  _globals['_LISTBENCHMARKSREQUEST']._serialized_end=754
-  _globals['_LISTBENCHMARKSRESPONSE']._serialized_start=756
-  _globals['_LISTBENCHMARKSRESPONSE']._serialized_end=857
-  _globals['_LISTBENCHMARKRESULTSREQUEST']._serialized_start=860
-  _globals['_LISTBENCHMARKRESULTSREQUEST']._serialized_end=1045
-  _globals['_LISTBENCHMARKRESULTSRESPONSE']._serialized_start=1047
-  _globals['_LISTBENCHMARKRESULTSRESPONSE']._serialized_end=1156
-  _globals['_COMPAREBENCHMARKSREQUEST']._serialized_start=1158
-  _globals['_COMPAREBENCHMARKSREQUEST']._serialized_end=1226
-  _globals['_COMPAREBENCHMARKSRESPONSE']._serialized_start=1229
-  _globals['_COMPAREBENCHMARKSRESPONSE']._serialized_end=1429
-  _globals['_CANCELBENCHMARKREQUEST']._serialized_start=1431
-  _globals['_CANCELBENCHMARKREQUEST']._serialized_end=1483
-  _globals['_WATCHBENCHMARKREQUEST']._serialized_start=1486
-  _globals['_WATCHBENCHMARKREQUEST']._serialized_end=1627
-  _globals['_WATCHBENCHMARKRESPONSE']._serialized_start=1629
-  _globals['_WATCHBENCHMARKRESPONSE']._serialized_end=1743
-  _globals['_BENCHMARKSERVICE']._serialized_start=1746
-  _globals['_BENCHMARKSERVICE']._serialized_end=2549
-  _globals['_BENCHMARKRESTSERVICE']._serialized_start=2552
-  _globals['_BENCHMARKRESTSERVICE']._serialized_end=3454
+  _globals['_CREATEBENCHMARKREQUEST']._serialized_start=214
+  _globals['_CREATEBENCHMARKREQUEST']._serialized_end=396
+  _globals['_GETBENCHMARKREQUEST']._serialized_start=398
+  _globals['_GETBENCHMARKREQUEST']._serialized_end=447
+  _globals['_GETBENCHMARKRESPONSE']._serialized_start=450
+  _globals['_GETBENCHMARKRESPONSE']._serialized_end=598
+  _globals['_LISTBENCHMARKSREQUEST']._serialized_start=601
+  _globals['_LISTBENCHMARKSREQUEST']._serialized_end=730
+  _globals['_LISTBENCHMARKSRESPONSE']._serialized_start=732
+  _globals['_LISTBENCHMARKSRESPONSE']._serialized_end=833
+  _globals['_LISTBENCHMARKRESULTSREQUEST']._serialized_start=836
+  _globals['_LISTBENCHMARKRESULTSREQUEST']._serialized_end=1021
+  _globals['_LISTBENCHMARKRESULTSRESPONSE']._serialized_start=1023
+  _globals['_LISTBENCHMARKRESULTSRESPONSE']._serialized_end=1132
+  _globals['_COMPAREBENCHMARKSREQUEST']._serialized_start=1134
+  _globals['_COMPAREBENCHMARKSREQUEST']._serialized_end=1202
+  _globals['_COMPAREBENCHMARKSRESPONSE']._serialized_start=1205
+  _globals['_COMPAREBENCHMARKSRESPONSE']._serialized_end=1405
+  _globals['_CANCELBENCHMARKREQUEST']._serialized_start=1407
+  _globals['_CANCELBENCHMARKREQUEST']._serialized_end=1459
+  _globals['_WATCHBENCHMARKREQUEST']._serialized_start=1461
+  _globals['_WATCHBENCHMARKREQUEST']._serialized_end=1574
+  _globals['_BENCHMARKSERVICE']._serialized_start=1577
+  _globals['_BENCHMARKSERVICE']._serialized_end=2741
+  _globals['_BENCHMARKRESTSERVICE']._serialized_start=2744
+  _globals['_BENCHMARKRESTSERVICE']._serialized_end=3646
 # @@protoc_insertion_point(module_scope)

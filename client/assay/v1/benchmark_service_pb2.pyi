@@ -4,10 +4,8 @@ isort:skip_file
 Measure how well extractions agree with ground truth."""
 
 from assay.v1 import benchmark_pb2 as _benchmark_pb2
-from assay.v1 import job_pb2 as _job_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
-from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -363,60 +361,24 @@ class WatchBenchmarkRequest(_message.Message):
 
     BENCHMARK_ID_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
-    BOOKMARK_INTERVAL_FIELD_NUMBER: _builtins.int
+    BOOKMARK_SECONDS_FIELD_NUMBER: _builtins.int
     benchmark_id: _builtins.str
     """Required. The benchmark."""
     after_sequence: _builtins.int
-    """Optional. Only events after this one; 0 is from the start."""
-    @_builtins.property
-    def bookmark_interval(self) -> _duration_pb2.Duration:
-        """Optional. How often a quiet stream sends a bookmark; 10 s by default and at most."""
-
+    """Optional. Only events after this one; 0 is from the start. Over Server-Sent Events the header Last-Event-ID wins."""
+    bookmark_seconds: _builtins.float
+    """Optional. Seconds between bookmarks of a quiet stream; 10 by default and at most."""
     def __init__(
         self,
         *,
         benchmark_id: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
-        bookmark_interval: _duration_pb2.Duration | None = ...,
+        bookmark_seconds: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmark_interval", b"bookmark_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "benchmark_id", b"benchmark_id", "bookmark_interval", b"bookmark_interval"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "benchmark_id", b"benchmark_id", "bookmark_seconds", b"bookmark_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchBenchmarkRequest: _TypeAlias = WatchBenchmarkRequest  # noqa: Y015
-
-@_typing.final
-class WatchBenchmarkResponse(_message.Message):
-    """The response of WatchBenchmark: whole commits, in order."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    EVENTS_FIELD_NUMBER: _builtins.int
-    LEVELS_FIELD_NUMBER: _builtins.int
-    BOOKMARK_FIELD_NUMBER: _builtins.int
-    bookmark: _builtins.int
-    """All events up to this sequence have been delivered; resume after it."""
-    @_builtins.property
-    def events(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.JobEvent]:
-        """Events, in order; the events of one commit are never split."""
-
-    @_builtins.property
-    def levels(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.JobLevel]:
-        """The newest levels that changed."""
-
-    def __init__(
-        self,
-        *,
-        events: _abc.Iterable[_job_pb2.JobEvent] | None = ...,
-        levels: _abc.Iterable[_job_pb2.JobLevel] | None = ...,
-        bookmark: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "events", b"events", "levels", b"levels"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___WatchBenchmarkResponse: _TypeAlias = WatchBenchmarkResponse  # noqa: Y015

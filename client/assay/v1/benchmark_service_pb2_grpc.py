@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import benchmark_pb2 as assay_dot_v1_dot_benchmark__pb2
 from assay.v1 import benchmark_service_pb2 as assay_dot_v1_dot_benchmark__service__pb2
+from assay.v1 import job_service_pb2 as assay_dot_v1_dot_job__service__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -28,7 +29,7 @@ if _version_not_supported:
 
 
 class BenchmarkServiceStub:
-    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService.
+    """Benchmarks of the caller's organization.
     """
 
     def __init__(self, channel):
@@ -70,12 +71,22 @@ class BenchmarkServiceStub:
         self.WatchBenchmark = channel.unary_stream(
                 '/assay.v1.BenchmarkService/WatchBenchmark',
                 request_serializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
-                response_deserializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkResponse.FromString,
+                response_deserializer=assay_dot_v1_dot_job__service__pb2.WatchJobResponse.FromString,
+                _registered_method=True)
+        self.WatchBenchmarkEvents = channel.unary_stream(
+                '/assay.v1.BenchmarkService/WatchBenchmarkEvents',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.WatchBenchmarkLines = channel.unary_stream(
+                '/assay.v1.BenchmarkService/WatchBenchmarkLines',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
 
 
 class BenchmarkServiceServicer:
-    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService.
+    """Benchmarks of the caller's organization.
     """
 
     def CreateBenchmark(self, request, context):
@@ -127,6 +138,20 @@ class BenchmarkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchBenchmarkEvents(self, request, context):
+        """Streams a benchmark as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchBenchmark.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchBenchmarkLines(self, request, context):
+        """Streams a benchmark as NDJSON, one event or status value a line. Errors: as WatchBenchmark.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BenchmarkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -163,7 +188,17 @@ def add_BenchmarkServiceServicer_to_server(servicer, server):
             'WatchBenchmark': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchBenchmark,
                     request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.FromString,
-                    response_serializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkResponse.SerializeToString,
+                    response_serializer=assay_dot_v1_dot_job__service__pb2.WatchJobResponse.SerializeToString,
+            ),
+            'WatchBenchmarkEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBenchmarkEvents,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'WatchBenchmarkLines': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBenchmarkLines,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -174,7 +209,7 @@ def add_BenchmarkServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BenchmarkService:
-    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService.
+    """Benchmarks of the caller's organization.
     """
 
     @staticmethod
@@ -355,7 +390,61 @@ class BenchmarkService:
             target,
             '/assay.v1.BenchmarkService/WatchBenchmark',
             assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
-            assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkResponse.FromString,
+            assay_dot_v1_dot_job__service__pb2.WatchJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBenchmarkEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/assay.v1.BenchmarkService/WatchBenchmarkEvents',
+            assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBenchmarkLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/assay.v1.BenchmarkService/WatchBenchmarkLines',
+            assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

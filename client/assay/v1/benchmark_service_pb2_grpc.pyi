@@ -5,6 +5,7 @@ Measure how well extractions agree with ground truth."""
 
 from assay.v1 import benchmark_pb2 as _benchmark_pb2
 from assay.v1 import benchmark_service_pb2 as _benchmark_service_pb2
+from assay.v1 import job_service_pb2 as _job_service_pb2
 from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
@@ -29,7 +30,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BenchmarkServiceStub:
-    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService."""
+    """Benchmarks of the caller's organization."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -47,12 +48,16 @@ class BenchmarkServiceStub:
     """Compares two benchmarks field by field and document by document. Errors: 404 no such benchmark; 422 their schemas, normalisers or ground truths differ."""
     CancelBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _benchmark_pb2.Benchmark]
     """Cancels a benchmark that has not ended; best effort for a running one. Errors: 404 no such benchmark; 422 it has ended."""
-    WatchBenchmark: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _benchmark_service_pb2.WatchBenchmarkResponse]
+    WatchBenchmark: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _job_service_pb2.WatchJobResponse]
     """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
+    WatchBenchmarkEvents: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]
+    """Streams a benchmark as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchBenchmark."""
+    WatchBenchmarkLines: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]
+    """Streams a benchmark as NDJSON, one event or status value a line. Errors: as WatchBenchmark."""
 
 @_typing.type_check_only
 class BenchmarkServiceAsyncStub(BenchmarkServiceStub):
-    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService."""
+    """Benchmarks of the caller's organization."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CreateBenchmarkRequest, _benchmark_pb2.Benchmark]  # type: ignore[assignment]
@@ -67,11 +72,15 @@ class BenchmarkServiceAsyncStub(BenchmarkServiceStub):
     """Compares two benchmarks field by field and document by document. Errors: 404 no such benchmark; 422 their schemas, normalisers or ground truths differ."""
     CancelBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _benchmark_pb2.Benchmark]  # type: ignore[assignment]
     """Cancels a benchmark that has not ended; best effort for a running one. Errors: 404 no such benchmark; 422 it has ended."""
-    WatchBenchmark: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _benchmark_service_pb2.WatchBenchmarkResponse]  # type: ignore[assignment]
+    WatchBenchmark: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
+    WatchBenchmarkEvents: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Streams a benchmark as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchBenchmark."""
+    WatchBenchmarkLines: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Streams a benchmark as NDJSON, one event or status value a line. Errors: as WatchBenchmark."""
 
 class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Benchmarks of the caller's organization; over REST they are BenchmarkRunService."""
+    """Benchmarks of the caller's organization."""
 
     @_abc_1.abstractmethod
     def CreateBenchmark(
@@ -126,8 +135,24 @@ class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _benchmark_service_pb2.WatchBenchmarkRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_benchmark_service_pb2.WatchBenchmarkResponse], _abc.AsyncIterator[_benchmark_service_pb2.WatchBenchmarkResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobResponse]]:
         """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
+
+    @_abc_1.abstractmethod
+    def WatchBenchmarkEvents(
+        self,
+        request: _benchmark_service_pb2.WatchBenchmarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Streams a benchmark as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchBenchmark."""
+
+    @_abc_1.abstractmethod
+    def WatchBenchmarkLines(
+        self,
+        request: _benchmark_service_pb2.WatchBenchmarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Streams a benchmark as NDJSON, one event or status value a line. Errors: as WatchBenchmark."""
 
 def add_BenchmarkServiceServicer_to_server(servicer: BenchmarkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -14,10 +14,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -157,3 +157,31 @@ class Evaluation(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__zero_targets) -> _WhichOneofReturnType__zero_targets | None: ...
 
 Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
+
+@_typing.final
+class LiveMetrics(_message.Message):
+    """Exact metrics of the rows that are durable so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    rows: _builtins.float
+    """Rows measured."""
+    @_builtins.property
+    def metrics(self) -> _metric_pb2.Metrics:
+        """Their metrics; those that need all rows are absent."""
+
+    def __init__(
+        self,
+        *,
+        rows: _builtins.float = ...,
+        metrics: _metric_pb2.Metrics | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveMetrics: _TypeAlias = LiveMetrics  # noqa: Y015

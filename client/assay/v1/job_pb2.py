@@ -22,11 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from assay.v1 import metric_pb2 as assay_dot_v1_dot_metric__pb2
+from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12\x61ssay/v1/job.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/metric.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12!\n\x05state\x18\x04 \x01(\x0e\x32\x12.assay.v1.JobState\x12\x13\n\x0bresource_id\x18\x05 \x01(\t\x12\'\n\x08progress\x18\x06 \x01(\x0b\x32\x15.assay.v1.JobProgress\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\r\x12!\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.assay.v1.JobError\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_sequence\x18\x0c \x01(\r\x12,\n\x08\x64\x65\x61\x64line\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnext_attempt_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cmax_attempts\x18\x0f \x01(\r\"\x90\x01\n\x08JobError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x32\n\x08metadata\x18\x03 \x03(\x0b\x32 .assay.v1.JobError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x0bJobProgress\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12\x0c\n\x04rows\x18\x03 \x01(\x01\"\xb9\x01\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\rstate_changed\x18\x03 \x01(\x0b\x32\x16.assay.v1.StateChangedH\x00\x12\x39\n\x12\x64ocuments_compared\x18\x04 \x01(\x0b\x32\x1b.assay.v1.DocumentsComparedH\x00\x42\x07\n\x05\x65vent\"\x82\x01\n\x0cStateChanged\x12 \n\x04\x66rom\x18\x01 \x01(\x0e\x32\x12.assay.v1.JobState\x12\x1e\n\x02to\x18\x02 \x01(\x0e\x32\x12.assay.v1.JobState\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.assay.v1.JobError\"\xb5\x01\n\x08JobLevel\x12\x16\n\x0e\x61s_of_sequence\x18\x01 \x01(\x04\x12)\n\x08progress\x18\x02 \x01(\x0b\x32\x15.assay.v1.JobProgressH\x00\x12(\n\x07metrics\x18\x03 \x01(\x0b\x32\x15.assay.v1.LiveMetricsH\x00\x12\x33\n\x0e\x66ield_accuracy\x18\x04 \x01(\x0b\x32\x19.assay.v1.FieldAccuraciesH\x00\x42\x07\n\x05level\"?\n\x0bLiveMetrics\x12\x0c\n\x04rows\x18\x01 \x01(\x01\x12\"\n\x07metrics\x18\x02 \x01(\x0b\x32\x11.assay.v1.Metrics\"k\n\x11\x44ocumentsCompared\x12-\n\tdocuments\x18\x01 \x03(\x0b\x32\x1a.assay.v1.ComparedDocument\x12\'\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x17.assay.v1.FieldAccuracy\"o\n\x10\x43omparedDocument\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\r\n\x05right\x18\x02 \x01(\r\x12\x13\n\x0b\x63omparisons\x18\x03 \x01(\r\x12\x15\n\x08\x61\x63\x63uracy\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_accuracy\"\xb1\x01\n\rFieldAccuracy\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05right\x18\x02 \x01(\r\x12\x13\n\x0b\x63omparisons\x18\x03 \x01(\r\x12\x10\n\x08\x61\x63\x63uracy\x18\x04 \x01(\x01\x12\x13\n\x0b\x65xact_right\x18\x05 \x01(\r\x12\x0f\n\x07\x63orrect\x18\x06 \x01(\r\x12\x13\n\x0bwrong_value\x18\x07 \x01(\r\x12\x10\n\x08invented\x18\x08 \x01(\r\x12\x0e\n\x06missed\x18\t \x01(\r\"M\n\x0f\x46ieldAccuracies\x12\'\n\x06\x66ields\x18\x01 \x03(\x0b\x32\x17.assay.v1.FieldAccuracy\x12\x11\n\tdocuments\x18\x02 \x01(\r*\xc6\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_STATE_OPEN\x10\x01\x12\x14\n\x10JOB_STATE_QUEUED\x10\x02\x12\x15\n\x11JOB_STATE_RUNNING\x10\x03\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10JOB_STATE_FAILED\x10\x05\x12\x16\n\x12JOB_STATE_CANCELED\x10\x06\x12\x17\n\x13JOB_STATE_TIMED_OUT\x10\x07\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12\x61ssay/v1/job.proto\x12\x08\x61ssay.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x03\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12!\n\x05state\x18\x04 \x01(\x0e\x32\x12.assay.v1.JobState\x12\x13\n\x0bresource_id\x18\x05 \x01(\t\x12\'\n\x08progress\x18\x06 \x01(\x0b\x32\x15.assay.v1.JobProgress\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\r\x12!\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.assay.v1.JobError\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlast_sequence\x18\x0c \x01(\r\x12,\n\x08\x64\x65\x61\x64line\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnext_attempt_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cmax_attempts\x18\x0f \x01(\r\"\x90\x01\n\x08JobError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x32\n\x08metadata\x18\x03 \x03(\x0b\x32 .assay.v1.JobError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x0bJobProgress\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12\x0c\n\x04rows\x18\x03 \x01(\x01\"y\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12%\n\x07payload\x18\x04 \x01(\x0b\x32\x14.google.protobuf.Any\"\x82\x01\n\x0cStateChanged\x12 \n\x04\x66rom\x18\x01 \x01(\x0e\x32\x12.assay.v1.JobState\x12\x1e\n\x02to\x18\x02 \x01(\x0e\x32\x12.assay.v1.JobState\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.assay.v1.JobError\"X\n\tJobStatus\x12\x16\n\x0e\x61s_of_sequence\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12%\n\x07payload\x18\x03 \x01(\x0b\x32\x14.google.protobuf.Any*\xc6\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_STATE_OPEN\x10\x01\x12\x14\n\x10JOB_STATE_QUEUED\x10\x02\x12\x15\n\x11JOB_STATE_RUNNING\x10\x03\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x04\x12\x14\n\x10JOB_STATE_FAILED\x10\x05\x12\x16\n\x12JOB_STATE_CANCELED\x10\x06\x12\x17\n\x13JOB_STATE_TIMED_OUT\x10\x07\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,30 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\010assay.v1P\001Z\020assay/v1;assayv1'
   _globals['_JOBERROR_METADATAENTRY']._loaded_options = None
   _globals['_JOBERROR_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_JOBSTATE']._serialized_start=1835
-  _globals['_JOBSTATE']._serialized_end=2033
-  _globals['_JOB']._serialized_start=89
-  _globals['_JOB']._serialized_end=576
-  _globals['_JOBERROR']._serialized_start=579
-  _globals['_JOBERROR']._serialized_end=723
-  _globals['_JOBERROR_METADATAENTRY']._serialized_start=676
-  _globals['_JOBERROR_METADATAENTRY']._serialized_end=723
-  _globals['_JOBPROGRESS']._serialized_start=725
-  _globals['_JOBPROGRESS']._serialized_end=781
-  _globals['_JOBEVENT']._serialized_start=784
-  _globals['_JOBEVENT']._serialized_end=969
-  _globals['_STATECHANGED']._serialized_start=972
-  _globals['_STATECHANGED']._serialized_end=1102
-  _globals['_JOBLEVEL']._serialized_start=1105
-  _globals['_JOBLEVEL']._serialized_end=1286
-  _globals['_LIVEMETRICS']._serialized_start=1288
-  _globals['_LIVEMETRICS']._serialized_end=1351
-  _globals['_DOCUMENTSCOMPARED']._serialized_start=1353
-  _globals['_DOCUMENTSCOMPARED']._serialized_end=1460
-  _globals['_COMPAREDDOCUMENT']._serialized_start=1462
-  _globals['_COMPAREDDOCUMENT']._serialized_end=1573
-  _globals['_FIELDACCURACY']._serialized_start=1576
-  _globals['_FIELDACCURACY']._serialized_end=1753
-  _globals['_FIELDACCURACIES']._serialized_start=1755
-  _globals['_FIELDACCURACIES']._serialized_end=1832
+  _globals['_JOBSTATE']._serialized_start=1134
+  _globals['_JOBSTATE']._serialized_end=1332
+  _globals['_JOB']._serialized_start=93
+  _globals['_JOB']._serialized_end=580
+  _globals['_JOBERROR']._serialized_start=583
+  _globals['_JOBERROR']._serialized_end=727
+  _globals['_JOBERROR_METADATAENTRY']._serialized_start=680
+  _globals['_JOBERROR_METADATAENTRY']._serialized_end=727
+  _globals['_JOBPROGRESS']._serialized_start=729
+  _globals['_JOBPROGRESS']._serialized_end=785
+  _globals['_JOBEVENT']._serialized_start=787
+  _globals['_JOBEVENT']._serialized_end=908
+  _globals['_STATECHANGED']._serialized_start=911
+  _globals['_STATECHANGED']._serialized_end=1041
+  _globals['_JOBSTATUS']._serialized_start=1043
+  _globals['_JOBSTATUS']._serialized_end=1131
 # @@protoc_insertion_point(module_scope)

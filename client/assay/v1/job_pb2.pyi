@@ -3,8 +3,8 @@
 isort:skip_file
 A job: anything durable that runs."""
 
-from assay.v1 import metric_pb2 as _metric_pb2
 from collections import abc as _abc
+from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -247,37 +247,33 @@ class JobEvent(_message.Message):
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
-    STATE_CHANGED_FIELD_NUMBER: _builtins.int
-    DOCUMENTS_COMPARED_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The event's number in its job: 1, 2, 3, … without gaps."""
+    kind: _builtins.str
+    """What happened: state, or an event of the job's kind such as documents."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
 
     @_builtins.property
-    def state_changed(self) -> Global___StateChanged:
-        """The job's state changed."""
-
-    @_builtins.property
-    def documents_compared(self) -> Global___DocumentsCompared:
-        """Documents of a benchmark were compared."""
+    def payload(self) -> _any_pb2.Any:
+        """The event itself: StateChanged, or a message of the job's kind such as DocumentsCompared; a google.protobuf.Struct where the kind declares none."""
 
     def __init__(
         self,
         *,
         sequence: _builtins.int = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
-        state_changed: Global___StateChanged | None = ...,
-        documents_compared: Global___DocumentsCompared | None = ...,
+        kind: _builtins.str = ...,
+        payload: _any_pb2.Any | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "documents_compared", b"documents_compared", "event", b"event", "state_changed", b"state_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "documents_compared", b"documents_compared", "event", b"event", "sequence", b"sequence", "state_changed", b"state_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "kind", b"kind", "payload", b"payload", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["state_changed", "documents_compared"]  # noqa: Y015
-    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobEvent: _TypeAlias = JobEvent  # noqa: Y015
 
@@ -315,219 +311,33 @@ class StateChanged(_message.Message):
 Global___StateChanged: _TypeAlias = StateChanged  # noqa: Y015
 
 @_typing.final
-class JobLevel(_message.Message):
+class JobStatus(_message.Message):
     """A value that is overwritten, not logged: a slow reader sees the newest."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     AS_OF_SEQUENCE_FIELD_NUMBER: _builtins.int
-    PROGRESS_FIELD_NUMBER: _builtins.int
-    METRICS_FIELD_NUMBER: _builtins.int
-    FIELD_ACCURACY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
     as_of_sequence: _builtins.int
     """All events up to this sequence had happened when the value was written."""
+    kind: _builtins.str
+    """What it is: progress, or a status of the job's kind such as metrics."""
     @_builtins.property
-    def progress(self) -> Global___JobProgress:
-        """How far the job is."""
-
-    @_builtins.property
-    def metrics(self) -> Global___LiveMetrics:
-        """Exact metrics of what has arrived so far."""
-
-    @_builtins.property
-    def field_accuracy(self) -> Global___FieldAccuracies:
-        """How right each field of a benchmark is so far; only a watch of the benchmark tells it."""
+    def payload(self) -> _any_pb2.Any:
+        """The value itself: JobProgress, or a message of the job's kind such as LiveMetrics; a google.protobuf.Struct where the kind declares none."""
 
     def __init__(
         self,
         *,
         as_of_sequence: _builtins.int = ...,
-        progress: Global___JobProgress | None = ...,
-        metrics: Global___LiveMetrics | None = ...,
-        field_accuracy: Global___FieldAccuracies | None = ...,
+        kind: _builtins.str = ...,
+        payload: _any_pb2.Any | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["field_accuracy", b"field_accuracy", "level", b"level", "metrics", b"metrics", "progress", b"progress"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_sequence", b"as_of_sequence", "field_accuracy", b"field_accuracy", "level", b"level", "metrics", b"metrics", "progress", b"progress"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_level: _TypeAlias = _typing.Literal["progress", "metrics", "field_accuracy"]  # noqa: Y015
-    _WhichOneofArgType_level: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_level) -> _WhichOneofReturnType_level | None: ...
-
-Global___JobLevel: _TypeAlias = JobLevel  # noqa: Y015
-
-@_typing.final
-class LiveMetrics(_message.Message):
-    """Exact metrics of the rows that are durable so far."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ROWS_FIELD_NUMBER: _builtins.int
-    METRICS_FIELD_NUMBER: _builtins.int
-    rows: _builtins.float
-    """Rows measured."""
-    @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
-        """Their metrics; those that need all rows are absent."""
-
-    def __init__(
-        self,
-        *,
-        rows: _builtins.float = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_sequence", b"as_of_sequence", "kind", b"kind", "payload", b"payload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___LiveMetrics: _TypeAlias = LiveMetrics  # noqa: Y015
-
-@_typing.final
-class DocumentsCompared(_message.Message):
-    """Documents of a benchmark whose results are durable now."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    DOCUMENTS_FIELD_NUMBER: _builtins.int
-    FIELDS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComparedDocument]:
-        """The documents, by their ids."""
-
-    @_builtins.property
-    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
-        """What came of each field in these documents; of at most the first 256 fields by their paths."""
-
-    def __init__(
-        self,
-        *,
-        documents: _abc.Iterable[Global___ComparedDocument] | None = ...,
-        fields: _abc.Iterable[Global___FieldAccuracy] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "fields", b"fields"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DocumentsCompared: _TypeAlias = DocumentsCompared  # noqa: Y015
-
-@_typing.final
-class ComparedDocument(_message.Message):
-    """What came of one document."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
-    RIGHT_FIELD_NUMBER: _builtins.int
-    COMPARISONS_FIELD_NUMBER: _builtins.int
-    ACCURACY_FIELD_NUMBER: _builtins.int
-    document_id: _builtins.str
-    """The document."""
-    right: _builtins.int
-    """Right comparisons."""
-    comparisons: _builtins.int
-    """All comparisons."""
-    accuracy: _builtins.float
-    """Their quotient; absent where there are none."""
-    def __init__(
-        self,
-        *,
-        document_id: _builtins.str = ...,
-        right: _builtins.int = ...,
-        comparisons: _builtins.int = ...,
-        accuracy: _builtins.float | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy", "comparisons", b"comparisons", "document_id", b"document_id", "right", b"right"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__accuracy: _TypeAlias = _typing.Literal["accuracy"]  # noqa: Y015
-    _WhichOneofArgType__accuracy: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__accuracy) -> _WhichOneofReturnType__accuracy | None: ...
-
-Global___ComparedDocument: _TypeAlias = ComparedDocument  # noqa: Y015
-
-@_typing.final
-class FieldAccuracy(_message.Message):
-    """How right one field is."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FIELD_FIELD_NUMBER: _builtins.int
-    RIGHT_FIELD_NUMBER: _builtins.int
-    COMPARISONS_FIELD_NUMBER: _builtins.int
-    ACCURACY_FIELD_NUMBER: _builtins.int
-    EXACT_RIGHT_FIELD_NUMBER: _builtins.int
-    CORRECT_FIELD_NUMBER: _builtins.int
-    WRONG_VALUE_FIELD_NUMBER: _builtins.int
-    INVENTED_FIELD_NUMBER: _builtins.int
-    MISSED_FIELD_NUMBER: _builtins.int
-    field: _builtins.str
-    """The field's path in the schema."""
-    right: _builtins.int
-    """Right comparisons."""
-    comparisons: _builtins.int
-    """All comparisons, at least one."""
-    accuracy: _builtins.float
-    """Their quotient, unrounded; 0 to 1."""
-    exact_right: _builtins.int
-    """Comparisons that are right to the character."""
-    correct: _builtins.int
-    """A value was expected and the same was extracted; the rest of right is correctly empty."""
-    wrong_value: _builtins.int
-    """A value was expected and another one was extracted."""
-    invented: _builtins.int
-    """Nothing was expected, yet a value was extracted."""
-    missed: _builtins.int
-    """A value was expected and nothing was extracted."""
-    def __init__(
-        self,
-        *,
-        field: _builtins.str = ...,
-        right: _builtins.int = ...,
-        comparisons: _builtins.int = ...,
-        accuracy: _builtins.float = ...,
-        exact_right: _builtins.int = ...,
-        correct: _builtins.int = ...,
-        wrong_value: _builtins.int = ...,
-        invented: _builtins.int = ...,
-        missed: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "comparisons", b"comparisons", "correct", b"correct", "exact_right", b"exact_right", "field", b"field", "invented", b"invented", "missed", b"missed", "right", b"right", "wrong_value", b"wrong_value"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FieldAccuracy: _TypeAlias = FieldAccuracy  # noqa: Y015
-
-@_typing.final
-class FieldAccuracies(_message.Message):
-    """How right the fields of a benchmark are so far."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FIELDS_FIELD_NUMBER: _builtins.int
-    DOCUMENTS_FIELD_NUMBER: _builtins.int
-    documents: _builtins.int
-    """Documents compared so far."""
-    @_builtins.property
-    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldAccuracy]:
-        """The fields, at most the first 256 by their paths."""
-
-    def __init__(
-        self,
-        *,
-        fields: _abc.Iterable[Global___FieldAccuracy] | None = ...,
-        documents: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "fields", b"fields"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FieldAccuracies: _TypeAlias = FieldAccuracies  # noqa: Y015
+Global___JobStatus: _TypeAlias = JobStatus  # noqa: Y015

@@ -6,7 +6,6 @@ Follow and steer jobs."""
 from assay.v1 import job_pb2 as _job_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
-from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -153,25 +152,23 @@ class WatchJobRequest(_message.Message):
 
     JOB_ID_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
-    BOOKMARK_INTERVAL_FIELD_NUMBER: _builtins.int
+    BOOKMARK_SECONDS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Required. The job."""
     after_sequence: _builtins.int
-    """Optional. Only events after this one; 0 is from the start."""
-    @_builtins.property
-    def bookmark_interval(self) -> _duration_pb2.Duration:
-        """Optional. How often a quiet stream sends a bookmark; 10 s by default and at most."""
-
+    """Optional. Only events after this one; 0 is from the start. Over Server-Sent Events the header Last-Event-ID wins."""
+    bookmark_seconds: _builtins.float
+    """Optional. Seconds between bookmarks of a quiet stream; 10 by default and at most."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
-        bookmark_interval: _duration_pb2.Duration | None = ...,
+        bookmark_seconds: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bookmark_interval", b"bookmark_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "bookmark_interval", b"bookmark_interval", "job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "bookmark_seconds", b"bookmark_seconds", "job_id", b"job_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,7 +181,7 @@ class WatchJobResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENTS_FIELD_NUMBER: _builtins.int
-    LEVELS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     BOOKMARK_FIELD_NUMBER: _builtins.int
     bookmark: _builtins.int
     """All events up to this sequence have been delivered; resume after it."""
@@ -193,19 +190,19 @@ class WatchJobResponse(_message.Message):
         """Events, in order; the events of one commit are never split."""
 
     @_builtins.property
-    def levels(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.JobLevel]:
-        """The newest levels that changed."""
+    def status(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.JobStatus]:
+        """The newest status values that changed."""
 
     def __init__(
         self,
         *,
         events: _abc.Iterable[_job_pb2.JobEvent] | None = ...,
-        levels: _abc.Iterable[_job_pb2.JobLevel] | None = ...,
+        status: _abc.Iterable[_job_pb2.JobStatus] | None = ...,
         bookmark: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "events", b"events", "levels", b"levels"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookmark", b"bookmark", "events", b"events", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import job_pb2 as assay_dot_v1_dot_job__pb2
 from assay.v1 import job_service_pb2 as assay_dot_v1_dot_job__service__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -56,6 +57,16 @@ class JobServiceStub:
                 request_serializer=assay_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_job__service__pb2.WatchJobResponse.FromString,
                 _registered_method=True)
+        self.WatchJobEvents = channel.unary_stream(
+                '/assay.v1.JobService/WatchJobEvents',
+                request_serializer=assay_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.WatchJobLines = channel.unary_stream(
+                '/assay.v1.JobService/WatchJobLines',
+                request_serializer=assay_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -90,6 +101,20 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchJobEvents(self, request, context):
+        """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchJobLines(self, request, context):
+        """Streams a job as NDJSON, one event or status value a line. Errors: as WatchJob.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +137,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.WatchJob,
                     request_deserializer=assay_dot_v1_dot_job__service__pb2.WatchJobRequest.FromString,
                     response_serializer=assay_dot_v1_dot_job__service__pb2.WatchJobResponse.SerializeToString,
+            ),
+            'WatchJobEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJobEvents,
+                    request_deserializer=assay_dot_v1_dot_job__service__pb2.WatchJobRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'WatchJobLines': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJobLines,
+                    request_deserializer=assay_dot_v1_dot_job__service__pb2.WatchJobRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -223,6 +258,60 @@ class JobService:
             '/assay.v1.JobService/WatchJob',
             assay_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
             assay_dot_v1_dot_job__service__pb2.WatchJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchJobEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/assay.v1.JobService/WatchJobEvents',
+            assay_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchJobLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/assay.v1.JobService/WatchJobLines',
+            assay_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

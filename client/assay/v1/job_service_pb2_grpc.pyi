@@ -6,6 +6,7 @@ Follow and steer jobs."""
 from assay.v1 import job_pb2 as _job_pb2
 from assay.v1 import job_service_pb2 as _job_service_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -42,6 +43,10 @@ class JobServiceStub:
     """Cancels a job that has not ended. Best effort for a running one: watch it to see the end. Errors: 404 no such job; 422 the job has ended."""
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]
     """Streams a job's events after a sequence, then live ones, and ends with the terminal event. Ordered, unique, reliable, atomic, resumable and bookmarkable. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such job."""
+    WatchJobEvents: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]
+    """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob."""
+    WatchJobLines: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]
+    """Streams a job as NDJSON, one event or status value a line. Errors: as WatchJob."""
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
@@ -56,6 +61,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """Cancels a job that has not ended. Best effort for a running one: watch it to see the end. Errors: 404 no such job; 422 the job has ended."""
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams a job's events after a sequence, then live ones, and ends with the terminal event. Ordered, unique, reliable, atomic, resumable and bookmarkable. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such job."""
+    WatchJobEvents: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob."""
+    WatchJobLines: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Streams a job as NDJSON, one event or status value a line. Errors: as WatchJob."""
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """Jobs of the caller's organization."""
@@ -91,5 +100,21 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobResponse]]:
         """Streams a job's events after a sequence, then live ones, and ends with the terminal event. Ordered, unique, reliable, atomic, resumable and bookmarkable. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such job."""
+
+    @_abc_1.abstractmethod
+    def WatchJobEvents(
+        self,
+        request: _job_service_pb2.WatchJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob."""
+
+    @_abc_1.abstractmethod
+    def WatchJobLines(
+        self,
+        request: _job_service_pb2.WatchJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Streams a job as NDJSON, one event or status value a line. Errors: as WatchJob."""
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

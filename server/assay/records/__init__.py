@@ -97,6 +97,12 @@ def convert(kind: type[T], value: object) -> T:
         raise DamagedRecord(f"a stored {kind.__name__} cannot be read: {error}") from error
 
 
+def plain(record: Record) -> dict[str, Any]:
+    """Return a record as decoded JSON: its fields by name."""
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    return fields
+
+
 def schema(kind: Any) -> dict[str, Any]:
     """Return the JSON schema of a record's type."""
     return msgspec.json.schema(kind)

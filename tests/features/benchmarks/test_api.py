@@ -24,7 +24,7 @@ from tests.support.benchmark_rows import (
     measured,
     three_fields,
 )
-from tests.support.rpc_service import Caller, Running, message
+from tests.support.rpc_service import Caller, Running, message, payload
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PAIRS = invoices(250)
@@ -440,22 +440,21 @@ def test_a_watch_tells_documents_and_fields(me: Caller, done: Any):
     )
     events = [event for reply in replies for event in reply.events]
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    documents = [one for event in events for one in event.documents_compared.documents]
-    assert sorted(one.document_id for one in documents) == [one.document_id for one in PAIRS]
-    levels = [
-        one.field_accuracy
-        for reply in replies
-        for one in reply.levels
-        if one.WhichOneof("level") == "field_accuracy"
+    documents = [
+        one for event in events if event.kind == "documents" for one in payload(event).documents
     ]
-    assert levels[-1].documents == 250
-    last = {one.field: one.accuracy for one in levels[-1].fields}
+    assert sorted(one.document_id for one in documents) == [one.document_id for one in PAIRS]
+    status = [
+        payload(one) for reply in replies for one in reply.status if one.kind == "field_accuracy"
+    ]
+    assert status[-1].documents == 250
+    last = {one.field: one.accuracy for one in status[-1].fields}
     assert last == dict(benchmark.accuracy_by_field)
-    for one in levels[-1].fields:
+    for one in status[-1].fields:
         track = done.measures.by_field[one.field].normalised
         told = (one.correct, one.wrong_value, one.invented, one.missed)
         assert told == (track.correct, track.wrong_value, track.invented, track.missed)
-    assert events[-1].state_changed.cause == "finished"
+    assert payload(events[-1]).cause == "finished"
 
 
 @pytest.mark.parametrize("place", [1, 2, 3, 4])
@@ -468,14 +467,11 @@ def test_a_resumed_watch_counts_what_came_before(me: Caller, done: Any, place: i
     )
     events = [event for reply in replies for event in reply.events]
     assert events[0].sequence == place + 1
-    levels = [
-        one.field_accuracy
-        for reply in replies
-        for one in reply.levels
-        if one.WhichOneof("level") == "field_accuracy"
+    status = [
+        payload(one) for reply in replies for one in reply.status if one.kind == "field_accuracy"
     ]
-    assert levels[-1].documents == 250
-    last = {one.field: one.accuracy for one in levels[-1].fields}
+    assert status[-1].documents == 250
+    last = {one.field: one.accuracy for one in status[-1].fields}
     assert last == dict(done.benchmark.accuracy_by_field)
 
 
@@ -488,7 +484,7 @@ def test_a_watch_is_refused_before_its_first_message(me: Caller, other: Caller, 
         (me, {"benchmark_id": benchmark_id, "after_sequence": 10**9}, "OUT_OF_RANGE"),
     ):
         assert caller.refused("WatchBenchmark", **fields).code == code
-    bad = me.having(last_event_id="x").refused("WatchBenchmarkEvents", id=benchmark_id)
+    bad = me.having(last_event_id="x").refused("WatchBenchmarkEvents", benchmark_id=benchmark_id)
     assert bad.code == "INVALID_ARGUMENT"
 
 
@@ -497,7 +493,9 @@ def test_a_watch_over_rest_tells_the_same(me: Caller, done: Any):
     benchmark_id = done.benchmark.benchmark_id
     lines = b"".join(
         reply.data
-        for reply in me.raw("WatchBenchmarkLines", message("WatchBenchmarkLines", id=benchmark_id))
+        for reply in me.raw(
+            "WatchBenchmarkLines", message("WatchBenchmarkLines", benchmark_id=benchmark_id)
+        )
     )
     told = [json.loads(line) for line in lines.splitlines()]
     kinds = [one["type"] for one in told]
@@ -506,7 +504,7 @@ def test_a_watch_over_rest_tells_the_same(me: Caller, done: Any):
     fields = [one for one in told if one["type"] == "field_accuracy"][-1]["field_accuracy"]
     assert fields["documents"] == 250
     resumed = me.having(last_event_id="2").raw(
-        "WatchBenchmarkEvents", message("WatchBenchmarkEvents", id=benchmark_id)
+        "WatchBenchmarkEvents", message("WatchBenchmarkEvents", benchmark_id=benchmark_id)
     )
     text = b"".join(reply.data for reply in resumed).decode()
     assert text.startswith("id: 3\n")

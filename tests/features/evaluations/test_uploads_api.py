@@ -316,9 +316,9 @@ def test_a_repeated_chunk_sets_no_level_back(me: Caller, evaluation: str):
     twin.close()
     job_id = me("GetEvaluation", evaluation_id=evaluation).job_id
     watch = me.begin("WatchJob", rpc_service.message("WatchJob", job_id=job_id))
-    levels = next(watch).levels
+    status = next(watch).status
     watch.cancel()
-    assert [level.metrics.rows for level in levels if level.HasField("metrics")] == [80]
+    assert [rpc_service.payload(one).rows for one in status if one.kind == "metrics"] == [80]
 
 
 def test_an_upload_of_nobody_is_absent(me: Caller, other: Caller, evaluation: str):

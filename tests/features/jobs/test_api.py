@@ -11,7 +11,7 @@ from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from tests.support import rpc_service
-from tests.support.rpc_service import Caller, Running, message
+from tests.support.rpc_service import Caller, Running, message, payload
 
 
 def stamp(moment: datetime) -> Timestamp:
@@ -108,7 +108,7 @@ def test_an_upload_ends_at_the_deadline_that_was_asked_for(rpc: Running, me: Cal
     )  # fmt: skip  # one call
     assert me("GetJob", job_id=made.job_id).HasField("deadline")
     events = [e for reply in me("WatchJob", job_id=made.job_id) for e in reply.events]
-    assert events[-1].state_changed.cause == "deadline_passed"
+    assert payload(events[-1]).cause == "deadline_passed"
     assert me("GetEvaluation", evaluation_id=made.evaluation_id).status == "timed_out"
     refused = me.refused("FinishEvaluation", evaluation_id=made.evaluation_id, rows=1)
     assert refused.code == "FAILED_PRECONDITION"

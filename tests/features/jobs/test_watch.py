@@ -20,7 +20,7 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.records import encode
 from tests.support import rpc_service
-from tests.support.rpc_service import Caller, Running, message
+from tests.support.rpc_service import Caller, Running, message, payload
 
 KIND = "watched"  # of no runner: the tests drive these jobs through the ledger
 FEW = examples(
@@ -149,14 +149,13 @@ def test_a_quiet_watch_sends_bookmarks(rpc: Running, me: Caller):
     call = quick(me, writer)
     assert [event.sequence for event in next(call).events] == [1]
     quiet = next(call)
-    assert (list(quiet.events), list(quiet.levels), quiet.bookmark) == ([], [], 1)
+    assert (list(quiet.events), list(quiet.status), quiet.bookmark) == ([], [], 1)
     call.cancel()
 
 
 def quick(me: Caller, writer: Writer, **fields: Any) -> Any:
     """Start a watch with the shortest interval of bookmarks."""
-    request = message("WatchJob", job_id=writer.job.job_id, **fields)
-    request.bookmark_interval.FromMilliseconds(100)
+    request = message("WatchJob", job_id=writer.job.job_id, bookmark_seconds=0.1, **fields)
     return me.begin("WatchJob", request)
 
 
@@ -189,7 +188,7 @@ def test_a_watch_of_a_finished_job_ends_with_its_terminal_event(rpc: Running, me
     replies = list(call)
     final = replies[-1].events[-1]
     assert final.sequence == last
-    assert final.state_changed.to == 6  # CANCELED
+    assert payload(final).to == 6  # CANCELED
     assert call.code() is grpc.StatusCode.OK
 
 
@@ -208,10 +207,10 @@ def test_a_failure_is_an_event_and_not_a_broken_stream(me: Caller):
     refused = me.refused("UploadEvaluationFile", sent)
     evaluation = me("GetEvaluation", evaluation_id=refused.metadata["evaluation_id"])
     replies = me("WatchJob", job_id=evaluation.job_id)
-    changed = replies[-1].events[-1].state_changed
+    changed = payload(replies[-1].events[-1])
     assert changed.to == 5  # FAILED
     assert (changed.error.reason, changed.error.message) == (refused.reason, refused.message)
-    told = [event.state_changed for reply in replies for event in reply.events]
+    told = [payload(event) for reply in replies for event in reply.events]
     assert [(one.to, one.cause) for one in told] == [
         (2, "submitted"),
         (3, "claimed"),
@@ -219,14 +218,14 @@ def test_a_failure_is_an_event_and_not_a_broken_stream(me: Caller):
     ]
 
 
-def test_levels_are_told_with_the_newest_value(rpc: Running, me: Caller):
-    """A late subscriber gets each level once, as it now is."""
+def test_status_is_told_with_the_newest_value(rpc: Running, me: Caller):
+    """A late subscriber gets each status value once, as it now is."""
     writer = Writer(rpc, me)
     for _ in range(5):
         writer.append(1)
     first = next(quick(me, writer))
-    assert [level.progress.done for level in first.levels] == [6]
-    assert first.levels[0].as_of_sequence == 6
+    assert [payload(one).done for one in first.status] == [6]
+    assert first.status[0].as_of_sequence == 6
 
 
 def test_a_backlog_is_coalesced(rpc: Running, me: Caller):
@@ -289,7 +288,7 @@ def frames(call: Any) -> list[tuple[int | None, str, dict[str, Any]]]:
 
 
 def test_server_sent_events_carry_their_sequence_as_id(rpc: Running, me: Caller):
-    """Over SSE each event is one frame whose id is its sequence; levels have no id."""
+    """Over SSE each event is one frame whose id is its sequence; status values have no id."""
     writer = Writer(rpc, me)
     last = writer.run([2, 1])
     call = me.begin("WatchJobEvents", message("WatchJobEvents", job_id=writer.job.job_id))

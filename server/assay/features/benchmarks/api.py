@@ -1,4 +1,4 @@
-"""BenchmarkService and BenchmarkWatchService.
+"""The handlers of BenchmarkService.
 
 Creating takes as long as a dataset is large, and results may be large: both are done in a thread.
 """
@@ -14,15 +14,12 @@ from assay.features.benchmarks import convert
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
 from assay.features.benchmarks.results_service import BenchmarkReader
 from assay.features.benchmarks.service import BenchmarkUseCases
-from assay.features.benchmarks.watch import BenchmarkWatches
-from assay.features.jobs import convert as jobs
-from assay.features.jobs.api import resume_point
-from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.watch import JobWatch
 from assay.v1 import (
     benchmark_pb2,
     benchmark_service_pb2,
-    benchmark_watch_service_pb2,
+    job_service_pb2,
 )
 
 
@@ -34,12 +31,12 @@ class BenchmarkService:
         benchmarks: BenchmarkUseCases,
         reader: BenchmarkReader,
         comparisons: BenchmarkComparisons,
-        watches: BenchmarkWatches,
+        watch: JobWatch,
     ) -> None:
         self._benchmarks = benchmarks
         self._reader = reader
         self._comparisons = comparisons
-        self._watches = watches
+        self._watch = watch
 
     async def CreateBenchmark(
         self, request: benchmark_service_pb2.CreateBenchmarkRequest, call: Call
@@ -99,55 +96,33 @@ class BenchmarkService:
 
     async def WatchBenchmark(
         self, request: benchmark_service_pb2.WatchBenchmarkRequest, call: Call
-    ) -> AsyncGenerator[benchmark_service_pb2.WatchBenchmarkResponse, None]:
+    ) -> AsyncGenerator[job_service_pb2.WatchJobResponse, None]:
         """Stream a benchmark's events."""
-        interval = request.bookmark_interval.ToMilliseconds() / 1000
-        batches = self._watches.watch(
-            call.organization_id,
-            request.benchmark_id,
-            after_sequence=request.after_sequence,
-            bookmark_seconds=interval or MAX_BOOKMARK_SECONDS,
-        )
-        async with aclosing(batches):
-            async for batch in batches:
-                told = jobs.batch(batch)
-                yield benchmark_service_pb2.WatchBenchmarkResponse(
-                    events=told.events, levels=told.levels, bookmark=told.bookmark
-                )
-
-
-class BenchmarkWatchService:
-    """The REST face of BenchmarkService.WatchBenchmark."""
-
-    def __init__(self, watches: BenchmarkWatches) -> None:
-        self._watches = watches
+        job_id = await self._job_id(request, call)
+        async with aclosing(self._watch.messages(call, job_id, request)) as stream:
+            async for message in stream:
+                yield message
 
     async def WatchBenchmarkEvents(
-        self, request: benchmark_watch_service_pb2.WatchBenchmarkEventsRequest, call: Call
+        self, request: benchmark_service_pb2.WatchBenchmarkRequest, call: Call
     ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
         """Stream a benchmark as Server-Sent Events."""
-        batches = self._watches.watch(
-            call.organization_id,
-            request.id,
-            after_sequence=resume_point(call, request.after_sequence),
-            bookmark_seconds=request.bookmark_seconds or MAX_BOOKMARK_SECONDS,
-        )
-        async with aclosing(batches):
-            async for batch in batches:
-                data = b"".join(jobs.server_sent_events(batch))
-                yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=data)
+        job_id = await self._job_id(request, call)
+        async with aclosing(self._watch.events(call, job_id, request)) as stream:
+            async for body in stream:
+                yield body
 
     async def WatchBenchmarkLines(
-        self, request: benchmark_watch_service_pb2.WatchBenchmarkLinesRequest, call: Call
+        self, request: benchmark_service_pb2.WatchBenchmarkRequest, call: Call
     ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
         """Stream a benchmark as NDJSON."""
-        batches = self._watches.watch(
-            call.organization_id,
-            request.id,
-            after_sequence=request.after_sequence,
-            bookmark_seconds=request.bookmark_seconds or MAX_BOOKMARK_SECONDS,
-        )
-        async with aclosing(batches):
-            async for batch in batches:
-                data = b"".join(jobs.lines(batch))
-                yield httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
+        job_id = await self._job_id(request, call)
+        async with aclosing(self._watch.lines(call, job_id, request)) as stream:
+            async for body in stream:
+                yield body
+
+    async def _job_id(
+        self, request: benchmark_service_pb2.WatchBenchmarkRequest, call: Call
+    ) -> str:
+        find = self._benchmarks.job_id
+        return await call.run(find, call.organization_id, request.benchmark_id)

@@ -16,8 +16,7 @@ from assay.features.benchmarks.results_service import (
     ResultQuery,
 )
 from assay.features.benchmarks.service import BenchmarkQuery
-from assay.features.jobs import convert as jobs
-from assay.kernel.rpc import values
+from assay.kernel.rpc import job_messages, values
 from assay.kernel.rpc.paging import Counted
 from assay.records import encode_text
 from assay.v1 import benchmark_pb2, benchmark_service_pb2, diagnostics_pb2
@@ -69,7 +68,7 @@ def benchmark(stored: Benchmark) -> benchmark_pb2.Benchmark:
         user_schema_id=stored.user_schema_id,
         status=stored.status.value,
         state=benchmark_pb2.BenchmarkState.Value(f"BENCHMARK_STATE_{stored.status.name}"),
-        error=jobs.error(stored.error),
+        error=job_messages.error(stored.error),
         accuracy_overall=None if scores is None else scores.overall,
         accuracy_by_field={} if scores is None else scores.by_field,
         documents_processed=stored.documents_processed,

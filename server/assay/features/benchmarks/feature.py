@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from assay.features.benchmarks import tables
 from assay.features.benchmarks.api import (
     BenchmarkService,
-    BenchmarkWatchService,
 )
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
 from assay.features.benchmarks.job import BenchmarkKind
@@ -13,9 +12,9 @@ from assay.features.benchmarks.rest import BenchmarkRestService
 from assay.features.benchmarks.results_service import BenchmarkReader
 from assay.features.benchmarks.service import BenchmarkUseCases
 from assay.features.benchmarks.store import Benchmarks
-from assay.features.benchmarks.watch import BenchmarkWatches
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
+from assay.kernel.rpc.watch import JobWatch
 
 
 def _services(kernel: Kernel) -> Iterable[object]:
@@ -30,10 +29,8 @@ def _services(kernel: Kernel) -> Iterable[object]:
     comparisons = BenchmarkComparisons(
         kernel.store, kernel.blobs, compute=kernel.compute, run_in_thread=kernel.run_in_thread
     )
-    watches = BenchmarkWatches(kernel.store, kernel.watches, kernel.run_in_thread)
-    yield BenchmarkService(benchmarks, reader, comparisons, watches)
+    yield BenchmarkService(benchmarks, reader, comparisons, JobWatch(kernel.watches))
     yield BenchmarkRestService(benchmarks, reader, comparisons)
-    yield BenchmarkWatchService(watches)
 
 
 FEATURE = Feature(

@@ -13,8 +13,7 @@ from assay.features.benchmarks.model import Benchmark, BenchmarkStatus
 from assay.features.benchmarks.results_artifact import FieldResult
 from assay.features.benchmarks.results_service import BenchmarkReader, Detailed, KnownDocument
 from assay.features.benchmarks.service import BenchmarkUseCases
-from assay.features.jobs import convert as jobs
-from assay.kernel.rpc import rest
+from assay.kernel.rpc import job_messages, rest
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import DEFAULT_LIMIT
 from assay.kernel.rpc.rest import Body, Count, Instant, Share, ViewPage
@@ -207,7 +206,7 @@ def detail(found: Detailed) -> BenchmarkDetailView:
         results=tuple(document(one) for one in found.documents),
         run_id=stored.run_id,
         job_id=stored.job_id,
-        error=rest.present(jobs.error(stored.error)),
+        error=rest.present(job_messages.error(stored.error)),
         measures=rest.present(convert.measures(found.measured, MAX_FIELDS)),
         spec=rest.present(convert.spec(found.measured)),
     )

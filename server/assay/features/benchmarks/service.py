@@ -57,6 +57,11 @@ class BenchmarkUseCases:
         self._clock = clock
         self._max_attempts = max_attempts
 
+    def job_id(self, organization_id: str, benchmark_id: str) -> str:
+        """Return the job that makes a benchmark; raises NotFound."""
+        with self._store.read() as uow:
+            return uow[Benchmarks].get(organization_id, benchmark_id).job_id
+
     def create(
         self,
         organization_id: str,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.row_upload import Row
 from assay.features.evaluations.service import KnownEvaluation
-from assay.features.jobs import convert as jobs
-from assay.kernel.rpc import values
+from assay.kernel.rpc import job_messages, values
 from assay.records import encode, sha256_hex
 from assay.v1 import evaluation_pb2, evaluation_service_pb2
 
@@ -22,10 +21,10 @@ def evaluation(known: KnownEvaluation) -> evaluation_pb2.Evaluation:
         revision=stored.revision,
         job_id=stored.job_id,
         status=stored.state.value.lower(),
-        state=jobs.state(stored.state),
+        state=job_messages.state(stored.state),
         next_row=known.next_row,
         metrics=values.metrics(stored.metrics),
-        error=jobs.error(stored.error),
+        error=job_messages.error(stored.error),
         created_at=values.timestamp(stored.created_at),
         evaluated_at=values.timestamp(stored.evaluated_at),
     )

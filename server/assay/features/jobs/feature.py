@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from assay.features.jobs.api import JobService, JobWatchService
+from assay.features.jobs.api import JobService
 from assay.features.jobs.service import JobUseCases
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
+from assay.kernel.rpc.watch import JobWatch
 
 
 def _services(kernel: Kernel) -> Iterable[object]:
-    yield JobService(JobUseCases(kernel.store), kernel.watches)
-    yield JobWatchService(kernel.watches)
+    yield JobService(JobUseCases(kernel.store), JobWatch(kernel.watches))
 
 
 FEATURE = Feature(name="jobs", services=_services)

@@ -7,18 +7,21 @@ costs one parked coroutine and re-reads from the log when it comes back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from assay.kernel.errors import EventsTrimmed, InvalidArgument, OutOfRange
 from assay.kernel.jobs.events import Events, StatusUpdates
 from assay.kernel.jobs.job import Event, JobError, StatusUpdate
+from assay.kernel.jobs.kind import JobKind, StatusFold
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
+from assay.records import plain
 
 MAX_BATCH = 500  # events of one message
 MAX_BOOKMARK_SECONDS = 10.0
@@ -29,6 +32,7 @@ MIN_BOOKMARK_SECONDS = 0.1
 class Batch:
     """What a watch tells at once: whole commits, then the newest status updates."""
 
+    kind: str  # of the job
     events: tuple[Event, ...]
     status: tuple[StatusUpdate, ...]
     bookmark: int  # everything up to this sequence has been told
@@ -54,8 +58,16 @@ class _Place(NamedTuple):
 class Watches:
     """Watches of the jobs of an organization; async, as a watch outlives a thread."""
 
-    def __init__(self, store: Store, notifier: ChangeNotifier, run_in_thread: RunInThread) -> None:
+    def __init__(
+        self,
+        store: Store,
+        notifier: ChangeNotifier,
+        run_in_thread: RunInThread,
+        *,
+        kinds: Mapping[str, JobKind[Any, Any]],
+    ) -> None:
         self._store = store
+        self.kinds = kinds
         self._notifier = notifier
         self._run_in_thread = run_in_thread
         self._reading: dict[_Place, asyncio.Future[Batch]] = {}
@@ -70,15 +82,68 @@ class Watches:
     ) -> AsyncGenerator[Batch, None]:
         """Yield what happens to a job after a sequence, until its terminal event was yielded.
 
+        A batch whose events change a value that the job's kind folds from them brings it along,
+        with all events up to the batch's bookmark counted.
+
         Raises, all before the first batch:
             InvalidArgument: the bookmark interval is out of range.
             NotFound: no such job.
             OutOfRange: the sequence lies in the future.
             EventsTrimmed: events after the sequence are no longer held.
         """
+        folds: list[StatusFold] | None = None
+        batches = self._watch(
+            organization_id,
+            job_id,
+            after_sequence=after_sequence,
+            bookmark_seconds=bookmark_seconds,
+        )
+        async with aclosing(batches):
+            async for batch in batches:
+                changed: list[StatusFold] = []
+                if folds is None:
+                    kind = self.kinds.get(batch.kind)
+                    folds = [] if kind is None else [fold() for fold in kind.folds]
+                    if folds and after_sequence:
+                        read = partial(self._fold, organization_id, job_id, after_sequence, folds)
+                        changed = await self._run_in_thread(read)
+                changed = _changed(folds, batch.events, changed)
+                status = tuple(_folded(fold, batch.bookmark) for fold in changed)
+                yield replace(batch, status=(*batch.status, *status)) if status else batch
+
+    def _fold(
+        self, organization_id: str, job_id: str, sequence: int, folds: list[StatusFold]
+    ) -> list[StatusFold]:
+        """Add the events up to a sequence; return the folds that they changed.
+
+        They add nothing when the log no longer begins at 1.
+        """
+        changed: list[StatusFold] = []
+        at = 0
+        with self._store.read() as uow:
+            if uow[Events].oldest(organization_id, job_id) > 1:
+                return changed
+            while at < sequence:
+                events = uow[Events].after(organization_id, job_id, at, limit=MAX_BATCH)
+                before = [event for event in events if event.sequence <= sequence]
+                changed = _changed(folds, before, changed)
+                if not events:
+                    break
+                at = events[-1].sequence
+        return changed
+
+    async def _watch(
+        self,
+        organization_id: str,
+        job_id: str,
+        *,
+        after_sequence: int,
+        bookmark_seconds: float,
+    ) -> AsyncGenerator[Batch, None]:
+        """Yield batches as they are read from the log."""
         if not MIN_BOOKMARK_SECONDS <= bookmark_seconds <= MAX_BOOKMARK_SECONDS:
             raise InvalidArgument.of(
-                "bookmark_interval",
+                "bookmark_seconds",
                 f"{bookmark_seconds} s was sent; "
                 f"{MIN_BOOKMARK_SECONDS} s to {MAX_BOOKMARK_SECONDS} s are allowed",
             )
@@ -153,6 +218,7 @@ class Watches:
             status = tuple(uow[StatusUpdates].after(organization_id, job_id, status_revision))
         bookmark = events[-1].sequence if events else after_sequence
         return Batch(
+            kind=job.kind,
             events=events,
             status=status,
             bookmark=bookmark,
@@ -165,9 +231,25 @@ class Watches:
 
 def _bookmark(batch: Batch) -> Batch:
     return Batch(
+        kind=batch.kind,
         events=(),
         status=(),
         bookmark=batch.bookmark,
         is_last=False,
         status_revision=batch.status_revision,
+    )
+
+
+def _changed(
+    folds: list[StatusFold], events: Sequence[Event], before: list[StatusFold]
+) -> list[StatusFold]:
+    """Add events to folds; return those that they changed, and those of `before`."""
+    now = [fold for fold in folds if sum(fold.add(event) for event in events)]
+    return [fold for fold in folds if fold in before or fold in now]
+
+
+def _folded(fold: StatusFold, sequence: int) -> StatusUpdate:
+    """Return a fold's value as a status update as of an event."""
+    return StatusUpdate(
+        key=fold.status.name, revision=0, as_of_sequence=sequence, data=plain(fold.value())
     )
