@@ -114,7 +114,7 @@ class BenchmarkJob(Record):
     """The spec of a benchmark's job: a snapshot that no later edit can change."""
 
     benchmark_id: str
-    schema: str | None  # FieldSchema.encoded() as text; None: to be inferred from the entries
+    schema: str | None  # address of FieldSchema.encoded(); None: inferred from the entries
     documents: int
     truth: str  # hash of all (document, expected), in whatever order
     blobs: tuple[tuple[str, int], ...]  # address and documents of each piece, by document id
@@ -127,7 +127,7 @@ class BenchmarkJob(Record):
 
 
 class ResultPiece(Record):
-    """The results of consecutive documents, in one blob of jobs.benchmarking.results."""
+    """The results of consecutive documents, in one blob of results_artifact."""
 
     blob: str  # address
     first: int  # place of the first document in the snapshot
@@ -143,7 +143,7 @@ class BenchmarkResult(Record):
     schema_inferred: bool
     normaliser: str  # the version of what made values comparable
     truth: str  # hash of all (document, expected)
-    details: str  # address of a document in sections, see jobs.benchmarking.details
+    details: str  # address of a document in sections, see details_artifact
     pieces: tuple[ResultPiece, ...]  # in the order of documents
 
     @property
