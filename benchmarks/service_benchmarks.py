@@ -289,7 +289,7 @@ def fill(store: Any, benchmarks: int) -> None:
     from assay.kernel.jobs.states import JobState
 
     owner = Owner(host="h", boot_id="b", pid=1, started="1")
-    scores = Scores(overall=0.9, by_field={f"field_{n}": 0.9 for n in range(FIELDS)})
+    scores = Scores(overall=0.9, by_field=tuple((f"field_{n}", 0.9) for n in range(FIELDS)))
     for start in range(0, benchmarks, 500):
         with store.write() as uow:
             for number in range(start, min(start + 500, benchmarks)):

@@ -60,7 +60,7 @@ METHODS_OF_VALUES = {
 INPUTS = {
     "SchemaField"
 }  # values that callers make themselves; all but their first two fields have defaults
-ATTRIBUTES = {"default_json": "default", "error": "failure", "from": "from_state", "to": "to_state"}
+ATTRIBUTES = {"error": "failure", "from": "from_state", "to": "to_state"}
 # Counts that travel as doubles; assay.client.messages reads them as integers.
 COUNTS = {"clipped_rows", "file_bytes", "next_row", "row", "rows", "total", "zero_targets"}
 ALWAYS = {"created_at", "updated_at", "at", "progress", "headline", "overall", "exact", "normalised",
@@ -91,7 +91,7 @@ FORMS = {
     "ConfusionMatrix.counts": "tuple[tuple[int, ...], ...]",
     "ConfusionMatrix.shares": "tuple[tuple[float, ...], ...] | None",
     "ResidualReport.quantiles": "Mapping[float, float]",
-    "SchemaField.default_json": "Any",
+    "SchemaField.default": "Any",
     "SliceReport.columns": "Mapping[str, tuple[Slice, ...]]",
 }
 EMPTY = {"str": '""', "bool": "False", "int": "0", "float": "0.0", "bytes": 'b""'}

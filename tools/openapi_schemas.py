@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2
 
+from tools.openapi_words import narrowed
 from tools.protos import option, parse
 
 Json = dict[str, Any]
@@ -16,7 +17,7 @@ Message = descriptor_pb2.DescriptorProto
 
 MESSAGES, ENUMS, SERVICES = 4, 5, 6  # field numbers of FileDescriptorProto
 FIELDS, VALUES, METHODS = 2, 2, 2  # of DescriptorProto, EnumDescriptorProto, ServiceDescriptorProto
-REQUIRED, OUTPUT_ONLY = 2, 3  # google.api.FieldBehavior
+OPTIONAL, REQUIRED, OUTPUT_ONLY = 1, 2, 3  # google.api.FieldBehavior
 
 SCALARS: Mapping[int, Json] = {
     Field.TYPE_DOUBLE: {"type": "number", "format": "double"},
@@ -193,7 +194,12 @@ class Schemas:
 
     def of_field(self, message: str, one: Field, *, sent: bool) -> Json:
         """Return the schema of a field with its description."""
-        schema = self._of_type(one, sent=sent)
+        schema = narrowed(
+            self._of_type(one, sent=sent),
+            message.rpartition(".")[2],
+            one.name,
+            is_optional=sent and OPTIONAL in behaviour(one),
+        )
         description = said(self._contract.comments[f"{message}.{one.name}"])
         if description:
             schema = {**schema, "description": description}

@@ -283,7 +283,7 @@ def test_schemas_come_back_as_they_were_sent(client):
     client.field_schemas.delete(made.user_schema_id)
     with pytest.raises(BadInput, match="'colour' is no part of a SchemaField"):
         client.field_schemas.create("x", [{"name": "a", "type": "text", "colour": 1}])
-    with pytest.raises(BadInput, match="type is one of text"):
+    with pytest.raises(InvalidRequest, match="type is one of text"):
         client.field_schemas.create("x", [{"name": "a", "type": "string"}])
 
 

@@ -149,3 +149,21 @@ def test_camel_services_are_described_in_camel_case():
     shown = Schemas(contract, "camel").object(".assay.v1.Limits", sent=False)
     assert "chunkBytes" in shown["properties"]
     assert openapi.page({"a": "ü"}) == '{\n "a": "ü"\n}\n'
+
+
+def test_types_are_exact():
+    """Nulls, enumerations, defaults and bounds are those of the service: documents 001 to 003."""
+    shown = DOCUMENT["components"]["schemas"]["BenchmarkView"]
+    accuracy = {"type": "number", "minimum": 0, "maximum": 1}
+    assert shown["properties"]["accuracy_overall"]["anyOf"] == [accuracy, {"type": "null"}]
+    assert shown["required"] == list(shown["properties"])
+    words = DOCUMENT["components"]["schemas"]["BenchmarkStatus"]["enum"]
+    assert set(words) == {"queued", "running", "completed", "failed"}
+    report = {one["name"]: one["schema"] for one in BY_ID["GetClassificationReport"]["parameters"]}
+    splits = ["train", "validation", "test"]
+    assert report["dataset_split"] == {"type": "string", "enum": splits, "default": "test"}
+    averages = ["micro", "macro", "weighted"]
+    assert report["average"] == {"type": "string", "enum": averages, "default": "weighted"}
+    listing = {one["name"]: one["schema"] for one in BY_ID["ListBenchmarks"]["parameters"]}
+    assert (listing["limit"]["minimum"], listing["limit"]["default"]) == (1, 20)
+    assert set(listing["status"]["enum"]) == set(words)

@@ -192,8 +192,8 @@ def test_results_of_a_field_that_is_none_are_refused(rpc: Running, me: Caller):
     ]
     known = me("ListBenchmarkResults", benchmark_id=found_, field="vendor_name", outcome="invented")
     assert known.total == 0
-    fields = [{"name": "vendor_name", "type": "FIELD_TYPE_TEXT"}]
-    fields.append({"name": "never", "type": "FIELD_TYPE_OBJECT", "fields": fields[:1]})
+    fields = [{"name": "vendor_name", "type": "text"}]
+    fields.append({"name": "never", "type": "object", "fields": fields[:1]})
     schema = me("CreateFieldSchema", name="s", fields=fields).user_schema_id
     found_ = measured(me, dataset_id, user_schema_id=schema).benchmark.benchmark_id
     never = me("ListBenchmarkResults", benchmark_id=found_, field="never.vendor_name")
@@ -202,7 +202,7 @@ def test_results_of_a_field_that_is_none_are_refused(rpc: Running, me: Caller):
 
 def test_words_that_are_no_absence_are_told_in_one_order(me: Caller):
     """A wrong distinct_empties is refused with a list, not with what a set of Python looks like."""
-    fields = [{"name": "a", "type": "FIELD_TYPE_TEXT"}]
+    fields = [{"name": "a", "type": "text"}]
     refused = me.refused("CreateFieldSchema", name="s", fields=fields, distinct_empties=["z", "b"])
     assert refused.message.endswith("are of missing, null, empty; not b, z")
 

@@ -30,7 +30,7 @@ COUNTS = frozenset(
     {"rows", "row", "next_row", "clipped_rows", "zero_targets", "total", "file_bytes"}
 )
 # Names of the values' attributes that are others than the messages' fields.
-NAMES = {"default": "default_json", "failure": "error", "from_state": "from", "to_state": "to"}
+NAMES = {"failure": "error", "from_state": "from", "to_state": "to"}
 _VALUES: dict[str, type] = {}  # full name of a message → the class of its value
 
 
@@ -173,14 +173,19 @@ def _slices_by_column(message: Any) -> dict[str, Any]:
     }
 
 
+def _scalar_of(value: struct_pb2.Value) -> Any:
+    found: Any = json_format.MessageToDict(value)
+    return int(found) if isinstance(found, float) and found.is_integer() else found
+
+
 # Fields whose values are easier to use in another form.
 _OWN: dict[str, Converter] = {
     "assay.v1.ConfusionMatrix.counts": _rows_of_counts,
     "assay.v1.ConfusionMatrix.shares": lambda message: (
         tuple(tuple(row.shares) for row in message.shares) or None
     ),
-    "assay.v1.SchemaField.default_json": lambda message: (
-        json_values(message.default_json) if message.HasField("default_json") else None
+    "assay.v1.SchemaField.default": lambda message: (
+        _scalar_of(message.default) if message.HasField("default") else None
     ),
     "assay.v1.SliceReport.columns": _slices_by_column,
     "assay.v1.ResidualReport.quantiles": lambda message: dict(
@@ -288,6 +293,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return float(value)  # a Value's numbers are doubles
     if hasattr(value, "tolist"):  # NumPy's arrays and scalars
         return value.tolist()
     return value.item() if hasattr(value, "item") else value

@@ -878,7 +878,8 @@ class SchemaField(methods.SchemaField):
 
     # The field's name, unique among its neighbours; of no matter for the item of a list.
     name: str
-    # What the field holds.
+    # What the field holds: text, number, money, date, boolean, enum, code, list, table or
+    # object.
     type: str
     # Free text.
     description: str = ""
@@ -898,7 +899,7 @@ class SchemaField(methods.SchemaField):
     item: SchemaField | None = None
     # Of table: the columns; of object: its fields.
     fields: tuple[SchemaField, ...] = ()
-    # What an absent value stands for: the JSON of a text, number or boolean.
+    # What an absent value stands for: a text, number or boolean.
     default: Any = None
 
 

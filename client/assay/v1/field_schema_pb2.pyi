@@ -6,9 +6,9 @@ Field schemas: which fields documents have, and how each is compared."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,62 +19,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _FieldType:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _FieldTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FieldType.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    FIELD_TYPE_UNSPECIFIED: _FieldType.ValueType  # 0
-    """Not said; refused where a field is sent."""
-    FIELD_TYPE_TEXT: _FieldType.ValueType  # 1
-    """Text."""
-    FIELD_TYPE_NUMBER: _FieldType.ValueType  # 2
-    """A number."""
-    FIELD_TYPE_MONEY: _FieldType.ValueType  # 3
-    """An amount of money."""
-    FIELD_TYPE_DATE: _FieldType.ValueType  # 4
-    """A date."""
-    FIELD_TYPE_BOOLEAN: _FieldType.ValueType  # 5
-    """True or false."""
-    FIELD_TYPE_ENUM: _FieldType.ValueType  # 6
-    """One of the field's values."""
-    FIELD_TYPE_CODE: _FieldType.ValueType  # 7
-    """A code, such as an IBAN: spaces and hyphens mean nothing."""
-    FIELD_TYPE_LIST: _FieldType.ValueType  # 8
-    """Items of one type."""
-    FIELD_TYPE_TABLE: _FieldType.ValueType  # 9
-    """Rows of named columns, such as line items."""
-    FIELD_TYPE_OBJECT: _FieldType.ValueType  # 10
-    """Named fields."""
-
-class FieldType(_FieldType, metaclass=_FieldTypeEnumTypeWrapper):
-    """What a field holds."""
-
-FIELD_TYPE_UNSPECIFIED: FieldType.ValueType  # 0
-"""Not said; refused where a field is sent."""
-FIELD_TYPE_TEXT: FieldType.ValueType  # 1
-"""Text."""
-FIELD_TYPE_NUMBER: FieldType.ValueType  # 2
-"""A number."""
-FIELD_TYPE_MONEY: FieldType.ValueType  # 3
-"""An amount of money."""
-FIELD_TYPE_DATE: FieldType.ValueType  # 4
-"""A date."""
-FIELD_TYPE_BOOLEAN: FieldType.ValueType  # 5
-"""True or false."""
-FIELD_TYPE_ENUM: FieldType.ValueType  # 6
-"""One of the field's values."""
-FIELD_TYPE_CODE: FieldType.ValueType  # 7
-"""A code, such as an IBAN: spaces and hyphens mean nothing."""
-FIELD_TYPE_LIST: FieldType.ValueType  # 8
-"""Items of one type."""
-FIELD_TYPE_TABLE: FieldType.ValueType  # 9
-"""Rows of named columns, such as line items."""
-FIELD_TYPE_OBJECT: FieldType.ValueType  # 10
-"""Named fields."""
-Global___FieldType: _TypeAlias = FieldType  # noqa: Y015
 
 @_typing.final
 class SchemaField(_message.Message):
@@ -93,11 +37,11 @@ class SchemaField(_message.Message):
     VALUES_FIELD_NUMBER: _builtins.int
     ITEM_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
-    DEFAULT_JSON_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The field's name, unique among its neighbours; of no matter for the item of a list."""
-    type: Global___FieldType.ValueType
-    """What the field holds."""
+    type: _builtins.str
+    """What the field holds: text, number, money, date, boolean, enum, code, list, table or object."""
     description: _builtins.str
     """Free text."""
     fuzzy: _builtins.bool
@@ -108,8 +52,6 @@ class SchemaField(_message.Message):
     """Of number, money and date: an id such as de_DE."""
     day_first: _builtins.bool
     """Of date: whether 3/4/2024 is the third of April."""
-    default_json: _builtins.str
-    """What an absent value stands for: the JSON of a text, number or boolean."""
     @_builtins.property
     def date_formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Of date: patterns such as dd.MM.yyyy, tried in their order."""
@@ -126,11 +68,15 @@ class SchemaField(_message.Message):
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___SchemaField]:
         """Of table: the columns; of object: its fields."""
 
+    @_builtins.property
+    def default(self) -> _struct_pb2.Value:
+        """What an absent value stands for: a text, number or boolean."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
-        type: Global___FieldType.ValueType = ...,
+        type: _builtins.str = ...,
         description: _builtins.str = ...,
         fuzzy: _builtins.bool | None = ...,
         threshold: _builtins.float | None = ...,
@@ -140,16 +86,14 @@ class SchemaField(_message.Message):
         values: _abc.Iterable[_builtins.str] | None = ...,
         item: Global___SchemaField | None = ...,
         fields: _abc.Iterable[Global___SchemaField] | None = ...,
-        default_json: _builtins.str | None = ...,
+        default: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_default_json", b"_default_json", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "day_first", b"day_first", "default_json", b"default_json", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "threshold", b"threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "day_first", b"day_first", "default", b"default", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_default_json", b"_default_json", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "date_formats", b"date_formats", "day_first", b"day_first", "default_json", b"default_json", "description", b"description", "fields", b"fields", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "name", b"name", "threshold", b"threshold", "type", b"type", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "date_formats", b"date_formats", "day_first", b"day_first", "default", b"default", "description", b"description", "fields", b"fields", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "name", b"name", "threshold", b"threshold", "type", b"type", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__day_first: _TypeAlias = _typing.Literal["day_first"]  # noqa: Y015
     _WhichOneofArgType__day_first: _TypeAlias = _typing.Literal["_day_first", b"_day_first"]  # noqa: Y015
-    _WhichOneofReturnType__default_json: _TypeAlias = _typing.Literal["default_json"]  # noqa: Y015
-    _WhichOneofArgType__default_json: _TypeAlias = _typing.Literal["_default_json", b"_default_json"]  # noqa: Y015
     _WhichOneofReturnType__fuzzy: _TypeAlias = _typing.Literal["fuzzy"]  # noqa: Y015
     _WhichOneofArgType__fuzzy: _TypeAlias = _typing.Literal["_fuzzy", b"_fuzzy"]  # noqa: Y015
     _WhichOneofReturnType__locale: _TypeAlias = _typing.Literal["locale"]  # noqa: Y015
@@ -158,8 +102,6 @@ class SchemaField(_message.Message):
     _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__day_first) -> _WhichOneofReturnType__day_first | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__default_json) -> _WhichOneofReturnType__default_json | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fuzzy) -> _WhichOneofReturnType__fuzzy | None: ...
     @_typing.overload

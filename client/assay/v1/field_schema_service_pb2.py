@@ -26,9 +26,10 @@ from assay.v1 import field_schema_pb2 as assay_dot_v1_dot_field__schema__pb2
 from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#assay/v1/field_schema_service.proto\x12\x08\x61ssay.v1\x1a\x1b\x61ssay/v1/field_schema.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xb0\x01\n\x18\x43reateFieldSchemaRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x15.assay.v1.SchemaFieldB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x64istinct_empties\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"5\n\x15GetFieldSchemaRequest\x12\x1c\n\x0euser_schema_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"L\n\x17ListFieldSchemasRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"o\n\x18ListFieldSchemasResponse\x12&\n\x07schemas\x18\x01 \x03(\x0b\x32\x15.assay.v1.FieldSchema\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\r\"\xd7\x01\n\x18UpdateFieldSchemaRequest\x12\x1c\n\x0euser_schema_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1e\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12+\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x15.assay.v1.SchemaFieldB\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x64istinct_empties\x18\x05 \x03(\tB\x04\xe2\x41\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_description\"8\n\x18\x44\x65leteFieldSchemaRequest\x12\x1c\n\x0euser_schema_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\",\n\x19\x44\x65leteFieldSchemaResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\x32\xde\x04\n\x12\x46ieldSchemaService\x12\x65\n\x11\x43reateFieldSchema\x12\".assay.v1.CreateFieldSchemaRequest\x1a\x15.assay.v1.FieldSchema\"\x15\xca\xf3\x18\x11\n\rdataset:write \x02\x12\x61\n\x0eGetFieldSchema\x12\x1f.assay.v1.GetFieldSchemaRequest\x1a\x15.assay.v1.FieldSchema\"\x17\x90\x02\x01\xca\xf3\x18\x10\n\x0c\x64\x61taset:read \x01\x12r\n\x10ListFieldSchemas\x12!.assay.v1.ListFieldSchemasRequest\x1a\".assay.v1.ListFieldSchemasResponse\"\x17\x90\x02\x01\xca\xf3\x18\x10\n\x0c\x64\x61taset:read \x01\x12\x65\n\x11UpdateFieldSchema\x12\".assay.v1.UpdateFieldSchemaRequest\x1a\x15.assay.v1.FieldSchema\"\x15\xca\xf3\x18\x11\n\rdataset:write \x02\x12\xa2\x01\n\x11\x44\x65leteFieldSchema\x12\".assay.v1.DeleteFieldSchemaRequest\x1a#.assay.v1.DeleteFieldSchemaResponse\"D\x90\x02\x02\xca\xf3\x18\x11\n\rdataset:write \x02\x82\xd3\xe4\x93\x02&*$/v1/quality/schemas/{user_schema_id}B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#assay/v1/field_schema_service.proto\x12\x08\x61ssay.v1\x1a\x1b\x61ssay/v1/field_schema.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\xb0\x01\n\x18\x43reateFieldSchemaRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12+\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x15.assay.v1.SchemaFieldB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x64istinct_empties\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"5\n\x15GetFieldSchemaRequest\x12\x1c\n\x0euser_schema_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"S\n\x17ListFieldSchemasRequest\x12\x18\n\x05limit\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x63ursor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x42\x08\n\x06_limit\"f\n\x18ListFieldSchemasResponse\x12&\n\x07schemas\x18\x01 \x03(\x0b\x32\x15.assay.v1.FieldSchema\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\r\"\xd7\x01\n\x18UpdateFieldSchemaRequest\x12\x1c\n\x0euser_schema_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1e\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12+\n\x06\x66ields\x18\x04 \x03(\x0b\x32\x15.assay.v1.SchemaFieldB\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x64istinct_empties\x18\x05 \x03(\tB\x04\xe2\x41\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_description\"8\n\x18\x44\x65leteFieldSchemaRequest\x12\x1c\n\x0euser_schema_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\",\n\x19\x44\x65leteFieldSchemaResponse\x12\x0f\n\x07\x64\x65leted\x18\x01 \x01(\x08\x32\xde\x04\n\x12\x46ieldSchemaService\x12\x65\n\x11\x43reateFieldSchema\x12\".assay.v1.CreateFieldSchemaRequest\x1a\x15.assay.v1.FieldSchema\"\x15\xca\xf3\x18\x11\n\rdataset:write \x02\x12\x61\n\x0eGetFieldSchema\x12\x1f.assay.v1.GetFieldSchemaRequest\x1a\x15.assay.v1.FieldSchema\"\x17\x90\x02\x01\xca\xf3\x18\x10\n\x0c\x64\x61taset:read \x01\x12r\n\x10ListFieldSchemas\x12!.assay.v1.ListFieldSchemasRequest\x1a\".assay.v1.ListFieldSchemasResponse\"\x17\x90\x02\x01\xca\xf3\x18\x10\n\x0c\x64\x61taset:read \x01\x12\x65\n\x11UpdateFieldSchema\x12\".assay.v1.UpdateFieldSchemaRequest\x1a\x15.assay.v1.FieldSchema\"\x15\xca\xf3\x18\x11\n\rdataset:write \x02\x12\xa2\x01\n\x11\x44\x65leteFieldSchema\x12\".assay.v1.DeleteFieldSchemaRequest\x1a#.assay.v1.DeleteFieldSchemaResponse\"D\x90\x02\x02\xca\xf3\x18\x11\n\rdataset:write \x02\x82\xd3\xe4\x93\x02&*$/v1/quality/schemas/{user_schema_id}2\xc6\x04\n\x16\x46ieldSchemaRestService\x12\x85\x01\n\x11\x43reateFieldSchema\x12\".assay.v1.CreateFieldSchemaRequest\x1a\x14.google.api.HttpBody\"6\xca\xf3\x18\x14\n\rdataset:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x18\"\x13/v1/quality/schemas:\x01*\x12\x8c\x01\n\x0eGetFieldSchema\x12\x1f.assay.v1.GetFieldSchemaRequest\x1a\x14.google.api.HttpBody\"C\x90\x02\x01\xca\xf3\x18\x10\n\x0c\x64\x61taset:read \x01\x82\xd3\xe4\x93\x02&\x12$/v1/quality/schemas/{user_schema_id}\x12\x7f\n\x10ListFieldSchemas\x12!.assay.v1.ListFieldSchemasRequest\x1a\x14.google.api.HttpBody\"2\x90\x02\x01\xca\xf3\x18\x10\n\x0c\x64\x61taset:read \x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/quality/schemas\x12\x93\x01\n\x11UpdateFieldSchema\x12\".assay.v1.UpdateFieldSchemaRequest\x1a\x14.google.api.HttpBody\"D\xca\xf3\x18\x11\n\rdataset:write \x02\x82\xd3\xe4\x93\x02)2$/v1/quality/schemas/{user_schema_id}:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,10 +49,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEFIELDSCHEMAREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_GETFIELDSCHEMAREQUEST'].fields_by_name['user_schema_id']._loaded_options = None
   _globals['_GETFIELDSCHEMAREQUEST'].fields_by_name['user_schema_id']._serialized_options = b'\342A\001\002'
-  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
-  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['limit']._serialized_options = b'\342A\001\001'
+  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['cursor']._loaded_options = None
+  _globals['_LISTFIELDSCHEMASREQUEST'].fields_by_name['cursor']._serialized_options = b'\342A\001\001'
   _globals['_UPDATEFIELDSCHEMAREQUEST'].fields_by_name['user_schema_id']._loaded_options = None
   _globals['_UPDATEFIELDSCHEMAREQUEST'].fields_by_name['user_schema_id']._serialized_options = b'\342A\001\002'
   _globals['_UPDATEFIELDSCHEMAREQUEST'].fields_by_name['name']._loaded_options = None
@@ -74,20 +75,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FIELDSCHEMASERVICE'].methods_by_name['UpdateFieldSchema']._serialized_options = b'\312\363\030\021\n\rdataset:write \002'
   _globals['_FIELDSCHEMASERVICE'].methods_by_name['DeleteFieldSchema']._loaded_options = None
   _globals['_FIELDSCHEMASERVICE'].methods_by_name['DeleteFieldSchema']._serialized_options = b'\220\002\002\312\363\030\021\n\rdataset:write \002\202\323\344\223\002&*$/v1/quality/schemas/{user_schema_id}'
-  _globals['_CREATEFIELDSCHEMAREQUEST']._serialized_start=165
-  _globals['_CREATEFIELDSCHEMAREQUEST']._serialized_end=341
-  _globals['_GETFIELDSCHEMAREQUEST']._serialized_start=343
-  _globals['_GETFIELDSCHEMAREQUEST']._serialized_end=396
-  _globals['_LISTFIELDSCHEMASREQUEST']._serialized_start=398
-  _globals['_LISTFIELDSCHEMASREQUEST']._serialized_end=474
-  _globals['_LISTFIELDSCHEMASRESPONSE']._serialized_start=476
-  _globals['_LISTFIELDSCHEMASRESPONSE']._serialized_end=587
-  _globals['_UPDATEFIELDSCHEMAREQUEST']._serialized_start=590
-  _globals['_UPDATEFIELDSCHEMAREQUEST']._serialized_end=805
-  _globals['_DELETEFIELDSCHEMAREQUEST']._serialized_start=807
-  _globals['_DELETEFIELDSCHEMAREQUEST']._serialized_end=863
-  _globals['_DELETEFIELDSCHEMARESPONSE']._serialized_start=865
-  _globals['_DELETEFIELDSCHEMARESPONSE']._serialized_end=909
-  _globals['_FIELDSCHEMASERVICE']._serialized_start=912
-  _globals['_FIELDSCHEMASERVICE']._serialized_end=1518
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['CreateFieldSchema']._loaded_options = None
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['CreateFieldSchema']._serialized_options = b'\312\363\030\024\n\rdataset:write \002(\311\001\202\323\344\223\002\030\"\023/v1/quality/schemas:\001*'
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['GetFieldSchema']._loaded_options = None
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['GetFieldSchema']._serialized_options = b'\220\002\001\312\363\030\020\n\014dataset:read \001\202\323\344\223\002&\022$/v1/quality/schemas/{user_schema_id}'
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['ListFieldSchemas']._loaded_options = None
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['ListFieldSchemas']._serialized_options = b'\220\002\001\312\363\030\020\n\014dataset:read \001\202\323\344\223\002\025\022\023/v1/quality/schemas'
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['UpdateFieldSchema']._loaded_options = None
+  _globals['_FIELDSCHEMARESTSERVICE'].methods_by_name['UpdateFieldSchema']._serialized_options = b'\312\363\030\021\n\rdataset:write \002\202\323\344\223\002)2$/v1/quality/schemas/{user_schema_id}:\001*'
+  _globals['_CREATEFIELDSCHEMAREQUEST']._serialized_start=192
+  _globals['_CREATEFIELDSCHEMAREQUEST']._serialized_end=368
+  _globals['_GETFIELDSCHEMAREQUEST']._serialized_start=370
+  _globals['_GETFIELDSCHEMAREQUEST']._serialized_end=423
+  _globals['_LISTFIELDSCHEMASREQUEST']._serialized_start=425
+  _globals['_LISTFIELDSCHEMASREQUEST']._serialized_end=508
+  _globals['_LISTFIELDSCHEMASRESPONSE']._serialized_start=510
+  _globals['_LISTFIELDSCHEMASRESPONSE']._serialized_end=612
+  _globals['_UPDATEFIELDSCHEMAREQUEST']._serialized_start=615
+  _globals['_UPDATEFIELDSCHEMAREQUEST']._serialized_end=830
+  _globals['_DELETEFIELDSCHEMAREQUEST']._serialized_start=832
+  _globals['_DELETEFIELDSCHEMAREQUEST']._serialized_end=888
+  _globals['_DELETEFIELDSCHEMARESPONSE']._serialized_start=890
+  _globals['_DELETEFIELDSCHEMARESPONSE']._serialized_end=934
+  _globals['_FIELDSCHEMASERVICE']._serialized_start=937
+  _globals['_FIELDSCHEMASERVICE']._serialized_end=1543
+  _globals['_FIELDSCHEMARESTSERVICE']._serialized_start=1546
+  _globals['_FIELDSCHEMARESTSERVICE']._serialized_end=2128
 # @@protoc_insertion_point(module_scope)

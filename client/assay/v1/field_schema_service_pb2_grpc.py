@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import field_schema_pb2 as assay_dot_v1_dot_field__schema__pb2
 from assay.v1 import field_schema_service_pb2 as assay_dot_v1_dot_field__schema__service__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class FieldSchemaServiceStub:
-    """Field schemas of the caller's organization, in typed messages; their REST face is FieldSchemaJsonService.
+    """Field schemas of the caller's organization; REST has views of them.
     """
 
     def __init__(self, channel):
@@ -64,7 +65,7 @@ class FieldSchemaServiceStub:
 
 
 class FieldSchemaServiceServicer:
-    """Field schemas of the caller's organization, in typed messages; their REST face is FieldSchemaJsonService.
+    """Field schemas of the caller's organization; REST has views of them.
     """
 
     def CreateFieldSchema(self, request, context):
@@ -82,7 +83,7 @@ class FieldSchemaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListFieldSchemas(self, request, context):
-        """Lists field schemas, newest first. Errors: 400 bad page size or token.
+        """Lists field schemas, newest first. Errors: 400 bad limit or cursor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +140,7 @@ def add_FieldSchemaServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FieldSchemaService:
-    """Field schemas of the caller's organization, in typed messages; their REST face is FieldSchemaJsonService.
+    """Field schemas of the caller's organization; REST has views of them.
     """
 
     @staticmethod
@@ -267,6 +268,214 @@ class FieldSchemaService:
             '/assay.v1.FieldSchemaService/DeleteFieldSchema',
             assay_dot_v1_dot_field__schema__service__pb2.DeleteFieldSchemaRequest.SerializeToString,
             assay_dot_v1_dot_field__schema__service__pb2.DeleteFieldSchemaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class FieldSchemaRestServiceStub:
+    """REST views of FieldSchemaService.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.CreateFieldSchema = channel.unary_unary(
+                '/assay.v1.FieldSchemaRestService/CreateFieldSchema',
+                request_serializer=assay_dot_v1_dot_field__schema__service__pb2.CreateFieldSchemaRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetFieldSchema = channel.unary_unary(
+                '/assay.v1.FieldSchemaRestService/GetFieldSchema',
+                request_serializer=assay_dot_v1_dot_field__schema__service__pb2.GetFieldSchemaRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListFieldSchemas = channel.unary_unary(
+                '/assay.v1.FieldSchemaRestService/ListFieldSchemas',
+                request_serializer=assay_dot_v1_dot_field__schema__service__pb2.ListFieldSchemasRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.UpdateFieldSchema = channel.unary_unary(
+                '/assay.v1.FieldSchemaRestService/UpdateFieldSchema',
+                request_serializer=assay_dot_v1_dot_field__schema__service__pb2.UpdateFieldSchemaRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class FieldSchemaRestServiceServicer:
+    """REST views of FieldSchemaService.
+    """
+
+    def CreateFieldSchema(self, request, context):
+        """Creates a field schema. Errors: 400 bad name or field; 409 the idempotency key was used with another body.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFieldSchema(self, request, context):
+        """Returns one field schema. Errors: 404 no such schema.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFieldSchemas(self, request, context):
+        """Lists field schemas, newest first. Errors: 400 bad limit or cursor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateFieldSchema(self, request, context):
+        """Changes what is sent and leaves the rest; benchmarks keep the schema that they were made with. Errors: 400 bad value; 404 no such schema.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_FieldSchemaRestServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'CreateFieldSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateFieldSchema,
+                    request_deserializer=assay_dot_v1_dot_field__schema__service__pb2.CreateFieldSchemaRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetFieldSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFieldSchema,
+                    request_deserializer=assay_dot_v1_dot_field__schema__service__pb2.GetFieldSchemaRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListFieldSchemas': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFieldSchemas,
+                    request_deserializer=assay_dot_v1_dot_field__schema__service__pb2.ListFieldSchemasRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'UpdateFieldSchema': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateFieldSchema,
+                    request_deserializer=assay_dot_v1_dot_field__schema__service__pb2.UpdateFieldSchemaRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'assay.v1.FieldSchemaRestService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('assay.v1.FieldSchemaRestService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class FieldSchemaRestService:
+    """REST views of FieldSchemaService.
+    """
+
+    @staticmethod
+    def CreateFieldSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.FieldSchemaRestService/CreateFieldSchema',
+            assay_dot_v1_dot_field__schema__service__pb2.CreateFieldSchemaRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFieldSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.FieldSchemaRestService/GetFieldSchema',
+            assay_dot_v1_dot_field__schema__service__pb2.GetFieldSchemaRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFieldSchemas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.FieldSchemaRestService/ListFieldSchemas',
+            assay_dot_v1_dot_field__schema__service__pb2.ListFieldSchemasRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateFieldSchema(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.FieldSchemaRestService/UpdateFieldSchema',
+            assay_dot_v1_dot_field__schema__service__pb2.UpdateFieldSchemaRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Create and keep field schemas."""
 from assay.v1 import field_schema_pb2 as _field_schema_pb2
 from assay.v1 import field_schema_service_pb2 as _field_schema_service_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class FieldSchemaServiceStub:
-    """Field schemas of the caller's organization, in typed messages; their REST face is FieldSchemaJsonService."""
+    """Field schemas of the caller's organization; REST has views of them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -39,7 +40,7 @@ class FieldSchemaServiceStub:
     GetFieldSchema: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.GetFieldSchemaRequest, _field_schema_pb2.FieldSchema]
     """Returns one field schema. Errors: 404 no such schema."""
     ListFieldSchemas: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.ListFieldSchemasRequest, _field_schema_service_pb2.ListFieldSchemasResponse]
-    """Lists field schemas, newest first. Errors: 400 bad page size or token."""
+    """Lists field schemas, newest first. Errors: 400 bad limit or cursor."""
     UpdateFieldSchema: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.UpdateFieldSchemaRequest, _field_schema_pb2.FieldSchema]
     """Changes what is sent and leaves the rest; benchmarks keep the schema that they were made with. Errors: 400 bad value; 404 no such schema."""
     DeleteFieldSchema: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.DeleteFieldSchemaRequest, _field_schema_service_pb2.DeleteFieldSchemaResponse]
@@ -47,7 +48,7 @@ class FieldSchemaServiceStub:
 
 @_typing.type_check_only
 class FieldSchemaServiceAsyncStub(FieldSchemaServiceStub):
-    """Field schemas of the caller's organization, in typed messages; their REST face is FieldSchemaJsonService."""
+    """Field schemas of the caller's organization; REST has views of them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateFieldSchema: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.CreateFieldSchemaRequest, _field_schema_pb2.FieldSchema]  # type: ignore[assignment]
@@ -55,14 +56,14 @@ class FieldSchemaServiceAsyncStub(FieldSchemaServiceStub):
     GetFieldSchema: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.GetFieldSchemaRequest, _field_schema_pb2.FieldSchema]  # type: ignore[assignment]
     """Returns one field schema. Errors: 404 no such schema."""
     ListFieldSchemas: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.ListFieldSchemasRequest, _field_schema_service_pb2.ListFieldSchemasResponse]  # type: ignore[assignment]
-    """Lists field schemas, newest first. Errors: 400 bad page size or token."""
+    """Lists field schemas, newest first. Errors: 400 bad limit or cursor."""
     UpdateFieldSchema: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.UpdateFieldSchemaRequest, _field_schema_pb2.FieldSchema]  # type: ignore[assignment]
     """Changes what is sent and leaves the rest; benchmarks keep the schema that they were made with. Errors: 400 bad value; 404 no such schema."""
     DeleteFieldSchema: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.DeleteFieldSchemaRequest, _field_schema_service_pb2.DeleteFieldSchemaResponse]  # type: ignore[assignment]
     """Deletes a field schema. Errors: 404 no such schema; 422 a dataset names it."""
 
 class FieldSchemaServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Field schemas of the caller's organization, in typed messages; their REST face is FieldSchemaJsonService."""
+    """Field schemas of the caller's organization; REST has views of them."""
 
     @_abc_1.abstractmethod
     def CreateFieldSchema(
@@ -86,7 +87,7 @@ class FieldSchemaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _field_schema_service_pb2.ListFieldSchemasRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_field_schema_service_pb2.ListFieldSchemasResponse, _abc.Awaitable[_field_schema_service_pb2.ListFieldSchemasResponse]]:
-        """Lists field schemas, newest first. Errors: 400 bad page size or token."""
+        """Lists field schemas, newest first. Errors: 400 bad limit or cursor."""
 
     @_abc_1.abstractmethod
     def UpdateFieldSchema(
@@ -105,3 +106,70 @@ class FieldSchemaServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes a field schema. Errors: 404 no such schema; 422 a dataset names it."""
 
 def add_FieldSchemaServiceServicer_to_server(servicer: FieldSchemaServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class FieldSchemaRestServiceStub:
+    """REST views of FieldSchemaService."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> FieldSchemaRestServiceAsyncStub: ...
+    CreateFieldSchema: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.CreateFieldSchemaRequest, _httpbody_pb2.HttpBody]
+    """Creates a field schema. Errors: 400 bad name or field; 409 the idempotency key was used with another body."""
+    GetFieldSchema: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.GetFieldSchemaRequest, _httpbody_pb2.HttpBody]
+    """Returns one field schema. Errors: 404 no such schema."""
+    ListFieldSchemas: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.ListFieldSchemasRequest, _httpbody_pb2.HttpBody]
+    """Lists field schemas, newest first. Errors: 400 bad limit or cursor."""
+    UpdateFieldSchema: _grpc.UnaryUnaryMultiCallable[_field_schema_service_pb2.UpdateFieldSchemaRequest, _httpbody_pb2.HttpBody]
+    """Changes what is sent and leaves the rest; benchmarks keep the schema that they were made with. Errors: 400 bad value; 404 no such schema."""
+
+@_typing.type_check_only
+class FieldSchemaRestServiceAsyncStub(FieldSchemaRestServiceStub):
+    """REST views of FieldSchemaService."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateFieldSchema: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.CreateFieldSchemaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Creates a field schema. Errors: 400 bad name or field; 409 the idempotency key was used with another body."""
+    GetFieldSchema: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.GetFieldSchemaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns one field schema. Errors: 404 no such schema."""
+    ListFieldSchemas: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.ListFieldSchemasRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists field schemas, newest first. Errors: 400 bad limit or cursor."""
+    UpdateFieldSchema: _aio.UnaryUnaryMultiCallable[_field_schema_service_pb2.UpdateFieldSchemaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Changes what is sent and leaves the rest; benchmarks keep the schema that they were made with. Errors: 400 bad value; 404 no such schema."""
+
+class FieldSchemaRestServiceServicer(metaclass=_abc_1.ABCMeta):
+    """REST views of FieldSchemaService."""
+
+    @_abc_1.abstractmethod
+    def CreateFieldSchema(
+        self,
+        request: _field_schema_service_pb2.CreateFieldSchemaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Creates a field schema. Errors: 400 bad name or field; 409 the idempotency key was used with another body."""
+
+    @_abc_1.abstractmethod
+    def GetFieldSchema(
+        self,
+        request: _field_schema_service_pb2.GetFieldSchemaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns one field schema. Errors: 404 no such schema."""
+
+    @_abc_1.abstractmethod
+    def ListFieldSchemas(
+        self,
+        request: _field_schema_service_pb2.ListFieldSchemasRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists field schemas, newest first. Errors: 400 bad limit or cursor."""
+
+    @_abc_1.abstractmethod
+    def UpdateFieldSchema(
+        self,
+        request: _field_schema_service_pb2.UpdateFieldSchemaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Changes what is sent and leaves the rest; benchmarks keep the schema that they were made with. Errors: 400 bad value; 404 no such schema."""
+
+def add_FieldSchemaRestServiceServicer_to_server(servicer: FieldSchemaRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -383,3 +383,17 @@ def test_many_at_once_share_the_listing(admin, made):
         params["cursor"] = page["pagination"]["next_cursor"]
     assert len(seen) == len(set(seen)) == page["pagination"]["total"]
     assert set(new) <= set(seen)
+
+
+def test_fields_stand_in_the_order_of_the_schema(admin, store):
+    """Document 003: accuracy_by_field, and a document's field_results, are in the schema's order."""
+    fields = ["vendor_name", "total_amount", "invoice_number"]
+    sent = {"name": "invoice", "fields": [{"name": name, "type": "text"} for name in fields]}
+    schema = admin.post("/v1/quality/schemas", json=sent).json()["id"]
+    dataset = put_dataset(store, ORG, three_fields({}))
+    put_run(store, ORG, three_fields({}))
+    found = completed(admin, dataset_id=dataset, user_schema_id=schema)
+    assert list(found["accuracy_by_field"]) == fields
+    assert list(found["results"][0]["field_results"]) == fields
+    first = next(one for one in admin.get(PATH).json()["data"] if one["id"] == found["id"])
+    assert list(first["accuracy_by_field"]) == fields

@@ -9,22 +9,23 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 
 from assay.v1.field_schema_pb2 import SchemaField
 from tests.support.rpc_service import Caller, Running, message
 
 EXACT = '{"big":12345678901234567890.10,"f":1E+5,"s":"\\u0000é"}'
+LIST = struct_pb2.Value(list_value=struct_pb2.ListValue())
 FIELDS = [
-    {"name": "vendor", "type": "FIELD_TYPE_OBJECT",
-     "fields": [{"name": "name", "type": "FIELD_TYPE_TEXT", "description": "who"}]},
-    {"name": "total", "type": "FIELD_TYPE_MONEY", "locale": "de_DE", "default_json": "0.5"},
-    {"name": "paid", "type": "FIELD_TYPE_BOOLEAN", "default_json": "false"},
-    {"name": "kind", "type": "FIELD_TYPE_ENUM", "values": ["a", "b"], "default_json": '"a"'},
-    {"name": "due", "type": "FIELD_TYPE_DATE", "date_formats": ["dd.MM.yyyy"], "day_first": False},
-    {"name": "terms", "type": "FIELD_TYPE_TEXT", "fuzzy": True, "threshold": 0.75},
-    {"name": "tags", "type": "FIELD_TYPE_LIST",
-     "item": {"type": "FIELD_TYPE_CODE"}},
+    {"name": "vendor", "type": "object",
+     "fields": [{"name": "name", "type": "text", "description": "who"}]},
+    {"name": "total", "type": "money", "locale": "de_DE", "default": struct_pb2.Value(number_value=0.5)},
+    {"name": "paid", "type": "boolean", "default": struct_pb2.Value(bool_value=False)},
+    {"name": "kind", "type": "enum", "values": ["a", "b"], "default": struct_pb2.Value(string_value="a")},
+    {"name": "due", "type": "date", "date_formats": ["dd.MM.yyyy"], "day_first": False},
+    {"name": "terms", "type": "text", "fuzzy": True, "threshold": 0.75},
+    {"name": "tags", "type": "list",
+     "item": {"type": "code"}},
 ]  # fmt: skip  # a table
 
 
@@ -73,13 +74,12 @@ def test_a_schema_keeps_what_was_sent(me: Caller):
     made = me("CreateFieldSchema", name="s", fields=FIELDS, distinct_empties=["null"])
     assert list(made.fields) == [SchemaField(**one) for one in FIELDS]
     assert me("GetFieldSchema", user_schema_id=made.user_schema_id) == made
-    shown = me("GetFieldSchemaJson", user_schema_id=made.user_schema_id)
-    assert shown.schema_hash == made.schema_hash
-    again = me(
-        "CreateFieldSchemaJson", name="t", fields=list(shown.fields), distinct_empties=["null"]
-    )
+    shown = me.view("FieldSchemaRest.GetFieldSchema", user_schema_id=made.user_schema_id)
+    assert shown["schema_hash"] == made.schema_hash
+    fields = [json_format.ParseDict(one, SchemaField()) for one in shown["fields"]]
+    again = me("CreateFieldSchema", name="t", fields=fields, distinct_empties=["null"])
     assert again.schema_hash == made.schema_hash
-    assert me("ListFieldSchemas").total_size == 2
+    assert me("ListFieldSchemas").total == 2
     changed = me("UpdateFieldSchema", user_schema_id=made.user_schema_id, fields=FIELDS[:1])
     assert (len(changed.fields), list(changed.distinct_empties), changed.name) == (1, [], "s")
     assert me("DeleteFieldSchema", user_schema_id=made.user_schema_id).deleted
@@ -89,12 +89,11 @@ def test_a_schema_keeps_what_was_sent(me: Caller):
     ("field", "named"),
     [
         ({"name": "a"}, "a"),
-        ({"name": "", "type": "FIELD_TYPE_TEXT"}, ""),
-        ({"name": "a", "type": "FIELD_TYPE_TEXT", "default_json": "{"}, "a"),
-        ({"name": "a", "type": "FIELD_TYPE_TEXT", "default_json": "[1]"}, "a"),
-        ({"name": "a", "type": "FIELD_TYPE_OBJECT",
-          "fields": [{"name": "b", "type": "FIELD_TYPE_TEXT", "locale": "de_DE"}]}, "a.b"),
-        ({"name": "a", "type": "FIELD_TYPE_MONEY", "locale": "zz_ZZ"}, "a"),
+        ({"name": "", "type": "text"}, ""),
+        ({"name": "a", "type": "text", "default": LIST}, "a"),
+        ({"name": "a", "type": "object",
+          "fields": [{"name": "b", "type": "text", "locale": "de_DE"}]}, "a.b"),
+        ({"name": "a", "type": "money", "locale": "zz_ZZ"}, "a"),
     ],
 )  # fmt: skip  # a table
 def test_a_wrong_field_is_refused_by_its_path(me: Caller, field: dict[str, Any], named: str):
@@ -106,9 +105,10 @@ def test_a_wrong_field_is_refused_by_its_path(me: Caller, field: dict[str, Any],
 
 def test_ten_thousand_fields_are_a_schema_and_one_more_is_not(me: Caller):
     """A schema of 10 000 fields is kept and shown; one of 10 001 is refused."""
-    many = [{"name": f"f{number}", "type": "FIELD_TYPE_TEXT"} for number in range(10_001)]
+    many = [{"name": f"f{number}", "type": "text"} for number in range(10_001)]
     made = me("CreateFieldSchema", name="s", fields=many[:-1])
-    assert len(me("GetFieldSchemaJson", user_schema_id=made.user_schema_id).fields) == 10_000
+    shown = me.view("FieldSchemaRest.GetFieldSchema", user_schema_id=made.user_schema_id)
+    assert len(shown["fields"]) == 10_000
     assert len(me("ListFieldSchemas").schemas[0].fields) == 10_000
     assert "10000" in me.refused("CreateFieldSchema", name="s", fields=many).message
 

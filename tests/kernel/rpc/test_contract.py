@@ -168,7 +168,6 @@ def test_methods_without_http_have_a_rest_face():
         "WatchJob",  # WatchJobEvents/Lines
         "WatchBenchmark",  # WatchBenchmarkEvents/Lines
         "ImportEntries", "ImportExtractions",  # files over REST
-        "CreateFieldSchema", "GetFieldSchema", "ListFieldSchemas", "UpdateFieldSchema",
     }  # fmt: skip  # grouped by reason
 
 

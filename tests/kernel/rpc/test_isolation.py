@@ -79,7 +79,7 @@ def mine(rpc: Running, me: Caller) -> dict[str, str]:
 
 def inside(me: Caller, dataset_id: str, run_id: str) -> dict[str, str]:
     """Make a field schema; return its id, that of an entry and that of an extraction."""
-    schema = me("CreateFieldSchema", name="s", fields=[{"name": "a", "type": "FIELD_TYPE_TEXT"}])
+    schema = me("CreateFieldSchema", name="s", fields=[{"name": "a", "type": "text"}])
     return {
         "user_schema_id": schema.user_schema_id,
         "entry_id": me("ListEntries", dataset_id=dataset_id).entries[0].entry_id,
@@ -93,7 +93,8 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
     assert set(CALLS) - walked == {
         "CreateModel", "CreateKey", "ListModels", "ListKeys", "ListJobs", "GetServerInfo",
         "GetOpenApi", *FILTERED,
-        "CreateFieldSchema", "CreateFieldSchemaJson", "ListFieldSchemas", "ListFieldSchemasJson",
+        "CreateFieldSchema", "FieldSchemaRest.CreateFieldSchema",
+        "ListFieldSchemas", "FieldSchemaRest.ListFieldSchemas",
         "ListGroundTruthDatasets", "GroundTruthRest.ListGroundTruthDatasets",
         "CreateExtractionRun", "ExtractionRest.CreateExtractionRun",
         "ListExtractionRuns", "ExtractionRest.ListExtractionRuns",
@@ -142,7 +143,7 @@ def test_listings_show_ones_own_alone(
     assert other("ListJobs").jobs == []
     prefixes = {key.prefix for key in other("ListKeys").keys}
     assert mine["prefix"] not in prefixes
-    assert other("ListFieldSchemas").total_size == 0
+    assert other("ListFieldSchemas").total == 0
     assert other("ListGroundTruthDatasets").total == 0
     assert other("ListExtractionRuns").total == 0
     assert len(prefixes) == 1

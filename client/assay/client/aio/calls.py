@@ -559,9 +559,7 @@ class ExtractionRuns(Group):
 
 
 class FieldSchemas(Group):
-    """Field schemas of the caller's organization, in typed messages; their REST face is
-    FieldSchemaJsonService.
-    """
+    """Field schemas of the caller's organization; REST has views of them."""
 
     service = "assay.v1.FieldSchemaService"
 
@@ -605,7 +603,7 @@ class FieldSchemas(Group):
 
     def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.FieldSchema]:
         """Lists field schemas, newest first."""
-        return self._pages(types.FieldSchema, "ListFieldSchemas", {"page_size": page_size})
+        return self._pages(types.FieldSchema, "ListFieldSchemas", {"limit": page_size})
 
     async def update(
         self,

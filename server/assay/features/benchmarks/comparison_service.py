@@ -72,7 +72,7 @@ class BenchmarkComparisons:
         key = (first.details, second.details, first.pieces, second.pieces)
         found = self._memory.peek(key)
         if found is None:
-            paths = sorted({*first.scores.by_field, *second.scores.by_field})
+            paths = sorted({path for path, _ in first.scores.by_field + second.scores.by_field})
             context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
             found = await self._compute.run(
                 side_by_side, context, paths, first.pieces, second.pieces

@@ -70,7 +70,7 @@ def benchmark(stored: Benchmark) -> benchmark_pb2.Benchmark:
         state=benchmark_pb2.BenchmarkState.Value(f"BENCHMARK_STATE_{stored.status.name}"),
         error=job_messages.error(stored.error),
         accuracy_overall=None if scores is None else scores.overall,
-        accuracy_by_field={} if scores is None else scores.by_field,
+        accuracy_by_field={} if scores is None else dict(scores.by_field),
         documents_processed=stored.documents_processed,
         documents_total=stored.documents_total,
         duration_ms=stored.duration_ms,

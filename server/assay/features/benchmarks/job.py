@@ -158,7 +158,7 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
         schema = FieldSchema.parse(data)
         whole = DocumentBatchStats.merge_all(inputs.partials(CompareDocuments))
         return BenchmarkResult(
-            scores=_scores(whole),
+            scores=_scores(whole, schema),
             documents=asked.documents,
             schema_hash=schema.hash,
             schema_inferred=asked.schema is None,
@@ -239,10 +239,14 @@ def _accuracy(path: str, counts: FieldCounts) -> FieldAccuracy:
     )
 
 
-def _scores(whole: DocumentBatchStats) -> Scores:
+def _scores(whole: DocumentBatchStats, schema: FieldSchema) -> Scores:
     found = measures(whole.counted)
-    by_field = {path: one.normalised.accuracy for path, one in found.by_field.items()}
+    accuracies = (
+        (path, found.by_field[path].normalised.accuracy)
+        for path in schema.leaf_paths()
+        if path in found.by_field
+    )
     return Scores(
         overall=found.overall.normalised.accuracy,
-        by_field={path: value for path, value in by_field.items() if value is not None},
+        by_field=tuple((path, value) for path, value in accuracies if value is not None),
     )

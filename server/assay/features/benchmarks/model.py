@@ -74,7 +74,8 @@ class Scores(Record):
     """What a completed benchmark is known by."""
 
     overall: float | None  # right comparisons over all of them; None: there was nothing to compare
-    by_field: Mapping[str, float]  # by path, without the fields that were never compared
+    # Path and accuracy in the order of the schema, without the fields that were never compared.
+    by_field: tuple[tuple[str, float], ...]
 
 
 class Benchmark(Record):

@@ -204,7 +204,7 @@ class Benchmarks(SqlStore):
             org=organization_id,
             id=benchmark_id,
             overall=scores.overall,
-            by_field=encode_text(dict(scores.by_field)),
+            by_field=encode_text(scores.by_field),
             delta=delta,
             against=against,
         )
@@ -233,7 +233,7 @@ def _read(row: Row) -> Benchmark:
     scores = None
     # The scores come in the very commit that ends the job; a state says so sooner than a null.
     if state is JobState.SUCCEEDED and row.accuracy_by_field is not None:
-        by_field = decode(dict[str, float], row.accuracy_by_field)
+        by_field = decode(tuple[tuple[str, float], ...], row.accuracy_by_field)
         scores, processed = Scores(overall=row.accuracy_overall, by_field=by_field), total
     return Benchmark(
         organization_id=row.organization_id,

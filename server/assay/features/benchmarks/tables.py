@@ -34,7 +34,7 @@ benchmarks = Table(
     Column("documents_total", Integer, nullable=False),
     Column("compare_to", Key),  # as the caller asked
     Column("accuracy_overall", Double),
-    Column("accuracy_by_field", Text),  # JSON object; not null once completed
+    Column("accuracy_by_field", Text),  # JSON [[path, accuracy], …]; not null once completed
     Column("accuracy_delta", Double),
     Column("compared_to", Key),  # what the delta is against
     Column("created_at", BigInteger, nullable=False),

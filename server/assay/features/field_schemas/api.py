@@ -1,12 +1,12 @@
-"""FieldSchemaService, and FieldSchemaJsonService for shapes that only JSON has."""
+"""FieldSchemaService: field schemas, created, read, listed, changed and deleted."""
 
 from __future__ import annotations
 
 from assay.features.field_schemas import convert
 from assay.features.field_schemas.service import FieldSchemas
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.paging import page_limit, page_size
-from assay.v1 import field_schema_json_service_pb2, field_schema_pb2, field_schema_service_pb2
+from assay.kernel.rpc.paging import requested_limit
+from assay.v1 import field_schema_pb2, field_schema_service_pb2
 
 
 class FieldSchemaService:
@@ -45,8 +45,8 @@ class FieldSchemaService:
             lambda: convert.schemas(
                 self._schemas.list(
                     call.organization_id,
-                    page_size(request.page_size),
-                    request.page_token,
+                    requested_limit(request),
+                    request.cursor,
                 )
             )
         )
@@ -69,60 +69,3 @@ class FieldSchemaService:
         """Delete a schema."""
         await call.run(self._schemas.delete, call.organization_id, request.user_schema_id)
         return field_schema_service_pb2.DeleteFieldSchemaResponse(deleted=True)
-
-
-class FieldSchemaJsonService:
-    """The REST face of field schemas."""
-
-    def __init__(self, schemas: FieldSchemas) -> None:
-        self._schemas = schemas
-
-    async def CreateFieldSchemaJson(
-        self, request: field_schema_json_service_pb2.CreateFieldSchemaJsonRequest, call: Call
-    ) -> field_schema_json_service_pb2.FieldSchemaJson:
-        """Create a schema."""
-        return await call.run_in_thread(
-            lambda: convert.schema_json(
-                self._schemas.create(
-                    call.organization_id,
-                    convert.new_schema(request, call.caller.subject),
-                    request_id=call.idempotency_key(request.request_id),
-                )
-            )
-        )
-
-    async def GetFieldSchemaJson(
-        self, request: field_schema_json_service_pb2.GetFieldSchemaJsonRequest, call: Call
-    ) -> field_schema_json_service_pb2.FieldSchemaJson:
-        """Return one schema."""
-        return await call.run_in_thread(
-            lambda: convert.schema_json(
-                self._schemas.get(call.organization_id, request.user_schema_id)
-            )
-        )
-
-    async def ListFieldSchemasJson(
-        self, request: field_schema_json_service_pb2.ListFieldSchemasJsonRequest, call: Call
-    ) -> field_schema_json_service_pb2.ListFieldSchemasJsonResponse:
-        """Return a page of schemas."""
-        return await call.run_in_thread(
-            lambda: convert.schemas_json(
-                self._schemas.list(
-                    call.organization_id,
-                    page_limit(request.limit if request.HasField("limit") else None),
-                    request.cursor,
-                )
-            )
-        )
-
-    async def UpdateFieldSchemaJson(
-        self, request: field_schema_json_service_pb2.UpdateFieldSchemaJsonRequest, call: Call
-    ) -> field_schema_json_service_pb2.FieldSchemaJson:
-        """Change what is sent."""
-        return await call.run_in_thread(
-            lambda: convert.schema_json(
-                self._schemas.update(
-                    call.organization_id, request.user_schema_id, convert.change(request)
-                )
-            )
-        )

@@ -1,36 +1,32 @@
-"""Field schemas on the wire, as typed messages and as JSON."""
+"""Field schemas as typed messages."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from google.protobuf import struct_pb2
+from msgspec import Meta
 
 from assay.extraction.schema import FieldSchema, SchemaError
 from assay.features.field_schemas.model import NewUserSchema, UserSchema
 from assay.features.field_schemas.service import SchemaChange
-from assay.features.ground_truth import documents_convert as documents
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
 from assay.kernel.rpc.paging import Counted
-from assay.v1 import field_schema_json_service_pb2, field_schema_pb2, field_schema_service_pb2
+from assay.v1 import field_schema_pb2, field_schema_service_pb2
 
-PATH = "/v1/quality/schemas"
+# A field as it is sent: options that say nothing are left out.
+FieldJson = Annotated[
+    dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/SchemaField.input"})
+]
 _PLAIN = ("fuzzy", "threshold", "locale", "day_first")  # options that are as they are on the wire
 _LISTS = ("date_formats", "values")
-_PREFIX = "FIELD_TYPE_"
 
 
 def new_schema(
-    request: (
-        field_schema_service_pb2.CreateFieldSchemaRequest
-        | field_schema_json_service_pb2.CreateFieldSchemaJsonRequest
-    ),
-    created_by: str,
+    request: field_schema_service_pb2.CreateFieldSchemaRequest, created_by: str
 ) -> NewUserSchema:
-    """Return what either request asks to create; InvalidArgument names a wrong field."""
+    """Return what the request asks to create; InvalidArgument names a wrong field."""
     return NewUserSchema(
         name=request.name,
         description=request.description,
@@ -39,13 +35,8 @@ def new_schema(
     )
 
 
-def change(
-    request: (
-        field_schema_service_pb2.UpdateFieldSchemaRequest
-        | field_schema_json_service_pb2.UpdateFieldSchemaJsonRequest
-    ),
-) -> SchemaChange:
-    """Return what either request changes; InvalidArgument names a wrong field."""
+def change(request: field_schema_service_pb2.UpdateFieldSchemaRequest) -> SchemaChange:
+    """Return what the request changes; InvalidArgument names a wrong field."""
     empties = tuple(request.distinct_empties)
     definition = _definition(request.fields, empties) if request.fields else None
     if definition is None and empties:
@@ -59,13 +50,9 @@ def change(
 
 
 def _definition(
-    fields: Iterable[field_schema_pb2.SchemaField] | Iterable[struct_pb2.Struct],
-    empties: Sequence[str],
+    fields: Iterable[field_schema_pb2.SchemaField], empties: Sequence[str]
 ) -> FieldSchema:
-    sent = [
-        documents.plain_object(one) if isinstance(one, struct_pb2.Struct) else _mapping(one)
-        for one in fields
-    ]
+    sent = [_mapping(one) for one in fields]
     return _checked({"fields": sent, "distinct_empties": list(empties)})
 
 
@@ -78,8 +65,7 @@ def _checked(mapping: Mapping[str, Any]) -> FieldSchema:
 
 def _mapping(field: field_schema_pb2.SchemaField) -> dict[str, Any]:
     """Return a typed field as the JSON that a schema is made from."""
-    kind = field_schema_pb2.FieldType.Name(field.type).removeprefix(_PREFIX).lower()
-    found: dict[str, Any] = {"name": field.name, "type": kind}
+    found: dict[str, Any] = {"name": field.name, "type": field.type}
     if field.description:
         found["description"] = field.description
     given = {one.name: value for one, value in field.ListFields()}
@@ -89,18 +75,9 @@ def _mapping(field: field_schema_pb2.SchemaField) -> dict[str, Any]:
         found["item"] = _mapping(field.item)
     if field.fields:
         found["fields"] = [_mapping(one) for one in field.fields]
-    if field.HasField("default_json"):
-        found["default"] = _default(field)
+    if field.HasField("default"):
+        found["default"] = values.plain(field.default)
     return found
-
-
-def _default(field: field_schema_pb2.SchemaField) -> Any:
-    try:
-        return json.loads(field.default_json)
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument.of(
-            field.name, "default_json is the JSON of a text, a number, true or false"
-        ) from error
 
 
 def _field(mapping: Mapping[str, Any]) -> field_schema_pb2.SchemaField:
@@ -108,14 +85,14 @@ def _field(mapping: Mapping[str, Any]) -> field_schema_pb2.SchemaField:
     same = {name: mapping[name] for name in (*_PLAIN, *_LISTS, "description") if name in mapping}
     message = field_schema_pb2.SchemaField(
         name=mapping.get("name", ""),
-        type=field_schema_pb2.FieldType.Value(_PREFIX + mapping["type"].upper()),
+        type=mapping["type"],
         fields=[_field(one) for one in mapping.get("fields", ())],
         **same,
     )
     if "item" in mapping:
         message.item.CopyFrom(_field(mapping["item"]))
     if "default" in mapping:
-        message.default_json = json.dumps(mapping["default"], ensure_ascii=False)
+        message.default.CopyFrom(values.value(mapping["default"]))
     return message
 
 
@@ -144,41 +121,6 @@ def schemas(page: Counted[UserSchema]) -> field_schema_service_pb2.ListFieldSche
     """Return a page of schemas."""
     return field_schema_service_pb2.ListFieldSchemasResponse(
         schemas=[schema(one) for one in page.items],
-        next_page_token=page.next_cursor or "",
-        total_size=page.total,
-    )
-
-
-def fields_json(schema: FieldSchema) -> list[struct_pb2.Struct]:
-    """Return the fields of a schema as JSON objects."""
-    return [documents.to_struct(one) for one in schema.to_mapping()["fields"]]
-
-
-def schema_json(stored: UserSchema) -> field_schema_json_service_pb2.FieldSchemaJson:
-    """Return a stored schema as JSON."""
-    found = FieldSchema.parse(stored.definition)
-    return field_schema_json_service_pb2.FieldSchemaJson(
-        id=stored.user_schema_id,
-        name=stored.name,
-        description=stored.description,
-        fields=fields_json(found),
-        distinct_empties=found.distinct_empties,
-        schema_hash=found.hash,
-        created_at=values.millis(stored.created_at),
-        updated_at=values.millis(stored.updated_at),
-        links=field_schema_json_service_pb2.FieldSchemaLinks(
-            self=f"{PATH}/{stored.user_schema_id}"
-        ),
-    )
-
-
-def schemas_json(
-    page: Counted[UserSchema],
-) -> field_schema_json_service_pb2.ListFieldSchemasJsonResponse:
-    """Return a page of schemas as JSON."""
-    return field_schema_json_service_pb2.ListFieldSchemasJsonResponse(
-        data=[schema_json(one) for one in page.items],
-        pagination=values.pagination(
-            total=page.total, limit=page.limit, next_cursor=page.next_cursor
-        ),
+        next_cursor=page.next_cursor or "",
+        total=page.total,
     )

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from assay.features.field_schemas.api import FieldSchemaJsonService, FieldSchemaService
+from assay.features.field_schemas.api import FieldSchemaService
+from assay.features.field_schemas.rest import FieldSchemaRestService
 from assay.features.field_schemas.service import FieldSchemas
 from assay.features.field_schemas.store import UserSchemas
 from assay.features.field_schemas.tables import user_schemas
@@ -13,7 +14,7 @@ from assay.kernel.kernel import Kernel
 def _services(kernel: Kernel) -> Iterable[object]:
     schemas = FieldSchemas(kernel.store)
     yield FieldSchemaService(schemas)
-    yield FieldSchemaJsonService(schemas)
+    yield FieldSchemaRestService(schemas)
 
 
 FEATURE = Feature(

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from assay.features.field_schemas.convert import FieldJson
 from assay.features.ground_truth import convert
 from assay.features.ground_truth.model import Dataset, Entry
 from assay.features.ground_truth.schema_service import DatasetSchema, DatasetSchemas
@@ -77,7 +78,7 @@ class DatasetSchemaView(Record):
     # dataset's user_schema_id.
     inferred: bool
     documents: Count  # Entries that it was inferred from: at most 10 000, the first by document_id.
-    fields: tuple[dict[str, Any], ...]  # The fields, in their order.
+    fields: tuple[FieldJson, ...]  # The fields, in their order.
     # Those of missing, null and empty that are not the same absence of a value.
     distinct_empties: tuple[str, ...]
     schema_hash: str  # SHA-256 of the canonical JSON of fields and distinct_empties.

@@ -11,7 +11,7 @@ from google.protobuf import json_format, struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
 from assay.kernel.errors import InvalidArgument, clip
-from assay.v1 import metric_pb2, pagination_pb2
+from assay.v1 import metric_pb2
 
 # A page of 500 versions must fit one message, and a reply nests deeper than its request did.
 MAX_OBJECT_BYTES = 64 * 1024
@@ -39,21 +39,6 @@ def millis(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
         f"{moment.microsecond // 1000:03d}Z"
     )
-
-
-def nullable(json_value: str | float | Mapping[str, float] | None) -> struct_pb2.Value:
-    """Return what a document calls nullable; it is always set, so that a null is printed.
-
-    Numbers are finite; whole ones below 2**53 are printed without a point.
-    """
-    if json_value is None:
-        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-    if isinstance(json_value, str):
-        return struct_pb2.Value(string_value=json_value)
-    if isinstance(json_value, Mapping):
-        fields = {key: struct_pb2.Value(number_value=one) for key, one in json_value.items()}
-        return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
-    return struct_pb2.Value(number_value=json_value)
 
 
 def moment(field: str, message: Message) -> datetime | None:
@@ -102,60 +87,40 @@ def from_struct(field: str, message: struct_pb2.Struct) -> dict[str, Any]:
         raise InvalidArgument.of(
             field, f"{size} bytes were sent; at most {MAX_OBJECT_BYTES} are allowed"
         )
-    return _object(field, message, 1)
+    found = {key: plain(one) for key, one in message.fields.items()}
+    for key, one in found.items():
+        _check(f"{field}.{clip(key, 40)}", one, 1)
+    return found
 
 
-def _object(path: str, message: struct_pb2.Struct, depth: int) -> dict[str, Any]:
-    return {
-        key: _plain(f"{path}.{clip(key, 40)}", value, depth)
-        for key, value in message.fields.items()
-    }
-
-
-def _plain(path: str, value: struct_pb2.Value, depth: int) -> Any:
+def _check(path: str, value: Any, depth: int) -> None:
     if depth > MAX_OBJECT_DEPTH:
         raise InvalidArgument.of(
             clip(path), f"is nested deeper than {MAX_OBJECT_DEPTH} levels, which are allowed"
         )
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check(f"{path}.{clip(key, 40)}", item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(path, item, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InvalidArgument.of(clip(path), f"{value} was sent; finite numbers are allowed")
+
+
+def plain(value: struct_pb2.Value) -> Any:
+    """Return a Value as it is in Python; a whole number below 2**53 is an int."""
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
-        return _object(path, value.struct_value, depth + 1)
+        return {key: plain(one) for key, one in value.struct_value.fields.items()}
     if kind == "list_value":
-        return [_plain(path, item, depth + 1) for item in value.list_value.values]
-    if kind == "number_value":
-        return _number(path, value.number_value)
-    return None if kind in {None, "null_value"} else getattr(value, kind)
-
-
-def _number(path: str, number: float) -> float | int:
-    if not math.isfinite(number):
-        raise InvalidArgument.of(clip(path), f"{number} was sent; finite numbers are allowed")
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
-
-
-def plain(value: struct_pb2.Value) -> object:
-    """Return a Value as it is in Python: whole numbers as ints, a list or object as one."""
-    kind = value.WhichOneof("kind")
-    if kind == "null_value":
-        return None
+        return [plain(one) for one in value.list_value.values]
     if kind == "number_value":
         number = value.number_value
         return int(number) if number.is_integer() and abs(number) < 2**53 else number
-    if kind in {"list_value", "struct_value"}:
-        return [] if kind == "list_value" else {}  # refused as what it is, whatever it holds
-    return value.string_value if kind == "string_value" else value.bool_value if kind else None
+    return None if kind in {None, "null_value"} else getattr(value, kind)
 
 
 def value(json_value: Any) -> struct_pb2.Value:
     """Return any JSON value as a Value; None is null."""
     return json_format.ParseDict(json_value, struct_pb2.Value())
-
-
-def pagination(*, total: int, limit: int, next_cursor: str | None) -> pagination_pb2.Pagination:
-    """Return where a page of a listing under /v1/quality stands."""
-    return pagination_pb2.Pagination(
-        total=total,
-        limit=limit,
-        has_more=next_cursor is not None,
-        next_cursor=nullable(next_cursor),
-    )

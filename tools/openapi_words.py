@@ -1,0 +1,61 @@
+"""Enumerations, defaults and bounds of text and number fields, taken from the server's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assay.extraction.outcome import Outcome
+from assay.extraction.schema import FieldType
+from assay.features.benchmarks.model import BenchmarkStatus
+from assay.features.evaluations.model import SPLITS
+from assay.features.evaluations.performance_service import (
+    AVERAGES,
+    DEFAULT_AVERAGE,
+    DEFAULT_SPLIT,
+)
+from assay.features.models.model import TaskType
+from assay.kernel.jobs.states import JobState, ModelStatus, VersionStatus
+from assay.kernel.rpc.paging import DEFAULT_LIMIT, DEFAULT_PAGE
+
+Json = dict[str, Any]
+
+_JOB = tuple(state.value.lower() for state in JobState)
+# By `Message.field`, or by the name alone of a field that means the same in every message.
+_WORDS: Mapping[str, Iterable[str]] = {
+    "dataset_split": SPLITS,
+    "average": AVERAGES,
+    "task_type": TaskType,
+    "outcome": Outcome,
+    "exact_outcome": Outcome,
+    "SchemaField.type": FieldType,
+    "Model.status": ModelStatus,
+    "Version.status": VersionStatus,
+    "Evaluation.status": _JOB,
+    "Job.status": _JOB,
+    "ListJobsRequest.status": _JOB,
+    "Benchmark.status": BenchmarkStatus,
+    "ListBenchmarksRequest.status": BenchmarkStatus,
+}
+_DEFAULTS: Mapping[str, Json] = {
+    "dataset_split": {"default": DEFAULT_SPLIT},
+    "average": {"default": DEFAULT_AVERAGE},
+    "page_size": {"minimum": 0, "default": DEFAULT_PAGE},
+}
+_OF_LISTINGS: Mapping[str, Json] = {
+    "limit": {"minimum": 1, "default": DEFAULT_LIMIT},
+    "dataset_split": {},  # a filter: absent, it takes all splits
+}
+
+
+def narrowed(schema: Json, message: str, field: str, *, is_optional: bool) -> Json:
+    """Return the schema of a field with its enumeration; of an optional one with its default."""
+    words = _WORDS.get(f"{message}.{field}", _WORDS.get(field))
+    if words is not None:
+        values = {"enum": [str(word) for word in words]}
+        is_list = schema.get("type") == "array"
+        schema = {**schema, "items": schema["items"] | values} if is_list else schema | values
+    if not is_optional:
+        return schema
+    of_listing = _OF_LISTINGS if message.startswith("List") else {}
+    return schema | of_listing.get(field, _DEFAULTS.get(field, {}))
