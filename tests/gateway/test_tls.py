@@ -244,7 +244,7 @@ def test_files_of_a_command_are_checked(secure, tmp_path):
     text.write_text("hello")
     own = secure.caller
     for variables, words in (
-        ({"ASSAY_CA_FILE": tmp_path / "absent.pem"}, "ASSAY_CA_FILE: "),
+        ({"ASSAY_CA_FILE": tmp_path / "absent.pem"}, "ASSAY_CA_FILE names no file"),
         ({"ASSAY_CA_FILE": text}, f"{text} holds no certificate"),
         ({"ASSAY_CLIENT_KEY": own.key}, "given together"),
     ):
