@@ -82,7 +82,6 @@ WELL_KNOWN = {
     "Any": "object",
     "Duration": "timedelta",
     "ListValue": "Sequence[object]",
-    "Metrics": "Mapping[str, float]",
     "Struct": "Mapping[str, object]",
     "Timestamp": "datetime",
     "Value": "object",

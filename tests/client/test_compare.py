@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from assay.cli.metric_direction import DIRECTIONS
-from assay.v1.metric_pb2 import Metrics
+from assay.cli.metric_direction import catalogue_of
+from assay.client import Client
+from assay.metrics.registry import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,14 @@ def test_wrong_usage_exits_with_2(assay, pair):
     assert assay("compare", pair[0], pair[1], "ver-absent").returncode == 2
 
 
-def test_every_metric_has_a_direction():
-    """Each metric of the contract is said to be better when higher, when lower, or neither."""
-    assert set(DIRECTIONS) == set(Metrics.DESCRIPTOR.fields_by_name)
+def test_the_catalogue_says_what_each_metric_is(service):
+    """Name, description, tasks, range, direction and unit of each metric come from the server."""
+    with Client(service.grpc, api_key=service.key) as client:
+        catalogue = catalogue_of(client)
+    assert list(catalogue) == [metric.name for metric in METRICS]
+    assert catalogue["accuracy"].direction == "higher"
+    assert (catalogue["accuracy"].lowest, catalogue["accuracy"].highest) == (0.0, 1.0)
+    assert (catalogue["mse"].direction, catalogue["mse"].highest) == ("lower", None)
+    assert (catalogue["ece_signed"].direction, catalogue["mae"].unit) == ("none", "target")
+    assert catalogue["r2"].tasks == ("regression",)
+    assert all(one.description.endswith(".") for one in catalogue.values())

@@ -127,10 +127,9 @@ def test_examples_obey_their_schemas(name: str):
 
 def test_a_reply_has_every_plain_field():
     """What the gateway always prints is required of a reply; what may be absent is not."""
-    summary = DOCUMENT["components"]["schemas"]["PerformanceSummary"]
+    summary = DOCUMENT["components"]["schemas"]["PerformanceSummaryView"]
     assert {"model_id", "rows", "undefined", "label_set_inferred"} <= set(summary["required"])
     assert not {"averaging", "positive_label"} & set(summary["required"])
-    assert "required" not in DOCUMENT["components"]["schemas"]["Metrics"]
 
 
 def test_the_served_document_is_the_committed_one(rpc: Running):

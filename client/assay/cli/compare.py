@@ -9,7 +9,7 @@ import typer
 from assay.cli.comparison_report import comparison_report
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
-from assay.cli.metric_direction import DIRECTIONS, Direction, better
+from assay.cli.metric_direction import Catalogue, better, catalogue_of, has_direction
 from assay.client import Client, PermissionDenied
 from assay.client.types import Comparison
 
@@ -41,21 +41,26 @@ def compare(
     be reached.
     """
     required = require_better or []
-    for metric in required:
-        if DIRECTIONS.get(metric, Direction.NEITHER) is Direction.NEITHER:
-            judged = ", ".join(name for name, way in DIRECTIONS.items() if way.value)
-            show_failure(ValueError(f"Nothing is better by '{metric}'; there are {judged}."))
-            raise typer.Exit(BAD_INPUT)
     with connected(url, api_key) as client:
+        catalogue = catalogue_of(client)
+        for metric in required:
+            _check(metric, catalogue)
         found = _compared(client, model, version_a, version_b, tests=tests)
-    outcomes = [better(found, metric) for metric in required]
+    outcomes = [better(found, metric, catalogue) for metric in required]
     passed = all(outcome.passed for outcome in outcomes)
     if as_json:
         print_json({"passed": passed, "requirements": outcomes, "comparison": found})
     else:
-        out.print(comparison_report(found, outcomes))
+        out.print(comparison_report(found, outcomes, catalogue))
     if not passed:
         raise typer.Exit(NOT_MET)
+
+
+def _check(metric: str, catalogue: Catalogue) -> None:
+    if not has_direction(catalogue, metric):
+        judged = ", ".join(name for name in catalogue if has_direction(catalogue, name))
+        show_failure(ValueError(f"Nothing is better by '{metric}'; there are {judged}."))
+        raise typer.Exit(BAD_INPUT)
 
 
 def _compared(client: Client, model: str, a: str, b: str, *, tests: bool) -> Comparison:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.console import number
-from assay.cli.metric_direction import sign_of, span_of
+from assay.cli.metric_direction import Catalogue, in_order, sign_of, span_of
 from assay.cli.report import outcome_table
 from assay.cli.requirement import Outcome
 from assay.client.types import Comparison, PairedTests
@@ -23,7 +23,9 @@ _REASONS: Mapping[str, str] = {
 }
 
 
-def comparison_report(found: Comparison, outcomes: Sequence[Outcome]) -> RenderableType:
+def comparison_report(
+    found: Comparison, outcomes: Sequence[Outcome], catalogue: Catalogue
+) -> RenderableType:
     """Return deltas, what the tests on the same rows say, and the settings that differ."""
     a, b = found.version_a, found.version_b
     head = (
@@ -33,7 +35,7 @@ def comparison_report(found: Comparison, outcomes: Sequence[Outcome]) -> Rendera
     parts: list[RenderableType] = [head]
     if not found.comparable:
         parts.append("[bold yellow]Not comparable: measured by different metric definitions.[/]")
-    parts.append(_metrics(found))
+    parts.append(_metrics(found, catalogue))
     if any(span_of(found, name) is None for name in found.metric_deltas):
         parts.append("[dim](in brackets: not tested on the same rows)[/]")
     parts += _tests(found.paired_tests)
@@ -44,13 +46,14 @@ def comparison_report(found: Comparison, outcomes: Sequence[Outcome]) -> Rendera
     return Group(*parts)
 
 
-def _metrics(found: Comparison) -> Table:
+def _metrics(found: Comparison, catalogue: Catalogue) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("metric", style="cyan", no_wrap=True)
     for name in ("a", "b", "b - a", "95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("b is", no_wrap=True)
-    for name, delta in found.metric_deltas.items():
+    for name in in_order(found.metric_deltas, catalogue):
+        delta = found.metric_deltas[name]
         span = span_of(found, name)
         table.add_row(
             name,
@@ -58,7 +61,7 @@ def _metrics(found: Comparison) -> Table:
             number(found.version_b.metrics[name]),
             f"{delta:+.4f}" if abs(delta) >= 1e-4 or not delta else f"{delta:+.1g}",
             f"{span[0]:+.4f} to {span[1]:+.4f}" if span else "",
-            _verdict(sign_of(found, name), tested=span is not None),
+            _verdict(sign_of(found, name, catalogue), tested=span is not None),
         )
     return table
 

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
+from collections.abc import Iterable, Mapping
 
 from assay.cli.console import number
 from assay.cli.requirement import Outcome
-from assay.client.types import Comparison
+from assay.client import Client
+from assay.client.types import Comparison, MetricDefinition
+
+Catalogue = Mapping[str, MetricDefinition]
+
+_SIGNS = {"higher": 1, "lower": -1}  # of the difference by which the second of two is better
 
 
-class Direction(Enum):
-    """Which values of a metric are better."""
-
-    HIGHER = 1
-    LOWER = -1
-    NEITHER = 0
+def catalogue_of(client: Client) -> Catalogue:
+    """Return the server's metrics by name, in the order in which they are shown."""
+    return {one.name: one for one in client.server.info().metrics}
 
 
-_HIGHER = (
-    "accuracy", "precision", "recall", "f1_score", "roc_auc", "balanced_accuracy", "mcc", "kappa",
-    "average_precision", "top_1_accuracy", "top_3_accuracy", "top_5_accuracy", "r2",
-    "explained_variance",
-)  # fmt: skip
-_LOWER = (
-    "log_loss", "brier", "ece", "mce", "mae", "mse", "rmse", "max_error", "mape",
-    "median_absolute_error",
-)  # fmt: skip
-DIRECTIONS: Mapping[str, Direction] = {
-    **dict.fromkeys(_HIGHER, Direction.HIGHER),
-    **dict.fromkeys(_LOWER, Direction.LOWER),
-    "ece_signed": Direction.NEITHER,  # over- and under-confidence are both errors
-}
+def has_direction(catalogue: Catalogue, metric: str) -> bool:
+    """Return True when one of two values of a metric is better by being higher, or lower."""
+    return metric in catalogue and catalogue[metric].direction in _SIGNS
+
+
+def in_order(names: Iterable[str], catalogue: Catalogue) -> list[str]:
+    """Return metrics in the order of the catalogue, then those that it does not have."""
+    places = {name: place for place, name in enumerate(catalogue)}
+    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def span_of(found: Comparison, metric: str) -> tuple[float, float] | None:
@@ -44,13 +40,13 @@ def span_of(found: Comparison, metric: str) -> tuple[float, float] | None:
     return None if one is None else (one.low, one.high)
 
 
-def sign_of(found: Comparison, metric: str) -> int:
+def sign_of(found: Comparison, metric: str, catalogue: Catalogue) -> int:
     """Return 1 where b is better by a metric, -1 where it is worse, 0 where nobody can say.
 
     Where both were measured on the same rows, a difference counts only if its interval does not
     hold 0.
     """
-    way = DIRECTIONS.get(metric, Direction.NEITHER).value
+    way = _SIGNS[catalogue[metric].direction] if has_direction(catalogue, metric) else 0
     delta = found.metric_deltas.get(metric, 0.0)
     low, high = span_of(found, metric) or (delta, delta)
     if not found.comparable or not way or low <= 0 <= high:
@@ -58,7 +54,7 @@ def sign_of(found: Comparison, metric: str) -> int:
     return way if delta > 0 else -way
 
 
-def better(found: Comparison, metric: str) -> Outcome:
+def better(found: Comparison, metric: str, catalogue: Catalogue) -> Outcome:
     """Say whether b is better than a by a metric, as a requirement's outcome."""
     delta = found.metric_deltas.get(metric)
     span = span_of(found, metric)
@@ -67,7 +63,7 @@ def better(found: Comparison, metric: str) -> Outcome:
         why = "one of the two has no value"
     elif not found.comparable:
         why = "the two were measured by different metric definitions"
-    elif sign_of(found, metric) != 1:
+    elif sign_of(found, metric, catalogue) != 1:
         why = f"b - a is {delta:+.4g}"
         if span is not None and span[0] <= 0 <= span[1]:
             why += f", which chance explains: {number(span[0])} to {number(span[1])}"

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import NOT_MET, err, number, out, print_json
+from assay.cli.metric_direction import catalogue_of, in_order
 from assay.client.types import JobEvent, JobStatus
 
 models = typer.Typer(help="Create and list models.", no_args_is_help=True)
@@ -97,16 +98,17 @@ def list_versions(
     """List the versions of a model, newest first, with their numbers on the test split."""
     table = Table("version", "number", "status", "promoted", "metrics", box=None, pad_edge=False)
     with connected(url, api_key) as client:
+        catalogue = catalogue_of(client)
         for version in client.versions.list(model):
             if as_json:
                 print_json(version)
-            shown = list(version.metrics.items())[:4]
+            shown = in_order(version.metrics, catalogue)[:4]
             table.add_row(
                 version.version_id,
                 str(version.version_number),
                 version.status,
                 "yes" if version.is_promoted else "",
-                "  ".join(f"{name} {number(value)}" for name, value in shown),
+                "  ".join(f"{name} {number(version.metrics[name])}" for name in shown),
             )
     if not as_json:
         out.print(table)

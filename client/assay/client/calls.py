@@ -967,7 +967,7 @@ class Models(Group):
 class Performance(Group):
     """Stored evaluations, read; nothing is computed on the fly.
 
-    Tables have their REST views in PerformanceRestService.
+    Their REST views are in PerformanceRestService.
     """
 
     service = "assay.v1.PerformanceService"
@@ -1040,7 +1040,7 @@ class Server(Group):
     service = "assay.v1.ServerService"
 
     def info(self) -> types.ServerInfo:
-        """Returns versions and limits."""
+        """Returns versions, limits and the catalogue of metrics."""
         return self._one(types.ServerInfo, "GetServerInfo", {})
 
 

@@ -12,7 +12,6 @@ from assay.client import calls, types
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
 from assay.client.evaluating import EvaluationPlan, Measuring, Progress, UploadWindow, succeeded
 from assay.client.jobs import Jobs
-from assay.client.messages import metrics_of
 from assay.client.transport import is_cut
 
 
@@ -96,7 +95,7 @@ class Evaluations(calls.Evaluations):
                         phase="upload",
                         rows=window.next_row,
                         total_rows=total,
-                        metrics=metrics_of(answer.metrics),
+                        metrics=dict(sorted(answer.metrics.items())),
                     )
                 )
             outgoing.put(None)

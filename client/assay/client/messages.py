@@ -46,11 +46,6 @@ def from_message(kind: type[Value], message: Message) -> Value:
     return found
 
 
-def metrics_of(message: Any) -> dict[str, float]:
-    """Return the metrics that have a value, in the order of the contract."""
-    return {one.name: float(value) for one, value in message.ListFields()}
-
-
 def json_values(text: str | None) -> Any:
     """Return the values of a JSON text, fractions as Decimals; None where there is no text."""
     return None if text is None else json.loads(text, parse_float=Decimal)
@@ -161,8 +156,6 @@ _SPECIAL: dict[str, Converter] = {
     "google.protobuf.Value": json_format.MessageToDict,
     "google.protobuf.ListValue": json_format.MessageToDict,
     "google.protobuf.Any": _unpacked,
-    # A metric without a value is absent here and listed with its reason elsewhere.
-    "assay.v1.Metrics": metrics_of,
 }
 
 

@@ -454,7 +454,7 @@ class AreasTest:
 class MetricInterval:
     """Where a metric lies with a given probability."""
 
-    # The metric's name, as in Metrics; of one class: `name:label`.
+    # The metric's name, as in the catalogue; of one class: `name:label`.
     metric: str
     # The metric itself, where it is one of the headline.
     value: float | None
@@ -1204,6 +1204,31 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricDefinition:
+    """What one metric is: a row of the server's catalogue.
+
+    Values of metrics travel as maps by these names; one that is undefined is absent there and
+    listed in `undefined` beside it.
+    """
+
+    # The name by which values of it are given.
+    name: str
+    # What it measures, in one sentence.
+    description: str
+    # The tasks that have it: binary, multiclass, regression.
+    tasks: tuple[str, ...]
+    # The lowest value that there can be; absent when it has no lower bound.
+    lowest: float | None
+    # The highest value that there can be; absent when it has no upper bound.
+    highest: float | None
+    # Which of two values is the better one: higher, lower, or none, when the one nearer to 0
+    # is.
+    direction: str
+    # What it is measured in: ratio, nats, target or target_squared.
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerInfo:
     """What the server is and what it takes."""
 
@@ -1213,6 +1238,8 @@ class ServerInfo:
     metrics_version: str
     # The limits in force.
     limits: Limits
+    # The catalogue of metrics, in the order in which they are shown.
+    metrics: tuple[MetricDefinition, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1474,6 +1501,7 @@ register("assay.v1.OverallScores", OverallScores)
 register("assay.v1.ClassificationReport", ClassificationReport)
 register("assay.v1.ConfusionMatrix", ConfusionMatrix)
 register("assay.v1.Limits", Limits)
+register("assay.v1.MetricDefinition", MetricDefinition)
 register("assay.v1.ServerInfo", ServerInfo)
 register("assay.v1.Version", Version)
 register("assay.v1.PromoteVersionResponse", Promotion)

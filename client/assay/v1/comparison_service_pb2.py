@@ -31,7 +31,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/comparison_service.proto\x12\x08\x61ssay.v1\x1a\x1a\x61ssay/v1/diagnostics.proto\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/metric.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"b\n\x16\x43ompareVersionsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_a\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_b\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\x93\x01\n\x0f\x43omparedVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x16\n\x0eversion_number\x18\x02 \x01(\r\x12\"\n\x07metrics\x18\x03 \x01(\x0b\x32\x11.assay.v1.Metrics\x12\x30\n\x0fhyperparameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"h\n\x10\x43onfigDifference\x12)\n\tversion_a\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\x12)\n\tversion_b\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\"\x89\x03\n\x17\x43ompareVersionsResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12,\n\tversion_a\x18\x02 \x01(\x0b\x32\x19.assay.v1.ComparedVersion\x12,\n\tversion_b\x18\x03 \x01(\x0b\x32\x19.assay.v1.ComparedVersion\x12(\n\rmetric_deltas\x18\x04 \x01(\x0b\x32\x11.assay.v1.Metrics\x12\x46\n\x0b\x63onfig_diff\x18\x05 \x03(\x0b\x32\x31.assay.v1.CompareVersionsResponse.ConfigDiffEntry\x12\x12\n\ncomparable\x18\x06 \x01(\x08\x12+\n\x0cpaired_tests\x18\x07 \x01(\x0b\x32\x15.assay.v1.PairedTests\x1aM\n\x0f\x43onfigDiffEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.assay.v1.ConfigDifference:\x02\x38\x01\"b\n\x16StartComparisonRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_a\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_b\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\xa4\x02\n\x0bPairedTests\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x13\n\x06reason\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06job_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04rows\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12&\n\x07mcnemar\x18\x05 \x01(\x0b\x32\x15.assay.v1.McNemarTest\x12$\n\x07roc_auc\x18\x06 \x01(\x0b\x32\x13.assay.v1.AreasTest\x12-\n\x0b\x64ifferences\x18\x07 \x03(\x0b\x32\x18.assay.v1.MetricInterval\x12,\n\tundefined\x18\x08 \x03(\x0b\x32\x19.assay.v1.UndefinedMetricB\t\n\x07_reasonB\t\n\x07_job_idB\x07\n\x05_rows\">\n\x0bMcNemarTest\x12\x0e\n\x06only_a\x18\x01 \x01(\x01\x12\x0e\n\x06only_b\x18\x02 \x01(\x01\x12\x0f\n\x07p_value\x18\x03 \x01(\x01\"\x97\x01\n\tAreasTest\x12\x0e\n\x06\x61rea_a\x18\x01 \x01(\x01\x12\x0e\n\x06\x61rea_b\x18\x02 \x01(\x01\x12\x12\n\ndifference\x18\x03 \x01(\x01\x12\x10\n\x03low\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04high\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07p_value\x18\x06 \x01(\x01H\x02\x88\x01\x01\x42\x06\n\x04_lowB\x07\n\x05_highB\n\n\x08_p_value2\xd2\x02\n\x11\x43omparisonService\x12\x9f\x01\n\x0f\x43ompareVersions\x12 .assay.v1.CompareVersionsRequest\x1a!.assay.v1.CompareVersionsResponse\"G\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02,\x12*/api/v1/models/{model_id}/versions/compare\x12\x9a\x01\n\x0fStartComparison\x12 .assay.v1.StartComparisonRequest\x1a\r.assay.v1.Job\"V\x90\x02\x02\xca\xf3\x18\x1a\n\nmodel:read\n\njob:submit \x02\x82\xd3\xe4\x93\x02/\"*/api/v1/models/{model_id}/versions:compare:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/comparison_service.proto\x12\x08\x61ssay.v1\x1a\x1a\x61ssay/v1/diagnostics.proto\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/metric.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\"b\n\x16\x43ompareVersionsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_a\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_b\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\xd8\x01\n\x0f\x43omparedVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x16\n\x0eversion_number\x18\x02 \x01(\r\x12\x37\n\x07metrics\x18\x03 \x03(\x0b\x32&.assay.v1.ComparedVersion.MetricsEntry\x12\x30\n\x0fhyperparameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"h\n\x10\x43onfigDifference\x12)\n\tversion_a\x18\x01 \x01(\x0b\x32\x16.google.protobuf.Value\x12)\n\tversion_b\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\"\xe0\x03\n\x17\x43ompareVersionsResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12,\n\tversion_a\x18\x02 \x01(\x0b\x32\x19.assay.v1.ComparedVersion\x12,\n\tversion_b\x18\x03 \x01(\x0b\x32\x19.assay.v1.ComparedVersion\x12J\n\rmetric_deltas\x18\x04 \x03(\x0b\x32\x33.assay.v1.CompareVersionsResponse.MetricDeltasEntry\x12\x46\n\x0b\x63onfig_diff\x18\x05 \x03(\x0b\x32\x31.assay.v1.CompareVersionsResponse.ConfigDiffEntry\x12\x12\n\ncomparable\x18\x06 \x01(\x08\x12+\n\x0cpaired_tests\x18\x07 \x01(\x0b\x32\x15.assay.v1.PairedTests\x1a\x33\n\x11MetricDeltasEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1aM\n\x0f\x43onfigDiffEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.assay.v1.ConfigDifference:\x02\x38\x01\"b\n\x16StartComparisonRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_a\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tversion_b\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\xa4\x02\n\x0bPairedTests\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x13\n\x06reason\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06job_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04rows\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12&\n\x07mcnemar\x18\x05 \x01(\x0b\x32\x15.assay.v1.McNemarTest\x12$\n\x07roc_auc\x18\x06 \x01(\x0b\x32\x13.assay.v1.AreasTest\x12-\n\x0b\x64ifferences\x18\x07 \x03(\x0b\x32\x18.assay.v1.MetricInterval\x12,\n\tundefined\x18\x08 \x03(\x0b\x32\x19.assay.v1.UndefinedMetricB\t\n\x07_reasonB\t\n\x07_job_idB\x07\n\x05_rows\">\n\x0bMcNemarTest\x12\x0e\n\x06only_a\x18\x01 \x01(\x01\x12\x0e\n\x06only_b\x18\x02 \x01(\x01\x12\x0f\n\x07p_value\x18\x03 \x01(\x01\"\x97\x01\n\tAreasTest\x12\x0e\n\x06\x61rea_a\x18\x01 \x01(\x01\x12\x0e\n\x06\x61rea_b\x18\x02 \x01(\x01\x12\x12\n\ndifference\x18\x03 \x01(\x01\x12\x10\n\x03low\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04high\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07p_value\x18\x06 \x01(\x01H\x02\x88\x01\x01\x42\x06\n\x04_lowB\x07\n\x05_highB\n\n\x08_p_value2\xd2\x02\n\x11\x43omparisonService\x12\x9f\x01\n\x0f\x43ompareVersions\x12 .assay.v1.CompareVersionsRequest\x1a!.assay.v1.CompareVersionsResponse\"G\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02,\x12*/api/v1/models/{model_id}/versions/compare\x12\x9a\x01\n\x0fStartComparison\x12 .assay.v1.StartComparisonRequest\x1a\r.assay.v1.Job\"V\x90\x02\x02\xca\xf3\x18\x1a\n\nmodel:read\n\njob:submit \x02\x82\xd3\xe4\x93\x02/\"*/api/v1/models/{model_id}/versions:compare:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['version_a']._serialized_options = b'\342A\001\002'
   _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['version_b']._loaded_options = None
   _globals['_COMPAREVERSIONSREQUEST'].fields_by_name['version_b']._serialized_options = b'\342A\001\002'
+  _globals['_COMPAREDVERSION_METRICSENTRY']._loaded_options = None
+  _globals['_COMPAREDVERSION_METRICSENTRY']._serialized_options = b'8\001'
+  _globals['_COMPAREVERSIONSRESPONSE_METRICDELTASENTRY']._loaded_options = None
+  _globals['_COMPAREVERSIONSRESPONSE_METRICDELTASENTRY']._serialized_options = b'8\001'
   _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._loaded_options = None
   _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_options = b'8\001'
   _globals['_STARTCOMPARISONREQUEST'].fields_by_name['model_id']._loaded_options = None
@@ -60,21 +64,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPAREVERSIONSREQUEST']._serialized_start=234
   _globals['_COMPAREVERSIONSREQUEST']._serialized_end=332
   _globals['_COMPAREDVERSION']._serialized_start=335
-  _globals['_COMPAREDVERSION']._serialized_end=482
-  _globals['_CONFIGDIFFERENCE']._serialized_start=484
-  _globals['_CONFIGDIFFERENCE']._serialized_end=588
-  _globals['_COMPAREVERSIONSRESPONSE']._serialized_start=591
-  _globals['_COMPAREVERSIONSRESPONSE']._serialized_end=984
-  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_start=907
-  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_end=984
-  _globals['_STARTCOMPARISONREQUEST']._serialized_start=986
-  _globals['_STARTCOMPARISONREQUEST']._serialized_end=1084
-  _globals['_PAIREDTESTS']._serialized_start=1087
-  _globals['_PAIREDTESTS']._serialized_end=1379
-  _globals['_MCNEMARTEST']._serialized_start=1381
-  _globals['_MCNEMARTEST']._serialized_end=1443
-  _globals['_AREASTEST']._serialized_start=1446
-  _globals['_AREASTEST']._serialized_end=1597
-  _globals['_COMPARISONSERVICE']._serialized_start=1600
-  _globals['_COMPARISONSERVICE']._serialized_end=1938
+  _globals['_COMPAREDVERSION']._serialized_end=551
+  _globals['_COMPAREDVERSION_METRICSENTRY']._serialized_start=505
+  _globals['_COMPAREDVERSION_METRICSENTRY']._serialized_end=551
+  _globals['_CONFIGDIFFERENCE']._serialized_start=553
+  _globals['_CONFIGDIFFERENCE']._serialized_end=657
+  _globals['_COMPAREVERSIONSRESPONSE']._serialized_start=660
+  _globals['_COMPAREVERSIONSRESPONSE']._serialized_end=1140
+  _globals['_COMPAREVERSIONSRESPONSE_METRICDELTASENTRY']._serialized_start=1010
+  _globals['_COMPAREVERSIONSRESPONSE_METRICDELTASENTRY']._serialized_end=1061
+  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_start=1063
+  _globals['_COMPAREVERSIONSRESPONSE_CONFIGDIFFENTRY']._serialized_end=1140
+  _globals['_STARTCOMPARISONREQUEST']._serialized_start=1142
+  _globals['_STARTCOMPARISONREQUEST']._serialized_end=1240
+  _globals['_PAIREDTESTS']._serialized_start=1243
+  _globals['_PAIREDTESTS']._serialized_end=1535
+  _globals['_MCNEMARTEST']._serialized_start=1537
+  _globals['_MCNEMARTEST']._serialized_end=1599
+  _globals['_AREASTEST']._serialized_start=1602
+  _globals['_AREASTEST']._serialized_end=1753
+  _globals['_COMPARISONSERVICE']._serialized_start=1756
+  _globals['_COMPARISONSERVICE']._serialized_end=2094
 # @@protoc_insertion_point(module_scope)

@@ -57,6 +57,26 @@ class ComparedVersion(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     VERSION_ID_FIELD_NUMBER: _builtins.int
     VERSION_NUMBER_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
@@ -66,7 +86,7 @@ class ComparedVersion(_message.Message):
     version_number: _builtins.int
     """Its number in the model."""
     @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Headline metrics of its newest evaluation of the test split."""
 
     @_builtins.property
@@ -78,10 +98,10 @@ class ComparedVersion(_message.Message):
         *,
         version_id: _builtins.str = ...,
         version_number: _builtins.int = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         hyperparameters: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hyperparameters", b"hyperparameters", "metrics", b"metrics"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hyperparameters", b"hyperparameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["hyperparameters", b"hyperparameters", "metrics", b"metrics", "version_id", b"version_id", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -126,6 +146,26 @@ class CompareVersionsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
+    class MetricDeltasEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class ConfigDiffEntry(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -166,7 +206,7 @@ class CompareVersionsResponse(_message.Message):
         """What is compared with it."""
 
     @_builtins.property
-    def metric_deltas(self) -> _metric_pb2.Metrics:
+    def metric_deltas(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """b - a, for each metric that both have."""
 
     @_builtins.property
@@ -183,12 +223,12 @@ class CompareVersionsResponse(_message.Message):
         model_id: _builtins.str = ...,
         version_a: Global___ComparedVersion | None = ...,
         version_b: Global___ComparedVersion | None = ...,
-        metric_deltas: _metric_pb2.Metrics | None = ...,
+        metric_deltas: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         config_diff: _abc.Mapping[_builtins.str, Global___ConfigDifference] | None = ...,
         comparable: _builtins.bool = ...,
         paired_tests: Global___PairedTests | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metric_deltas", b"metric_deltas", "paired_tests", b"paired_tests", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["paired_tests", b"paired_tests", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable", b"comparable", "config_diff", b"config_diff", "metric_deltas", b"metric_deltas", "model_id", b"model_id", "paired_tests", b"paired_tests", "version_a", b"version_a", "version_b", b"version_b"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

@@ -783,6 +783,26 @@ class Slice(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     VALUE_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
@@ -795,7 +815,7 @@ class Slice(_message.Message):
     weight: _builtins.float
     """Their total weight, where rows have weights."""
     @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """The metrics of these rows alone."""
 
     @_builtins.property
@@ -808,10 +828,10 @@ class Slice(_message.Message):
         value: _builtins.str | None = ...,
         rows: _builtins.float = ...,
         weight: _builtins.float | None = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         undefined: _abc.Iterable[_metric_pb2.UndefinedMetric] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "_weight", b"_weight", "metrics", b"metrics", "value", b"value", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "_weight", b"_weight", "value", b"value", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "_weight", b"_weight", "metrics", b"metrics", "rows", b"rows", "undefined", b"undefined", "value", b"value", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -881,7 +901,7 @@ class MetricInterval(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
     metric: _builtins.str
-    """The metric's name, as in Metrics; of one class: `name:label`."""
+    """The metric's name, as in the catalogue; of one class: `name:label`."""
     value: _builtins.float
     """The metric itself, where it is one of the headline."""
     low: _builtins.float

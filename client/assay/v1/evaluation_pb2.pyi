@@ -27,6 +27,26 @@ class Evaluation(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     EVALUATION_ID_FIELD_NUMBER: _builtins.int
     MODEL_ID_FIELD_NUMBER: _builtins.int
     VERSION_ID_FIELD_NUMBER: _builtins.int
@@ -88,7 +108,7 @@ class Evaluation(_message.Message):
     zero_targets: _builtins.float
     """Rows with a target of zero, which mape leaves out; absent for classification."""
     @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """The metrics, once succeeded."""
 
     @_builtins.property
@@ -123,7 +143,7 @@ class Evaluation(_message.Message):
         status: _builtins.str = ...,
         state: _job_pb2.JobState.ValueType = ...,
         next_row: _builtins.float = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         undefined: _abc.Iterable[_metric_pb2.UndefinedMetric] | None = ...,
         rows: _builtins.float = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
@@ -139,7 +159,7 @@ class Evaluation(_message.Message):
         weight: _builtins.float | None = ...,
         zero_targets: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "metrics", b"metrics", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "clipped_rows", b"clipped_rows", "created_at", b"created_at", "dataset_split", b"dataset_split", "error", b"error", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "job_id", b"job_id", "label_set_inferred", b"label_set_inferred", "labels", b"labels", "metric_spec", b"metric_spec", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "next_row", b"next_row", "positive_label", b"positive_label", "result_hash", b"result_hash", "revision", b"revision", "rows", b"rows", "state", b"state", "status", b"status", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -164,21 +184,41 @@ class LiveMetrics(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ROWS_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
     rows: _builtins.float
     """Rows measured."""
     @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Their metrics; those that need all rows are absent."""
 
     def __init__(
         self,
         *,
         rows: _builtins.float = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

@@ -4,7 +4,6 @@ isort:skip_file
 Bring predictions in and have them measured."""
 
 from assay.v1 import evaluation_pb2 as _evaluation_pb2
-from assay.v1 import metric_pb2 as _metric_pb2
 from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
@@ -111,6 +110,26 @@ class UploadPredictionsResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     FIRST_ROW_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     NEXT_ROW_FIELD_NUMBER: _builtins.int
@@ -122,7 +141,7 @@ class UploadPredictionsResponse(_message.Message):
     next_row: _builtins.int
     """Where the upload goes on."""
     @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Exact metrics of all rows up to `next_row`; those that need all rows are absent."""
 
     def __init__(
@@ -131,9 +150,9 @@ class UploadPredictionsResponse(_message.Message):
         first_row: _builtins.int = ...,
         rows: _builtins.int = ...,
         next_row: _builtins.int = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["first_row", b"first_row", "metrics", b"metrics", "next_row", b"next_row", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

@@ -3,8 +3,10 @@
 isort:skip_file
 Quality numbers: a value or a reason, never a guess."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,221 +19,59 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
-class Metrics(_message.Message):
-    """The headline metrics of one evaluation. A metric that is undefined is absent here and listed in `undefined` beside it."""
+class MetricDefinition(_message.Message):
+    """What one metric is: a row of the server's catalogue. Values of metrics travel as maps by these names; one that is undefined is absent there and listed in `undefined` beside it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACCURACY_FIELD_NUMBER: _builtins.int
-    PRECISION_FIELD_NUMBER: _builtins.int
-    RECALL_FIELD_NUMBER: _builtins.int
-    F1_SCORE_FIELD_NUMBER: _builtins.int
-    ROC_AUC_FIELD_NUMBER: _builtins.int
-    LOG_LOSS_FIELD_NUMBER: _builtins.int
-    BALANCED_ACCURACY_FIELD_NUMBER: _builtins.int
-    MCC_FIELD_NUMBER: _builtins.int
-    BRIER_FIELD_NUMBER: _builtins.int
-    KAPPA_FIELD_NUMBER: _builtins.int
-    MAE_FIELD_NUMBER: _builtins.int
-    MSE_FIELD_NUMBER: _builtins.int
-    RMSE_FIELD_NUMBER: _builtins.int
-    R2_FIELD_NUMBER: _builtins.int
-    EXPLAINED_VARIANCE_FIELD_NUMBER: _builtins.int
-    ECE_FIELD_NUMBER: _builtins.int
-    MCE_FIELD_NUMBER: _builtins.int
-    ECE_SIGNED_FIELD_NUMBER: _builtins.int
-    AVERAGE_PRECISION_FIELD_NUMBER: _builtins.int
-    TOP_1_ACCURACY_FIELD_NUMBER: _builtins.int
-    TOP_3_ACCURACY_FIELD_NUMBER: _builtins.int
-    TOP_5_ACCURACY_FIELD_NUMBER: _builtins.int
-    MAX_ERROR_FIELD_NUMBER: _builtins.int
-    MAPE_FIELD_NUMBER: _builtins.int
-    MEDIAN_ABSOLUTE_ERROR_FIELD_NUMBER: _builtins.int
-    accuracy: _builtins.float
-    """Share of records whose predicted label is the true one; 0 to 1."""
-    precision: _builtins.float
-    """Precision of the positive class (binary), or weighted by support (multi-class); 0 to 1."""
-    recall: _builtins.float
-    """Recall of the positive class (binary), or weighted by support (multi-class); 0 to 1."""
-    f1_score: _builtins.float
-    """F1 of the positive class (binary), or the weighted mean of the class F1s (multi-class); 0 to 1."""
-    roc_auc: _builtins.float
-    """Exact area under the ROC curve; multi-class: macro one-vs-rest over the defined classes; 0 to 1."""
-    log_loss: _builtins.float
-    """Mean negative log likelihood of the true class, in nats; 0 or more."""
-    balanced_accuracy: _builtins.float
-    """Mean recall over the classes that occur; 0 to 1."""
-    mcc: _builtins.float
-    """Matthews correlation coefficient; -1 to 1."""
-    brier: _builtins.float
-    """Brier score; binary: of the positive class, 0 to 1; multi-class: summed over classes, 0 to 2."""
-    kappa: _builtins.float
-    """Cohen's kappa; -1 to 1."""
-    mae: _builtins.float
-    """Mean absolute error, in the unit of the target."""
-    mse: _builtins.float
-    """Mean squared error, in the squared unit of the target."""
-    rmse: _builtins.float
-    """Root mean squared error, in the unit of the target."""
-    r2: _builtins.float
-    """Coefficient of determination; 1 is perfect, no lower bound."""
-    explained_variance: _builtins.float
-    """Share of the target's variance that is explained; 1 is perfect, no lower bound."""
-    ece: _builtins.float
-    """Expected calibration error over 15 equal-width bins, of the positive class (binary) or the top label (multi-class); 0 to 1."""
-    mce: _builtins.float
-    """Largest calibration error of a bin; 0 to 1."""
-    ece_signed: _builtins.float
-    """Mean confidence less the share that was right; positive is over-confident; -1 to 1."""
-    average_precision: _builtins.float
-    """Area under the precision-recall curve, step-wise; multi-class: macro one-vs-rest over the defined classes; 0 to 1."""
-    top_1_accuracy: _builtins.float
-    """Share of records whose true label has the highest score; 0 to 1."""
-    top_3_accuracy: _builtins.float
-    """Share of records whose true label is among the 3 highest scores; 0 to 1."""
-    top_5_accuracy: _builtins.float
-    """Share of records whose true label is among the 5 highest scores; 0 to 1."""
-    max_error: _builtins.float
-    """Largest absolute error, in the unit of the target."""
-    mape: _builtins.float
-    """Mean absolute error relative to the target, of the records whose target is not zero; 0 or more, 1 is 100 %."""
-    median_absolute_error: _builtins.float
-    """Median absolute error, in the unit of the target."""
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    LOWEST_FIELD_NUMBER: _builtins.int
+    HIGHEST_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name by which values of it are given."""
+    description: _builtins.str
+    """What it measures, in one sentence."""
+    lowest: _builtins.float
+    """The lowest value that there can be; absent when it has no lower bound."""
+    highest: _builtins.float
+    """The highest value that there can be; absent when it has no upper bound."""
+    direction: _builtins.str
+    """Which of two values is the better one: higher, lower, or none, when the one nearer to 0 is."""
+    unit: _builtins.str
+    """What it is measured in: ratio, nats, target or target_squared."""
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tasks that have it: binary, multiclass, regression."""
+
     def __init__(
         self,
         *,
-        accuracy: _builtins.float | None = ...,
-        precision: _builtins.float | None = ...,
-        recall: _builtins.float | None = ...,
-        f1_score: _builtins.float | None = ...,
-        roc_auc: _builtins.float | None = ...,
-        log_loss: _builtins.float | None = ...,
-        balanced_accuracy: _builtins.float | None = ...,
-        mcc: _builtins.float | None = ...,
-        brier: _builtins.float | None = ...,
-        kappa: _builtins.float | None = ...,
-        mae: _builtins.float | None = ...,
-        mse: _builtins.float | None = ...,
-        rmse: _builtins.float | None = ...,
-        r2: _builtins.float | None = ...,
-        explained_variance: _builtins.float | None = ...,
-        ece: _builtins.float | None = ...,
-        mce: _builtins.float | None = ...,
-        ece_signed: _builtins.float | None = ...,
-        average_precision: _builtins.float | None = ...,
-        top_1_accuracy: _builtins.float | None = ...,
-        top_3_accuracy: _builtins.float | None = ...,
-        top_5_accuracy: _builtins.float | None = ...,
-        max_error: _builtins.float | None = ...,
-        mape: _builtins.float | None = ...,
-        median_absolute_error: _builtins.float | None = ...,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        tasks: _abc.Iterable[_builtins.str] | None = ...,
+        lowest: _builtins.float | None = ...,
+        highest: _builtins.float | None = ...,
+        direction: _builtins.str = ...,
+        unit: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_average_precision", b"_average_precision", "_balanced_accuracy", b"_balanced_accuracy", "_brier", b"_brier", "_ece", b"_ece", "_ece_signed", b"_ece_signed", "_explained_variance", b"_explained_variance", "_f1_score", b"_f1_score", "_kappa", b"_kappa", "_log_loss", b"_log_loss", "_mae", b"_mae", "_mape", b"_mape", "_max_error", b"_max_error", "_mcc", b"_mcc", "_mce", b"_mce", "_median_absolute_error", b"_median_absolute_error", "_mse", b"_mse", "_precision", b"_precision", "_r2", b"_r2", "_recall", b"_recall", "_rmse", b"_rmse", "_roc_auc", b"_roc_auc", "_top_1_accuracy", b"_top_1_accuracy", "_top_3_accuracy", b"_top_3_accuracy", "_top_5_accuracy", b"_top_5_accuracy", "accuracy", b"accuracy", "average_precision", b"average_precision", "balanced_accuracy", b"balanced_accuracy", "brier", b"brier", "ece", b"ece", "ece_signed", b"ece_signed", "explained_variance", b"explained_variance", "f1_score", b"f1_score", "kappa", b"kappa", "log_loss", b"log_loss", "mae", b"mae", "mape", b"mape", "max_error", b"max_error", "mcc", b"mcc", "mce", b"mce", "median_absolute_error", b"median_absolute_error", "mse", b"mse", "precision", b"precision", "r2", b"r2", "recall", b"recall", "rmse", b"rmse", "roc_auc", b"roc_auc", "top_1_accuracy", b"top_1_accuracy", "top_3_accuracy", b"top_3_accuracy", "top_5_accuracy", b"top_5_accuracy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_highest", b"_highest", "_lowest", b"_lowest", "highest", b"highest", "lowest", b"lowest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_average_precision", b"_average_precision", "_balanced_accuracy", b"_balanced_accuracy", "_brier", b"_brier", "_ece", b"_ece", "_ece_signed", b"_ece_signed", "_explained_variance", b"_explained_variance", "_f1_score", b"_f1_score", "_kappa", b"_kappa", "_log_loss", b"_log_loss", "_mae", b"_mae", "_mape", b"_mape", "_max_error", b"_max_error", "_mcc", b"_mcc", "_mce", b"_mce", "_median_absolute_error", b"_median_absolute_error", "_mse", b"_mse", "_precision", b"_precision", "_r2", b"_r2", "_recall", b"_recall", "_rmse", b"_rmse", "_roc_auc", b"_roc_auc", "_top_1_accuracy", b"_top_1_accuracy", "_top_3_accuracy", b"_top_3_accuracy", "_top_5_accuracy", b"_top_5_accuracy", "accuracy", b"accuracy", "average_precision", b"average_precision", "balanced_accuracy", b"balanced_accuracy", "brier", b"brier", "ece", b"ece", "ece_signed", b"ece_signed", "explained_variance", b"explained_variance", "f1_score", b"f1_score", "kappa", b"kappa", "log_loss", b"log_loss", "mae", b"mae", "mape", b"mape", "max_error", b"max_error", "mcc", b"mcc", "mce", b"mce", "median_absolute_error", b"median_absolute_error", "mse", b"mse", "precision", b"precision", "r2", b"r2", "recall", b"recall", "rmse", b"rmse", "roc_auc", b"roc_auc", "top_1_accuracy", b"top_1_accuracy", "top_3_accuracy", b"top_3_accuracy", "top_5_accuracy", b"top_5_accuracy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_highest", b"_highest", "_lowest", b"_lowest", "description", b"description", "direction", b"direction", "highest", b"highest", "lowest", b"lowest", "name", b"name", "tasks", b"tasks", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__accuracy: _TypeAlias = _typing.Literal["accuracy"]  # noqa: Y015
-    _WhichOneofArgType__accuracy: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy"]  # noqa: Y015
-    _WhichOneofReturnType__average_precision: _TypeAlias = _typing.Literal["average_precision"]  # noqa: Y015
-    _WhichOneofArgType__average_precision: _TypeAlias = _typing.Literal["_average_precision", b"_average_precision"]  # noqa: Y015
-    _WhichOneofReturnType__balanced_accuracy: _TypeAlias = _typing.Literal["balanced_accuracy"]  # noqa: Y015
-    _WhichOneofArgType__balanced_accuracy: _TypeAlias = _typing.Literal["_balanced_accuracy", b"_balanced_accuracy"]  # noqa: Y015
-    _WhichOneofReturnType__brier: _TypeAlias = _typing.Literal["brier"]  # noqa: Y015
-    _WhichOneofArgType__brier: _TypeAlias = _typing.Literal["_brier", b"_brier"]  # noqa: Y015
-    _WhichOneofReturnType__ece: _TypeAlias = _typing.Literal["ece"]  # noqa: Y015
-    _WhichOneofArgType__ece: _TypeAlias = _typing.Literal["_ece", b"_ece"]  # noqa: Y015
-    _WhichOneofReturnType__ece_signed: _TypeAlias = _typing.Literal["ece_signed"]  # noqa: Y015
-    _WhichOneofArgType__ece_signed: _TypeAlias = _typing.Literal["_ece_signed", b"_ece_signed"]  # noqa: Y015
-    _WhichOneofReturnType__explained_variance: _TypeAlias = _typing.Literal["explained_variance"]  # noqa: Y015
-    _WhichOneofArgType__explained_variance: _TypeAlias = _typing.Literal["_explained_variance", b"_explained_variance"]  # noqa: Y015
-    _WhichOneofReturnType__f1_score: _TypeAlias = _typing.Literal["f1_score"]  # noqa: Y015
-    _WhichOneofArgType__f1_score: _TypeAlias = _typing.Literal["_f1_score", b"_f1_score"]  # noqa: Y015
-    _WhichOneofReturnType__kappa: _TypeAlias = _typing.Literal["kappa"]  # noqa: Y015
-    _WhichOneofArgType__kappa: _TypeAlias = _typing.Literal["_kappa", b"_kappa"]  # noqa: Y015
-    _WhichOneofReturnType__log_loss: _TypeAlias = _typing.Literal["log_loss"]  # noqa: Y015
-    _WhichOneofArgType__log_loss: _TypeAlias = _typing.Literal["_log_loss", b"_log_loss"]  # noqa: Y015
-    _WhichOneofReturnType__mae: _TypeAlias = _typing.Literal["mae"]  # noqa: Y015
-    _WhichOneofArgType__mae: _TypeAlias = _typing.Literal["_mae", b"_mae"]  # noqa: Y015
-    _WhichOneofReturnType__mape: _TypeAlias = _typing.Literal["mape"]  # noqa: Y015
-    _WhichOneofArgType__mape: _TypeAlias = _typing.Literal["_mape", b"_mape"]  # noqa: Y015
-    _WhichOneofReturnType__max_error: _TypeAlias = _typing.Literal["max_error"]  # noqa: Y015
-    _WhichOneofArgType__max_error: _TypeAlias = _typing.Literal["_max_error", b"_max_error"]  # noqa: Y015
-    _WhichOneofReturnType__mcc: _TypeAlias = _typing.Literal["mcc"]  # noqa: Y015
-    _WhichOneofArgType__mcc: _TypeAlias = _typing.Literal["_mcc", b"_mcc"]  # noqa: Y015
-    _WhichOneofReturnType__mce: _TypeAlias = _typing.Literal["mce"]  # noqa: Y015
-    _WhichOneofArgType__mce: _TypeAlias = _typing.Literal["_mce", b"_mce"]  # noqa: Y015
-    _WhichOneofReturnType__median_absolute_error: _TypeAlias = _typing.Literal["median_absolute_error"]  # noqa: Y015
-    _WhichOneofArgType__median_absolute_error: _TypeAlias = _typing.Literal["_median_absolute_error", b"_median_absolute_error"]  # noqa: Y015
-    _WhichOneofReturnType__mse: _TypeAlias = _typing.Literal["mse"]  # noqa: Y015
-    _WhichOneofArgType__mse: _TypeAlias = _typing.Literal["_mse", b"_mse"]  # noqa: Y015
-    _WhichOneofReturnType__precision: _TypeAlias = _typing.Literal["precision"]  # noqa: Y015
-    _WhichOneofArgType__precision: _TypeAlias = _typing.Literal["_precision", b"_precision"]  # noqa: Y015
-    _WhichOneofReturnType__r2: _TypeAlias = _typing.Literal["r2"]  # noqa: Y015
-    _WhichOneofArgType__r2: _TypeAlias = _typing.Literal["_r2", b"_r2"]  # noqa: Y015
-    _WhichOneofReturnType__recall: _TypeAlias = _typing.Literal["recall"]  # noqa: Y015
-    _WhichOneofArgType__recall: _TypeAlias = _typing.Literal["_recall", b"_recall"]  # noqa: Y015
-    _WhichOneofReturnType__rmse: _TypeAlias = _typing.Literal["rmse"]  # noqa: Y015
-    _WhichOneofArgType__rmse: _TypeAlias = _typing.Literal["_rmse", b"_rmse"]  # noqa: Y015
-    _WhichOneofReturnType__roc_auc: _TypeAlias = _typing.Literal["roc_auc"]  # noqa: Y015
-    _WhichOneofArgType__roc_auc: _TypeAlias = _typing.Literal["_roc_auc", b"_roc_auc"]  # noqa: Y015
-    _WhichOneofReturnType__top_1_accuracy: _TypeAlias = _typing.Literal["top_1_accuracy"]  # noqa: Y015
-    _WhichOneofArgType__top_1_accuracy: _TypeAlias = _typing.Literal["_top_1_accuracy", b"_top_1_accuracy"]  # noqa: Y015
-    _WhichOneofReturnType__top_3_accuracy: _TypeAlias = _typing.Literal["top_3_accuracy"]  # noqa: Y015
-    _WhichOneofArgType__top_3_accuracy: _TypeAlias = _typing.Literal["_top_3_accuracy", b"_top_3_accuracy"]  # noqa: Y015
-    _WhichOneofReturnType__top_5_accuracy: _TypeAlias = _typing.Literal["top_5_accuracy"]  # noqa: Y015
-    _WhichOneofArgType__top_5_accuracy: _TypeAlias = _typing.Literal["_top_5_accuracy", b"_top_5_accuracy"]  # noqa: Y015
+    _WhichOneofReturnType__highest: _TypeAlias = _typing.Literal["highest"]  # noqa: Y015
+    _WhichOneofArgType__highest: _TypeAlias = _typing.Literal["_highest", b"_highest"]  # noqa: Y015
+    _WhichOneofReturnType__lowest: _TypeAlias = _typing.Literal["lowest"]  # noqa: Y015
+    _WhichOneofArgType__lowest: _TypeAlias = _typing.Literal["_lowest", b"_lowest"]  # noqa: Y015
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__accuracy) -> _WhichOneofReturnType__accuracy | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__highest) -> _WhichOneofReturnType__highest | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__average_precision) -> _WhichOneofReturnType__average_precision | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__balanced_accuracy) -> _WhichOneofReturnType__balanced_accuracy | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__brier) -> _WhichOneofReturnType__brier | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__ece) -> _WhichOneofReturnType__ece | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__ece_signed) -> _WhichOneofReturnType__ece_signed | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__explained_variance) -> _WhichOneofReturnType__explained_variance | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__f1_score) -> _WhichOneofReturnType__f1_score | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__kappa) -> _WhichOneofReturnType__kappa | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__log_loss) -> _WhichOneofReturnType__log_loss | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__mae) -> _WhichOneofReturnType__mae | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__mape) -> _WhichOneofReturnType__mape | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_error) -> _WhichOneofReturnType__max_error | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__mcc) -> _WhichOneofReturnType__mcc | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__mce) -> _WhichOneofReturnType__mce | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__median_absolute_error) -> _WhichOneofReturnType__median_absolute_error | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__mse) -> _WhichOneofReturnType__mse | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__precision) -> _WhichOneofReturnType__precision | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__r2) -> _WhichOneofReturnType__r2 | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__recall) -> _WhichOneofReturnType__recall | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__rmse) -> _WhichOneofReturnType__rmse | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__roc_auc) -> _WhichOneofReturnType__roc_auc | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_1_accuracy) -> _WhichOneofReturnType__top_1_accuracy | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_3_accuracy) -> _WhichOneofReturnType__top_3_accuracy | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_5_accuracy) -> _WhichOneofReturnType__top_5_accuracy | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lowest) -> _WhichOneofReturnType__lowest | None: ...
 
-Global___Metrics: _TypeAlias = Metrics  # noqa: Y015
+Global___MetricDefinition: _TypeAlias = MetricDefinition  # noqa: Y015
 
 @_typing.final
 class UndefinedMetric(_message.Message):
@@ -242,7 +82,7 @@ class UndefinedMetric(_message.Message):
     METRIC_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     metric: _builtins.str
-    """The metric's name, as in Metrics; of one class: `name:label`."""
+    """The metric's name, as in the catalogue; of one class: `name:label`."""
     reason: _builtins.str
     """The reason, such as SINGLE_CLASS, NO_POSITIVES, NO_SCORES or EMPTY."""
     def __init__(

@@ -26,7 +26,7 @@ from assay.v1 import metric_pb2 as assay_dot_v1_dot_metric__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61ssay/v1/performance.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/metric.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x03\n\x12PerformanceSummary\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x11\n\ttask_type\x18\x03 \x01(\t\x12\x15\n\rdataset_split\x18\x04 \x01(\t\x12\"\n\x07metrics\x18\x05 \x01(\x0b\x32\x11.assay.v1.Metrics\x12\x30\n\x0c\x65valuated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\revaluation_id\x18\x07 \x01(\t\x12\x0c\n\x04rows\x18\x08 \x01(\x01\x12,\n\tundefined\x18\t \x03(\x0b\x32\x19.assay.v1.UndefinedMetric\x12\x16\n\taveraging\x18\n \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0epositive_label\x18\x0b \x01(\tH\x01\x88\x01\x01\x12\x1a\n\x12label_set_inferred\x18\x0c \x01(\x08\x12\x18\n\x10metric_spec_hash\x18\r \x01(\t\x12\x13\n\x06weight\x18\x0e \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x0czero_targets\x18\x0f \x01(\x01H\x03\x88\x01\x01\x42\x0c\n\n_averagingB\x11\n\x0f_positive_labelB\t\n\x07_weightB\x0f\n\r_zero_targets\"\xc4\x02\n\x14\x43lassificationReport\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x15\n\rdataset_split\x18\x03 \x01(\t\x12?\n\tper_class\x18\x04 \x03(\x0b\x32,.assay.v1.ClassificationReport.PerClassEntry\x12(\n\x07overall\x18\x05 \x01(\x0b\x32\x17.assay.v1.OverallScores\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12,\n\tundefined\x18\x07 \x03(\x0b\x32\x19.assay.v1.UndefinedMetric\x1a\x46\n\rPerClassEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.assay.v1.ClassScores:\x02\x38\x01\"g\n\rOverallScores\x12\x10\n\x08\x61\x63\x63uracy\x18\x01 \x01(\x01\x12\x11\n\tprecision\x18\x02 \x01(\x01\x12\x0e\n\x06recall\x18\x03 \x01(\x01\x12\x10\n\x08\x66\x31_score\x18\x04 \x01(\x01\x12\x0f\n\x07\x61verage\x18\x05 \x01(\t\"\xc9\x01\n\x0f\x43onfusionMatrix\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x15\n\rdataset_split\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\x0e\n\x06\x63ounts\x18\x05 \x03(\x04\x12\x1b\n\x0epositive_label\x18\x06 \x01(\tH\x00\x88\x01\x01\x12)\n\x06shares\x18\x07 \x03(\x0b\x32\x19.assay.v1.ConfusionSharesB\x11\n\x0f_positive_label\"!\n\x0f\x43onfusionShares\x12\x0e\n\x06shares\x18\x01 \x03(\x01\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61ssay/v1/performance.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/metric.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x04\n\x12PerformanceSummary\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x11\n\ttask_type\x18\x03 \x01(\t\x12\x15\n\rdataset_split\x18\x04 \x01(\t\x12:\n\x07metrics\x18\x05 \x03(\x0b\x32).assay.v1.PerformanceSummary.MetricsEntry\x12\x30\n\x0c\x65valuated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\revaluation_id\x18\x07 \x01(\t\x12\x0c\n\x04rows\x18\x08 \x01(\x01\x12,\n\tundefined\x18\t \x03(\x0b\x32\x19.assay.v1.UndefinedMetric\x12\x16\n\taveraging\x18\n \x01(\tH\x00\x88\x01\x01\x12\x1b\n\x0epositive_label\x18\x0b \x01(\tH\x01\x88\x01\x01\x12\x1a\n\x12label_set_inferred\x18\x0c \x01(\x08\x12\x18\n\x10metric_spec_hash\x18\r \x01(\t\x12\x13\n\x06weight\x18\x0e \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x0czero_targets\x18\x0f \x01(\x01H\x03\x88\x01\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0c\n\n_averagingB\x11\n\x0f_positive_labelB\t\n\x07_weightB\x0f\n\r_zero_targets\"\xc4\x02\n\x14\x43lassificationReport\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x15\n\rdataset_split\x18\x03 \x01(\t\x12?\n\tper_class\x18\x04 \x03(\x0b\x32,.assay.v1.ClassificationReport.PerClassEntry\x12(\n\x07overall\x18\x05 \x01(\x0b\x32\x17.assay.v1.OverallScores\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12,\n\tundefined\x18\x07 \x03(\x0b\x32\x19.assay.v1.UndefinedMetric\x1a\x46\n\rPerClassEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.assay.v1.ClassScores:\x02\x38\x01\"g\n\rOverallScores\x12\x10\n\x08\x61\x63\x63uracy\x18\x01 \x01(\x01\x12\x11\n\tprecision\x18\x02 \x01(\x01\x12\x0e\n\x06recall\x18\x03 \x01(\x01\x12\x10\n\x08\x66\x31_score\x18\x04 \x01(\x01\x12\x0f\n\x07\x61verage\x18\x05 \x01(\t\"\xc9\x01\n\x0f\x43onfusionMatrix\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x15\n\rdataset_split\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x03(\t\x12\x0e\n\x06\x63ounts\x18\x05 \x03(\x04\x12\x1b\n\x0epositive_label\x18\x06 \x01(\tH\x00\x88\x01\x01\x12)\n\x06shares\x18\x07 \x03(\x0b\x32\x19.assay.v1.ConfusionSharesB\x11\n\x0f_positive_label\"!\n\x0f\x43onfusionShares\x12\x0e\n\x06shares\x18\x01 \x03(\x01\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +34,22 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.performance_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\010assay.v1P\001Z\020assay/v1;assayv1'
+  _globals['_PERFORMANCESUMMARY_METRICSENTRY']._loaded_options = None
+  _globals['_PERFORMANCESUMMARY_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_CLASSIFICATIONREPORT_PERCLASSENTRY']._loaded_options = None
   _globals['_CLASSIFICATIONREPORT_PERCLASSENTRY']._serialized_options = b'8\001'
   _globals['_PERFORMANCESUMMARY']._serialized_start=97
-  _globals['_PERFORMANCESUMMARY']._serialized_end=582
-  _globals['_CLASSIFICATIONREPORT']._serialized_start=585
-  _globals['_CLASSIFICATIONREPORT']._serialized_end=909
-  _globals['_CLASSIFICATIONREPORT_PERCLASSENTRY']._serialized_start=839
-  _globals['_CLASSIFICATIONREPORT_PERCLASSENTRY']._serialized_end=909
-  _globals['_OVERALLSCORES']._serialized_start=911
-  _globals['_OVERALLSCORES']._serialized_end=1014
-  _globals['_CONFUSIONMATRIX']._serialized_start=1017
-  _globals['_CONFUSIONMATRIX']._serialized_end=1218
-  _globals['_CONFUSIONSHARES']._serialized_start=1220
-  _globals['_CONFUSIONSHARES']._serialized_end=1253
+  _globals['_PERFORMANCESUMMARY']._serialized_end=654
+  _globals['_PERFORMANCESUMMARY_METRICSENTRY']._serialized_start=547
+  _globals['_PERFORMANCESUMMARY_METRICSENTRY']._serialized_end=593
+  _globals['_CLASSIFICATIONREPORT']._serialized_start=657
+  _globals['_CLASSIFICATIONREPORT']._serialized_end=981
+  _globals['_CLASSIFICATIONREPORT_PERCLASSENTRY']._serialized_start=911
+  _globals['_CLASSIFICATIONREPORT_PERCLASSENTRY']._serialized_end=981
+  _globals['_OVERALLSCORES']._serialized_start=983
+  _globals['_OVERALLSCORES']._serialized_end=1086
+  _globals['_CONFUSIONMATRIX']._serialized_start=1089
+  _globals['_CONFUSIONMATRIX']._serialized_end=1290
+  _globals['_CONFUSIONSHARES']._serialized_start=1292
+  _globals['_CONFUSIONSHARES']._serialized_end=1325
 # @@protoc_insertion_point(module_scope)

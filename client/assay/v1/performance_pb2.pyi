@@ -26,6 +26,26 @@ class PerformanceSummary(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     MODEL_ID_FIELD_NUMBER: _builtins.int
     VERSION_ID_FIELD_NUMBER: _builtins.int
     TASK_TYPE_FIELD_NUMBER: _builtins.int
@@ -66,7 +86,7 @@ class PerformanceSummary(_message.Message):
     zero_targets: _builtins.float
     """Rows with a target of zero, which mape leaves out; absent for classification."""
     @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """The metrics of the model's task type."""
 
     @_builtins.property
@@ -84,7 +104,7 @@ class PerformanceSummary(_message.Message):
         version_id: _builtins.str = ...,
         task_type: _builtins.str = ...,
         dataset_split: _builtins.str = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         evaluated_at: _timestamp_pb2.Timestamp | None = ...,
         evaluation_id: _builtins.str = ...,
         rows: _builtins.float = ...,
@@ -96,7 +116,7 @@ class PerformanceSummary(_message.Message):
         weight: _builtins.float | None = ...,
         zero_targets: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_averaging", b"_averaging", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "averaging", b"averaging", "evaluated_at", b"evaluated_at", "metrics", b"metrics", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_averaging", b"_averaging", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "averaging", b"averaging", "evaluated_at", b"evaluated_at", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["_averaging", b"_averaging", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "averaging", b"averaging", "dataset_split", b"dataset_split", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "label_set_inferred", b"label_set_inferred", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "positive_label", b"positive_label", "rows", b"rows", "task_type", b"task_type", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class PerformanceServiceStub:
-    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService.
+    """Stored evaluations, read; nothing is computed on the fly. Their REST views are in PerformanceRestService.
     """
 
     def __init__(self, channel):
@@ -55,7 +55,7 @@ class PerformanceServiceStub:
 
 
 class PerformanceServiceServicer:
-    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService.
+    """Stored evaluations, read; nothing is computed on the fly. Their REST views are in PerformanceRestService.
     """
 
     def GetPerformanceSummary(self, request, context):
@@ -106,7 +106,7 @@ def add_PerformanceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PerformanceService:
-    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService.
+    """Stored evaluations, read; nothing is computed on the fly. Their REST views are in PerformanceRestService.
     """
 
     @staticmethod
@@ -201,6 +201,11 @@ class PerformanceRestServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.GetPerformanceSummary = channel.unary_unary(
+                '/assay.v1.PerformanceRestService/GetPerformanceSummary',
+                request_serializer=assay_dot_v1_dot_performance__service__pb2.GetPerformanceSummaryRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.GetClassificationReport = channel.unary_unary(
                 '/assay.v1.PerformanceRestService/GetClassificationReport',
                 request_serializer=assay_dot_v1_dot_performance__service__pb2.GetClassificationReportRequest.SerializeToString,
@@ -216,6 +221,13 @@ class PerformanceRestServiceStub:
 class PerformanceRestServiceServicer:
     """REST views of PerformanceService.
     """
+
+    def GetPerformanceSummary(self, request, context):
+        """Returns the headline metrics, in the order of the catalogue. Errors: as PerformanceService.GetPerformanceSummary.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetClassificationReport(self, request, context):
         """Returns the scores of every class, in the order of the labels. Errors: as PerformanceService.GetClassificationReport.
@@ -234,6 +246,11 @@ class PerformanceRestServiceServicer:
 
 def add_PerformanceRestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetPerformanceSummary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPerformanceSummary,
+                    request_deserializer=assay_dot_v1_dot_performance__service__pb2.GetPerformanceSummaryRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
             'GetClassificationReport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetClassificationReport,
                     request_deserializer=assay_dot_v1_dot_performance__service__pb2.GetClassificationReportRequest.FromString,
@@ -255,6 +272,33 @@ def add_PerformanceRestServiceServicer_to_server(servicer, server):
 class PerformanceRestService:
     """REST views of PerformanceService.
     """
+
+    @staticmethod
+    def GetPerformanceSummary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.PerformanceRestService/GetPerformanceSummary',
+            assay_dot_v1_dot_performance__service__pb2.GetPerformanceSummaryRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetClassificationReport(request,

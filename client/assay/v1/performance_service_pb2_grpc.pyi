@@ -29,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PerformanceServiceStub:
-    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService."""
+    """Stored evaluations, read; nothing is computed on the fly. Their REST views are in PerformanceRestService."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -44,7 +44,7 @@ class PerformanceServiceStub:
 
 @_typing.type_check_only
 class PerformanceServiceAsyncStub(PerformanceServiceStub):
-    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService."""
+    """Stored evaluations, read; nothing is computed on the fly. Their REST views are in PerformanceRestService."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPerformanceSummary: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetPerformanceSummaryRequest, _performance_pb2.PerformanceSummary]  # type: ignore[assignment]
@@ -55,7 +55,7 @@ class PerformanceServiceAsyncStub(PerformanceServiceStub):
     """Returns the confusion matrix as packed counts. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no trained version, none promoted, or the split is not evaluated."""
 
 class PerformanceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Stored evaluations, read; nothing is computed on the fly. Tables have their REST views in PerformanceRestService."""
+    """Stored evaluations, read; nothing is computed on the fly. Their REST views are in PerformanceRestService."""
 
     @_abc_1.abstractmethod
     def GetPerformanceSummary(
@@ -90,6 +90,8 @@ class PerformanceRestServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PerformanceRestServiceAsyncStub: ...
+    GetPerformanceSummary: _grpc.UnaryUnaryMultiCallable[_performance_service_pb2.GetPerformanceSummaryRequest, _httpbody_pb2.HttpBody]
+    """Returns the headline metrics, in the order of the catalogue. Errors: as PerformanceService.GetPerformanceSummary."""
     GetClassificationReport: _grpc.UnaryUnaryMultiCallable[_performance_service_pb2.GetClassificationReportRequest, _httpbody_pb2.HttpBody]
     """Returns the scores of every class, in the order of the labels. Errors: as PerformanceService.GetClassificationReport."""
     GetConfusionMatrix: _grpc.UnaryUnaryMultiCallable[_performance_service_pb2.GetConfusionMatrixRequest, _httpbody_pb2.HttpBody]
@@ -100,6 +102,8 @@ class PerformanceRestServiceAsyncStub(PerformanceRestServiceStub):
     """REST views of PerformanceService."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    GetPerformanceSummary: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetPerformanceSummaryRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the headline metrics, in the order of the catalogue. Errors: as PerformanceService.GetPerformanceSummary."""
     GetClassificationReport: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetClassificationReportRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the scores of every class, in the order of the labels. Errors: as PerformanceService.GetClassificationReport."""
     GetConfusionMatrix: _aio.UnaryUnaryMultiCallable[_performance_service_pb2.GetConfusionMatrixRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -107,6 +111,14 @@ class PerformanceRestServiceAsyncStub(PerformanceRestServiceStub):
 
 class PerformanceRestServiceServicer(metaclass=_abc_1.ABCMeta):
     """REST views of PerformanceService."""
+
+    @_abc_1.abstractmethod
+    def GetPerformanceSummary(
+        self,
+        request: _performance_service_pb2.GetPerformanceSummaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns the headline metrics, in the order of the catalogue. Errors: as PerformanceService.GetPerformanceSummary."""
 
     @_abc_1.abstractmethod
     def GetClassificationReport(

@@ -3,8 +3,11 @@
 isort:skip_file
 What this server is and what it takes."""
 
+from assay.v1 import metric_pb2 as _metric_pb2
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -59,6 +62,7 @@ class ServerInfo(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     METRICS_VERSION_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Assay's release."""
     metrics_version: _builtins.str
@@ -67,16 +71,21 @@ class ServerInfo(_message.Message):
     def limits(self) -> Global___Limits:
         """The limits in force."""
 
+    @_builtins.property
+    def metrics(self) -> _containers.RepeatedCompositeFieldContainer[_metric_pb2.MetricDefinition]:
+        """The catalogue of metrics, in the order in which they are shown."""
+
     def __init__(
         self,
         *,
         version: _builtins.str = ...,
         metrics_version: _builtins.str = ...,
         limits: Global___Limits | None = ...,
+        metrics: _abc.Iterable[_metric_pb2.MetricDefinition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metrics_version", b"metrics_version", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "metrics", b"metrics", "metrics_version", b"metrics_version", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

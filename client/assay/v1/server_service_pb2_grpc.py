@@ -53,7 +53,7 @@ class ServerServiceServicer:
     """
 
     def GetServerInfo(self, request, context):
-        """Returns versions and limits. Errors: none of its own.
+        """Returns versions, limits and the catalogue of metrics. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,7 +35,7 @@ class ServerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ServerServiceAsyncStub: ...
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetServerInfoRequest, _server_service_pb2.ServerInfo]
-    """Returns versions and limits. Errors: none of its own."""
+    """Returns versions, limits and the catalogue of metrics. Errors: none of its own."""
     GetOpenApi: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]
     """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
 
@@ -45,7 +45,7 @@ class ServerServiceAsyncStub(ServerServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetServerInfoRequest, _server_service_pb2.ServerInfo]  # type: ignore[assignment]
-    """Returns versions and limits. Errors: none of its own."""
+    """Returns versions, limits and the catalogue of metrics. Errors: none of its own."""
     GetOpenApi: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
 
@@ -58,7 +58,7 @@ class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _server_service_pb2.GetServerInfoRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_server_service_pb2.ServerInfo, _abc.Awaitable[_server_service_pb2.ServerInfo]]:
-        """Returns versions and limits. Errors: none of its own."""
+        """Returns versions, limits and the catalogue of metrics. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def GetOpenApi(

@@ -3,19 +3,20 @@
 isort:skip_file
 A version: one trained state of a model."""
 
-from assay.v1 import metric_pb2 as _metric_pb2
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -24,6 +25,26 @@ class Version(_message.Message):
     """A version of a model."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     VERSION_ID_FIELD_NUMBER: _builtins.int
     MODEL_ID_FIELD_NUMBER: _builtins.int
@@ -62,7 +83,7 @@ class Version(_message.Message):
         """The maker's own settings."""
 
     @_builtins.property
-    def metrics(self) -> _metric_pb2.Metrics:
+    def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """Headline metrics of the newest evaluation of the test split."""
 
     @_builtins.property
@@ -87,7 +108,7 @@ class Version(_message.Message):
         status: _builtins.str = ...,
         algorithm: _builtins.str = ...,
         hyperparameters: _struct_pb2.Struct | None = ...,
-        metrics: _metric_pb2.Metrics | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         label: _builtins.str | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         trained_at: _timestamp_pb2.Timestamp | None = ...,
@@ -95,7 +116,7 @@ class Version(_message.Message):
         promoted_at: _timestamp_pb2.Timestamp | None = ...,
         promoted_by: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "label", b"label", "metrics", b"metrics", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "trained_at", b"trained_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "label", b"label", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "trained_at", b"trained_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "algorithm", b"algorithm", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "is_promoted", b"is_promoted", "label", b"label", "metrics", b"metrics", "model_id", b"model_id", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "status", b"status", "trained_at", b"trained_at", "trained_by", b"trained_by", "version_id", b"version_id", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

@@ -61,12 +61,12 @@ def test_two_versions_are_tested_on_the_same_rows(me: Caller):
     assert tests.mcnemar.p_value == pytest.approx(min(1.0, tails))
     compared = me("CompareVersions", **pair)
     areas = tests.roc_auc
-    assert areas.area_a == pytest.approx(compared.version_a.metrics.roc_auc, rel=1e-15)
-    assert areas.area_b == pytest.approx(compared.version_b.metrics.roc_auc, rel=1e-15)
+    assert areas.area_a == pytest.approx(compared.version_a.metrics["roc_auc"], rel=1e-15)
+    assert areas.area_b == pytest.approx(compared.version_b.metrics["roc_auc"], rel=1e-15)
     assert areas.low <= areas.difference <= areas.high
     assert 0 <= areas.p_value <= 1
     accuracy = next(one for one in tests.differences if one.metric == "accuracy")
-    assert accuracy.value == compared.metric_deltas.accuracy > 0
+    assert accuracy.value == compared.metric_deltas["accuracy"] > 0
     assert accuracy.low <= accuracy.value <= accuracy.high
     assert accuracy.method == "bootstrap"
 

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from assay.metrics.registry import METRICS
-from assay.v1 import metric_pb2
 from tests.support.rpc_service import Caller, binary, csv
-
-
-def test_every_metric_has_its_field():
-    """No metric of the registry is without a field of the message that answers."""
-    assert {metric.name for metric in METRICS} <= set(metric_pb2.Metrics.DESCRIPTOR.fields_by_name)
 
 
 def test_every_metric_is_a_number_or_has_a_reason(me: Caller):
@@ -23,8 +17,8 @@ def test_every_metric_is_a_number_or_has_a_reason(me: Caller):
         summary = me("GetPerformanceSummary", model_id=model_id)
         listed = me("ListEvaluations", model_id=model_id, version_id=version_id).evaluations[0]
         evaluation = me("GetEvaluation", evaluation_id=listed.evaluation_id)
-        assert summary.metrics == evaluation.metrics
-        given = {field.name for field, _ in summary.metrics.ListFields()}
+        assert dict(summary.metrics) == dict(evaluation.metrics)
+        given = set(summary.metrics)
         without = {one.metric for one in summary.undefined}
         assert given | without >= expected, task
         assert len(given) > 4

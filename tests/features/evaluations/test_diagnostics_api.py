@@ -366,7 +366,7 @@ def test_residuals_slices_and_intervals(churn: Made, regression: Made):
     assert not nothing.HasField("value")
     assert [one.metric for one in nothing.undefined] == ["mcc"]
     assert (latvia.value, latvia.rows, latvia.weight) == ("LV", 2, 0.5)
-    assert latvia.metrics.accuracy == 0.5
+    assert latvia.metrics["accuracy"] == 0.5
     assert [one.name for one in churn("GetSlices", column="sex").columns] == ["sex"]
     assert "land, sex" in churn.refused("GetSlices", column="age").message
     assert len(regression("GetSlices").columns) == 0
@@ -374,7 +374,7 @@ def test_residuals_slices_and_intervals(churn: Made, regression: Made):
     assert (one.metric, one.low, one.high, one.level, one.method) == (
         "accuracy", 0.1, 0.9, 0.95, "wilson",
     )  # fmt: skip  # a row
-    assert one.value == churn("GetPerformanceSummary").metrics.accuracy
+    assert one.value == churn("GetPerformanceSummary").metrics["accuracy"]
 
 
 @pytest.mark.parametrize("route", CLASSIFIERS)

@@ -975,7 +975,7 @@ class Models(Group):
 class Performance(Group):
     """Stored evaluations, read; nothing is computed on the fly.
 
-    Tables have their REST views in PerformanceRestService.
+    Their REST views are in PerformanceRestService.
     """
 
     service = "assay.v1.PerformanceService"
@@ -1048,7 +1048,7 @@ class Server(Group):
     service = "assay.v1.ServerService"
 
     async def info(self) -> types.ServerInfo:
-        """Returns versions and limits."""
+        """Returns versions, limits and the catalogue of metrics."""
         return await self._one(types.ServerInfo, "GetServerInfo", {})
 
 

@@ -20,7 +20,6 @@ from assay.client.benchmarks import in_schema_order
 from assay.client.comparisons import UNTESTED
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
 from assay.client.evaluating import EvaluationPlan, Measuring, Progress, UploadWindow, succeeded
-from assay.client.messages import metrics_of
 from assay.client.methods import TERMINAL_STATES
 from assay.client.transport import is_cut
 from assay.client.watching import Item, WatchState
@@ -171,7 +170,7 @@ class Evaluations(calls.Evaluations):
                         phase="upload",
                         rows=window.next_row,
                         total_rows=total,
-                        metrics=metrics_of(answer.metrics),
+                        metrics=dict(sorted(answer.metrics.items())),
                     )
                 )
             outgoing.put_nowait(None)

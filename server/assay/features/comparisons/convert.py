@@ -18,7 +18,7 @@ def comparison(found: Comparison) -> comparison_service_pb2.CompareVersionsRespo
         model_id=found.version_a.model_id,
         version_a=_compared(found.version_a),
         version_b=_compared(found.version_b),
-        metric_deltas=values.metrics(found.metric_deltas),
+        metric_deltas=found.metric_deltas,
         config_diff={
             name: comparison_service_pb2.ConfigDifference(
                 version_a=values.value(a), version_b=values.value(b)
@@ -96,6 +96,6 @@ def _compared(stored: Version) -> comparison_service_pb2.ComparedVersion:
     return comparison_service_pb2.ComparedVersion(
         version_id=stored.version_id,
         version_number=stored.version_number,
-        metrics=values.metrics(stored.metrics),
+        metrics=stored.metrics,
         hyperparameters=values.struct(stored.hyperparameters),
     )

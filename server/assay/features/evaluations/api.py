@@ -70,7 +70,7 @@ class EvaluationService:
                     first_row=acknowledged.first_row,
                     rows=acknowledged.rows,
                     next_row=acknowledged.next_row,
-                    metrics=values.metrics(acknowledged.metrics),
+                    metrics=acknowledged.metrics,
                 )
 
     async def FinishEvaluation(

@@ -23,7 +23,7 @@ def evaluation(known: KnownEvaluation) -> evaluation_pb2.Evaluation:
         status=stored.state.value.lower(),
         state=job_messages.state(stored.state),
         next_row=known.next_row,
-        metrics=values.metrics(stored.metrics),
+        metrics=stored.metrics,
         error=job_messages.error(stored.error),
         created_at=values.timestamp(stored.created_at),
         evaluated_at=values.timestamp(stored.evaluated_at),

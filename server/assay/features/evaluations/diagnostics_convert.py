@@ -228,6 +228,6 @@ def _slice(one: SliceDetails) -> diagnostics_pb2.Slice:
         value=one.value,
         rows=one.rows,
         weight=one.weight,
-        metrics=values.metrics(one.metrics),
+        metrics=one.metrics,
         undefined=values.undefined(one.undefined),
     )

@@ -18,12 +18,12 @@ def summary(found: Performance) -> performance_pb2.PerformanceSummary:
         version_id=found.evaluation.version_id,
         task_type=found.model.task_type.value,
         dataset_split=found.evaluation.dataset_split,
-        metrics=values.metrics(result.metrics),
+        metrics=result.metrics,
         evaluated_at=values.timestamp(found.evaluation.evaluated_at),
         evaluation_id=found.evaluation.evaluation_id,
         rows=result.rows,
         undefined=values.undefined(result.undefined),
-        averaging=_averaging(result),
+        averaging=averaging(result),
         positive_label=result.positive_label,
         label_set_inferred=result.label_set_inferred,
         metric_spec_hash=result.spec_hash,
@@ -32,7 +32,8 @@ def summary(found: Performance) -> performance_pb2.PerformanceSummary:
     )
 
 
-def _averaging(result: EvaluationResult) -> str | None:
+def averaging(result: EvaluationResult) -> str | None:
+    """Return how precision, recall and F1 are made; None where a task has none."""
     if result.task == "regression":
         return None
     return "positive_class" if result.positive_label is not None else "weighted"

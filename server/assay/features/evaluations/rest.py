@@ -13,13 +13,38 @@ from assay.features.evaluations.performance_service import (
     PerformanceReader,
     check_average,
 )
-from assay.kernel.rpc import rest
+from assay.kernel.rpc import rest, values
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.rest import Body, Count
+from assay.kernel.rpc.rest import Body, Count, Instant
+from assay.metrics.registry import METRIC_BY_NAME
 from assay.records import Record
 from assay.v1 import metric_pb2, performance_pb2, performance_service_pb2
 
 Split = Annotated[str, Meta(extra_json_schema={"enum": list(SPLITS)})]
+
+
+class PerformanceSummaryView(Record):
+    """The headline numbers of one evaluation."""
+
+    model_id: str  # The model.
+    version_id: str  # The version that was measured.
+    task_type: str  # classification, regression or extraction.
+    dataset_split: Split  # The split that it was measured on.
+    metrics: dict[str, float]  # The metrics of the task, by name, in the order of the catalogue.
+    evaluated_at: Instant  # When the evaluation succeeded, in whole seconds.
+    evaluation_id: str  # The evaluation that this is read from.
+    rows: float  # Rows measured.
+    # The metrics that have no value, or rest on a convention, and why.
+    undefined: tuple[metric_pb2.UndefinedMetric, ...]
+    # How precision, recall and f1_score are made: positive_class or weighted; not of a regression.
+    averaging: str | UnsetType = UNSET
+    # The positive label, where averaging is positive_class.
+    positive_label: str | UnsetType = UNSET
+    label_set_inferred: bool  # True when labels were neither declared nor named by score columns.
+    metric_spec_hash: str  # SHA-256 of the full metric definition.
+    weight: float | UnsetType = UNSET  # Total weight of the rows, where they have weights.
+    # Rows of a regression with a target of zero, which mape leaves out.
+    zero_targets: float | UnsetType = UNSET
 
 
 class ClassificationReportView(Record):
@@ -64,6 +89,19 @@ class PerformanceRestService:
     def __init__(self, performance: PerformanceReader) -> None:
         self._performance = performance
 
+    async def GetPerformanceSummary(
+        self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
+    ) -> Body[PerformanceSummaryView]:
+        """Return the headline metrics."""
+        found = await call.run(
+            self._performance.of,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            request.dataset_split,
+        )
+        return rest.body(summary(found))
+
     async def GetClassificationReport(
         self, request: performance_service_pb2.GetClassificationReportRequest, call: Call
     ) -> Body[ClassificationReportView]:
@@ -93,6 +131,30 @@ class PerformanceRestService:
             lambda: rest.body(confusion(found, normalize=request.normalize)),
             is_large=found.is_large,
         )
+
+
+def summary(found: Performance) -> PerformanceSummaryView:
+    """Return the view of the headline numbers."""
+    result, evaluation = found.result, found.evaluation
+    evaluated_at = evaluation.evaluated_at
+    assert evaluated_at is not None  # a result was committed with its time
+    return PerformanceSummaryView(
+        model_id=found.model.model_id,
+        version_id=evaluation.version_id,
+        task_type=found.model.task_type.value,
+        dataset_split=evaluation.dataset_split,
+        metrics={name: result.metrics[name] for name in METRIC_BY_NAME if name in result.metrics},
+        evaluated_at=values.seconds(evaluated_at),
+        evaluation_id=evaluation.evaluation_id,
+        rows=result.rows,
+        undefined=tuple(values.undefined(result.undefined)),
+        averaging=rest.present(convert.averaging(result)),
+        positive_label=rest.present(result.positive_label),
+        label_set_inferred=result.label_set_inferred,
+        metric_spec_hash=result.spec_hash,
+        weight=rest.present(result.weight),
+        zero_targets=rest.present(result.zero_targets),
+    )
 
 
 def report(found: Performance, average: str) -> ClassificationReportView:

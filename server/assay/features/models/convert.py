@@ -83,7 +83,7 @@ def version(stored: Version) -> version_pb2.Version:
         status=stored.status.value,
         algorithm=stored.algorithm,
         hyperparameters=values.struct(stored.hyperparameters),
-        metrics=values.metrics(stored.metrics),
+        metrics=stored.metrics,
         label=stored.label,
         created_at=values.timestamp(stored.created_at),
         trained_at=values.timestamp(stored.trained_at),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from importlib import resources
 
 from google.api import httpbody_pb2
 
 from assay.kernel.rpc.call import Call
-from assay.v1 import server_service_pb2
+from assay.metrics.metric import Metric
+from assay.v1 import metric_pb2, server_service_pb2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class Facts:
     label_chars: int
     page_size: int
     typed_rows: int
+    metrics: tuple[Metric, ...]  # in the order in which they are shown
 
 
 class ServerService:
@@ -48,12 +51,13 @@ class ServerService:
                 page_size=facts.page_size,
                 typed_rows=facts.typed_rows,
             ),
+            metrics=[_definition(metric) for metric in facts.metrics],
         )
 
     async def GetServerInfo(
         self, request: server_service_pb2.GetServerInfoRequest, call: Call
     ) -> server_service_pb2.ServerInfo:
-        """Return versions and limits."""
+        """Return versions, limits and the catalogue of metrics."""
         return self._info
 
     async def GetOpenApi(
@@ -61,3 +65,15 @@ class ServerService:
     ) -> httpbody_pb2.HttpBody:
         """Return the OpenAPI document."""
         return self._document
+
+
+def _definition(metric: Metric) -> metric_pb2.MetricDefinition:
+    return metric_pb2.MetricDefinition(
+        name=metric.name,
+        description=f"{metric.description}.",
+        tasks=sorted(task.value for task in metric.tasks),
+        lowest=metric.low if math.isfinite(metric.low) else None,
+        highest=metric.high if math.isfinite(metric.high) else None,
+        direction=metric.direction.value,
+        unit=metric.unit.value,
+    )

@@ -9,6 +9,7 @@ from assay.features.server_info.api import Facts, ServerService
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
 from assay.kernel.rpc.paging import MAX_PAGE
+from assay.metrics.registry import METRICS
 from assay.metrics.spec import SPEC_VERSION
 from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 
@@ -27,6 +28,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
             label_chars=MAX_LABEL_CHARS,
             page_size=MAX_PAGE,
             typed_rows=MAX_ROWS,
+            metrics=METRICS,
         )
     )
 

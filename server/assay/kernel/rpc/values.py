@@ -1,4 +1,4 @@
-"""Conversions that every resource shares: times, metrics, labels, JSON values."""
+"""Conversions that every resource shares: times, labels, JSON values."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from assay.v1 import metric_pb2
 MAX_OBJECT_BYTES = 64 * 1024
 MAX_OBJECT_DEPTH = 16
 
-_METRIC_FIELDS = frozenset(metric_pb2.Metrics.DESCRIPTOR.fields_by_name)
-
 
 def timestamp(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
     """Return `moment` in whole seconds, as the `/api/v1` family prints times."""
     if moment is None:
         return None
     return timestamp_pb2.Timestamp(seconds=int(moment.timestamp()))
+
+
+def seconds(moment: datetime) -> str:
+    """Return a time as the `/api/v1` family prints it: ISO 8601, whole seconds and `Z`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def instant(moment: datetime) -> timestamp_pb2.Timestamp:
@@ -54,11 +57,6 @@ def moment(field: str, message: Message) -> datetime | None:
     except (ValueError, OverflowError):
         raise InvalidArgument.of(field, "a time from year 1 to 9999 is allowed") from None
     return found
-
-
-def metrics(values: Mapping[str, float]) -> metric_pb2.Metrics:
-    """Return `values` as a message; names that are not part of the contract stay inside."""
-    return metric_pb2.Metrics(**{k: v for k, v in values.items() if k in _METRIC_FIELDS})
 
 
 def undefined(reasons: Mapping[str, str]) -> list[metric_pb2.UndefinedMetric]:
