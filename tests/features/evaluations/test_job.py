@@ -282,7 +282,9 @@ def test_a_result_bears_its_spec_and_the_hash_of_it(tmp_path: Path) -> None:
     }  # fmt: skip  # a table
     assert {name: got.spec[name] for name in settled} == settled
     heavy = result(run.chunks(CANCER, cut(weighted("cancer"), [])))
-    other = result(run.chunks(replace(CANCER, labels=("benign", "malignant")), cut(cancer(), [])))
+    other = result(
+        run.chunks(records.replace(CANCER, labels=("benign", "malignant")), cut(cancer(), []))
+    )
     assert len({got.spec_hash, heavy.spec_hash, other.spec_hash}) == 3
     assert other.spec["labels"] == ["benign", "malignant"]
 
