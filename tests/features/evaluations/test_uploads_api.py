@@ -79,9 +79,9 @@ def assert_exact(live: Any, data: Binary, rows: int) -> None:
     precision, recall, f1, _ = oracle.precision_recall_fscore_support(
         true, pred, pos_label="yes", average="binary", zero_division=0
     )
-    assert live.accuracy == oracle.accuracy_score(true, pred)
-    assert (live.precision, live.recall, live.f1_score) == (precision, recall, f1)
-    assert live.log_loss == pytest.approx(
+    assert live["accuracy"] == oracle.accuracy_score(true, pred)
+    assert (live["precision"], live["recall"], live["f1_score"]) == (precision, recall, f1)
+    assert live["log_loss"] == pytest.approx(
         oracle.log_loss([word == "yes" for word in true], score), rel=1e-12
     )
 
