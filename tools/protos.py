@@ -1,4 +1,7 @@
-"""Run protoc on protos/: Python modules, the gateway's descriptor set, the image buf reads."""
+"""Runs of protoc on protos/: Python modules, the gateway's descriptor set, the image buf reads.
+
+A folder of further protos may be named where a contract is larger than that of this repository.
+"""
 
 from __future__ import annotations
 
@@ -20,27 +23,29 @@ WELL_KNOWN = Path(next(iter(_proto.__path__)))
 ERROR_TYPES = ("google/rpc/error_details.proto", "google/rpc/status.proto")
 
 
-def sources() -> list[str]:
-    """Return the protos of this repository, as paths below protos/."""
-    return sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+def sources(root: Path = PROTOS) -> list[str]:
+    """Return the protos of a folder, as paths below it."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
 
 
-def compile_python(folder: Path) -> None:
+def compile_python(folder: Path, root: Path = PROTOS) -> None:
     """Write modules and stubs below `folder`; only files with services get gRPC code."""
     folder.mkdir(parents=True, exist_ok=True)
-    _protoc([f"--python_out={folder}", f"--mypy_out=quiet:{folder}", *sources()])
-    services = [name for name in sources() if name.endswith("_service.proto")]
-    _protoc([f"--grpc_python_out={folder}", f"--mypy_grpc_out=quiet:{folder}", *services])
+    names = sources(root)
+    _protoc([f"--python_out={folder}", f"--mypy_out=quiet:{folder}", *names], root)
+    services = [name for name in names if name.endswith("_service.proto")]
+    _protoc([f"--grpc_python_out={folder}", f"--mypy_grpc_out=quiet:{folder}", *services], root)
 
 
-def descriptor_set(*, source_info: bool = False) -> bytes:
-    """Return the FileDescriptorSet of protos/ and everything it imports."""
+def descriptor_set(*further: Path, source_info: bool = False) -> bytes:
+    """Return the FileDescriptorSet of protos/, of further folders, and all that they import."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "set.binpb"
         flags = ["--include_imports", f"--descriptor_set_out={target}"]
         if source_info:
             flags.append("--include_source_info")
-        _protoc([*flags, *sources(), *ERROR_TYPES])
+        names = [name for root in (PROTOS, *further) for name in sources(root)]
+        _protoc([*flags, *names, *ERROR_TYPES], *further)
         return target.read_bytes()
 
 
@@ -68,12 +73,13 @@ def option(options: Message, name: str) -> Message | None:
     return None
 
 
-def _protoc(arguments: list[str]) -> None:
+def _protoc(arguments: list[str], *further: Path) -> None:
     plugins = [
         f"--plugin=protoc-gen-{name}={Path(sys.executable).parent / f'protoc-gen-{name}'}"
         for name in ("mypy", "mypy_grpc")
     ]
-    includes = [f"-I{PROTOS}", f"-I{GOOGLEAPIS}", f"-I{WELL_KNOWN}"]
+    roots = dict.fromkeys((PROTOS, *further, GOOGLEAPIS, WELL_KNOWN))
+    includes = [f"-I{root}" for root in roots]
     status = protoc.main(["protoc", *plugins, *includes, *arguments])
     if status != 0:
         raise SystemExit(f"protoc refused the protos (status {status}); its words are above")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from assay.gateway import tls as envoy_tls
@@ -76,11 +77,12 @@ class GatewaySettings:
     concurrency: int
     drain_seconds: float
     log_level: str = "warning"
+    contract: Traversable = _FILES  # folder of the descriptor set assay.binpb and of routes.json
 
 
 def render(settings: GatewaySettings, rules: Json | None = None) -> str:
-    """Return the configuration as YAML; `rules` stand in for the package's routes.json."""
-    rules = rules or json.loads((_FILES / "routes.json").read_text())
+    """Return the configuration as YAML; `rules` stand in for the contract's routes.json."""
+    rules = rules or json.loads((settings.contract / "routes.json").read_text())
     values = {
         "host": settings.host,
         "http_port": settings.http_port,
@@ -93,7 +95,7 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
         "lua": response_filter(),
         "local_replies": local_reply_config(settings.max_body_bytes),
-        "transcoders": _transcoders(rules["services"]),
+        "transcoders": _transcoders(rules["services"], str(settings.contract / "assay.binpb")),
         "cors": _cors(settings.cors_origins),
         "routes": _routes(rules["routes"]),
         "endpoints": [_endpoint(upstream) for upstream in settings.upstreams],
@@ -115,22 +117,25 @@ def _access_log(path: str) -> Json:
     return {"@type": f"{loggers}.file.v3.FileAccessLog", "path": path}
 
 
-def _transcoders(styles: Mapping[str, str]) -> list[Json]:
+def _transcoders(styles: Mapping[str, str], descriptors: str) -> list[Json]:
     """Return a transcoder for each JSON style; only the last refuses what it does not know."""
     groups = [
         (style, sorted(name for name, its in styles.items() if its == style))
         for style in ("camel", "snake")
     ]
     groups = [(style, services) for style, services in groups if services]
-    return [_transcoder(style, services, last=style == groups[-1][0]) for style, services in groups]
+    return [
+        _transcoder(style, services, descriptors, last=style == groups[-1][0])
+        for style, services in groups
+    ]
 
 
-def _transcoder(style: str, services: list[str], *, last: bool) -> Json:
+def _transcoder(style: str, services: list[str], descriptors: str, *, last: bool) -> Json:
     return {
         "name": f"transcode_{style}",
         "typed_config": {
             "@type": f"{_EXTENSION}.grpc_json_transcoder.v3.GrpcJsonTranscoder",
-            "proto_descriptor": str(_FILES / "assay.binpb"),
+            "proto_descriptor": descriptors,
             "services": services,
             "print_options": {
                 "preserve_proto_field_names": style == "snake",
