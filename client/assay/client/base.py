@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from assay.client.evaluating import (
-    BATCH_BYTES,
     EvaluationPlan,
     OnProgress,
     Values,
@@ -17,7 +16,7 @@ from assay.client.evaluating import (
 )
 from assay.client.settings import ClientSettings
 from assay.client.tls import Tls
-from assay.client.transport import Address, RetryPolicy
+from assay.client.transport import BATCH_BYTES, Address, RetryPolicy
 
 Result = TypeVar("Result")  # an Evaluation, or what is awaited to get one
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # NumPy and PyArrow come with the extra `arrow`
     from assay.client.batches import EncodedBatch
     from assay.client.rows import Rows
 
-BATCH_BYTES = 1 << 20  # the most that the service takes
 IN_FLIGHT = 8  # batches that are sent and not acknowledged
 Values = Any  # one column: a NumPy array, list, Series, tensor, Arrow array, …
 

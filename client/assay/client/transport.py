@@ -27,6 +27,8 @@ OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 
+BATCH_BYTES = 1 << 20  # of rows in one message of an upload: the most that the service takes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Address:

@@ -8,7 +8,6 @@ from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.model import NewUserSchema
 from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth import document_rows as documents
-from assay.features.ground_truth import model as ground_truth
 from assay.features.ground_truth.model import NewDataset, NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse, TooLarge
@@ -220,7 +219,7 @@ def test_a_page_of_entries_is_bounded_in_bytes(store, dataset):
 
 def test_a_dataset_has_a_most_of_entries(store, dataset, monkeypatch):
     """An entry more than a dataset may hold is refused, alone or among many, and none is kept."""
-    assert ground_truth.MAX_DOCUMENTS == 100_000
+    assert documents.MAX_DOCUMENTS == 100_000
     monkeypatch.setattr(documents, "MAX_DOCUMENTS", 3)
     with store.write() as uow:
         add_entries(uow, dataset.dataset_id, "a", "b")

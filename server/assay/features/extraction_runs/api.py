@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 from assay.features.extraction_runs import convert
 from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.ground_truth.convert import imported
-from assay.features.imports.api import file_pieces, first_of, rows_of
-from assay.features.imports.model import EXTRACTIONS_KIND
-from assay.features.imports.service import Imports, Target
+from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import requested_limit
+from assay.kernel.rpc.uploads import file_parts, first_of, rows_of
 from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import (
     extraction_pb2,
@@ -101,7 +100,7 @@ class ExtractionService:
         first = await first_of(requests)
         done = await self._imports.stream(
             call.organization_id,
-            Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
+            first.run_id,
             rows=rows_of(first, requests, convert.rows, "run_id"),
             request_id=call.idempotency_key(first.request_id),
         )
@@ -116,10 +115,10 @@ class ExtractionService:
         first = await first_of(requests)
         done = await self._imports.file(
             call.organization_id,
-            Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
+            first.run_id,
             source=CSV,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests, "run_id"),
+            parts=file_parts(first, requests, "run_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)
@@ -133,10 +132,10 @@ class ExtractionService:
         first = await first_of(requests)
         done = await self._imports.file(
             call.organization_id,
-            Target(kind=EXTRACTIONS_KIND, holder_id=first.run_id),
+            first.run_id,
             source=JSON_LINES,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests, "run_id"),
+            parts=file_parts(first, requests, "run_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 
 from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
-from assay.features.ground_truth.document_files import TypedRow
-from assay.features.ground_truth.documents import read
+from assay.features.imports.document_files import TypedRow
+from assay.features.imports.documents import read
 from assay.kernel.rpc import values
 from assay.kernel.rpc.paging import Counted
 from assay.v1 import extraction_pb2, extraction_service_pb2

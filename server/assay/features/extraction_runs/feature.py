@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from assay.features.extraction_runs import tables
 from assay.features.extraction_runs.api import ExtractionService
+from assay.features.extraction_runs.import_service import EXTRACTIONS
 from assay.features.extraction_runs.rest import ExtractionRestService
 from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
@@ -14,7 +15,7 @@ from assay.kernel.kernel import Kernel
 
 def _services(kernel: Kernel) -> Iterable[object]:
     extractions = ExtractionUseCases(kernel.store)
-    yield ExtractionService(extractions, imports(kernel))
+    yield ExtractionService(extractions, imports(kernel, EXTRACTIONS))
     yield ExtractionRestService(extractions)
 
 

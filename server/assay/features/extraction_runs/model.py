@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from assay.features.imports.document_files import CONFIDENCE, Shape
 from assay.kernel.text import MAX_NAME, check_document_id, check_text
 from assay.records import Record
 
@@ -69,3 +70,10 @@ class Pair(Record):
     run_id: str | None  # the run of the extraction
     data: str | None  # canonical JSON object
     confidence: str | None  # canonical JSON object; None also when unknown
+
+
+def _check_row(document_id: str, data: str, more: str | None) -> None:
+    NewExtraction(document_id=document_id, data=data, confidence=more)
+
+
+EXTRACTION_ROWS = Shape(data="data", more=CONFIDENCE, check=_check_row)

@@ -8,11 +8,10 @@ from assay.features.ground_truth import convert
 from assay.features.ground_truth.convert import imported
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
-from assay.features.imports.api import file_pieces, first_of, rows_of
-from assay.features.imports.model import ENTRIES_KIND
-from assay.features.imports.service import Imports, Target
+from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import requested_limit
+from assay.kernel.rpc.uploads import file_parts, first_of, rows_of
 from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
 
@@ -144,7 +143,7 @@ class GroundTruthService:
         first = await first_of(requests)
         done = await self._imports.stream(
             call.organization_id,
-            Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
+            first.dataset_id,
             rows=rows_of(first, requests, convert.rows, "dataset_id"),
             request_id=call.idempotency_key(first.request_id),
         )
@@ -159,10 +158,10 @@ class GroundTruthService:
         first = await first_of(requests)
         done = await self._imports.file(
             call.organization_id,
-            Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
+            first.dataset_id,
             source=CSV,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests, "dataset_id"),
+            parts=file_parts(first, requests, "dataset_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)
@@ -176,10 +175,10 @@ class GroundTruthService:
         first = await first_of(requests)
         done = await self._imports.file(
             call.organization_id,
-            Target(kind=ENTRIES_KIND, holder_id=first.dataset_id),
+            first.dataset_id,
             source=JSON_LINES,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            pieces=file_pieces(first, requests, "dataset_id"),
+            parts=file_parts(first, requests, "dataset_id"),
             request_id=call.idempotency_key(first.request_id),
         )
         return imported(done)

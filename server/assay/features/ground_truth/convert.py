@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from assay.features.field_schemas import convert as field_schemas
 from assay.features.ground_truth import documents_convert as documents
-from assay.features.ground_truth.document_files import TypedRow
 from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
 from assay.features.ground_truth.schema_service import DatasetSchema
 from assay.features.ground_truth.service import DatasetChange
+from assay.features.imports.document_files import TypedRow
 from assay.features.imports.model import Imported
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values

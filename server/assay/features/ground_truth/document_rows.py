@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, Select, Table, select
 
-from assay.features.ground_truth.model import MAX_DOCUMENTS
+from assay.features.imports.model import MAX_DOCUMENTS
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import TooLarge
 from assay.kernel.storage.keyset import newest_first, within

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf import struct_pb2
 
-from assay.features.ground_truth import documents
+from assay.features.imports import documents
 from assay.kernel.rpc.values import plain
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from assay.features.ground_truth.api import GroundTruthService
+from assay.features.ground_truth.import_service import ENTRIES
 from assay.features.ground_truth.rest import GroundTruthRestService
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
@@ -18,7 +19,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
     schemas = DatasetSchemas(
         kernel.store, compute=kernel.compute, run_in_thread=kernel.run_in_thread
     )
-    yield GroundTruthService(truth, schemas, imports(kernel))
+    yield GroundTruthService(truth, schemas, imports(kernel, ENTRIES))
     yield GroundTruthRestService(truth, schemas)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from assay.features.imports.document_files import Shape
 from assay.kernel.text import MAX_NAME, MAX_TEXT, check_document_id, check_text
 from assay.records import Record
-
-MAX_DOCUMENTS = 100_000  # entries of a dataset, extractions of a run
 
 
 class NewDataset(Record):
@@ -65,3 +64,10 @@ def check_dataset_fields(dataset: NewDataset | Dataset) -> None:
     """Raise InvalidArgument that names the first field of `dataset` with a wrong value."""
     check_text("name", dataset.name, 1, MAX_NAME)
     check_text("description", dataset.description, 0, MAX_TEXT)
+
+
+def _check_row(document_id: str, data: str, more: str | None) -> None:
+    NewEntry(document_id=document_id, expected=data, notes=more)
+
+
+ENTRY_ROWS = Shape(data="expected_data", more="notes", check=_check_row)

@@ -9,8 +9,8 @@ from assay.extraction.schema import FieldSchema, SchemaError
 from assay.extraction.schema_inference import SchemaInference
 from assay.features.field_schemas.model import UserSchema
 from assay.features.field_schemas.store import UserSchemas
-from assay.features.ground_truth import documents
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.features.imports import documents
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.kernel import Compute
 from assay.kernel.storage.store import Store

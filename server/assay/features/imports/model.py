@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from assay.records import Record
 
-ENTRIES_KIND = "entries"  # what a file holds: ground truth of documents
-EXTRACTIONS_KIND = "extractions"  # or what a model read from them
+MAX_DOCUMENTS = 100_000  # of one file, and of one dataset or run
 
 NO_ID = "no_document_id"
 DUPLICATE = "duplicate_in_upload"  # an earlier row of the same upload has the document

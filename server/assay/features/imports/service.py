@@ -1,4 +1,4 @@
-"""Imports of documents into a dataset or a run: a file or a stream, all of it or nothing.
+"""Imports of documents into what a feature declares as a target: all of a file, or nothing.
 
 The bytes come to rest as a blob, a compute child reads and checks every row of it, and one
 transaction stores what is new. What is wrong anywhere stops it before anything is stored.
@@ -6,16 +6,11 @@ transaction stores what is new. What is wrong anywhere stops it before anything 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from assay.features.extraction_runs.model import NewExtraction
-from assay.features.extraction_runs.store import ExtractionRuns, Extractions
-from assay.features.ground_truth.document_files import TYPED, TypedRow
-from assay.features.ground_truth.model import NewEntry
-from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.features.imports.document_files import TYPED, Shape, TypedRow
 from assay.features.imports.model import (
-    ENTRIES_KIND,
     PRESENT,
     Imported,
     Staged,
@@ -44,16 +39,15 @@ CONTENT_TYPES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """Where documents go."""
+class ImportTarget:
+    """What documents are imported into, as the feature that keeps it declares it."""
 
-    kind: str  # ENTRIES_KIND or EXTRACTIONS_KIND
-    holder_id: str  # the dataset or the run
-
-    @property
-    def is_entries(self) -> bool:
-        """Whether they are ground truth."""
-        return self.kind == ENTRIES_KIND
+    kind: str  # of document, such as entries
+    shape: Shape  # of a row
+    # Raises NotFound unless the organization has the dataset or run of an id.
+    find: Callable[[UnitOfWork, str, str], object]
+    # Stores rows in it; returns the places in the list of those that it has already.
+    add: Callable[[UnitOfWork, str, str, Sequence[StagedRow]], tuple[int, ...]]
 
 
 class Imports:
@@ -61,6 +55,7 @@ class Imports:
 
     def __init__(
         self,
+        target: ImportTarget,
         store: Store,
         blobs: BlobStore,
         *,
@@ -68,6 +63,7 @@ class Imports:
         run_in_thread: RunInThread,
         max_file_bytes: int,
     ) -> None:
+        self._target = target
         self._store = store
         self._blobs = blobs
         self._compute = compute
@@ -77,11 +73,11 @@ class Imports:
     async def file(
         self,
         organization_id: str,
-        target: Target,
+        holder_id: str,
         *,
         source: str,
         content_type: str,
-        pieces: AsyncIterator[bytes],
+        parts: AsyncIterator[bytes],
         request_id: str | None,
     ) -> Imported:
         """Store the documents of a file of the format `source`, CSV or JSON_LINES.
@@ -94,87 +90,69 @@ class Imports:
             RequestIdReused: the request_id came before with another body.
         """
         _check_type(content_type, source)
-        return await self._take(organization_id, target, source, pieces, request_id)
+        return await self._take(organization_id, holder_id, source, parts, request_id)
 
     async def stream(
         self,
         organization_id: str,
-        target: Target,
+        holder_id: str,
         *,
         rows: AsyncIterator[Sequence[TypedRow]],
         request_id: str | None,
     ) -> Imported:
         """Store the documents of a stream; raises as `file`."""
-        return await self._take(organization_id, target, TYPED, _as_lines(rows), request_id)
+        return await self._take(organization_id, holder_id, TYPED, _as_lines(rows), request_id)
 
     async def _take(
         self,
         organization_id: str,
-        target: Target,
+        holder_id: str,
         source: str,
-        pieces: AsyncIterator[bytes],
+        parts: AsyncIterator[bytes],
         request_id: str | None,
     ) -> Imported:
-        await self._run_in_thread(lambda: self._check(organization_id, target))
-        blob = await self._receiver.receive(organization_id, pieces)
+        await self._run_in_thread(lambda: self._find(organization_id, holder_id))
+        blob = await self._receiver.receive(organization_id, parts)
         context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
-        staged = await self._compute.run(stage_file, context, blob, source, target.kind)
+        staged = await self._compute.run(stage_file, context, blob, source, self._target.shape)
         request = Once(
-            method=f"Import/{target.kind}",
+            method=f"Import/{self._target.kind}",
             request_id=request_id,
-            body={"holder_id": target.holder_id, "source": source, "blob": blob},
+            body={"holder_id": holder_id, "source": source, "blob": blob},
         )
         return await self._run_in_thread(
-            lambda: self._commit(organization_id, target, staged, request)
+            lambda: self._commit(organization_id, holder_id, staged, request)
         )
 
-    def _check(self, organization_id: str, target: Target) -> None:
+    def _find(self, organization_id: str, holder_id: str) -> None:
         with self._store.read() as uow:
-            if target.is_entries:
-                uow[GroundTruthDatasets].get(organization_id, target.holder_id)
-            else:
-                uow[ExtractionRuns].get(organization_id, target.holder_id)
+            self._target.find(uow, organization_id, holder_id)
 
     def _commit(
-        self, organization_id: str, target: Target, staged: Staged, request: Once
+        self, organization_id: str, holder_id: str, staged: Staged, request: Once
     ) -> Imported:
         with self._store.write() as uow:
             return once(
                 uow,
                 organization_id,
                 request,
-                make=lambda: self._add(uow, organization_id, target, staged),
+                make=lambda: self._add(uow, organization_id, holder_id, staged),
                 again=lambda made: decode(Imported, made),
                 key_of=encode_text,
             )
 
     def _add(
-        self, uow: UnitOfWork, organization_id: str, target: Target, staged: Staged
+        self, uow: UnitOfWork, organization_id: str, holder_id: str, staged: Staged
     ) -> Imported:
         skipped = staged.skipped
         imported = 0
         for address in staged.blobs:
             rows = decode(list[StagedRow], self._blobs.read(organization_id, address))
-            left_out = _add_rows(uow, organization_id, target, rows)
+            left_out = self._target.add(uow, organization_id, holder_id, rows)
             for place in left_out:
                 skipped.add(rows[place].row, rows[place].document_id, PRESENT)
             imported += len(rows) - len(left_out)
         return Imported(imported=imported, skipped=skipped.count, skipped_rows=skipped.told())
-
-
-def _add_rows(
-    uow: UnitOfWork, organization_id: str, target: Target, rows: Sequence[StagedRow]
-) -> tuple[int, ...]:
-    if target.is_entries:
-        entries = [
-            NewEntry(document_id=row.document_id, expected=row.data, notes=row.more) for row in rows
-        ]
-        return uow[Entries].add_many(organization_id, target.holder_id, entries)
-    extractions = [
-        NewExtraction(document_id=row.document_id, data=row.data, confidence=row.more)
-        for row in rows
-    ]
-    return uow[Extractions].add_many(organization_id, target.holder_id, extractions)
 
 
 def _check_type(content_type: str, source: str) -> None:
@@ -194,9 +172,10 @@ async def _as_lines(rows: AsyncIterator[Sequence[TypedRow]]) -> AsyncIterator[by
         yield b"".join([encode(row) + b"\n" for row in some])
 
 
-def imports(kernel: Kernel) -> Imports:
-    """Return the imports of a kernel."""
+def imports(kernel: Kernel, target: ImportTarget) -> Imports:
+    """Return the imports of a kernel into a target."""
     return Imports(
+        target,
         kernel.store,
         kernel.blobs,
         compute=kernel.compute,

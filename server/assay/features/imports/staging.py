@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.features.extraction_runs.model import NewExtraction
-from assay.features.ground_truth import documents
-from assay.features.ground_truth.document_files import (
-    ENTRIES,
-    EXTRACTIONS,
+from assay.features.imports import documents
+from assay.features.imports.document_files import (
+    CONFIDENCE,
     SentRow,
     Shape,
     read_rows,
 )
-from assay.features.ground_truth.model import MAX_DOCUMENTS, NewEntry
 from assay.features.imports.model import (
     DUPLICATE,
-    ENTRIES_KIND,
+    MAX_DOCUMENTS,
     NO_ID,
     SkippedRows,
     Staged,
@@ -36,17 +33,15 @@ STAGED_BYTES = 2 * 1024 * 1024  # of one staged blob
 STAGED_ROWS = 1_000
 
 
-def stage_file(context: ComputeContext, address: str, source: str, kind: str) -> Staged:
+def stage_file(context: ComputeContext, address: str, source: str, shape: Shape) -> Staged:
     """Read a file, check every row, and stage those that have an id of their own.
 
-    `address` is the file's blob, `source` its format (storage.document_files), `kind` what it
-    holds (domain.importing).
+    `address` is the file's blob, `source` its format, `shape` what its rows have.
 
     Raises:
         BadFile, BadDocument, InvalidArgument: a row is wrong; the message names it.
         TooLarge: it has more documents than a dataset or a run may hold.
     """
-    shape = ENTRIES if kind == ENTRIES_KIND else EXTRACTIONS
     staging = _Staging(context.blobs)
     with context.blobs.open(address) as file:
         for row in read_rows(file, source, shape):
@@ -104,10 +99,7 @@ def _checked(row: SentRow, document_id: str, shape: Shape) -> StagedRow:
     data = _object_text(f"{row.place}, {shape.data}", row.data)
     more = _more(row, shape)
     try:
-        if shape is ENTRIES:
-            NewEntry(document_id=document_id, expected=data, notes=more)
-        else:
-            NewExtraction(document_id=document_id, data=data, confidence=more)
+        shape.check(document_id, data, more)
     except InvalidArgument as error:
         wrong = error.violations[0]
         raise documents.bad_document(f"{row.place}, {wrong.field}", wrong.description) from error
@@ -124,7 +116,7 @@ def _more(row: SentRow, shape: Shape) -> str | None:
     field = f"{row.place}, {shape.more}"
     if row.more is None:
         return None
-    if shape is EXTRACTIONS:
+    if shape.more == CONFIDENCE:
         sure = documents.parse_confidence(field, row.more)
         return None if not sure else documents.text_of(field, sure)
     if not isinstance(row.more, str):

@@ -1,4 +1,4 @@
-"""Uploads of documents over gRPC: the first message, and the rest after it."""
+"""Client streams of an upload: the first message, and what all of them carry."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import Protocol, TypeVar
 
 from google.api import httpbody_pb2
 
-from assay.features.ground_truth.document_files import TypedRow
 from assay.kernel.errors import InvalidArgument, clip
 
 M = TypeVar("M")
+R = TypeVar("R")
 
 
-class _Piece(Protocol):
+class FilePart(Protocol):
+    """A message that carries bytes of a file."""
+
     @property
-    def file(self) -> httpbody_pb2.HttpBody: ...
+    def file(self) -> httpbody_pb2.HttpBody:
+        """The bytes."""
+        ...
 
 
 async def first_of(requests: AsyncIterator[M]) -> M:
@@ -26,8 +30,8 @@ async def first_of(requests: AsyncIterator[M]) -> M:
     return first
 
 
-async def file_pieces(
-    first: _Piece, rest: AsyncIterator[_Piece], holder: str
+async def file_parts(
+    first: FilePart, rest: AsyncIterator[FilePart], holder: str
 ) -> AsyncIterator[bytes]:
     """Yield the bytes of a file in their order; `holder` is the field that says where they go."""
     yield first.file.data
@@ -37,8 +41,8 @@ async def file_pieces(
 
 
 async def rows_of(
-    first: M, rest: AsyncIterator[M], convert: Callable[[M], Sequence[TypedRow]], holder: str
-) -> AsyncIterator[Sequence[TypedRow]]:
+    first: M, rest: AsyncIterator[M], convert: Callable[[M], Sequence[R]], holder: str
+) -> AsyncIterator[Sequence[R]]:
     """Yield the documents of each message; `holder` is the field that says where they go."""
     yield convert(first)
     async for request in rest:

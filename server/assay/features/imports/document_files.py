@@ -7,11 +7,11 @@ refusal names both.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from assay.features.ground_truth import documents
+from assay.features.imports import documents
 from assay.kernel.errors import BadFile, clip
 from assay.records import Record, decode
 from assay.tabular.formats import CSV, JSON_LINES
@@ -27,14 +27,12 @@ _BOMS: Mapping[bytes, str] = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What a row of one kind of document has."""
+    """What a row of one kind of document has. It crosses into compute processes."""
 
     data: str  # the member with the document's values: expected_data, or data
-    more: str  # the member beside it: notes, or confidence
-
-
-ENTRIES = Shape(data="expected_data", more="notes")
-EXTRACTIONS = Shape(data="data", more=CONFIDENCE)
+    more: str  # the member beside it: CONFIDENCE, or a text such as notes
+    # Raises InvalidArgument unless a document id, the values and what stands beside may be kept.
+    check: Callable[[str, str, str | None], None]
 
 
 class TypedRow(Record, array_like=True):

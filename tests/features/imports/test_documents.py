@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.features.ground_truth import documents
+from assay.features.imports import documents
 from assay.kernel.errors import BadDocument
 
 NAMES = st.text(

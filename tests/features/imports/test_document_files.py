@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from assay.features.ground_truth.document_files import (
+from assay.features.extraction_runs.model import EXTRACTION_ROWS
+from assay.features.ground_truth.model import ENTRY_ROWS
+from assay.features.imports.document_files import (
     CSV,
-    ENTRIES,
-    EXTRACTIONS,
     JSON_LINES,
     LINE_BYTES,
     TYPED,
@@ -20,14 +20,14 @@ from assay.features.ground_truth.document_files import (
 from assay.kernel.errors import AssayError, BadDocument, BadFile
 
 
-def rows(data: bytes | str, source=CSV, shape=ENTRIES):
+def rows(data: bytes | str, source=CSV, shape=ENTRY_ROWS):
     sent = data.encode() if isinstance(data, str) else data
     return [
         (one.document_id, one.data, one.more) for one in read_rows(io.BytesIO(sent), source, shape)
     ]
 
 
-def refusal(data: bytes | str, source=CSV, shape=ENTRIES) -> AssayError:
+def refusal(data: bytes | str, source=CSV, shape=ENTRY_ROWS) -> AssayError:
     with pytest.raises((BadFile, BadDocument)) as refused:
         rows(data, source, shape)
     return refused.value
@@ -51,7 +51,7 @@ def test_a_csv_file_may_be_written_in_many_ways():
 def test_confidences_of_a_csv_file_are_columns():
     """A column confidence:x is the confidence of x in extractions, and a field in ground truth."""
     text = "document_id,a.b,confidence:a.b,notes\nd,1,0.90,n\ne,2,,\n"
-    assert rows(text, shape=EXTRACTIONS) == [
+    assert rows(text, shape=EXTRACTION_ROWS) == [
         ("d", {"a": {"b": "1"}, "notes": "n"}, {"a.b": Decimal("0.90")}),
         ("e", {"a": {"b": "2"}, "notes": None}, None),
     ]
@@ -75,9 +75,14 @@ def test_a_row_without_an_id_has_none(sent):
 def test_typed_lines_are_those_of_a_stream():
     """Lines of messages hold JSON text, which is read as any other."""
     line = json.dumps(["d", '{"x":1.10}', '{"x":0.5}']) + "\n"
-    assert rows(line, TYPED, EXTRACTIONS) == [("d", {"x": Decimal("1.10")}, {"x": Decimal("0.5")})]
+    assert rows(line, TYPED, EXTRACTION_ROWS) == [
+        ("d", {"x": Decimal("1.10")}, {"x": Decimal("0.5")})
+    ]
     assert rows(json.dumps([" ", "{}", None]) + "\n", TYPED)[0][0] is None
-    assert "row 0, data" in refusal(json.dumps(["d", "{", None]) + "\n", TYPED, EXTRACTIONS).message
+    assert (
+        "row 0, data"
+        in refusal(json.dumps(["d", "{", None]) + "\n", TYPED, EXTRACTION_ROWS).message
+    )
 
 
 @pytest.mark.parametrize(
