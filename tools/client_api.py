@@ -55,13 +55,14 @@ def files(data: bytes) -> dict[Path, str]:
     contract = Contract.of(data)
     folder = Path("client/assay/client")
     return {
-        folder / "types.py": _formatted(types_module(contract)),
-        folder / "calls.py": _formatted(_calls(contract, asynchronous=False)),
-        folder / "aio/calls.py": _formatted(_calls(contract, asynchronous=True)),
+        folder / "types.py": formatted(types_module(contract)),
+        folder / "calls.py": formatted(_calls(contract, asynchronous=False)),
+        folder / "aio/calls.py": formatted(_calls(contract, asynchronous=True)),
     }
 
 
-def _formatted(text: str) -> str:
+def formatted(text: str) -> str:
+    """Return the text of a module as ruff formats it."""
     ruff = Path(sys.executable).with_name("ruff")
     done = subprocess.run(
         [ruff, "format", "--line-length", "100", "-"],

@@ -17,11 +17,13 @@ from assay.commands.gateway_options import gateway_settings
 from assay.gateway.config import render
 from assay.settings import Settings
 from tools import api_page, client_api, openapi, pages, protos
+from tools.first_migration import first_migration
 from tools.gateway_descriptors import with_raw_bodies
 from tools.routes import table
 
 V1 = Path("client/assay/v1")
 GATEWAY = Path("server/assay/gateway")
+MIGRATION = Path("server/assay/kernel/storage/migrations/versions/0001_first_schema.py")
 V1_INIT = '"""The wire: made by `make generate` from protos/assay/v1; never edited."""\n'
 SHOWN_LINES = 40
 
@@ -51,6 +53,7 @@ def make(root: Path) -> list[Path]:
     texts = {
         V1 / "__init__.py": V1_INIT,
         GATEWAY / "routes.json": json.dumps(rules, indent=1) + "\n",
+        MIGRATION: first_migration(),
         **{V1 / Path(name).name: (protos.PROTOS / name).read_text() for name in protos.sources()},
         **client_api.files(documented),
         **rendered(data, documented, rules),

@@ -34,7 +34,9 @@ WAIVER = re.compile(r"#\s*(noqa|type:\s*ignore|pragma|ruff:|mypy:|pylint:|fmt:\s
 WITH_REASON = re.compile(
     r"# (?:noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(?:#|—|–|-)\s*\S+"
 )
-GENERATED = re.compile(r"client/assay/(?:v1/|client/types\.py|client/(?:aio/)?calls\.py)")
+GENERATED = re.compile(
+    r"client/assay/(?:v1/|client/types\.py|client/(?:aio/)?calls\.py)|migrations/versions/0001_"
+)
 RIDDLE = re.compile(r"(?:What|Whose|Which|How|Who|Where|When|Whether|Why)\b")
 BUILDINGS = re.compile(
     r"\b(?:house|rooms?|floors?|drawers?|attic|in peace|how-manieth|in sight)\b", re.IGNORECASE

@@ -1,6 +1,4 @@
-"""The first schema of the whole service."""
-
-from __future__ import annotations
+"""The first schema: made by `make generate` from the tables of the features; never edited."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,15 +6,18 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# PostgreSQL's own collations sort ids by language; ours sort by byte, as SQLite does.
-KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-
 
 def upgrade() -> None:
     op.create_table(
         "api_keys",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("prefix", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "prefix", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
         sa.Column("permissions", sa.Text(), nullable=False),
@@ -29,15 +30,40 @@ def upgrade() -> None:
         sa.UniqueConstraint("prefix", name=op.f("uq_api_keys_prefix")),
     )
     op.create_table(
+        "blob_references",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "owner", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "blob", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "owner", "blob", name=op.f("pk_blob_references")
+        ),
+    )
+    op.create_table(
         "counters",
-        sa.Column("name", KEY, nullable=False),
+        sa.Column(
+            "name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
     )
     op.create_table(
         "extraction_runs",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("run_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "run_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=True),
         sa.Column("version", sa.Text(), nullable=True),
@@ -55,19 +81,33 @@ def upgrade() -> None:
     )
     op.create_table(
         "installation",
-        sa.Column("name", KEY, nullable=False),
+        sa.Column(
+            "name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_installation")),
     )
     op.create_table(
         "jobs",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("job_id", KEY, nullable=False),
-        sa.Column("kind", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "kind", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("spec", sa.LargeBinary(), nullable=False),
         sa.Column("spec_hash", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("request_id", KEY, nullable=True),
+        sa.Column(
+            "request_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("lease_boot", sa.Text(), nullable=True),
         sa.Column("lease_expires", sa.Double(), nullable=True),
@@ -84,7 +124,9 @@ def upgrade() -> None:
         sa.Column("not_before", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("result", sa.LargeBinary(), nullable=True),
-        sa.Column("resource", KEY, nullable=True),
+        sa.Column(
+            "resource", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("trace", sa.Text(), nullable=True),
         sa.Column("last_sequence", sa.Integer(), nullable=False),
@@ -184,11 +226,21 @@ def upgrade() -> None:
     )
     op.create_table(
         "models",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("model_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("task_type", sa.Text(), nullable=False),
-        sa.Column("project_path", KEY, nullable=True),
+        sa.Column(
+            "project_path",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("labels", sa.Text(), nullable=True),
         sa.Column("positive_label", sa.Text(), nullable=True),
         sa.Column("description", sa.Text(), nullable=False),
@@ -213,9 +265,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "requests",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("method", KEY, nullable=False),
-        sa.Column("request_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "method", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "request_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("body_hash", sa.Text(), nullable=False),
         sa.Column("resource_id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -226,8 +288,16 @@ def upgrade() -> None:
     op.create_index("ix_requests_created_at", "requests", ["created_at"], unique=False)
     op.create_table(
         "user_schemas",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("user_schema_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "user_schema_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("definition", sa.Text(), nullable=False),
@@ -244,19 +314,47 @@ def upgrade() -> None:
     )
     op.create_table(
         "benchmarks",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("benchmark_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "benchmark_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("dataset_id", KEY, nullable=False),
-        sa.Column("run_id", KEY, nullable=True),
-        sa.Column("user_schema_id", KEY, nullable=True),
-        sa.Column("job_id", KEY, nullable=False),
+        sa.Column(
+            "dataset_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "run_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column(
+            "user_schema_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("documents_total", sa.Integer(), nullable=False),
-        sa.Column("compare_to", KEY, nullable=True),
+        sa.Column(
+            "compare_to",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("accuracy_overall", sa.Double(), nullable=True),
         sa.Column("accuracy_by_field", sa.Text(), nullable=True),
         sa.Column("accuracy_delta", sa.Double(), nullable=True),
-        sa.Column("compared_to", KEY, nullable=True),
+        sa.Column(
+            "compared_to",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "(accuracy_delta IS NULL) = (compared_to IS NULL)",
@@ -299,8 +397,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "events",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("job_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("batch", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -317,10 +421,24 @@ def upgrade() -> None:
     )
     op.create_table(
         "extractions",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("extraction_id", KEY, nullable=False),
-        sa.Column("run_id", KEY, nullable=False),
-        sa.Column("document_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "extraction_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "run_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "document_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("confidence", sa.Text(), nullable=True),
         sa.Column("size", sa.Integer(), nullable=False),
@@ -354,11 +472,23 @@ def upgrade() -> None:
     )
     op.create_table(
         "ground_truth",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("dataset_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "dataset_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("user_schema_id", KEY, nullable=True),
+        sa.Column(
+            "user_schema_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("document_count", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -385,8 +515,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "retry_states",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("job_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("retries", sa.Integer(), nullable=False),
         sa.Column("tasks", sa.Integer(), nullable=False),
         sa.Column("in_flight", sa.Text(), nullable=False),
@@ -401,9 +537,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "status_updates",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("job_id", KEY, nullable=False),
-        sa.Column("key", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("as_of_sequence", sa.Integer(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
@@ -416,19 +560,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "job_id", "key", name=op.f("pk_status_updates")),
     )
     op.create_table(
-        "blob_references",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("owner", KEY, nullable=False),
-        sa.Column("blob", KEY, nullable=False),
-        sa.PrimaryKeyConstraint(
-            "organization_id", "owner", "blob", name=op.f("pk_blob_references")
-        ),
-    )
-    op.create_table(
         "tasks",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("job_id", KEY, nullable=False),
-        sa.Column("key", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "key", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("first_row", sa.BigInteger(), nullable=True),
         sa.Column("rows", sa.BigInteger(), nullable=True),
@@ -437,11 +580,11 @@ def upgrade() -> None:
         sa.Column("partial", sa.LargeBinary(), nullable=True),
         sa.Column("partial_blob", sa.Text(), nullable=True),
         sa.Column("ends_stage", sa.Boolean(), nullable=False),
-        sa.CheckConstraint("role IN ('batch', 'task')", name=op.f("ck_tasks_role")),
         sa.CheckConstraint(
             "(role = 'batch') = (first_row IS NOT NULL)", name=op.f("ck_tasks_batch")
         ),
         sa.CheckConstraint("role = 'task' OR rows IS NOT NULL", name=op.f("ck_tasks_rows")),
+        sa.CheckConstraint("role IN ('batch', 'task')", name=op.f("ck_tasks_role")),
         sa.CheckConstraint("first_row IS NULL OR first_row >= 0", name=op.f("ck_tasks_first_row")),
         sa.CheckConstraint("rows IS NULL OR rows >= 1", name=op.f("ck_tasks_rows_positive")),
         sa.ForeignKeyConstraint(
@@ -460,9 +603,19 @@ def upgrade() -> None:
     )
     op.create_table(
         "versions",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("version_id", KEY, nullable=False),
-        sa.Column("model_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("version_number", sa.Integer(), nullable=False),
         sa.Column("label", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
@@ -512,10 +665,24 @@ def upgrade() -> None:
     )
     op.create_table(
         "entries",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("entry_id", KEY, nullable=False),
-        sa.Column("dataset_id", KEY, nullable=False),
-        sa.Column("document_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "entry_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "dataset_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "document_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("expected", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("notes", sa.Text(), nullable=True),
@@ -543,13 +710,29 @@ def upgrade() -> None:
     )
     op.create_table(
         "evaluations",
-        sa.Column("organization_id", KEY, nullable=False),
-        sa.Column("evaluation_id", KEY, nullable=False),
-        sa.Column("model_id", KEY, nullable=False),
-        sa.Column("version_id", KEY, nullable=False),
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "evaluation_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("dataset_split", sa.Text(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("job_id", KEY, nullable=False),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("spec", sa.Text(), nullable=False),
         sa.Column("is_current", sa.Boolean(), nullable=False),
         sa.Column("metrics", sa.Text(), nullable=True),
@@ -609,25 +792,22 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in (
-        "evaluations",
-        "entries",
-        "versions",
-        "tasks",
-        "blob_references",
-        "status_updates",
-        "retry_states",
-        "ground_truth",
-        "extractions",
-        "events",
-        "benchmarks",
-        "user_schemas",
-        "requests",
-        "models",
-        "jobs",
-        "installation",
-        "extraction_runs",
-        "counters",
-        "api_keys",
-    ):
-        op.drop_table(table)
+    op.drop_table("evaluations")
+    op.drop_table("entries")
+    op.drop_table("versions")
+    op.drop_table("tasks")
+    op.drop_table("status_updates")
+    op.drop_table("retry_states")
+    op.drop_table("ground_truth")
+    op.drop_table("extractions")
+    op.drop_table("events")
+    op.drop_table("benchmarks")
+    op.drop_table("user_schemas")
+    op.drop_table("requests")
+    op.drop_table("models")
+    op.drop_table("jobs")
+    op.drop_table("installation")
+    op.drop_table("extraction_runs")
+    op.drop_table("counters")
+    op.drop_table("blob_references")
+    op.drop_table("api_keys")
