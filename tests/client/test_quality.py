@@ -296,7 +296,7 @@ def test_a_schema_is_inferred_shown_and_set(client):
         dataset, "d1", expected={"vendor": "x", "total": "1.50"}, notes="by hand"
     )
     guess = client.ground_truth.schema(dataset)
-    assert (guess.inferred, guess.documents, guess.schema.user_schema_id) == (True, 1, None)
+    assert (guess.inferred, guess.documents, guess.schema.user_schema_id) == (True, 1, "")
     assert {one.name for one in guess.schema.fields} == {"vendor", "total"}
     made = client.field_schemas.create("Set", FIELDS)
     client.ground_truth.update(dataset, user_schema_id=made.user_schema_id)
