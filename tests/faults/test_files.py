@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ PATIENCE = 120.0
 
 def rows_of(path: Path, source: str) -> int:
     """Read a file to its end; for a child of a pool."""
-    return sum(block.chunk.rows for block in read_file(path, source, Rules()))
+    return sum(block.chunk.rows for block in read_file(partial(path.open, "rb"), source, Rules()))
 
 
 @pytest.fixture(scope="module")

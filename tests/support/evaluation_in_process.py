@@ -11,7 +11,7 @@ from assay.features.evaluations.job_spec import CHUNKS, EvaluationJob
 from assay.features.evaluations.model import EvaluationResult, EvaluationSpec
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import TaskRecord
-from assay.kernel.storage.blobs import open_blobs
+from assay.kernel.storage.blobs import BlobStore, open_blobs
 from assay.records import decode, encode
 from tests.support.kind_in_process import run_in_process
 
@@ -21,8 +21,8 @@ ORG = "acme"
 class InProcess:
     """An evaluation of chunks or of a file; `kind` sets the sizes of its tasks."""
 
-    def __init__(self, folder: Path, kind: EvaluationKind | None = None) -> None:
-        self._blobs = JobBlobs(open_blobs(folder), ORG)
+    def __init__(self, blobs: Path | BlobStore, kind: EvaluationKind | None = None) -> None:
+        self._blobs = JobBlobs(open_blobs(blobs) if isinstance(blobs, Path) else blobs, ORG)
         self._kind = kind or EvaluationKind()
         self.tasks: list[str] = []  # keys in the order in which they ran
 

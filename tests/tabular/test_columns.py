@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ def test_a_long_csv_is_cut_into_self_contained_chunks(tmp_path: Path) -> None:
         f"{a},{b!r},id-{i}" for i, (a, b) in enumerate(zip(truth, scores.tolist(), strict=True))
     )
     path.write_text("y_true,score,row_id\n" + "\n".join(lines))
-    blocks = list(read_file(path, CSV, Rules()))
+    blocks = list(read_file(partial(path.open, "rb"), CSV, Rules()))
     assert len(blocks) > 3
     assert max(len(block.encoded) for block in blocks) < 1_100_000
     read = [block.chunk.predictions.scores[0] for block in blocks]  # type: ignore[union-attr,index]  # classes
@@ -242,11 +243,7 @@ def test_a_long_csv_is_cut_into_self_contained_chunks(tmp_path: Path) -> None:
 
 
 def _read(data: bytes) -> list[ClassificationChunk]:
-    import tempfile
-
-    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-        file.write(data)
-        file.flush()
-        chunks = [block.chunk.predictions for block in read_file(Path(file.name), CSV, Rules())]
+    blocks = read_file(partial(io.BytesIO, data), CSV, Rules())
+    chunks = [block.chunk.predictions for block in blocks]
     assert all(isinstance(chunk, ClassificationChunk) for chunk in chunks)
     return chunks  # type: ignore[return-value]  # checked on the line above

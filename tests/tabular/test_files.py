@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def read(data: bytes, source: str, folder: Path, rules: Rules | None = None) -> 
     """Return the chunks of a file."""
     path = folder / "rows"
     path.write_bytes(data)
-    return [block.chunk for block in read_file(path, source, rules or Rules())]
+    return [block.chunk for block in read_file(partial(path.open, "rb"), source, rules or Rules())]
 
 
 def scored(chunk: Chunk) -> ClassificationChunk:
@@ -71,7 +72,7 @@ def test_what_rests_is_what_was_read(tmp_path: Path) -> None:
     for source in FORMATS:
         path = tmp_path / "rows"
         path.write_bytes(written(coded if source in TYPED else table, source))
-        blocks = list(read_file(path, source, Rules()))
+        blocks = list(read_file(partial(path.open, "rb"), source, Rules()))
         assert max(len(block.encoded) for block in blocks) < 1_200_000
         texts: list[str] = []
         for block in blocks:
@@ -193,4 +194,4 @@ def test_too_many_columns_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     pq.write_table(pa.table({name: [1] for name in names}), path)
     with pytest.raises(InputError, match="5002 columns"):
-        list(read_file(path, PARQUET, Rules()))
+        list(read_file(partial(path.open, "rb"), PARQUET, Rules()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,7 @@ def test_files_that_are_no_csv_are_refused(case: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(data)
     with pytest.raises(InputError) as caught:
-        list(read_file(path, CSV, rules))
+        list(read_file(partial(path.open, "rb"), CSV, rules))
     assert caught.value.code is InputErrorCode.BAD_FILE
     for part in parts:
         assert part in caught.value.message
@@ -223,6 +224,6 @@ def test_bad_rows_of_a_csv_have_a_line(data: bytes, parts: tuple[str, ...], tmp_
     path = tmp_path / "rows.csv"
     path.write_bytes(data)
     with pytest.raises(InputError) as caught:
-        list(read_file(path, CSV, Rules()))
+        list(read_file(partial(path.open, "rb"), CSV, Rules()))
     for part in parts:
         assert part in caught.value.message

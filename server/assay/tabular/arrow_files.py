@@ -6,9 +6,7 @@ As for chunks, damage may crash the decoder, so this runs in compute children al
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -19,6 +17,7 @@ from assay.tabular.blocks import FileBlock, blocks, lean
 from assay.tabular.chunk import MAX_COLUMNS, Rules
 from assay.tabular.errors import bad_file
 from assay.tabular.labels import is_text
+from assay.tabular.opening import OpenFile, arrow_source, size_of
 from assay.tabular.roles import assign_roles, refuse_too_many
 
 STREAM = "an Arrow stream is the IPC streaming format, with its end mark"
@@ -35,41 +34,41 @@ _MAGIC = b"ARROW1\0\0"  # the first bytes of an Arrow file; its schema follows, 
 _GOES_ON = b"\xff\xff\xff\xff"  # the first bytes of a message; the size of its head follows
 
 
-def read_arrow_stream(path: Path, rules: Rules) -> Iterator[FileBlock]:
+def read_arrow_stream(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
     """Yield the rows of an Arrow IPC stream. Raises InputError."""
-    with path.open("rb") as file:
-        file.seek(-min(len(END_MARK), path.stat().st_size), os.SEEK_END)
+    with open_file() as file:
+        file.seek(-min(len(END_MARK), size_of(open_file)), io.SEEK_END)
         if file.read() != END_MARK:
             # Arrow takes the end of the file for the end of the stream: rows could be missing.
             raise bad_file("The file ends before an Arrow stream does", STREAM, WAY_OUT)
         _check_schema(file, 0)
 
     def tables() -> Iterator[pa.Table]:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        with open_file() as file, pa.ipc.open_stream(arrow_source(file)) as reader:
             yield from _checked(iter(reader), reader.schema, rules)
 
-    return blocks(_guarded(tables, STREAM), path, rules, allowed=STREAM)
+    return blocks(_guarded(tables, STREAM), size_of(open_file), rules, allowed=STREAM)
 
 
-def read_arrow_file(path: Path, rules: Rules) -> Iterator[FileBlock]:
+def read_arrow_file(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
     """Yield the rows of an Arrow IPC file. Raises InputError."""
-    with path.open("rb") as file:
+    with open_file() as file:
         _check_schema(file, len(_MAGIC))
 
     def tables() -> Iterator[pa.Table]:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+        with open_file() as file, pa.ipc.open_file(arrow_source(file)) as reader:
             batches = (reader.get_batch(at) for at in range(reader.num_record_batches))
             yield from _checked(batches, reader.schema, rules)
 
-    return blocks(_guarded(tables, FILE), path, rules, allowed=FILE)
+    return blocks(_guarded(tables, FILE), size_of(open_file), rules, allowed=FILE)
 
 
-def read_parquet(path: Path, rules: Rules) -> Iterator[FileBlock]:
+def read_parquet(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
     """Yield the rows of a Parquet file. Raises InputError."""
-    _check_footer(path)
+    _check_footer(open_file)
 
     def tables() -> Iterator[pa.Table]:
-        with path.open("rb") as file, pq.ParquetFile(file, pre_buffer=False) as opened:
+        with open_file() as file, pq.ParquetFile(file, pre_buffer=False) as opened:
             schema = opened.schema_arrow
             refuse_too_many(opened.metadata.num_columns)
             assign_roles(schema.names, rules)
@@ -77,7 +76,7 @@ def read_parquet(path: Path, rules: Rules) -> Iterator[FileBlock]:
         coded = [f.name for f in schema if f.name in ("y_true", "y_pred") and is_text(f.type)]
         rows = min(BATCH_ROWS, max(1, BATCH_CELLS // max(len(schema.names), 1)))
         with (
-            path.open("rb") as file,
+            open_file() as file,
             pq.ParquetFile(
                 file, pre_buffer=False, buffer_size=1 << 20, read_dictionary=coded
             ) as opened,
@@ -85,7 +84,7 @@ def read_parquet(path: Path, rules: Rules) -> Iterator[FileBlock]:
             batches = opened.iter_batches(batch_size=rows, use_threads=False)
             yield from _checked(batches, schema, rules)
 
-    return blocks(_guarded(tables, PARQUET), path, rules, allowed=PARQUET)
+    return blocks(_guarded(tables, PARQUET), size_of(open_file), rules, allowed=PARQUET)
 
 
 def _checked(
@@ -123,10 +122,10 @@ def _check_schema(file: BinaryIO, at: int) -> None:
         )
 
 
-def _check_footer(path: Path) -> None:
+def _check_footer(open_file: OpenFile) -> None:
     """Refuse a Parquet file without an end, or with an absurd description of its columns."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_file() as file:
+        size = file.seek(0, io.SEEK_END)
         file.seek(-min(size, 8), io.SEEK_END)
         tail = file.read(8)
     if size < 12 or tail[4:] != b"PAR1":

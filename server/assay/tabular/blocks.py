@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -32,7 +31,7 @@ class FileBlock:
 
 def blocks(
     tables: Iterable[pa.Table],
-    path: Path,
+    size: int,
     rules: Rules,
     *,
     allowed: str,
@@ -41,10 +40,10 @@ def blocks(
 ) -> Iterator[FileBlock]:
     """Yield the rows of a file's tables in order, as blocks of at most CHUNK_BYTES or so.
 
-    Raises InputError naming row and column, InputError for no rows at all, and InputError when
+    `size` is the file's, in bytes. Raises InputError naming row and column, InputError for no rows at all, and InputError when
     a small file unpacks to far more rows than it can honestly hold.
     """
-    most = max(FREE_BYTES, path.stat().st_size * MOST_EXPANSION)
+    most = max(FREE_BYTES, size * MOST_EXPANSION)
     first_row = written = 0
     for table in _gathered(tables):
         for piece in _pieces(table):
@@ -56,7 +55,7 @@ def blocks(
             first_row += piece.num_rows
             written += len(encoded)
             if written > most:
-                raise _expands(path, first_row, most)
+                raise _expands(size, first_row, most)
     if first_row == 0:
         raise bad_file(nothing, allowed, "Send at least one row", rows=0)
 
@@ -108,8 +107,7 @@ def _pieces(table: pa.Table) -> Iterator[pa.Table]:
         yield table.slice(at, step)
 
 
-def _expands(path: Path, rows: int, most: int) -> InputError:
-    size = path.stat().st_size
+def _expands(size: int, rows: int, most: int) -> InputError:
     return InputError(
         InputErrorCode.TOO_LARGE,
         f"The first {rows} rows of the file, which has {size} bytes, take more than {most} bytes; "

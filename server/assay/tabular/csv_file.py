@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, NoReturn, cast
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ from assay.tabular.blocks import FileBlock, blocks
 from assay.tabular.chunk import Rules
 from assay.tabular.errors import ErrorLocation, bad_file, truncate
 from assay.tabular.numbers import SCORE, WEIGHT, parse_floats
+from assay.tabular.opening import OpenFile, size_of
 from assay.tabular.roles import Roles, assign_roles, refuse_too_many
 
 BLOCK_BYTES = 1 << 20
@@ -27,21 +27,26 @@ FORMAT = "a CSV file is UTF-8 text with commas, one header line and one line per
 NO_ROWS = "The file has a header but no rows"
 
 
-def read_csv(path: Path, rules: Rules) -> Iterator[FileBlock]:
+def read_csv(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
     """Yield the file's rows in order, in blocks that do not depend on anything but the file.
 
     Raises InputError when the file is empty, truncated or no CSV, and InputError, naming row,
     line and column, when its rows break a rule.
     """
-    lines = _Lines(path=path)
+    lines = _Lines(open_file=open_file)
     names = lines.header()
     roles = assign_roles(names, rules)
-    with path.open("rb") as file:
+    with open_file() as file:
         counted = _QuoteCounter(file)
         try:
             tables = _tables(counted, names, roles, rules, lines)
             yield from blocks(
-                tables, path, rules, allowed=FORMAT, line_of=lines.of, nothing=NO_ROWS
+                tables,
+                size_of(open_file),
+                rules,
+                allowed=FORMAT,
+                line_of=lines.of,
+                nothing=NO_ROWS,
             )
         except pa.ArrowException as error:
             lines.refuse(len(names), error)
@@ -122,11 +127,11 @@ def _typed(batch: pa.RecordBatch, roles: Roles, rules: Rules, location: ErrorLoc
 class _Lines:
     """The file as Python's own parser sees it; used for the header and to explain refusals."""
 
-    path: Path
+    open_file: OpenFile
 
     def header(self) -> list[str]:
         """Return the column names; raises InputError when there is no header."""
-        with self.path.open("rb") as file:
+        with self.open_file() as file:
             start = file.read(4096)
         if not start.strip(b"\xef\xbb\xbf \r\n"):
             raise bad_file(
@@ -149,7 +154,7 @@ class _Lines:
 
     def _refuse_many(self) -> None:
         """Count the columns of a plain header before each becomes an object."""
-        with self.path.open("rb") as file:
+        with self.open_file() as file:
             line = file.readline()
         if b'"' not in line:
             refuse_too_many(line.count(b",") + 1)
@@ -208,7 +213,7 @@ class _Lines:
             ) from error
 
     def _text(self) -> Iterator[str]:
-        with self.path.open("rb") as file:
+        with self.open_file() as file:
             for number, line in enumerate(file, start=1):
                 try:
                     yield line.decode("utf-8-sig" if number == 1 else "utf-8")

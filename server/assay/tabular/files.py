@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from assay.tabular.arrow_files import read_arrow_file, read_arrow_stream, read_parquet
@@ -13,8 +12,9 @@ from assay.tabular.csv_file import read_csv
 from assay.tabular.errors import bad_file
 from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from assay.tabular.json_lines import read_json_lines
+from assay.tabular.opening import OpenFile
 
-Reader = Callable[[Path, Rules], Iterator[FileBlock]]
+Reader = Callable[[OpenFile, Rules], Iterator[FileBlock]]
 
 READERS: Mapping[str, tuple[str, Reader]] = MappingProxyType(
     {
@@ -37,14 +37,14 @@ BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
 )
 
 
-def read_file(path: Path, source: str, rules: Rules) -> Iterator[FileBlock]:
+def read_file(open_file: OpenFile, source: str, rules: Rules) -> Iterator[FileBlock]:
     """Yield the file's rows in order, in blocks that do not depend on anything but the file.
 
-    `source` is a key of READERS. Raises InputError when the file is not what it is said to be,
+    `open_file` may be called more than once; `source` is a key of READERS. Raises InputError when the file is not what it is said to be,
     naming row and column when its rows break a rule, or when it unpacks to far more than its size.
     """
     name, reader = READERS[source]
-    with path.open("rb") as file:
+    with open_file() as file:
         start = file.read(8)
     if not start:
         raise bad_file("The file is empty", f"it was sent as {name}", "Send at least one row")
@@ -61,4 +61,4 @@ def read_file(path: Path, source: str, rules: Rules) -> Iterator[FileBlock]:
             f"it was sent as {name}",
             "Name the format that the file has",
         )
-    return reader(path, rules)
+    return reader(open_file, rules)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow as pa
 from assay.tabular.blocks import FileBlock, blocks
 from assay.tabular.chunk import Rules
 from assay.tabular.errors import ErrorLocation, bad_file, truncate
+from assay.tabular.opening import OpenFile, size_of
 from assay.tabular.values import table_of_values
 
 LINE_BYTES = 1 << 20
@@ -26,7 +26,7 @@ WAY_OUT = "Write each row as one object on a line of its own"
 Row = dict[str, Any]
 
 
-def read_json_lines(path: Path, rules: Rules) -> Iterator[FileBlock]:
+def read_json_lines(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
     """Yield the file's rows in order, in blocks that do not depend on anything but the file.
 
     Raises InputError, naming the line, when a line is no JSON object, and InputError, naming
@@ -34,20 +34,20 @@ def read_json_lines(path: Path, rules: Rules) -> Iterator[FileBlock]:
     """
 
     def line_of(row: int) -> int:
-        for number, (line, _) in enumerate(_lines(path)):
+        for number, (line, _) in enumerate(_lines(open_file)):
             if number == row:
                 return line
         raise AssertionError(f"the file has no row {row}, though it was read")
 
-    tables = _tables(path, rules, ErrorLocation(line_of=line_of))
-    return blocks(tables, path, rules, allowed=FORMAT, line_of=line_of)
+    tables = _tables(open_file, rules, ErrorLocation(line_of=line_of))
+    return blocks(tables, size_of(open_file), rules, allowed=FORMAT, line_of=line_of)
 
 
-def _tables(path: Path, rules: Rules, location: ErrorLocation) -> Iterator[pa.Table]:
+def _tables(open_file: OpenFile, rules: Rules, location: ErrorLocation) -> Iterator[pa.Table]:
     names: list[str] = []
     keys: AbstractSet[str] = frozenset()
     first_row = 0
-    for lines in _line_blocks(path):
+    for lines in _line_blocks(open_file):
         rows = _rows(lines)
         if not names:
             names, keys = list(rows[0]), rows[0].keys()
@@ -59,11 +59,11 @@ def _tables(path: Path, rules: Rules, location: ErrorLocation) -> Iterator[pa.Ta
         first_row += len(rows)
 
 
-def _line_blocks(path: Path) -> Iterator[list[tuple[int, bytes]]]:
+def _line_blocks(open_file: OpenFile) -> Iterator[list[tuple[int, bytes]]]:
     """Yield the file's lines in blocks of about BLOCK_BYTES."""
     held: list[tuple[int, bytes]] = []
     size = 0
-    for line in _lines(path):
+    for line in _lines(open_file):
         held.append(line)
         size += len(line[1])
         if size >= BLOCK_BYTES:
@@ -126,9 +126,9 @@ def _refuse_keys(at: int, row: Row, names: list[str], location: ErrorLocation) -
             )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(open_file: OpenFile) -> Iterator[tuple[int, bytes]]:
     """Yield (number from 1, bytes) of each line that is not blank."""
-    with path.open("rb") as file:
+    with open_file() as file:
         number = 0
         while data := file.readline(LINE_BYTES + 1):
             number += 1

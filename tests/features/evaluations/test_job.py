@@ -34,6 +34,7 @@ from tests.fixtures.jobs import PATIENCE, JobHarness
 from tests.support.colliding_ids import colliding_ids
 from tests.support.evaluation_in_process import InProcess, asked_for, result, result_of
 from tests.support.file_formats import FORMATS, written
+from tests.support.remote_blobs import RemoteBlobs
 
 CLASSES = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
 CANCER = EvaluationSpec(
@@ -239,6 +240,27 @@ def test_a_file_says_what_chunks_say(name: str, source: str, tmp_path: Path) -> 
     spec, load = TABLES[name]
     chunks = InProcess(tmp_path).chunks(spec, cut(load(), [50]))
     assert InProcess(tmp_path).file(spec, source, written(load(), source)) == chunks
+
+
+@pytest.mark.parametrize("source", FORMATS)
+@pytest.mark.parametrize("name", TABLES)
+def test_a_file_needs_no_local_path(name: str, source: str, tmp_path: Path) -> None:
+    """A file in a store without local files gives the same bytes as one on the local disk."""
+    spec, load = TABLES[name]
+    data = written(load(), source)
+    local = InProcess(tmp_path).file(spec, source, data)
+    assert InProcess(RemoteBlobs()).file(spec, source, data) == local
+
+
+@pytest.mark.parametrize("source", FORMATS)
+def test_a_remote_file_is_fetched_by_ranges(source: str) -> None:
+    """A large file in a store without local files is never fetched whole."""
+    rows = 100_000
+    noise = np.random.default_rng(5).random((rows, 2))
+    table = pa.table({"y_true": noise[:, 0], "y_pred": noise[:, 1]})
+    data, blobs = written(table, source), RemoteBlobs()
+    InProcess(blobs).file(VALUES, source, data)
+    assert 0 < blobs.largest < len(data)
 
 
 def test_renormalized_scores_rank_as_they_count(tmp_path: Path) -> None:

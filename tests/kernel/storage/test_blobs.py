@@ -34,11 +34,18 @@ def age(blobs: LocalBlobs, address: str, then: datetime) -> None:
 
 
 def test_a_blob_reads_back_by_its_address(blobs):
-    """A blob's address is the hash of its bytes, and gives the bytes back, whole or as a file."""
+    """A blob's address is the hash of its bytes, and gives the bytes back, whole, by ranges or as a file."""
     assert blobs.put("acme", DATA) == ADDRESS
     assert blobs.read("acme", ADDRESS) == DATA
     with blobs.open("acme", ADDRESS) as file:
         assert file.read(4) == b"some"
+        assert file.seek(-4, os.SEEK_END) == 5
+        assert file.read() == b"rows"
+    assert blobs.read("acme", ADDRESS, 2, 3) == b"me "
+    assert blobs.read("acme", ADDRESS, 5) == b"rows"
+    assert blobs.read("acme", ADDRESS, 20) == b""
+    assert bytes(blobs.view("acme", ADDRESS)) == DATA
+    assert bytes(blobs.view("acme", blobs.put("acme", b""))) == b""
     assert blobs.path("acme", ADDRESS).read_bytes() == DATA
     blobs.verify("acme", ADDRESS)
 
@@ -53,7 +60,7 @@ def test_the_same_bytes_are_kept_once(blobs):
 def test_nothing_is_shared_between_organizations(blobs):
     """An address that one organization has is absent for every other one."""
     blobs.put("acme", DATA)
-    for read in (blobs.read, blobs.open, blobs.path, blobs.verify):
+    for read in (blobs.read, blobs.open, blobs.view, blobs.path, blobs.verify):
         with pytest.raises(NotFound):
             read("globex", ADDRESS)
 

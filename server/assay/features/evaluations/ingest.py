@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,14 +63,14 @@ def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
     return IngestedChunk(rows=partial.rows, partial=encode(partial))
 
 
-def ingest_file(path: Path, source: str, rules: Rules, blobs: JobBlobs) -> PartialAggregate:
-    """Take a file in, block by block; its rows come to rest as Arrow chunks.
+def ingest_file(address: str, source: str, rules: Rules, blobs: JobBlobs) -> PartialAggregate:
+    """Take the file of a blob in, block by block; its rows come to rest as Arrow chunks.
 
     Raises BadFile, BadPredictions and TooLarge.
     """
 
     def counted() -> Iterator[PartialAggregate]:
-        for block in read_file(path, source, rules):
+        for block in read_file(lambda: blobs.open(address), source, rules):
             partial = count(block.chunk)
             place = Stored(
                 first_row=partial.first_row, rows=partial.rows, blob=blobs.put(block.encoded)

@@ -34,7 +34,6 @@ from assay.features.evaluations.second_pass import (
 from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_values
 from assay.features.models.versions_store import Versions
-from assay.kernel.errors import Internal
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, TaskRecord
 from assay.kernel.jobs.kind import (
@@ -124,10 +123,9 @@ class MergeRows(Stage[Everything, PartialAggregate]):
         if asked.source == CHUNKS:
             merged = merge_in_groups(_uploaded(inputs.batches, context.blobs))
         else:
-            path = context.blobs.path(asked.blob or "")
-            if path is None:
-                raise Internal(f"the blob {asked.blob} has no local file")
-            merged = ingest_file(path, asked.source, rules_of(asked.spec), context.blobs)
+            merged = ingest_file(
+                asked.blob or "", asked.source, rules_of(asked.spec), context.blobs
+            )
         stored = () if asked.source == CHUNKS else merged.stored
         return TaskOutput(
             partial=merged,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
-from pathlib import Path
 from typing import BinaryIO
 
 from assay.kernel.jobs.job import TaskRecord
-from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.blobs import BlobStore, BlobView
 
 
 class JobBlobs:
@@ -21,16 +19,9 @@ class JobBlobs:
         """Return a blob's bytes."""
         return self._store.read(self._organization_id, address)
 
-    def view(self, address: str) -> bytes | mmap.mmap:
-        """Return a blob's bytes, of a file only those that are looked at being read."""
-        path = self.path(address)
-        if path is None:
-            return self.read(address)
-        try:
-            with path.open("rb") as file:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError):
-            return self.read(address)  # which tells what is wrong in the store's own words
+    def view(self, address: str) -> BlobView:
+        """Return a whole blob as a buffer; a local file is mapped, not read."""
+        return self._store.view(self._organization_id, address)
 
     def open(self, address: str) -> BinaryIO:
         """Open a blob to read; the file is seekable."""
@@ -39,10 +30,6 @@ class JobBlobs:
     def put(self, data: bytes) -> str:
         """Store bytes, synced, and return their address."""
         return self._store.put(self._organization_id, data)
-
-    def path(self, address: str) -> Path | None:
-        """Return the file of a blob where the store has files, else None."""
-        return self._store.path(self._organization_id, address)
 
     def partial(self, record: TaskRecord) -> bytes:
         """Return the partial of a finished task, wherever it rests."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import io
+import mmap
 import os
 import re
 import secrets
@@ -29,6 +30,8 @@ _ADDRESS = re.compile(r"sha256:([0-9a-f]{64})")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _READ_SIZE = 1 << 20
 _TEMPORARY = "~tmp"  # no organization's folder begins so
+
+BlobView = bytes | mmap.mmap  # a whole blob as a buffer
 
 
 class BlobWriter(Protocol):
@@ -60,15 +63,21 @@ class BlobStore(Protocol):
         ...
 
     def open(self, organization_id: str, address: str) -> BinaryIO:
-        """Open a blob to read; NotFound if the organization has none such."""
+        """Open a blob to read, seekable; NotFound if the organization has none such.
+
+        Of a large blob only the ranges that are read are fetched. A reader with a `fileno()` may
+        be mapped.
+        """
         ...
 
-    def read(self, organization_id: str, address: str) -> bytes:
-        """Return a whole blob, or NotFound."""
+    def read(
+        self, organization_id: str, address: str, offset: int = 0, length: int | None = None
+    ) -> bytes:
+        """Return a blob's bytes from `offset` on, at most `length` of them, or NotFound."""
         ...
 
-    def path(self, organization_id: str, address: str) -> Path | None:
-        """Return the file of a blob, to be mapped; None where blobs are no local files."""
+    def view(self, organization_id: str, address: str) -> BlobView:
+        """Return a whole blob as a buffer, or NotFound; it is mapped where blobs are files."""
         ...
 
     def verify(self, organization_id: str, address: str) -> None:
@@ -130,12 +139,23 @@ class LocalBlobs:
         except FileNotFoundError as error:
             raise NotFound.of("blob", address) from error
 
-    def read(self, organization_id: str, address: str) -> bytes:
-        """Return the content of the file of a blob."""
+    def read(
+        self, organization_id: str, address: str, offset: int = 0, length: int | None = None
+    ) -> bytes:
+        """Return a range of the file of a blob."""
         with self.open(organization_id, address) as file:
-            return file.read()
+            file.seek(offset)
+            return file.read(-1 if length is None else length)
 
-    def path(self, organization_id: str, address: str) -> Path | None:
+    def view(self, organization_id: str, address: str) -> BlobView:
+        """Map the file of a blob."""
+        with self.open(organization_id, address) as file:
+            try:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except (OSError, ValueError):  # nothing can be mapped of an empty file
+                return file.read()
+
+    def path(self, organization_id: str, address: str) -> Path:
         """Return the file of a blob; NotFound if there is none."""
         path = self._file(organization_id, _digest(address))
         if not path.exists():
