@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from assay.kernel import trace
 from assay.kernel.errors import BadPredictions, Unavailable
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import Job, NewEvent
@@ -112,7 +113,8 @@ class Step(Stage[StepPayload, StepResult]):
         text = f"{payload.key} ran" + ("." * 100_000 if payload.do == "large" else "")
         if spec.log:
             with Path(spec.log).open("a") as log:
-                log.write(payload.key + "\n")
+                seen = f"{context.trace} {trace.current()}"
+                log.write((seen if payload.do == "trace" else payload.key) + "\n")
         return TaskOutput(
             partial=StepResult(text=text),
             status=(LastStep(key=payload.key),),
@@ -141,6 +143,7 @@ class Steps(JobKind[StepSpec, StepsResult]):
     crash       it raises an exception of nobody's
     memory      it allocates a terabyte
     large       its partial is larger than a row holds
+    trace       it logs the traceparents of its context and of its process instead of its key
     """
 
     name: ClassVar[str] = "steps"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.kernel import trace
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.executors import LocalPool
 from assay.kernel.jobs.job import Job, Owner
@@ -18,6 +19,7 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.runner import Runner, Signal
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
+from assay.kernel.trace import TraceParent
 from tests.fixtures.jobs import ORG, PATIENCE, TEST_KINDS, Gate, JobHarness
 from tests.support.job_kinds import keys
 
@@ -34,6 +36,21 @@ def error_of(harness: JobHarness, job: Job) -> tuple[JobState, str, str]:
     ended = harness.job(job)
     assert ended.error is not None
     return ended.state, ended.error.reason, ended.error.message
+
+
+def test_tasks_belong_to_the_trace_of_what_submitted_them(
+    harness: JobHarness, tmp_path: Path
+) -> None:
+    """A job keeps the traceparent that was current at its submission; its tasks see it."""
+    log = tmp_path / "log"
+    spec = {"tasks": 2, "do": dict.fromkeys(keys(2), "trace"), "log": str(log)}
+    traceparent = str(TraceParent.new())
+    with trace.using(traceparent):
+        job = harness.steps(spec)
+    assert job.trace == traceparent
+    harness.runner()
+    harness.signals.wait("ended", job)
+    assert log.read_text().splitlines() == [f"{traceparent} {traceparent}"] * 2
 
 
 def test_a_job_runs_to_its_result(harness: JobHarness) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from assay.kernel import trace
 from assay.kernel.errors import AssayError, InvalidArgument, Violation
 from assay.kernel.jobs.payloads import EventPayload
 from assay.kernel.jobs.states import JobState, is_terminal
@@ -53,7 +54,7 @@ class NewJob:
     not_before: datetime | None = None  # not claimed before; None: at once
     created_by: str = ""  # subject of the caller
     blobs: tuple[str, ...] = ()  # addresses that the spec names: kept as long as the job
-    trace: str | None = None  # traceparent of the call that submits it
+    trace: str | None = field(default_factory=trace.current)  # traceparent of what submits it
 
     def __post_init__(self) -> None:
         if self.state not in (JobState.OPEN, JobState.QUEUED):

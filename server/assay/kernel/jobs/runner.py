@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from assay.kernel import trace
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.jitter import Jitter, system_jitter
 from assay.kernel.jobs.execution import JobExecution, RunContext, Stop, on_finished
@@ -176,7 +177,8 @@ class Runner:
 
     def _drive(self, run: JobExecution) -> None:
         try:
-            run.drive()
+            with trace.using(run.job.trace):
+                run.drive()
         except Exception:
             # The store failed us: the lease runs out, and the job is claimed again.
             log.exception("job %s was dropped", run.job.job_id)

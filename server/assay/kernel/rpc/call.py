@@ -29,6 +29,7 @@ class Call:
     threads: RunInThread
     run_inline: bool = False  # True: the store answers faster than a thread hop
     request_id: str = ""
+    trace_id: str = ""  # of the traceparent that the caller sent; empty: none was sent
     principal: Principal | None = None
     headers: dict[str, str] = field(default_factory=dict)  # sent once, with the reply
 

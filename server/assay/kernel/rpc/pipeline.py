@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from assay.kernel import trace
 from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
 from assay.kernel.rpc.call import Call
@@ -139,10 +140,13 @@ class Pipeline:
         return serve
 
     def _call(self, method: Method, context: Context) -> Call:
+        metadata = dict(context.invocation_metadata() or ())
+        traceparent = metadata.get("traceparent")
         return Call(
             method=method,
-            metadata=dict(context.invocation_metadata() or ()),
+            metadata=metadata,
             started=self._clock.monotonic(),
+            trace_id="" if traceparent is None else trace.receive(traceparent).trace_id,
             threads=self._threads,
             run_inline=method.point_read and self._inline_reads,
         )

@@ -30,6 +30,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec, TypeVar
 
+from assay.kernel import trace
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.jobs.executors.base import (
     AbandonedError,
@@ -135,7 +136,7 @@ class LocalPool:
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run the task in a child; see Executor.submit."""
-        return self._send(_Task(payload=pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL)))
+        return self._send(_Task(payload=_pickled(fn, args, kwargs)))
 
     def abandon(self, futures: Collection[Future[Any]]) -> None:
         """Give tasks up; see Executor.abandon."""
@@ -145,8 +146,8 @@ class LocalPool:
 
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task before all that was submitted, and await its result."""
-        payload = pickle.dumps((fn, args, kwargs), pickle.HIGHEST_PROTOCOL)
-        return await asyncio.wrap_future(self._send(_Task(payload=payload, is_awaited=True)))
+        task = _Task(payload=_pickled(fn, args, kwargs), is_awaited=True)
+        return await asyncio.wrap_future(self._send(task))
 
     def close(self) -> None:
         """Stop all children after their current task; what has not begun is given up."""
@@ -340,6 +341,11 @@ class LocalPool:
         self._children = ()
         self._bell.close()
         self._ring.close()
+
+
+def _pickled(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Return a call with the trace context of its caller."""
+    return pickle.dumps((fn, args, kwargs, trace.current()), pickle.HIGHEST_PROTOCOL)
 
 
 def _fail(task: _Task, error: Exception) -> None:

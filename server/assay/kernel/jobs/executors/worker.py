@@ -13,6 +13,7 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from assay.kernel import trace
 from assay.kernel.errors import AssayError, TooLarge
 
 PR_SET_PDEATHSIG = 1
@@ -65,8 +66,9 @@ def serve(connection: Connection, settings: ChildSettings) -> None:
 def _perform(payload: bytes) -> bytes:
     """Return the pickled (succeeded, result or exception) of a pickled call."""
     try:
-        fn, args, kwargs = pickle.loads(payload)  # noqa: S301  # from our parent, by its own pipe
-        return pickle.dumps((True, fn(*args, **kwargs)), pickle.HIGHEST_PROTOCOL)
+        fn, args, kwargs, traceparent = pickle.loads(payload)  # noqa: S301  # from our parent, by its own pipe
+        with trace.using(traceparent):
+            return pickle.dumps((True, fn(*args, **kwargs)), pickle.HIGHEST_PROTOCOL)
     except MemoryError:
         return pickle.dumps((False, TooLarge(OUT_OF_MEMORY)))
     except AssayError as error:

@@ -57,15 +57,16 @@ class AccessLog(NoopInterceptor):
 
 def _line(call: Call, error: AssayError | None, at: datetime, ended: float) -> str:
     # Put together by hand: json.dumps of a line costs five times as much. What a caller chose is
-    # escaped; method, code, reason and request id are of safe characters.
+    # escaped; method, code, reason, request id and trace id are of safe characters.
     path = call.path
     shown = path if path is call.method.path else json.dumps(path)[1:-1]
     code = "OK" if error is None else error.status.grpc_code
     reason = "" if error is None else f',"reason":"{error.reason}"'
+    trace = f',"trace_id":"{call.trace_id}"' if call.trace_id else ""
     return (
         f'{{"at":"{at.isoformat(timespec="milliseconds")[:-6]}Z","method":"{call.method.path}",'
         f'"path":"{shown}","code":"{code}","ms":{(ended - call.started) * 1000:.3f},'
-        f'"request_id":"{call.request_id}",{_who(call.principal)}{reason}}}\n'
+        f'"request_id":"{call.request_id}"{trace},{_who(call.principal)}{reason}}}\n'
     )
 
 
