@@ -161,7 +161,7 @@ def test_the_table_adds_up_at_every_threshold(long):
     for row in curve.table()[1::97]:
         predicted = scores >= row.threshold
         counts = sk.confusion_matrix(true, predicted).ravel().tolist()
-        theirs = (row.true_negatives, row.false_positives, row.false_negatives, row.true_positives)
+        theirs = (row.true_negative, row.false_positive, row.false_negative, row.true_positive)
         assert list(theirs) == counts
         assert row.precision == sk.precision_score(true, predicted)
         assert row.recall == sk.recall_score(true, predicted)
@@ -184,7 +184,7 @@ def test_the_least_cost_is_within_a_step_of_the_least_there_is(long, prices):
     """The kept threshold costs at most 1/499 of all possible errors more than the best one."""
     true, scores, curve = long
     row = curve.best_by_cost(false_positive=prices[0], false_negative=prices[1])
-    cost = prices[0] * row.false_positives + prices[1] * row.false_negatives
+    cost = prices[0] * row.false_positive + prices[1] * row.false_negative
     fpr, tpr, _ = sk.roc_curve(true, scores, drop_intermediate=False)
     least = (prices[0] * fpr * curve.negatives + prices[1] * (1 - tpr) * curve.positives).min()
     slack = (prices[0] * curve.negatives + prices[1] * curve.positives) / STEPS

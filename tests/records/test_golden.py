@@ -183,16 +183,16 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
         PairedTests(
             rows=3,
             mcnemar=McNemarTest(only_a=1, only_b=2, p_value=0.5),
-            areas=AreasTest(
+            roc_auc=AreasTest(
                 area_a=0.5, area_b=0.75, difference=0.25, low=None, high=None, p_value=None
             ),
             differences={"accuracy": Interval(low=-0.5, high=0.5, level=0.95, method="bootstrap")},
         ),
         (
-            b'{"areas":{"area_a":0.5,"area_b":0.75,"difference":0.25,"high":null,"low":null,"p'
-            b'_value":null},"differences":{"accuracy":{"high":0.5,"level":0.95,"low":-0.5,"met'
-            b'hod":"bootstrap"}},"mcnemar":{"only_a":1,"only_b":2,"p_value":0.5},"reason":null'
-            b',"rows":3,"undefined":{}}'
+            b'{"differences":{"accuracy":{"high":0.5,"level":0.95,"low":-0.5,"method":"bootstr'
+            b'ap"}},"mcnemar":{"only_a":1,"only_b":2,"p_value":0.5},"reason":null,"roc_auc":{"'
+            b'area_a":0.5,"area_b":0.75,"difference":0.25,"high":null,"low":null,"p_value":nul'
+            b'l},"rows":3,"undefined":{}}'
         ),
     ),
     (

@@ -41,10 +41,10 @@ class ThresholdRow:
     """What predicting `score >= threshold` gives; counts in rows or their weight."""
 
     threshold: float | None
-    true_positives: float
-    false_positives: float
-    false_negatives: float
-    true_negatives: float
+    true_positive: float
+    false_positive: float
+    false_negative: float
+    true_negative: float
     precision: float | None  # None: nothing is predicted positive
     recall: float
     false_positive_rate: float
@@ -100,10 +100,10 @@ class Curve:
         predicted = hits + wrong
         return ThresholdRow(
             threshold=point.threshold,
-            true_positives=self._rows(hits),
-            false_positives=self._rows(wrong),
-            false_negatives=self._rows(self.positives - hits),
-            true_negatives=self._rows(self.negatives - wrong),
+            true_positive=self._rows(hits),
+            false_positive=self._rows(wrong),
+            false_negative=self._rows(self.positives - hits),
+            true_negative=self._rows(self.negatives - wrong),
             precision=hits / predicted if predicted else None,
             recall=hits / self.positives,
             false_positive_rate=wrong / self.negatives,

@@ -111,8 +111,8 @@ def test_chunks_change_no_byte(blobs: JobBlobs):
     assert encode(tests) == whole
     assert tests.mcnemar is not None
     assert (tests.mcnemar.only_a, tests.mcnemar.only_b, tests.mcnemar.p_value) == (1, 1, 1.0)
-    assert tests.areas is not None
-    assert tests.areas.difference == 0.0
+    assert tests.roc_auc is not None
+    assert tests.roc_auc.difference == 0.0
     assert not TESTS & tests.undefined.keys()
     assert tests.undefined["mcc"] == "UNDEFINED_REPLICATE"  # some replicate holds one class
 
@@ -205,7 +205,7 @@ def test_clusters_are_what_is_resampled(blobs: JobBlobs):
     names = ["x", "x", "x", "y", "y", "z"]
     tests = paired(blobs, {**COLUMNS, "cluster_id": names}, {**OTHER, "cluster_id": names})
     assert tests.undefined["mcnemar"] == tests.undefined["roc_auc"] == "CLUSTERED_ROWS"
-    assert (tests.mcnemar, tests.areas) == (None, None)
+    assert (tests.mcnemar, tests.roc_auc) == (None, None)
     true, a, b = (
         np.array([LABELS.index(label) for label in values])
         for values in (COLUMNS["y_true"], COLUMNS["y_pred"], OTHER["y_pred"])

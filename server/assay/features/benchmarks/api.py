@@ -12,9 +12,11 @@ from google.api import httpbody_pb2
 
 from assay.features.benchmarks import convert
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
-from assay.features.benchmarks.results_service import BenchmarkReader
-from assay.features.benchmarks.service import BenchmarkUseCases
+from assay.features.benchmarks.model import NewBenchmark
+from assay.features.benchmarks.results_service import BenchmarkReader, ResultQuery
+from assay.features.benchmarks.service import BenchmarkQuery, BenchmarkUseCases
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.watch import JobWatch
 from assay.v1 import (
     benchmark_pb2,
@@ -45,7 +47,7 @@ class BenchmarkService:
         made = await call.run_in_thread(
             lambda: self._benchmarks.create(
                 call.organization_id,
-                convert.new_benchmark(request),
+                value_of(NewBenchmark, request),
                 created_by=call.caller.subject,
                 request_id=call.idempotency_key(request.request_id),
             )
@@ -66,18 +68,26 @@ class BenchmarkService:
         self, request: benchmark_service_pb2.ListBenchmarksRequest, call: Call
     ) -> benchmark_service_pb2.ListBenchmarksResponse:
         """Return a page of benchmarks."""
-        query = convert.query(request)
+        query = value_of(BenchmarkQuery, request)
         return await call.run_in_thread(
-            lambda: convert.benchmark_page(self._benchmarks.list(call.organization_id, query))
+            lambda: page_of(
+                benchmark_service_pb2.ListBenchmarksResponse,
+                self._benchmarks.list(call.organization_id, query),
+                convert.benchmark,
+            )
         )
 
     async def ListBenchmarkResults(
         self, request: benchmark_service_pb2.ListBenchmarkResultsRequest, call: Call
     ) -> benchmark_service_pb2.ListBenchmarkResultsResponse:
         """Return a page of documents' results."""
-        query = convert.results_query(request)
+        query = value_of(ResultQuery, request)
         return await call.run_in_thread(
-            lambda: convert.result_page(self._reader.results(call.organization_id, query))
+            lambda: page_of(
+                benchmark_service_pb2.ListBenchmarkResultsResponse,
+                self._reader.results(call.organization_id, query),
+                convert.document_result,
+            )
         )
 
     async def CompareBenchmarks(

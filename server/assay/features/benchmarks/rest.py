@@ -9,12 +9,18 @@ from msgspec import UNSET, Raw, UnsetType
 from assay.extraction.outcome import Outcome
 from assay.features.benchmarks import convert
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons, ComparedBenchmarks
-from assay.features.benchmarks.model import Benchmark, BenchmarkStatus
+from assay.features.benchmarks.model import Benchmark, BenchmarkStatus, NewBenchmark
 from assay.features.benchmarks.results_artifact import FieldResult
-from assay.features.benchmarks.results_service import BenchmarkReader, Detailed, KnownDocument
-from assay.features.benchmarks.service import BenchmarkUseCases
+from assay.features.benchmarks.results_service import (
+    BenchmarkReader,
+    Detailed,
+    KnownDocument,
+    ResultQuery,
+)
+from assay.features.benchmarks.service import BenchmarkQuery, BenchmarkUseCases
 from assay.kernel.rpc import job_messages, rest
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import value_of
 from assay.kernel.rpc.paging import DEFAULT_LIMIT
 from assay.kernel.rpc.rest import Body, Count, Instant, Share, ViewPage
 from assay.kernel.rpc.values import millis
@@ -137,7 +143,7 @@ class BenchmarkRestService:
         made = await call.run_in_thread(
             lambda: self._benchmarks.create(
                 call.organization_id,
-                convert.new_benchmark(request),
+                value_of(NewBenchmark, request),
                 created_by=call.caller.subject,
                 request_id=call.idempotency_key(request.request_id),
             )
@@ -148,7 +154,7 @@ class BenchmarkRestService:
         self, request: pb.ListBenchmarksRequest, call: Call
     ) -> Body[ViewPage[BenchmarkView]]:
         """Return a page of benchmarks."""
-        query = convert.query(request)
+        query = value_of(BenchmarkQuery, request)
         return await call.run_in_thread(
             lambda: rest.body(
                 rest.page(self._benchmarks.list(call.organization_id, query), benchmark)
@@ -171,7 +177,7 @@ class BenchmarkRestService:
         self, request: pb.ListBenchmarkResultsRequest, call: Call
     ) -> Body[ViewPage[DocumentResultView]]:
         """Return a page of documents' results."""
-        query = convert.results_query(request)
+        query = value_of(ResultQuery, request)
         return await call.run_in_thread(
             lambda: rest.body(
                 rest.page(self._reader.results(call.organization_id, query), document)

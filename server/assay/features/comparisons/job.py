@@ -150,7 +150,7 @@ def _whole(asked: ComparisonJob, first: Rows, second: Rows) -> PairedTests:
         undefined["differences"] = differences
     return PairedTests(
         rows=len(first),
-        areas=None if isinstance(areas, Reason) else areas,
+        roc_auc=None if isinstance(areas, Reason) else areas,
         differences={} if isinstance(differences, Reason) else dict(differences),
         undefined={name: reason.value for name, reason in undefined.items()},
     )
@@ -188,7 +188,7 @@ def _tests(asked: ComparisonJob, parts: Sequence[PairCounts]) -> PairedTests:
     return PairedTests(
         rows=rows,
         mcnemar=None if joint is None or first.clustered else _mcnemar(asked, joint),
-        areas=None if whole is None else whole.areas,
+        roc_auc=None if whole is None else whole.roc_auc,
         differences=differences,
         undefined=dict(sorted(undefined.items())),
     )

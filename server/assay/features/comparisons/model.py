@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from assay.features.evaluations.model import EvaluationSpec
 from assay.metrics.intervals import Interval
@@ -72,15 +71,7 @@ class PairedTests(Record):
     rows: int
     reason: str | None = None  # why there are no tests
     mcnemar: McNemarTest | None = None
-    areas: AreasTest | None = None
+    roc_auc: AreasTest | None = None
     differences: Mapping[str, Interval] = {}  # b - a, by metric
     # Why one of "mcnemar", "roc_auc" and "differences" is not there.
     undefined: Mapping[str, str] = {}
-
-
-def _side(values: Mapping[str, Any]) -> Side:
-    return Side(
-        evaluation_id=values["evaluation_id"],
-        blobs=tuple(values["blobs"]),
-        rows=tuple(values["rows"]),
-    )

@@ -245,4 +245,4 @@ def _cheapest(curve: Curve, costs: Costs) -> ThresholdRow:
 
 
 def _cost(row: ThresholdRow, costs: Costs) -> float:
-    return costs.false_positive * row.false_positives + costs.false_negative * row.false_negatives
+    return costs.false_positive * row.false_positive + costs.false_negative * row.false_negative

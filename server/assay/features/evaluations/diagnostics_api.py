@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from assay.features.evaluations import diagnostics_convert as convert
 from assay.features.evaluations.curves_service import Curves, check_costs
-from assay.features.evaluations.diagnostics_service import Diagnostics
+from assay.features.evaluations.diagnostics_service import Diagnostics, MistakeFilter
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import value_of
 from assay.v1 import diagnostics_pb2, diagnostics_service_pb2
 
 
@@ -71,7 +72,7 @@ class DiagnosticsService:
         self, request: diagnostics_service_pb2.ListMisclassificationErrorsRequest, call: Call
     ) -> diagnostics_pb2.MisclassificationErrors:
         """Return the most confident mistakes."""
-        place, wanted = convert.place(request, call), convert.mistake_filter(request)
+        place, wanted = convert.place(request, call), value_of(MistakeFilter, request)
         return await call.run_in_thread(
             lambda: convert.mistakes(self._diagnostics.mistakes(place, wanted))
         )

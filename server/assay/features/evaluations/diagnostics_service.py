@@ -61,7 +61,7 @@ class Mistakes:
 
     found: Detailed
     total: int  # with the labels asked for, whatever their confidence
-    shown: tuple[Mistake, ...]
+    errors: tuple[Mistake, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ class Diagnostics:
         return Mistakes(
             found=found,
             total=sum(cells[number].total for number in wanted_cells),
-            shown=tuple(
+            errors=tuple(
                 itertools.islice(_ranked(found.details, cells, wanted_cells, least), limit)
             ),
         )

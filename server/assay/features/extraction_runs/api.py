@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from assay.features.extraction_runs import convert
+from assay.features.extraction_runs.model import NewExtractionRun
 from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.features.ground_truth.convert import imported
 from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.paging import requested_limit
 from assay.kernel.rpc.uploads import file_parts, first_of, rows_of
 from assay.tabular.formats import CSV, JSON_LINES
@@ -33,7 +35,7 @@ class ExtractionService:
         made = await call.run_in_thread(
             lambda: self._extractions.create(
                 call.organization_id,
-                convert.new_run(request, call.caller.subject),
+                value_of(NewExtractionRun, request, created_by=call.caller.subject),
                 request_id=call.idempotency_key(request.request_id),
             )
         )
@@ -56,7 +58,7 @@ class ExtractionService:
             requested_limit(request),
             request.cursor,
         )
-        return convert.runs(page)
+        return page_of(extraction_service_pb2.ListExtractionRunsResponse, page, convert.run)
 
     async def GetExtraction(
         self, request: extraction_service_pb2.GetExtractionRequest, call: Call
@@ -75,14 +77,16 @@ class ExtractionService:
     ) -> extraction_service_pb2.ListExtractionsResponse:
         """Return a page of extractions."""
         return await call.run_in_thread(
-            lambda: convert.extractions(
+            lambda: page_of(
+                extraction_service_pb2.ListExtractionsResponse,
                 self._extractions.list_extractions(
                     call.organization_id,
                     request.run_id,
                     requested_limit(request),
                     request.cursor,
                     document_id=request.document_id,
-                )
+                ),
+                convert.extraction,
             )
         )
 

@@ -5,65 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
+from assay.features.extraction_runs.model import Extraction, ExtractionRun
 from assay.features.imports.document_files import TypedRow
 from assay.features.imports.documents import read
 from assay.kernel.rpc import values
-from assay.kernel.rpc.paging import Counted
+from assay.kernel.rpc.messages import message_of
 from assay.v1 import extraction_pb2, extraction_service_pb2
-
-
-def new_run(
-    request: extraction_service_pb2.CreateExtractionRunRequest, created_by: str
-) -> NewExtractionRun:
-    """Return what the request asks to create."""
-    return NewExtractionRun(
-        name=request.name,
-        model=request.model if request.HasField("model") else None,
-        version=request.version if request.HasField("version") else None,
-        created_by=created_by,
-    )
 
 
 def run(stored: ExtractionRun) -> extraction_pb2.ExtractionRun:
     """Return a run as a message."""
-    return extraction_pb2.ExtractionRun(
-        run_id=stored.run_id,
-        name=stored.name,
-        model=stored.model,
-        version=stored.version,
-        document_count=stored.document_count,
-        created_at=values.instant(stored.created_at),
-    )
-
-
-def runs(page: Counted[ExtractionRun]) -> extraction_service_pb2.ListExtractionRunsResponse:
-    """Return a page of runs."""
-    return extraction_service_pb2.ListExtractionRunsResponse(
-        runs=[run(one) for one in page.items],
-        next_cursor=page.next_cursor or "",
-        total=page.total,
-    )
+    return message_of(extraction_pb2.ExtractionRun, stored, values.instant)
 
 
 def extraction(stored: Extraction) -> extraction_pb2.Extraction:
     """Return an extraction as a message."""
-    return extraction_pb2.Extraction(
-        extraction_id=stored.extraction_id,
-        run_id=stored.run_id,
-        document_id=stored.document_id,
+    return message_of(
+        extraction_pb2.Extraction,
+        stored,
+        values.instant,
         data_json=stored.data,
         confidence=confidence(stored),
-        created_at=values.instant(stored.created_at),
-    )
-
-
-def extractions(page: Counted[Extraction]) -> extraction_service_pb2.ListExtractionsResponse:
-    """Return a page of extractions."""
-    return extraction_service_pb2.ListExtractionsResponse(
-        extractions=[extraction(one) for one in page.items],
-        next_cursor=page.next_cursor or "",
-        total=page.total,
     )
 
 

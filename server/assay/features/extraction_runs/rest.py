@@ -5,10 +5,11 @@ from __future__ import annotations
 from msgspec import Raw
 
 from assay.features.extraction_runs import convert
-from assay.features.extraction_runs.model import Extraction, ExtractionRun
+from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
 from assay.features.extraction_runs.service import ExtractionUseCases
 from assay.kernel.rpc import rest
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import value_of
 from assay.kernel.rpc.paging import requested_limit
 from assay.kernel.rpc.rest import Body, Count, Instant, JsonObject, Share, ViewPage
 from assay.kernel.rpc.values import millis
@@ -70,7 +71,7 @@ class ExtractionRestService:
         made = await call.run_in_thread(
             lambda: self._extractions.create(
                 call.organization_id,
-                convert.new_run(request, call.caller.subject),
+                value_of(NewExtractionRun, request, created_by=call.caller.subject),
                 request_id=call.idempotency_key(request.request_id),
             )
         )

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 
 from assay.features.ground_truth import convert
 from assay.features.ground_truth.convert import imported
+from assay.features.ground_truth.model import NewDataset
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.paging import requested_limit
 from assay.kernel.rpc.uploads import file_parts, first_of, rows_of
 from assay.tabular.formats import CSV, JSON_LINES
@@ -33,7 +35,7 @@ class GroundTruthService:
         made = await call.run_in_thread(
             lambda: self._truth.create(
                 call.organization_id,
-                convert.new_dataset(request, call.caller.subject),
+                value_of(NewDataset, request, created_by=call.caller.subject),
                 request_id=call.idempotency_key(request.request_id),
             )
         )
@@ -56,7 +58,9 @@ class GroundTruthService:
             requested_limit(request),
             request.cursor,
         )
-        return convert.datasets(page)
+        return page_of(
+            ground_truth_service_pb2.ListGroundTruthDatasetsResponse, page, convert.dataset
+        )
 
     async def UpdateGroundTruthDataset(
         self, request: ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, call: Call
@@ -109,14 +113,16 @@ class GroundTruthService:
     ) -> ground_truth_service_pb2.ListEntriesResponse:
         """Return a page of entries."""
         return await call.run_in_thread(
-            lambda: convert.entries(
+            lambda: page_of(
+                ground_truth_service_pb2.ListEntriesResponse,
                 self._truth.list_entries(
                     call.organization_id,
                     request.dataset_id,
                     requested_limit(request),
                     request.cursor,
                     document_id=request.document_id,
-                )
+                ),
+                convert.entry,
             )
         )
 

@@ -6,32 +6,20 @@ from collections.abc import Sequence
 
 from assay.features.field_schemas import convert as field_schemas
 from assay.features.ground_truth import documents_convert as documents
-from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
+from assay.features.ground_truth.model import Dataset, Entry, NewEntry
 from assay.features.ground_truth.schema_service import DatasetSchema
 from assay.features.ground_truth.service import DatasetChange
 from assay.features.imports.document_files import TypedRow
 from assay.features.imports.model import Imported
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
-from assay.kernel.rpc.paging import Counted
+from assay.kernel.rpc.messages import message_of, value_of
 from assay.kernel.rpc.require import missing_fields
 from assay.v1 import (
     field_schema_pb2,
     ground_truth_pb2,
     ground_truth_service_pb2,
 )
-
-
-def new_dataset(
-    request: ground_truth_service_pb2.CreateGroundTruthDatasetRequest, created_by: str
-) -> NewDataset:
-    """Return what the request asks to create."""
-    return NewDataset(
-        name=request.name,
-        description=request.description,
-        user_schema_id=request.user_schema_id or None,
-        created_by=created_by,
-    )
 
 
 def change(
@@ -44,35 +32,12 @@ def change(
         if sent.WhichOneof("kind") not in {"null_value", "string_value"}:
             raise InvalidArgument.of("user_schema_id", "a schema's id or null is allowed")
         schema_id = sent.string_value
-    return DatasetChange(
-        name=request.name if request.HasField("name") else None,
-        description=request.description if request.HasField("description") else None,
-        user_schema_id=schema_id,
-    )
+    return value_of(DatasetChange, request, user_schema_id=schema_id)
 
 
 def dataset(stored: Dataset) -> ground_truth_pb2.GroundTruthDataset:
     """Return a dataset as a message."""
-    return ground_truth_pb2.GroundTruthDataset(
-        dataset_id=stored.dataset_id,
-        name=stored.name,
-        description=stored.description,
-        user_schema_id=stored.user_schema_id,
-        document_count=stored.document_count,
-        created_at=values.instant(stored.created_at),
-        updated_at=values.instant(stored.updated_at),
-    )
-
-
-def datasets(
-    page: Counted[Dataset],
-) -> ground_truth_service_pb2.ListGroundTruthDatasetsResponse:
-    """Return a page of datasets."""
-    return ground_truth_service_pb2.ListGroundTruthDatasetsResponse(
-        datasets=[dataset(one) for one in page.items],
-        next_cursor=page.next_cursor or "",
-        total=page.total,
-    )
+    return message_of(ground_truth_pb2.GroundTruthDataset, stored, values.instant)
 
 
 def dataset_schema(
@@ -108,23 +73,7 @@ def new_entry(request: ground_truth_service_pb2.CreateEntryRequest) -> NewEntry:
 
 def entry(stored: Entry) -> ground_truth_pb2.Entry:
     """Return an entry as a message."""
-    return ground_truth_pb2.Entry(
-        entry_id=stored.entry_id,
-        dataset_id=stored.dataset_id,
-        document_id=stored.document_id,
-        expected_json=stored.expected,
-        notes=stored.notes,
-        created_at=values.instant(stored.created_at),
-    )
-
-
-def entries(page: Counted[Entry]) -> ground_truth_service_pb2.ListEntriesResponse:
-    """Return a page of entries."""
-    return ground_truth_service_pb2.ListEntriesResponse(
-        entries=[entry(one) for one in page.items],
-        next_cursor=page.next_cursor or "",
-        total=page.total,
-    )
+    return message_of(ground_truth_pb2.Entry, stored, values.instant, expected_json=stored.expected)
 
 
 def rows(message: ground_truth_service_pb2.ImportEntriesRequest) -> Sequence[TypedRow]:
@@ -141,11 +90,4 @@ def rows(message: ground_truth_service_pb2.ImportEntriesRequest) -> Sequence[Typ
 
 def imported(done: Imported) -> ground_truth_pb2.ImportResponse:
     """Return what an import did."""
-    return ground_truth_pb2.ImportResponse(
-        imported=done.imported,
-        skipped=done.skipped,
-        skipped_rows=[
-            ground_truth_pb2.SkippedRow(row=one.row, document_id=one.document_id, reason=one.reason)
-            for one in done.skipped_rows
-        ],
-    )
+    return message_of(ground_truth_pb2.ImportResponse, done)

@@ -8,11 +8,12 @@ from msgspec import Raw
 
 from assay.features.field_schemas.convert import FieldJson
 from assay.features.ground_truth import convert
-from assay.features.ground_truth.model import Dataset, Entry
+from assay.features.ground_truth.model import Dataset, Entry, NewDataset
 from assay.features.ground_truth.schema_service import DatasetSchema, DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases, SampledDataset
 from assay.kernel.rpc import rest
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import value_of
 from assay.kernel.rpc.paging import requested_limit
 from assay.kernel.rpc.rest import Body, Count, Instant, JsonObject, ViewPage
 from assay.kernel.rpc.values import millis
@@ -99,7 +100,7 @@ class GroundTruthRestService:
         made = await call.run_in_thread(
             lambda: self._truth.create(
                 call.organization_id,
-                convert.new_dataset(request, call.caller.subject),
+                value_of(NewDataset, request, created_by=call.caller.subject),
                 request_id=call.idempotency_key(request.request_id),
             )
         )

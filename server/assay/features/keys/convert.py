@@ -6,19 +6,13 @@ from datetime import datetime
 
 from assay.kernel.identity import ApiKey
 from assay.kernel.rpc import values
+from assay.kernel.rpc.messages import message_of
 from assay.v1 import key_pb2, key_service_pb2
 
 
 def key(stored: ApiKey) -> key_pb2.ApiKey:
     """Return a key without its secret."""
-    return key_pb2.ApiKey(
-        prefix=stored.prefix,
-        name=stored.name,
-        permissions=sorted(stored.permissions),
-        created_at=values.timestamp(stored.created_at),
-        expires_at=values.timestamp(stored.expires_at),
-        revoked_at=values.timestamp(stored.revoked_at),
-    )
+    return message_of(key_pb2.ApiKey, stored, permissions=sorted(stored.permissions))
 
 
 def expiry(request: key_service_pb2.CreateKeyRequest) -> datetime | None:

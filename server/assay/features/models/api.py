@@ -5,9 +5,10 @@ from __future__ import annotations
 from google.protobuf import empty_pb2
 
 from assay.features.models import convert
-from assay.features.models.service import ModelUseCases
+from assay.features.models.service import ModelChange, ModelUseCases
 from assay.features.models.versions_service import VersionUseCases
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import message_of, page_of, value_of
 from assay.v1 import model_pb2, model_service_pb2, version_pb2, version_service_pb2
 
 
@@ -43,10 +44,7 @@ class ModelService:
         page = await call.run(
             self._models.list, call.organization_id, request.page_size, request.page_token
         )
-        return model_service_pb2.ListModelsResponse(
-            models=[convert.model(known) for known in page.items],
-            next_page_token=page.next_token,
-        )
+        return page_of(model_service_pb2.ListModelsResponse, page, convert.model)
 
     async def UpdateModel(
         self, request: model_service_pb2.UpdateModelRequest, call: Call
@@ -56,7 +54,7 @@ class ModelService:
             self._models.update,
             call.organization_id,
             request.model_id,
-            convert.model_change(request),
+            value_of(ModelChange, request),
         )
         return convert.model(known)
 
@@ -98,10 +96,7 @@ class VersionService:
             request.page_size,
             request.page_token,
         )
-        return version_service_pb2.ListVersionsResponse(
-            versions=[convert.version(version) for version in page.items],
-            next_page_token=page.next_token,
-        )
+        return page_of(version_service_pb2.ListVersionsResponse, page, convert.version)
 
     async def GetVersion(
         self, request: version_service_pb2.GetVersionRequest, call: Call
@@ -123,4 +118,4 @@ class VersionService:
             request.version_id,
             promoted_by=call.caller.subject,
         )
-        return convert.promoted(version)
+        return message_of(version_service_pb2.PromoteVersionResponse, version)
