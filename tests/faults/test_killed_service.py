@@ -47,6 +47,13 @@ def chunks() -> list[bytes]:
     return made
 
 
+def _state(event: job_pb2.JobEvent) -> job_pb2.StateChanged:
+    """Return the change of state that an event tells."""
+    state = job_pb2.StateChanged()
+    assert event.payload.Unpack(state)
+    return state
+
+
 class House:
     """One data folder, and the service that now runs on it."""
 
@@ -106,7 +113,7 @@ class House:
             job_service_pb2.WatchJobRequest(job_id=job_id), metadata=METADATA, timeout=60
         )
         events = [event for batch in watch for event in batch.events]
-        assert events[-1].state_changed.to == job_pb2.JOB_STATE_SUCCEEDED
+        assert _state(events[-1]).to == job_pb2.JOB_STATE_SUCCEEDED
         asked = pb.GetEvaluationRequest(evaluation_id=evaluation_id)
         stored = self.evaluations.GetEvaluation(asked, metadata=METADATA)
         return [event.sequence for event in events], stored.result_hash

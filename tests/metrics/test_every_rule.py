@@ -85,7 +85,7 @@ RULES: Mapping[str, str] = {
         metrics/test_laws.py::test_a_single_class_has_no_area_and_no_correlation""",
     "4 the full spec and its hash are stored with every result and echoed": """
         metrics/test_spec.py::test_hash_names_the_spec_and_changes_with_every_field
-        metrics/test_spec.py::test_a_spec_survives_its_json_and_strange_json_is_refused
+        metrics/test_spec.py::test_a_spec_says_how_scores_are_binned_ranked_and_summed_up
         features/evaluations/test_job.py::test_a_result_bears_its_spec_and_the_hash_of_it""",
     "4 an averaged F1 is the average of the class F1s": """
         metrics/test_oracle.py::test_report_equals_scikit_learns_to_the_bit

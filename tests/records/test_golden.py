@@ -211,7 +211,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
     ),
     (
         BenchmarkResult(
-            scores=Scores(overall=None, by_field={"total": 1.0}),
+            scores=Scores(overall=None, by_field=(("total", 1.0),)),
             documents=2,
             schema_hash="h",
             schema_inferred=True,
@@ -223,7 +223,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
         (
             b'{"details":"sha256:cc","documents":2,"normaliser":"1","pieces":[{"blob":"sha256:'
             b'dd","documents":2,"first":0}],"schema_hash":"h","schema_inferred":true,"scores":'
-            b'{"by_field":{"total":1.0},"overall":null},"truth":"t"}'
+            b'{"by_field":[["total",1.0]],"overall":null},"truth":"t"}'
         ),
     ),
     (

@@ -346,13 +346,16 @@ class Log(io.StringIO):
         return count
 
     @contextmanager
-    def awaiting(self, method: str, code: str) -> Iterator[None]:
-        """Wait at the end of the block until a call of the method ended with the code."""
+    def awaiting(self, method: str, *codes: str) -> Iterator[None]:
+        """Wait at the end of the block until a call of the method ended with one of the codes."""
         start = self.tell()
 
         def seen() -> bool:
             lines = self.getvalue()[start:].splitlines()
-            return any(f"/{method}" in line and f'"{code}"' in line for line in lines)
+            return any(
+                f"/{method}" in line and any(f'"{code}"' in line for code in codes)
+                for line in lines
+            )
 
         yield
         with self._news:

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from assay.app import Backend
-from assay.features.evaluations.file_upload import FORMATS, FileUploads
+from assay.features.evaluations import feature
+from assay.features.evaluations.file_upload import FORMATS
 from tests.support import rpc_service
 from tests.support.file_formats import written
 from tests.support.rpc_service import Caller, LoopThread, Running, binary, csv, message, pieces
@@ -239,7 +240,7 @@ def idle(
     tmp_path: Path, loop_thread: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Running]:
     """A server beside which nothing runs jobs; it waits a moment for them, not a minute."""
-    monkeypatch.setitem(FileUploads.__init__.__kwdefaults__, "wait_seconds", 0.3)
+    monkeypatch.setattr(feature, "WAIT_SECONDS", 0.3)
     backend = Backend(rpc_service.settings(tmp_path, workers=1), upgrade=True)
     running = rpc_service.serve(loop_thread, backend)
     yield running

@@ -29,6 +29,7 @@ from assay.settings import prepare_compute_environment
 prepare_compute_environment()
 from assay.kernel.jobs.executors import LocalPool
 from assay.kernel.jobs.runner import Runner
+from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.store import open_store
 from tests.fixtures.jobs import TEST_KINDS
 
