@@ -237,21 +237,6 @@ def test_a_spent_job_of_a_dead_owner_fails(store, runner):
         assert ended[0].error.reason == "ATTEMPTS_SPENT"
 
 
-def test_backlog_counts_what_has_not_ended(store, runner):
-    """The backlog counts open, queued and running jobs of all organizations."""
-    with store.write() as uow:
-        for _ in range(3):
-            add_job(uow)
-        add_upload(uow)
-        claimed(uow, runner)
-        uow[Jobs].request_cancel(ORG, add_job(uow).job_id)
-        assert uow[Jobs].backlog() == {
-            JobState.OPEN: 1,
-            JobState.QUEUED: 2,
-            JobState.RUNNING: 1,
-        }
-
-
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_a_wall_clock_jump_frees_nothing(store, runner, clock):
     """On SQLite a lease lasts by the boot clock, whatever the wall clock does."""

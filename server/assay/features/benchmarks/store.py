@@ -16,16 +16,10 @@ from assay.features.benchmarks.model import (
 from assay.features.benchmarks.tables import benchmarks
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound
-from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
-from assay.kernel.storage.sql import (
-    Prepared,
-    Row,
-    insert_or_ignore,
-    moment,
-    moment_or_none,
-)
+from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore
 from assay.kernel.storage.tables import jobs, status_updates
 from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import decode, encode_text
@@ -38,20 +32,11 @@ _ITS_JOB = and_(_J.organization_id == _B.organization_id, _J.job_id == _B.job_id
 _PROGRESS = and_(
     _L.organization_id == _B.organization_id, _L.job_id == _B.job_id, _L.key == "progress"
 )
+_BENCHMARKS = RowMapper(Benchmark, benchmarks, computed=("documents_processed", "scores"))
 _SELECT = select(
-    _B.organization_id,
-    _B.benchmark_id,
-    _B.name,
-    _B.dataset_id,
-    _B.run_id,
-    _B.user_schema_id,
-    _B.job_id,
-    _B.documents_total,
+    *_BENCHMARKS.columns,
     _B.accuracy_overall,
     _B.accuracy_by_field,
-    _B.accuracy_delta,
-    _B.compared_to,
-    _B.created_at,
     _J.state,
     _J.error,
     _J.ended_at,
@@ -92,24 +77,10 @@ class Benchmarks(SqlStore):
 
         A taken id raises AlreadyExists.
         """
-        added = self._db.run(
-            _INSERT,
-            organization_id=organization_id,
-            benchmark_id=new.benchmark_id,
-            name=new.name,
-            dataset_id=new.dataset_id,
-            run_id=new.run_id,
-            user_schema_id=new.user_schema_id,
-            job_id=new.job_id,
-            documents_total=new.documents_total,
-            compare_to=new.compare_to,
-            accuracy_overall=None,
-            accuracy_by_field=None,
-            accuracy_delta=None,
-            compared_to=None,
-            created_at=self._db.now(),
+        values = values_of(
+            benchmarks, new, organization_id=organization_id, created_at=self._db.now()
         )
-        if not added:
+        if not self._db.run(_INSERT, **values):
             raise AlreadyExists(
                 f"The benchmark id '{new.benchmark_id}' or its job is taken.",
                 metadata={"resource_type": "benchmark", "resource_id": new.benchmark_id},
@@ -235,21 +206,4 @@ def _read(row: Row) -> Benchmark:
     if state is JobState.SUCCEEDED and row.accuracy_by_field is not None:
         by_field = decode(tuple[tuple[str, float], ...], row.accuracy_by_field)
         scores, processed = Scores(overall=row.accuracy_overall, by_field=by_field), total
-    return Benchmark(
-        organization_id=row.organization_id,
-        benchmark_id=row.benchmark_id,
-        name=row.name,
-        dataset_id=row.dataset_id,
-        run_id=row.run_id,
-        user_schema_id=row.user_schema_id,
-        job_id=row.job_id,
-        state=state,
-        error=None if row.error is None else decode(JobError, row.error),
-        documents_total=total,
-        documents_processed=processed,
-        scores=scores,
-        accuracy_delta=row.accuracy_delta,
-        compared_to=row.compared_to,
-        created_at=moment(row.created_at),
-        ended_at=moment_or_none(row.ended_at),
-    )
+    return _BENCHMARKS.read(row, documents_processed=processed, scores=scores)

@@ -27,23 +27,16 @@ from assay.features.evaluations.model import (
 )
 from assay.features.evaluations.tables import evaluations
 from assay.features.models.model import Model, Version
-from assay.features.models.store import ID_ATTEMPTS, MODEL_COLUMNS, ModelDeletion, read_model
+from assay.features.models.store import ID_ATTEMPTS, MODELS, ModelDeletion
 from assay.features.models.tables import models, versions
-from assay.features.models.versions_store import VERSION_COLUMNS, Versions, read_version
+from assay.features.models.versions_store import VERSIONS, Versions
 from assay.kernel.cache import BoundedCache
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
-from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
-from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.sql import (
-    JoinedColumns,
-    Prepared,
-    Row,
-    insert_or_ignore,
-    moment,
-    moment_or_none,
-)
+from assay.kernel.storage.keyset import newest_page
+from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.sql import JoinedColumns, Prepared, Row, insert_or_ignore
 from assay.kernel.storage.tables import jobs
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import decode, encode_text
@@ -53,21 +46,15 @@ _V = versions.c
 _E = evaluations.c
 _J = jobs.c
 
-_COLUMNS = (
-    _E.organization_id,
-    _E.evaluation_id,
-    _E.model_id,
-    _E.version_id,
-    _E.dataset_split,
-    _E.revision,
-    _E.job_id,
-    _E.spec,
-    _E.is_current,
-    _E.metrics,
-    _E.created_at,
-    _E.evaluated_at,
-    _E.created_by,
-)
+
+@lru_cache(maxsize=1024)
+def _read_spec(text: str) -> EvaluationSpec:
+    """Return the spec of its JSON; most evaluations of a model share one, and it is frozen."""
+    return decode(EvaluationSpec, text)
+
+
+_EVALUATIONS = RowMapper(Evaluation, evaluations, computed=("metrics", "result"), spec=_read_spec)
+_COLUMNS = tuple(column for column in _EVALUATIONS.columns if column is not _E.result)
 # What is current has a result.
 _SERVED: Label[str] = literal_column(f"'{JobState.SUCCEEDED}'").label("state")
 _NO_ERROR = null().label("error")
@@ -155,8 +142,8 @@ _FINISH = Prepared(
 )
 
 
-_MODEL = JoinedColumns("model", (*MODEL_COLUMNS, _V.version_id.label("promoted_version_id")))
-_VERSION = JoinedColumns("version", VERSION_COLUMNS)
+_MODEL = JoinedColumns("model", (*MODELS.columns, _V.version_id.label("promoted_version_id")))
+_VERSION = JoinedColumns("version", VERSIONS.columns)
 _EVALUATION = JoinedColumns("evaluation", (*_COLUMNS, _SERVED, _NO_ERROR, _E.result))
 
 
@@ -179,7 +166,7 @@ def _serving(version: bool, result: bool) -> Prepared:
             ),
         )
         promoted = alias.version_id
-    model = JoinedColumns("model", (*MODEL_COLUMNS, promoted.label("promoted_version_id")))
+    model = JoinedColumns("model", (*MODELS.columns, promoted.label("promoted_version_id")))
     ending = (_SERVED, _NO_ERROR, _E.result if result else _NO_RESULT)
     evaluation = JoinedColumns("evaluation", (*_COLUMNS, *ending))
     return Prepared(
@@ -205,35 +192,16 @@ _BUSY = Prepared(
 _RESULTS = BoundedCache(64 * 1024 * 1024)  # characters of the texts whose results are held
 
 
-@lru_cache(maxsize=1024)
-def _read_spec(text: str) -> EvaluationSpec:
-    """Return the spec of its JSON; most evaluations of a model share one, and it is frozen."""
-    return decode(EvaluationSpec, text)
-
-
 def _read(row: Row, headline: Mapping[str, float] | None = None) -> Evaluation:
     """Return the evaluation of a row of the columns above, its job's state and error, result.
 
     `headline` is what its metrics' JSON says, where that was read already.
     """
-    result, error = row.result, row.error
-    return Evaluation(
-        organization_id=row.organization_id,
-        evaluation_id=row.evaluation_id,
-        model_id=row.model_id,
-        version_id=row.version_id,
-        dataset_split=row.dataset_split,
-        revision=row.revision,
-        job_id=row.job_id,
-        spec=_read_spec(row.spec),
-        state=JobState(row.state),
-        is_current=bool(row.is_current),
+    result = row.result
+    return _EVALUATIONS.read(
+        row,
         metrics=headline or ({} if row.metrics is None else decode(dict[str, float], row.metrics)),
         result=None if result is None else _RESULTS.get(result, lambda: _read_result(result)),
-        error=None if error is None else decode(JobError, error),
-        created_at=moment(row.created_at),
-        evaluated_at=moment_or_none(row.evaluated_at),
-        created_by=row.created_by,
     )
 
 
@@ -309,15 +277,7 @@ class Evaluations(SqlStore):
             statement = statement.where(_E.version_id == version_id)
         if dataset_split is not None:
             statement = statement.where(_E.dataset_split == dataset_split)
-        statement = newest_first(
-            statement, _E.created_at, _E.evaluation_id, limit=limit, after=after
-        )
-        return page_of(
-            self._db.select(statement),
-            limit,
-            _read,
-            lambda one: Cursor(created_at=one.created_at, id=one.evaluation_id),
-        )
+        return newest_page(self._db, statement, _E.evaluation_id, _read, limit=limit, after=after)
 
     def current(
         self, organization_id: str, version_id: str, dataset_split: str
@@ -356,13 +316,13 @@ class Evaluations(SqlStore):
         row = self._db.one(_SERVING[version_id is not None, with_result], **values)
         if row is None:
             raise NotFound.of("model", model_id)
-        chosen = None if row.version_version_id is None else read_version(_VERSION.of(row))
+        chosen = None if row.version_version_id is None else VERSIONS.read(_VERSION.of(row))
         served = None
         if row.evaluation_evaluation_id is not None:
             # What the version holds of its test evaluation need not be read twice.
             same = chosen is not None and row.version_metrics == row.evaluation_metrics
             served = _read(_EVALUATION.of(row), chosen.metrics if chosen and same else None)
-        return Serving(model=read_model(_MODEL.of(row)), version=chosen, evaluation=served)
+        return Serving(model=MODELS.read(_MODEL.of(row)), version=chosen, evaluation=served)
 
     def splits_evaluated(self, organization_id: str, version_id: str) -> tuple[str, ...]:
         """Return the splits with a current evaluation: train, validation, test, in this order.
@@ -423,23 +383,16 @@ class Evaluations(SqlStore):
     def _insert(
         self, organization_id: str, new: NewEvaluation, evaluation_id: str, revision: int
     ) -> int:
-        return self._db.run(
-            _INSERT,
+        values = values_of(
+            evaluations,
+            new,
             organization_id=organization_id,
             evaluation_id=evaluation_id,
-            model_id=new.model_id,
-            version_id=new.version_id,
-            dataset_split=new.dataset_split,
             revision=revision,
-            job_id=new.job_id,
-            spec=encode_text(new.spec),
             is_current=False,
-            metrics=None,
-            result=None,
             created_at=self._db.now(),
-            evaluated_at=None,
-            created_by=new.created_by,
         )
+        return self._db.run(_INSERT, **values)
 
     def _keys(self, organization_id: str, evaluation_id: str) -> Row:
         row = self._db.one(_KEYS, org=organization_id, id=evaluation_id)

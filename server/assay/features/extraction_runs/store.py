@@ -20,24 +20,17 @@ from assay.features.ground_truth.store import NEXT_ENTRIES, Entries, GroundTruth
 from assay.features.ground_truth.tables import entries
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import NotFound
-from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
-from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
+from assay.kernel.storage.keyset import PAGE_BYTES, newest_page, within
+from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import SqlStore
 
 _R = extraction_runs.c
 _X = extractions.c
 _E = entries.c
 
-_SELECT = select(
-    _R.organization_id,
-    _R.run_id,
-    _R.name,
-    _R.model,
-    _R.version,
-    _R.document_count,
-    _R.created_at,
-    _R.created_by,
-)
+_RUNS = RowMapper(ExtractionRun, extraction_runs)
+_SELECT = select(*_RUNS.columns)
 _HERE = (_R.organization_id == bindparam("org"), _R.run_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(*_HERE))
 _LOCK = Prepared(select(_R.document_count).where(*_HERE).with_for_update())
@@ -50,17 +43,9 @@ _GROW = Prepared(
 )
 _DELETE = Prepared(delete(extraction_runs).where(*_HERE))
 
-_EXTRACTION = (
-    _X.organization_id,
-    _X.run_id,
-    _X.extraction_id,
-    _X.document_id,
-    _X.data,
-    _X.confidence,
-    _X.created_at,
-)
+_EXTRACTIONS = RowMapper(Extraction, extractions)
 _GET_EXTRACTION = Prepared(
-    select(*_EXTRACTION).where(
+    select(*_EXTRACTIONS.columns).where(
         _X.organization_id == bindparam("org"),
         _X.run_id == bindparam("run"),
         _X.extraction_id == bindparam("id"),
@@ -68,7 +53,7 @@ _GET_EXTRACTION = Prepared(
 )
 _INSERT_EXTRACTION = insert_or_ignore(extractions)
 _DOCUMENTS = Documents(
-    table=extractions, key=_X.extraction_id, holder=_X.run_id, columns=_EXTRACTION
+    table=extractions, key=_X.extraction_id, holder=_X.run_id, columns=_EXTRACTIONS.columns
 )
 _NEWEST = (
     select(_X.extraction_id)
@@ -98,17 +83,15 @@ class ExtractionRuns(SqlStore):
     def create(self, organization_id: str, new: NewExtractionRun) -> ExtractionRun:
         """Store a new, empty run under a new UUID and return it."""
         run_id = self._db.ids.new_uuid()
-        self._db.run(
-            _INSERT,
+        values = values_of(
+            extraction_runs,
+            new,
             organization_id=organization_id,
             run_id=run_id,
-            name=new.name,
-            model=new.model,
-            version=new.version,
             document_count=0,
             created_at=self._db.now(),
-            created_by=new.created_by,
         )
+        self._db.run(_INSERT, **values)
         return self.get(organization_id, run_id)
 
     def get(self, organization_id: str, run_id: str) -> ExtractionRun:
@@ -116,20 +99,14 @@ class ExtractionRuns(SqlStore):
         row = self._db.one(_GET, org=organization_id, id=run_id)
         if row is None:
             raise NotFound.of("extraction run", run_id)
-        return _read(row)
+        return _RUNS.read(row)
 
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
     ) -> Page[ExtractionRun]:
         """Return a page of runs."""
         statement = _SELECT.where(_R.organization_id == organization_id)
-        statement = newest_first(statement, _R.created_at, _R.run_id, limit=limit, after=after)
-        return page_of(
-            self._db.select(statement),
-            limit,
-            _read,
-            lambda one: Cursor(created_at=one.created_at, id=one.run_id),
-        )
+        return newest_page(self._db, statement, _R.run_id, _RUNS.read, limit=limit, after=after)
 
     def count(self, organization_id: str) -> int:
         """Return how many runs the organization has."""
@@ -191,7 +168,7 @@ class Extractions(SqlStore):
         if row is None:
             self._db[ExtractionRuns].get(organization_id, run_id)
             raise NotFound.of("extraction", extraction_id)
-        return _read_extraction(row)
+        return _EXTRACTIONS.read(row)
 
     def list(
         self,
@@ -217,7 +194,7 @@ class Extractions(SqlStore):
             document_id=document_id,
             max_bytes=max_bytes,
         )
-        return page_from(found, _read_extraction)
+        return page_from(found, _EXTRACTIONS.read)
 
     def pairs(
         self,
@@ -270,32 +247,7 @@ class Extractions(SqlStore):
     def _by_id(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, Extraction]:
         """Return those of the extractions that exist, by id."""
         rows = _DOCUMENTS.rows(self._db, organization_id, extraction_ids)
-        return {one.extraction_id: one for one in map(_read_extraction, rows)}
-
-
-def _read(row: Row) -> ExtractionRun:
-    return ExtractionRun(
-        organization_id=row.organization_id,
-        run_id=row.run_id,
-        name=row.name,
-        model=row.model,
-        version=row.version,
-        document_count=row.document_count,
-        created_at=moment(row.created_at),
-        created_by=row.created_by,
-    )
-
-
-def _read_extraction(row: Row) -> Extraction:
-    return Extraction(
-        organization_id=row.organization_id,
-        run_id=row.run_id,
-        extraction_id=row.extraction_id,
-        document_id=row.document_id,
-        data=row.data,
-        confidence=row.confidence,
-        created_at=moment(row.created_at),
-    )
+        return {one.extraction_id: one for one in map(_EXTRACTIONS.read, rows)}
 
 
 def _pair(entry: Entry, found: Extraction | None) -> Pair:

@@ -9,22 +9,15 @@ from assay.features.field_schemas.tables import user_schemas
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import NotFound
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, within
-from assay.kernel.storage.sql import Prepared, Row, moment
+from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.sql import Prepared, moment
 from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
 
 _S = user_schemas.c
 _ID = _S.user_schema_id
 
-_SELECT = select(
-    _S.organization_id,
-    _S.user_schema_id,
-    _S.name,
-    _S.definition,
-    _S.description,
-    _S.created_at,
-    _S.updated_at,
-    _S.created_by,
-)
+_SCHEMAS = RowMapper(UserSchema, user_schemas, definition=str.encode)
+_SELECT = select(*_SCHEMAS.columns)
 _HERE = (_S.organization_id == bindparam("org"), _S.user_schema_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(*_HERE))
 _LOCK = Prepared(select(_S.user_schema_id).where(*_HERE).with_for_update())
@@ -57,17 +50,16 @@ class UserSchemas(SqlStore):
         """Store a new schema under a new UUID and return it."""
         now = self._db.now()
         user_schema_id = self._db.ids.new_uuid()
-        self._db.run(
-            _INSERT,
+        values = values_of(
+            user_schemas,
+            new,
             organization_id=organization_id,
             user_schema_id=user_schema_id,
-            name=new.name,
-            description=new.description,
             definition=new.definition.decode(),
             created_at=now,
             updated_at=now,
-            created_by=new.created_by,
         )
+        self._db.run(_INSERT, **values)
         return self.get(organization_id, user_schema_id)
 
     def get(self, organization_id: str, user_schema_id: str) -> UserSchema:
@@ -75,7 +67,7 @@ class UserSchemas(SqlStore):
         row = self._db.one(_GET, org=organization_id, id=user_schema_id)
         if row is None:
             raise NotFound.of("field schema", user_schema_id)
-        return _read(row)
+        return _SCHEMAS.read(row)
 
     def hold(self, organization_id: str, user_schema_id: str) -> None:
         """Keep a schema from being deleted until this transaction ends; NotFound if absent."""
@@ -105,7 +97,7 @@ class UserSchemas(SqlStore):
         }
         last = listed[kept - 1] if kept < len(listed) else None
         return Page(
-            items=tuple(_read(found[key]) for key in keys),
+            items=tuple(_SCHEMAS.read(found[key]) for key in keys),
             next=None
             if last is None
             else Cursor(created_at=moment(last.created_at), id=last.user_schema_id),
@@ -141,16 +133,3 @@ class UserSchemas(SqlStore):
         for hook in self._db.hooks(SchemaDeletion):
             hook.check(self._db, organization_id, user_schema_id)
         self._db.run(_DELETE, org=organization_id, id=user_schema_id)
-
-
-def _read(row: Row) -> UserSchema:
-    return UserSchema(
-        organization_id=row.organization_id,
-        user_schema_id=row.user_schema_id,
-        name=row.name,
-        definition=row.definition.encode(),
-        description=row.description,
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
-        created_by=row.created_by,
-    )

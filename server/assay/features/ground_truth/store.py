@@ -18,24 +18,16 @@ from assay.features.ground_truth.model import (
 )
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound, ResourceInUse
-from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
-from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
+from assay.kernel.storage.keyset import PAGE_BYTES, newest_page, within
+from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 
 _D = tables.ground_truth.c
 _E = tables.entries.c
 
-_SELECT = select(
-    _D.organization_id,
-    _D.dataset_id,
-    _D.name,
-    _D.description,
-    _D.user_schema_id,
-    _D.document_count,
-    _D.created_at,
-    _D.updated_at,
-    _D.created_by,
-)
+_DATASETS = RowMapper(Dataset, tables.ground_truth)
+_SELECT = select(*_DATASETS.columns)
 _HERE = (_D.organization_id == bindparam("org"), _D.dataset_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(*_HERE))
 _LOCK = Prepared(select(_D.document_count).where(*_HERE).with_for_update())
@@ -64,17 +56,9 @@ _NAMES_SCHEMA = Prepared(
     .limit(1)
 )
 
-_ENTRY = (
-    _E.organization_id,
-    _E.dataset_id,
-    _E.entry_id,
-    _E.document_id,
-    _E.expected,
-    _E.notes,
-    _E.created_at,
-)
+_ENTRIES = RowMapper(Entry, tables.entries)
 _IN = (_E.organization_id == bindparam("org"), _E.dataset_id == bindparam("dataset"))
-_GET_ENTRY = Prepared(select(*_ENTRY).where(*_IN, _E.entry_id == bindparam("id")))
+_GET_ENTRY = Prepared(select(*_ENTRIES.columns).where(*_IN, _E.entry_id == bindparam("id")))
 _DELETE_ENTRY = Prepared(delete(tables.entries).where(*_IN, _E.entry_id == bindparam("id")))
 _INSERT_ENTRY = insert_or_ignore(tables.entries)
 NEXT_ENTRIES = (
@@ -84,7 +68,9 @@ NEXT_ENTRIES = (
     .limit(bindparam("most"))
 )
 _BY_DOCUMENT = Prepared(NEXT_ENTRIES)
-_DOCUMENTS = Documents(table=tables.entries, key=_E.entry_id, holder=_E.dataset_id, columns=_ENTRY)
+_DOCUMENTS = Documents(
+    table=tables.entries, key=_E.entry_id, holder=_E.dataset_id, columns=_ENTRIES.columns
+)
 
 
 class GroundTruthDatasets(SqlStore):
@@ -96,18 +82,16 @@ class GroundTruthDatasets(SqlStore):
             self._db[UserSchemas].hold(organization_id, new.user_schema_id)
         now = self._db.now()
         dataset_id = self._db.ids.new_uuid()
-        self._db.run(
-            _INSERT,
+        values = values_of(
+            tables.ground_truth,
+            new,
             organization_id=organization_id,
             dataset_id=dataset_id,
-            name=new.name,
-            description=new.description,
-            user_schema_id=new.user_schema_id,
             document_count=0,
             created_at=now,
             updated_at=now,
-            created_by=new.created_by,
         )
+        self._db.run(_INSERT, **values)
         return self.get(organization_id, dataset_id)
 
     def get(self, organization_id: str, dataset_id: str) -> Dataset:
@@ -115,19 +99,15 @@ class GroundTruthDatasets(SqlStore):
         row = self._db.one(_GET, org=organization_id, id=dataset_id)
         if row is None:
             raise NotFound.of("ground-truth dataset", dataset_id)
-        return _read(row)
+        return _DATASETS.read(row)
 
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
     ) -> Page[Dataset]:
         """Return a page of datasets."""
         statement = _SELECT.where(_D.organization_id == organization_id)
-        statement = newest_first(statement, _D.created_at, _D.dataset_id, limit=limit, after=after)
-        return page_of(
-            self._db.select(statement),
-            limit,
-            _read,
-            lambda one: Cursor(created_at=one.created_at, id=one.dataset_id),
+        return newest_page(
+            self._db, statement, _D.dataset_id, _DATASETS.read, limit=limit, after=after
         )
 
     def count(self, organization_id: str) -> int:
@@ -207,7 +187,7 @@ class Entries(SqlStore):
         if row is None:
             self._db[GroundTruthDatasets].get(organization_id, dataset_id)
             raise NotFound.of("entry", entry_id)
-        return _read_entry(row)
+        return _ENTRIES.read(row)
 
     def list(
         self,
@@ -233,7 +213,7 @@ class Entries(SqlStore):
             document_id=document_id,
             max_bytes=max_bytes,
         )
-        return page_from(found, _read_entry)
+        return page_from(found, _ENTRIES.read)
 
     def delete(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
         """Delete an entry; NotFound if the dataset or the entry in it is absent."""
@@ -265,7 +245,7 @@ class Entries(SqlStore):
 
     def by_id(self, organization_id: str, entry_ids: Sequence[str]) -> tuple[Entry, ...]:
         """Return those of the entries that exist, in the order of their ids given."""
-        return tuple(map(_read_entry, _DOCUMENTS.rows(self._db, organization_id, entry_ids)))
+        return tuple(map(_ENTRIES.read, _DOCUMENTS.rows(self._db, organization_id, entry_ids)))
 
     def _insert(
         self, organization_id: str, dataset_id: str, new: Sequence[NewEntry]
@@ -292,32 +272,6 @@ class Entries(SqlStore):
         check_room("dataset", dataset_id, held + more)
         self._db[GroundTruthDatasets].grow(organization_id, dataset_id, more)
         return tuple(str(row["entry_id"]) for row in rows), left_out
-
-
-def _read(row: Row) -> Dataset:
-    return Dataset(
-        organization_id=row.organization_id,
-        dataset_id=row.dataset_id,
-        name=row.name,
-        description=row.description,
-        user_schema_id=row.user_schema_id,
-        document_count=row.document_count,
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
-        created_by=row.created_by,
-    )
-
-
-def _read_entry(row: Row) -> Entry:
-    return Entry(
-        organization_id=row.organization_id,
-        dataset_id=row.dataset_id,
-        entry_id=row.entry_id,
-        document_id=row.document_id,
-        expected=row.expected,
-        notes=row.notes,
-        created_at=moment(row.created_at),
-    )
 
 
 class RefuseNamedSchemas(SchemaDeletion):

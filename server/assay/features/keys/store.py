@@ -9,35 +9,17 @@ from assay.features.keys.tables import api_keys
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.identity import ApiKey
-from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.sql import (
-    POSTGRESQL,
-    Prepared,
-    Row,
-    insert_or_ignore,
-    micros,
-    micros_or_none,
-    moment,
-    moment_or_none,
-)
+from assay.kernel.storage.keyset import newest_page
+from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.sql import POSTGRESQL, Prepared, insert_or_ignore
 from assay.kernel.storage.tables import counters
 from assay.kernel.storage.unit_of_work import SqlStore
-from assay.records import decode, encode_text
 
 _K = api_keys.c
 _C = counters.c
 
-_SELECT = select(
-    _K.prefix,
-    _K.organization_id,
-    _K.name,
-    _K.secret_hash,
-    _K.permissions,
-    _K.created_at,
-    _K.expires_at,
-    _K.revoked_at,
-    _K.created_by,
-)
+_KEYS = RowMapper(ApiKey, api_keys)
+_SELECT = select(*_KEYS.columns)
 _ORG = _K.organization_id == bindparam("org")
 _BY_PREFIX = Prepared(_SELECT.where(_K.prefix == bindparam("prefix")))
 _GET = Prepared(_SELECT.where(_ORG, _K.prefix == bindparam("prefix")))
@@ -62,38 +44,13 @@ def _raise(engine: str) -> Executable:
 _RAISE = Prepared(_raise)
 
 
-def _read(row: Row) -> ApiKey:
-    return ApiKey(
-        prefix=row.prefix,
-        organization_id=row.organization_id,
-        name=row.name,
-        secret_hash=bytes(row.secret_hash),
-        permissions=decode(frozenset[str], row.permissions),
-        created_at=moment(row.created_at),
-        expires_at=moment_or_none(row.expires_at),
-        revoked_at=moment_or_none(row.revoked_at),
-        created_by=row.created_by,
-    )
-
-
 class Keys(SqlStore):
     """API keys."""
 
     def create(self, organization_id: str, key: ApiKey) -> ApiKey:
         """Store a key; a prefix taken in any organization raises AlreadyExists."""
-        added = self._db.run(
-            _INSERT,
-            organization_id=organization_id,
-            prefix=key.prefix,
-            name=key.name,
-            secret_hash=key.secret_hash,
-            permissions=encode_text(sorted(key.permissions)),
-            created_at=micros(key.created_at),
-            expires_at=micros_or_none(key.expires_at),
-            revoked_at=micros_or_none(key.revoked_at),
-            created_by=key.created_by,
-        )
-        if not added:
+        values = values_of(api_keys, key, organization_id=organization_id)
+        if not self._db.run(_INSERT, **values):
             raise AlreadyExists(
                 f"The key prefix '{key.prefix}' is taken.",
                 metadata={"resource_type": "API key", "resource_id": key.prefix},
@@ -107,27 +64,21 @@ class Keys(SqlStore):
         The one method without an organization: a caller's is not known before its key is.
         """
         row = self._db.one(_BY_PREFIX, prefix=prefix)
-        return None if row is None else _read(row)
+        return None if row is None else _KEYS.read(row)
 
     def get(self, organization_id: str, prefix: str) -> ApiKey:
         """Return a key, or NotFound."""
         row = self._db.one(_GET, org=organization_id, prefix=prefix)
         if row is None:
             raise NotFound.of("API key", prefix)
-        return _read(row)
+        return _KEYS.read(row)
 
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
     ) -> Page[ApiKey]:
         """Return a page of keys, revoked and expired ones included."""
         statement = _SELECT.where(_K.organization_id == organization_id)
-        statement = newest_first(statement, _K.created_at, _K.prefix, limit=limit, after=after)
-        return page_of(
-            self._db.select(statement),
-            limit,
-            _read,
-            lambda key: Cursor(created_at=key.created_at, id=key.prefix),
-        )
+        return newest_page(self._db, statement, _K.prefix, _KEYS.read, limit=limit, after=after)
 
     def revoke(self, organization_id: str, prefix: str) -> ApiKey:
         """Set `revoked_at` to now; a revoked key keeps its time; NotFound if absent."""

@@ -11,32 +11,21 @@ from assay.features.models.model import Model, NewModel, TaskType, check_model_f
 from assay.features.models.tables import models, versions
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, Internal, NotFound
-from assay.kernel.storage.keyset import newest_first, page_of
-from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore, moment
+from assay.kernel.storage.keyset import newest_page
+from assay.kernel.storage.mapping import RowMapper, bound, stored, values_of
+from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
-from assay.records import decode, encode_text
 
 _M = models.c
 _V = versions.c
 
 ID_ATTEMPTS = 8  # generated ids grow with each, so the eighth has never been needed
 
-MODEL_COLUMNS = (
-    _M.organization_id,
-    _M.model_id,
-    _M.name,
-    _M.task_type,
-    _M.project_path,
-    _M.labels,
-    _M.positive_label,
-    _M.description,
-    _M.created_at,
-    _M.updated_at,
-)
+MODELS = RowMapper(Model, models)
 _PROMOTED = and_(
     _V.organization_id == _M.organization_id, _V.model_id == _M.model_id, _V.is_promoted
 )
-_SELECT = select(*MODEL_COLUMNS, _V.version_id.label("promoted_version_id")).select_from(
+_SELECT = select(*MODELS.columns, _V.version_id.label("promoted_version_id")).select_from(
     models.outerjoin(versions, _PROMOTED)
 )
 _ORG = _M.organization_id == bindparam("org")
@@ -48,36 +37,13 @@ _LOCK = Prepared(
 )
 _COUNT = Prepared(select(func.count()).select_from(models).where(_ORG))
 _INSERT = insert_or_ignore(models)
+_CHANGED = ("name", "project_path", "labels", "positive_label", "description")
 _UPDATE = Prepared(
     update(models)
     .where(_ORG, _M.model_id == bindparam("id"))
-    .values(
-        name=bindparam("name"),
-        project_path=bindparam("project_path"),
-        labels=bindparam("labels"),
-        positive_label=bindparam("positive_label"),
-        description=bindparam("description"),
-        updated_at=bindparam("updated_at"),
-    )
+    .values(bound(*_CHANGED, "updated_at"))
 )
 _DELETE = Prepared(delete(models).where(_ORG, _M.model_id == bindparam("model_id")))
-
-
-def read_model(row: Row) -> Model:
-    """Return the model of a row of MODEL_COLUMNS and the promoted version's id."""
-    return Model(
-        organization_id=row.organization_id,
-        model_id=row.model_id,
-        name=row.name,
-        task_type=TaskType(row.task_type),
-        project_path=row.project_path,
-        labels=None if row.labels is None else decode(tuple[str, ...], row.labels),
-        positive_label=row.positive_label,
-        description=row.description,
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
-        promoted_version_id=row.promoted_version_id,
-    )
 
 
 class ModelDeletion(Hook):
@@ -99,20 +65,15 @@ class Models(SqlStore):
         now = self._db.now()
         for attempt in range(ID_ATTEMPTS):
             model_id = new.model_id or self._db.ids.new_model_id(attempt)
-            added = self._db.run(
-                _INSERT,
+            values = values_of(
+                models,
+                new,
                 organization_id=organization_id,
                 model_id=model_id,
-                name=new.name,
-                task_type=new.task_type.value,
-                project_path=new.project_path,
-                labels=None if new.labels is None else encode_text(new.labels),
-                positive_label=new.positive_label,
-                description=new.description,
                 created_at=now,
                 updated_at=now,
             )
-            if added:
+            if self._db.run(_INSERT, **values):
                 return self.get(organization_id, model_id)
             self._refuse_taken_path(organization_id, new.project_path, model_id)
             if new.model_id is not None:
@@ -127,21 +88,21 @@ class Models(SqlStore):
         row = self._db.one(_GET, org=organization_id, model_id=model_id)
         if row is None:
             raise NotFound.of("model", model_id)
-        return read_model(row)
+        return MODELS.read(row)
 
     def by_path(self, organization_id: str, project_path: str) -> Model:
         """Return the model at exactly this project path; NotFound if there is none."""
         row = self._db.one(_BY_PATH, org=organization_id, path=project_path)
         if row is None:
             raise NotFound.of("model project", project_path)
-        return read_model(row)
+        return MODELS.read(row)
 
     def get_many(self, organization_id: str, model_ids: Iterable[str]) -> dict[str, Model]:
         """Return the models of these ids that exist, by id."""
         rows = self._db.select(
             _SELECT.where(_M.organization_id == organization_id, _M.model_id.in_(list(model_ids)))
         )
-        return {row.model_id: read_model(row) for row in rows}
+        return {row.model_id: MODELS.read(row) for row in rows}
 
     def list(
         self,
@@ -155,13 +116,7 @@ class Models(SqlStore):
         statement = _SELECT.where(_M.organization_id == organization_id)
         if task_type is not None:
             statement = statement.where(_M.task_type == task_type.value)
-        statement = newest_first(statement, _M.created_at, _M.model_id, limit=limit, after=after)
-        return page_of(
-            self._db.select(statement),
-            limit,
-            read_model,
-            lambda model: Cursor(created_at=model.created_at, id=model.model_id),
-        )
+        return newest_page(self._db, statement, _M.model_id, MODELS.read, limit=limit, after=after)
 
     def update(self, organization_id: str, model: Model) -> Model:
         """Store name, project path, labels, positive label and description of `model`.
@@ -176,12 +131,8 @@ class Models(SqlStore):
                 _UPDATE,
                 org=organization_id,
                 id=model.model_id,
-                name=model.name,
-                project_path=model.project_path,
-                labels=None if model.labels is None else encode_text(model.labels),
-                positive_label=model.positive_label,
-                description=model.description,
                 updated_at=self._db.now(),
+                **{name: stored(getattr(model, name)) for name in _CHANGED},
             )
         except (sqlite3.IntegrityError, exc.IntegrityError) as error:
             raise _path_taken(model.project_path or "") from error

@@ -64,7 +64,9 @@ versions = Table(
     Column("promoted_at", BigInteger),
     Column("promoted_by", Text),
     Column("created_by", Text, nullable=False),
-    Column("metrics", Text),  # JSON object: headline of the current evaluation of the test split
+    Column(
+        "metrics", Text, nullable=False
+    ),  # JSON object: headline of the current evaluation of the test split
     PrimaryKeyConstraint("organization_id", "version_id"),
     UniqueConstraint("organization_id", "model_id", "version_number"),
     # What evaluations refer to, so that one never names a version of another model.

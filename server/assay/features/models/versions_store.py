@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sqlalchemy import and_, bindparam, func, select, update
 
@@ -21,37 +20,16 @@ from assay.kernel.errors import (
 )
 from assay.kernel.jobs.states import VERSION_TRANSITIONS, VersionStatus
 from assay.kernel.storage.keyset import page_of
-from assay.kernel.storage.sql import (
-    Prepared,
-    Row,
-    insert_or_ignore,
-    moment,
-    moment_or_none,
-)
+from assay.kernel.storage.mapping import RowMapper, bound, values_of
+from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
-from assay.records import decode, encode_text
+from assay.records import encode_text
 
 _M = models.c
 _V = versions.c
 
-VERSION_COLUMNS = (
-    _V.organization_id,
-    _V.model_id,
-    _V.version_id,
-    _V.version_number,
-    _V.label,
-    _V.status,
-    _V.algorithm,
-    _V.hyperparameters,
-    _V.is_promoted,
-    _V.created_at,
-    _V.trained_at,
-    _V.promoted_at,
-    _V.promoted_by,
-    _V.created_by,
-    _V.metrics,
-)
-_SELECT = select(*VERSION_COLUMNS)
+VERSIONS = RowMapper(Version, versions)
+_SELECT = select(*VERSIONS.columns)
 _ORG = _V.organization_id == bindparam("org")
 _ONE = _V.version_id == bindparam("id")
 _GET = Prepared(_SELECT.where(_ORG, _ONE))
@@ -75,41 +53,10 @@ _DEMOTE = Prepared(
     .values(is_promoted=bindparam("off"))
 )
 _PROMOTE = Prepared(
-    update(versions)
-    .where(_ORG, _ONE)
-    .values(
-        is_promoted=bindparam("on"),
-        promoted_at=bindparam("promoted_at"),
-        promoted_by=bindparam("promoted_by"),
-    )
+    update(versions).where(_ORG, _ONE).values(bound("is_promoted", "promoted_at", "promoted_by"))
 )
-_SET_STATUS = Prepared(
-    update(versions)
-    .where(_ORG, _ONE)
-    .values(status=bindparam("status"), trained_at=bindparam("trained_at"))
-)
+_SET_STATUS = Prepared(update(versions).where(_ORG, _ONE).values(bound("status", "trained_at")))
 _SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(metrics=bindparam("new_metrics")))
-
-
-def read_version(row: Row) -> Version:
-    """Return the version of a row of VERSION_COLUMNS."""
-    return Version(
-        organization_id=row.organization_id,
-        model_id=row.model_id,
-        version_id=row.version_id,
-        version_number=row.version_number,
-        label=row.label,
-        status=VersionStatus(row.status),
-        algorithm=row.algorithm,
-        hyperparameters=decode(dict[str, Any], row.hyperparameters),
-        is_promoted=bool(row.is_promoted),
-        created_at=moment(row.created_at),
-        trained_at=moment_or_none(row.trained_at),
-        promoted_at=moment_or_none(row.promoted_at),
-        promoted_by=row.promoted_by,
-        metrics={} if row.metrics is None else decode(dict[str, float], row.metrics),
-        created_by=row.created_by,
-    )
 
 
 class Versions(SqlStore):
@@ -126,25 +73,18 @@ class Versions(SqlStore):
         number = self._db.value(_NEXT_NUMBER, org=organization_id, model_id=model_id)
         for attempt in range(ID_ATTEMPTS):
             version_id = new.version_id or self._db.ids.new_version_id(attempt)
-            added = self._db.run(
-                _INSERT,
+            values = values_of(
+                versions,
+                new,
                 organization_id=organization_id,
-                version_id=version_id,
                 model_id=model_id,
+                version_id=version_id,
                 version_number=number,
-                label=new.label,
-                status=new.status.value,
-                algorithm=new.algorithm,
-                hyperparameters=encode_text(dict(new.hyperparameters)),
                 is_promoted=False,
                 created_at=self._db.now(),
-                trained_at=None,
-                promoted_at=None,
-                promoted_by=None,
-                created_by=new.created_by,
-                metrics=None,
+                metrics={},
             )
-            if added:
+            if self._db.run(_INSERT, **values):
                 return self.get(organization_id, version_id)
             if new.version_id is not None:
                 raise AlreadyExists(
@@ -158,7 +98,7 @@ class Versions(SqlStore):
         row = self._db.one(_GET, org=organization_id, id=version_id)
         if row is None:
             raise NotFound.of("version", version_id)
-        return read_version(row)
+        return VERSIONS.read(row)
 
     def get_of(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Return a version; VersionOfAnotherModel if it is not `model_id`'s, or NotFound."""
@@ -197,7 +137,7 @@ class Versions(SqlStore):
         return page_of(
             self._db.select(statement),
             limit,
-            read_version,
+            VERSIONS.read,
             lambda version: Cursor(created_at=version.created_at, id=version.version_id),
         )
 
@@ -260,7 +200,7 @@ class Versions(SqlStore):
             _PROMOTE,
             org=organization_id,
             id=version_id,
-            on=True,
+            is_promoted=True,
             promoted_at=self._db.now(),
             promoted_by=promoted_by,
         )

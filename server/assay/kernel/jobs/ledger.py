@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import (
@@ -35,11 +34,11 @@ from assay.kernel.jobs.job import (
 from assay.kernel.jobs.ledger_listing import listing
 from assay.kernel.jobs.payloads import StateChanged
 from assay.kernel.jobs.states import JobState, check_transition, is_terminal
+from assay.kernel.storage import tables
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.keyset import page_of
-from assay.kernel.storage.sql import micros_or_none
+from assay.kernel.storage.mapping import stored, values_of
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
-from assay.records import encode_text
 
 MAX_BATCH_ROWS = 2**31  # far above what a batch's bytes can hold
 
@@ -86,30 +85,13 @@ class JobStateMachine:
             error=error,
             result=result,
         )
-        self._db.run(sql.MOVE, **_moved_values(moved, lease))
+        held = dict(zip(sql.LEASE, lease or (None, None, None), strict=True))
+        columns = {name: stored(getattr(moved, name)) for name in sql.MOVED}
+        self._db.run(sql.MOVE, org=job.organization_id, job=job.job_id, **columns, **held)
         changed = StateChanged(from_state=job.state.value, to=to.value, reason=reason)
         appended = (*events, NewEvent.of(changed))
         sequence = self._events.append(job.organization_id, job.job_id, appended)
         return replace(moved, last_sequence=sequence)
-
-
-def _moved_values(job: Job, lease: tuple[str, str, float] | None) -> dict[str, Any]:
-    return {
-        "org": job.organization_id,
-        "job": job.job_id,
-        "state": job.state.value,
-        "updated_at": micros_or_none(job.updated_at),
-        "started_at": micros_or_none(job.started_at),
-        "ended_at": micros_or_none(job.ended_at),
-        "lease_owner": lease[0] if lease else None,
-        "lease_boot": lease[1] if lease else None,
-        "lease_expires": lease[2] if lease else None,
-        "epoch": job.epoch,
-        "attempts": job.attempts,
-        "not_before": micros_or_none(job.not_before),
-        "error": None if job.error is None else encode_text(job.error),
-        "result": job.result,
-    }
 
 
 class JobsBase(SqlStore):
@@ -148,13 +130,13 @@ class JobsBase(SqlStore):
         row = self._db.one(sql.GET, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
-        return sql.read_job(row)
+        return sql.JOBS.read(row)
 
     def get_many(self, organization_id: str, job_ids: Iterable[str]) -> dict[str, Job]:
         """Return the jobs of these ids that exist, by id."""
         wanted = sql.J.job_id.in_(list(job_ids))
         rows = self._db.select(sql.SELECT.where(sql.J.organization_id == organization_id, wanted))
-        return {row.job_id: sql.read_job(row) for row in rows}
+        return {row.job_id: sql.JOBS.read(row) for row in rows}
 
     def list(
         self,
@@ -171,7 +153,7 @@ class JobsBase(SqlStore):
         return page_of(
             self._db.select(listing(organization_id, chosen, limit=limit, after=after)),
             limit,
-            sql.read_job,
+            sql.JOBS.read,
             lambda job: Cursor(created_at=job.created_at, id=job.job_id),
         )
 
@@ -209,7 +191,10 @@ class JobsBase(SqlStore):
             partial=partial,
             partial_blob=partial_blob,
         )
-        self._db.run(sql.ADD_TASK, **sql.task_values(organization_id, job_id, record))
+        self._db.run(
+            sql.ADD_TASK,
+            **values_of(tables.tasks, record, organization_id=organization_id, job_id=job_id),
+        )
         self._blobs.add(organization_id, job_owner(job_id), record.blobs)
         self._db.run(
             sql.ACCEPT_ROWS,
@@ -260,20 +245,20 @@ class JobsBase(SqlStore):
         rows = self._db.all(sql.TASKS, org=organization_id, job=job_id)
         if not rows:
             self.get(organization_id, job_id)
-        return [sql.read_task(row) for row in rows]
+        return [sql.TASK_RECORDS.read(row) for row in rows]
 
     def lock(self, organization_id: str, job_id: str) -> Job:
         """Return one job and hold its row until this transaction ends."""
         row = self._db.one(sql.LOCK, org=organization_id, job=job_id)
         if row is None:
             raise NotFound.of("job", job_id)
-        return sql.read_job(row)
+        return sql.JOBS.read(row)
 
     def _first_of(self, organization_id: str, new: NewJob) -> Job | None:
         row = self._db.one(sql.BY_REQUEST, org=organization_id, request=new.request_id)
         if row is None:
             return None
-        first = sql.read_job(row)
+        first = sql.JOBS.read(row)
         if first.spec_hash != new.spec_hash:
             raise RequestIdReused(
                 f"The request id '{new.request_id}' belongs to the job '{first.job_id}', which "
@@ -284,45 +269,29 @@ class JobsBase(SqlStore):
 
     def _insert(self, organization_id: str, job_id: str, new: NewJob) -> int:
         now = self._db.now()
-        return self._db.run(
-            sql.INSERT,
+        values = values_of(
+            tables.jobs,
+            new,
             organization_id=organization_id,
             job_id=job_id,
-            kind=new.kind,
-            spec=new.spec,
-            spec_hash=new.spec_hash,
-            state=new.state.value,
-            request_id=new.request_id,
-            lease_owner=None,
-            lease_boot=None,
-            lease_expires=None,
             epoch=0,
             attempts=0,
-            max_attempts=new.max_attempts,
             next_row=0,
             cancel_requested=False,
             created_at=now,
             updated_at=now,
-            started_at=None,
-            ended_at=None,
-            deadline=micros_or_none(new.deadline),
-            not_before=micros_or_none(new.not_before),
-            error=None,
-            result=None,
-            resource=new.resource,
-            created_by=new.created_by,
-            trace=new.trace,
             last_sequence=0,
             oldest_sequence=1,
             status_revision=0,
         )
+        return self._db.run(sql.INSERT, **values)
 
     def _repeated(self, job: Job, first_row: int, rows: int, sha256: str) -> TaskRecord:
         row = first_row < job.next_row and self._db.one(
             sql.BATCH_AT, org=job.organization_id, job=job.job_id, first_row=first_row
         )
         if row:
-            stored = sql.read_task(row)
+            stored = sql.TASK_RECORDS.read(row)
             if (stored.rows, stored.sha256) == (rows, sha256):
                 return stored
         raise _gap(

@@ -1,4 +1,4 @@
-"""Rows of the ledger: its statements, and how a row becomes a job or a task."""
+"""Statements of the ledger, and the mappings of its rows to jobs and tasks."""
 
 from __future__ import annotations
 
@@ -19,63 +19,20 @@ from sqlalchemy import (
     update,
 )
 
-from assay.kernel.jobs.job import Job, JobError, TaskRecord, TaskRole
+from assay.kernel.jobs.job import Job, TaskRecord, TaskRole
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage import tables
-from assay.kernel.storage.sql import (
-    Prepared,
-    Row,
-    insert_or_ignore,
-    insert_or_replace,
-    moment,
-    moment_or_none,
-)
-from assay.records import decode
+from assay.kernel.storage.mapping import RowMapper, bound
+from assay.kernel.storage.sql import Prepared, insert_or_ignore, insert_or_replace
 
 J = tables.jobs.c
 S = tables.tasks.c
 B = tables.retry_states.c
 
-JOB_COLUMNS = (
-    J.organization_id,
-    J.job_id,
-    J.kind,
-    J.spec,
-    J.spec_hash,
-    J.state,
-    J.request_id,
-    J.lease_owner,
-    J.epoch,
-    J.attempts,
-    J.max_attempts,
-    J.next_row,
-    J.cancel_requested,
-    J.created_at,
-    J.updated_at,
-    J.started_at,
-    J.ended_at,
-    J.deadline,
-    J.not_before,
-    J.error,
-    J.result,
-    J.resource,
-    J.created_by,
-    J.last_sequence,
-    J.trace,
-)
-TASK_COLUMNS = (
-    S.key,
-    S.role,
-    S.first_row,
-    S.rows,
-    S.sha256,
-    S.blob,
-    S.partial,
-    S.partial_blob,
-    S.ends_stage,
-)
+JOBS = RowMapper(Job, tables.jobs)
+TASK_RECORDS = RowMapper(TaskRecord, tables.tasks)
 
-SELECT = select(*JOB_COLUMNS)
+SELECT = select(*JOBS.columns)
 # A page of jobs: specs and results may be large, and nobody lists jobs to read them.
 LISTED = select(
     *(
@@ -83,7 +40,7 @@ LISTED = select(
             "spec": literal(b"").label("spec"),
             "result": cast(null(), LargeBinary).label("result"),
         }.get(column.name, column)
-        for column in JOB_COLUMNS
+        for column in JOBS.columns
     )
 )
 THE_JOB = and_(J.organization_id == bindparam("org"), J.job_id == bindparam("job"))
@@ -95,34 +52,19 @@ BY_REQUEST = Prepared(
 )
 INSERT = insert_or_ignore(tables.jobs)
 
-MOVE = Prepared(
-    update(tables.jobs)
-    .where(THE_JOB)
-    .values(
-        state=bindparam("state"),
-        updated_at=bindparam("updated_at"),
-        started_at=bindparam("started_at"),
-        ended_at=bindparam("ended_at"),
-        lease_owner=bindparam("lease_owner"),
-        lease_boot=bindparam("lease_boot"),
-        lease_expires=bindparam("lease_expires"),
-        epoch=bindparam("epoch"),
-        attempts=bindparam("attempts"),
-        not_before=bindparam("not_before"),
-        error=bindparam("error"),
-        result=bindparam("result"),
-    )
+# The columns that a change of state writes.
+MOVED = (
+    *("state", "updated_at", "started_at", "ended_at", "epoch", "attempts"),
+    *("not_before", "error", "result"),
 )
+LEASE = ("lease_owner", "lease_boot", "lease_expires")
+MOVE = Prepared(update(tables.jobs).where(THE_JOB).values(bound(*MOVED, *LEASE)))
 ASK_CANCEL = Prepared(
     update(tables.jobs)
     .where(THE_JOB)
     .values(cancel_requested=bindparam("on"), updated_at=bindparam("updated_at"))
 )
-ACCEPT_ROWS = Prepared(
-    update(tables.jobs)
-    .where(THE_JOB)
-    .values(next_row=bindparam("next_row"), updated_at=bindparam("updated_at"))
-)
+ACCEPT_ROWS = Prepared(update(tables.jobs).where(THE_JOB).values(bound("next_row", "updated_at")))
 RENEW = Prepared(
     update(tables.jobs)
     .where(
@@ -203,10 +145,6 @@ def _is_one_of(kinds: frozenset[str]) -> ColumnElement[bool]:
     return or_(false(), *(J.kind == kind for kind in sorted(kinds)))
 
 
-COUNT_STATES = Prepared(
-    select(J.state, func.count().label("number")).where(J.ended_at.is_(None)).group_by(J.state)
-)
-
 RETRY_STATE = Prepared(
     select(B.retries, B.tasks, B.in_flight).where(
         B.organization_id == bindparam("org"), B.job_id == bindparam("job")
@@ -222,12 +160,12 @@ COUNT_TASKS = Prepared(
 )
 
 TASKS = Prepared(
-    select(*TASK_COLUMNS)
+    select(*TASK_RECORDS.columns)
     .where(S.organization_id == bindparam("org"), S.job_id == bindparam("job"))
     .order_by(S.role, S.key)
 )
 BATCH_AT = Prepared(
-    select(*TASK_COLUMNS).where(
+    select(*TASK_RECORDS.columns).where(
         S.organization_id == bindparam("org"),
         S.job_id == bindparam("job"),
         S.role == TaskRole.BATCH.value,
@@ -235,66 +173,3 @@ BATCH_AT = Prepared(
     )
 )
 ADD_TASK = insert_or_ignore(tables.tasks)
-
-
-def read_job(row: Row) -> Job:
-    """Return the job of a row of JOB_COLUMNS."""
-    return Job(
-        organization_id=row.organization_id,
-        job_id=row.job_id,
-        kind=row.kind,
-        spec=bytes(row.spec),
-        spec_hash=row.spec_hash,
-        state=JobState(row.state),
-        request_id=row.request_id,
-        lease_owner=row.lease_owner,
-        epoch=row.epoch,
-        attempts=row.attempts,
-        max_attempts=row.max_attempts,
-        next_row=row.next_row,
-        cancel_requested=bool(row.cancel_requested),
-        created_at=moment(row.created_at),
-        updated_at=moment(row.updated_at),
-        started_at=moment_or_none(row.started_at),
-        ended_at=moment_or_none(row.ended_at),
-        deadline=moment_or_none(row.deadline),
-        not_before=moment_or_none(row.not_before),
-        error=None if row.error is None else decode(JobError, row.error),
-        result=None if row.result is None else bytes(row.result),
-        resource=row.resource,
-        created_by=row.created_by,
-        last_sequence=row.last_sequence,
-        trace=row.trace,
-    )
-
-
-def read_task(row: Row) -> TaskRecord:
-    """Return the task record of a row of TASK_COLUMNS."""
-    return TaskRecord(
-        key=row.key,
-        role=TaskRole(row.role),
-        first_row=row.first_row,
-        rows=row.rows,
-        sha256=row.sha256,
-        blob=row.blob,
-        partial=None if row.partial is None else bytes(row.partial),
-        partial_blob=row.partial_blob,
-        ends_stage=bool(row.ends_stage),
-    )
-
-
-def task_values(organization_id: str, job_id: str, record: TaskRecord) -> dict[str, object]:
-    """Return the columns of a task's row."""
-    return {
-        "organization_id": organization_id,
-        "job_id": job_id,
-        "key": record.key,
-        "role": record.role.value,
-        "first_row": record.first_row,
-        "rows": record.rows,
-        "sha256": record.sha256,
-        "blob": record.blob,
-        "partial": record.partial,
-        "partial_blob": record.partial_blob,
-        "ends_stage": record.ends_stage,
-    }

@@ -21,7 +21,9 @@ from assay.kernel.jobs.job import Job, JobError, Lease, NewEvent, Owner, RetrySt
 from assay.kernel.jobs.leases import is_dead
 from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, JobsBase
 from assay.kernel.jobs.states import JobState, is_terminal
+from assay.kernel.storage import tables
 from assay.kernel.storage.blob_references import job_owner
+from assay.kernel.storage.mapping import values_of
 from assay.kernel.storage.sql import Prepared, micros, moment
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, decode, encode_text
@@ -192,7 +194,7 @@ class Jobs(JobsBase):
         freed = 0
         known: dict[str, bool] = {}
         for row in self._db.all(sql.RUNNING):
-            job = sql.read_job(row)
+            job = sql.JOBS.read(row)
             owner = job.lease_owner or ""
             if owner not in known:
                 known[owner] = dead(Owner.parse(owner))
@@ -206,7 +208,7 @@ class Jobs(JobsBase):
         now = self._clocks()[2]
         rows = self._db.all(sql.OVERDUE, now=micros(now), most=SWEEP)
         for row in rows:
-            ended(self._time_out(sql.read_job(row)))
+            ended(self._time_out(sql.JOBS.read(row)))
         return len(rows)
 
     def checkpoint(
@@ -227,7 +229,7 @@ class Jobs(JobsBase):
         self._fenced(organization_id, job_id, epoch)
         added = 0
         for record in records:
-            values = sql.task_values(organization_id, job_id, record)
+            values = values_of(tables.tasks, record, organization_id=organization_id, job_id=job_id)
             added += self._db.run(sql.ADD_TASK, **values)
         if records and not added:
             return False
@@ -271,10 +273,6 @@ class Jobs(JobsBase):
             job, state, reason=reason, error=error, result=result, events=events
         )
 
-    def backlog(self) -> Mapping[JobState, int]:
-        """Return how many jobs of all organizations have not ended, by state."""
-        return {JobState(row.state): row.number for row in self._db.all(sql.COUNT_STATES)}
-
     def _clocks(self) -> tuple[str, float, datetime]:
         """Return the lease clock's name and seconds, and the time for deadlines."""
         if self._db.is_sqlite:
@@ -303,7 +301,7 @@ class Jobs(JobsBase):
         """Lock an organization's oldest job that may run; end those before it that may not."""
         statement = sql.oldest_queued(frozenset(kinds))
         while row := self._db.one(statement, org=organization_id, now=micros(now)):
-            job = sql.read_job(row)
+            job = sql.JOBS.read(row)
             if job.deadline is not None and job.deadline <= now:
                 ended(self._time_out(job))
             elif job.attempts >= job.max_attempts:
@@ -329,7 +327,7 @@ class Jobs(JobsBase):
 
     def _free_lost(self, boot: str, seconds: float, ended: Callable[[Job], None]) -> None:
         for row in self._db.all(sql.LOST, boot=boot, seconds=seconds, most=SWEEP):
-            self._lose(sql.read_job(row), ended)
+            self._lose(sql.JOBS.read(row), ended)
 
     def _lose(self, job: Job, ended: Callable[[Job], None]) -> None:
         queued = self._cancel_if_asked(

@@ -7,12 +7,14 @@ these would have more than `max_bytes` of JSON, but never none while one is left
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import Column, ColumnElement, Select, tuple_
 
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.storage.sql import Row, micros
+from assay.kernel.storage.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
@@ -35,6 +37,27 @@ def newest_first(
         place = tuple_(micros(after.created_at), after.id)
         statement = statement.where(tuple_(created_at, key) < place)
     return statement.order_by(created_at.desc(), key.desc()).limit(limit + 1)
+
+
+def newest_page(
+    db: UnitOfWork,
+    statement: Select[Any],
+    key: Column[str],
+    read: Callable[[Row], T],
+    *,
+    limit: int,
+    after: Cursor | None,
+) -> Page[T]:
+    """Return a page of a table by its `created_at` and `key`, newest first."""
+    created_at = key.table.c.created_at
+    rows = db.select(newest_first(statement, created_at, key, limit=limit, after=after))
+    place = attrgetter("created_at", key.name)
+
+    def cursor(item: T) -> Cursor:
+        created_at, identifier = place(item)
+        return Cursor(created_at=created_at, id=identifier)
+
+    return page_of(rows, limit, read, cursor)
 
 
 def page_of(
