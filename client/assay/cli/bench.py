@@ -8,14 +8,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 
 from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, requirements
 from assay.cli.bench_live import live_benchmark
 from assay.cli.bench_markdown import markdown
-from assay.cli.bench_tables import benchmark_page, benchmark_table, comparison_page
+from assay.cli.bench_tables import (
+    BENCHMARK_COLUMNS,
+    benchmark_cells,
+    benchmark_page,
+    comparison_page,
+)
 from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
+from assay.cli.console import (
+    NOT_MET,
+    err,
+    out,
+    print_items,
+    print_json,
+    print_made,
+    refuse,
+    show,
+    show_failure,
+)
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of
 from assay.cli.requirement import Outcome, Requirement
 from assay.client import BenchmarkFailed, Client, FailedPrecondition, Refusal
@@ -26,7 +40,6 @@ bench = typer.Typer(
 )
 WEAKEST = 5  # fields of which a report shows examples
 EXAMPLES = 3  # of each
-WIDTH = 120  # columns of the widest table
 
 Required = Annotated[
     list[str] | None,
@@ -76,9 +89,8 @@ def run(
     """
     wanted = _requirements(require)
     if detach and wanted:
-        _refuse(
-            "--detach does not wait for numbers that could be required; use `assay bench watch`"
-        )
+        text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
+        raise refuse(ValueError(text))
     with connected(url, api_key) as client:
         dataset_id = dataset_id_of(client, dataset)
         other = benchmark_id_of(client, compared_to) if compared_to else ""
@@ -87,7 +99,7 @@ def run(
             made = client.benchmarks.create(
                 dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
             )
-            print_json(made) if as_json else print(made.benchmark_id)
+            print_made(made, made.benchmark_id, as_json=as_json)
             return
         with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
             report = client.benchmarks.run(
@@ -181,11 +193,7 @@ def list_benchmarks(
     with connected(url, api_key) as client:
         dataset_id = dataset_id_of(client, dataset) if dataset else ""
         rows = client.benchmarks.list(dataset_id=dataset_id, status=status)
-        if as_json:
-            for one in rows:
-                print_json(one)
-        else:
-            show(benchmark_table(list(rows)))
+        print_items(rows, BENCHMARK_COLUMNS, benchmark_cells, as_json=as_json)
 
 
 @bench.command("report")
@@ -269,8 +277,7 @@ def _requirements(texts: list[str] | None) -> list[Requirement]:
     try:
         return requirements(texts or [])
     except ValueError as error:
-        show_failure(error)
-        raise typer.Exit(BAD_INPUT) from error
+        raise refuse(error) from error
 
 
 @contextmanager
@@ -281,15 +288,3 @@ def _failure_shown() -> Iterator[None]:
     except BenchmarkFailed as error:
         show_failure(error)
         raise typer.Exit(NOT_MET) from error
-
-
-def show(page: RenderableType) -> None:
-    """Print a page; in a pipe or a log, which have no width, numbers are not cut."""
-    if not out.is_terminal:
-        out.width = max(out.width, WIDTH)
-    out.print(page)
-
-
-def _refuse(text: str) -> None:
-    show_failure(ValueError(text))
-    raise typer.Exit(BAD_INPUT)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.bench_gate import ALPHA, overall_sign, verdicts
-from assay.cli.console import number
+from assay.cli.console import NONE, number, optional_number, quiet_table
 from assay.cli.report import outcome_table
 from assay.cli.requirement import Outcome
 from assay.client import BenchmarkComparison, BenchmarkProgress
@@ -22,18 +22,18 @@ from assay.client.types import (
 )
 
 MAX_FIELDS = 200
-NONE = "[dim]–[/]"
 TESTS = (
     "fixed are those all right in a and not in b, broken the other way round; p is McNemar's exact"
     " test of the two, adjusted (Holm) over the fields"
 )
 LIVE = ("right", "accuracy", "exact", "precision", "recall", "wrong", "invented", "missed")
+BENCHMARK_COLUMNS = ("benchmark", "name", "status", "accuracy", "delta", "documents", "created")
 WAYS = {1: "[green]better[/]", -1: "[red]worse[/]", 0: ""}
 
 
 def live_fields(standing: BenchmarkProgress) -> Table:
     """Return how right each field is so far."""
-    table = _table("field", *LIVE)
+    table = quiet_table("field", *LIVE)
     for path, one in list(standing.fields.items())[:MAX_FIELDS]:
         table.add_row(escape(path), *_live(one))
     if standing.overall is not None:
@@ -46,7 +46,7 @@ def _live(one: FieldAccuracy) -> list[str]:
     counts = (one.wrong_value, one.invented, one.missed)
     return [
         f"{one.right:,}/{one.comparisons:,}",
-        *(NONE if value is None else number(value) for value in values),
+        *map(optional_number, values),
         *(f"{count:,}" if count else NONE for count in counts),
     ]
 
@@ -91,7 +91,7 @@ def field_table(report: BenchmarkReport) -> RenderableType:
     """Return the measures of each field, and of all together, a line each."""
     if report.measures is None:
         return ""
-    table = _table("field", *LIVE, "ece")
+    table = quiet_table("field", *LIVE, "ece")
     rows = list(report.measures.by_field.items())
     for path, one in rows[:MAX_FIELDS]:
         table.add_row(escape(path), *_cells(one))
@@ -112,7 +112,7 @@ def _cells(one: FieldMeasures) -> list[str]:
     counts = (track.wrong_value, track.invented, track.missed)
     return [
         f"{track.right:,}/{one.comparisons:,}",
-        *(NONE if value is None else number(value) for value in values),
+        *map(optional_number, values),
         *(f"{count:,}" if count else NONE for count in counts),
         NONE if one.calibration is None else number(one.calibration.ece),
     ]
@@ -122,7 +122,7 @@ def comparison_page(
     found: BenchmarkComparison, outcomes: Sequence[Outcome], alpha: float = ALPHA
 ) -> RenderableType:
     """Return what run a has over run b, field by field, and whether chance explains it."""
-    table = _table("field", "a", "b", "a - b", "95 % interval", "fixed", "broken", "p", "a is")
+    table = quiet_table("field", "a", "b", "a - b", "95 % interval", "fixed", "broken", "p", "a is")
     for one in verdicts(found, alpha)[:MAX_FIELDS]:
         table.add_row(
             escape(one.path), *_difference(one.difference), f"{one.p_value:.2g}", WAYS[one.sign]
@@ -170,34 +170,27 @@ def spanned(one: AccuracyDifference) -> str:
 
 def _difference(one: AccuracyDifference) -> list[str]:
     return [
-        NONE if one.accuracy_a is None else number(one.accuracy_a),
-        NONE if one.accuracy_b is None else number(one.accuracy_b),
-        NONE if one.delta is None else f"{one.delta:+.4f}",
+        optional_number(one.accuracy_a),
+        optional_number(one.accuracy_b),
+        _signed(one.delta),
         spanned(one) or NONE,
         f"{one.fixed:,}",
         f"{one.broken:,}",
     ]
 
 
-def benchmark_table(rows: Sequence[Benchmark]) -> Table:
-    """Return benchmarks, a line each."""
-    table = _table("benchmark", "name", "status", "accuracy", "delta", "documents", "created")
-    for one in rows:
-        table.add_row(
-            one.benchmark_id,
-            escape(one.name),
-            one.status,
-            NONE if one.accuracy_overall is None else number(one.accuracy_overall),
-            NONE if one.accuracy_delta is None else f"{one.accuracy_delta:+.4f}",
-            f"{one.documents_processed:,}/{one.documents_total:,}",
-            f"{one.created_at:%Y-%m-%d %H:%M}",
-        )
-    return table
+def benchmark_cells(one: Benchmark) -> Sequence[str]:
+    """Return a benchmark as a line of a listing, in the order of BENCHMARK_COLUMNS."""
+    return (
+        one.benchmark_id,
+        escape(one.name),
+        one.status,
+        optional_number(one.accuracy_overall),
+        _signed(one.accuracy_delta),
+        f"{one.documents_processed:,}/{one.documents_total:,}",
+        f"{one.created_at:%Y-%m-%d %H:%M}",
+    )
 
 
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(first, style="cyan", no_wrap=True)
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+def _signed(value: float | None) -> str:
+    return NONE if value is None else f"{value:+.4f}"

@@ -8,7 +8,7 @@ import typer
 
 from assay.cli.comparison_report import comparison_report
 from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
+from assay.cli.console import NOT_MET, err, out, print_json, refuse
 from assay.cli.metric_direction import Catalogue, better, catalogue_of, has_direction
 from assay.client import Client, PermissionDenied
 from assay.client.types import Comparison
@@ -59,8 +59,7 @@ def compare(
 def _check(metric: str, catalogue: Catalogue) -> None:
     if not has_direction(catalogue, metric):
         judged = ", ".join(name for name in catalogue if has_direction(catalogue, name))
-        show_failure(ValueError(f"Nothing is better by '{metric}'; there are {judged}."))
-        raise typer.Exit(BAD_INPUT)
+        raise refuse(ValueError(f"Nothing is better by '{metric}'; there are {judged}."))
 
 
 def _compared(client: Client, model: str, a: str, b: str, *, tests: bool) -> Comparison:

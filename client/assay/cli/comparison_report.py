@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from assay.cli.console import number
+from assay.cli.console import number, quiet_table
 from assay.cli.metric_direction import Catalogue, in_order, sign_of, span_of
 from assay.cli.report import outcome_table
 from assay.cli.requirement import Outcome
@@ -47,10 +47,7 @@ def comparison_report(
 
 
 def _metrics(found: Comparison, catalogue: Catalogue) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("metric", style="cyan", no_wrap=True)
-    for name in ("a", "b", "b - a", "95 % interval"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = quiet_table("metric", "a", "b", "b - a", "95 % interval")
     table.add_column("b is", no_wrap=True)
     for name in in_order(found.metric_deltas, catalogue):
         delta = found.metric_deltas[name]

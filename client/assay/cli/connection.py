@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.console import BAD_INPUT, INTERRUPTED, exit_code_of, show_failure
+from assay.cli.console import INTERRUPTED, exit_code_of, refuse, show_failure
 from assay.client import BadInput, Client, RetryPolicy, ServiceError
 from assay.client.settings import ClientSettings
 
@@ -45,5 +45,4 @@ def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
     except KeyboardInterrupt as error:  # 1, which typer would choose, means a failed requirement
         raise typer.Exit(INTERRUPTED) from error
     except ValueError as error:  # an address that is none, or a curve without points
-        show_failure(error)
-        raise typer.Exit(BAD_INPUT) from error
+        raise refuse(error) from error

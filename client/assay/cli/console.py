@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from rich.console import Console
+import typer
+from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.table import Table
 
 from assay.client import (
     BadInput,
@@ -25,11 +28,16 @@ from assay.client import (
     Unauthenticated,
 )
 
+Item = TypeVar("Item")
+
 OK = 0
 NOT_MET = 1  # a requirement failed, or a watched job ended without success
 BAD_INPUT = 2  # wrong usage, or input that the service refuses
 NO_SERVICE = 3  # the service cannot be reached, or anything else
 INTERRUPTED = 130
+
+WIDTH = 120  # columns of the widest table
+NONE = "[dim]–[/]"  # in a table, of a value that is absent
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -84,6 +92,51 @@ def print_json(value: object) -> None:
     print(json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":")), flush=True)
 
 
+def print_items(
+    items: Iterable[Item],
+    columns: Sequence[str],
+    cells: Callable[[Item], Sequence[str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print a listing: a line of JSON an item as it arrives, or a table once all have."""
+    if as_json:
+        for item in items:
+            print_json(item)
+        return
+    table = Table(*columns, box=None, pad_edge=False)
+    for item in items:
+        table.add_row(*cells(item))
+    show(table)
+
+
+def show(page: RenderableType) -> None:
+    """Print a page; in a pipe or a log, which have no width, numbers are not cut."""
+    if not out.is_terminal:
+        out.width = max(out.width, WIDTH)
+    out.print(page)
+
+
+def print_made(value: object, text: str, *, as_json: bool) -> None:
+    """Print what a command made: as JSON, or the text that a script goes on with."""
+    print_json(value) if as_json else print(text)
+
+
+def refuse(error: Exception) -> typer.Exit:
+    """Show why the usage is wrong, and return what ends the command with 2."""
+    show_failure(error)
+    return typer.Exit(BAD_INPUT)
+
+
+def quiet_table(first: str, *others: str) -> Table:
+    """Return a table without lines: names in the first column, numbers in the others."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(first, style="cyan", no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
 def jsonable(value: Any) -> Any:
     """Return `value` with dataclasses as objects and times as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -94,6 +147,11 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def optional_number(value: float | None) -> str:
+    """Return a metric as people read it, or a dash where it is absent."""
+    return NONE if value is None else number(value)
 
 
 def number(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import BAD_INPUT, NOT_MET, err, out, print_json, show_failure
+from assay.cli.console import NOT_MET, err, out, print_json, refuse
 from assay.cli.live import live_progress
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, Requirement
@@ -59,8 +59,8 @@ def evaluate(
     """
     requirements = _requirements(require or [])
     if not version and not create:
-        show_failure(ValueError("name a version with --version, or make a new one with --create"))
-        raise typer.Exit(BAD_INPUT)
+        text = "name a version with --version, or make a new one with --create"
+        raise refuse(ValueError(text))
     with connected(url, api_key) as client:
         if create:
             version = _created(client, model, version, task)
@@ -87,8 +87,7 @@ def _requirements(texts: list[str]) -> list[Requirement]:
     try:
         return [Requirement.parse(text) for text in texts]
     except ValueError as error:
-        show_failure(error)
-        raise typer.Exit(BAD_INPUT) from error
+        raise refuse(error) from error
 
 
 def _created(client: Client, model: str, version: str, task: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import out, print_json
+from assay.cli.console import out, print_items, print_json
 from assay.client.types import Job
 
 jobs = typer.Typer(help="List, show and cancel jobs.", no_args_is_help=True)
@@ -35,25 +35,17 @@ def list_jobs(
     api_key: Key = None,
 ) -> None:
     """List jobs, newest first."""
-    table = Table(
-        "job", "kind", "status", "done", "attempts", "submitted", "makes", box=None, pad_edge=False
-    )
+
+    def cells(one: Job) -> Sequence[str]:
+        done, attempts = _done(one), f"{one.attempts}/{one.max_attempts}"
+        submitted = f"{one.created_at:%Y-%m-%d %H:%M:%S}"
+        kind, makes = escape(one.kind), escape(one.resource_id)
+        return one.job_id, kind, one.status or "", done, attempts, submitted, makes
+
+    columns = ("job", "kind", "status", "done", "attempts", "submitted", "makes")
     with connected(url, api_key) as client:
         found = client.jobs.list(kind=kind, status=status or (), resource_id=resource)
-        for job in islice(found, limit):
-            if as_json:
-                print_json(job)
-            table.add_row(
-                job.job_id,
-                escape(job.kind),
-                job.status,
-                f"{job.progress.done}/{job.progress.total}",
-                f"{job.attempts}/{job.max_attempts}",
-                f"{job.created_at:%Y-%m-%d %H:%M:%S}",
-                escape(job.resource_id),
-            )
-    if not as_json:
-        out.print(table)
+        print_items(islice(found, limit), columns, cells, as_json=as_json)
 
 
 @jobs.command("show")
@@ -70,13 +62,17 @@ def cancel_job(job: JobId, *, as_json: Json = False, url: Url = None, api_key: K
         _show(client.jobs.cancel(job), as_json=as_json)
 
 
+def _done(job: Job) -> str:
+    return f"{job.progress.done}/{job.progress.total}"
+
+
 def _show(job: Job, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
     out.print(f"{job.job_id}  {escape(job.kind)}  [bold]{job.status}[/]")
     out.print(
-        f"  {job.progress.done}/{job.progress.total} tasks, {job.progress.rows:,} rows,"
+        f"  {_done(job)} tasks, {job.progress.rows:,} rows,"
         f" attempt {job.attempts} of {job.max_attempts}"
     )
     for word, time in (

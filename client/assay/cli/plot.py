@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.connection import Key, Url, connected
-from assay.cli.console import BAD_INPUT, err, out, show_failure
+from assay.cli.console import err, out, refuse
 from assay.cli.plot_data import Plot, PlotKind, plot_of
 from assay.cli.plot_text import text_plot
 
@@ -46,8 +46,7 @@ def plot(
     try:
         write(drawn, to)
     except OSError as error:
-        show_failure(error)
-        raise typer.Exit(BAD_INPUT) from error
+        raise refuse(error) from error
     err.print(f"wrote {to}", style="dim", markup=False)
 
 
@@ -66,9 +65,7 @@ def _writer(file: Path) -> Callable[[Plot, Path], None]:
         way = (
             "pip install 'assay-quality-client[plots]', or leave --out away to draw in the terminal"
         )
-        show_failure(ValueError(f"Plots as files need matplotlib: {way}."))
-        raise typer.Exit(BAD_INPUT) from error
+        raise refuse(ValueError(f"Plots as files need matplotlib: {way}.")) from error
     except ValueError as error:
-        show_failure(error)
-        raise typer.Exit(BAD_INPUT) from error
+        raise refuse(error) from error
     return write_png

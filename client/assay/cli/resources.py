@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import NOT_MET, err, number, out, print_json
+from assay.cli.console import NOT_MET, err, number, out, print_items, print_json, print_made
 from assay.cli.metric_direction import catalogue_of, in_order
-from assay.client.types import JobEvent, JobStatus
+from assay.client.types import ApiKey, JobEvent, JobStatus, Model, Version
 
 models = typer.Typer(help="Create and list models.", no_args_is_help=True)
 versions = typer.Typer(help="Create and list versions of a model.", no_args_is_help=True)
@@ -44,29 +44,20 @@ def create_model(
         made = client.models.create(
             name, task, model_id=model_id, labels=label or (), positive_label=positive_label
         )
-    if as_json:
-        print_json(made)
-    else:
-        print(made.model_id)
+    print_made(made, made.model_id, as_json=as_json)
 
 
 @models.command("list")
 def list_models(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
     """List models, newest first."""
-    table = Table("model", "name", "task", "status", "promoted", box=None, pad_edge=False)
+
+    def cells(one: Model) -> Sequence[str]:
+        promoted = one.promoted_version_id or ""
+        return one.model_id, escape(one.name), one.task_type or "", one.status or "", promoted
+
+    columns = ("model", "name", "task", "status", "promoted")
     with connected(url, api_key) as client:
-        for model in client.models.list():
-            if as_json:
-                print_json(model)
-            table.add_row(
-                model.model_id,
-                escape(model.name),
-                model.task_type,
-                model.status,
-                model.promoted_version_id or "",
-            )
-    if not as_json:
-        out.print(table)
+        print_items(client.models.list(), columns, cells, as_json=as_json)
 
 
 @versions.command("create")
@@ -85,10 +76,7 @@ def create_version(
         made = client.versions.create(
             model, version_id=version_id, label=label, algorithm=algorithm
         )
-    if as_json:
-        print_json(made)
-    else:
-        print(made.version_id)
+    print_made(made, made.version_id, as_json=as_json)
 
 
 @versions.command("list")
@@ -96,22 +84,17 @@ def list_versions(
     model: ModelId, as_json: Json = False, url: Url = None, api_key: Key = None
 ) -> None:
     """List the versions of a model, newest first, with their numbers on the test split."""
-    table = Table("version", "number", "status", "promoted", "metrics", box=None, pad_edge=False)
+    columns = ("version", "number", "status", "promoted", "metrics")
     with connected(url, api_key) as client:
         catalogue = catalogue_of(client)
-        for version in client.versions.list(model):
-            if as_json:
-                print_json(version)
-            shown = in_order(version.metrics, catalogue)[:4]
-            table.add_row(
-                version.version_id,
-                str(version.version_number),
-                version.status,
-                "yes" if version.is_promoted else "",
-                "  ".join(f"{name} {number(version.metrics[name])}" for name in shown),
-            )
-    if not as_json:
-        out.print(table)
+
+        def cells(one: Version) -> Sequence[str]:
+            names = in_order(one.metrics, catalogue)[:4]
+            metrics = "  ".join(f"{name} {number(one.metrics[name])}" for name in names)
+            promoted = "yes" if one.is_promoted else ""
+            return one.version_id, str(one.version_number), one.status or "", promoted, metrics
+
+        print_items(client.versions.list(model), columns, cells, as_json=as_json)
 
 
 def promote(
@@ -206,17 +189,16 @@ def create_key(
 @keys.command("list")
 def list_keys(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
     """List keys, newest first, without secrets."""
-    table = Table("prefix", "name", "permissions", "state", box=None, pad_edge=False)
     now = datetime.now(UTC)
+
+    def cells(one: ApiKey) -> Sequence[str]:
+        expired = one.expires_at is not None and one.expires_at <= now
+        state = "revoked" if one.revoked_at else "expired" if expired else "works"
+        return one.prefix, escape(one.name), " ".join(one.permissions), state
+
     with connected(url, api_key) as client:
-        for key in client.keys.list():
-            if as_json:
-                print_json(key)
-            expired = key.expires_at is not None and key.expires_at <= now
-            state = "revoked" if key.revoked_at else "expired" if expired else "works"
-            table.add_row(key.prefix, escape(key.name), " ".join(key.permissions), state)
-    if not as_json:
-        out.print(table)
+        columns = ("prefix", "name", "permissions", "state")
+        print_items(client.keys.list(), columns, cells, as_json=as_json)
 
 
 @keys.command("revoke")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import err, out, print_json
+from assay.cli.console import err, print_items, print_json, print_made
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client
-from assay.client.types import Imported
+from assay.client.types import GroundTruthDataset, Imported
 
 truth = typer.Typer(help="Keep the ground truth of documents.", no_args_is_help=True)
 
@@ -51,10 +51,7 @@ def create(
                 raise
             _tell(done)
             made = client.ground_truth.get(made.dataset_id)
-    if as_json:
-        print_json(made)
-    else:
-        print(made.dataset_id)
+    print_made(made, made.dataset_id, as_json=as_json)
 
 
 @truth.command("import")
@@ -78,20 +75,14 @@ def import_file(
 @truth.command("list")
 def list_datasets(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
     """List datasets, newest first."""
-    table = Table("dataset", "name", "documents", "schema", "changed", box=None, pad_edge=False)
+
+    def cells(one: GroundTruthDataset) -> Sequence[str]:
+        schema, changed = one.user_schema_id or "inferred", f"{one.updated_at:%Y-%m-%d %H:%M}"
+        return one.dataset_id, escape(one.name), f"{one.document_count:,}", schema, changed
+
     with connected(url, api_key) as client:
-        for one in client.ground_truth.list():
-            if as_json:
-                print_json(one)
-            table.add_row(
-                one.dataset_id,
-                escape(one.name),
-                f"{one.document_count:,}",
-                one.user_schema_id or "inferred",
-                f"{one.updated_at:%Y-%m-%d %H:%M}",
-            )
-    if not as_json:
-        out.print(table)
+        columns = ("dataset", "name", "documents", "schema", "changed")
+        print_items(client.ground_truth.list(), columns, cells, as_json=as_json)
 
 
 @truth.command("schema")

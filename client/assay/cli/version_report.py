@@ -11,9 +11,9 @@ from rich.markup import escape
 
 from assay.cli.connection import Json, Key, Url, connected
 from assay.cli.console import out, print_json
-from assay.cli.report import class_table
-from assay.cli.report_parts import (
+from assay.cli.report import (
     calibration_table,
+    class_table,
     interval_table,
     mistake_table,
     residual_table,

@@ -214,12 +214,10 @@ class Benchmarks(calls.Benchmarks):
         Between the changes of state are documents as they are compared; status tells how right
         each field is so far. A connection that breaks is taken up where it stood.
         """
-        rpc = self._rpc("WatchBenchmark")
 
         def opened(after: int) -> object:
             values = {"benchmark_id": benchmark_id, "after_sequence": after}
-            request = rpc.request(values, self._transport.new_request_id)
-            return self._transport.stream(rpc, request)
+            return self._open_stream("WatchBenchmark", values)
 
         def is_over(_: int) -> bool:
             # Who may read benchmarks may not read jobs; what ended and tells nothing more is over.

@@ -73,6 +73,24 @@ class EvaluationPlan:
         batches = self.rows.batches(source, numeric_targets=numeric, limit=self.batch_bytes)
         return batches, source.rows
 
+    def created(self) -> dict[str, Any]:
+        """Return the arguments by which the evaluation is created."""
+        return {
+            "model_id": self.model_id,
+            "version_id": self.version_id,
+            "split": self.split,
+            "positive_label": self.positive_label,
+            "renormalize": self.renormalize,
+        }
+
+    def report_upload(self, rows: int, total: int | None, metrics: Mapping[str, float]) -> None:
+        """Tell of rows that are durable, and of their metrics."""
+        self.on_progress(
+            Progress(
+                phase="upload", rows=rows, total_rows=total, metrics=dict(sorted(metrics.items()))
+            )
+        )
+
 
 class UploadWindow:
     """Batches on their way: taken, sent, acknowledged; what a new connection sends again."""

@@ -10,7 +10,7 @@ import grpc
 
 from assay.client import calls, types
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
-from assay.client.evaluating import EvaluationPlan, Measuring, Progress, UploadWindow, succeeded
+from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
 from assay.client.jobs import Jobs
 from assay.client.transport import is_cut
 
@@ -29,13 +29,7 @@ class Evaluations(calls.Evaluations):
         jobs, models = Jobs(self._transport), calls.Models(self._transport)
         task_type = models.get(plan.model_id).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
-        created = self.create(
-            plan.model_id,
-            plan.version_id,
-            plan.split,
-            positive_label=plan.positive_label,
-            renormalize=plan.renormalize,
-        )
+        created = self.create(**plan.created())
         try:
             window = UploadWindow(created.evaluation_id, batches)
             sent = self._upload(window, total, plan)
@@ -90,14 +84,7 @@ class Evaluations(calls.Evaluations):
                     break
                 answer = next(answers)
                 window.acknowledge(int(answer.next_row))
-                plan.on_progress(
-                    Progress(
-                        phase="upload",
-                        rows=window.next_row,
-                        total_rows=total,
-                        metrics=dict(sorted(answer.metrics.items())),
-                    )
-                )
+                plan.report_upload(window.next_row, total, answer.metrics)
             outgoing.put(None)
             for _ in answers:  # the status: OK, or raised
                 pass

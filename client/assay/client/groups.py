@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from google.protobuf.message import Message
 
 from assay.client.messages import from_message
 from assay.client.rpc import Rpc, rpc_of
-from assay.client.transport import Transport
+from assay.client.transport import Connection, Transport
 
 PAGE_SIZE = 500  # items that a listing reads at once
 
 Value = TypeVar("Value")
+AnyTransport = TypeVar("AnyTransport", bound=Connection)
 
 
-class Group:
-    """The calls of one service."""
+class BaseGroup(Generic[AnyTransport]):
+    """The RPCs of one service and their requests, for both clients."""
 
     service: ClassVar[str]
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: AnyTransport) -> None:
         self._transport = transport
 
     def _rpc(self, method: str) -> Rpc:
         return rpc_of(self.service, method)
 
-    def _call(self, method: str, values: Mapping[str, object]) -> Any:
+    def _request(self, method: str, values: Mapping[str, object]) -> tuple[Rpc, Message]:
         rpc = self._rpc(method)
-        return self._transport.call(rpc, rpc.request(values, self._transport.new_request_id))
+        return rpc, rpc.request(values, self._transport.new_request_id)
+
+    def _open_stream(self, method: str, values: Mapping[str, object]) -> Any:
+        """Begin a call whose answers are streamed."""
+        return self._transport.stream(*self._request(method, values))
+
+
+class Group(BaseGroup[Transport]):
+    """The calls of one service."""
+
+    def _call(self, method: str, values: Mapping[str, object]) -> Any:
+        return self._transport.call(*self._request(method, values))
 
     def _one(self, kind: type[Value], method: str, values: Mapping[str, object]) -> Value:
         return from_message(kind, self._call(method, values))
@@ -39,8 +53,7 @@ class Group:
         self, kind: type[Value], method: str, values: Mapping[str, object]
     ) -> Iterator[Value]:
         """Yield the items of a listing, reading page after page."""
-        rpc = self._rpc(method)
-        request = rpc.request(values, self._transport.new_request_id)
+        rpc, request = self._request(method, values)
         while True:
             page = self._transport.call(rpc, request)
             for item in rpc.items(page):

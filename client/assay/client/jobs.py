@@ -22,12 +22,9 @@ class Jobs(calls.Jobs):
             >>> for item in client.jobs.watch(job_id):
             ...     print(item)
         """
-        rpc = self._rpc("WatchJob")
 
         def opened(after: int) -> object:
-            values = {"job_id": job_id, "after_sequence": after}
-            request = rpc.request(values, self._transport.new_request_id)
-            return self._transport.stream(rpc, request)
+            return self._open_stream("WatchJob", {"job_id": job_id, "after_sequence": after})
 
         def is_over(after: int) -> bool:
             job = self.get(job_id)

@@ -19,7 +19,7 @@ from assay.client.base import BaseClient
 from assay.client.benchmarks import in_schema_order
 from assay.client.comparisons import UNTESTED
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
-from assay.client.evaluating import EvaluationPlan, Measuring, Progress, UploadWindow, succeeded
+from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
 from assay.client.methods import TERMINAL_STATES
 from assay.client.transport import is_cut
 from assay.client.watching import Item, WatchState
@@ -30,12 +30,9 @@ class Jobs(calls.Jobs):
 
     def watch(self, job_id: str, after_sequence: int = 0) -> AsyncIterator[Item]:
         """Yield a job's events and status to its end, as the synchronous client does."""
-        rpc = self._rpc("WatchJob")
 
         def opened(after: int) -> Any:
-            values = {"job_id": job_id, "after_sequence": after}
-            request = rpc.request(values, self._transport.new_request_id)
-            return self._transport.stream(rpc, request)
+            return self._open_stream("WatchJob", {"job_id": job_id, "after_sequence": after})
 
         async def is_over(after: int) -> bool:
             job = await self.get(job_id)
@@ -64,12 +61,10 @@ class Benchmarks(calls.Benchmarks):
 
     def watch(self, benchmark_id: str, after_sequence: int = 0) -> AsyncIterator[Item]:
         """Yield a benchmark's events and status to its end, as the synchronous client does."""
-        rpc = self._rpc("WatchBenchmark")
 
         def opened(after: int) -> Any:
             values = {"benchmark_id": benchmark_id, "after_sequence": after}
-            request = rpc.request(values, self._transport.new_request_id)
-            return self._transport.stream(rpc, request)
+            return self._open_stream("WatchBenchmark", values)
 
         async def is_over(_: int) -> bool:
             found = await self.get(benchmark_id)
@@ -100,13 +95,7 @@ class Evaluations(calls.Evaluations):
         jobs = Jobs(self._transport)
         task_type = (await calls.Models(self._transport).get(plan.model_id)).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
-        created = await self.create(
-            plan.model_id,
-            plan.version_id,
-            plan.split,
-            positive_label=plan.positive_label,
-            renormalize=plan.renormalize,
-        )
+        created = await self.create(**plan.created())
         try:
             sent = await self._upload(UploadWindow(created.evaluation_id, batches), total, plan)
             if sent == 0:
@@ -165,14 +154,7 @@ class Evaluations(calls.Evaluations):
                     break
                 answer = await anext(answers)
                 window.acknowledge(int(answer.next_row))
-                plan.on_progress(
-                    Progress(
-                        phase="upload",
-                        rows=window.next_row,
-                        total_rows=total,
-                        metrics=dict(sorted(answer.metrics.items())),
-                    )
-                )
+                plan.report_upload(window.next_row, total, answer.metrics)
             outgoing.put_nowait(None)
             async for _ in answers:  # the status: OK, or raised
                 pass
