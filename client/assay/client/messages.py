@@ -6,7 +6,9 @@ of plain values. Neither knows a message by name but for the few rules below.
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from google.protobuf import any_pb2, descriptor_pool, json_format, message_facto
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+import assay.v1
 from assay.client.errors import BadInput
 from assay.client.json_text import json_text
 
@@ -130,10 +133,20 @@ def _item(field: FieldDescriptor) -> Converter:
     return lambda value: value
 
 
+@cache
+def _load_contract() -> None:
+    """Import all messages of the contract, so that they are found by their names."""
+    for module in pkgutil.iter_modules(assay.v1.__path__, "assay.v1."):
+        importlib.import_module(module.name)
+
+
 def _unpacked(message: any_pb2.Any) -> Any:
     """Return the value inside; a message that has no class here is its JSON, an unknown one None."""
+    pool, name = descriptor_pool.Default(), message.TypeName()
+    if name in _VALUES:
+        _load_contract()  # what an event holds may be of a service that was not called yet
     try:
-        descriptor = descriptor_pool.Default().FindMessageTypeByName(message.TypeName())
+        descriptor = pool.FindMessageTypeByName(name)
     except KeyError:
         return None
     inner = message_factory.GetMessageClass(descriptor)()
