@@ -20,7 +20,7 @@ from tests.fixtures.gateway import http_client, settings
 from tests.support.probe import FEATURE, KEY, PROBE, ProbeProcess, generate
 
 WAIT = 60.0  # seconds until what never comes fails its test
-LINES = [f"one two{number % 3} three{number % 7}" for number in range(400)]
+LINES = [f"one two{number % 3} three{number % 7}" for number in range(1_200)]
 
 
 class Probe(NamedTuple):
