@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from uuid import UUID
 
 from assay.kernel.errors import InvalidArgument
 
@@ -46,11 +45,3 @@ def check_document_id(field: str, text: str) -> str:
     if wrong is not None:
         raise InvalidArgument.of(field, wrong)
     return text
-
-
-def is_uuid(text: str) -> bool:
-    """Return whether `text` is a UUID as Assay writes it; no other can be stored."""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
@@ -11,7 +13,6 @@ from assay.features.ground_truth import document_rows as documents
 from assay.features.ground_truth.model import NewDataset, NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse, TooLarge
-from assay.kernel.text import is_uuid
 from assay.records import replace
 from tests.support.document_rows import (
     NEW_DATASET,
@@ -39,7 +40,7 @@ def test_a_schema_is_stored_as_it_was_given(store, clock):
         made = uow[UserSchemas].create(ORG, replace(NEW_SCHEMA, description="x", created_by="ann"))
     with store.read() as uow:
         assert uow[UserSchemas].get(ORG, made.user_schema_id) == made
-    assert is_uuid(made.user_schema_id)
+    assert str(UUID(made.user_schema_id)) == made.user_schema_id
     assert (made.name, made.definition, made.description) == ("invoice", b'{"fields":[]}', "x")
     assert (made.created_at, made.updated_at, made.created_by) == (clock.now(), clock.now(), "ann")
 
@@ -83,7 +84,7 @@ def test_a_dataset_is_stored_as_it_was_given(store):
         made = uow[GroundTruthDatasets].create(ORG, new)
     with store.read() as uow:
         assert uow[GroundTruthDatasets].get(ORG, made.dataset_id) == made
-    assert is_uuid(made.dataset_id)
+    assert str(UUID(made.dataset_id)) == made.dataset_id
     assert (made.name, made.description, made.document_count) == ("n", "d", 0)
     assert made.user_schema_id == schema.user_schema_id
 
@@ -143,7 +144,7 @@ def test_an_entry_is_stored_as_it_was_given(store, dataset, clock):
     with store.read() as uow:
         assert uow[Entries].get(ORG, dataset.dataset_id, made.entry_id) == made
         changed = uow[GroundTruthDatasets].get(ORG, dataset.dataset_id)
-    assert is_uuid(made.entry_id)
+    assert str(UUID(made.entry_id)) == made.entry_id
     assert (made.document_id, made.expected, made.notes) == (
         new.document_id,
         new.expected,

@@ -51,11 +51,6 @@ def current_revision(url: str) -> str | None:
         engine.dispose()
 
 
-def check_schema(url: str) -> None:
-    """Raise SchemaMismatch, with the way out, unless the database is of this release."""
-    check_revision(current_revision(url))
-
-
 def revision_of(engine: Engine) -> str | None:
     """Return the revision of the database behind `engine`."""
     with engine.connect() as connection:
