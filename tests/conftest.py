@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = [
     "tests.fixtures.service",
@@ -12,6 +13,10 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.client",
 ]
+
+# How long an example takes says what else the machine does, not what the product does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 PURE = ("tests/metrics/", "tests/extraction/")
 
