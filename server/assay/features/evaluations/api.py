@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 from assay.features.evaluations import convert
 from assay.features.evaluations.file_upload import FileUploads
@@ -17,6 +18,7 @@ from assay.features.evaluations.upload import SentChunk, Uploads
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import page_of, value_of
 from assay.v1 import evaluation_pb2, evaluation_service_pb2
 
 DEFAULT_SPLIT = "test"
@@ -44,15 +46,11 @@ class EvaluationService:
         known = await call.run(
             self._evaluations.open,
             call.organization_id,
-            EvaluationRequest(
-                model_id=request.model_id,
-                version_id=request.version_id,
+            _asked(
+                request,
+                call,
                 dataset_split=request.dataset_split,
-                positive_label=request.positive_label or None,
-                renormalize=request.renormalize,
-                request_id=call.idempotency_key(request.request_id),
                 deadline=values.moment("deadline", request),
-                created_by=call.caller.subject,
             ),
         )
         return convert.evaluation(known)
@@ -91,16 +89,7 @@ class EvaluationService:
         first = await anext(aiter(requests), None)
         if first is None:
             raise InvalidArgument("Nothing was sent. Send the model, the version and the file.")
-        asked = EvaluationRequest(
-            model_id=first.model_id,
-            version_id=first.version_id,
-            dataset_split=first.dataset_split or DEFAULT_SPLIT,
-            positive_label=first.positive_label or None,
-            renormalize=first.renormalize,
-            request_id=call.idempotency_key(first.request_id),
-            deadline=values.moment("deadline", first),
-            created_by=call.caller.subject,
-        )
+        asked = _asked(first, call, deadline=values.moment("deadline", first))
         known = await self._files.measure(
             call.organization_id,
             asked,
@@ -129,24 +118,13 @@ class EvaluationService:
             size=request.page_size,
             token=request.page_token,
         )
-        return evaluation_service_pb2.ListEvaluationsResponse(
-            evaluations=[convert.evaluation(known) for known in page.items],
-            next_page_token=page.next_token,
-        )
+        return page_of(evaluation_service_pb2.ListEvaluationsResponse, page, convert.evaluation)
 
     async def EvaluateRows(
         self, request: evaluation_service_pb2.EvaluateRowsRequest, call: Call
     ) -> evaluation_pb2.Evaluation:
         """Take a few rows, measure them and answer with the evaluation."""
-        asked = EvaluationRequest(
-            model_id=request.model_id,
-            version_id=request.version_id,
-            dataset_split=request.dataset_split or DEFAULT_SPLIT,
-            positive_label=request.positive_label or None,
-            renormalize=request.renormalize,
-            request_id=call.idempotency_key(request.request_id),
-            created_by=call.caller.subject,
-        )
+        asked = _asked(request, call)
         known = await self._rows.measure(
             call.organization_id,
             asked,
@@ -154,6 +132,17 @@ class EvaluationService:
             rows=lambda: convert.rows(request),
         )
         return _told(known, call)
+
+
+def _asked(request: Any, call: Call, **given: Any) -> EvaluationRequest:
+    """Return what a request asks to have measured; `given` are fields that it has otherwise."""
+    return value_of(
+        EvaluationRequest,
+        request,
+        request_id=call.idempotency_key(request.request_id),
+        created_by=call.caller.subject,
+        **{"dataset_split": request.dataset_split or DEFAULT_SPLIT, **given},
+    )
 
 
 def _told(known: KnownEvaluation, call: Call) -> evaluation_pb2.Evaluation:

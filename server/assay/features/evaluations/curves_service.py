@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.features.evaluations.details_artifact import AreaDetails
-from assay.features.evaluations.details_service import Detailed, DetailsReader, Place, StoredDetails
+from assay.features.evaluations.details_service import Detailed, DetailsReader, StoredDetails
+from assay.features.evaluations.performance_service import Place
 from assay.features.models.model import TaskType
 from assay.kernel.errors import InvalidArgument, NoScores, clip
 from assay.metrics.curves import Curve, ThresholdRow

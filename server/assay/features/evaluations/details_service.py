@@ -18,7 +18,7 @@ from assay.features.evaluations.details_artifact import (
     read_section,
 )
 from assay.features.evaluations.model import EvaluationResult
-from assay.features.evaluations.performance_service import Performance, PerformanceReader
+from assay.features.evaluations.performance_service import Performance, PerformanceReader, Place
 from assay.features.models.model import TaskType
 from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import DetailsNotStored, Internal, NotFound
@@ -30,16 +30,6 @@ from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
 
 REMEMBERED_BYTES = 16 * 1024**2  # of JSON; what it becomes takes several times as much
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Which evaluation is asked about."""
-
-    organization_id: str
-    model_id: str
-    version_id: str  # empty: the promoted one
-    dataset_split: str  # empty: test
 
 
 class StoredDetails:
@@ -180,15 +170,8 @@ class DetailsReader:
             WrongTaskType: the model is of another task type.
             And what PerformanceReader.of raises.
         """
-        readers = {
-            None: self._performance.of,
-            TaskType.CLASSIFICATION: self._performance.of_classifier,
-            TaskType.REGRESSION: self._performance.of_regression,
-        }
         organization_id = place.organization_id
-        found = readers[task](
-            organization_id, place.model_id, place.version_id, place.dataset_split
-        )
+        found = self._performance.of(place, task)
         address = found.result.details
         if address is None:
             raise not_stored(found)

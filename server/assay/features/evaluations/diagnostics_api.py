@@ -8,6 +8,7 @@ from __future__ import annotations
 from assay.features.evaluations import diagnostics_convert as convert
 from assay.features.evaluations.curves_service import Curves, check_costs
 from assay.features.evaluations.diagnostics_service import Diagnostics, MistakeFilter
+from assay.features.evaluations.performance_convert import place
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import value_of
 from assay.v1 import diagnostics_pb2, diagnostics_service_pb2
@@ -24,21 +25,21 @@ class DiagnosticsService:
         self, request: diagnostics_service_pb2.GetRocCurveRequest, call: Call
     ) -> diagnostics_pb2.RocCurve:
         """Return the ROC curve of a class, or the macro average."""
-        place = convert.place(request, call)
         points = request.resolution if request.HasField("resolution") else None
         return await call.run_in_thread(
-            lambda: convert.roc_curve(self._curves.roc(place, request.class_label, points))
+            lambda: convert.roc_curve(
+                self._curves.roc(place(request, call), request.class_label, points)
+            )
         )
 
     async def GetPrCurve(
         self, request: diagnostics_service_pb2.GetPrCurveRequest, call: Call
     ) -> diagnostics_pb2.PrCurve:
         """Return the precision-recall curve of a class."""
-        place = convert.place(request, call)
         points = request.resolution if request.HasField("resolution") else None
         return await call.run_in_thread(
             lambda: convert.pr_curve(
-                self._curves.precision_recall(place, request.class_label, points)
+                self._curves.precision_recall(place(request, call), request.class_label, points)
             )
         )
 
@@ -46,7 +47,6 @@ class DiagnosticsService:
         self, request: diagnostics_service_pb2.GetThresholdsRequest, call: Call
     ) -> diagnostics_pb2.ThresholdTable:
         """Return what each threshold gives."""
-        place = convert.place(request, call)
         points = request.resolution if request.HasField("resolution") else None
         false_positive, false_negative = (
             getattr(request, name) if request.HasField(name) else None
@@ -55,7 +55,7 @@ class DiagnosticsService:
         costs = check_costs(false_positive, false_negative)
         return await call.run_in_thread(
             lambda: convert.thresholds(
-                self._curves.thresholds(place, request.class_label, points, costs)
+                self._curves.thresholds(place(request, call), request.class_label, points, costs)
             )
         )
 
@@ -63,43 +63,39 @@ class DiagnosticsService:
         self, request: diagnostics_service_pb2.GetCalibrationRequest, call: Call
     ) -> diagnostics_pb2.CalibrationReport:
         """Return the reliability tables."""
-        place = convert.place(request, call)
         return await call.run_in_thread(
-            lambda: convert.calibration(*self._diagnostics.calibration(place))
+            lambda: convert.calibration(*self._diagnostics.calibration(place(request, call)))
         )
 
     async def ListMisclassificationErrors(
         self, request: diagnostics_service_pb2.ListMisclassificationErrorsRequest, call: Call
     ) -> diagnostics_pb2.MisclassificationErrors:
         """Return the most confident mistakes."""
-        place, wanted = convert.place(request, call), value_of(MistakeFilter, request)
+        wanted = value_of(MistakeFilter, request)
         return await call.run_in_thread(
-            lambda: convert.mistakes(self._diagnostics.mistakes(place, wanted))
+            lambda: convert.mistakes(self._diagnostics.mistakes(place(request, call), wanted))
         )
 
     async def GetResiduals(
         self, request: diagnostics_service_pb2.GetResidualsRequest, call: Call
     ) -> diagnostics_pb2.ResidualReport:
         """Return the distribution of residuals."""
-        place = convert.place(request, call)
         return await call.run_in_thread(
-            lambda: convert.residuals(*self._diagnostics.residuals(place))
+            lambda: convert.residuals(*self._diagnostics.residuals(place(request, call)))
         )
 
     async def GetSlices(
         self, request: diagnostics_service_pb2.GetSlicesRequest, call: Call
     ) -> diagnostics_pb2.SliceReport:
         """Return the metrics by slice."""
-        place = convert.place(request, call)
         return await call.run_in_thread(
-            lambda: convert.slices(*self._diagnostics.slices(place, request.column))
+            lambda: convert.slices(*self._diagnostics.slices(place(request, call), request.column))
         )
 
     async def GetIntervals(
         self, request: diagnostics_service_pb2.GetIntervalsRequest, call: Call
     ) -> diagnostics_pb2.IntervalReport:
         """Return the intervals by metric."""
-        place = convert.place(request, call)
         return await call.run_in_thread(
-            lambda: convert.intervals(self._diagnostics.intervals(place))
+            lambda: convert.intervals(self._diagnostics.intervals(place(request, call)))
         )

@@ -6,24 +6,16 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf.message import Message
-
 from assay.features.evaluations.curves_service import CurveFound, Thresholds
 from assay.features.evaluations.details_artifact import SliceDetails
-from assay.features.evaluations.details_service import Detailed, Place
+from assay.features.evaluations.details_service import Detailed
 from assay.features.evaluations.diagnostics_service import Intervals, Mistakes
 from assay.kernel.rpc import values
-from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.messages import message_of, value_of
+from assay.kernel.rpc.messages import message_of
 from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
 from assay.v1 import diagnostics_pb2, metric_pb2
-
-
-def place(request: Message, call: Call) -> Place:
-    """Return which evaluation a request asks about."""
-    return value_of(Place, request, organization_id=call.organization_id)
 
 
 def roc_curve(curve: CurveFound) -> diagnostics_pb2.RocCurve:

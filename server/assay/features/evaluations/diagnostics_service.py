@@ -17,10 +17,10 @@ from assay.features.evaluations.details_artifact import (
 from assay.features.evaluations.details_service import (
     Detailed,
     DetailsReader,
-    Place,
     StoredDetails,
     not_stored,
 )
+from assay.features.evaluations.performance_service import Place
 from assay.features.models.model import TaskType
 from assay.kernel.errors import InvalidArgument, NoScores, clip
 from assay.metrics.intervals import Interval

@@ -7,6 +7,7 @@ from assay.features.evaluations.performance_service import (
     PerformanceReader,
     check_average,
 )
+from assay.features.models.model import TaskType
 from assay.kernel.rpc.call import Call
 from assay.v1 import performance_pb2, performance_service_pb2
 
@@ -21,13 +22,7 @@ class PerformanceService:
         self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
     ) -> performance_pb2.PerformanceSummary:
         """Return the headline metrics."""
-        found = await call.run(
-            self._performance.of,
-            call.organization_id,
-            request.model_id,
-            request.version_id,
-            request.dataset_split,
-        )
+        found = await call.run(self._performance.of, convert.place(request, call))
         return convert.summary(found)
 
     async def GetClassificationReport(
@@ -36,11 +31,7 @@ class PerformanceService:
         """Return the scores of every class."""
         average = check_average(request.average)
         found = await call.run(
-            self._performance.of_classifier,
-            call.organization_id,
-            request.model_id,
-            request.version_id,
-            request.dataset_split,
+            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(lambda: convert.report(found, average), is_large=found.is_large)
 
@@ -49,11 +40,7 @@ class PerformanceService:
     ) -> performance_pb2.ConfusionMatrix:
         """Return the confusion matrix as packed counts."""
         found = await call.run(
-            self._performance.of_classifier,
-            call.organization_id,
-            request.model_id,
-            request.version_id,
-            request.dataset_split,
+            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(
             lambda: convert.confusion(found, normalize=request.normalize), is_large=found.is_large

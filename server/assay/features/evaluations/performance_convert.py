@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from assay.features.evaluations.model import EvaluationResult
-from assay.features.evaluations.performance_service import Performance
+from assay.features.evaluations.performance_service import Performance, Place
 from assay.kernel.rpc import values
+from assay.kernel.rpc.call import Call
 from assay.v1 import metric_pb2, performance_pb2
+
+
+def place(request: Any, call: Call) -> Place:
+    """Return which evaluation a request asks about."""
+    return Place(
+        organization_id=call.organization_id,
+        model_id=request.model_id,
+        version_id=request.version_id,
+        dataset_split=request.dataset_split,
+    )
 
 
 def summary(found: Performance) -> performance_pb2.PerformanceSummary:

@@ -33,6 +33,16 @@ MAX_NAMED = 10  # versions that a refusal names
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Which evaluation is asked about."""
+
+    organization_id: str
+    model_id: str
+    version_id: str  # empty: the promoted one
+    dataset_split: str  # empty: test
+
+
+@dataclass(frozen=True, kw_only=True)
 class Performance:
     """The evaluation that serves a request."""
 
@@ -62,46 +72,22 @@ class PerformanceReader:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def of(
-        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
-    ) -> Performance:
-        """Return the evaluation of a version (default: the promoted one) on a split.
+    def of(self, place: Place, task: TaskType | None = None) -> Performance:
+        """Return an evaluation of a model of `task` (None: of any).
 
         Raises:
             InvalidArgument: dataset_split is not one of the splits.
             NotFound: no such model or version.
+            WrongTaskType: the model is of another task type.
             NoTrainedVersion, NoPromotedVersion, VersionNotReady: nothing can be served.
             SplitNotEvaluated: the version was not evaluated on the split.
         """
-        split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
-        return self._read((organization_id, model_id, version_id, split), None)
-
-    def of_classifier(
-        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
-    ) -> Performance:
-        """Return as `of` does, for classification models alone.
-
-        Raises:
-            WrongTaskType: the model is not a classification model.
-        """
-        split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
-        return self._read((organization_id, model_id, version_id, split), TaskType.CLASSIFICATION)
-
-    def of_regression(
-        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
-    ) -> Performance:
-        """Return as `of` does, for regression models alone.
-
-        Raises:
-            WrongTaskType: the model is not a regression model.
-        """
-        split = check_split("dataset_split", dataset_split or DEFAULT_SPLIT)
-        return self._read((organization_id, model_id, version_id, split), TaskType.REGRESSION)
-
-    def _read(self, key: tuple[str, str, str, str], task: TaskType | None) -> Performance:
-        organization_id, model_id, version_id, split = key
+        split = check_split("dataset_split", place.dataset_split or DEFAULT_SPLIT)
+        model_id, version_id = place.model_id, place.version_id
         with self._store.read() as uow:
-            serving = uow[Evaluations].serving(organization_id, model_id, version_id or None, split)
+            serving = uow[Evaluations].serving(
+                place.organization_id, model_id, version_id or None, split
+            )
             model, version, evaluation = serving.model, serving.version, serving.evaluation
             if version is None and version_id:
                 hint = f"The model '{model_id}' has no such version."

@@ -13,6 +13,7 @@ from assay.features.evaluations.performance_service import (
     PerformanceReader,
     check_average,
 )
+from assay.features.models.model import TaskType
 from assay.kernel.rpc import rest, values
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.rest import Body, Count, Instant
@@ -93,13 +94,7 @@ class PerformanceRestService:
         self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
     ) -> Body[PerformanceSummaryView]:
         """Return the headline metrics."""
-        found = await call.run(
-            self._performance.of,
-            call.organization_id,
-            request.model_id,
-            request.version_id,
-            request.dataset_split,
-        )
+        found = await call.run(self._performance.of, convert.place(request, call))
         return rest.body(summary(found))
 
     async def GetClassificationReport(
@@ -108,11 +103,7 @@ class PerformanceRestService:
         """Return the scores of every class."""
         average = check_average(request.average)
         found = await call.run(
-            self._performance.of_classifier,
-            call.organization_id,
-            request.model_id,
-            request.version_id,
-            request.dataset_split,
+            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(lambda: rest.body(report(found, average)), is_large=found.is_large)
 
@@ -121,11 +112,7 @@ class PerformanceRestService:
     ) -> Body[ConfusionMatrixView]:
         """Return the confusion matrix as rows."""
         found = await call.run(
-            self._performance.of_classifier,
-            call.organization_id,
-            request.model_id,
-            request.version_id,
-            request.dataset_split,
+            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(
             lambda: rest.body(confusion(found, normalize=request.normalize)),

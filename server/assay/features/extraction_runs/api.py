@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from assay.features.extraction_runs import convert
 from assay.features.extraction_runs.model import NewExtractionRun
 from assay.features.extraction_runs.service import ExtractionUseCases
-from assay.features.ground_truth.convert import imported
+from assay.features.imports.api import import_file, import_rows
 from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.paging import requested_limit
-from assay.kernel.rpc.uploads import file_parts, first_of, rows_of
 from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import (
     extraction_pb2,
@@ -101,14 +100,7 @@ class ExtractionService:
         self, requests: AsyncIterator[extraction_service_pb2.ImportExtractionsRequest], call: Call
     ) -> ground_truth_pb2.ImportResponse:
         """Take a stream of documents."""
-        first = await first_of(requests)
-        done = await self._imports.stream(
-            call.organization_id,
-            first.run_id,
-            rows=rows_of(first, requests, convert.rows, "run_id"),
-            request_id=call.idempotency_key(first.request_id),
-        )
-        return imported(done)
+        return await import_rows(self._imports, requests, call, convert.rows, "run_id")
 
     async def ImportExtractionsCsv(
         self,
@@ -116,16 +108,7 @@ class ExtractionService:
         call: Call,
     ) -> ground_truth_pb2.ImportResponse:
         """Take one file of CSV."""
-        first = await first_of(requests)
-        done = await self._imports.file(
-            call.organization_id,
-            first.run_id,
-            source=CSV,
-            content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            parts=file_parts(first, requests, "run_id"),
-            request_id=call.idempotency_key(first.request_id),
-        )
-        return imported(done)
+        return await import_file(self._imports, requests, call, CSV, "run_id")
 
     async def ImportExtractionsJsonLines(
         self,
@@ -133,13 +116,4 @@ class ExtractionService:
         call: Call,
     ) -> ground_truth_pb2.ImportResponse:
         """Take one file of JSON Lines."""
-        first = await first_of(requests)
-        done = await self._imports.file(
-            call.organization_id,
-            first.run_id,
-            source=JSON_LINES,
-            content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            parts=file_parts(first, requests, "run_id"),
-            request_id=call.idempotency_key(first.request_id),
-        )
-        return imported(done)
+        return await import_file(self._imports, requests, call, JSON_LINES, "run_id")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from assay.features.ground_truth import convert
-from assay.features.ground_truth.convert import imported
 from assay.features.ground_truth.model import NewDataset
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
+from assay.features.imports.api import import_file, import_rows
 from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.paging import requested_limit
-from assay.kernel.rpc.uploads import file_parts, first_of, rows_of
 from assay.tabular.formats import CSV, JSON_LINES
 from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
 
@@ -146,14 +145,7 @@ class GroundTruthService:
         self, requests: AsyncIterator[ground_truth_service_pb2.ImportEntriesRequest], call: Call
     ) -> ground_truth_pb2.ImportResponse:
         """Take a stream of documents."""
-        first = await first_of(requests)
-        done = await self._imports.stream(
-            call.organization_id,
-            first.dataset_id,
-            rows=rows_of(first, requests, convert.rows, "dataset_id"),
-            request_id=call.idempotency_key(first.request_id),
-        )
-        return imported(done)
+        return await import_rows(self._imports, requests, call, convert.rows, "dataset_id")
 
     async def ImportEntriesCsv(
         self,
@@ -161,16 +153,7 @@ class GroundTruthService:
         call: Call,
     ) -> ground_truth_pb2.ImportResponse:
         """Take one file of CSV."""
-        first = await first_of(requests)
-        done = await self._imports.file(
-            call.organization_id,
-            first.dataset_id,
-            source=CSV,
-            content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            parts=file_parts(first, requests, "dataset_id"),
-            request_id=call.idempotency_key(first.request_id),
-        )
-        return imported(done)
+        return await import_file(self._imports, requests, call, CSV, "dataset_id")
 
     async def ImportEntriesJsonLines(
         self,
@@ -178,13 +161,4 @@ class GroundTruthService:
         call: Call,
     ) -> ground_truth_pb2.ImportResponse:
         """Take one file of JSON Lines."""
-        first = await first_of(requests)
-        done = await self._imports.file(
-            call.organization_id,
-            first.dataset_id,
-            source=JSON_LINES,
-            content_type=first.file.content_type or call.metadata.get("content-type", ""),
-            parts=file_parts(first, requests, "dataset_id"),
-            request_id=call.idempotency_key(first.request_id),
-        )
-        return imported(done)
+        return await import_file(self._imports, requests, call, JSON_LINES, "dataset_id")

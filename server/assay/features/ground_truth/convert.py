@@ -10,7 +10,6 @@ from assay.features.ground_truth.model import Dataset, Entry, NewEntry
 from assay.features.ground_truth.schema_service import DatasetSchema
 from assay.features.ground_truth.service import DatasetChange
 from assay.features.imports.document_files import TypedRow
-from assay.features.imports.model import Imported
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
 from assay.kernel.rpc.messages import message_of, value_of
@@ -86,8 +85,3 @@ def rows(message: ground_truth_service_pb2.ImportEntriesRequest) -> Sequence[Typ
         )
         for one in message.entries
     ]
-
-
-def imported(done: Imported) -> ground_truth_pb2.ImportResponse:
-    """Return what an import did."""
-    return message_of(ground_truth_pb2.ImportResponse, done)

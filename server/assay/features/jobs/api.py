@@ -9,6 +9,7 @@ from google.api import httpbody_pb2
 from assay.features.jobs import convert
 from assay.features.jobs.service import JobUseCases
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import page_of
 from assay.kernel.rpc.watch import JobWatch
 from assay.v1 import job_pb2, job_service_pb2
 
@@ -36,10 +37,7 @@ class JobService:
             request.page_size,
             request.page_token,
         )
-        return job_service_pb2.ListJobsResponse(
-            jobs=[convert.job(job, progress) for job, progress in page.items],
-            next_page_token=page.next_token,
-        )
+        return page_of(job_service_pb2.ListJobsResponse, page, lambda one: convert.job(*one))
 
     async def CancelJob(self, request: job_service_pb2.CancelJobRequest, call: Call) -> job_pb2.Job:
         """Ask a job to end."""

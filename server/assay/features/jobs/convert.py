@@ -9,7 +9,8 @@ from typing import Any
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.jobs.job import Job, JobFilter
 from assay.kernel.jobs.states import JobState
-from assay.kernel.rpc import job_messages, values
+from assay.kernel.rpc import values
+from assay.kernel.rpc.messages import message_of
 from assay.v1 import job_pb2, job_service_pb2
 
 _WORDS = {state.value.lower(): state for state in JobState}
@@ -17,22 +18,13 @@ _WORDS = {state.value.lower(): state for state in JobState}
 
 def job(stored: Job, progress: Mapping[str, Any] | None) -> job_pb2.Job:
     """Return a job and its newest progress as a message."""
-    return job_pb2.Job(
-        job_id=stored.job_id,
-        kind=stored.kind,
+    return message_of(
+        job_pb2.Job,
+        stored,
         status=stored.state.value.lower(),
-        state=job_messages.state(stored.state),
         resource_id=stored.resource or "",
         progress=_progress(progress or {"rows": stored.next_row}),
-        attempts=stored.attempts,
-        error=job_messages.error(stored.error),
-        created_at=values.timestamp(stored.created_at),
-        started_at=values.timestamp(stored.started_at),
-        ended_at=values.timestamp(stored.ended_at),
-        last_sequence=stored.last_sequence,
-        deadline=values.timestamp(stored.deadline),
         next_attempt_at=values.timestamp(_next_attempt(stored)),
-        max_attempts=stored.max_attempts,
     )
 
 

@@ -6,7 +6,9 @@ from google.protobuf import empty_pb2
 
 from assay.features.keys import convert
 from assay.features.keys.service import KeyUseCases
+from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import page_of
 from assay.v1 import key_service_pb2
 
 
@@ -25,7 +27,7 @@ class KeyService:
             call.caller,
             name=request.name,
             permissions=tuple(request.permissions),
-            expires_at=convert.expiry(request),
+            expires_at=values.moment("expires_at", request),
         )
         return key_service_pb2.CreateKeyResponse(key=convert.key(made.key), secret=made.credential)
 
@@ -36,9 +38,7 @@ class KeyService:
         page = await call.run(
             self._keys.list, call.organization_id, request.page_size, request.page_token
         )
-        return key_service_pb2.ListKeysResponse(
-            keys=[convert.key(key) for key in page.items], next_page_token=page.next_token
-        )
+        return page_of(key_service_pb2.ListKeysResponse, page, convert.key)
 
     async def RevokeKey(
         self, request: key_service_pb2.RevokeKeyRequest, call: Call

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from assay.kernel.identity import ApiKey
-from assay.kernel.rpc import values
 from assay.kernel.rpc.messages import message_of
-from assay.v1 import key_pb2, key_service_pb2
+from assay.v1 import key_pb2
 
 
 def key(stored: ApiKey) -> key_pb2.ApiKey:
     """Return a key without its secret."""
     return message_of(key_pb2.ApiKey, stored, permissions=sorted(stored.permissions))
-
-
-def expiry(request: key_service_pb2.CreateKeyRequest) -> datetime | None:
-    """Return when the key is to expire; None is never."""
-    return values.moment("expires_at", request)
