@@ -63,7 +63,6 @@ CHUNK = {"first_row": 0, "rows": 1, "sha256": "a", "blob": None, "partial": None
 # Every method that takes an organization, with arguments that name ORG's rows.
 REFUSED = {
     "models.get": lambda uow: uow[Models].get(OTHER, "m"),
-    "models.by_path": lambda uow: uow[Models].by_path(OTHER, "p"),
     "models.update": lambda uow: uow[Models].update(OTHER, uow[Models].get(ORG, "m")),
     "models.delete": lambda uow: uow[Models].delete(OTHER, "m"),
     "versions.create": lambda uow: uow[Versions].create(OTHER, "m", NewVersion()),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from google.protobuf import struct_pb2
+
 from assay.features.field_schemas import convert as field_schemas
-from assay.features.ground_truth import documents_convert as documents
 from assay.features.ground_truth.model import Dataset, Entry, NewEntry
 from assay.features.ground_truth.schema_service import DatasetSchema
 from assay.features.ground_truth.service import DatasetChange
+from assay.features.imports import documents
 from assay.features.imports.document_files import TypedRow
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
@@ -62,12 +64,27 @@ def new_entry(request: ground_truth_service_pb2.CreateEntryRequest) -> NewEntry:
     return NewEntry(
         document_id=request.document_id,
         expected=(
-            documents.text_from_struct("expected_data", request.expected_data)
+            _text_from_struct("expected_data", request.expected_data)
             if request.HasField("expected_data")
-            else documents.text_from_json("expected_json", request.expected_json)
+            else _text_from_json("expected_json", request.expected_json)
         ),
         notes=request.notes if request.HasField("notes") else None,
     )
+
+
+def _text_from_json(field: str, text: str) -> str:
+    """Return the canonical text of the JSON object that a gRPC caller sent; BadDocument."""
+    return documents.text_of(field, documents.parse(field, text))
+
+
+def _text_from_struct(field: str, message: struct_pb2.Struct) -> str:
+    """Return the canonical text of the object that a REST caller sent; BadDocument.
+
+    A Struct's numbers are doubles: a whole one below 2**53 is written without a point, any
+    other with the fewest digits that mean it.
+    """
+    sent = {key: values.plain(one) for key, one in message.fields.items()}
+    return documents.text_of(field, documents.check(field, sent))
 
 
 def entry(stored: Entry) -> ground_truth_pb2.Entry:
