@@ -9,6 +9,7 @@ from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.performance_service import Performance, Place
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import message_of
 from assay.v1 import metric_pb2, performance_pb2
 
 
@@ -59,19 +60,7 @@ def report(found: Performance, average: str) -> performance_pb2.ClassificationRe
         model_id=found.model.model_id,
         version_id=found.evaluation.version_id,
         dataset_split=found.evaluation.dataset_split,
-        per_class={
-            one.label: metric_pb2.ClassScores(
-                precision=one.precision,
-                recall=one.recall,
-                f1_score=one.f1_score,
-                support=one.support,
-                roc_auc=one.roc_auc,
-                average_precision=one.average_precision,
-                ece=one.ece,
-                weight=one.weight,
-            )
-            for one in result.per_class
-        },
+        per_class={one.label: message_of(metric_pb2.ClassScores, one) for one in result.per_class},
         overall=performance_pb2.OverallScores(
             accuracy=result.metrics.get("accuracy", 0.0),
             precision=scores["precision"],

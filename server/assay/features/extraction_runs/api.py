@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from assay.features.extraction_runs import convert
 from assay.features.extraction_runs.model import NewExtractionRun
 from assay.features.extraction_runs.service import ExtractionUseCases
-from assay.features.imports.api import import_file, import_rows
+from assay.features.imports.convert import import_file, import_rows
 from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import page_of, value_of

@@ -8,7 +8,7 @@ from assay.features.ground_truth import convert
 from assay.features.ground_truth.model import NewDataset
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
-from assay.features.imports.api import import_file, import_rows
+from assay.features.imports.convert import import_file, import_rows
 from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import page_of, value_of

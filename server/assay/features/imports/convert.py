@@ -1,4 +1,4 @@
-"""Handlers of imports, the same for every feature that documents are imported into.
+"""Requests of imports as calls of `Imports`, the same for each feature that takes documents.
 
 `holder` is the field of a request that names the dataset or the run.
 """
