@@ -30,7 +30,6 @@ _SELECT = select(*MODELS.columns, _V.version_id.label("promoted_version_id")).se
 )
 _ORG = _M.organization_id == bindparam("org")
 _GET = Prepared(_SELECT.where(_ORG, _M.model_id == bindparam("model_id")))
-_BY_PATH = Prepared(_SELECT.where(_ORG, _M.project_path == bindparam("path")))
 _ID_OF_PATH = Prepared(select(_M.model_id).where(_ORG, _M.project_path == bindparam("path")))
 _LOCK = Prepared(
     select(_M.model_id).where(_ORG, _M.model_id == bindparam("model_id")).with_for_update()
@@ -88,13 +87,6 @@ class Models(SqlStore):
         row = self._db.one(_GET, org=organization_id, model_id=model_id)
         if row is None:
             raise NotFound.of("model", model_id)
-        return MODELS.read(row)
-
-    def by_path(self, organization_id: str, project_path: str) -> Model:
-        """Return the model at exactly this project path; NotFound if there is none."""
-        row = self._db.one(_BY_PATH, org=organization_id, path=project_path)
-        if row is None:
-            raise NotFound.of("model project", project_path)
         return MODELS.read(row)
 
     def get_many(self, organization_id: str, model_ids: Iterable[str]) -> dict[str, Model]:
