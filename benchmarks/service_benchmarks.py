@@ -244,7 +244,7 @@ def memory(documents: int) -> tuple[float, float]:
 
 def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
     """Return the ratio of the slowest page of many benchmarks to the first one."""
-    from assay.features.benchmarks.service import BenchmarkQuery, Benchmarks
+    from assay.features.benchmarks.service import BenchmarkQuery, BenchmarkUseCases
     from assay.kernel.clock import SystemClock
     from assay.kernel.ids import SystemIds
     from assay.kernel.storage.blobs import open_blobs
@@ -253,7 +253,8 @@ def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
         store = open_store(f"sqlite:///{name}/assay.db", upgrade=True)
         fill(store, benchmarks)
-        listing = Benchmarks(store, open_blobs(f"{name}/blobs"), SystemIds(), SystemClock())
+        blobs = open_blobs(f"{name}/blobs")
+        listing = BenchmarkUseCases(store, blobs, SystemIds(), SystemClock())
         cursors, cursor = [""], ""
         while True:
             found = listing.list(ORG, BenchmarkQuery(cursor=cursor, limit=100))

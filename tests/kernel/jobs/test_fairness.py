@@ -153,7 +153,7 @@ def test_what_a_runner_asks_is_answered_by_an_index(store, statement, values, in
         (JobFilter(), "ix_jobs_listing"),
         (JobFilter(kind="k"), "ix_jobs_listing_kind"),
         (JobFilter(states=(JobState.FAILED, JobState.QUEUED)), "ix_jobs_listing_state"),
-        (JobFilter(kind="k", states=(JobState.FAILED,)), "ix_jobs_listing_kind"),
+        (JobFilter(kind="k", states=(JobState.QUEUED,)), "ix_jobs_listing_kind"),
         (JobFilter(resource="r"), "ix_jobs_resource"),
     ],
     ids=["all", "kind", "states", "kind and state", "resource"],
@@ -162,13 +162,15 @@ def test_every_filter_of_a_listing_is_a_range_of_an_index(store, chosen, index):
     """No listing reads more of the history than it shows, whatever the filter."""
     statement = listing(ORG, chosen, limit=20, after=None)
     with store.write() as uow:
-        crowd(uow, 50)
+        for number in range(300):
+            submit(uow, ORG, kind=f"k{number}")
+        if not uow.is_sqlite:  # which index is the narrowest follows from what the rows hold
+            uow.connection.exec_driver_sql("ANALYZE jobs")
         compiled = statement.compile(
             dialect=uow.connection.dialect, compile_kwargs={"literal_binds": True}
         )
         told = plan(uow, str(compiled).replace("%", "%%"), {})
-        # PostgreSQL holds the indexes of state and of kind for equally narrow while few rows are there.
-        assert index in told or (not uow.is_sqlite and "ix_jobs_listing_state" in told)
+    assert index in told
     assert "SCAN jobs" not in told
     assert "Seq Scan" not in told
 
