@@ -7,11 +7,16 @@ from datetime import timedelta
 
 import pytest
 
-from assay.kernel.jobs import events, ledger_rows
-from assay.kernel.jobs.fairness import _IN_TURN, waiting_organizations
+from assay.kernel.jobs import events
 from assay.kernel.jobs.job import JobFilter
-from assay.kernel.jobs.ledger_listing import listing
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.jobs.ledger_statements import (
+    ANY_OVERDUE,
+    ORGANIZATIONS_IN_TURN,
+    OVERDUE,
+    listing,
+    oldest_queued,
+)
 from assay.kernel.jobs.states import JobState
 from tests.support.store_rows import LEASE, NEW_JOB, ORG, OTHER, add_job, claimed
 from tests.support.threads import together
@@ -80,7 +85,7 @@ def test_who_has_nothing_that_may_run_is_passed_by(store, runner, clock):
         submit(uow, ORG, kind="unknown")
         clock.advance(1)
         job = submit(uow, OTHER)
-        assert waiting_organizations(uow) == [ORG, OTHER]
+        assert [row.organization_id for row in uow.all(ORGANIZATIONS_IN_TURN)] == [ORG, OTHER]
         assert claimed(uow, runner).job_id == job.job_id
         assert uow[Jobs].claim(runner, LEASE, ["k"]) is None
 
@@ -121,14 +126,14 @@ def plan(uow, sql: str, values: dict[str, object]) -> str:
 @pytest.mark.parametrize(
     ("statement", "values", "index"),
     [
-        (_IN_TURN, {}, "ix_jobs_pending"),
+        (ORGANIZATIONS_IN_TURN, {}, "ix_jobs_pending"),
         (
-            ledger_rows.oldest_queued(frozenset(["k", "evaluation"])),
+            oldest_queued(frozenset(["k", "evaluation"])),
             {"org": ORG, "now": 1},
             "ix_jobs_",  # two of them hold an organization's jobs of a state in their order
         ),
-        (ledger_rows.OVERDUE, {"now": 1, "most": 9}, "ix_jobs_deadline"),
-        (ledger_rows.ANY_OVERDUE, {"now": 1}, "ix_jobs_deadline"),
+        (OVERDUE, {"now": 1, "most": 9}, "ix_jobs_deadline"),
+        (ANY_OVERDUE, {"now": 1}, "ix_jobs_deadline"),
         (events._OLD, {"before": 1, "most": 9}, "ix_jobs_whole_logs"),
     ],
     ids=["in turn", "oldest", "overdue", "any overdue", "old logs"],
@@ -144,7 +149,9 @@ def test_what_a_runner_asks_is_answered_by_an_index(store, statement, values, in
     assert index in told
     assert "SCAN jobs" not in told
     assert "Seq Scan" not in told
-    assert statement is _IN_TURN or "SORT" not in told.upper().replace("TEMP B-TREE", "SORT")
+    assert statement is ORGANIZATIONS_IN_TURN or "SORT" not in told.upper().replace(
+        "TEMP B-TREE", "SORT"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, literal_column, select, update
 
 from assay.kernel.errors import EventsTrimmed, NotFound
 from assay.kernel.jobs.job import Event, NewEvent, StatusUpdate
+from assay.kernel.jobs.ledger_statements import THE_JOB, of_job
 from assay.kernel.storage import tables
-from assay.kernel.storage.sql import (
-    Prepared,
-    Row,
-    insert_or_replace,
-    micros,
-    moment,
-)
+from assay.kernel.storage.mapping import RowMapper, bound
+from assay.kernel.storage.sql import Prepared, Row, insert_or_replace, micros
 from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import Record, decode, encode_text
 
@@ -27,43 +23,36 @@ _L = tables.status_updates.c
 
 _LARGEST = 2**31 - 1  # of the column; a caller may name any number
 
-_THE_JOB = and_(_J.organization_id == bindparam("org"), _J.job_id == bindparam("job"))
 # Raising the counter locks the job's row until the commit, so that of two writers the
 # second gets its numbers after the first has committed: no gap, and no reordering.
 _TAKE = Prepared(
     update(tables.jobs)
-    .where(_THE_JOB)
+    .where(THE_JOB)
     .values(last_sequence=_J.last_sequence + bindparam("count"))
     .returning(_J.last_sequence)
 )
-_ADD = Prepared(
-    tables.events.insert().values({column.name: bindparam(column.name) for column in _E})
-)
-_BOUNDS = Prepared(select(_J.oldest_sequence, _J.last_sequence).where(_THE_JOB))
-_EVENT = select(_E.sequence, _E.batch, _E.kind, _E.at, _E.data).where(
-    _E.organization_id == bindparam("org"), _E.job_id == bindparam("job")
-)
+_ADD = Prepared(tables.events.insert().values(bound(*_E.keys())))
+_BOUNDS = Prepared(select(_J.oldest_sequence, _J.last_sequence).where(THE_JOB))
+_EVENTS = RowMapper(Event, tables.events, computed=("commit",))
+_EVENT = select(*_EVENTS.columns, _E.batch).where(of_job(tables.events))
 _AFTER = Prepared(
     _EVENT.where(_E.sequence > bindparam("after")).order_by(_E.sequence).limit(bindparam("most"))
 )
 _COMMIT = Prepared(_EVENT.where(_E.batch == bindparam("batch")).order_by(_E.sequence))
 _RAISE = Prepared(
     update(tables.jobs)
-    .where(_THE_JOB)
+    .where(THE_JOB)
     .values(status_revision=_J.status_revision + 1)
     .returning(_J.status_revision, _J.last_sequence)
 )
 _PUT = insert_or_replace(tables.status_updates)
+_STATUS = RowMapper(StatusUpdate, tables.status_updates)
 _UPDATES = Prepared(
-    select(_L.key, _L.revision, _L.as_of_sequence, _L.data)
-    .where(
-        _L.organization_id == bindparam("org"),
-        _L.job_id == bindparam("job"),
-        _L.revision > bindparam("after"),
-    )
+    select(*_STATUS.columns)
+    .where(of_job(tables.status_updates), _L.revision > bindparam("after"))
     .order_by(_L.revision)
 )
-_KNOWN = Prepared(select(_J.status_revision).where(_THE_JOB))
+_KNOWN = Prepared(select(_J.status_revision).where(THE_JOB))
 # Written into the SQL: a parameter would hide from SQLite that the index of whole logs fits.
 _WHOLE: ColumnElement[int] = literal_column("1")
 _OLD = Prepared(
@@ -76,18 +65,10 @@ _OLD = Prepared(
     .with_for_update(skip_locked=True)
 )
 _TRIM = Prepared(
-    delete(tables.events).where(
-        _E.organization_id == bindparam("org"),
-        _E.job_id == bindparam("job"),
-        _E.sequence < bindparam("oldest"),
-    )
+    delete(tables.events).where(of_job(tables.events), _E.sequence < bindparam("oldest"))
 )
-_FORGET_UPDATES = Prepared(
-    delete(tables.status_updates).where(
-        _L.organization_id == bindparam("org"), _L.job_id == bindparam("job")
-    )
-)
-_TRIMMED = Prepared(update(tables.jobs).where(_THE_JOB).values(oldest_sequence=bindparam("oldest")))
+_FORGET_UPDATES = Prepared(delete(tables.status_updates).where(of_job(tables.status_updates)))
+_TRIMMED = Prepared(update(tables.jobs).where(THE_JOB).values(oldest_sequence=bindparam("oldest")))
 
 
 class Events(SqlStore):
@@ -146,7 +127,7 @@ class Events(SqlStore):
         rows = self._db.all(_AFTER, org=organization_id, job=job_id, after=sequence, most=limit + 1)
         if len(rows) > limit:
             rows = self._whole_commits(organization_id, job_id, rows, sequence)
-        return [_event(row) for row in rows]
+        return [_EVENTS.read(row, commit=row.batch) for row in rows]
 
     def oldest(self, organization_id: str, job_id: str) -> int:
         """Return the sequence of the oldest event held, or NotFound."""
@@ -216,22 +197,4 @@ class StatusUpdates(SqlStore):
         rows = self._db.all(_UPDATES, org=organization_id, job=job_id, after=after)
         if not rows and self._db.one(_KNOWN, org=organization_id, job=job_id) is None:
             raise NotFound.of("job", job_id)
-        return [
-            StatusUpdate(
-                key=row.key,
-                revision=row.revision,
-                as_of_sequence=row.as_of_sequence,
-                data=decode(dict[str, Any], row.data),
-            )
-            for row in rows
-        ]
-
-
-def _event(row: Row) -> Event:
-    return Event(
-        sequence=row.sequence,
-        commit=row.batch,
-        kind=row.kind,
-        at=moment(row.at),
-        data=decode(dict[str, Any], row.data),
-    )
+        return [_STATUS.read(row) for row in rows]

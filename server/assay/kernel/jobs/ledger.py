@@ -1,6 +1,6 @@
 """The job ledger in SQL: submit, upload, cancel and read. Runners use ledger_runs.
 
-A job changes state in one function, `JobStateMachine.transition`, along the edges of `states` and with a
+A job changes state in one function, `JobsBase._move`, along the edges of `states` and with a
 `state` event in the same commit.
 """
 
@@ -20,7 +20,7 @@ from assay.kernel.errors import (
     RequestIdReused,
     UploadFinished,
 )
-from assay.kernel.jobs import ledger_rows as sql
+from assay.kernel.jobs import ledger_statements as sql
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import (
     ALL_JOBS,
@@ -31,7 +31,6 @@ from assay.kernel.jobs.job import (
     NewJob,
     TaskRecord,
 )
-from assay.kernel.jobs.ledger_listing import listing
 from assay.kernel.jobs.payloads import StateChanged
 from assay.kernel.jobs.states import JobState, check_transition, is_terminal
 from assay.kernel.storage import tables
@@ -46,54 +45,6 @@ CANCELED = JobError(reason="CANCELED", message="The job was canceled before it e
 DEADLINE_PASSED = JobError(reason="DEADLINE_PASSED", message="The job's deadline passed.")
 
 
-class JobStateMachine:
-    """The only way a job's state changes."""
-
-    def __init__(self, uow: UnitOfWork) -> None:
-        self._db = uow
-        self._events = uow[Events]
-
-    def transition(
-        self,
-        job: Job,
-        to: JobState,
-        *,
-        reason: str | None = None,
-        error: JobError | None = None,
-        result: bytes | None = None,
-        lease: tuple[str, str, float] | None = None,
-        epoch: int | None = None,
-        attempts: int | None = None,
-        events: Sequence[NewEvent] = (),
-    ) -> Job:
-        """Move a locked job along an edge of the table and tell of it in its log.
-
-        `events` come before the state event, in the same commit; `lease` is
-        (owner, boot, expiry), given when and only when `to` is RUNNING.
-        """
-        check_transition(job.state, to)
-        now = self._db.clock.now()
-        moved = replace(
-            job,
-            state=to,
-            updated_at=now,
-            started_at=now if job.started_at is None and lease else job.started_at,
-            ended_at=now if is_terminal(to) else None,
-            lease_owner=lease[0] if lease else None,
-            epoch=job.epoch if epoch is None else epoch,
-            attempts=job.attempts if attempts is None else attempts,
-            error=error,
-            result=result,
-        )
-        held = dict(zip(sql.LEASE, lease or (None, None, None), strict=True))
-        columns = {name: stored(getattr(moved, name)) for name in sql.MOVED}
-        self._db.run(sql.MOVE, org=job.organization_id, job=job.job_id, **columns, **held)
-        changed = StateChanged(from_state=job.state.value, to=to.value, reason=reason)
-        appended = (*events, NewEvent.of(changed))
-        sequence = self._events.append(job.organization_id, job.job_id, appended)
-        return replace(moved, last_sequence=sequence)
-
-
 class JobsBase(SqlStore):
     """The job ledger: for callers, for uploads, and for runners."""
 
@@ -101,7 +52,6 @@ class JobsBase(SqlStore):
         super().__init__(uow)
         self._events = uow[Events]
         self._blobs = uow[BlobReferences]
-        self._machine = JobStateMachine(uow)
 
     def submit(self, organization_id: str, new: NewJob) -> Job:
         """Store a new job, QUEUED or OPEN, and return it.
@@ -109,14 +59,13 @@ class JobsBase(SqlStore):
         A repeated request id returns the first job unchanged; with another kind or spec it
         raises RequestIdReused. Repeats at the same time make one job.
         """
-        if new.request_id is not None:
-            first = self._first_of(organization_id, new)
-            if first is not None:
-                return first
+        first = self._first_of(organization_id, new)
+        if first is not None:
+            return first
         job_id = new.job_id or self._db.ids.new_job_id()
         if not self._insert(organization_id, job_id, new):
             # On PostgreSQL a twin may have committed between the look and the insert.
-            first = self._first_of(organization_id, new) if new.request_id else None
+            first = self._first_of(organization_id, new)
             if first is None:
                 raise Internal(f"The job id {job_id} is taken.")
             return first
@@ -151,7 +100,7 @@ class JobsBase(SqlStore):
         They are without their specs and results, which may be large.
         """
         return page_of(
-            self._db.select(listing(organization_id, chosen, limit=limit, after=after)),
+            self._db.select(sql.listing(organization_id, chosen, limit=limit, after=after)),
             limit,
             sql.JOBS.read,
             lambda job: Cursor(created_at=job.created_at, id=job.job_id),
@@ -218,7 +167,7 @@ class JobsBase(SqlStore):
             raise _gap(job, rows, f"The upload has {job.next_row} rows, not {rows}.")
         if rows == 0:
             raise InvalidArgument.of("rows", "an upload of no rows cannot be evaluated")
-        return self._machine.transition(job, JobState.QUEUED)
+        return self._move(job, JobState.QUEUED)
 
     def request_cancel(self, organization_id: str, job_id: str) -> Job:
         """End an OPEN or QUEUED job at once as CANCELED; flag a RUNNING one for its runner.
@@ -232,9 +181,7 @@ class JobsBase(SqlStore):
                 metadata={"job_id": job_id, "state": job.state},
             )
         if job.state is not JobState.RUNNING:
-            return self._machine.transition(
-                job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED
-            )
+            return self._move(job, JobState.CANCELED, error=CANCELED)
         now = self._db.now()
         self._db.run(sql.ASK_CANCEL, org=organization_id, job=job_id, on=True, updated_at=now)
         self._db.touched.add((organization_id, job_id))
@@ -254,7 +201,51 @@ class JobsBase(SqlStore):
             raise NotFound.of("job", job_id)
         return sql.JOBS.read(row)
 
+    def _move(
+        self,
+        job: Job,
+        to: JobState,
+        *,
+        reason: str | None = None,
+        error: JobError | None = None,
+        result: bytes | None = None,
+        lease: tuple[str, str, float] | None = None,
+        epoch: int | None = None,
+        attempts: int | None = None,
+        events: Sequence[NewEvent] = (),
+    ) -> Job:
+        """Move a locked job along an edge of the table and log it; the only way its state changes.
+
+        `events` come before the state event, in the same commit; `lease` is
+        (owner, boot, expiry), given when and only when `to` is RUNNING. The reason is that of
+        the error where there is one.
+        """
+        check_transition(job.state, to)
+        now = self._db.clock.now()
+        moved = replace(
+            job,
+            state=to,
+            updated_at=now,
+            started_at=now if job.started_at is None and lease else job.started_at,
+            ended_at=now if is_terminal(to) else None,
+            lease_owner=lease[0] if lease else None,
+            epoch=job.epoch if epoch is None else epoch,
+            attempts=job.attempts if attempts is None else attempts,
+            error=error,
+            result=result,
+        )
+        held = dict(zip(sql.LEASE, lease or (None, None, None), strict=True))
+        columns = {name: stored(getattr(moved, name)) for name in sql.MOVED}
+        self._db.run(sql.MOVE, org=job.organization_id, job=job.job_id, **columns, **held)
+        reason = reason if error is None else error.reason
+        changed = StateChanged(from_state=job.state.value, to=to.value, reason=reason)
+        appended = (*events, NewEvent.of(changed))
+        sequence = self._events.append(job.organization_id, job.job_id, appended)
+        return replace(moved, last_sequence=sequence)
+
     def _first_of(self, organization_id: str, new: NewJob) -> Job | None:
+        if new.request_id is None:
+            return None
         row = self._db.one(sql.BY_REQUEST, org=organization_id, request=new.request_id)
         if row is None:
             return None

@@ -14,9 +14,8 @@ from typing import Any
 from sqlalchemy import text
 
 from assay.kernel.errors import Internal, StaleLease
-from assay.kernel.jobs import ledger_rows as sql
+from assay.kernel.jobs import ledger_statements as sql
 from assay.kernel.jobs.events import StatusUpdates
-from assay.kernel.jobs.fairness import waiting_organizations
 from assay.kernel.jobs.job import Job, JobError, Lease, NewEvent, Owner, RetryState, TaskRecord
 from assay.kernel.jobs.leases import is_dead
 from assay.kernel.jobs.ledger import CANCELED, DEADLINE_PASSED, JobsBase
@@ -68,11 +67,12 @@ class Jobs(JobsBase):
         with ATTEMPTS_SPENT, one past its deadline TIMED_OUT; `ended` is told of each.
         """
         boot, seconds, now = self._clocks()
-        self._free_lost(boot, seconds, ended)
-        for organization_id in waiting_organizations(self._db):
-            job = self._next_of(organization_id, kinds, now, ended)
+        for row in self._db.all(sql.LOST, boot=boot, seconds=seconds, most=SWEEP):
+            self._lose(sql.JOBS.read(row), ended)
+        for row in self._db.all(sql.ORGANIZATIONS_IN_TURN):
+            job = self._next_of(row.organization_id, kinds, now, ended)
             if job is not None:
-                return self._machine.transition(
+                return self._move(
                     job,
                     JobState.RUNNING,
                     lease=(owner.text(), boot, seconds + lease_seconds),
@@ -109,14 +109,7 @@ class Jobs(JobsBase):
                 expires=seconds + lease_seconds,
             )
             if row is not None:
-                held.append(
-                    Lease(
-                        organization_id=lease.organization_id,
-                        job_id=lease.job_id,
-                        epoch=lease.epoch,
-                        cancel_requested=bool(row.cancel_requested),
-                    )
-                )
+                held.append(replace(lease, cancel_requested=bool(row.cancel_requested)))
         return held
 
     def release(
@@ -132,10 +125,7 @@ class Jobs(JobsBase):
         If a cancel was asked it ends CANCELED instead. A stale epoch raises StaleLease.
         """
         job = replace(self._fenced(organization_id, job_id, epoch), not_before=not_before)
-        queued = self._machine.transition(
-            job, JobState.QUEUED, reason=GIVEN_BACK, attempts=job.attempts - 1
-        )
-        return self._cancel_if_asked(queued)
+        return self._queue_again(job, GIVEN_BACK, attempts=job.attempts - 1)
 
     def retry(
         self, organization_id: str, job_id: str, epoch: int, *, not_before: datetime, counts: bool
@@ -149,10 +139,7 @@ class Jobs(JobsBase):
         known = self.retry_state(organization_id, job_id)
         self._put_retry_state(job, RetryState(retries=known.retries + 1))
         attempts = job.attempts if counts else job.attempts - 1
-        queued = self._machine.transition(
-            job, JobState.QUEUED, reason=RETRY_LATER, attempts=attempts
-        )
-        return self._cancel_if_asked(queued)
+        return self._queue_again(job, RETRY_LATER, attempts=attempts)
 
     def retry_state(self, organization_id: str, job_id: str) -> RetryState:
         """Return what went wrong under a job; retries count since a task was finished.
@@ -267,11 +254,8 @@ class Jobs(JobsBase):
             if error is None:
                 raise Internal("A job that fails says why.")
         job = self._fenced(organization_id, job_id, epoch)
-        reason = None if error is None else error.reason
         self._blobs.add(organization_id, job_owner(job_id), blobs)
-        return self._machine.transition(
-            job, state, reason=reason, error=error, result=result, events=events
-        )
+        return self._move(job, state, error=error, result=result, events=events)
 
     def _clocks(self) -> tuple[str, float, datetime]:
         """Return the lease clock's name and seconds, and the time for deadlines."""
@@ -325,35 +309,26 @@ class Jobs(JobsBase):
             in_flight=encode_text(list(known.in_flight)),
         )
 
-    def _free_lost(self, boot: str, seconds: float, ended: Callable[[Job], None]) -> None:
-        for row in self._db.all(sql.LOST, boot=boot, seconds=seconds, most=SWEEP):
-            self._lose(sql.JOBS.read(row), ended)
-
     def _lose(self, job: Job, ended: Callable[[Job], None]) -> None:
-        queued = self._cancel_if_asked(
-            self._machine.transition(job, JobState.QUEUED, reason=LEASE_LOST)
-        )
+        queued = self._queue_again(job, LEASE_LOST, attempts=job.attempts)
         if queued.is_terminal:
             ended(queued)
         elif queued.attempts >= queued.max_attempts:
             ended(self._give_up(queued))
 
-    def _cancel_if_asked(self, job: Job) -> Job:
-        if not job.cancel_requested:
-            return job
-        return self._machine.transition(
-            job, JobState.CANCELED, reason=CANCELED.reason, error=CANCELED
-        )
+    def _queue_again(self, job: Job, reason: str, *, attempts: int) -> Job:
+        """Queue a job that ran, or cancel it if that was asked meanwhile."""
+        queued = self._move(job, JobState.QUEUED, reason=reason, attempts=attempts)
+        if not queued.cancel_requested:
+            return queued
+        return self._move(queued, JobState.CANCELED, error=CANCELED)
 
     def _time_out(self, job: Job) -> Job:
-        return self._machine.transition(
-            job, JobState.TIMED_OUT, reason=DEADLINE_PASSED.reason, error=DEADLINE_PASSED
-        )
+        return self._move(job, JobState.TIMED_OUT, error=DEADLINE_PASSED)
 
     def _give_up(self, job: Job) -> Job:
         ran = self.retry_state(job.organization_id, job.job_id).in_flight
-        error = spent_error(job.attempts, ran)
-        return self._machine.transition(job, JobState.FAILED, reason=ATTEMPTS_SPENT, error=error)
+        return self._move(job, JobState.FAILED, error=spent_error(job.attempts, ran))
 
 
 def spent_error(attempts: int, in_flight: Sequence[str]) -> JobError:
