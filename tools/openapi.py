@@ -22,8 +22,8 @@ HTTP_BODY = ".google.api.HttpBody"
 ABOUT = """\
 Quality numbers of machine-learned models, computed exactly and served over gRPC and REST from one
 contract. Every refusal has the body `Error`; numbers that are undefined are absent and listed in
-`undefined` with their reason. Unknown fields of a JSON body are ignored, unknown query parameters
-are refused."""
+`undefined` with their reason. Unknown keys of a JSON body and unknown query parameters are refused
+with the nearest name that is allowed."""
 SECURITY: Json = {
     "bearer": {
         "type": "http",

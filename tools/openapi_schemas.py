@@ -185,6 +185,8 @@ class Schemas:
             schema["description"] = self._contract.comments[name]
         if required:
             schema["required"] = required
+        if sent:
+            schema["additionalProperties"] = False
         choices = [
             {"required": [self.name_of(one)]}
             for one in fields

@@ -22,7 +22,13 @@ from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc.http_binding import check_content_type, decode, path_text
 from assay.kernel.rpc.json_reading import JsonValueError, UnknownKey, object_reader
 from assay.kernel.suggestion import nearest
-from assay.v1 import evaluation_service_pb2, job_pb2, job_service_pb2, key_service_pb2
+from assay.v1 import (
+    evaluation_service_pb2,
+    ground_truth_service_pb2,
+    job_pb2,
+    job_service_pb2,
+    key_service_pb2,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(-1e9, 1e9) | st.text(max_size=5),
@@ -163,6 +169,16 @@ def test_a_key_given_twice_is_refused_wherever_it_stands():
         with pytest.raises(JsonValueError, match="given twice") as refused:
             read(evaluation_service_pb2.EvaluateRowsRequest, decode(text.encode()))
         assert path_text(refused.value.path) == place
+
+
+def test_two_keys_that_exclude_each_other_are_refused():
+    """Only one field of a oneof may be given; null is absence."""
+    message = ground_truth_service_pb2.CreateEntryRequest
+    with pytest.raises(JsonValueError, match="beside expected_json; only one") as refused:
+        read(message, {"expected_json": "{}", "expected_data": {}})
+    assert path_text(refused.value.path) == "expected_data"
+    found = read(message, {"expected_json": "{}", "expected_data": None})
+    assert found.WhichOneof("expected") == "expected_json"
 
 
 def test_a_key_is_unknown_to_the_object_that_it_stands_in():

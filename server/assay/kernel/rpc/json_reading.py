@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
@@ -67,7 +67,12 @@ def names_of(field: FieldDescriptor) -> tuple[str, ...]:
 def object_reader(message: Descriptor, without: Collection[str] = ()) -> Reader:
     """Return the reader of a message's JSON object; the fields `without` are not its keys."""
     fields: dict[str, _Field] = {}
-    read = _object_reader(fields)
+    choices = [
+        names
+        for oneof in message.oneofs
+        if len(names := [field.name for field in oneof.fields if field.name not in without]) > 1
+    ]
+    read = _object_reader(fields, choices)
     if not without:
         _KNOWN[message.full_name] = read  # before its fields, for a message that holds itself
     for field in message.fields:
@@ -77,7 +82,7 @@ def object_reader(message: Descriptor, without: Collection[str] = ()) -> Reader:
     return read
 
 
-def _object_reader(fields: Mapping[str, _Field]) -> Reader:
+def _object_reader(fields: Mapping[str, _Field], choices: Sequence[Sequence[str]]) -> Reader:
     def read(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
             raise _not_an_object(value)
@@ -94,9 +99,17 @@ def _object_reader(fields: Mapping[str, _Field]) -> Reader:
                 found[name] = None if item is None and null_is_absence else read_field(item)
             except JsonValueError as error:
                 raise _at(key, error) from None
+        for names in choices:
+            _require_one(names, found)
         return found
 
     return read
+
+
+def _require_one(names: Sequence[str], found: Mapping[str, Any]) -> None:
+    given = [name for name in names if found.get(name) is not None]
+    if len(given) > 1:
+        raise _at(given[1], JsonValueError(f"is given beside {given[0]}; only one is allowed"))
 
 
 def _field_reader(field: FieldDescriptor) -> Reader:
