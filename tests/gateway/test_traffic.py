@@ -52,6 +52,16 @@ def test_request_id_is_kept_and_echoed(web):
     assert json.loads(response.json()["description"])["x-request-id"] == "mine"
 
 
+def test_a_trace_passes_through_unchanged(web):
+    """The server sees the caller's traceparent and tracestate byte for byte."""
+    sent = {
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "tracestate": "vendor=opaque",
+    }
+    seen = seen_by_server(web, **sent)
+    assert {name: seen.get(name) for name in sent} == sent
+
+
 def test_request_id_is_made(web):
     """A call without an id gets one that the server and the caller both see."""
     response = web.get("/api/v1/models/echo")
