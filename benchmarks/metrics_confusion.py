@@ -32,6 +32,7 @@ from assay.metrics.registry import live
 from assay.metrics.spec import classification_spec
 from assay.metrics.statistics import ClassificationStatistic
 from assay.records.arrays import decode, encode
+from assay.records.predictions import ClassificationChunk
 
 CHUNK = 65_536
 CLASSES = 10
@@ -61,8 +62,13 @@ def assay(true: np.ndarray, predicted: np.ndarray) -> object:
     """Measure as the service does."""
     partials = [
         encode(
-            ClassificationStatistic.from_arrays(
-                labels=LABELS, true=true[i : i + CHUNK], predicted=predicted[i : i + CHUNK]
+            ClassificationStatistic.from_chunk(
+                ClassificationChunk(
+                    labels=LABELS,
+                    fixed=True,
+                    true=true[i : i + CHUNK],
+                    predicted=predicted[i : i + CHUNK],
+                )
             )
         )
         for i in range(0, len(true), CHUNK)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import harness
 import numpy as np
@@ -81,14 +82,12 @@ def classifier(upload: Upload) -> object:
     """Return every metric of a classifier, ROC AUC included."""
     partials = [
         encode(
-            ClassificationStatistic.from_arrays(
-                labels=upload.labels,
-                true=true,
-                predicted=scores.argmax(axis=0).astype(np.uint8),
-                scores=scores,
+            ClassificationStatistic.from_chunk(
+                replace(chunk, predicted=chunk.scores.argmax(axis=0).astype(np.uint8))
             )
         )
-        for true, scores in upload.parts
+        for chunk in upload.chunks()
+        if chunk.scores is not None
     ]
     whole = ClassificationStatistic.merge_all(
         decode(ClassificationStatistic, one) for one in partials

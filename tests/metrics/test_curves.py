@@ -11,9 +11,8 @@ from assay.metrics.arithmetic.exact_sum import ExactSum
 from assay.metrics.arithmetic.integer_dot import exact_dot
 from assay.metrics.curves import MAX_POINTS, STEPS, Curve
 from assay.metrics.ranking import RankCounts, RankRange, count_range, rank_ranges
-from assay.metrics.statistics import ClassificationStatistic
 from assay.records.arrays import decode, encode
-from tests.support.metric_rows import binary, multiclass
+from tests.support.metric_rows import binary, classification_of, multiclass
 
 SCORE = st.one_of(st.floats(0, 1), st.sampled_from([0.0, -0.0, 1.0, 0.5, 0.25, 5e-324]))
 
@@ -21,7 +20,7 @@ SCORE = st.one_of(st.floats(0, 1), st.sampled_from([0.0, -0.0, 1.0, 0.5, 0.25, 5
 def counted(positive, scores, max_rows=10**6) -> RankCounts:
     """A lone column through histogram, ranges, JSON, bytes and merge, 50 rows a chunk."""
     positive, scores = np.asarray(positive, dtype=bool), np.asarray(scores)
-    statistic = ClassificationStatistic.from_arrays(
+    statistic = classification_of(
         labels=("n", "y"),
         true=positive.astype(np.uint8),
         predicted=positive.astype(np.uint8),

@@ -38,7 +38,7 @@ RULES: Mapping[str, str] = {
     "2 sums of floats are exact and correctly rounded, products exact two-term products": """
         metrics/test_exact_sum.py::test_sum_is_exact_over_the_whole_range_of_float64
         metrics/test_exact_sum.py::test_products_are_exact_where_the_split_would_overflow_or_underflow
-        metrics/test_exact_sum.py::test_value_is_correctly_rounded
+        metrics/test_exact_sum.py::test_a_mean_is_correctly_rounded
         metrics/test_exact_sum.py::test_square_root_is_correctly_rounded
         metrics/test_oracle.py::test_r2_survives_an_offset_of_a_billion""",
     "2 weights are decimals of six places held as millionths": """
@@ -80,11 +80,11 @@ RULES: Mapping[str, str] = {
         metrics/test_laws.py::test_a_pair_without_a_positive_label_is_averaged
         metrics/test_spec.py::test_a_spec_says_how_scores_are_binned_ranked_and_summed_up
         features/evaluations/test_performance_api.py::test_the_summary_has_the_documented_fields""",
-    "4 absent classes count as zero by default; a division by zero is 0 with a reason": """
-        metrics/test_oracle.py::test_absent_classes_are_averaged_as_zero_or_left_out
+    "4 absent classes count as zero; a division by zero is 0 with a reason": """
+        metrics/test_oracle.py::test_absent_classes_are_averaged_as_zero
         metrics/test_laws.py::test_a_single_class_has_no_area_and_no_correlation""",
     "4 the full spec and its hash are stored with every result and echoed": """
-        metrics/test_spec.py::test_hash_names_the_spec_and_changes_with_every_field
+        metrics/test_spec.py::test_rules_change_with_every_field
         metrics/test_spec.py::test_a_spec_says_how_scores_are_binned_ranked_and_summed_up
         features/evaluations/test_job.py::test_a_result_bears_its_spec_and_the_hash_of_it""",
     "4 an averaged F1 is the average of the class F1s": """
@@ -102,10 +102,9 @@ RULES: Mapping[str, str] = {
         features/evaluations/test_convert.py::test_every_metric_is_a_number_or_has_a_reason
         features/evaluations/test_performance_api.py::test_an_undefined_metric_is_absent_and_has_a_reason""",
     "6 NaN and scores outside [0, 1] are refused, never squashed": """
-        metrics/test_spec.py::test_the_first_bad_score_is_named_by_row_and_column
         tabular/test_refusals.py::test_bad_rows_are_named""",
     "6 rows sum to 1 within 1e-6, 1e-4 for float32, unless renormalised": """
-        metrics/test_spec.py::test_rows_must_sum_to_one_unless_renormalised
+        tabular/test_refusals.py::test_bad_rows_are_named
         tabular/test_columns.py::test_float32_scores_may_sum_less_exactly
         tabular/test_columns.py::test_renormalize_divides_by_the_sum""",
     "6 labels outside the set are counted and shown": """
@@ -145,7 +144,7 @@ RULES: Mapping[str, str] = {
         features/evaluations/test_store.py::test_the_old_revision_serves_until_the_new_one_succeeds""",
     "10 the 500 most confident errors of each cell are kept with exact totals": """
         metrics/test_misclassification.py::test_at_most_500_of_a_pair_are_kept
-        metrics/test_misclassification.py::test_every_filter_gives_the_most_confident_errors_and_exact_totals""",
+        metrics/test_misclassification.py::test_every_pair_keeps_its_most_confident_errors_and_exact_totals""",
     "10 at most 1000 points a curve, a resolution is a subsample": """
         metrics/test_curves.py::test_at_most_999_points_are_kept_and_no_step_is_wide
         metrics/test_curves.py::test_a_resolution_is_a_subsample_that_keeps_both_ends""",

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.intervals import delong, delong_paired, mcnemar, mcnemar_rows, wilson
+from assay.metrics.intervals import delong, delong_paired, mcnemar, wilson
 from assay.metrics.ranking import RankCounts, rank_ranges
 from assay.metrics.registry import live
 from assay.metrics.resampling.bootstrap import (
@@ -157,13 +157,6 @@ def test_mcnemar_is_scipys_binomial_test(first, second):
     """The p-value is scipy's binomial test where that does not underflow."""
     expected = stats.binomtest(first, first + second).pvalue if first + second else 1.0
     assert mcnemar(first, second).p_value == pytest.approx(expected, rel=1e-9)
-
-
-def test_mcnemar_counts_rows_that_only_one_run_has_right():
-    """Rows both have right or both have wrong do not count."""
-    true = np.array([0, 1, 2, 0, 1])
-    ours = mcnemar_rows(true, np.array([0, 1, 0, 0, 0]), np.array([0, 0, 1, 1, 1]))
-    assert (ours.only_first, ours.only_second) == (2, 1)
 
 
 BARE = {"binary": binary, "multi": multiclass, "labels": labels_only, "numbers": regression}

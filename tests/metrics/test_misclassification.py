@@ -41,6 +41,14 @@ def brute(rows: Rows, numbers: np.ndarray) -> list[tuple]:
     return sorted(found)
 
 
+def shown(found: Misclassifications) -> list[tuple]:
+    """(-confidence, hash, number, true, predicted) of what is kept, most confident first."""
+    labels = found.totals.labels
+    pairs = [(labels[cell // len(labels)], labels[cell % len(labels)]) for cell in found.cells]
+    columns = (-found.confidence, found.keys.tolist(), found.rows.tolist())
+    return sorted((*each, *pair) for *each, pair in zip(*columns, pairs, strict=True))
+
+
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("fixed", [True, False])
 def test_any_order_and_sharding_keeps_the_same_errors(stream, fixed):
@@ -60,26 +68,18 @@ def test_any_order_and_sharding_keeps_the_same_errors(stream, fixed):
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_every_filter_gives_the_most_confident_errors_and_exact_totals(stream):
-    """By pair, truth, prediction or none, the first 500 are those of all rows, ties by the row."""
+def test_every_pair_keeps_its_most_confident_errors_and_exact_totals(stream):
+    """Of each pair the first 500 are those of all rows, ties by hash and row; all are counted."""
     rows, numbers = STREAMS[stream](np.random.default_rng(2), 6000), np.arange(6000)[::-1]
     found, every = kept(rows, numbers), brute(rows, numbers)
-    labels = (None, *rows.spec.labels[:3])
-    for true in labels:
-        for predicted in labels:
-            wanted = [e for e in every if true in {None, e[3]} and predicted in {None, e[4]}]
-            ours = found.top(KEPT, true_label=true, predicted_label=predicted)
-            assert [each.row for each in ours] == [e[2] for e in wanted[:KEPT]]
-            assert [(e.true_label, e.predicted_label) for e in ours] == [
-                e[3:] for e in wanted[:KEPT]
-            ]
-            assert found.total(true_label=true, predicted_label=predicted) == len(wanted)
-    if rows.scores is None:
-        assert found.top(1)[0].confidence is None
-    else:
-        least = found.top(40)[-1].confidence
-        some = found.top(KEPT, min_confidence=least)
-        assert len(some) == min(KEPT, sum(-e[0] >= least for e in every))
+    pairs = sorted({each[3:] for each in every})
+    wanted = [[each for each in every if each[3:] == pair] for pair in pairs]
+    assert shown(found) == sorted(each for ours in wanted for each in ours[:KEPT])
+    assert found.scored is (rows.scores is not None)
+    for pair, ours in zip(pairs, wanted, strict=True):
+        true, predicted = map(found.totals.labels.index, pair)
+        assert found.totals.matrix[true, predicted] == len(ours)
+    assert found.totals.rows == len(every)
 
 
 def test_at_most_500_of_a_pair_are_kept():
@@ -88,30 +88,24 @@ def test_at_most_500_of_a_pair_are_kept():
     wrong = replace(rows, predicted=1 - rows.true)
     found = kept(wrong, np.arange(5000))
     assert len(found.cells) == 2 * KEPT
-    assert found.total() == 5000
-    assert len(found.top(KEPT)) == KEPT
+    assert found.totals.rows == 5000
 
 
 def test_what_does_not_fit_is_refused():
-    """More than 500, other rows, scores in some chunks only and cut bytes are refused."""
+    """Other rows, scores in some chunks only and cut bytes are refused."""
     rows = binary(np.random.default_rng(4), 50)
     found = kept(rows, np.arange(50))
-    with pytest.raises(ValueError, match="500"):
-        found.top(501)
     with pytest.raises(ValueError, match="rows and keys"):
         Misclassifications.from_chunk(chunk_of(rows), np.arange(49), row_clusters(0, 50))
     with pytest.raises(ValueError, match="scores"):
         Misclassifications.merge_all([found, kept(replace(rows, scores=None), np.arange(50))])
     with pytest.raises(DamagedRecord):
         decode(Misclassifications, encode(found)[:-5])
-    assert found.top(5, true_label="no such label") == ()
-    assert found.total(predicted_label="no such label") == 0
 
 
 def test_a_perfect_classifier_has_no_mistakes():
     """Without errors nothing is kept, and merging changes nothing."""
     rows = multiclass(np.random.default_rng(5), 100)
     perfect = kept(replace(rows, predicted=rows.true), np.arange(100))
-    assert perfect.top() == ()
-    assert perfect.total() == 0
+    assert (len(perfect.rows), perfect.totals.rows) == (0, 0)
     assert encode(Misclassifications.merge_all([perfect, perfect])) == encode(perfect)

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from assay.metrics.arithmetic.exact_sum import ExactSum, sum_groups
+from assay.metrics.arithmetic.exact_sum import ExactSum, sum_groups, sum_row_products
 from assay.metrics.classification_report import class_report
 from assay.metrics.reasons import Reason
 from assay.metrics.registry import METRICS
-from assay.metrics.statistics import ClassificationStatistic
+from assay.metrics.statistics import ClassificationStatistic, merge_statistics
 from assay.metrics.weighted import weigh_groups, weigh_row_products, weigh_rows
 from assay.records.weights import UNIT, WeightError, millionths
 from tests.support.metric_rows import (
@@ -171,7 +171,7 @@ def test_weighted_and_bare_chunks_do_not_merge():
     """Weights in some chunks only raise ValueError."""
     rows = binary(np.random.default_rng(8), 20)
     with pytest.raises(ValueError, match="weights"):
-        rows.statistic().merge(ones(rows).statistic())
+        merge_statistics([rows.statistic(), ones(rows).statistic()])
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_arrays_of_weights_that_break_the_rules_are_refused():
             replace(rows, weights=weights).statistic()
     half = replace(rows, weights=np.full(10_000, 5 * 10**11)).statistic()
     with pytest.raises(ValueError, match="add up"):
-        half.merge(half)
+        merge_statistics([half, half])
 
 
 @given(
@@ -234,7 +234,8 @@ def test_weighted_sums_are_exact(rows):
     )
     assert weigh_rows(x[np.newaxis], w)[0] == repeated.units
     squares = sum(
-        ExactSum.of_products([a], [b]).units * int(k) for a, b, k in zip(x, y, w, strict=True)
+        sum_row_products(np.array([[a]]), np.array([[b]]))[0] * int(k)
+        for a, b, k in zip(x, y, w, strict=True)
     )
     assert weigh_row_products(x[np.newaxis], y[np.newaxis], w)[0] == squares
     codes = np.arange(len(x)) % 3

@@ -52,10 +52,8 @@ class Rows:
     def statistic(self) -> Statistic:
         """The partial of these rows as one chunk."""
         if not self.spec.labels:
-            return RegressionStatistic.from_arrays(
-                true=self.true, predicted=self.predicted, weights=self.weights
-            )
-        return ClassificationStatistic.from_arrays(
+            return regression_of(true=self.true, predicted=self.predicted, weights=self.weights)
+        return classification_of(
             labels=self.spec.labels,
             true=self.true,
             predicted=self.predicted,
@@ -97,6 +95,45 @@ class Rows:
         return ResidualCounts.merge_all(
             decode(ResidualCounts, encode(part)) for part in parts[::-1]
         )
+
+
+def classification_of(
+    *,
+    labels: Sequence[str],
+    true: np.ndarray,
+    predicted: np.ndarray,
+    scores: np.ndarray | Sequence[np.ndarray] | None = None,
+    positive_label: str | None = None,
+    labels_fixed: bool = True,
+    weights: np.ndarray | None = None,
+) -> ClassificationStatistic:
+    """The statistic of one chunk; a lone score column is the positive label's probability."""
+    table, score_labels = tuple(labels), ()
+    if scores is not None:
+        scores = scores if isinstance(scores, np.ndarray) else np.stack(scores)
+        score_labels = table if len(scores) > 1 else (positive_label,)
+    return ClassificationStatistic.from_chunk(
+        ClassificationChunk(
+            labels=table,
+            fixed=labels_fixed,
+            true=np.asarray(true),
+            predicted=np.asarray(predicted),
+            scores=scores,
+            score_labels=score_labels,
+            weights=weights,
+        )
+    )
+
+
+def regression_of(
+    *, true: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+) -> RegressionStatistic:
+    """The statistic of one chunk of numbers."""
+    numbers = (np.asarray(each).astype(np.float64) for each in (true, predicted))
+    chunk = RegressionChunk(
+        **dict(zip(("true", "predicted"), numbers, strict=True)), weights=weights
+    )
+    return RegressionStatistic.from_chunk(chunk)
 
 
 def chunk_of(rows: Rows) -> ClassificationChunk | RegressionChunk:

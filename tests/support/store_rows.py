@@ -20,7 +20,7 @@ from assay.kernel.jobs.job import Job, NewJob, Owner
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import encode
+from assay.records import encode, sha256_hex
 
 ORG = "acme"
 OTHER = "globex"
@@ -109,7 +109,7 @@ def result_with(accuracy: float) -> EvaluationResult:
         confusion=((4, 1), (2, 3)),
         clipped_rows=0,
         spec={"task_type": "classification"},
-        spec_hash=SPEC.sha256(),
+        spec_hash=sha256_hex(encode(SPEC)),
         environment={"numpy": "2"},
         content_hash="c" * 64,
     )

@@ -1,7 +1,6 @@
 """Statistics that merge, and the metrics that are computed from them. Arrays in, values out; no I/O.
 
 spec               what is measured; `classification_spec` settles labels and the positive class
-scores             checks of probabilities before they are measured
 statistics         the accumulators of a chunk or of any union of chunks
 ranking            areas and curves: `rank_ranges` plans, `count_range` sorts one range of a column
 order_statistics   quantiles of residuals: `residual_ranges` plans, `count_residuals` reads once

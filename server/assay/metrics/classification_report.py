@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.reasons import Reason
 from assay.metrics.sparse_counts import Counts
-from assay.metrics.spec import AbsentClassPolicy, MetricSpec
+from assay.metrics.spec import MetricSpec
 from assay.records.weights import UNIT
 
 Floats = NDArray[np.float64]
@@ -103,7 +103,7 @@ def class_report(
         counts = ClassCounts.of(whole_matrix(confusion, weighted, spec))
         weights = (weighted.onto(spec.labels).matrix.sum(axis=1) / UNIT).tolist()
     whole = int(counts.support.sum())
-    averages = {name: average_row(counts, name, spec) for name in AVERAGES} if whole else {}
+    averages = {name: average_row(counts, name) for name in AVERAGES} if whole else {}
     return ClassReport(
         per_class=tuple(_rows(plain, counts, weights, spec.labels)),
         averages=averages,
@@ -128,7 +128,7 @@ def whole_matrix(
     return whole
 
 
-def average_row(counts: ClassCounts, name: str, spec: MetricSpec) -> AverageRow:
+def average_row(counts: ClassCounts, name: str) -> AverageRow:
     """Average over classes; there is at least one row."""
     if name == "micro":
         hits = counts.true_positives.sum(keepdims=True)
@@ -138,14 +138,11 @@ def average_row(counts: ClassCounts, name: str, spec: MetricSpec) -> AverageRow:
             recall=float(divide(hits, support)[0]),
             f1_score=float(divide(2.0 * hits, support + predicted)[0]),
         )
-    kept = np.ones(len(counts.support), dtype=bool)
-    if spec.absent_class_policy is AbsentClassPolicy.EXCLUDE:
-        kept = counts.support + counts.predicted > 0
-    weights = counts.support[kept] if name == "weighted" else None
+    weights = counts.support if name == "weighted" else None
     return AverageRow(
-        precision=float(np.average(counts.precision[kept], weights=weights)),
-        recall=float(np.average(counts.recall[kept], weights=weights)),
-        f1_score=float(np.average(counts.f1_score[kept], weights=weights)),
+        precision=float(np.average(counts.precision, weights=weights)),
+        recall=float(np.average(counts.recall, weights=weights)),
+        f1_score=float(np.average(counts.f1_score, weights=weights)),
     )
 
 

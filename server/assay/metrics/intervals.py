@@ -103,16 +103,6 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
     )
 
 
-def mcnemar_rows(
-    true: NDArray[np.integer], first: NDArray[np.integer], second: NDArray[np.integer]
-) -> McNemar:
-    """Test two (n,) arrays of predicted codes of the same rows."""
-    if not true.shape == first.shape == second.shape:
-        raise ValueError(f"shapes {true.shape}, {first.shape} and {second.shape} differ")
-    right, other = true == first, true == second
-    return mcnemar(int(np.sum(right & ~other)), int(np.sum(other & ~right)))
-
-
 def delong_paired(
     positive: NDArray[np.bool_],
     first: NDArray[np.floating],

@@ -76,7 +76,7 @@ class MetricInputs:
     @cached_property
     def weighted(self) -> AverageRow:
         """Precision, recall and F1 weighted by support."""
-        return average_row(self.classes, "weighted", self.spec)
+        return average_row(self.classes, "weighted")
 
     @property
     def log_loss(self) -> LogLossSum:

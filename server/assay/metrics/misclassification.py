@@ -21,16 +21,6 @@ KEPT = 500  # of each pair of true and predicted label
 Hashes = NDArray[np.uint64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Misclassification:
-    """One row whose prediction is not its truth."""
-
-    row: int  # its number, which leads to its features
-    true_label: str
-    predicted_label: str
-    confidence: float | None  # the predicted label's score; None without scores
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Misclassifications:
     """Kept errors by cell (true * labels + predicted), most confident first, and all counted."""
@@ -78,32 +68,6 @@ class Misclassifications:
             rows=np.concatenate([part.rows for part in moved]),
         )._kept()
 
-    def top(
-        self,
-        limit: int = 50,
-        *,
-        true_label: str | None = None,
-        predicted_label: str | None = None,
-        min_confidence: float = 0.0,
-    ) -> tuple[Misclassification, ...]:
-        """Return the most confident errors of a pair, of a truth, of a prediction, or of all.
-
-        `limit` is at most 500, so any filter is answered exactly; ValueError beyond it. A label
-        that takes part in no error has none. Without scores every confidence is enough.
-        """
-        if not 0 <= limit <= KEPT:
-            raise ValueError(f"at most {KEPT} errors of each pair are kept, not {limit}")
-        chosen = self._inside(self.cells, true_label, predicted_label)
-        chosen &= self.confidence >= min_confidence if self.scored else True
-        indices = np.flatnonzero(chosen)
-        order = np.lexsort((self.rows[indices], self.keys[indices], -self.confidence[indices]))
-        return tuple(self._misclassification(place) for place in indices[order[:limit]].tolist())
-
-    def total(self, *, true_label: str | None = None, predicted_label: str | None = None) -> int:
-        """Return how many errors there are in all of a pair, a truth, a prediction, or at all."""
-        sparse = self.totals.sparse
-        return int(sparse.counts[self._inside(sparse.cells, true_label, predicted_label)].sum())
-
     def _settled(self) -> Misclassifications:
         """Return the observed labels alone where labels are not fixed."""
         totals = self.totals if self.totals.fixed else self.totals.observed()
@@ -140,26 +104,6 @@ class Misclassifications:
             scored=self.scored,
             keys=self.keys[chosen],
             rows=self.rows[chosen],
-        )
-
-    def _inside(
-        self, cells: NDArray[np.int64], true_label: str | None, predicted_label: str | None
-    ) -> NDArray[np.bool_]:
-        labels = self.totals.labels
-        k = max(1, len(labels))
-        inside = np.ones(len(cells), dtype=bool)
-        for label, codes in ((true_label, cells // k), (predicted_label, cells % k)):
-            if label is not None:
-                inside &= codes == (labels.index(label) if label in labels else -1)
-        return inside
-
-    def _misclassification(self, place: int) -> Misclassification:
-        true, predicted = divmod(int(self.cells[place]), len(self.totals.labels))
-        return Misclassification(
-            row=int(self.rows[place]),
-            true_label=self.totals.labels[true],
-            predicted_label=self.totals.labels[predicted],
-            confidence=float(self.confidence[place]) if self.scored else None,
         )
 
 

@@ -45,6 +45,22 @@ class Totals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RankRange:
+    """The rows of one score column with low <= score < high.
+
+    Without `above` and `whole` a range is counted for the area alone: no average precision and
+    no curve. It is carried to where it is counted.
+    """
+
+    column: int  # index of the score column, or MICRO
+    low: float
+    high: float
+    rows: int  # how many the histogram says there are
+    above: Totals | None = None  # rows and weights of the column's higher ranges
+    whole: Totals | None = None  # and of the column
+
+
+@dataclass(frozen=True, kw_only=True)
 class RangeCurve:
     """What a range adds to the curves of its column, as it knows what lies above it."""
 

@@ -13,24 +13,13 @@ from numpy.typing import NDArray
 from assay.metrics.arithmetic.exact_sum import sum_row_products, sum_rows
 from assay.metrics.arithmetic.integer_dot import exact_dot
 from assay.metrics.curves import CurvePoint, Points, targets
-from assay.metrics.rank_counts import RangeCounts, RangeCurve, Totals
+from assay.metrics.rank_counts import RangeCounts, RangeCurve, RankRange, Totals
 from assay.metrics.sparse_counts import Counts
 from assay.records.weights import Weights
 
 Keys = NDArray[np.unsignedinteger]
 
 _BLOCK = 1 << 18
-
-
-@dataclass(frozen=True, kw_only=True)
-class Range:
-    """Where a range lies; `above` and `whole` are None where curves are not asked for."""
-
-    column: int
-    low: float
-    high: float
-    above: Totals | None
-    whole: Totals | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,13 +64,13 @@ class _Tracer:
         return CurvePoint(threshold=threshold, true_positives=hits, false_positives=wrong)
 
 
-def count_sorted(keys: Keys, index: Range) -> RangeCounts:
+def count_sorted(keys: Keys, target: RankRange) -> RangeCounts:
     """Count rows without weights from their sorted keys."""
     hits = _positions(keys)
     positives, negatives = len(hits), len(keys) - len(hits)
     tracer = None
-    if index.above is not None and index.whole is not None:
-        tracer = _Tracer(index.above, index.whole)
+    if target.above is not None and target.whole is not None:
+        tracer = _Tracer(target.above, target.whole)
     twice = positive_squares = negative_squares = passed = 0
     for start in range(0, positives, _BLOCK):
         firsts, sizes, before, tied = _groups(keys, hits, start)
@@ -101,9 +90,9 @@ def count_sorted(keys: Keys, index: Range) -> RangeCounts:
             scores = _scores(keys[firsts + before])
             tracer.add(scores, sizes, from_here + over.positives, ranks)
     return RangeCounts(
-        column=index.column,
-        low=index.low,
-        high=index.high,
+        column=target.column,
+        low=target.low,
+        high=target.high,
         positives=positives,
         negatives=negatives,
         twice_wins=twice,
@@ -113,7 +102,7 @@ def count_sorted(keys: Keys, index: Range) -> RangeCounts:
     )
 
 
-def count_groups(groups: Groups, index: Range, *, weighted: bool) -> RangeCounts:
+def count_groups(groups: Groups, target: RankRange, *, weighted: bool) -> RangeCounts:
     """Count any rows from their groups of equal score."""
     negatives, positives, negative_weight, positive_weight = groups.totals.T
     below = np.cumsum(negative_weight) - negative_weight
@@ -122,9 +111,9 @@ def count_groups(groups: Groups, index: Range, *, weighted: bool) -> RangeCounts
     over = 2 * (positives.sum() - np.cumsum(positives)) + positives
     sums = groups.totals.sum(axis=0).tolist()
     return RangeCounts(
-        column=index.column,
-        low=index.low,
-        high=index.high,
+        column=target.column,
+        low=target.low,
+        high=target.high,
         positives=sums[1],
         negatives=sums[0],
         twice_wins=twice,
@@ -132,7 +121,7 @@ def count_groups(groups: Groups, index: Range, *, weighted: bool) -> RangeCounts
         negative_weight=sums[2] if weighted else None,
         positive_squares=0 if weighted else exact_dot(positives, under * under),
         negative_squares=0 if weighted else exact_dot(negatives, over * over),
-        trace=_trace_groups(groups, index),
+        trace=_trace_groups(groups, target),
     )
 
 
@@ -223,20 +212,20 @@ def _passed(hits: NDArray[np.integer], order: Counts) -> Counts:
     return low
 
 
-def _trace_groups(groups: Groups, index: Range) -> RangeCurve | None:
-    if index.above is None or index.whole is None:
+def _trace_groups(groups: Groups, target: RankRange) -> RangeCurve | None:
+    if target.above is None or target.whole is None:
         return None
-    tracer = _Tracer(index.above, index.whole)
+    tracer = _Tracer(target.above, target.whole)
     upward = groups.totals[::-1].cumsum(axis=0)[::-1]  # each group and those above it
-    hits = upward[:, 3] + index.above.positive_weight
-    every = upward[:, 2] + index.above.negative_weight + hits
+    hits = upward[:, 3] + target.above.positive_weight
+    every = upward[:, 2] + target.above.negative_weight + hits
     some = groups.totals[:, 3] > 0
     tracer.add(groups.scores[some], groups.totals[some, 3], hits[some], every[some])
     kept: set[int] = set()
     for kind, (rows, above) in enumerate(
         [
-            (index.whole.negatives, index.above.negatives),
-            (index.whole.positives, index.above.positives),
+            (target.whole.negatives, target.above.negatives),
+            (target.whole.positives, target.above.positives),
         ]
     ):
         wanted = targets(rows, above, int(upward[0, kind]))

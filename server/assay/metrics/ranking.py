@@ -12,15 +12,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics.histogram import RankHistogram, RankWeights, bin_edge
-from assay.metrics.rank_counts import MICRO, RangeCounts, RankCounts, Totals
-from assay.metrics.rank_kernels import Groups, Keys, Range, count_groups, count_sorted, group
+from assay.metrics.rank_counts import MICRO, RangeCounts, RankCounts, RankRange, Totals
+from assay.metrics.rank_kernels import Groups, Keys, count_groups, count_sorted, group
 from assay.metrics.sparse_counts import Counts
 from assay.records.predictions import Scores
 from assay.records.weights import Weights
@@ -44,40 +43,22 @@ Block = tuple[NDArray[np.bool_], Scores] | tuple[NDArray[np.bool_], Scores, Weig
 RankChunks = Callable[[], Iterable[Block]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RankRange:
-    """The rows of one score column with low <= score < high.
-
-    Without `above` and `whole` a range is counted for the area alone: no average precision and
-    no curve. It is carried to where it is counted.
-    """
-
-    column: int  # index of the score column, or MICRO
-    low: float
-    high: float
-    rows: int  # how many the histogram says there are
-    above: Totals | None = None  # rows and weights of the column's higher ranges
-    whole: Totals | None = None  # and of the column
-
-
 def rank_ranges(
     histogram: RankHistogram,
     *,
     max_rows: int = MAX_ROWS,
-    columns: Sequence[int] | None = None,
     micro: bool = False,
     weights: RankWeights | None = None,
 ) -> tuple[RankRange, ...]:
-    """Cut columns (default: all; `micro` adds the pooled one) into ranges to be counted.
+    """Cut all columns (`micro` adds the pooled one) into ranges to be counted.
 
     Where rows have weights their histogram belongs to it. A column whose rows are all positive or
     all negative has no ranges. A range holds more rows than `max_rows`, or a fifth of it with
     weights, only where one bin does; `count_range` cuts that further.
     """
-    wanted = list(range(histogram.columns) if columns is None else columns)
     limit = max_rows if weights is None else max(1, max_rows // _WEIGHTED)
     ranges: list[RankRange] = []
-    for column in [*wanted, MICRO] if micro else wanted:
+    for column in (*range(histogram.columns), *([MICRO] if micro else [])):
         rows = histogram.pooled() if column == MICRO else histogram.column(column)
         if weights is not None:
             heavy = weights.pooled() if column == MICRO else weights.column(column)
@@ -98,20 +79,10 @@ def count_range(read: RankChunks, target: RankRange, *, max_rows: int = MAX_ROWS
         return _count_split(read, target, max_rows)
     keys, weights = _collect(read, target)
     if weights is not None:
-        counts = count_groups(group(keys, weights), _place(target), weighted=True)
+        counts = count_groups(group(keys, weights), target, weighted=True)
         return RankCounts(ranges=(counts,))
     keys.sort()
-    return RankCounts(ranges=(count_sorted(keys, _place(target)),))
-
-
-def _place(target: RankRange) -> Range:
-    return Range(
-        column=target.column,
-        low=target.low,
-        high=target.high,
-        above=target.above,
-        whole=target.whole,
-    )
+    return RankCounts(ranges=(count_sorted(keys, target),))
 
 
 def _cut_column(column: int, counts: Counts, max_rows: int) -> list[RankRange]:
@@ -198,7 +169,7 @@ def _count_split(read: RankChunks, target: RankRange, max_rows: int) -> RankCoun
         )
         if step == 1 and part.rows > max_rows:  # one score, shared by more rows than may be held
             one = Groups(scores=np.array([part.low]), totals=counts[start : start + 1])
-            counted = count_groups(one, _place(part), weighted=weighted)
+            counted = count_groups(one, part, weighted=weighted)
             parts.append(RankCounts(ranges=(counted,)))
         else:
             parts.append(count_range(read, part, max_rows=max_rows))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -10,7 +9,6 @@ from enum import StrEnum
 from assay.metrics.calibration import BINS
 from assay.metrics.curves import STEPS
 from assay.metrics.losses import LOG_LOSS_EPSILON
-from assay.records import encode
 from assay.records.predictions import obvious_positive
 
 SPEC_VERSION = 1
@@ -22,19 +20,6 @@ class Task(StrEnum):
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
-
-
-class AbsentClassPolicy(StrEnum):
-    """What a class of the label set that is in neither truth nor prediction does to averages."""
-
-    INCLUDE_AS_ZERO = "include_as_zero"  # counts as 0, as scikit-learn with explicit labels
-    EXCLUDE = "exclude"  # does not count, as torchmetrics
-
-
-class ZeroDivision(StrEnum):
-    """What precision, recall and F1 are when their denominator is zero."""
-
-    ZERO = "zero"  # 0, with a reason beside it
 
 
 class SpecError(ValueError):
@@ -49,10 +34,6 @@ class MetricSpec:
     labels: tuple[str, ...] = ()  # in the order of every matrix and list; empty for regression
     positive_label: str | None = None  # binary only; None = no class is the positive one
     label_set_inferred: bool = False  # True: the labels are those that were observed
-    absent_class_policy: AbsentClassPolicy = AbsentClassPolicy.INCLUDE_AS_ZERO
-    zero_division: ZeroDivision = ZeroDivision.ZERO
-    log_loss_epsilon: float = LOG_LOSS_EPSILON
-    version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels):
@@ -65,8 +46,6 @@ class MetricSpec:
             raise SpecError(f"a binary task has two labels, not {len(self.labels)}")
         if self.task is Task.REGRESSION and self.labels:
             raise SpecError("a regression has no labels")
-        if self.log_loss_epsilon != LOG_LOSS_EPSILON or self.version != SPEC_VERSION:
-            raise SpecError("this release measures with version 1 and a clip of 2**-52 only")
 
     @property
     def headline(self) -> str:
@@ -85,29 +64,27 @@ class MetricSpec:
     def rules(self) -> dict[str, object]:
         """Return the spec as JSON, the derived and the fixed rules included."""
         ranked = "positive" if self.headline == "positive" else "ovr_macro_defined"
-        rules: dict[str, object] = {"labels": list(self.labels), "headline": self.headline}
+        rules = asdict(self) | {
+            "labels": list(self.labels),
+            "headline": self.headline,
+            # A class in neither truth nor prediction counts as 0, as in scikit-learn.
+            "absent_class_policy": "include_as_zero",
+            "zero_division": "zero",
+            "log_loss_epsilon": LOG_LOSS_EPSILON,
+            "version": SPEC_VERSION,
+        }
         if self.task is Task.REGRESSION:
             quantiles = {"residual_quantiles": "linear", "mape_zero_targets": "left_out"}
-            return asdict(self) | rules | {"roc_auc_headline": "none"} | quantiles
-        return (
-            asdict(self)
-            | rules
-            | {
-                "roc_auc_headline": ranked,
-                "average_precision_headline": ranked,
-                "calibration_bins": BINS,
-                "calibration_edges": "low_open_high_closed",
-                "calibration_target": self.calibration_target,
-                "top_k_ties": "first_label",
-                "curve_steps": STEPS,
-            }
-        )
-
-    @property
-    def hash(self) -> str:
-        """The SHA-256 of the canonical JSON, as "sha256:" and 64 hex digits."""
-        digest = hashlib.sha256(encode(self.rules())).hexdigest()
-        return f"sha256:{digest}"
+            return rules | {"roc_auc_headline": "none"} | quantiles
+        return rules | {
+            "roc_auc_headline": ranked,
+            "average_precision_headline": ranked,
+            "calibration_bins": BINS,
+            "calibration_edges": "low_open_high_closed",
+            "calibration_target": self.calibration_target,
+            "top_k_ties": "first_label",
+            "curve_steps": STEPS,
+        }
 
 
 def classification_spec(
@@ -117,7 +94,6 @@ def classification_spec(
     score_labels: Sequence[str] | None = None,
     lone_score: bool = False,
     observed: Sequence[str] = (),
-    absent_class_policy: AbsentClassPolicy = AbsentClassPolicy.INCLUDE_AS_ZERO,
 ) -> MetricSpec:
     """Settle task, label set and positive label by the rules of the numeric contract.
 
@@ -158,7 +134,6 @@ def classification_spec(
         labels=labels,
         positive_label=positive if binary else None,
         label_set_inferred=inferred,
-        absent_class_policy=absent_class_policy,
     )
 
 

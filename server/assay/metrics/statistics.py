@@ -6,9 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self, TypeVar, cast, get_args
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from assay.metrics.accumulator import Accumulator
 from assay.metrics.calibration import CalibrationBins
 from assay.metrics.counts import ConfusionCounts
@@ -18,8 +15,7 @@ from assay.metrics.regression_sums import RegressionSums
 from assay.metrics.residuals import Residuals
 from assay.metrics.topk import TopRanks
 from assay.metrics.weighted import WeightedConfusion, WeightTotal
-from assay.records.predictions import ClassificationChunk, Codes, RegressionChunk, Scores, as_scores
-from assay.records.weights import Weights
+from assay.records.predictions import ClassificationChunk, RegressionChunk
 
 AccumulatorT = TypeVar("AccumulatorT", bound=Accumulator[Any])
 Kinds = tuple[type[Accumulator[Any]], ...]
@@ -75,10 +71,6 @@ class Statistic:
         merged = [kind.merge_all(column) for kind, column in zip(kinds, columns, strict=True)]
         return cls(rows=sum(one.rows for one in ours), accumulators=tuple(merged))
 
-    def merge(self, other: Self) -> Self:
-        """Merge two statistics."""
-        return self.merge_all((self, other))
-
     def without(self, kinds: Kinds) -> Self:
         """Return the statistic without the accumulators of some classes."""
         kept = tuple(one for one in self.accumulators if not isinstance(one, kinds))
@@ -106,49 +98,6 @@ class ClassificationStatistic(Statistic):
     KINDS: ClassVar[Kinds] = get_args(ClassificationAccumulator)
 
     accumulators: tuple[ClassificationAccumulator, ...]
-
-    @classmethod
-    def from_arrays(
-        cls,
-        *,
-        labels: Sequence[str],
-        true: Codes,
-        predicted: Codes,
-        scores: Scores | Sequence[Scores] | None = None,
-        positive_label: str | None = None,
-        labels_fixed: bool = True,
-        weights: Weights | None = None,
-    ) -> ClassificationStatistic:
-        """Accumulate the arrays of one chunk.
-
-        labels        the table that codes point into: the declared label set, or with
-                      `labels_fixed=False` any table, of which the observed labels are kept
-        true          (n,) integer codes, uint8 | uint16 | uint32 or wider
-        predicted     (n,) integer codes
-        scores        (columns, n) float32 | float64 in [0, 1], or one (n,) array per column:
-                      one column per label in their order, or the positive label's alone
-        positive_label  what a lone score column is the probability of; needed for one only
-        weights       (n,) int64 millionths, as `weights.millionths` makes them, or None
-
-        Raises ValueError where the arrays break these rules; callers refuse bad rows before.
-        """
-        table = tuple(labels)
-        matrix = None if scores is None else as_scores(scores)
-        score_labels = table if matrix is not None else ()
-        if matrix is not None and len(matrix) == 1:
-            if positive_label is None:
-                raise ValueError("a lone score column needs a positive_label")
-            score_labels = (positive_label,)
-        chunk = ClassificationChunk(
-            labels=table,
-            fixed=labels_fixed,
-            true=np.asarray(true),
-            predicted=np.asarray(predicted),
-            scores=matrix,
-            score_labels=score_labels,
-            weights=weights,
-        )
-        return cls.from_chunk(chunk)
 
     @property
     def confusion(self) -> ConfusionCounts:
@@ -192,21 +141,6 @@ class RegressionStatistic(Statistic):
     KINDS: ClassVar[Kinds] = get_args(RegressionAccumulator)
 
     accumulators: tuple[RegressionAccumulator, ...]
-
-    @classmethod
-    def from_arrays(
-        cls, *, true: ArrayLike, predicted: ArrayLike, weights: Weights | None = None
-    ) -> RegressionStatistic:
-        """Accumulate one chunk: (n,) finite numbers each, read as float64. Raises ValueError.
-
-        `weights` are (n,) int64 millionths, as `weights.millionths` makes them, or None.
-        """
-        chunk = RegressionChunk(
-            true=np.asarray(true).astype(np.float64, copy=False),
-            predicted=np.asarray(predicted).astype(np.float64, copy=False),
-            weights=weights,
-        )
-        return cls.from_chunk(chunk)
 
     @property
     def residuals(self) -> Residuals | None:

@@ -176,11 +176,6 @@ class RegressionChunk:
         return len(self.true)
 
 
-def as_scores(scores: Scores | Sequence[Scores]) -> Scores:
-    """Return (columns, n) scores from such an array or from one array per column."""
-    return scores if isinstance(scores, np.ndarray) else np.stack(scores)
-
-
 def _within_unit(scores: Scores) -> bool:
     """Tell whether all scores lie in [0, 1], in one pass over them.
 

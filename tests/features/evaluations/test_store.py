@@ -118,8 +118,8 @@ def test_serving_resolves_model_version_and_evaluation(store, pair, runner):
         other = add_version(uow, pair[0])
         stranger = add_version(uow, add_model(uow).model_id)
 
-        def serving(version: str | None, split: str = "test", **how: bool):
-            return uow[Evaluations].serving(ORG, pair[0], version, split, **how)
+        def serving(version: str | None, split: str = "test"):
+            return uow[Evaluations].serving(ORG, pair[0], version, split)
 
         assert serving(None).version is None
         version = uow[Versions].mark_ready(ORG, pair[1])
@@ -128,8 +128,6 @@ def test_serving_resolves_model_version_and_evaluation(store, pair, runner):
         assert found == serving(pair[1])
         assert found.model == uow[Models].get(ORG, pair[0])
         assert (found.version, found.evaluation) == (version, done)
-        slim = serving(None, with_result=False)
-        assert slim.evaluation == replace(done, result=None)
         assert serving(None, "train").version == version
         assert serving(None, "train").evaluation is None
         named = serving(other.version_id)

@@ -11,7 +11,7 @@ from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
-from assay.records import Record, encode, sha256_hex
+from assay.records import Record
 
 SPLITS = ("train", "validation", "test")
 
@@ -32,10 +32,6 @@ class EvaluationSpec(Record):
     labels: tuple[str, ...] | None = None  # declared classes, in order; None: from the data
     positive_label: str | None = None  # declared positive class; None: by the rule
     renormalize: bool = False  # scale score rows that do not sum to 1, instead of refusing
-
-    def sha256(self) -> str:
-        """Return the hash of the encoded spec, 64 hex digits."""
-        return sha256_hex(encode(self))
 
 
 class ClassScores(Record):

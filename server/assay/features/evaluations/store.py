@@ -147,7 +147,7 @@ _VERSION = JoinedColumns("version", VERSIONS.columns)
 _EVALUATION = JoinedColumns("evaluation", (*_COLUMNS, _SERVED, _NO_ERROR, _E.result))
 
 
-def _serving(version: bool, result: bool) -> Prepared:
+def _serving(version: bool) -> Prepared:
     """Return the one SELECT that resolves model, version and current evaluation."""
     chosen = _V.version_id == bindparam("version_id") if version else _V.is_promoted
     source = models.outerjoin(
@@ -167,19 +167,15 @@ def _serving(version: bool, result: bool) -> Prepared:
         )
         promoted = alias.version_id
     model = JoinedColumns("model", (*MODELS.columns, promoted.label("promoted_version_id")))
-    ending = (_SERVED, _NO_ERROR, _E.result if result else _NO_RESULT)
-    evaluation = JoinedColumns("evaluation", (*_COLUMNS, *ending))
     return Prepared(
-        select(*model.columns, *_VERSION.columns, *evaluation.columns)
+        select(*model.columns, *_VERSION.columns, *_EVALUATION.columns)
         .select_from(source)
         .where(_M.organization_id == bindparam("org"), _M.model_id == bindparam("model_id"))
         .set_label_style(LABEL_STYLE_NONE)
     )
 
 
-_SERVING = {
-    (named, full): _serving(named, full) for named in (False, True) for full in (False, True)
-}
+_SERVING = {named: _serving(named) for named in (False, True)}
 _BUSY = Prepared(
     select(_E.evaluation_id)
     .select_from(_WITH_JOB)
@@ -300,20 +296,17 @@ class Evaluations(SqlStore):
         model_id: str,
         version_id: str | None,
         dataset_split: str,
-        *,
-        with_result: bool = True,
     ) -> Serving:
         """Return model, version and current evaluation from one SELECT.
 
         Without a version id the version is the promoted one. The version is None when none
         is promoted, or the one named is not this model's; the evaluation is None when the
-        split has none. An absent model raises NotFound. `with_result=False` leaves the
-        result out and keeps the metrics.
+        split has none. An absent model raises NotFound.
         """
         values = {"org": organization_id, "model_id": model_id, "split": dataset_split}
         if version_id is not None:
             values["version_id"] = version_id
-        row = self._db.one(_SERVING[version_id is not None, with_result], **values)
+        row = self._db.one(_SERVING[version_id is not None], **values)
         if row is None:
             raise NotFound.of("model", model_id)
         chosen = None if row.version_version_id is None else VERSIONS.read(_VERSION.of(row))

@@ -50,28 +50,13 @@ class ExactSum:
         return cls(units=sum_rows(_vector(values)[np.newaxis])[0])
 
     @classmethod
-    def of_products(cls, left: ArrayLike, right: ArrayLike) -> ExactSum:
-        """Sum left[i] * right[i], each product exact. Raises ValueError on NaN or infinity."""
-        a, b = _vector(left), _vector(right)
-        if a.shape != b.shape:
-            raise ValueError(f"factors have shapes {a.shape} and {b.shape}")
-        return cls(units=sum_row_products(a[np.newaxis], b[np.newaxis])[0])
-
-    @classmethod
     def merge_all(cls, parts: Iterable[ExactSum]) -> ExactSum:
         """Return the total of all parts, whatever their order."""
         return cls(units=sum(part.units for part in parts))
 
-    def __add__(self, other: ExactSum) -> ExactSum:
-        return ExactSum(units=self.units + other.units)
-
     def fraction(self) -> Fraction:
         """Return the exact total."""
         return Fraction(self.units, 1 << UNIT_BITS)
-
-    def value(self) -> float:
-        """Return the correctly rounded total. Raises OverflowError beyond float64."""
-        return self.units / (1 << UNIT_BITS)
 
     def mean(self, rows: int) -> float:
         """Return the correctly rounded total / rows. Raises OverflowError beyond float64."""
