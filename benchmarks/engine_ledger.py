@@ -89,7 +89,7 @@ class Burning(JobKind[Nothing, Nothing]):
 
 def main() -> int:
     """Print the ratio; 1 if the bar is missed."""
-    from assay.kernel.jobs.executors import LocalPool
+    from assay.kernel.jobs.executors.process_pool import LocalPool
     from assay.kernel.jobs.job import NewJob
     from assay.kernel.jobs.runner import Runner
     from assay.kernel.storage.blobs import open_blobs

@@ -113,7 +113,7 @@ class House:
     """A store, blobs, a pool and a runner in this process, as `assay work` has them."""
 
     def __init__(self, folder: Path) -> None:
-        from assay.kernel.jobs.executors import LocalPool
+        from assay.kernel.jobs.executors.process_pool import LocalPool
         from assay.kernel.jobs.runner import Runner
         from assay.kernel.jobs.states import is_terminal
         from assay.kernel.storage.blobs import open_blobs
@@ -153,10 +153,10 @@ class House:
     def run(self, snapshot: Any) -> float:
         """Run a benchmark to its end; return its seconds."""
         from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkJob, BenchmarkRow
-        from assay.kernel.ids import SystemIds
+        from assay.kernel.ids import Ids
         from assay.kernel.jobs.job import NewJob
 
-        benchmark_id = SystemIds().new_uuid()
+        benchmark_id = Ids().new_uuid()
         spec = BenchmarkJob(
             benchmark_id=benchmark_id,
             schema=self.blobs.put(ORG, schema().encoded()),
@@ -246,7 +246,7 @@ def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
     """Return the ratio of the slowest page of many benchmarks to the first one."""
     from assay.features.benchmarks.service import BenchmarkQuery, BenchmarkUseCases
     from assay.kernel.clock import SystemClock
-    from assay.kernel.ids import SystemIds
+    from assay.kernel.ids import Ids
     from assay.kernel.storage.blobs import open_blobs
     from assay.kernel.storage.store import open_store
 
@@ -254,7 +254,7 @@ def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
         store = open_store(f"sqlite:///{name}/assay.db", upgrade=True)
         fill(store, benchmarks)
         blobs = open_blobs(f"{name}/blobs")
-        listing = BenchmarkUseCases(store, blobs, SystemIds(), SystemClock())
+        listing = BenchmarkUseCases(store, blobs, Ids(), SystemClock())
         cursors, cursor = [""], ""
         while True:
             found = listing.list(ORG, BenchmarkQuery(cursor=cursor, limit=100))

@@ -16,7 +16,7 @@ import grpc
 from assay.features.registry import FEATURES
 from assay.kernel.clock import SystemClock
 from assay.kernel.feature import Feature, FindKey, hooks_of, kinds_of, preload_of
-from assay.kernel.ids import SystemIds
+from assay.kernel.ids import Ids
 from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.garbage_collector import GarbageCollector
 from assay.kernel.jobs.kind import ComputeSettings
@@ -53,7 +53,7 @@ class Backend:
         self.settings = settings
         self.features = features
         self.clock = SystemClock()
-        self.ids = SystemIds()
+        self.ids = Ids()
         self.store: Store = open_store(
             settings.database,
             clock=self.clock,

@@ -18,7 +18,7 @@ from assay.features.models.model import TaskType
 from assay.features.registry import FEATURES
 from assay.kernel.errors import BadFile, InvalidArgument, TooLarge
 from assay.kernel.feature import preload_of
-from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.records import encode as encode_record
 from assay.settings import prepare_compute_environment
 from assay.tabular import encode

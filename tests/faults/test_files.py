@@ -16,7 +16,7 @@ from assay.features.evaluations.input_errors import input_refused
 from assay.features.registry import FEATURES
 from assay.kernel.errors import AssayError, BadFile, BadPredictions, TooLarge
 from assay.kernel.feature import preload_of
-from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.settings import prepare_compute_environment
 from assay.tabular import Rules, read_file
 from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, PARQUET

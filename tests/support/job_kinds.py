@@ -18,7 +18,6 @@ from assay.kernel.jobs.job import Job, NewEvent
 from assay.kernel.jobs.kind import (
     ComputeContext,
     JobKind,
-    JobOutcome,
     JobView,
     Stage,
     StageInputs,
@@ -160,11 +159,11 @@ class Steps(JobKind[StepSpec, StepsResult]):
         found = zip(keys(job.spec.tasks), inputs.partials(Step), strict=True)
         return StepsResult(sizes={key: len(one.text) for key, one in found})
 
-    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job) -> None:
         """Note the end in the log; fail where the spec asks for it."""
-        if outcome.result is not None and decode(StepSpec, job.spec).unsettled:
+        if job.result is not None and decode(StepSpec, job.spec).unsettled:
             raise RuntimeError("settling failed")
-        settled = NewEvent.of(JobSettled(state=outcome.state.value))
+        settled = NewEvent.of(JobSettled(state=job.state.value))
         uow[Events].append(job.organization_id, job.job_id, [settled])
 
 

@@ -5,55 +5,18 @@ from __future__ import annotations
 import re
 import secrets
 import uuid
-from typing import Protocol
 
 from assay.kernel.errors import InvalidArgument, clip
 
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
-class Ids(Protocol):
-    """Where identifiers come from; passed in, so that tests know them beforehand.
+class Ids:
+    """Identifiers from the operating system's source of randomness; passed in, for tests.
 
     `attempt` counts the conflicts met so far: ids grow with it, so that a crowded
     organization never runs out of short ones.
     """
-
-    def new_model_id(self, attempt: int = 0) -> str:
-        """Return `mdl-` and 10 or more hex digits."""
-        ...
-
-    def new_version_id(self, attempt: int = 0) -> str:
-        """Return `ver-` and 5 or more hex digits."""
-        ...
-
-    def new_evaluation_id(self, attempt: int = 0) -> str:
-        """Return `evl-` and 12 or more hex digits."""
-        ...
-
-    def new_job_id(self) -> str:
-        """Return a random UUID as text."""
-        ...
-
-    def new_uuid(self) -> str:
-        """Return a random UUID as text: the id of what extraction quality keeps."""
-        ...
-
-    def new_request_id(self) -> str:
-        """Return `req_` and 24 hex digits."""
-        ...
-
-    def new_key_prefix(self) -> str:
-        """Return the public half of an API key: 12 hex digits."""
-        ...
-
-    def new_key_secret(self) -> str:
-        """Return the secret half of an API key: 256 random bits as URL-safe text without dots."""
-        ...
-
-
-class SystemIds:
-    """Identifiers from the operating system's source of randomness."""
 
     def new_model_id(self, attempt: int = 0) -> str:
         """Return `mdl-` and 10 hex digits, 2 more for each attempt."""
@@ -67,12 +30,8 @@ class SystemIds:
         """Return `evl-` and 12 hex digits, 2 more for each attempt."""
         return f"evl-{_hex(12 + 2 * attempt)}"
 
-    def new_job_id(self) -> str:
-        """Return a random UUID as text."""
-        return str(uuid.uuid4())
-
     def new_uuid(self) -> str:
-        """Return a random UUID as text."""
+        """Return a random UUID as text: the id of a job and of what extraction quality keeps."""
         return str(uuid.uuid4())
 
     def new_request_id(self) -> str:
@@ -80,11 +39,11 @@ class SystemIds:
         return f"req_{_hex(24)}"
 
     def new_key_prefix(self) -> str:
-        """Return 12 hex digits."""
+        """Return the public half of an API key: 12 hex digits."""
         return _hex(12)
 
     def new_key_secret(self) -> str:
-        """Return 43 URL-safe characters that carry 256 random bits."""
+        """Return the secret half of an API key: 256 random bits as 43 URL-safe characters."""
         return secrets.token_urlsafe(32)
 
 

@@ -27,7 +27,7 @@ RUNNER = """
 import os, signal, sys, threading
 from assay.settings import prepare_compute_environment
 prepare_compute_environment()
-from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.runner import Runner
 from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.store import open_store

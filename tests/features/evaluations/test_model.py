@@ -46,14 +46,14 @@ def test_ids_that_are_refused_by_the_name_of_their_field(text):
 
 def test_generated_ids_have_the_documented_form():
     """Generated ids have the documented prefixes and lengths, and grow with each conflict."""
-    made = ids.SystemIds()
+    made = ids.Ids()
     assert re.fullmatch("mdl-[0-9a-f]{10}", made.new_model_id())
     assert re.fullmatch("ver-[0-9a-f]{5}", made.new_version_id())
     assert re.fullmatch("evl-[0-9a-f]{12}", made.new_evaluation_id())
     assert re.fullmatch("ver-[0-9a-f]{9}", made.new_version_id(2))
     assert len(made.new_model_id(1)) > 14
     assert len(made.new_evaluation_id(1)) > 16
-    assert re.fullmatch("[0-9a-f-]{36}", made.new_job_id())
+    assert re.fullmatch("[0-9a-f-]{36}", made.new_uuid())
     assert re.fullmatch("req_[0-9a-f]{24}", made.new_request_id())
     assert re.fullmatch("[0-9a-f]{12}", made.new_key_prefix())
     assert re.fullmatch("[A-Za-z0-9_-]{43}", made.new_key_secret())

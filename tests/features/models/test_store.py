@@ -9,7 +9,7 @@ from assay.features.models.model import NewModel, TaskType
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse
-from assay.kernel.ids import SystemIds
+from assay.kernel.ids import Ids
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
@@ -45,7 +45,7 @@ def test_a_taken_id_or_path_is_refused(store):
 def test_generated_ids_grow_when_they_are_taken(url, clock, lease_clock):
     """A generated id that is taken is generated anew, longer."""
 
-    class SameIds(SystemIds):
+    class SameIds(Ids):
         def new_model_id(self, attempt: int = 0) -> str:
             return "mdl-" + "0" * (10 + attempt)
 

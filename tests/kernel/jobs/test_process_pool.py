@@ -20,13 +20,13 @@ from assay.features.evaluations.ingest import ingest_chunk
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadFile, BadPredictions, TooLarge
-from assay.kernel.jobs.executors import (
+from assay.kernel.jobs.executors.base import (
     AbandonedError,
     ChildKilledError,
-    LocalPool,
     PoolBrokenError,
     PoolClosedError,
 )
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.executors.worker import RemoteError
 from assay.records import encode as encode_record
 from assay.settings import COMPUTE_ENVIRONMENT
@@ -230,7 +230,7 @@ def test_a_closed_pool_gives_up_what_waits(tmp_path: Path) -> None:
 
 PARENT = """
 import sys
-from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from tests.support import job_kinds as tasks
 if __name__ == "__main__":
     pool = LocalPool(workers=2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay.kernel.jobs.events import Events
-from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.failure_policy import MOST_RETRIES, Backoff
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.ledger_runs import Jobs

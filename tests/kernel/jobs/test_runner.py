@@ -12,7 +12,7 @@ import pytest
 
 from assay.kernel import trace
 from assay.kernel.jobs.events import Events
-from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.job import Job, Owner
 from assay.kernel.jobs.leases import this_process
 from assay.kernel.jobs.ledger_runs import Jobs

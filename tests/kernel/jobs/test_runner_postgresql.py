@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.kernel.jobs.executors import LocalPool
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blobs import open_blobs

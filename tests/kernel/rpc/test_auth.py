@@ -14,7 +14,7 @@ import pytest
 from assay.features.keys.service import KeyUseCases
 from assay.kernel.errors import AssayError, InvalidArgument, PermissionDenied, Unauthenticated
 from assay.kernel.identity import ApiKey, Principal
-from assay.kernel.ids import SystemIds
+from assay.kernel.ids import Ids
 from assay.kernel.rpc.auth import Authenticator, looks_like_jwt
 from assay.kernel.rpc.tokens import TokenRules, TokenVerifier
 from assay.kernel.storage.store import open_store
@@ -172,7 +172,7 @@ def test_a_jwt_is_told_from_a_key():
 def test_a_key_may_not_grant_more_than_its_maker(tmp_path: Path):
     """Whoever makes a key can give it only what the maker may do; admins and viewers imply."""
     store = open_store(f"sqlite:///{tmp_path}/assay.db", upgrade=True)
-    keys = KeyUseCases(store, SystemIds(), SetClock())
+    keys = KeyUseCases(store, Ids(), SetClock())
 
     def make(held: set[str], given: str) -> None:
         maker = Principal(organization_id="o", subject="s", permissions=frozenset(held))

@@ -9,7 +9,6 @@ from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import (
     ComputeContext,
     JobKind,
-    JobOutcome,
     JobView,
     Stage,
     StageInputs,
@@ -114,9 +113,9 @@ class TallyKind(JobKind[TallyJob, WordCounts]):
         """Return the total."""
         return inputs.partials(AddUp)[0]
 
-    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job) -> None:
         """Store the result; a job without one leaves the tally alone."""
-        if outcome.result is not None:
+        if job.result is not None:
             asked = decode(TallyJob, job.spec)
-            found = decode(WordCounts, outcome.result)
+            found = decode(WordCounts, job.result)
             uow[Tallies].finish(job.organization_id, asked.tally_id, found)

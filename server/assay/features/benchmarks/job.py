@@ -42,7 +42,6 @@ from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import (
     ComputeContext,
     JobKind,
-    JobOutcome,
     JobView,
     Stage,
     StageInputs,
@@ -50,7 +49,6 @@ from assay.kernel.jobs.kind import (
     TaskOutput,
 )
 from assay.kernel.jobs.payloads import EventPayload
-from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, decode
 
@@ -172,12 +170,12 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
         """Return the address of the details; tasks keep the results of documents."""
         return (result.details,)
 
-    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job) -> None:
         """Store the scores; a job without a result leaves the benchmark alone."""
-        if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
+        if job.result is None:
             return
         asked = decode(BenchmarkJob, job.spec)
-        scores = decode(BenchmarkResult, outcome.result).scores
+        scores = decode(BenchmarkResult, job.result).scores
         uow[Benchmarks].finish(job.organization_id, asked.benchmark_id, scores)
 
 

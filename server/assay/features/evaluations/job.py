@@ -39,7 +39,6 @@ from assay.kernel.jobs.job import Job, TaskRecord
 from assay.kernel.jobs.kind import (
     ComputeContext,
     JobKind,
-    JobOutcome,
     JobView,
     Stage,
     StageInputs,
@@ -47,7 +46,7 @@ from assay.kernel.jobs.kind import (
     TaskOutput,
 )
 from assay.kernel.jobs.payloads import StatusPayload
-from assay.kernel.jobs.states import JobState, VersionStatus
+from assay.kernel.jobs.states import VersionStatus
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.metrics.order_statistics import (
     ResidualCounts,
@@ -400,12 +399,12 @@ class EvaluationKind(JobKind[EvaluationJob, EvaluationResult]):
         """Return the address of the details."""
         return () if result.details is None else (result.details,)
 
-    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
+    def on_finished(self, uow: UnitOfWork, job: Job) -> None:
         """Store the result and make the version ready; a job without one leaves both alone."""
-        if outcome.state is not JobState.SUCCEEDED or outcome.result is None:
+        if job.result is None:
             return
         asked = decode(EvaluationJob, job.spec)
-        result = decode(EvaluationResult, outcome.result)
+        result = decode(EvaluationResult, job.result)
         uow[Evaluations].finish(job.organization_id, asked.evaluation_id, result)
         version = uow[Versions].get(job.organization_id, asked.version_id)
         if version.status is not VersionStatus.READY:

@@ -15,8 +15,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, WrongTaskType, clip
 from assay.kernel.idempotency import Once, once
 from assay.kernel.ids import Ids
-from assay.kernel.jobs.deadlines import check_deadline
-from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.job import NewJob, check_deadline
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size

@@ -120,8 +120,8 @@ class Events(SqlStore):
         sequence = min(sequence, _LARGEST)
         if sequence + 1 < oldest:
             raise EventsTrimmed(
-                f"The events of the job '{job_id}' after {sequence} are trimmed; the oldest held "
-                f"is {oldest}. Ask for those after {oldest - 1}.",
+                f"After {sequence} was sent, but events before {oldest} are no longer held. "
+                f"Resume after {oldest - 1}, and read the job for what came before.",
                 metadata={"job_id": job_id, "oldest_sequence": oldest, "sent": sequence},
             )
         rows = self._db.all(_AFTER, org=organization_id, job=job_id, after=sequence, most=limit + 1)

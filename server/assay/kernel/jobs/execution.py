@@ -18,7 +18,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.errors import Internal, StaleLease, Unavailable
 from assay.kernel.jitter import Jitter
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.executors import Executor, PoolClosedError
+from assay.kernel.jobs.executors.base import Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
     MOST_RETRIES,
     UNKNOWN,
@@ -29,7 +29,7 @@ from assay.kernel.jobs.failure_policy import (
     unreachable_error,
 )
 from assay.kernel.jobs.job import Job, JobError, Lease
-from assay.kernel.jobs.kind import ComputeContext, ComputeSettings, JobKind, JobOutcome, JobView
+from assay.kernel.jobs.kind import ComputeContext, ComputeSettings, JobKind, JobView
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.payloads import Progress
 from assay.kernel.jobs.stage_progress import StageProgress, Task, WaitingTasks
@@ -67,7 +67,7 @@ class StoppedError(Exception):
 
 
 class TaskError(Exception):
-    """What a task_name of the work raised, with the name of the task_name."""
+    """What a task of the work raised, with the name of the task."""
 
     def __init__(self, task_name: str, cause: BaseException) -> None:
         super().__init__(task_name)
@@ -102,6 +102,7 @@ class JobExecution:
         tell: Callable[[str, Job], None],
     ) -> None:
         self.job = job
+        self._held = job.organization_id, job.job_id, job.epoch  # what a write is fenced by
         self._kind, self._context, self._tell = kind, context, tell
         self._store, self._executor = context.store, context.executor
         self._view: JobView[Any]
@@ -146,7 +147,7 @@ class JobExecution:
         except StoppedError as stopped:
             self._stopped(stopped.why)
         else:
-            self._end(JobOutcome(state=JobState.SUCCEEDED, result=result))
+            self._end(JobState.SUCCEEDED, result=result)
 
     def _read_spec(self) -> JobView[Any]:
         try:
@@ -225,30 +226,22 @@ class JobExecution:
     def _checkpoint(self, done: list[Done], progress: StageProgress, waiting: WaitingTasks) -> None:
         if not done:
             return
-        job = self.job
         records = [record for one in done for record in one.records]
         progress.add(records)
         status: dict[str, Any] = {name: one for each in done for name, one in each.status.items()}
         status[Progress.name] = Progress(
-            done=progress.done, total=progress.total(waiting), rows=progress.rows
+            done=progress.done, total=progress.done + waiting.unfinished, rows=progress.rows
         )
         events = [event for one in done for event in one.events]
         self._commit(
-            lambda uow: uow[Jobs].checkpoint(
-                job.organization_id, job.job_id, job.epoch, records, events=events, status=status
-            )
+            lambda uow: uow[Jobs].checkpoint(*self._held, records, events=events, status=status)
         )
-        self._tell("checkpoint", job)
+        self._tell("checkpoint", self.job)
 
     def _note(self, names: list[str]) -> None:
         """Have the ledger know what is about to run, where that may end this process."""
         if self._is_suspect:
-            job = self.job
-            self._commit(
-                lambda uow: uow[Jobs].note_in_flight(
-                    job.organization_id, job.job_id, job.epoch, names
-                )
-            )
+            self._commit(lambda uow: uow[Jobs].note_in_flight(*self._held, names))
 
     def _await(self, task_name: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._note([task_name])
@@ -277,11 +270,11 @@ class JobExecution:
 
         Raises StoppedError as soon as the run is told to stop, or its deadline has passed.
         """
-        found = [self._hear()]
+        heard = [self._hear()]
         while not self._inbox.empty():
-            found.append(self._inbox.get())
-        futures = [one for one in found if isinstance(one, Future)]
-        for one in found:
+            heard.append(self._inbox.get())
+        futures = [one for one in heard if isinstance(one, Future)]
+        for one in heard:
             if isinstance(one, Stop):
                 if one is not Stop.RELEASED or not futures:
                     raise StoppedError(one)
@@ -326,42 +319,41 @@ class JobExecution:
     def _commit(self, work: Callable[[UnitOfWork], R]) -> R:
         return self._patiently(self._store.write, work)
 
-    def _end(self, outcome: JobOutcome) -> None:
+    def _end(
+        self, state: JobState, *, result: bytes | None = None, error: JobError | None = None
+    ) -> None:
         """Commit the end with what it means for other nouns, or the failure to do so."""
         try:
-            self._tell("ended", self._commit(lambda uow: self._ended(uow, outcome)))
+            ended = self._commit(lambda uow: self._ended(uow, state, result, error))
         except (StaleLease, Unavailable):
             raise
-        except Exception as error:  # settling is a kind's own code and may raise anything
-            if outcome.state is not JobState.SUCCEEDED:
+        except Exception as cause:  # settling is a kind's own code and may raise anything
+            if state is not JobState.SUCCEEDED:
                 raise
-            self._end(self._own_failure("its end", error))
+            self._fail("its end", cause)
+        else:
+            self._tell("ended", ended)
 
-    def _ended(self, uow: UnitOfWork, outcome: JobOutcome) -> Job:
-        job = self.job
-        ended = uow[Jobs].end(
-            job.organization_id,
-            job.job_id,
-            job.epoch,
-            outcome.state,
-            result=outcome.result,
-            error=outcome.error,
-            blobs=() if outcome.result is None else self._kind.blobs_of(outcome.result),
-        )
-        on_finished(uow, self._kind, ended)
+    def _ended(
+        self, uow: UnitOfWork, state: JobState, result: bytes | None, error: JobError | None
+    ) -> Job:
+        blobs = () if result is None else self._kind.blobs_of(result)
+        ended = uow[Jobs].end(*self._held, state, result=result, error=error, blobs=blobs)
+        self._kind.on_finished(uow, ended)
         return ended
 
-    def _own_failure(self, task_name: str, cause: BaseException) -> JobOutcome:
+    def _fail(self, task_name: str, cause: BaseException) -> None:
+        """End the job for a fault of its own."""
         error = own_error(cause)
         if error is None:
             log.error("job %s failed in %s", self.job.job_id, task_name, exc_info=cause)
             error = JobError(reason=Internal.reason, message=UNKNOWN)
-        return JobOutcome(state=JobState.FAILED, error=error)
+        self._end(JobState.FAILED, error=error)
 
     def _failed(self, failed: TaskError) -> None:
         """End the job for a fault of its own; for any other have it tried again."""
         if failed.cause_kind is FailureCause.OWN:
-            self._end(self._own_failure(failed.task_name, failed.cause))
+            self._fail(failed.task_name, failed.cause)
         elif failed.cause_kind is FailureCause.POOL:
             self._stopped(Stop.RELEASED)
         else:
@@ -375,45 +367,36 @@ class JobExecution:
         retries = uow[Jobs].retry_state(job.organization_id, job.job_id).retries
         if failed.cause_kind is FailureCause.DEADLY and job.attempts >= job.max_attempts:
             error = deadly_error(failed.task_name, job.attempts)
-            return self._ended(uow, JobOutcome(state=JobState.FAILED, error=error))
+            return self._ended(uow, JobState.FAILED, None, error)
         if failed.cause_kind is FailureCause.STORE and retries >= MOST_RETRIES:
             error = unreachable_error(failed.task_name, failed.cause, retries)
-            return self._ended(uow, JobOutcome(state=JobState.FAILED, error=error))
+            return self._ended(uow, JobState.FAILED, None, error)
         number = job.attempts if failed.cause_kind is FailureCause.DEADLY else retries + 1
         seconds = self._context.backoff.seconds(number, self._context.jitter)
         queued = uow[Jobs].retry(
-            job.organization_id,
-            job.job_id,
-            job.epoch,
+            *self._held,
             not_before=self._context.clock.now() + timedelta(seconds=seconds),
             counts=failed.cause_kind is FailureCause.DEADLY,
         )
-        if queued.is_terminal:  # a cancel that was asked meanwhile
-            on_finished(uow, self._kind, queued)
-        return queued
+        return self._settled(uow, queued)
 
     def _stopped(self, why: Stop) -> None:
         if why is Stop.LOST:
             self._tell("lost", self.job)
         elif why is Stop.RELEASED:
-            self._tell("released", self._commit(self._release))
+            self._tell(
+                "released",
+                self._commit(lambda uow: self._settled(uow, uow[Jobs].release(*self._held))),
+            )
         else:
-            self._end(JobOutcome(state=JobState[why.name]))
+            self._end(JobState[why.name])
 
-    def _release(self, uow: UnitOfWork) -> Job:
-        job = self.job
-        released = uow[Jobs].release(job.organization_id, job.job_id, job.epoch)
-        if released.is_terminal:  # a cancel that was asked meanwhile
-            on_finished(uow, self._kind, released)
-        return released
+    def _settled(self, uow: UnitOfWork, queued: Job) -> Job:
+        """Write what it means where a cancel that was asked meanwhile ended a job let go."""
+        if queued.is_terminal:
+            self._kind.on_finished(uow, queued)
+        return queued
 
 
 def _named(task: Task) -> str:
     return f"task {task.key}"
-
-
-def on_finished(uow: UnitOfWork, kind: JobKind[Any, Any], ended: Job) -> None:
-    """Write what the end of a job means for other nouns, in the commit that ends it."""
-    kind.on_finished(
-        uow, ended, JobOutcome(state=ended.state, result=ended.result, error=ended.error)
-    )

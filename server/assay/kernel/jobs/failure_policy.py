@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from assay.kernel.errors import AssayError, Internal, Unavailable
 from assay.kernel.jitter import Jitter
-from assay.kernel.jobs.executors import ChildKilledError, PoolBrokenError, PoolClosedError
+from assay.kernel.jobs.executors.base import ChildKilledError, PoolBrokenError, PoolClosedError
 from assay.kernel.jobs.job import JobError
 
 MOST_RETRIES = 10  # in a row without a task finished: some minutes
@@ -58,13 +58,13 @@ def own_error(cause: BaseException) -> JobError | None:
 
 
 def deadly_error(task_name: str, attempts: int) -> JobError:
-    """Return the error of a job of which one task_name ends each process that runs it."""
+    """Return the error of a job of which one task ends each process that runs it."""
     return JobError(
         reason=ChildKilledError.reason,
         message=(
             f"In each of {attempts} attempts {task_name} ended its compute process without a word; it "
             "is not tried again. Check that the input is whole and correct, and send it in "
-            "smaller names if it is large."
+            "smaller pieces if it is large."
         ),
         metadata={"task_name": task_name, "attempts": str(attempts)},
     )

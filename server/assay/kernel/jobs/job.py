@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from assay.records import Record, convert, sha256_hex
 P = TypeVar("P")
 
 MAX_REQUEST_ID = 128  # characters of a request_id
+MAX_DEADLINE_AHEAD = timedelta(days=30)
 MAX_INLINE_PARTIAL = 64 * 1024  # bytes of a partial kept in a row; larger ones are blobs
 
 
@@ -76,6 +77,23 @@ def check_request_id(request_id: str | None) -> None:
     if not 1 <= len(request_id) <= MAX_REQUEST_ID or not request_id.isprintable():
         raise InvalidArgument.of(
             "request_id", f"1 to {MAX_REQUEST_ID} printable characters are allowed"
+        )
+
+
+def check_deadline(deadline: datetime | None, now: datetime) -> None:
+    """Raise InvalidArgument unless `deadline` is None, or ahead of `now` and not too far."""
+    if deadline is None:
+        return
+    if deadline <= now:
+        raise InvalidArgument.of(
+            "deadline",
+            f"{deadline.isoformat()} was sent, which is past: it is {now.isoformat()}. Send a time "
+            f"up to {MAX_DEADLINE_AHEAD.days} days ahead, or none",
+        )
+    if deadline > now + MAX_DEADLINE_AHEAD:
+        raise InvalidArgument.of(
+            "deadline",
+            f"{deadline.isoformat()} was sent; at most {MAX_DEADLINE_AHEAD.days} days ahead are allowed",
         )
 
 

@@ -13,14 +13,13 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.job import Event, Job, JobError, TaskRecord
+from assay.kernel.jobs.job import Event, Job, TaskRecord
 from assay.kernel.jobs.payloads import (
     KERNEL_PAYLOADS,
     EventPayload,
     Payload,
     StatusPayload,
 )
-from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, arrays, decode
 
@@ -161,15 +160,6 @@ class StageInputs:
         return cast(T, self._shared[key])
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobOutcome:
-    """How a job ended."""
-
-    state: JobState  # a terminal one
-    result: bytes | None = None  # encoded, when SUCCEEDED
-    error: JobError | None = None  # why, otherwise
-
-
 class StatusFold:
     """A status value that follows from a job's events alone, so that nobody needs to store it."""
 
@@ -199,8 +189,8 @@ class JobKind(Generic[Spec, Result]):
         """Return the result from the partials of all stages; runs in a compute process."""
         raise NotImplementedError
 
-    def on_finished(self, uow: UnitOfWork, job: Job, outcome: JobOutcome) -> None:
-        """Write what the end means for other rows, inside the commit that ends the job."""
+    def on_finished(self, uow: UnitOfWork, job: Job) -> None:
+        """Write what the end of a job means for other rows, inside the commit that ends it."""
 
     def result_blobs(self, result: Result) -> Iterable[str]:  # noqa: ARG002  # for kinds that name some
         """Return the addresses of the blobs that a result names: they are kept with the job."""

@@ -62,7 +62,7 @@ class JobsBase(SqlStore):
         first = self._first_of(organization_id, new)
         if first is not None:
             return first
-        job_id = new.job_id or self._db.ids.new_job_id()
+        job_id = new.job_id or self._db.ids.new_uuid()
         if not self._insert(organization_id, job_id, new):
             # On PostgreSQL a twin may have committed between the look and the insert.
             first = self._first_of(organization_id, new)

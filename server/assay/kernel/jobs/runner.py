@@ -15,8 +15,8 @@ from typing import Any
 from assay.kernel import trace
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.jitter import Jitter, system_jitter
-from assay.kernel.jobs.execution import JobExecution, RunContext, Stop, on_finished
-from assay.kernel.jobs.executors import Executor
+from assay.kernel.jobs.execution import JobExecution, RunContext, Stop
+from assay.kernel.jobs.executors.base import Executor
 from assay.kernel.jobs.failure_policy import Backoff
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import ComputeSettings, JobKind
@@ -224,7 +224,7 @@ class Runner:
         def ended(job: Job) -> None:
             kind = self._kinds.get(job.kind)
             if kind is not None:
-                on_finished(uow, kind, job)
+                kind.on_finished(uow, job)
 
         return ended
 

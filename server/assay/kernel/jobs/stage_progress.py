@@ -44,10 +44,6 @@ class StageProgress:
         """Return how many tasks have finished; an upload's batches came finished."""
         return len(self._tasks)
 
-    def total(self, waiting: WaitingTasks) -> int:
-        """Return how many tasks are known so far."""
-        return self.done + waiting.unfinished
-
     def add(self, records: Iterable[TaskRecord]) -> None:
         """Take finished tasks in."""
         for record in records:
@@ -91,7 +87,8 @@ class StageProgress:
         if task.stage.mode is StageMode.CHAIN and task.number:
             last = self._tasks[task.stage.key(task.number - 1)]
         reads = self._finished(task.stage.task_reads)
-        batches = self._stored_batches() if task.stage.reads_batches else ()
+        stored = sorted(self._batches) if task.stage.reads_batches else ()
+        batches = tuple(self._batches[key] for key in stored)
         return Finished(records=reads.records, batches=batches, last=last)
 
     def read_by_end(self) -> Finished:
@@ -103,11 +100,8 @@ class StageProgress:
 
     def _of(self, name: str) -> tuple[TaskRecord, ...]:
         stage = self._kind.stage(name)
-        found = (self._tasks.get(stage.key(number)) for number in range(self._planned[name]))
-        return tuple(record for record in found if record is not None)  # a chain may end early
-
-    def _stored_batches(self) -> tuple[TaskRecord, ...]:
-        return tuple(self._batches[key] for key in sorted(self._batches))
+        records = (self._tasks.get(stage.key(number)) for number in range(self._planned[name]))
+        return tuple(record for record in records if record is not None)  # a chain may end early
 
 
 class WaitingTasks:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from assay.kernel.errors import EventsTrimmed, InvalidArgument, OutOfRange
+from assay.kernel.errors import InvalidArgument, OutOfRange
 from assay.kernel.jobs.events import Events, StatusUpdates
 from assay.kernel.jobs.job import Event, JobError, StatusUpdate
 from assay.kernel.jobs.kind import JobKind, StatusFold
@@ -47,7 +47,7 @@ class Batch:
         return not (self.events or self.status)
 
 
-class _Place(NamedTuple):
+class _Position(NamedTuple):
     organization_id: str
     job_id: str
     sequence: int
@@ -70,7 +70,7 @@ class Watches:
         self.kinds = kinds
         self._notifier = notifier
         self._run_in_thread = run_in_thread
-        self._reading: dict[_Place, asyncio.Future[Batch]] = {}
+        self._reading: dict[_Position, asyncio.Future[Batch]] = {}
 
     async def watch(
         self,
@@ -127,9 +127,7 @@ class Watches:
                 events = uow[Events].after(organization_id, job_id, at, limit=MAX_BATCH)
                 before = [event for event in events if event.sequence <= sequence]
                 changed = _changed(folds, before, changed)
-                if not events:
-                    break
-                at = events[-1].sequence
+                at = events[-1].sequence if events else sequence
         return changed
 
     async def _watch(
@@ -148,48 +146,50 @@ class Watches:
                 f"{MIN_BOOKMARK_SECONDS} s to {MAX_BOOKMARK_SECONDS} s are allowed",
             )
         time = asyncio.get_running_loop().time
-        ticks, told = self._notifier.ticks, time()
-        batch = await self._run_in_thread(
-            partial(self._first, organization_id, job_id, after_sequence)
-        )
+        ticks, told_at = self._notifier.ticks, time()
+        first = partial(self._read, organization_id, job_id, after_sequence, 0)
+        batch = await self._run_in_thread(first)
         while True:
             if not batch.is_empty or batch.is_last:
                 yield batch
-                told = time()
+                told_at = time()
             if batch.is_last:
                 return
             if not batch.has_more:
                 # Commits to other jobs wake this watch too, but break no silence of it.
-                left = told + bookmark_seconds - time()
+                left = told_at + bookmark_seconds - time()
                 if left <= 0 or not await self._notifier.after(ticks, left):
-                    yield _bookmark(batch)
-                    told = time()
+                    yield replace(batch, events=(), status=())
+                    told_at = time()
             ticks = self._notifier.ticks
-            place = _Place(organization_id, job_id, batch.bookmark, batch.status_revision, ticks)
-            batch = await self._read_once(place)
+            position = _Position(
+                organization_id, job_id, batch.bookmark, batch.status_revision, ticks
+            )
+            batch = await self._read_once(position)
 
-    async def _read_once(self, place: _Place) -> Batch:
-        """Read what follows a place, together with all who ask for the same at the same tick.
+    async def _read_once(self, position: _Position) -> Batch:
+        """Read what follows a position, together with all who ask for the same at the same tick.
 
         A read that began after a tick has seen what that tick told of; so whoever has counted
         as many ticks misses nothing by sharing it.
         """
-        reading = self._reading.get(place)
+        reading = self._reading.get(position)
         if reading is None:
-            job = place.organization_id, place.job_id
-            read = partial(self._read, *job, place.sequence, place.revision)
+            read = partial(self._read, *position[:4])
             reading = asyncio.ensure_future(self._run_in_thread(read))
-            self._reading[place] = reading
-            reading.add_done_callback(partial(self._forget, place))
+            self._reading[position] = reading
+            reading.add_done_callback(partial(self._forget, position))
         # The reader may go away; those who share its read must not go with it.
         return await asyncio.shield(reading)
 
-    def _forget(self, place: _Place, reading: asyncio.Future[Batch]) -> None:
-        self._reading.pop(place, None)
+    def _forget(self, position: _Position, reading: asyncio.Future[Batch]) -> None:
+        self._reading.pop(position, None)
         if not reading.cancelled():
             reading.exception()  # seen: all who wanted it may have gone
 
-    def _first(self, organization_id: str, job_id: str, after_sequence: int) -> Batch:
+    def _read(
+        self, organization_id: str, job_id: str, after_sequence: int, status_revision: int
+    ) -> Batch:
         with self._store.read() as uow:
             job = uow[Jobs].get(organization_id, job_id)
             if after_sequence > job.last_sequence:
@@ -198,20 +198,6 @@ class Watches:
                     f"is {job.last_sequence}. Resume after that one, or from 0.",
                     metadata={"newest_sequence": job.last_sequence},
                 )
-            oldest = uow[Events].oldest(organization_id, job_id)
-            if after_sequence + 1 < oldest:
-                raise EventsTrimmed(
-                    f"Events before {oldest} are no longer held. "
-                    f"Resume after {oldest - 1}, and read the job for what came before.",
-                    metadata={"oldest_sequence": oldest},
-                )
-        return self._read(organization_id, job_id, after_sequence, 0)
-
-    def _read(
-        self, organization_id: str, job_id: str, after_sequence: int, status_revision: int
-    ) -> Batch:
-        with self._store.read() as uow:
-            job = uow[Jobs].get(organization_id, job_id)
             events = tuple(
                 uow[Events].after(organization_id, job_id, after_sequence, limit=MAX_BATCH)
             )
@@ -227,17 +213,6 @@ class Watches:
             error=job.error,
             status_revision=max([status_revision, *(one.revision for one in status)]),
         )
-
-
-def _bookmark(batch: Batch) -> Batch:
-    return Batch(
-        kind=batch.kind,
-        events=(),
-        status=(),
-        bookmark=batch.bookmark,
-        is_last=False,
-        status_revision=batch.status_revision,
-    )
 
 
 def _changed(

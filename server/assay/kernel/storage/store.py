@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, exc
 
 from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.errors import Conflict, Internal, InvalidArgument, Unavailable
-from assay.kernel.ids import Ids, SystemIds
+from assay.kernel.ids import Ids
 from assay.kernel.jobs.leases import BootClock, LeaseClock
 from assay.kernel.storage.changes import (
     CHANNEL,
@@ -154,7 +154,7 @@ def open_store(
     return kind(
         engine,
         clock=clock or SystemClock(),
-        ids=ids or SystemIds(),
+        ids=ids or Ids(),
         leases=leases or BootClock(),
         hooks=tuple(hooks),
     )

@@ -65,9 +65,7 @@ class _Task:
     kill_at: float | None = None  # abandoned: its child is killed then
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Abandoned:
-    futures: frozenset[Future[Any]]
+_Abandoned = frozenset[Future[Any]]  # what those who asked for them have given up
 
 
 @dataclass(kw_only=True, eq=False)
@@ -142,7 +140,7 @@ class LocalPool:
         """Give tasks up; see Executor.abandon."""
         with self._lock:
             if futures and not self._closed:
-                self._send_to_feeder(_Abandoned(futures=frozenset(futures)))
+                self._send_to_feeder(frozenset(futures))
 
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task before all that was submitted, and await its result."""
@@ -201,11 +199,11 @@ class LocalPool:
         if isinstance(sent, _Task):
             self._line(sent).append(sent)
         elif sent is not None:
-            for task in [one for one in self._waiting if one.future in sent.futures]:
+            for task in [one for one in self._waiting if one.future in sent]:
                 self._waiting.remove(task)
                 _fail(task, AbandonedError())
             for child in self._children:
-                if child.task is not None and child.task.future in sent.futures:
+                if child.task is not None and child.task.future in sent:
                     child.task.kill_at = self._clock.monotonic() + ABANDON_SECONDS
 
     def _line(self, task: _Task) -> deque[_Task]:
