@@ -1,18 +1,18 @@
 """Generator of the client's values and calls: one class a message, one method an RPC.
 
-Makes `assay.client.types` (the messages of answers as frozen dataclasses), `assay.client.calls`
-and `assay.client.aio.calls` (the unary RPCs of each service as a group of methods).
+Makes `assay.client.types` (the messages of answers as frozen dataclasses) and
+`assay.client.aio.calls` (the unary RPCs of each service as a group of methods), and of all modules
+of the asynchronous client their synchronous twins.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from tools.client_twins import FOLDER, SOURCE, formatted, synchronous, twins
 from tools.client_types import (
     EMPTY,
     GROUPS,
@@ -31,6 +31,7 @@ from tools.client_types import (
 )
 from tools.openapi_schemas import Contract, Field, Message, Method, behaviour, said
 
+TITLE = "The unary calls of each service as coroutines and asynchronous iterators, one group a resource."
 REQUIRED = 2  # google.api.FieldBehavior
 
 METHODS = {
@@ -53,42 +54,27 @@ PARAMETERS = {"dataset_split": "split", "compared_to_run_id": "compared_to"}
 def files(data: bytes) -> dict[Path, str]:
     """Return the generated modules of the client, by their paths."""
     contract = Contract.of(data)
-    folder = Path("client/assay/client")
+    calls = formatted(_calls(contract))
     return {
-        folder / "types.py": formatted(types_module(contract)),
-        folder / "calls.py": formatted(_calls(contract, asynchronous=False)),
-        folder / "aio/calls.py": formatted(_calls(contract, asynchronous=True)),
+        FOLDER / "types.py": formatted(types_module(contract)),
+        FOLDER / "calls.py": synchronous(calls),
+        SOURCE / "calls.py": calls,
+        **twins(),
     }
 
 
-def formatted(text: str) -> str:
-    """Return the text of a module as ruff formats it."""
-    ruff = Path(sys.executable).with_name("ruff")
-    done = subprocess.run(
-        [ruff, "format", "--line-length", "100", "-"],
-        input=text, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return done.stdout
-
-
-def _calls(contract: Contract, *, asynchronous: bool) -> str:
-    base, kind = (
-        ("assay.client.aio.groups", "AsyncIterator")
-        if asynchronous
-        else ("assay.client.groups", "Iterator")
-    )
+def _calls(contract: Contract) -> str:
     groups: dict[str, list[Method]] = {}
     for method in methods_of(contract):
         groups.setdefault(_group(method)[0], []).append(method)
-    title = "coroutines and asynchronous iterators" if asynchronous else "methods and iterators"
     lines = [
-        f'"""The unary calls of each service as {title}, one group a resource."""\n\n{MARK}',
+        f'"""{TITLE}"""\n\n{MARK}',
         "from __future__ import annotations\n",
-        f"from collections.abc import {kind}, Mapping, Sequence",
+        "from collections.abc import AsyncIterator, Mapping, Sequence",
         "from datetime import datetime, timedelta",
         "from typing import Any\n",
         "from assay.client import types",
-        f"from {base} import PAGE_SIZE, Group\n",
+        "from assay.client.aio.groups import PAGE_SIZE, Group\n",
     ]
     for name, methods in sorted(groups.items()):
         service = methods[0].service
@@ -96,7 +82,7 @@ def _calls(contract: Contract, *, asynchronous: bool) -> str:
         lines += docstring(contract.services[service], indent=4)
         lines += ["", f'    service = "{service}"']
         for method in methods:
-            lines += ["", *_method(contract, method, asynchronous=asynchronous)]
+            lines += ["", *_method(contract, method)]
     return "\n".join([*lines, ""])
 
 
@@ -113,7 +99,7 @@ def _group(method: Method) -> tuple[str, str]:
     return group, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", short).lower()
 
 
-def _method(contract: Contract, method: Method, *, asynchronous: bool) -> list[str]:
+def _method(contract: Contract, method: Method) -> list[str]:
     request = contract.messages[method.descriptor.input_type]
     token = next((one for one in ("page_token", "cursor") if has(request, one)), "")
     page = {"": "", "page_token": "page_size", "cursor": "limit"}[token]
@@ -138,17 +124,17 @@ def _method(contract: Contract, method: Method, *, asynchronous: bool) -> list[s
         values += f'{", " if values else ""}"{page}": page_size'
     name = answer_of(contract, method)
     if token:
-        kind, call = (
-            "AsyncIterator" if asynchronous else "Iterator",
+        returned, call = (
+            f"AsyncIterator[types.{class_of(name)}]",
             f"_pages(types.{class_of(name)}, ",
         )
-        returned, prefix, start = f"{kind}[types.{class_of(name)}]", "return ", ""
+        prefix, start = "return ", ""
     elif name.endswith(".Empty") or name.startswith("Delete"):
         returned, call = "None", "_none("
-        prefix, start = ("await ", "async ") if asynchronous else ("", "")
+        prefix, start = "await ", "async "
     else:
         returned, call = f"types.{class_of(name)}", f"_one(types.{class_of(name)}, "
-        prefix, start = ("return await ", "async ") if asynchronous else ("return ", "")
+        prefix, start = "return await ", "async "
     lines = [f"    {start}def {_group(method)[1]}({', '.join(parameters)}) -> {returned}:"]
     lines += docstring(
         _said_of(method.comment), indent=8, arguments=_arguments(contract, request, shown)

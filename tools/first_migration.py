@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 
 from assay.features.registry import FEATURES
 from assay.kernel.storage.tables import metadata
-from tools.client_api import formatted
+from tools.client_twins import formatted
 
 HEAD = '''"""The first schema: made by `make generate` from the tables of the features; never edited."""
 

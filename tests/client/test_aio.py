@@ -23,7 +23,7 @@ def run(service, story):
 
 
 def test_it_has_the_calls_of_the_synchronous_client(service):
-    """Every group and call of the synchronous client is there, but for imports of documents."""
+    """Every group and call of the synchronous client is there."""
 
     async def calls(client):
         return {
@@ -36,14 +36,7 @@ def test_it_has_the_calls_of_the_synchronous_client(service):
 
     with assay.client.Client(service.grpc) as client:
         wanted = asyncio.run(calls(client))
-    lacking = wanted - run(service, calls)
-    assert lacking == {
-        "benchmarks.compare",
-        "benchmarks.follow",
-        "benchmarks.run",
-        "extraction_runs.import_extractions",
-        "ground_truth.import_entries",
-    }
+    assert wanted == run(service, calls)
 
 
 def test_an_evaluation_is_awaited(service, client, fresh):
@@ -110,6 +103,67 @@ def test_an_upload_goes_on_over_broken_connections(service, fresh, cutter):
 
     assert asyncio.run(story()).rows == 20_000
     assert relay.cuts > 0
+
+
+TRUTH = [("d1", {"total": "12.50"}), ("d2", {"total": "7"})]
+READ = [{"document_id": "d1", "data": {"total": 12.5}}, ("d2", {"total": "8"})]
+
+
+async def benchmarks_of(aio, file):
+    """Import ground truth from a file; run a benchmark of rows, and return what both tell."""
+    dataset = await aio.ground_truth.create(f"awaited {file.suffix}")
+    done = await aio.ground_truth.import_entries(dataset.dataset_id, file)
+    told = []
+    report = await aio.benchmarks.run(
+        dataset.dataset_id, READ, name="awaited", on_progress=told.append
+    )
+    compared = await aio.benchmarks.compare(*[report.benchmark.benchmark_id] * 2)
+    return done, report, told, compared
+
+
+def test_documents_are_imported_and_a_benchmark_is_run(service, tmp_path):
+    """Files and rows are imported, and a benchmark is awaited from its rows to its numbers."""
+    file = tmp_path / "truth.csv"
+    file.write_text("document_id,total\n" + "".join(f"{a},{b['total']}\n" for a, b in TRUTH))
+    done, report, told, compared = run(service, lambda aio: benchmarks_of(aio, file))
+    assert (done.imported, done.skipped) == (2, 0)
+    assert report.benchmark.accuracy_by_field == {"total": 0.5}
+    assert [one.documents for one in told if one.phase == "upload"] == [0, 2]
+    assert told[-1].overall.accuracy == 0.5
+    assert compared.overall.delta == 0
+
+
+def test_an_import_goes_on_over_broken_connections(service, client, cutter):
+    """An import whose connection breaks is sent again, and stores each document once."""
+    rows = [(f"doc-{number}", {"vendor": "x" * 200}) for number in range(2_000)]
+    dataset = client.ground_truth.create("Awaited again").dataset_id
+    relay = cutter(150_000)
+
+    def healed() -> float:
+        relay.heal()  # the second attempt gets through
+        return 0.0
+
+    async def story():
+        retry = RetryPolicy(first_wait=0.01, jitter=healed)
+        async with Client(relay.address, api_key=service.key, retry=retry) as aio:
+            return await aio.ground_truth.import_entries(dataset, rows)
+
+    assert asyncio.run(story()).imported == 2_000
+    assert relay.cuts == 1
+
+
+def test_rows_that_cannot_be_sent_leave_no_run_behind(service, client):
+    """A benchmark of rows that are refused deletes the run that it made for them."""
+    dataset = client.ground_truth.create("nothing left").dataset_id
+
+    async def story(aio):
+        with pytest.raises(BadInput, match="row 0"):
+            await aio.benchmarks.run(dataset, ["no row"], name="left behind")
+        with pytest.raises(BadInput, match="not both"):
+            await aio.benchmarks.run(dataset, READ, run_id="run-1")
+        return [one.name async for one in aio.extraction_runs.list()]
+
+    assert "left behind" not in run(service, story)
 
 
 def test_refusals_are_those_of_the_synchronous_client(service, fresh):

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from assay.cli.bench_tables import live_fields
 from assay.cli.live import REFRESHES_PER_SECOND
 from assay.client import BenchmarkProgress
-from assay.client.benchmarks import OnBenchmark, ignore_benchmark
+from assay.client.benchmarking import OnBenchmark, ignore_benchmark
 
 
 @contextmanager

@@ -4,8 +4,9 @@
 """
 
 from assay.client import types
-from assay.client.benchmarks import BenchmarkComparison, BenchmarkProgress
+from assay.client.benchmarking import BenchmarkComparison, BenchmarkProgress
 from assay.client.client import Client
+from assay.client.connection import RetryPolicy
 from assay.client.errors import (
     BadInput,
     BenchmarkFailed,
@@ -27,7 +28,6 @@ from assay.client.errors import (
 )
 from assay.client.evaluating import Progress
 from assay.client.tls import Tls
-from assay.client.transport import RetryPolicy
 
 __all__ = [
     "Client",

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.client.columns import ArrowColumn
+from assay.client.connection import BATCH_BYTES
 from assay.client.errors import BadInput
-from assay.client.transport import BATCH_BYTES
 
 FIRST_ROWS = 1_024  # rows of the first batch; the next ones follow from its size
 HEAD_ROWS = 4_096  # among which all labels are looked for first

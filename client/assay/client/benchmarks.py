@@ -1,80 +1,24 @@
 """Benchmarks: started, watched, read and compared."""
 
+# Made by `make generate` from aio/benchmarks.py; never edited.
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import reduce
-from operator import add
-from typing import Any, Literal
+from collections.abc import Iterator
 
 from assay.client import calls, types
-from assay.client.documents import ExtractionRuns, Rows
-from assay.client.errors import BadInput, BenchmarkFailed, FailedPrecondition, Refusal
+from assay.client.benchmarking import (
+    BenchmarkComparison,
+    BenchmarkProgress,
+    OnBenchmark,
+    failed,
+    ignore_benchmark,
+    in_schema_order,
+)
+from assay.client.documents import ExtractionRuns
+from assay.client.errors import BadInput, FailedPrecondition, Refusal
+from assay.client.importing import Rows
 from assay.client.watching import Item, WatchState, followed
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkProgress:
-    """How far a benchmark is, as `on_progress` is told."""
-
-    phase: Literal["upload", "measure"]
-    benchmark_id: str | None = None  # None while extractions are sent
-    documents: int = 0  # compared so far, or sent
-    documents_total: int | None = None
-    fields: Mapping[str, types.FieldAccuracy] = field(default_factory=dict)  # by path
-
-    @property
-    def overall(self) -> types.FieldAccuracy | None:
-        """All fields so far, together; None before the first document."""
-        return reduce(add, self.fields.values()) if self.fields else None
-
-
-OnBenchmark = Callable[[BenchmarkProgress], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkComparison:
-    """Benchmark a against benchmark b on the same documents by the same rules."""
-
-    run_a: types.Benchmark  # what is asked about
-    run_b: types.Benchmark  # what it is compared with
-    documents: int
-    overall: types.AccuracyDifference
-    by_field: Mapping[str, types.AccuracyDifference]
-    fixed_document_ids: tuple[str, ...]  # the first 100
-    broken_document_ids: tuple[str, ...]
-
-
-def ignore_benchmark(_: BenchmarkProgress) -> None:
-    """Do nothing; the default of `on_progress`."""
-
-
-def in_schema_order(report: types.BenchmarkReport) -> types.BenchmarkReport:
-    """Return a report whose measures by field are in the order of its schema."""
-    if report.measures is None or report.spec is None:
-        return report
-    order = {path: at for at, path in enumerate(leaf_paths(report.spec.schema.get("fields", ())))}
-    measures = report.measures.by_field
-    paths = sorted(measures, key=lambda path: (order.get(path, len(order)), path))
-    by_field = {path: measures[path] for path in paths}
-    return replace(report, measures=replace(report.measures, by_field=by_field))
-
-
-def leaf_paths(fields: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths of a schema's leaves in their order; of plain names, which most are."""
-    for one in fields:
-        here = f"{path}.{one['name']}" if path else str(one["name"])
-        yield from _leaves(one, here)
-
-
-def _leaves(one: Mapping[str, Any], here: str) -> Iterator[str]:
-    if one.get("type") == "list":
-        yield from _leaves(one.get("item") or {"type": "text"}, f"{here}[]")
-    elif one.get("fields"):
-        yield from leaf_paths(one["fields"], f"{here}[]" if one["type"] == "table" else here)
-    else:
-        yield here
 
 
 class Benchmarks(calls.Benchmarks):
@@ -130,10 +74,10 @@ class Benchmarks(calls.Benchmarks):
     def _upload(self, rows: Rows, name: str, on_progress: OnBenchmark) -> str:
         on_progress(BenchmarkProgress(phase="upload"))
         runs = ExtractionRuns(self._transport)
-        run_id = runs.create(name).run_id
+        run_id = (runs.create(name)).run_id
         try:
             done = runs.import_extractions(run_id, rows)
-        except Exception:
+        except BaseException:
             runs.delete(run_id)  # nothing was stored; an empty run would only be in the way
             raise
         on_progress(BenchmarkProgress(phase="upload", documents=done.imported))
@@ -156,7 +100,7 @@ class Benchmarks(calls.Benchmarks):
             BenchmarkFailed: its job ended without a result.
             ServiceError: refused.
         """
-        total, documents = self.get(benchmark_id).benchmark.documents_total, 0
+        total, documents = (self.get(benchmark_id)).benchmark.documents_total, 0
         fields: dict[str, types.FieldAccuracy] = {}
         for item in self.watch(benchmark_id):
             if isinstance(item, types.JobStatus):
@@ -176,7 +120,7 @@ class Benchmarks(calls.Benchmarks):
             )
         report = self.get(benchmark_id)
         if report.measures is None:
-            raise _failed(report.benchmark)
+            raise failed(report.benchmark)
         return report
 
     def compare(self, run_a: str, run_b: str) -> BenchmarkComparison:
@@ -221,21 +165,7 @@ class Benchmarks(calls.Benchmarks):
 
         def is_over(_: int) -> bool:
             # Who may read benchmarks may not read jobs; what ended and tells nothing more is over.
-            return self.get(benchmark_id).benchmark.status in {"completed", "failed"}
+            return (self.get(benchmark_id)).benchmark.status in {"completed", "failed"}
 
         state = WatchState(f"benchmark {benchmark_id}", after_sequence)
         return followed(self._transport, state, opened, is_over)
-
-
-def _failed(benchmark: types.Benchmark) -> BenchmarkFailed:
-    failure = benchmark.failure
-    return BenchmarkFailed(
-        Refusal(
-            message=failure.message if failure else f"Benchmark {benchmark.name} has no result.",
-            reason=failure.reason if failure else benchmark.status.upper(),
-            metadata={
-                **(failure.metadata if failure else {}),
-                "benchmark_id": benchmark.benchmark_id,
-            },
-        )
-    )

@@ -1,31 +1,49 @@
 """The synchronous client: typed, and resumable over broken connections."""
 
+# Made by `make generate` from aio/client.py; never edited.
+
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import grpc
 
 from assay.client import calls, types
-from assay.client.base import BaseClient
 from assay.client.benchmarks import Benchmarks
 from assay.client.comparisons import Comparisons
+from assay.client.connection import BATCH_BYTES, Address, RetryPolicy
 from assay.client.documents import ExtractionRuns, GroundTruth
-from assay.client.evaluating import EvaluationPlan, succeeded
+from assay.client.evaluating import (
+    EvaluationPlan,
+    OnProgress,
+    Values,
+    ignore_progress,
+    rows_of,
+    succeeded,
+)
 from assay.client.evaluations import Evaluations
 from assay.client.jobs import Jobs
 from assay.client.methods import TERMINAL_STATES
+from assay.client.settings import ClientSettings
+from assay.client.tls import Tls
 from assay.client.transport import Transport
 
 
-class Client(BaseClient[types.Evaluation]):
-    """A connection to one service, for use in a `with` block.
+def new_request_id() -> str:
+    """Return a fresh id, by which a create that is sent twice is answered once."""
+    return str(uuid.uuid4())
 
-    Its calls are grouped by resource: `client.models.list()`, `client.jobs.watch(job_id)`.
-    Every call raises a `ServiceError` of `assay.client.errors` when the service refuses. A
-    service that does not answer is tried again for `retry.seconds`.
+
+class Client:
+    """A connection to one service, for use with `with`.
+
+    Its calls are grouped by resource: `client.models.get(model_id)`; listings and watches
+    are iterators: `client.jobs.watch(job_id)`. Every call raises a `ServiceError` of
+    `assay.client.errors` when the service refuses. A service that does not answer is tried again
+    for `retry.seconds`.
 
     Example:
         >>> with Client("127.0.0.1:50051", api_key="prefix.secret") as client:
@@ -38,8 +56,50 @@ class Client(BaseClient[types.Evaluation]):
         0.5
     """
 
-    def _connect(self) -> None:
-        transport = self._transport = Transport(self._address.channel(grpc), **self._options)
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        tls: Tls | None = None,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        request_ids: Callable[[], str] = new_request_id,
+    ) -> None:
+        """Connect lazily; without a target, all that is not given comes from the environment.
+
+        Args:
+            target: `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS; ASSAY_URL.
+                A service that is named here is not sent the credentials of the environment.
+            api_key: `prefix.secret`; wins over `token`; ASSAY_API_KEY.
+            token: a JWT; ASSAY_TOKEN.
+            tls: whom to trust and what to show; makes `host:port` TLS too; ASSAY_CA_FILE,
+                ASSAY_CLIENT_CERTIFICATE and ASSAY_CLIENT_KEY.
+            timeout: seconds that one short call may take; ASSAY_TIMEOUT_SECONDS, else 30.
+            retry: how a service that does not answer is tried again.
+            request_ids: makes the ids by which a repeated create is recognised.
+
+        Raises:
+            BadInput: a variable has a value that is not allowed; the message names it.
+            ValueError: the target is no address.
+        """
+        settings = ClientSettings()
+        if target is None:
+            settings = ClientSettings.from_environment()
+            tls = tls or settings.tls()
+            if not (api_key or token):
+                api_key, token = settings.api_key, settings.token
+        address = Address.parse(target or settings.url, tls)
+        transport = self._transport = Transport(
+            address.channel(grpc),
+            authorization=(
+                f"ApiKey {api_key}" if api_key else f"Bearer {token}" if token else None
+            ),
+            timeout=settings.timeout_seconds if timeout is None else timeout,
+            retry=retry or RetryPolicy(),
+            new_request_id=request_ids,
+        )
         self.benchmarks = Benchmarks(transport)
         self.comparisons = Comparisons(transport)
         self.diagnostics = calls.Diagnostics(transport)
@@ -69,11 +129,126 @@ class Client(BaseClient[types.Evaluation]):
         """Close the connection; streams that are open end."""
         self._transport.close()
 
-    def _evaluate(self, plan: EvaluationPlan) -> types.Evaluation:
+    def evaluate(
+        self,
+        model_id: str,
+        version_id: str,
+        split: str = "test",
+        data: object = None,
+        *,
+        y_true: Values | None = None,
+        y_pred: Values | None = None,
+        scores: Values | None = None,
+        labels: Sequence[object] | None = None,
+        row_id: Values | None = None,
+        slices: Mapping[str, Values] | None = None,
+        weight: Values | None = None,
+        features: Mapping[str, Values] | None = None,
+        cluster_id: Values | None = None,
+        positive_label: str = "",
+        renormalize: bool = False,
+        batch_bytes: int = BATCH_BYTES,
+        on_progress: OnProgress = ignore_progress,
+    ) -> types.Evaluation:
+        """Send predictions, wait until they are measured, and return the evaluation.
+
+        Pass either `data` – a path, an Arrow table, a data frame or a mapping of columns, with the
+        columns y_true, y_pred, score or score:<label>, row_id, slice:<name>, weight, cluster_id,
+        feature:<name> – or the columns by keyword, as arrays, lists, Series or tensors.
+
+        Args:
+            model_id: the model.
+            version_id: the version.
+            split: train, validation or test.
+            data: all columns in one.
+            y_true: ground truth.
+            y_pred: predictions; when absent they follow from the scores.
+            scores: the positive class's probability, or rows × classes, or label → column.
+            labels: the labels of the columns of `scores`, where that is rows × classes.
+            row_id: ids, of which each may occur once.
+            slices: further columns by which results may be cut, by name; None is no value.
+            weight: how much each row counts: decimals of at most six places.
+            features: columns that are shown with mistakes, by name.
+            cluster_id: what rows belong together, so that intervals resample them as one.
+            positive_label: the positive label, where the model declares none.
+            renormalize: divide each row of scores by its sum instead of refusing it.
+            batch_bytes: size of a batch, at most 1 MiB; smaller ones tell of progress more often.
+            on_progress: called after each acknowledged batch and each step of the measuring.
+
+        Raises:
+            BadInput: the columns cannot be sent.
+            EvaluationFailed: what was sent was found wrong while it was measured.
+            ServiceError: refused.
+
+        Example:
+            >>> client.evaluate(
+            ...     "mdl-1", "ver-1", y_true=y, scores=model.predict_proba(x), labels=model.classes_
+            ... )
+        """
+        rows = rows_of(
+            {
+                "data": data,
+                "y_true": y_true,
+                "y_pred": y_pred,
+                "scores": scores,
+                "labels": labels,
+                "row_id": row_id,
+                "slices": slices,
+                "weight": weight,
+                "features": features,
+                "cluster_id": cluster_id,
+            }
+        )
+        plan = EvaluationPlan(
+            model_id=model_id,
+            version_id=version_id,
+            split=split,
+            positive_label=positive_label,
+            renormalize=renormalize,
+            rows=rows,
+            batch_bytes=batch_bytes,
+            on_progress=on_progress,
+        )
         return self.evaluations.run(plan)
 
-    def _evaluate_rows(self, values: Mapping[str, Any]) -> types.Evaluation:
-        made = self.evaluations.create_from_rows(**values)
+    def evaluate_rows(
+        self,
+        model_id: str,
+        version_id: str,
+        rows: Iterable[Mapping[str, object]],
+        split: str = "test",
+        *,
+        positive_label: str = "",
+        renormalize: bool = False,
+    ) -> types.Evaluation:
+        """Send up to 10,000 rows in one request, and return the evaluation once it is measured.
+
+        Args:
+            model_id: the model.
+            version_id: the version.
+            rows: of each `y_true`, and `y_pred`, `score`, `scores` (label → probability), `row_id`,
+                `slices` (name → value), `weight`, `features` (name → value). What one row has the
+                others have too, but for features.
+            split: train, validation or test.
+            positive_label: the positive label, where the model declares none.
+            renormalize: divide each row of scores by its sum instead of refusing it.
+
+        Raises:
+            BadInput: a row has a field or a value that no row can have.
+            EvaluationFailed: what was sent was found wrong while it was measured.
+            ServiceError: refused.
+
+        Example:
+            >>> client.evaluate_rows("mdl-1", "ver-1", [{"y_true": "cat", "y_pred": "dog"}])
+        """
+        made = self.evaluations.create_from_rows(
+            model_id=model_id,
+            version_id=version_id,
+            rows=list(rows),
+            split=split,
+            positive_label=positive_label,
+            renormalize=renormalize,
+        )
         if made.status not in TERMINAL_STATES:  # it takes longer than one request may
             self.jobs.wait(made.job_id)
         return succeeded(self.evaluations.get(made.evaluation_id))

@@ -1,5 +1,7 @@
 """Two versions of a model beside each other."""
 
+# Made by `make generate` from aio/comparisons.py; never edited.
+
 from __future__ import annotations
 
 from assay.client import calls, types
@@ -20,5 +22,6 @@ class Comparisons(calls.Comparisons):
         found = self.get(model_id, version_a, version_b)
         if found.paired_tests.status not in UNTESTED:
             return found
-        Jobs(self._transport).wait(self.start(model_id, version_a, version_b).job_id)
+        started = self.start(model_id, version_a, version_b)
+        Jobs(self._transport).wait(started.job_id)
         return self.get(model_id, version_a, version_b)

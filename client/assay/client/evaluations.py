@@ -1,18 +1,19 @@
 """Evaluations: created, uploaded, finished and watched, over as many connections as that takes."""
 
+# Made by `make generate` from aio/evaluations.py; never edited.
+
 from __future__ import annotations
 
 import contextlib
-import queue
-from typing import Any
 
 import grpc
 
 from assay.client import calls, types
+from assay.client.concurrency import Outgoing, off_loop
+from assay.client.connection import is_cut
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
 from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
 from assay.client.jobs import Jobs
-from assay.client.transport import is_cut
 
 
 class Evaluations(calls.Evaluations):
@@ -26,17 +27,16 @@ class Evaluations(calls.Evaluations):
             EvaluationFailed: its job ended without a result.
             ServiceError: refused.
         """
-        jobs, models = Jobs(self._transport), calls.Models(self._transport)
-        task_type = models.get(plan.model_id).task_type
+        jobs = Jobs(self._transport)
+        task_type = (calls.Models(self._transport).get(plan.model_id)).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
         created = self.create(**plan.created())
         try:
-            window = UploadWindow(created.evaluation_id, batches)
-            sent = self._upload(window, total, plan)
+            sent = self._upload(UploadWindow(created.evaluation_id, batches), total, plan)
             if sent == 0:
                 raise BadInput("There are no rows; send at least one.")
             self._finish(created.evaluation_id, sent)
-        except Exception:
+        except BaseException:  # an interrupt too
             # Nobody will go on with this upload; its refusal is what the caller sees.
             with contextlib.suppress(ServiceError):
                 jobs.cancel(created.job_id)
@@ -62,32 +62,32 @@ class Evaluations(calls.Evaluations):
             try:
                 self._stream(window, total, plan)
             except grpc.RpcError as error:
-                if not is_cut(error) or not self._transport.retry.pause(waits):
+                if not is_cut(error) or not self._transport.pause(waits):
                     raise from_rpc(error) from error
                 # Acknowledgements may have been lost: the service says where the upload stands.
-                window.reconnect(self.get(window.evaluation_id).next_row)
+                window.reconnect((self.get(window.evaluation_id)).next_row)
                 if window.next_row > before:  # it worked for a while: patience starts anew
                     waits = self._transport.retry.waits()
             else:
                 return window.next_row
 
     def _stream(self, window: UploadWindow, total: int | None, plan: EvaluationPlan) -> None:
-        rpc = self._rpc("UploadPredictions")
-        outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        call = self._transport.stream(rpc, iter(outgoing.get, None))
+        outgoing = Outgoing()
+        call = self._transport.stream(self._rpc("UploadPredictions"), iter(outgoing))
         answers = iter(call)
         try:
             while True:
-                for request in window.requests():
-                    outgoing.put(request)
+                # Encoding holds the interpreter for milliseconds.
+                for request in off_loop(window.requests):
+                    outgoing.put_nowait(request)
                 if not window.is_waiting:
                     break
                 answer = next(answers)
                 window.acknowledge(int(answer.next_row))
                 plan.report_upload(window.next_row, total, answer.metrics)
-            outgoing.put(None)
+            outgoing.put_nowait(None)
             for _ in answers:  # the status: OK, or raised
                 pass
         finally:
-            outgoing.put(None)  # lets gRPC's own thread go
+            outgoing.put_nowait(None)  # lets gRPC's own thread go, where there is one
             call.cancel()

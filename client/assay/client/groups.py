@@ -1,28 +1,29 @@
-"""The base of the groups of calls: `client.models`, `client.jobs` and their like."""
+"""The base of the groups of calls of the synchronous client: `client.models` and its like."""
+
+# Made by `make generate` from aio/groups.py; never edited.
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from google.protobuf.message import Message
 
 from assay.client.messages import from_message
 from assay.client.rpc import Rpc, rpc_of
-from assay.client.transport import Connection, Transport
+from assay.client.transport import Transport
 
 PAGE_SIZE = 500  # items that a listing reads at once
 
 Value = TypeVar("Value")
-AnyTransport = TypeVar("AnyTransport", bound=Connection)
 
 
-class BaseGroup(Generic[AnyTransport]):
-    """The RPCs of one service and their requests, for both clients."""
+class Group:
+    """The calls of one service."""
 
     service: ClassVar[str]
 
-    def __init__(self, transport: AnyTransport) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     def _rpc(self, method: str) -> Rpc:
@@ -36,18 +37,11 @@ class BaseGroup(Generic[AnyTransport]):
         """Begin a call whose answers are streamed."""
         return self._transport.stream(*self._request(method, values))
 
-
-class Group(BaseGroup[Transport]):
-    """The calls of one service."""
-
-    def _call(self, method: str, values: Mapping[str, object]) -> Any:
-        return self._transport.call(*self._request(method, values))
+    def _none(self, method: str, values: Mapping[str, object]) -> None:
+        self._transport.call(*self._request(method, values))
 
     def _one(self, kind: type[Value], method: str, values: Mapping[str, object]) -> Value:
-        return from_message(kind, self._call(method, values))
-
-    def _none(self, method: str, values: Mapping[str, object]) -> None:
-        self._call(method, values)
+        return from_message(kind, self._transport.call(*self._request(method, values)))
 
     def _pages(
         self, kind: type[Value], method: str, values: Mapping[str, object]

@@ -1,5 +1,7 @@
 """Jobs: listed, canceled, and watched to their end."""
 
+# Made by `make generate` from aio/jobs.py; never edited.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Watching a job or a benchmark to its end over as many connections as that takes."""
 
+# Made by `make generate` from aio/watching.py; never edited.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -8,9 +10,10 @@ from typing import Any
 import grpc
 
 from assay.client import types
+from assay.client.connection import is_cut
 from assay.client.errors import Refusal, ServiceUnavailable, from_rpc
 from assay.client.messages import from_message
-from assay.client.transport import Transport, is_cut
+from assay.client.transport import Transport
 
 Item = types.JobEvent | types.JobStatus
 
@@ -70,13 +73,13 @@ def followed(
                 if state.ended:
                     return
         except grpc.RpcError as error:
-            if not is_cut(error) or not transport.retry.pause(waits):
+            if not is_cut(error) or not transport.pause(waits):
                 raise from_rpc(error) from error
         else:
             # A watch that starts behind the terminal event ends at once, without an error.
             if state.is_quiet and is_over(state.after_sequence):
                 return
-            if not transport.retry.pause(waits):
+            if not transport.pause(waits):
                 raise state.cut_short()
         finally:
             call.cancel()

@@ -10,8 +10,8 @@ import tally_service_pb2_grpc as stubs
 import typer
 
 from assay.cli.console import out
+from assay.client.connection import Address
 from assay.client.settings import ClientSettings
-from assay.client.transport import Address
 
 
 def add_to(app: typer.Typer) -> None:

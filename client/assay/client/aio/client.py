@@ -1,189 +1,111 @@
-"""The asynchronous client: the calls of the synchronous one as coroutines."""
+"""The asynchronous client: typed, and resumable over broken connections."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import grpc
 import grpc.aio
 
 from assay.client import types
 from assay.client.aio import calls
+from assay.client.aio.benchmarks import Benchmarks
+from assay.client.aio.comparisons import Comparisons
+from assay.client.aio.documents import ExtractionRuns, GroundTruth
+from assay.client.aio.evaluations import Evaluations
+from assay.client.aio.jobs import Jobs
 from assay.client.aio.transport import Transport
-from assay.client.aio.watching import followed
-from assay.client.base import BaseClient
-from assay.client.benchmarks import in_schema_order
-from assay.client.comparisons import UNTESTED
-from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
-from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
+from assay.client.connection import BATCH_BYTES, Address, RetryPolicy
+from assay.client.evaluating import (
+    EvaluationPlan,
+    OnProgress,
+    Values,
+    ignore_progress,
+    rows_of,
+    succeeded,
+)
 from assay.client.methods import TERMINAL_STATES
-from assay.client.transport import is_cut
-from assay.client.watching import Item, WatchState
+from assay.client.settings import ClientSettings
+from assay.client.tls import Tls
 
 
-class Jobs(calls.Jobs):
-    """Jobs of the caller's organization."""
-
-    def watch(self, job_id: str, after_sequence: int = 0) -> AsyncIterator[Item]:
-        """Yield a job's events and status to its end, as the synchronous client does."""
-
-        def opened(after: int) -> Any:
-            return self._open_stream("WatchJob", {"job_id": job_id, "after_sequence": after})
-
-        async def is_over(after: int) -> bool:
-            job = await self.get(job_id)
-            return job.status in TERMINAL_STATES and job.last_sequence <= after
-
-        return followed(
-            self._transport, WatchState(f"job {job_id}", after_sequence), opened, is_over
-        )
-
-    async def wait(self, job_id: str) -> None:
-        """Return once a job has ended, however it did."""
-        async for _ in self.watch(job_id):
-            pass
+def new_request_id() -> str:
+    """Return a fresh id, by which a create that is sent twice is answered once."""
+    return str(uuid.uuid4())
 
 
-class Benchmarks(calls.Benchmarks):
-    """Benchmarks of extractions against ground truth."""
+class Client:
+    """A connection to one service, for use with `async with`.
 
-    async def get(self, benchmark_id: str) -> types.BenchmarkReport:
-        """Return a benchmark; a completed one with all its numbers, fields in the schema's order.
-
-        Args:
-            benchmark_id: the benchmark.
-        """
-        return in_schema_order(await super().get(benchmark_id))
-
-    def watch(self, benchmark_id: str, after_sequence: int = 0) -> AsyncIterator[Item]:
-        """Yield a benchmark's events and status to its end, as the synchronous client does."""
-
-        def opened(after: int) -> Any:
-            values = {"benchmark_id": benchmark_id, "after_sequence": after}
-            return self._open_stream("WatchBenchmark", values)
-
-        async def is_over(_: int) -> bool:
-            found = await self.get(benchmark_id)
-            return found.benchmark.status in {"completed", "failed"}
-
-        state = WatchState(f"benchmark {benchmark_id}", after_sequence)
-        return followed(self._transport, state, opened, is_over)
-
-
-class Comparisons(calls.Comparisons):
-    """Comparisons of two versions of one model."""
-
-    async def paired(self, model_id: str, version_a: str, version_b: str) -> types.Comparison:
-        """Return a comparison in which both were tested on the same rows, where possible."""
-        found = await self.get(model_id, version_a, version_b)
-        if found.paired_tests.status not in UNTESTED:
-            return found
-        started = await self.start(model_id, version_a, version_b)
-        await Jobs(self._transport).wait(started.job_id)
-        return await self.get(model_id, version_a, version_b)
-
-
-class Evaluations(calls.Evaluations):
-    """Evaluations of versions; `Client.evaluate` makes one from rows to result."""
-
-    async def run(self, plan: EvaluationPlan) -> types.Evaluation:
-        """Create, upload, finish and watch an evaluation; return it once it has succeeded."""
-        jobs = Jobs(self._transport)
-        task_type = (await calls.Models(self._transport).get(plan.model_id)).task_type
-        batches, total = plan.batches(task_type=task_type)  # before anything is created
-        created = await self.create(**plan.created())
-        try:
-            sent = await self._upload(UploadWindow(created.evaluation_id, batches), total, plan)
-            if sent == 0:
-                raise BadInput("There are no rows; send at least one.")
-            await self._finish(created.evaluation_id, sent)
-        except (Exception, asyncio.CancelledError):
-            # Nobody will go on with this upload; its refusal is what the caller sees.
-            with contextlib.suppress(ServiceError):
-                await jobs.cancel(created.job_id)
-            raise
-        measuring = Measuring(sent, plan.on_progress)
-        async for item in jobs.watch(created.job_id):
-            measuring.take(item)
-        return succeeded(await self.get(created.evaluation_id))
-
-    async def _finish(self, evaluation_id: str, rows: int) -> None:
-        try:
-            await self.finish(evaluation_id, rows)
-        except Conflict as error:
-            # This upload is ours alone: finished before means that our own first answer was lost.
-            if error.reason != "UPLOAD_FINISHED":
-                raise
-
-    async def _upload(self, window: UploadWindow, total: int | None, plan: EvaluationPlan) -> int:
-        """Send all batches; return the number of rows that are durable."""
-        waits = self._transport.retry.waits()
-        while True:
-            before = window.next_row
-            try:
-                await self._stream(window, total, plan)
-            except grpc.RpcError as error:
-                if not is_cut(error) or not await self._transport.pause(waits):
-                    raise from_rpc(error) from error
-                # Acknowledgements may have been lost: the service says where the upload stands.
-                window.reconnect((await self.get(window.evaluation_id)).next_row)
-                if window.next_row > before:  # it worked for a while: patience starts anew
-                    waits = self._transport.retry.waits()
-            else:
-                return window.next_row
-
-    async def _stream(self, window: UploadWindow, total: int | None, plan: EvaluationPlan) -> None:
-        outgoing: asyncio.Queue[Any] = asyncio.Queue()
-
-        async def requests() -> AsyncIterator[Any]:
-            while (request := await outgoing.get()) is not None:
-                yield request
-
-        call = self._transport.stream(self._rpc("UploadPredictions"), requests())
-        answers = aiter(call)
-        try:
-            while True:
-                # Encoding holds the interpreter for milliseconds: a thread keeps the loop free.
-                for request in await asyncio.to_thread(window.requests):
-                    outgoing.put_nowait(request)
-                if not window.is_waiting:
-                    break
-                answer = await anext(answers)
-                window.acknowledge(int(answer.next_row))
-                plan.report_upload(window.next_row, total, answer.metrics)
-            outgoing.put_nowait(None)
-            async for _ in answers:  # the status: OK, or raised
-                pass
-        finally:
-            call.cancel()
-
-
-class Client(BaseClient[Awaitable[types.Evaluation]]):
-    """A connection to one service, for use in an `async with` block.
-
-    Its groups are those of `assay.client.Client`; calls are awaited, listings and watches are
-    asynchronous iterators. Documents are imported with the synchronous client.
+    Its calls are grouped by resource: `await client.models.get(model_id)`; listings and watches
+    are iterators: `client.jobs.watch(job_id)`. Every call raises a `ServiceError` of
+    `assay.client.errors` when the service refuses. A service that does not answer is tried again
+    for `retry.seconds`.
 
     Example:
-        >>> async with Client() as client:
-        ...     async for model in client.models.list():
-        ...         summary = await client.performance.summary(model.model_id)
+        >>> async with Client("127.0.0.1:50051", api_key="prefix.secret") as client:
+        ...     model = await client.models.create("churn", "classification")
+        ...     version = await client.versions.create(model.model_id)
+        ...     done = await client.evaluate(
+        ...         model.model_id, version.version_id, y_true=["a", "b"], y_pred=["a", "a"]
+        ...     )
+        ...     done.metrics["accuracy"]
+        0.5
     """
 
-    def _connect(self) -> None:
-        channel = self._address.channel(grpc.aio)
-        transport = self._transport = Transport(channel, **self._options)
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        tls: Tls | None = None,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        request_ids: Callable[[], str] = new_request_id,
+    ) -> None:
+        """Connect lazily; without a target, all that is not given comes from the environment.
+
+        Args:
+            target: `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS; ASSAY_URL.
+                A service that is named here is not sent the credentials of the environment.
+            api_key: `prefix.secret`; wins over `token`; ASSAY_API_KEY.
+            token: a JWT; ASSAY_TOKEN.
+            tls: whom to trust and what to show; makes `host:port` TLS too; ASSAY_CA_FILE,
+                ASSAY_CLIENT_CERTIFICATE and ASSAY_CLIENT_KEY.
+            timeout: seconds that one short call may take; ASSAY_TIMEOUT_SECONDS, else 30.
+            retry: how a service that does not answer is tried again.
+            request_ids: makes the ids by which a repeated create is recognised.
+
+        Raises:
+            BadInput: a variable has a value that is not allowed; the message names it.
+            ValueError: the target is no address.
+        """
+        settings = ClientSettings()
+        if target is None:
+            settings = ClientSettings.from_environment()
+            tls = tls or settings.tls()
+            if not (api_key or token):
+                api_key, token = settings.api_key, settings.token
+        address = Address.parse(target or settings.url, tls)
+        transport = self._transport = Transport(
+            address.channel(grpc.aio),
+            authorization=(
+                f"ApiKey {api_key}" if api_key else f"Bearer {token}" if token else None
+            ),
+            timeout=settings.timeout_seconds if timeout is None else timeout,
+            retry=retry or RetryPolicy(),
+            new_request_id=request_ids,
+        )
         self.benchmarks = Benchmarks(transport)
         self.comparisons = Comparisons(transport)
         self.diagnostics = calls.Diagnostics(transport)
         self.evaluations = Evaluations(transport)
-        self.extraction_runs = calls.ExtractionRuns(transport)
+        self.extraction_runs = ExtractionRuns(transport)
         self.field_schemas = calls.FieldSchemas(transport)
-        self.ground_truth = calls.GroundTruth(transport)
+        self.ground_truth = GroundTruth(transport)
         self.jobs = Jobs(transport)
         self.keys = calls.Keys(transport)
         self.models = calls.Models(transport)
@@ -206,11 +128,126 @@ class Client(BaseClient[Awaitable[types.Evaluation]]):
         """Close the connection; streams that are open end."""
         await self._transport.close()
 
-    def _evaluate(self, plan: EvaluationPlan) -> Awaitable[types.Evaluation]:
-        return self.evaluations.run(plan)
+    async def evaluate(
+        self,
+        model_id: str,
+        version_id: str,
+        split: str = "test",
+        data: object = None,
+        *,
+        y_true: Values | None = None,
+        y_pred: Values | None = None,
+        scores: Values | None = None,
+        labels: Sequence[object] | None = None,
+        row_id: Values | None = None,
+        slices: Mapping[str, Values] | None = None,
+        weight: Values | None = None,
+        features: Mapping[str, Values] | None = None,
+        cluster_id: Values | None = None,
+        positive_label: str = "",
+        renormalize: bool = False,
+        batch_bytes: int = BATCH_BYTES,
+        on_progress: OnProgress = ignore_progress,
+    ) -> types.Evaluation:
+        """Send predictions, wait until they are measured, and return the evaluation.
 
-    async def _evaluate_rows(self, values: Mapping[str, Any]) -> types.Evaluation:
-        made = await self.evaluations.create_from_rows(**values)
+        Pass either `data` – a path, an Arrow table, a data frame or a mapping of columns, with the
+        columns y_true, y_pred, score or score:<label>, row_id, slice:<name>, weight, cluster_id,
+        feature:<name> – or the columns by keyword, as arrays, lists, Series or tensors.
+
+        Args:
+            model_id: the model.
+            version_id: the version.
+            split: train, validation or test.
+            data: all columns in one.
+            y_true: ground truth.
+            y_pred: predictions; when absent they follow from the scores.
+            scores: the positive class's probability, or rows × classes, or label → column.
+            labels: the labels of the columns of `scores`, where that is rows × classes.
+            row_id: ids, of which each may occur once.
+            slices: further columns by which results may be cut, by name; None is no value.
+            weight: how much each row counts: decimals of at most six places.
+            features: columns that are shown with mistakes, by name.
+            cluster_id: what rows belong together, so that intervals resample them as one.
+            positive_label: the positive label, where the model declares none.
+            renormalize: divide each row of scores by its sum instead of refusing it.
+            batch_bytes: size of a batch, at most 1 MiB; smaller ones tell of progress more often.
+            on_progress: called after each acknowledged batch and each step of the measuring.
+
+        Raises:
+            BadInput: the columns cannot be sent.
+            EvaluationFailed: what was sent was found wrong while it was measured.
+            ServiceError: refused.
+
+        Example:
+            >>> await client.evaluate(
+            ...     "mdl-1", "ver-1", y_true=y, scores=model.predict_proba(x), labels=model.classes_
+            ... )
+        """
+        rows = rows_of(
+            {
+                "data": data,
+                "y_true": y_true,
+                "y_pred": y_pred,
+                "scores": scores,
+                "labels": labels,
+                "row_id": row_id,
+                "slices": slices,
+                "weight": weight,
+                "features": features,
+                "cluster_id": cluster_id,
+            }
+        )
+        plan = EvaluationPlan(
+            model_id=model_id,
+            version_id=version_id,
+            split=split,
+            positive_label=positive_label,
+            renormalize=renormalize,
+            rows=rows,
+            batch_bytes=batch_bytes,
+            on_progress=on_progress,
+        )
+        return await self.evaluations.run(plan)
+
+    async def evaluate_rows(
+        self,
+        model_id: str,
+        version_id: str,
+        rows: Iterable[Mapping[str, object]],
+        split: str = "test",
+        *,
+        positive_label: str = "",
+        renormalize: bool = False,
+    ) -> types.Evaluation:
+        """Send up to 10,000 rows in one request, and return the evaluation once it is measured.
+
+        Args:
+            model_id: the model.
+            version_id: the version.
+            rows: of each `y_true`, and `y_pred`, `score`, `scores` (label → probability), `row_id`,
+                `slices` (name → value), `weight`, `features` (name → value). What one row has the
+                others have too, but for features.
+            split: train, validation or test.
+            positive_label: the positive label, where the model declares none.
+            renormalize: divide each row of scores by its sum instead of refusing it.
+
+        Raises:
+            BadInput: a row has a field or a value that no row can have.
+            EvaluationFailed: what was sent was found wrong while it was measured.
+            ServiceError: refused.
+
+        Example:
+            >>> await client.evaluate_rows("mdl-1", "ver-1", [{"y_true": "cat", "y_pred": "dog"}])
+        """
+        made = await self.evaluations.create_from_rows(
+            model_id=model_id,
+            version_id=version_id,
+            rows=list(rows),
+            split=split,
+            positive_label=positive_label,
+            renormalize=renormalize,
+        )
         if made.status not in TERMINAL_STATES:  # it takes longer than one request may
             await self.jobs.wait(made.job_id)
         return succeeded(await self.evaluations.get(made.evaluation_id))

@@ -1,28 +1,45 @@
-"""The base of the groups of calls of the asynchronous client."""
+"""The base of the groups of calls of the asynchronous client: `client.models` and its like."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, ClassVar, TypeVar
+
+from google.protobuf.message import Message
 
 from assay.client.aio.transport import Transport
-from assay.client.groups import PAGE_SIZE, BaseGroup, Value
 from assay.client.messages import from_message
+from assay.client.rpc import Rpc, rpc_of
 
-__all__ = ["PAGE_SIZE", "Group"]
+PAGE_SIZE = 500  # items that a listing reads at once
+
+Value = TypeVar("Value")
 
 
-class Group(BaseGroup[Transport]):
+class Group:
     """The calls of one service."""
 
-    async def _call(self, method: str, values: Mapping[str, object]) -> Any:
-        return await self._transport.call(*self._request(method, values))
+    service: ClassVar[str]
 
-    async def _one(self, kind: type[Value], method: str, values: Mapping[str, object]) -> Value:
-        return from_message(kind, await self._call(method, values))
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def _rpc(self, method: str) -> Rpc:
+        return rpc_of(self.service, method)
+
+    def _request(self, method: str, values: Mapping[str, object]) -> tuple[Rpc, Message]:
+        rpc = self._rpc(method)
+        return rpc, rpc.request(values, self._transport.new_request_id)
+
+    def _open_stream(self, method: str, values: Mapping[str, object]) -> Any:
+        """Begin a call whose answers are streamed."""
+        return self._transport.stream(*self._request(method, values))
 
     async def _none(self, method: str, values: Mapping[str, object]) -> None:
-        await self._call(method, values)
+        await self._transport.call(*self._request(method, values))
+
+    async def _one(self, kind: type[Value], method: str, values: Mapping[str, object]) -> Value:
+        return from_message(kind, await self._transport.call(*self._request(method, values)))
 
     async def _pages(
         self, kind: type[Value], method: str, values: Mapping[str, object]

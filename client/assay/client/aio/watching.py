@@ -1,16 +1,46 @@
-"""Watching a job or a benchmark to its end, asynchronously."""
+"""Watching a job or a benchmark to its end over as many connections as that takes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import grpc
 
+from assay.client import types
 from assay.client.aio.transport import Transport
-from assay.client.errors import from_rpc
-from assay.client.transport import is_cut
-from assay.client.watching import Item, WatchState
+from assay.client.connection import is_cut
+from assay.client.errors import Refusal, ServiceUnavailable, from_rpc
+from assay.client.messages import from_message
+
+Item = types.JobEvent | types.JobStatus
+
+
+class WatchState:
+    """How far a watch has come: the newest event, and whether it was the last."""
+
+    def __init__(self, name: str, after_sequence: int) -> None:
+        self._name = name
+        self.after_sequence = after_sequence
+        self.ended = False
+        self.is_quiet = True  # nothing has come on this connection
+
+    def take(self, answer: Any) -> Iterator[Item]:
+        """Yield what one message of the stream holds, and remember how far it leads."""
+        for message in answer.events:
+            event = from_message(types.JobEvent, message)
+            self.after_sequence, self.is_quiet = event.sequence, False
+            self.ended = self.ended or event.is_terminal
+            yield event
+        for message in answer.status:
+            yield from_message(types.JobStatus, message)
+        self.after_sequence = max(self.after_sequence, answer.bookmark)
+
+    def cut_short(self) -> ServiceUnavailable:
+        """Return the refusal of a stream that ended too early, again and again."""
+        return ServiceUnavailable(
+            Refusal(message=f"The stream of {self._name} ends before it does.")
+        )
 
 
 async def followed(
@@ -19,7 +49,17 @@ async def followed(
     opened: Callable[[int], Any],
     is_over: Callable[[int], Awaitable[bool]],
 ) -> AsyncIterator[Item]:
-    """Yield events and status as `assay.client.watching.followed` does."""
+    """Yield events, each once and in order, and the newest status between them.
+
+    Args:
+        transport: the connection.
+        state: where to begin.
+        opened: opens a stream of what comes after a sequence.
+        is_over: whether nothing comes after a sequence any more.
+
+    Raises:
+        ServiceError: refused, or not answered though it was tried again.
+    """
     waits = transport.retry.waits()
     while True:
         call = opened(state.after_sequence)

@@ -1,0 +1,92 @@
+"""Evaluations: created, uploaded, finished and watched, over as many connections as that takes."""
+
+from __future__ import annotations
+
+import contextlib
+
+import grpc
+
+from assay.client import types
+from assay.client.aio import calls
+from assay.client.aio.concurrency import Outgoing, off_loop
+from assay.client.aio.jobs import Jobs
+from assay.client.connection import is_cut
+from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
+from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
+
+
+class Evaluations(calls.Evaluations):
+    """Evaluations of versions; `Client.evaluate` makes one from rows to result."""
+
+    async def run(self, plan: EvaluationPlan) -> types.Evaluation:
+        """Create, upload, finish and watch an evaluation; return it once it has succeeded.
+
+        Raises:
+            BadInput: the rows cannot be sent.
+            EvaluationFailed: its job ended without a result.
+            ServiceError: refused.
+        """
+        jobs = Jobs(self._transport)
+        task_type = (await calls.Models(self._transport).get(plan.model_id)).task_type
+        batches, total = plan.batches(task_type=task_type)  # before anything is created
+        created = await self.create(**plan.created())
+        try:
+            sent = await self._upload(UploadWindow(created.evaluation_id, batches), total, plan)
+            if sent == 0:
+                raise BadInput("There are no rows; send at least one.")
+            await self._finish(created.evaluation_id, sent)
+        except BaseException:  # an interrupt too
+            # Nobody will go on with this upload; its refusal is what the caller sees.
+            with contextlib.suppress(ServiceError):
+                await jobs.cancel(created.job_id)
+            raise
+        measuring = Measuring(sent, plan.on_progress)
+        async for item in jobs.watch(created.job_id):
+            measuring.take(item)
+        return succeeded(await self.get(created.evaluation_id))
+
+    async def _finish(self, evaluation_id: str, rows: int) -> None:
+        try:
+            await self.finish(evaluation_id, rows)
+        except Conflict as error:
+            # This upload is ours alone: finished before means that our own first answer was lost.
+            if error.reason != "UPLOAD_FINISHED":
+                raise
+
+    async def _upload(self, window: UploadWindow, total: int | None, plan: EvaluationPlan) -> int:
+        """Send all batches; return the number of rows that are durable."""
+        waits = self._transport.retry.waits()
+        while True:
+            before = window.next_row
+            try:
+                await self._stream(window, total, plan)
+            except grpc.RpcError as error:
+                if not is_cut(error) or not await self._transport.pause(waits):
+                    raise from_rpc(error) from error
+                # Acknowledgements may have been lost: the service says where the upload stands.
+                window.reconnect((await self.get(window.evaluation_id)).next_row)
+                if window.next_row > before:  # it worked for a while: patience starts anew
+                    waits = self._transport.retry.waits()
+            else:
+                return window.next_row
+
+    async def _stream(self, window: UploadWindow, total: int | None, plan: EvaluationPlan) -> None:
+        outgoing = Outgoing()
+        call = self._transport.stream(self._rpc("UploadPredictions"), aiter(outgoing))
+        answers = aiter(call)
+        try:
+            while True:
+                # Encoding holds the interpreter for milliseconds.
+                for request in await off_loop(window.requests):
+                    outgoing.put_nowait(request)
+                if not window.is_waiting:
+                    break
+                answer = await anext(answers)
+                window.acknowledge(int(answer.next_row))
+                plan.report_upload(window.next_row, total, answer.metrics)
+            outgoing.put_nowait(None)
+            async for _ in answers:  # the status: OK, or raised
+                pass
+        finally:
+            outgoing.put_nowait(None)  # lets gRPC's own thread go, where there is one
+            call.cancel()

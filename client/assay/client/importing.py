@@ -1,0 +1,81 @@
+"""Documents of an import: a file, or rows that come one by one, in bounded memory.
+
+An import is all or nothing and has a request id, so a broken connection is answered by sending
+everything again. Rows that come one by one are therefore spooled first, on disk when they are many.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from assay.client.errors import BadInput
+from assay.client.json_text import json_text
+
+MEMORY_BYTES = 8 * 1024 * 1024  # of spooled rows; more go to disk
+CSV, JSON_LINES = "text/csv", "application/x-ndjson"
+_SUFFIXES: Mapping[str, str] = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
+
+Row = Mapping[str, Any] | tuple[Any, ...]
+Rows = str | Path | Iterable[Row]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """The members of a row, in the order of a tuple's items."""
+
+    names: tuple[str, ...]
+    needed: int  # of them
+
+    def line(self, number: int, row: object) -> str:
+        """Return a row as a line of JSON.
+
+        Raises:
+            BadInput: it is neither a mapping with these members nor a tuple of them.
+        """
+        if isinstance(row, Mapping):
+            sent: dict[Any, Any] = dict(row)
+        elif isinstance(row, tuple) and self.needed <= len(row) <= len(self.names):
+            sent = dict(zip(self.names, row, strict=False))
+        else:
+            raise BadInput(
+                f"row {number} is {row!r:.100}; send a mapping with {', '.join(self.names)},"
+                " or a tuple of these."
+            )
+        try:
+            return json_text(sent) + "\n"
+        except BadInput as error:
+            raise BadInput(f"row {number}: {error}") from error
+
+
+ENTRIES = Form(names=("document_id", "expected_data", "notes"), needed=2)
+EXTRACTIONS = Form(names=("document_id", "data", "confidence"), needed=2)
+
+
+def opened(rows: Rows, form: Form) -> tuple[str, AbstractContextManager[IO[bytes]]]:
+    """Return the content type and a file that can be read again."""
+    if isinstance(rows, (str, Path)):
+        path = Path(rows)
+        kind = _SUFFIXES.get(path.suffix.lower())
+        if kind is None:
+            raise BadInput(
+                f"{path} is of a format that is not read; allowed are .csv and .jsonl (or .ndjson)."
+            )
+        try:
+            return kind, path.open("rb")
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
+    if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
+        raise BadInput("Pass a path, or rows: mappings, or tuples of an id and its values.")
+    spool = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 — closed by whoever sends it
+    try:
+        for number, row in enumerate(rows):
+            spool.write(form.line(number, row).encode())
+    except BaseException:
+        spool.close()
+        raise
+    return JSON_LINES, spool
