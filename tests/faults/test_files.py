@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.features.evaluations.input_errors import input_refused
+from assay.kernel.input_errors import input_refused
 from assay.features.registry import FEATURES
 from assay.kernel.errors import AssayError, BadFile, BadPredictions, TooLarge
 from assay.kernel.feature import preload_of

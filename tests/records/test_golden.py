@@ -12,7 +12,7 @@ import pytest
 
 from assay.features.benchmarks.events import ComparedDocument, DocumentsCompared, FieldAccuracy
 from assay.features.benchmarks.job import DocumentsPayload, InferPayload
-from assay.features.benchmarks.model import BenchmarkJob, BenchmarkResult, ResultPiece, Scores
+from assay.features.benchmarks.model import BenchmarkJob, BenchmarkResult, ResultBlobRef, Scores
 from assay.features.comparisons.job import PairPayload
 from assay.features.comparisons.model import (
     AreasTest,
@@ -218,11 +218,11 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
             normaliser="1",
             truth="t",
             details="sha256:cc",
-            pieces=(ResultPiece(blob="sha256:dd", first=0, documents=2),),
+            blobs=(ResultBlobRef(blob="sha256:dd", first=0, documents=2),),
         ),
         (
-            b'{"details":"sha256:cc","documents":2,"normaliser":"1","pieces":[{"blob":"sha256:'
-            b'dd","documents":2,"first":0}],"schema_hash":"h","schema_inferred":true,"scores":'
+            b'{"blobs":[{"blob":"sha256:dd","documents":2,"first":0}],"details":"sha256:cc","d'
+            b'ocuments":2,"normaliser":"1","schema_hash":"h","schema_inferred":true,"scores":'
             b'{"by_field":[["total",1.0]],"overall":null},"truth":"t"}'
         ),
     ),

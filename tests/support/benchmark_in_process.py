@@ -128,7 +128,7 @@ class InProcess:
 
     def documents(self, result: BenchmarkResult) -> Iterator[DocumentResult]:
         """Yield the results of all documents, in their order."""
-        for piece in result.pieces:
+        for piece in result.blobs:
             blob = ResultBlob(io.BytesIO(self.blobs.read(piece.blob)))
             for number in range(piece.documents):
                 line = blob.line(number)

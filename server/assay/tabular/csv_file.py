@@ -7,7 +7,6 @@ without a character is no row and is passed over.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, NoReturn, cast
@@ -21,9 +20,10 @@ from assay.tabular.errors import ErrorLocation, bad_file, truncate
 from assay.tabular.numbers import SCORE, WEIGHT, parse_floats
 from assay.tabular.opening import OpenFile, size_of
 from assay.tabular.roles import Roles, assign_roles, refuse_too_many
+from assay.tabular.text_file import CSV_FORMAT, TextFile
 
 BLOCK_BYTES = 1 << 20
-FORMAT = "a CSV file is UTF-8 text with commas, one header line and one line per row (RFC 4180)"
+LINE_BYTES = 1 << 24  # columns are many
 NO_ROWS = "The file has a header but no rows"
 
 
@@ -44,7 +44,7 @@ def read_csv(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
                 tables,
                 size_of(open_file),
                 rules,
-                allowed=FORMAT,
+                allowed=CSV_FORMAT,
                 line_of=lines.of,
                 nothing=NO_ROWS,
             )
@@ -129,28 +129,34 @@ class _Lines:
 
     open_file: OpenFile
 
+    @property
+    def _text(self) -> TextFile:
+        return TextFile(open=self.open_file, allowed=CSV_FORMAT, line_bytes=LINE_BYTES)
+
     def header(self) -> list[str]:
         """Return the column names; raises InputError when there is no header."""
         with self.open_file() as file:
             start = file.read(4096)
         if not start.strip(b"\xef\xbb\xbf \r\n"):
             raise bad_file(
-                "The file is empty", FORMAT, "Send a header and at least one row", bytes=0
+                "The file is empty", CSV_FORMAT, "Send a header and at least one row", bytes=0
             )
         if b"\0" in start:
             raise bad_file(
-                "The file holds zero bytes, so it is not text", FORMAT, "Export it as CSV in UTF-8"
+                "The file holds zero bytes, so it is not text",
+                CSV_FORMAT,
+                "Export it as CSV in UTF-8",
             )
         self._refuse_many()
-        for _, names in self._records():
+        for _, names in self._text.records():
             if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
                 raise bad_file(
                     f"The header '{truncate(names[0])}' has no comma",
-                    FORMAT,
+                    CSV_FORMAT,
                     "Separate the columns with commas, not semicolons or tabs",
                 )
             return names
-        raise bad_file("The file has no header", FORMAT, "Send a header and at least one row")
+        raise bad_file("The file has no header", CSV_FORMAT, "Send a header and at least one row")
 
     def _refuse_many(self) -> None:
         """Count the columns of a plain header before each becomes an object."""
@@ -161,7 +167,7 @@ class _Lines:
 
     def of(self, row: int) -> int:
         """Return the line (1-based) on which the data row number `row` (0-based) begins."""
-        for number, (line, _) in enumerate(self._records()):
+        for number, (line, _) in enumerate(self._text.records()):
             if number == row + 1:
                 return line
         raise AssertionError(f"the file has no row {row}, though it was read")
@@ -169,58 +175,20 @@ class _Lines:
     def refuse(self, fields: int, cause: Exception) -> NoReturn:
         """Raise the InputError that explains why Arrow could not read the file."""
         rows = 0
-        for number, (line, record) in enumerate(self._records()):
+        for number, (line, record) in enumerate(self._text.records()):
             if len(record) != fields:
-                raise bad_file(
-                    f"line {line} (row {number - 1}) has {len(record)} field(s), the header {fields}",
-                    FORMAT,
-                    "Give each row a value for each column; quote values that hold commas",
-                    line=line,
-                    row=number - 1,
-                    fields=len(record),
-                    expected=fields,
-                ) from cause
+                raise self._text.wrong_fields(number - 1, line, len(record), fields) from cause
             rows = number
         if rows == 0:
-            raise bad_file(NO_ROWS, FORMAT, "Send at least one row", rows=0) from cause
+            raise bad_file(NO_ROWS, CSV_FORMAT, "Send at least one row", rows=0) from cause
         text = str(cause).splitlines()[0][:200]
         raise bad_file(
             f"The file cannot be read as CSV ({text})",
-            FORMAT,
+            CSV_FORMAT,
             f"Keep each row under {BLOCK_BYTES} bytes and close every quote",
         ) from cause
 
     def refuse_open_quote(self) -> None:
         """Raise InputError if a quoted value never ends; a quote inside plain text is allowed."""
-        for _ in self._records():
+        for _ in self._text.records():
             pass
-
-    def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (line on which it begins, fields) of each record, header first."""
-        before = 0
-        reader = csv.reader(self._text(), strict=True)
-        try:
-            for record in reader:
-                if record:
-                    yield before + 1, record
-                before = reader.line_num
-        except csv.Error as error:
-            raise bad_file(
-                f"the record that begins on line {before + 1} is no CSV ({error})",
-                FORMAT,
-                "Close every quote, and double the quotes inside quoted values",
-                line=before + 1,
-            ) from error
-
-    def _text(self) -> Iterator[str]:
-        with self.open_file() as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise bad_file(
-                        f"line {number} is not UTF-8 ({error.reason})",
-                        FORMAT,
-                        "Export the file again as UTF-8",
-                        line=number,
-                    ) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from typing import Any, NoReturn
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,12 +16,11 @@ from assay.tabular.blocks import FileBlock, blocks
 from assay.tabular.chunk import Rules
 from assay.tabular.errors import ErrorLocation, bad_file, truncate
 from assay.tabular.opening import OpenFile, size_of
+from assay.tabular.text_file import JSON_FORMAT, TextFile, no_object
 from assay.tabular.values import table_of_values
 
 LINE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 20
-FORMAT = "JSON Lines is UTF-8 text with one JSON object per line, all with the same keys"
-WAY_OUT = "Write each row as one object on a line of its own"
 
 Row = dict[str, Any]
 
@@ -32,22 +31,23 @@ def read_json_lines(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
     Raises InputError, naming the line, when a line is no JSON object, and InputError, naming
     row, line and column, when a row breaks a rule.
     """
+    text = TextFile(open=open_file, allowed=JSON_FORMAT, line_bytes=LINE_BYTES)
 
     def line_of(row: int) -> int:
-        for number, (line, _) in enumerate(_lines(open_file)):
+        for number, (line, _) in enumerate(text.rows()):
             if number == row:
                 return line
         raise AssertionError(f"the file has no row {row}, though it was read")
 
-    tables = _tables(open_file, rules, ErrorLocation(line_of=line_of))
-    return blocks(tables, size_of(open_file), rules, allowed=FORMAT, line_of=line_of)
+    tables = _tables(text, rules, ErrorLocation(line_of=line_of))
+    return blocks(tables, size_of(open_file), rules, allowed=JSON_FORMAT, line_of=line_of)
 
 
-def _tables(open_file: OpenFile, rules: Rules, location: ErrorLocation) -> Iterator[pa.Table]:
+def _tables(text: TextFile, rules: Rules, location: ErrorLocation) -> Iterator[pa.Table]:
     names: list[str] = []
     keys: AbstractSet[str] = frozenset()
     first_row = 0
-    for lines in _line_blocks(open_file):
+    for lines in _line_blocks(text):
         rows = _rows(lines)
         if not names:
             names, keys = list(rows[0]), rows[0].keys()
@@ -59,11 +59,11 @@ def _tables(open_file: OpenFile, rules: Rules, location: ErrorLocation) -> Itera
         first_row += len(rows)
 
 
-def _line_blocks(open_file: OpenFile) -> Iterator[list[tuple[int, bytes]]]:
+def _line_blocks(text: TextFile) -> Iterator[list[tuple[int, str]]]:
     """Yield the file's lines in blocks of about BLOCK_BYTES."""
-    held: list[tuple[int, bytes]] = []
+    held: list[tuple[int, str]] = []
     size = 0
-    for line in _lines(open_file):
+    for line in text.rows():
         held.append(line)
         size += len(line[1])
         if size >= BLOCK_BYTES:
@@ -73,7 +73,7 @@ def _line_blocks(open_file: OpenFile) -> Iterator[list[tuple[int, bytes]]]:
         yield held
 
 
-def _rows(lines: list[tuple[int, bytes]]) -> list[Row]:
+def _rows(lines: list[tuple[int, str]]) -> list[Row]:
     """Return the lines' objects; plain ones are parsed all at once, which is twice as fast.
 
     Where every line has its only braces at its ends, an array of as many values as lines can
@@ -81,7 +81,7 @@ def _rows(lines: list[tuple[int, bytes]]) -> list[Row]:
     """
     if all(_is_plain(data) for _, data in lines):
         try:
-            rows: list[Row] = json.loads(b"[" + b",".join(data for _, data in lines) + b"]")
+            rows: list[Row] = json.loads(f"[{','.join(data for _, data in lines)}]")
         except (ValueError, RecursionError):
             rows = []  # one by one it is found out where
         if len(rows) == len(lines):
@@ -89,10 +89,8 @@ def _rows(lines: list[tuple[int, bytes]]) -> list[Row]:
     return [_row(line, data) for line, data in lines]
 
 
-def _is_plain(data: bytes) -> bool:
-    return (
-        data[:1] == b"{" and data[-1:] == b"}" and data.count(b"{") == 1 and data.count(b"}") == 1
-    )
+def _is_plain(data: str) -> bool:
+    return data[0] == "{" and data[-1] == "}" and data.count("{") == 1 and data.count("}") == 1
 
 
 def _table(rows: list[Row], names: list[str], rules: Rules, location: ErrorLocation) -> pa.Table:
@@ -100,16 +98,19 @@ def _table(rows: list[Row], names: list[str], rules: Rules, location: ErrorLocat
     return table_of_values(columns, rules, location)
 
 
-def _row(line: int, data: bytes) -> Row:
+def _row(line: int, data: str) -> Row:
     try:
-        row = json.loads(data.decode())
-    except UnicodeDecodeError as error:
-        _refuse_line(line, f"it is not UTF-8 ({error.reason})", error)
+        row = json.loads(data)
     except (ValueError, RecursionError) as error:
         says = str(error).splitlines()[0][:100]
-        _refuse_line(line, f"it cannot be read as JSON ({says})", error)
+        raise bad_file(
+            f"line {line}: it cannot be read as JSON ({says})",
+            JSON_FORMAT,
+            "Write each row as one object on a line of its own",
+            line=line,
+        ) from error
     if not isinstance(row, dict):
-        _refuse_line(line, f"it holds {truncate(json.dumps(row), 40)}, which is no object", None)
+        raise no_object(f"line {line}", data)
     return row
 
 
@@ -124,22 +125,3 @@ def _refuse_keys(at: int, row: Row, names: list[str], location: ErrorLocation) -
                 f"the first row has {truncate(', '.join(names))}",
                 "Give every row the same keys, with null where there is no value",
             )
-
-
-def _lines(open_file: OpenFile) -> Iterator[tuple[int, bytes]]:
-    """Yield (number from 1, bytes) of each line that is not blank."""
-    with open_file() as file:
-        number = 0
-        while data := file.readline(LINE_BYTES + 1):
-            number += 1
-            if number == 1:
-                data = data.removeprefix(b"\xef\xbb\xbf")
-            if len(data) > LINE_BYTES:
-                _refuse_line(number, f"it has more than {LINE_BYTES} bytes", None)
-            data = data.strip()
-            if data:
-                yield number, data
-
-
-def _refuse_line(line: int, sent: str, cause: Exception | None) -> NoReturn:
-    raise bad_file(f"line {line}: {sent}", FORMAT, WAY_OUT, line=line) from cause

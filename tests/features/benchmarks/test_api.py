@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from assay.features.benchmarks.results_service import BenchmarkReader, ResultQuery
-from assay.features.benchmarks.snapshot_artifact import read_piece
+from assay.features.benchmarks.snapshot_artifact import read_blob
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.jobs.ledger_runs import Jobs
 from tests.support.benchmark_in_process import INVOICE, invoices
@@ -281,7 +281,7 @@ def test_results_are_filtered(me: Caller, done: Any):
 def test_a_walk_for_rare_results_is_bounded(rpc: Running, me: Caller, done: Any):
     """A page looks through so many blobs at most, leads on, and in the end nothing was left out."""
     benchmark_id = done.benchmark.benchmark_id
-    reader = BenchmarkReader(rpc.backend.store, rpc.backend.blobs, page_pieces=1)
+    reader = BenchmarkReader(rpc.backend.store, rpc.backend.blobs, page_blobs=1)
     query = ResultQuery(benchmark_id=benchmark_id, outcome="invented", limit=500)
     whole = me("ListBenchmarkResults", benchmark_id=benchmark_id, outcome="invented", limit=500)
     found = [reader.results(me.organization, query)]
@@ -548,6 +548,6 @@ def test_the_snapshot_holds_each_document_once(rpc: Running, me: Caller, done: A
     found = [
         one.document_id
         for address, _ in blobs
-        for one in read_piece(rpc.backend.blobs.read(me.organization, address))
+        for one in read_blob(rpc.backend.blobs.read(me.organization, address))
     ]
     assert found == [one.document_id for one in PAIRS]

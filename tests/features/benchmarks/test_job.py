@@ -19,7 +19,7 @@ from assay.extraction.values import MISSING
 from assay.features.benchmarks.job_documents import DocumentBatchStats, compare_documents
 from assay.features.benchmarks.model import BLOB_BYTES, BenchmarkJob
 from assay.features.benchmarks.results_artifact import ResultBlob, ResultFilter
-from assay.features.benchmarks.snapshot_artifact import read_piece, take_snapshot
+from assay.features.benchmarks.snapshot_artifact import read_blob, take_snapshot
 from assay.kernel.errors import FailedPrecondition, TooLarge
 from assay.kernel.storage.indexed_json import SectionIndex
 from assay.records import DamagedRecord, encode_text, replace
@@ -45,8 +45,8 @@ def test_the_cut_into_shards_changes_no_bit(bench: InProcess, ran: Ran, size: in
     cut = bench.run(PAIRS, size)
     assert cut.documents == ran.documents
     assert cut.details == ran.details
-    assert replace(cut.result, pieces=()) == replace(ran.result, pieces=())
-    assert sum(one.documents for one in cut.result.pieces) == 230
+    assert replace(cut.result, blobs=()) == replace(ran.result, blobs=())
+    assert sum(one.documents for one in cut.result.blobs) == 230
 
 
 def test_the_scores_are_right_comparisons_over_all_of_them(ran: Ran):
@@ -218,7 +218,7 @@ def test_filters_count_the_documents_that_they_take(ran: Ran, bench: InProcess):
     file = io.BytesIO(ran.details)
     counts = SectionIndex.of(file).read(file, "filters", dict[str, Any])
     heads = [
-        ResultBlob(io.BytesIO(bench.blobs.read(piece.blob))).heads for piece in ran.result.pieces
+        ResultBlob(io.BytesIO(bench.blobs.read(piece.blob))).outcomes for piece in ran.result.blobs
     ]
     for field in ("", "vendor", "lines[].amount", "absent"):
         for outcome in (None, *Outcome):
@@ -239,7 +239,7 @@ def test_pieces_hold_at_most_so_many_documents_and_bytes(bench: InProcess):
     taken = bench.snapshot([*pairs[:3], huge, *PAIRS[1:150]])
     assert [count for _, count in taken.blobs] == [1, 1, 1, 1, 100, 49]
     texts = [bench.blobs.read(address) for address, _ in taken.blobs]
-    ids = [one.document_id for data in texts for one in read_piece(data)]
+    ids = [one.document_id for data in texts for one in read_blob(data)]
     assert ids == [one.document_id for one in (*pairs[:3], huge, *PAIRS[1:150])]
 
 
@@ -259,7 +259,7 @@ def test_a_snapshot_beyond_its_bytes_is_refused():
 def test_statistics_merge_in_any_order_and_round_trip(bench: InProcess):
     """Pieces merge to the same bytes in any order, and decode to what they were."""
     blobs = bench.snapshot(PAIRS, 50).blobs
-    pieces = [compare_documents([one], bench.blobs.read, INVOICE).piece for one, _ in blobs]
+    pieces = [compare_documents([one], bench.blobs.read, INVOICE).stats for one, _ in blobs]
     whole = encode(DocumentBatchStats.merge_all(pieces))
     assert encode(DocumentBatchStats.merge_all(pieces[::-1])) == whole
     halves = [DocumentBatchStats.merge_all(pieces[:2]), DocumentBatchStats.merge_all(pieces[2:])]
@@ -273,7 +273,7 @@ def test_the_spec_of_a_job_round_trips(bench: InProcess):
     """What a job row holds is read back as it was written."""
     spec = bench.spec(bench.snapshot(PAIRS, 7))
     assert decode(BenchmarkJob, encode(spec)) == spec
-    firsts = [one.first for one in bench.run(PAIRS, 7).result.pieces]
+    firsts = [one.first for one in bench.run(PAIRS, 7).result.blobs]
     assert all(b - a == 7 for a, b in pairwise(firsts))
 
 

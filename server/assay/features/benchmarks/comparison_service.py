@@ -69,14 +69,12 @@ class BenchmarkComparisons:
             return ComparedBenchmarks(run_a=a, run_b=b, differences=None)
         _check_alike(a, first, b, second)
         # Addresses name contents, so that what was compared once is right for ever.
-        key = (first.details, second.details, first.pieces, second.pieces)
+        key = (first.details, second.details, first.blobs, second.blobs)
         found = self._memory.peek(key)
         if found is None:
             paths = sorted({path for path, _ in first.scores.by_field + second.scores.by_field})
             context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
-            found = await self._compute.run(
-                side_by_side, context, paths, first.pieces, second.pieces
-            )
+            found = await self._compute.run(side_by_side, context, paths, first.blobs, second.blobs)
             self._memory.get(key, lambda: (found, 1))
         return ComparedBenchmarks(run_a=a, run_b=b, differences=found)
 

@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.extraction.comparison import DocumentComparison
-from assay.features.benchmarks.results_artifact import OUTCOMES, Heads
+from assay.features.benchmarks.results_artifact import RIGHT, DocumentOutcomes
 from assay.metrics.arithmetic.exact_sum import sum_groups
 from assay.metrics.calibration import BINS, bins_of
 from assay.metrics.reliability import ReliabilityBins, ReliabilityTable
-
-RIGHT = np.array([outcome.right for outcome in OUTCOMES])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +22,21 @@ class Confidences:
     slots: Mapping[str, ReliabilityBins]  # of the fields that came with confidences
 
     @classmethod
-    def of(cls, heads: Heads, documents: Sequence[DocumentComparison]) -> Confidences:
-        """Bin the comparisons that have a confidence; `heads` are of the same documents."""
+    def of(cls, outcomes: DocumentOutcomes, documents: Sequence[DocumentComparison]) -> Confidences:
+        """Bin the comparisons that have a confidence; `outcomes` are of the same documents."""
         parts: dict[str, list[ReliabilityBins]] = {}
-        for shape, places in zip(heads.shapes, heads.members(), strict=True):
-            told = [one.confidence for place in places for one in documents[place].comparisons]
-            if told.count(None) == len(told):
+        for layout, members in zip(outcomes.layouts, outcomes.members(), strict=True):
+            given = [one.confidence for number in members for one in documents[number].comparisons]
+            if given.count(None) == len(given):
                 continue
-            paths, codes = shape.codes
-            text = "".join(heads.outcomes[place] for place in places).encode()
-            scores = np.array(told, dtype=np.float64)  # None becomes NaN
+            paths, codes = layout.codes
+            scores = np.array(given, dtype=np.float64)  # None becomes NaN
             known = ~np.isnan(scores)
-            right = RIGHT[np.frombuffer(text, dtype=np.uint8) - ord("0")][known]
-            fields, scores = np.tile(codes, len(places))[known], scores[known]
+            right = RIGHT[outcomes.digits(members)][known]
+            fields, scores = np.tile(codes, len(members))[known], scores[known]
             for path, slot in _binned(paths, fields, scores, right):
                 parts.setdefault(path, []).append(slot)
-        return cls(slots={path: _added(parts[path]) for path in sorted(parts)})
+        return cls._summed(parts)
 
     @classmethod
     def merge_all(cls, parts: Iterable[Confidences]) -> Confidences:
@@ -48,7 +45,11 @@ class Confidences:
         for part in parts:
             for path, slot in part.slots.items():
                 slots.setdefault(path, []).append(slot)
-        return cls(slots={path: _added(slots[path]) for path in sorted(slots)})
+        return cls._summed(slots)
+
+    @classmethod
+    def _summed(cls, parts: Mapping[str, list[ReliabilityBins]]) -> Confidences:
+        return cls(slots={path: _added(parts[path]) for path in sorted(parts)})
 
     def table(self, path: str) -> ReliabilityTable:
         """Return the reliability table of a field."""
@@ -89,10 +90,6 @@ def _added(slots: list[ReliabilityBins]) -> ReliabilityBins:
         return slots[0]
     counts, hits, units = (
         tuple(map(sum, zip(*columns, strict=True)))
-        for columns in (
-            [slot.counts for slot in slots],
-            [slot.hits for slot in slots],
-            [slot.confidence for slot in slots],
-        )
+        for columns in zip(*((one.counts, one.hits, one.confidence) for one in slots), strict=True)
     )
     return ReliabilityBins(counts=counts, hits=hits, confidence=units)

@@ -31,10 +31,10 @@ from assay.features.benchmarks.model import (
     BENCHMARK_KIND,
     BenchmarkJob,
     BenchmarkResult,
-    ResultPiece,
+    ResultBlobRef,
     Scores,
 )
-from assay.features.benchmarks.snapshot_artifact import read_piece
+from assay.features.benchmarks.snapshot_artifact import read_blob
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
@@ -129,10 +129,10 @@ class CompareDocuments(Stage[DocumentsPayload, DocumentBatchStats]):
         schema = _schema(context.blobs.read(payload.schema))
         compared = compare_documents(payload.blobs, context.blobs.read, schema)
         return TaskOutput(
-            partial=compared.piece,
+            partial=compared.stats,
             events=(_event(compared, schema),),
             blob=context.blobs.put(compared.results),
-            rows=len(compared.heads.documents),
+            rows=len(compared.outcomes.documents),
         )
 
 
@@ -163,7 +163,7 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
             normaliser=NORMALISER,
             truth=asked.truth,
             details=context.blobs.put(benchmark_details(whole, schema.to_mapping())),
-            pieces=tuple(_result_pieces(inputs)),
+            blobs=tuple(_result_refs(inputs)),
         )
 
     def result_blobs(self, result: BenchmarkResult) -> Iterable[str]:
@@ -179,23 +179,23 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
         uow[Benchmarks].finish(job.organization_id, asked.benchmark_id, scores)
 
 
-def _result_pieces(inputs: StageInputs) -> Iterator[ResultPiece]:
+def _result_refs(inputs: StageInputs) -> Iterator[ResultBlobRef]:
     first = 0
     for record in inputs.records(CompareDocuments):
         documents = record.rows or 0
-        yield ResultPiece(blob=record.blob or "", first=first, documents=documents)
+        yield ResultBlobRef(blob=record.blob or "", first=first, documents=documents)
         first += documents
 
 
-@lru_cache(maxsize=8)  # the pieces of a benchmark share one
+@lru_cache(maxsize=8)  # the tasks of a benchmark share one
 def _schema(data: bytes) -> FieldSchema:
     return FieldSchema.parse(data)
 
 
 def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
-    """Return the schema that the ground truth itself shows, a piece being read at a time."""
+    """Return the schema that the ground truth itself shows, a blob being read at a time."""
     guess = SchemaInference.of(
-        one.expected for address, _ in asked.blobs for one in read_piece(blobs.read(address))
+        one.expected for address, _ in asked.blobs for one in read_blob(blobs.read(address))
     )
     try:
         return guess.schema().encoded()
@@ -209,9 +209,9 @@ def _inferred(asked: BenchmarkJob, blobs: JobBlobs) -> bytes:
 
 def _event(compared: ComparedDocuments, schema: FieldSchema) -> DocumentsCompared:
     """Return the event of some documents: each of them, and the counts of their fields."""
-    heads, counted = compared.heads, compared.piece.counted
-    ids = (document_id for _, document_id in heads.documents)
-    numbers = zip(ids, heads.right.tolist(), heads.comparisons.tolist(), strict=True)
+    outcomes, counted = compared.outcomes, compared.stats.counted
+    ids = (document_id for _, document_id in outcomes.documents)
+    numbers = zip(ids, outcomes.right.tolist(), outcomes.comparisons.tolist(), strict=True)
     known = set(counted.paths)
     paths = [path for path in schema.leaf_paths() if path in known][:LIVE_FIELDS]
     return DocumentsCompared(

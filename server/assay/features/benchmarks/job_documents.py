@@ -11,8 +11,13 @@ from assay.extraction.comparison import DocumentComparison, compare
 from assay.extraction.field_counts import ComparisonCounts
 from assay.extraction.schema import FieldSchema
 from assay.features.benchmarks.confidence_calibration import Confidences
-from assay.features.benchmarks.results_artifact import Compared, Heads, filter_counts, write_results
-from assay.features.benchmarks.snapshot_artifact import Document, read_piece
+from assay.features.benchmarks.results_artifact import (
+    Compared,
+    DocumentOutcomes,
+    filter_counts,
+    write_results,
+)
+from assay.features.benchmarks.snapshot_artifact import Document, read_blob
 from assay.kernel.errors import BadPredictions
 
 GROUP = 32  # statistics that are merged at once
@@ -29,9 +34,9 @@ class DocumentBatchStats:
     filters: Mapping[str, Mapping[str, int]]  # of domain.benchmark_results.filter_counts
 
     @classmethod
-    def merge_all(cls, pieces: Iterable[DocumentBatchStats]) -> DocumentBatchStats:
+    def merge_all(cls, parts: Iterable[DocumentBatchStats]) -> DocumentBatchStats:
         """Return the statistics of the documents of all; few of them are held at a time."""
-        rest = iter(pieces)
+        rest = iter(parts)
         whole = cls(counted=ComparisonCounts.empty(), confidences=Confidences(slots={}), filters={})
         while group := list(islice(rest, GROUP)):
             group.append(whole)
@@ -47,31 +52,31 @@ class DocumentBatchStats:
 class ComparedDocuments:
     """Documents after their comparison."""
 
-    piece: DocumentBatchStats
+    stats: DocumentBatchStats
     results: bytes  # blob of domain.benchmark_results
-    heads: Heads
+    outcomes: DocumentOutcomes
 
 
 def compare_documents(
     sources: Sequence[str], read: Callable[[str], bytes], schema: FieldSchema
 ) -> ComparedDocuments:
-    """Compare the documents of consecutive pieces of a snapshot; `read` returns a blob.
+    """Compare the documents of consecutive blobs of a snapshot; `read` returns a blob.
 
     Raises BadPredictions, which names the document, where one has a table that is too long.
     """
     compared = [
         Compared(source=number, document=one, found=_compared(one, schema))
         for number, address in enumerate(sources)
-        for one in read_piece(read(address))
+        for one in read_blob(read(address))
     ]
     documents = [one.found for one in compared]
-    results, heads = write_results(sources, compared)
-    piece = DocumentBatchStats(
+    results, outcomes = write_results(sources, compared)
+    stats = DocumentBatchStats(
         counted=ComparisonCounts.of_all(documents),
-        confidences=Confidences.of(heads, documents),
-        filters=filter_counts(heads),
+        confidences=Confidences.of(outcomes, documents),
+        filters=filter_counts(outcomes),
     )
-    return ComparedDocuments(piece=piece, results=results, heads=heads)
+    return ComparedDocuments(stats=stats, results=results, outcomes=outcomes)
 
 
 def _compared(one: Document, schema: FieldSchema) -> DocumentComparison:

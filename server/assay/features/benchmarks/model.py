@@ -118,7 +118,7 @@ class BenchmarkJob(Record):
     schema: str | None  # address of FieldSchema.encoded(); None: inferred from the entries
     documents: int
     truth: str  # hash of all (document, expected), in whatever order
-    blobs: tuple[tuple[str, int], ...]  # address and documents of each piece, by document id
+    blobs: tuple[tuple[str, int], ...]  # address and documents of each blob, by document id
 
     @property
     def blobs_named(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class BenchmarkJob(Record):
         return (*schema, *(address for address, _ in self.blobs))
 
 
-class ResultPiece(Record):
+class ResultBlobRef(Record):
     """The results of consecutive documents, in one blob of results_artifact."""
 
     blob: str  # address
@@ -145,7 +145,7 @@ class BenchmarkResult(Record):
     normaliser: str  # the version of what made values comparable
     truth: str  # hash of all (document, expected)
     details: str  # address of a document in sections, see details_artifact
-    pieces: tuple[ResultPiece, ...]  # in the order of documents
+    blobs: tuple[ResultBlobRef, ...]  # in the order of documents
 
     @property
     def spec(self) -> dict[str, str]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.features.benchmarks.comparison import MAX_LISTED, Difference, SideBySide
-from assay.features.benchmarks.model import ResultPiece
-from assay.features.benchmarks.results_artifact import Heads, ResultBlob
+from assay.features.benchmarks.model import ResultBlobRef
+from assay.features.benchmarks.results_artifact import DocumentOutcomes, ResultBlob
 from assay.kernel.errors import Internal
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
@@ -23,14 +23,14 @@ BLOCK_CELLS = 1_000_000  # numbers of one side that are held at once
 
 Counts = NDArray[np.int64]
 Side = tuple[Counts, Counts]  # (documents, columns) right and all comparisons
-EMPTY = Heads(documents=(), shapes=(), shape_of=(), outcomes=())
+EMPTY = DocumentOutcomes(documents=(), layouts=(), layout_of=(), texts=())
 
 
 def side_by_side(
     context: ComputeContext,
     paths: Sequence[str],
-    first: Sequence[ResultPiece],
-    second: Sequence[ResultPiece],
+    first: Sequence[ResultBlobRef],
+    second: Sequence[ResultBlobRef],
 ) -> SideBySide:
     """Compare the results of the same documents in the same order; `paths` are those compared.
 
@@ -69,13 +69,13 @@ def side_by_side(
 
 def _blocks(
     blobs: JobBlobs,
-    first: Sequence[ResultPiece],
-    second: Sequence[ResultPiece],
+    first: Sequence[ResultBlobRef],
+    second: Sequence[ResultBlobRef],
     columns: dict[str, int],
     size: int,
 ) -> Iterator[tuple[list[str], Side, Side]]:
     """Yield the ids of up to `size` documents, and their counts on either side."""
-    one, other = (_Reader(_heads(blobs, pieces), columns) for pieces in (first, second))
+    one, other = (_Reader(_outcomes(blobs, refs), columns) for refs in (first, second))
     while True:
         count = min(size, one.ready(), other.ready())
         a, b = one.take(count), other.take(count)
@@ -89,8 +89,8 @@ def _blocks(
 class _Reader:
     """Counts of documents, blob by blob."""
 
-    def __init__(self, heads: Iterator[Heads], columns: dict[str, int]) -> None:
-        self._heads = heads
+    def __init__(self, blobs: Iterator[DocumentOutcomes], columns: dict[str, int]) -> None:
+        self._blobs = blobs
         self._columns = columns
         self._ids: list[str] = []
         self._side: Side = _counts(EMPTY, columns)
@@ -99,11 +99,11 @@ class _Reader:
     def ready(self) -> int:
         """Return how many documents can be taken at once; 0 at the end."""
         while self._at == len(self._ids):
-            heads = next(self._heads, None)
-            if heads is None:
+            outcomes = next(self._blobs, None)
+            if outcomes is None:
                 return 0
-            self._ids = [document_id for _, document_id in heads.documents]
-            self._side, self._at = _counts(heads, self._columns), 0
+            self._ids = [document_id for _, document_id in outcomes.documents]
+            self._side, self._at = _counts(outcomes, self._columns), 0
         return len(self._ids) - self._at
 
     def take(self, count: int) -> tuple[list[str], Side]:
@@ -114,21 +114,21 @@ class _Reader:
         return self._ids[span], (right[span], every[span])
 
 
-def _heads(blobs: JobBlobs, pieces: Sequence[ResultPiece]) -> Iterator[Heads]:
-    for piece in pieces:
-        with closing(blobs.open(piece.blob)) as file:
-            yield ResultBlob(file).heads
+def _outcomes(blobs: JobBlobs, refs: Sequence[ResultBlobRef]) -> Iterator[DocumentOutcomes]:
+    for ref in refs:
+        with closing(blobs.open(ref.blob)) as file:
+            yield ResultBlob(file).outcomes
 
 
-def _counts(heads: Heads, columns: dict[str, int]) -> Side:
+def _counts(outcomes: DocumentOutcomes, columns: dict[str, int]) -> Side:
     """Return (documents, columns) right and all comparisons; the last column is of all fields."""
-    right, every = np.zeros((2, len(heads.documents), len(columns) + 1), dtype=np.int64)
-    for group in heads.groups:
-        places = np.array([columns[path] for path in group.paths], dtype=np.int64)
-        cells = np.ix_(group.documents, places)
+    right, every = np.zeros((2, len(outcomes.documents), len(columns) + 1), dtype=np.int64)
+    for group in outcomes.groups:
+        numbers = np.array([columns[path] for path in group.paths], dtype=np.int64)
+        cells = np.ix_(group.documents, numbers)
         right[cells] = group.right
         every[cells] = group.comparisons
-    right[:, -1], every[:, -1] = heads.right, heads.comparisons
+    right[:, -1], every[:, -1] = outcomes.right, outcomes.comparisons
     return right, every
 
 

@@ -1,7 +1,7 @@
 """The results of a benchmark's documents, in blobs of which a reader decodes what it needs.
 
 A blob is JSON in columns, one item a document: the outcomes of its comparisons as digits, by a
-shape that documents with the same places share, and where its line is in the snapshot. The values
+layout that documents with the same places share, and where its line is in the snapshot. The values
 that were compared stay in the snapshot, which is kept as long as the results; `ResultBlob.result`
 reads them there by their places.
 """
@@ -33,7 +33,7 @@ _DIGITS = {outcome: str(number) for number, outcome in enumerate(OUTCOMES)}
 _WRONG_BITS = sum(bit for outcome, bit in _BITS.items() if not outcome.right)
 _ALL_BITS = sum(_BITS.values())
 _BIT_OF = np.array([_BITS[outcome] for outcome in OUTCOMES], dtype=np.uint8)
-_RIGHT = np.array([outcome.right for outcome in OUTCOMES])
+RIGHT = np.array([outcome.right for outcome in OUTCOMES])
 
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
@@ -71,7 +71,7 @@ class DocumentResult(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The documents of one shape: d of them, with comparisons of p paths."""
+    """The documents of one layout: d of them, with comparisons of p paths."""
 
     documents: Ints  # (d,) their places in the blob
     paths: tuple[str, ...]  # (p,) each once, sorted
@@ -80,8 +80,7 @@ class Group:
     outcomes: Bytes  # (d, p) bits of the outcomes that occur
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
+class Layout(Record, array_like=True, dict=True):
     """Which comparisons a document has, in their order."""
 
     paths: tuple[str, ...]
@@ -95,20 +94,19 @@ class Shape:
         return paths, np.array([code[path] for path in self.paths], dtype=np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Heads:
+class DocumentOutcomes(Record, dict=True):
     """The outcomes of all comparisons of a blob's documents, in their order."""
 
     documents: tuple[tuple[str, str], ...]  # entry id, document id
-    shapes: tuple[Shape, ...]
-    shape_of: tuple[int, ...]  # of each document
-    outcomes: tuple[str, ...]  # of each document: a digit a comparison, on the normalised track
+    layouts: tuple[Layout, ...]
+    layout_of: tuple[int, ...]  # of each document
+    texts: tuple[str, ...]  # of each document: a digit a comparison, on the normalised track
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """The documents by their shapes; a shape without comparisons has no paths."""
-        pairs = zip(self.shapes, self.members(), strict=True)
-        return tuple(self._group(shape, places) for shape, places in pairs)
+        """The documents by their layouts; a layout without comparisons has no paths."""
+        pairs = zip(self.layouts, self.members(), strict=True)
+        return tuple(self._group(layout, members) for layout, members in pairs)
 
     @cached_property
     def right(self) -> Ints:
@@ -121,33 +119,32 @@ class Heads:
     @cached_property
     def comparisons(self) -> Ints:
         """(documents,) all comparisons."""
-        return np.array([len(text) for text in self.outcomes], dtype=np.int64)
+        return np.array([len(text) for text in self.texts], dtype=np.int64)
 
     def members(self) -> list[list[int]]:
-        """Return the places of the documents of each shape."""
-        found: list[list[int]] = [[] for _ in self.shapes]
-        for place, shape in enumerate(self.shape_of):
-            found[shape].append(place)
-        return found
+        """Return the numbers of the documents of each layout."""
+        members: list[list[int]] = [[] for _ in self.layouts]
+        for number, layout in enumerate(self.layout_of):
+            members[layout].append(number)
+        return members
 
-    def _group(self, shape: Shape, places: list[int]) -> Group:
-        paths, codes = shape.codes
-        text = "".join(self.outcomes[place] for place in places).encode()
-        digits = (np.frombuffer(text, dtype=np.uint8) - ord("0")).reshape(len(places), len(codes))
+    def digits(self, members: Sequence[int]) -> Bytes:
+        """Return (all comparisons of `members`,) numbers of their OUTCOMES."""
+        text = "".join(self.texts[number] for number in members).encode()
+        return np.frombuffer(text, dtype=np.uint8) - ord("0")
+
+    def _group(self, layout: Layout, members: list[int]) -> Group:
+        paths, codes = layout.codes
         order = np.argsort(codes, kind="stable")
         starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        digits = digits[:, order]
-        empty = np.zeros((len(places), 0))
+        digits = self.digits(members).reshape(len(members), len(codes))[:, order]
+        right, bits = RIGHT[digits].astype(np.int64), _BIT_OF[digits]
         return Group(
-            documents=np.array(places, dtype=np.int64),
+            documents=np.array(members, dtype=np.int64),
             paths=paths,
             comparisons=np.bincount(codes, minlength=len(paths)).astype(np.int64),
-            right=np.add.reduceat(_RIGHT[digits].astype(np.int64), starts, axis=1)
-            if paths
-            else empty.astype(np.int64),
-            outcomes=np.bitwise_or.reduceat(_BIT_OF[digits], starts, axis=1)
-            if paths
-            else empty.astype(np.uint8),
+            right=np.add.reduceat(right, starts, axis=1) if paths else right,
+            outcomes=np.bitwise_or.reduceat(bits, starts, axis=1) if paths else bits,
         )
 
 
@@ -176,10 +173,10 @@ class ResultFilter(Record):
             return self.outcome.value
         return WRONG if self.wrong else ANY
 
-    def taken(self, heads: Heads) -> NDArray[np.bool_]:
+    def taken(self, outcomes: DocumentOutcomes) -> NDArray[np.bool_]:
         """Return (documents,) whether a document has a comparison that is wanted."""
-        found = np.full(len(heads.documents), self.is_empty)
-        for group in heads.groups:
+        found = np.full(len(outcomes.documents), self.is_empty)
+        for group in outcomes.groups:
             wanted = (group.outcomes & self.bits) != 0
             if self.field:
                 wanted = wanted[:, [path == self.field for path in group.paths]]
@@ -202,11 +199,11 @@ def result_id(benchmark_id: str, document_id: str) -> str:
     return str(uuid5(UUID(benchmark_id), document_id))
 
 
-def filter_counts(heads: Heads) -> dict[str, dict[str, int]]:
+def filter_counts(outcomes: DocumentOutcomes) -> dict[str, dict[str, int]]:
     """Return how many documents each filter takes: by field, "" being any, and by key."""
     counts: dict[str, dict[str, int]] = {}
-    wholes = np.zeros(len(heads.documents), dtype=np.uint8)
-    for group in heads.groups:
+    wholes = np.zeros(len(outcomes.documents), dtype=np.uint8)
+    for group in outcomes.groups:
         for column, path in enumerate(group.paths):
             _count(counts.setdefault(path, {}), group.outcomes[:, column])
         wholes[group.documents] = np.bitwise_or.reduce(group.outcomes, axis=1)
@@ -218,51 +215,43 @@ def filter_counts(heads: Heads) -> dict[str, dict[str, int]]:
 class Compared:
     """One document of a snapshot and its comparison."""
 
-    source: int  # which piece of the snapshot it is in, of those that are written together
+    source: int  # which blob of the snapshot it is in, of those that are written together
     document: Document
     found: DocumentComparison
 
 
-def write_results(sources: Sequence[str], documents: Sequence[Compared]) -> tuple[bytes, Heads]:
-    """Return the blob of some documents' results, and their heads.
+def write_results(
+    sources: Sequence[str], documents: Sequence[Compared]
+) -> tuple[bytes, DocumentOutcomes]:
+    """Return the blob of some documents' results, and their outcomes.
 
-    `sources` are the addresses of the pieces of the snapshot that they are in.
+    `sources` are the addresses of the blobs of the snapshot that they are in.
     """
-    shapes: dict[tuple[str, ...], int] = {}
-    paths: list[tuple[str, ...]] = []
-    shape_of: list[int] = []
-    outcomes: list[str] = []
+    numbers: dict[tuple[str, ...], int] = {}
+    layouts: list[Layout] = []
+    layout_of: list[int] = []
+    texts: list[str] = []
     for one in documents:
         compared = one.found.comparisons
         places = tuple([each.place for each in compared])
-        shape = shapes.setdefault(places, len(shapes))
-        if shape == len(paths):
-            paths.append(tuple(each.path for each in compared))
-        shape_of.append(shape)
-        outcomes.append("".join([_DIGITS[each.normalised] for each in compared]))
-    heads = Heads(
+        number = numbers.setdefault(places, len(numbers))
+        if number == len(layouts):
+            layouts.append(Layout(paths=tuple(each.path for each in compared), places=places))
+        layout_of.append(number)
+        texts.append("".join([_DIGITS[each.normalised] for each in compared]))
+    outcomes = DocumentOutcomes(
         documents=tuple((one.document.entry_id, one.document.document_id) for one in documents),
-        shapes=tuple(
-            Shape(paths=paths[number], places=places) for places, number in shapes.items()
-        ),
-        shape_of=tuple(shape_of),
-        outcomes=tuple(outcomes),
+        layouts=tuple(layouts),
+        layout_of=tuple(layout_of),
+        texts=tuple(texts),
     )
     columns = _Columns(
-        documents=heads.documents,
-        shapes=tuple(_packed(shape) for shape in heads.shapes),
-        shape_of=heads.shape_of,
-        outcomes=heads.outcomes,
+        outcomes=outcomes,
         sources=tuple(sources),
         lines=tuple((one.source, one.document.offset, one.document.size) for one in documents),
         rest=tuple(_rest(one.found) for one in documents),
     )
-    return encode(columns), heads
-
-
-class _PackedShape(Record, array_like=True):
-    paths: tuple[str, ...]
-    places: tuple[str | int, ...]  # 0 where the place is the path
+    return encode(columns), outcomes
 
 
 class _Rest(Record, array_like=True):
@@ -278,11 +267,8 @@ class _Rest(Record, array_like=True):
 class _Columns(Record):
     """A blob of results, one item a document."""
 
-    documents: tuple[tuple[str, str], ...]  # entry id, document id
-    shapes: tuple[_PackedShape, ...]
-    shape_of: tuple[int, ...]
-    outcomes: tuple[str, ...]
-    sources: tuple[str, ...]  # addresses of pieces of the snapshot
+    outcomes: DocumentOutcomes
+    sources: tuple[str, ...]  # addresses of blobs of the snapshot
     lines: tuple[tuple[int, int, int], ...]  # number of the source, offset, size
     rest: tuple[_Rest, ...]
 
@@ -290,7 +276,7 @@ class _Columns(Record):
 class Line(Record):
     """Where a document's line is."""
 
-    blob: str  # address of a piece of the snapshot
+    blob: str  # address of a blob of the snapshot
     offset: int  # bytes
     size: int  # bytes
 
@@ -299,13 +285,8 @@ class ResultBlob:
     """One blob of results."""
 
     def __init__(self, file: BinaryIO) -> None:
-        columns = self._columns = decode(_Columns, file.read())
-        self.heads = Heads(
-            documents=columns.documents,
-            shapes=tuple(map(_unpacked, columns.shapes)),
-            shape_of=columns.shape_of,
-            outcomes=columns.outcomes,
-        )
+        self._columns = decode(_Columns, file.read())
+        self.outcomes = self._columns.outcomes
 
     def line(self, number: int) -> Line:
         """Return where the values of the document at a place in this blob are."""
@@ -315,12 +296,12 @@ class ResultBlob:
     def result(self, number: int, document: Document) -> DocumentResult:
         """Return the result of the document at a place in this blob; `document` is its line."""
         rest = self._columns.rest[number]
-        shape = self.heads.shapes[self.heads.shape_of[number]]
+        layout = self.outcomes.layouts[self.outcomes.layout_of[number]]
         elsewhere = dict(rest.elsewhere)
         confidence = document.confidence or {}
         fields = []
         columns = zip(
-            shape.paths, shape.places, self.heads.outcomes[number], rest.exact, strict=True
+            layout.paths, layout.places, self.outcomes.texts[number], rest.exact, strict=True
         )
         for at, (path, place, outcome, exact_outcome) in enumerate(columns):
             there = elsewhere.get(at, place)
@@ -346,18 +327,6 @@ class ResultBlob:
             fields=tuple(fields),
             unexpected=rest.unexpected,
         )
-
-
-def _packed(shape: Shape) -> _PackedShape:
-    pairs = zip(shape.paths, shape.places, strict=True)
-    places = tuple(0 if path == place else place for path, place in pairs)
-    return _PackedShape(paths=shape.paths, places=places)
-
-
-def _unpacked(packed: _PackedShape) -> Shape:
-    pairs = zip(packed.paths, packed.places, strict=True)
-    places = tuple(path if place == 0 else str(place) for path, place in pairs)
-    return Shape(paths=packed.paths, places=places)
 
 
 def _rest(found: DocumentComparison) -> _Rest:

@@ -13,7 +13,7 @@ import numpy as np
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldSchema
 from assay.features.benchmarks import details_artifact as parts
-from assay.features.benchmarks.model import Benchmark, BenchmarkResult, ResultPiece
+from assay.features.benchmarks.model import Benchmark, BenchmarkResult, ResultBlobRef
 from assay.features.benchmarks.results_artifact import (
     OUTCOMES,
     DocumentResult,
@@ -34,10 +34,10 @@ from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import decode, replace
 
-PAGE_BYTES = 4 << 20  # of values and of what is told of them; a page has one document at least
-TOLD_BYTES = 160  # what is told of one comparison beside its values, as JSON
-PAGE_PIECES = 64  # blobs of results that one page looks through for what a filter takes
-MAX_TOLD_FIELDS = 10  # of a refusal
+PAGE_BYTES = 4 << 20  # of values and of what is shown with them; a page has one document at least
+SHOWN_BYTES = 160  # what is shown of one comparison beside its values, as JSON
+PAGE_BLOBS = 64  # blobs of results that one page looks through for what a filter takes
+MAX_SHOWN_FIELDS = 10  # of a refusal
 REMEMBERED_BYTES = 8 << 20  # of JSON; what it becomes takes several times as much
 
 
@@ -104,10 +104,10 @@ class Detailed:
 class BenchmarkReader:
     """Reads results; blocking, and safe to share between threads."""
 
-    def __init__(self, store: Store, blobs: BlobStore, *, page_pieces: int = PAGE_PIECES) -> None:
+    def __init__(self, store: Store, blobs: BlobStore, *, page_blobs: int = PAGE_BLOBS) -> None:
         self._store = store
         self._blobs = blobs
-        self._page_pieces = page_pieces
+        self._page_blobs = page_blobs
         self._memory = BoundedCache(REMEMBERED_BYTES)
 
     def detailed(self, organization_id: str, benchmark_id: str, documents: int) -> Detailed:
@@ -173,27 +173,27 @@ class BenchmarkReader:
     ) -> Iterator[_Step]:
         """Yield a step for each document that is wanted, and a last one where the walk ends."""
         looked = 0
-        for piece in result.pieces:
-            if piece.first + piece.documents <= start:
+        for ref in result.blobs:
+            if ref.first + ref.documents <= start:
                 continue
-            if looked == self._page_pieces:
-                yield _Step(place=piece.first, size=0, document=None)
+            if looked == self._page_blobs:
+                yield _Step(place=ref.first, size=0, document=None)
                 return
             looked += 1
-            with closing(self._open(benchmark.organization_id, piece.blob)) as file:
+            with closing(self._open(benchmark.organization_id, ref.blob)) as file:
                 blob = ResultBlob(file)
-            yield from self._steps(benchmark.organization_id, blob, piece, wanted, start)
+            yield from self._steps(benchmark.organization_id, blob, ref, wanted, start)
 
     def _steps(
         self,
         organization_id: str,
         blob: ResultBlob,
-        piece: ResultPiece,
+        ref: ResultBlobRef,
         wanted: ResultFilter,
         start: int,
     ) -> Iterator[_Step]:
-        for number in np.flatnonzero(wanted.taken(blob.heads)).tolist():
-            place = piece.first + number
+        for number in np.flatnonzero(wanted.taken(blob.outcomes)).tolist():
+            place = ref.first + number
             if place < start:
                 continue
             line = blob.line(number)
@@ -203,7 +203,7 @@ class BenchmarkReader:
             if not wanted.is_empty:
                 kept = tuple(one for one in document.fields if wanted.takes(one))
                 document = replace(document, fields=kept)
-            size = line.size + TOLD_BYTES * len(document.fields)
+            size = line.size + SHOWN_BYTES * len(document.fields)
             yield _Step(place=place, size=size, document=document)
 
     def _check_field(self, organization_id: str, result: BenchmarkResult, path: str) -> None:
@@ -213,8 +213,8 @@ class BenchmarkReader:
         )
         paths = schema.leaf_paths()
         if path and path not in paths:
-            some = ", ".join(clip(one, 40) for one in paths[:MAX_TOLD_FIELDS])
-            more = ", …" if len(paths) > MAX_TOLD_FIELDS else ""
+            some = ", ".join(clip(one, 40) for one in paths[:MAX_SHOWN_FIELDS])
+            more = ", …" if len(paths) > MAX_SHOWN_FIELDS else ""
             raise InvalidArgument.of(
                 "field", f"'{clip(path)}' was sent; the fields are {some}{more}", value=path
             )

@@ -1,6 +1,6 @@
 """The snapshot of a benchmark: its documents as they were, in blobs that nothing changes.
 
-A piece is JSON Lines, one `[entry id, document id, expected, extracted, confidence]` a document,
+A blob is JSON Lines, one `[entry id, document id, expected, extracted, confidence]` a document,
 the last two null where there are none. Texts go in as they are stored, so that nothing is parsed
 and no digit of a number is lost on the way.
 """
@@ -15,20 +15,19 @@ from typing import Any
 from assay.features.benchmarks.model import BLOB_BYTES, BLOB_DOCUMENTS, SNAPSHOT_BYTES
 from assay.features.extraction_runs.model import Pair
 from assay.kernel.errors import TooLarge
-from assay.records import Record, decode, encode_text
+from assay.records import Record, decode, encode_text, replace
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Where the pieces are."""
+    """Where the blobs are."""
 
     blobs: tuple[tuple[str, int], ...]  # address and documents of each, in order
     documents: int
     truth: str  # hash of all (document, expected), in whatever order
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
+class Document(Record, array_like=True):
     """One document of a snapshot, parsed; numbers with a point are Decimals."""
 
     entry_id: str
@@ -36,7 +35,7 @@ class Document:
     expected: dict[str, Any]
     extracted: dict[str, Any] | None  # None: nothing was extracted from it
     confidence: dict[str, float] | None  # place in `extracted` → 0 to 1
-    offset: int = 0  # of its line in its piece, in bytes
+    offset: int = 0  # of its line in its blob, in bytes
     size: int = 0  # of its line, in bytes
 
 
@@ -47,7 +46,7 @@ def take_snapshot(
     most_documents: int = BLOB_DOCUMENTS,
     most_bytes: int = SNAPSHOT_BYTES,
 ) -> Snapshot:
-    """Write documents in pieces by `put`, which returns addresses; one piece is held at a time.
+    """Write documents in blobs by `put`, which returns addresses; one blob is held at a time.
 
     Raises:
         TooLarge: they have more than `most_bytes` together.
@@ -84,36 +83,17 @@ def take_snapshot(
     )
 
 
-def read_piece(data: bytes) -> Iterator[Document]:
-    """Yield the documents of one piece."""
+def read_blob(data: bytes) -> Iterator[Document]:
+    """Yield the documents of one blob."""
     offset = 0
     for line in data.splitlines(keepends=True):
         yield read_line(line, offset)
         offset += len(line)
 
 
-class _Line(Record, array_like=True):
-    """A line of a piece."""
-
-    entry_id: str
-    document_id: str
-    expected: dict[str, Any]
-    extracted: dict[str, Any] | None
-    confidence: dict[str, float] | None
-
-
 def read_line(line: bytes, offset: int = 0) -> Document:
-    """Return the document of one line of a piece."""
-    read = decode(_Line, line, exact=True)
-    return Document(
-        entry_id=read.entry_id,
-        document_id=read.document_id,
-        expected=read.expected,
-        extracted=read.extracted,
-        confidence=read.confidence,
-        offset=offset,
-        size=len(line),
-    )
+    """Return the document of one line of a blob."""
+    return replace(decode(Document, line, exact=True), offset=offset, size=len(line))
 
 
 def _line(pair: Pair) -> bytes:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.features.evaluations.input_errors import input_refused
 from assay.features.evaluations.job_spec import EvaluationJob
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import (
@@ -20,6 +19,7 @@ from assay.features.evaluations.partial_aggregate import (
     merge_in_groups,
 )
 from assay.features.models.model import TaskType
+from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.statistics import (
     AnyStatistic,

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.features.evaluations.ingest import rules_of
-from assay.features.evaluations.input_errors import input_refused
 from assay.features.evaluations.model import EvaluationSpec
 from assay.kernel.errors import BadPredictions
+from assay.kernel.input_errors import input_refused
 from assay.tabular import encode_values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from assay.features.imports.document_files import CONFIDENCE, Shape
+from assay.features.imports.document_files import CONFIDENCE, RowFormat
 from assay.kernel.text import MAX_NAME, check_document_id, check_text
 from assay.records import Record
 
@@ -76,4 +76,4 @@ def _check_row(document_id: str, data: str, more: str | None) -> None:
     NewExtraction(document_id=document_id, data=data, confidence=more)
 
 
-EXTRACTION_ROWS = Shape(data="data", more=CONFIDENCE, check=_check_row)
+EXTRACTION_ROWS = RowFormat(data="data", more=CONFIDENCE, check=_check_row)

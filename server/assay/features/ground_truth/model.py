@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from assay.features.imports.document_files import Shape
+from assay.features.imports.document_files import RowFormat
 from assay.kernel.text import MAX_NAME, MAX_TEXT, check_document_id, check_text
 from assay.records import Record
 
@@ -70,4 +70,4 @@ def _check_row(document_id: str, data: str, more: str | None) -> None:
     NewEntry(document_id=document_id, expected=data, notes=more)
 
 
-ENTRY_ROWS = Shape(data="expected_data", more="notes", check=_check_row)
+ENTRY_ROWS = RowFormat(data="expected_data", more="notes", check=_check_row)

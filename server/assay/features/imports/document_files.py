@@ -6,27 +6,26 @@ refusal names both.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from assay.features.imports import documents
-from assay.kernel.errors import BadFile, clip
+from assay.kernel.errors import clip
+from assay.kernel.input_errors import input_refused
 from assay.records import Record, decode
+from assay.tabular.errors import bad_file
 from assay.tabular.formats import CSV, JSON_LINES
+from assay.tabular.text_file import CSV_FORMAT, JSON_FORMAT, TextFile, no_object
 
 TYPED = "typed"  # lines that a server made of messages: [document_id, JSON text, more]
 LINE_BYTES = 8 * 1024 * 1024  # escapes make a value longer than the text that is kept of it
-CSV_FORMAT = "a CSV file is UTF-8 text with commas, one header line and one line per row (RFC 4180)"
-JSON_FORMAT = "JSON Lines is UTF-8 text with one JSON object per line"
 ID = "document_id"
 CONFIDENCE = "confidence"
-_BOMS: Mapping[bytes, str] = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class RowFormat:
     """What a row of one kind of document has. It crosses into compute processes."""
 
     data: str  # the member with the document's values: expected_data, or data
@@ -54,7 +53,7 @@ class SentRow:
     more: Any  # None where there is nothing
 
 
-def read_rows(file: BinaryIO, source: str, shape: Shape) -> Iterator[SentRow]:
+def read_rows(file: BinaryIO, source: str, shape: RowFormat) -> Iterator[SentRow]:
     """Yield the rows of a file of the format `source` in order.
 
     Raises:
@@ -62,62 +61,23 @@ def read_rows(file: BinaryIO, source: str, shape: Shape) -> Iterator[SentRow]:
         BadDocument: a row's values cannot be kept.
     """
     readers = {CSV: _csv_rows, JSON_LINES: _json_rows, TYPED: _typed_rows}
+    allowed = CSV_FORMAT if source == CSV else JSON_FORMAT
+    text = TextFile(open=lambda: file, allowed=allowed, line_bytes=LINE_BYTES)
     rows = 0
-    for row in readers[source](file, shape):
-        rows += 1
-        yield row
-    if rows == 0:
-        allowed = CSV_FORMAT if source == CSV else JSON_FORMAT
-        raise BadFile(f"The file has no rows; {allowed}. Send at least one.", metadata={"rows": 0})
+    with input_refused():
+        for row in readers[source](text, shape):
+            rows += 1
+            yield row
+        if rows == 0:
+            raise bad_file("The file has no rows", allowed, "Send at least one", rows=0)
 
 
-def _lines(file: BinaryIO, allowed: str) -> Iterator[tuple[int, str]]:
-    """Yield (number from 1, text with its end) of each line."""
-    offset = 0
-    number = 0
-    while data := file.readline(LINE_BYTES + 1):
-        number += 1
-        if number == 1:
-            _refuse_other_encodings(data)
-        if len(data) > LINE_BYTES:
-            raise _bad(f"line {number} has more than {LINE_BYTES} bytes", allowed, line=number)
-        try:
-            text = data.decode()
-        except UnicodeDecodeError as error:
-            at = offset + error.start
-            raise _bad(
-                f"line {number} is not UTF-8: byte {at} of the file is "
-                f"0x{data[error.start]:02x} ({error.reason})",
-                f"{allowed}. Export the file again as UTF-8, for instance with "
-                "`iconv -f windows-1252 -t utf-8`",
-                line=number,
-                byte=at,
-            ) from error
-        offset += len(data)
-        yield number, text.removeprefix("\ufeff") if number == 1 else text
-
-
-def _refuse_other_encodings(start: bytes) -> None:
-    for mark, name in _BOMS.items():
-        if start.startswith(mark):
-            raise _bad(
-                f"The file is {name}, as its first two bytes say",
-                "UTF-8 is allowed. Export the file again as UTF-8, for instance with "
-                "`iconv -f utf-16 -t utf-8`",
-                byte=0,
-            )
-
-
-def _json_rows(file: BinaryIO, shape: Shape) -> Iterator[SentRow]:
-    row = 0
-    for line, text in _lines(file, JSON_FORMAT):
-        if not text.strip():
-            continue
+def _json_rows(file: TextFile, shape: RowFormat) -> Iterator[SentRow]:
+    for row, (line, text) in enumerate(file.rows()):
         place = f"row {row} (line {line})"
         sent = documents.decode(place, text)
         if not isinstance(sent, dict):
-            shown = clip(text.strip(), 40)
-            raise _bad(f"{place} is {shown}, which is no object", JSON_FORMAT, row=row, line=line)
+            raise no_object(place, text)
         _refuse_unknown(place, sent, shape)
         yield SentRow(
             row=row,
@@ -126,10 +86,9 @@ def _json_rows(file: BinaryIO, shape: Shape) -> Iterator[SentRow]:
             data=sent.get(shape.data),
             more=sent.get(shape.more),
         )
-        row += 1
 
 
-def _refuse_unknown(place: str, sent: Mapping[str, Any], shape: Shape) -> None:
+def _refuse_unknown(place: str, sent: Mapping[str, Any], shape: RowFormat) -> None:
     known = (ID, shape.data, shape.more)
     for key in sent:
         if key not in known:
@@ -149,8 +108,8 @@ def _id_of(place: str, sent: Any) -> str | None:
     raise documents.bad_document(f"{place}, {ID}", "a text or a whole number is allowed")
 
 
-def _typed_rows(file: BinaryIO, shape: Shape) -> Iterator[SentRow]:
-    for row, (_, text) in enumerate(_lines(file, JSON_FORMAT)):
+def _typed_rows(file: TextFile, shape: RowFormat) -> Iterator[SentRow]:
+    for row, (_, text) in enumerate(file.rows()):
         place = f"row {row}"
         sent = decode(TypedRow, text)
         more: Any = sent.more
@@ -165,70 +124,34 @@ def _typed_rows(file: BinaryIO, shape: Shape) -> Iterator[SentRow]:
         )
 
 
-def _csv_rows(file: BinaryIO, shape: Shape) -> Iterator[SentRow]:
-    csv.field_size_limit(LINE_BYTES)
-    records = _csv_records(file)
+def _csv_rows(file: TextFile, shape: RowFormat) -> Iterator[SentRow]:
+    records = file.records()
     _, names = next(records, (0, []))
     columns = _Columns(names, shape)
     for row, (line, record) in enumerate(records):
-        place = f"row {row} (line {line})"
         if len(record) != len(names):
-            raise _bad(
-                f"{place} has {len(record)} field(s), the header {len(names)}",
-                f"{CSV_FORMAT}. Give each row a value for each column; quote values with commas",
-                row=row,
-                line=line,
-            )
-        yield columns.row(row, place, record)
-
-
-def _csv_records(file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line on which it begins, fields) of each record, header first; blank lines are none."""
-    before = records = 0
-    reader = csv.reader((text for _, text in _lines(file, CSV_FORMAT)), strict=True)
-    try:
-        for record in reader:
-            if record:
-                yield before + 1, record
-                records += 1
-            before = reader.line_num
-    except csv.Error as error:
-        what = f"row {records - 1} (line {before + 1})" if records else "The header"
-        raise _bad(
-            f"{what} is no CSV: {_wrong_csv(error)}",
-            f"{CSV_FORMAT}. Close every quote, and double the quotes inside quoted values",
-            line=before + 1,
-            **({"row": records - 1} if records else {}),
-        ) from error
-
-
-def _wrong_csv(error: csv.Error) -> str:
-    """Return what is wrong, in words that do not speak of Python."""
-    said = str(error)
-    if "new-line" in said:
-        return "a carriage return stands in a value, or alone at the end of a line"
-    if "unexpected end" in said:
-        return "a quote is never closed"
-    return said if "expected after" in said else "it cannot be split into values"
+            raise file.wrong_fields(row, line, len(record), len(names))
+        yield columns.row(row, f"row {row} (line {line})", record)
 
 
 class _Columns:
     """What the columns of a CSV file are: the id, the fields by their path, what stands beside."""
 
-    def __init__(self, names: list[str], shape: Shape) -> None:
+    def __init__(self, names: list[str], shape: RowFormat) -> None:
         if not names:
-            raise _bad("The file is empty", f"{CSV_FORMAT}. Send a header and at least one row")
+            raise bad_file("The file is empty", CSV_FORMAT, "Send a header and at least one row")
         if ID not in names:
-            only = f". It has one column, '{clip(names[0], 40)}'" if len(names) == 1 else ""
-            raise _bad(
-                f"The header has no column '{ID}'",
-                f"one is needed, and commas between columns{only}",
+            raise bad_file(
+                f"The header has no column '{ID}', only '{clip(', '.join(names), 40)}'",
+                "one is needed, and commas between columns",
+                "Give each document an id",
                 columns=clip(", ".join(names)),
             )
         if len(names) > documents.MAX_FIELDS:
-            raise _bad(
+            raise bad_file(
                 f"The header has {len(names)} columns",
                 f"at most {documents.MAX_FIELDS} are allowed",
+                "Leave out what is not compared",
                 columns=len(names),
             )
         self._shape = shape
@@ -251,9 +174,10 @@ class _Columns:
         else:
             path = name.split(".")
             if len(path) > documents.MAX_DEPTH:
-                raise _bad(
+                raise bad_file(
                     f"The column '{clip(name, 40)}' is {len(path)} levels deep",
                     f"at most {documents.MAX_DEPTH} are allowed",
+                    "Nest the fields less",
                     column=name,
                 )
             self._fields.append((at, path))
@@ -263,19 +187,21 @@ class _Columns:
         for name in names:
             if not name.strip() or name in seen or not all(name.split(".")):
                 wrong = "is there twice" if name in seen else "names no field"
-                raise _bad(
+                raise bad_file(
                     f"The column '{clip(name, 40)}' {wrong}",
-                    "each column has a name of its own; 'vendor.name' is the name in the vendor",
+                    "each column has a name of its own",
+                    "Name it by its field; 'vendor.name' is the name in the vendor",
                     column=name,
                 )
             seen.add(name)
         for _, path in self._fields:
             for end in range(1, len(path)):
                 if ".".join(path[:end]) in seen:
-                    raise _bad(
+                    raise bad_file(
                         f"The column '{'.'.join(path[:end])}' cannot hold a value and "
                         f"'{clip('.'.join(path), 40)}' as well",
                         "a field has a value or fields of its own",
+                        "Rename or remove one of them",
                         column=".".join(path),
                     )
 
@@ -304,7 +230,3 @@ class _Columns:
             name: documents.decode(f"{place}, column {CONFIDENCE}:{name}", text)
             for name, text in sure.items()
         } or None
-
-
-def _bad(sent: str, allowed: str, **metadata: object) -> BadFile:
-    return BadFile(f"{sent}; {allowed}.", metadata=metadata)

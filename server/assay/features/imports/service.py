@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from assay.features.imports.document_files import TYPED, Shape, TypedRow
+from assay.features.imports.document_files import TYPED, RowFormat, TypedRow
 from assay.features.imports.model import (
     PRESENT,
     Imported,
@@ -43,7 +43,7 @@ class ImportTarget:
     """What documents are imported into, as the feature that keeps it declares it."""
 
     kind: str  # of document, such as entries
-    shape: Shape  # of a row
+    shape: RowFormat  # of a row
     # Raises NotFound unless the organization has the dataset or run of an id.
     find: Callable[[UnitOfWork, str, str], object]
     # Stores rows in it; returns the places in the list of those that it has already.

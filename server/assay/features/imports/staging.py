@@ -12,8 +12,8 @@ from typing import Any
 from assay.features.imports import documents
 from assay.features.imports.document_files import (
     CONFIDENCE,
+    RowFormat,
     SentRow,
-    Shape,
     read_rows,
 )
 from assay.features.imports.model import (
@@ -33,7 +33,7 @@ STAGED_BYTES = 2 * 1024 * 1024  # of one staged blob
 STAGED_ROWS = 1_000
 
 
-def stage_file(context: ComputeContext, address: str, source: str, shape: Shape) -> Staged:
+def stage_file(context: ComputeContext, address: str, source: str, shape: RowFormat) -> Staged:
     """Read a file, check every row, and stage those that have an id of their own.
 
     `address` is the file's blob, `source` its format, `shape` what its rows have.
@@ -94,7 +94,7 @@ class _Staging:
             self._held, self._size = [], 0
 
 
-def _checked(row: SentRow, document_id: str, shape: Shape) -> StagedRow:
+def _checked(row: SentRow, document_id: str, shape: RowFormat) -> StagedRow:
     """Return a row as it will be stored; a refusal names its place."""
     data = _object_text(f"{row.place}, {shape.data}", row.data)
     more = _more(row, shape)
@@ -112,7 +112,7 @@ def _object_text(field: str, value: Any) -> str:
     return documents.text_of(field, documents.check(field, value))
 
 
-def _more(row: SentRow, shape: Shape) -> str | None:
+def _more(row: SentRow, shape: RowFormat) -> str | None:
     field = f"{row.place}, {shape.more}"
     if row.more is None:
         return None
