@@ -21,7 +21,7 @@ from assay.kernel.feature import preload_of
 from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.records import encode as encode_record
 from assay.settings import prepare_compute_environment
-from assay.tabular import encode
+from assay.tabular.arrow import encode
 from tests.support.evaluation_in_process import asked_for
 
 PATIENCE = 60.0

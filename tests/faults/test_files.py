@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.kernel.input_errors import input_refused
 from assay.features.registry import FEATURES
 from assay.kernel.errors import AssayError, BadFile, BadPredictions, TooLarge
 from assay.kernel.feature import preload_of
+from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.settings import prepare_compute_environment
-from assay.tabular import Rules, read_file
-from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, PARQUET
+from assay.tabular.chunk import Rules
+from assay.tabular.files import read_file
+from assay.tabular.opening import ARROW_FILE, ARROW_STREAM, CSV, PARQUET
 from tests.support.file_formats import written
 
 PATIENCE = 120.0

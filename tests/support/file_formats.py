@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
+from assay.tabular.opening import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 
 
 def written(table: pa.Table, source: str) -> bytes:

@@ -16,17 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.records.predictions import ClassificationChunk, RegressionChunk
-from assay.tabular import (
-    RowIds,
-    Rules,
-    encode,
-    read_chunk,
-    read_file,
-    stored_row_ids,
-    stored_scores,
-)
+from assay.tabular.arrow import encode, read_chunk
+from assay.tabular.chunk import Rules
 from assay.tabular.errors import InputError
-from assay.tabular.formats import CSV
+from assay.tabular.files import read_file
+from assay.tabular.opening import CSV
+from assay.tabular.row_ids import RowIds
+from assay.tabular.stored import stored_row_ids, stored_scores
 
 
 def classes(rules: Rules = Rules(), /, **columns: Any) -> ClassificationChunk:  # noqa: B008  # frozen value

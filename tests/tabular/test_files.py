@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from assay.records.predictions import ClassificationChunk
-from assay.tabular import Chunk, Rules, read_chunk, read_file
+from assay.tabular.arrow import read_chunk
+from assay.tabular.chunk import Chunk, Rules
 from assay.tabular.errors import InputError, InputErrorCode
-from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
+from assay.tabular.files import read_file
+from assay.tabular.opening import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from tests.support.file_formats import FORMATS, written
 
 TYPED = [PARQUET, ARROW_STREAM, ARROW_FILE]  # formats whose columns have types of their own

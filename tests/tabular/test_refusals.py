@@ -9,9 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assay.tabular import Rules, encode, read_chunk, read_file
+from assay.tabular.arrow import encode, read_chunk
+from assay.tabular.chunk import Rules
 from assay.tabular.errors import InputError, InputErrorCode
-from assay.tabular.formats import CSV
+from assay.tabular.files import read_file
+from assay.tabular.opening import CSV
 
 DECLARED = Rules(labels=("a", "b"), positive_label="b")
 REGRESSION = Rules(regression=True)

@@ -10,9 +10,8 @@ from assay.tabular.blocks import FileBlock
 from assay.tabular.chunk import Rules
 from assay.tabular.csv_file import read_csv
 from assay.tabular.errors import bad_file
-from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 from assay.tabular.json_lines import read_json_lines
-from assay.tabular.opening import OpenFile
+from assay.tabular.opening import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET, OpenFile
 
 Reader = Callable[[OpenFile, Rules], Iterator[FileBlock]]
 

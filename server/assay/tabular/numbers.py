@@ -13,7 +13,7 @@ from assay.records.weights import WeightError, millionths
 from assay.tabular.arrays import flags, numbers
 from assay.tabular.chunk import Floats, Weights
 from assay.tabular.errors import ErrorLocation, bad_column
-from assay.tabular.labels import is_text, refuse_null
+from assay.tabular.labels import refuse_null
 
 WEIGHT = "a weight is a decimal from 0 to 1000000 with at most six places"
 SCORE = "a score is a probability from 0 to 1"
@@ -152,14 +152,3 @@ def _finite(
             count=len(wrong),
         )
     return values + 0.0  # -0.0 becomes 0.0, so that equal scores have equal bits
-
-
-__all__ = [
-    "is_text",
-    "parse_floats",
-    "refuse_sums",
-    "row_sums",
-    "score_values",
-    "target_values",
-    "weight_values",
-]

@@ -1,4 +1,4 @@
-"""Opening of the files that are read: local files and blobs of any store alike."""
+"""Formats and opening of the files that are read: local files and blobs of any store alike."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 import pyarrow as pa
+
+CSV = "csv"
+JSON_LINES = "json_lines"
+PARQUET = "parquet"
+ARROW_STREAM = "arrow_stream"
+ARROW_FILE = "arrow_file"
 
 OpenFile = Callable[[], BinaryIO]  # opens the same file at its start, seekable, at each call
 

@@ -23,8 +23,9 @@ from assay.metrics.resampling.bootstrap import Bootstrap, paired_intervals, row_
 from assay.metrics.spec import classification_spec
 from assay.records import decode, encode
 from assay.records.predictions import ClassificationChunk
-from assay.tabular import Rules, encode_values, row_ids_of
-from assay.tabular.values import text_array
+from assay.tabular.chunk import Rules
+from assay.tabular.row_ids import row_ids_of
+from assay.tabular.values import encode_values, text_array
 from tests.support.colliding_ids import colliding_ids
 from tests.support.kind_in_process import run_in_process
 

@@ -28,8 +28,9 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, VersionStatus
 from assay.records import arrays, sha256_hex
 from assay.records import encode as encode_record
-from assay.tabular import Rules, encode, read_chunk
-from assay.tabular.formats import CSV
+from assay.tabular.arrow import encode, read_chunk
+from assay.tabular.chunk import Rules
+from assay.tabular.opening import CSV
 from tests.fixtures.jobs import PATIENCE, JobHarness
 from tests.support.colliding_ids import colliding_ids
 from tests.support.evaluation_in_process import InProcess, asked_for, result, result_of

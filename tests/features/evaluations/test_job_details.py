@@ -17,7 +17,7 @@ from assay.features.evaluations.typed_rows import rows_to_chunk
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
 from assay.kernel.storage.blob_references import BlobReferences
-from assay.tabular.formats import CSV
+from assay.tabular.opening import CSV
 from tests.features.evaluations.test_job import (
     CANCER,
     CLASSES,

@@ -30,7 +30,7 @@ from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.executors.worker import RemoteError
 from assay.records import encode as encode_record
 from assay.settings import COMPUTE_ENVIRONMENT
-from assay.tabular import encode
+from assay.tabular.arrow import encode
 from tests.support import job_kinds as tasks
 from tests.support.evaluation_in_process import asked_for
 

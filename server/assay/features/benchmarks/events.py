@@ -34,16 +34,8 @@ class FieldAccuracy(Record):
 
     def __add__(self, other: FieldAccuracy) -> FieldAccuracy:
         """Return the counts of both."""
-        return FieldAccuracy(
-            field=self.field,
-            right=self.right + other.right,
-            comparisons=self.comparisons + other.comparisons,
-            exact_right=self.exact_right + other.exact_right,
-            correct=self.correct + other.correct,
-            wrong_value=self.wrong_value + other.wrong_value,
-            invented=self.invented + other.invented,
-            missed=self.missed + other.missed,
-        )
+        ours, theirs = msgspec.to_builtins(self), msgspec.to_builtins(other)
+        return FieldAccuracy(**{n: v if n == "field" else v + theirs[n] for n, v in ours.items()})
 
     def wire(self) -> dict[str, Any]:
         """Return the fields of the message, the accuracy among them."""

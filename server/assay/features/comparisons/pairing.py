@@ -18,7 +18,9 @@ from assay.features.evaluations.ingest import rules_of
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.sparse_counts import SparseCounts
 from assay.records.predictions import ClassificationChunk
-from assay.tabular import Chunk, RowIds, row_ids_of, stored_side
+from assay.tabular.chunk import Chunk
+from assay.tabular.row_ids import RowIds, row_ids_of
+from assay.tabular.stored import stored_side
 
 Words = NDArray[np.uint64]
 

@@ -21,7 +21,7 @@ from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
-from assay.tabular.formats import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
+from assay.tabular.opening import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 
 WAIT_SECONDS = 60.0
 FORMATS: Mapping[str, str] = {

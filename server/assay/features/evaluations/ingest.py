@@ -29,7 +29,9 @@ from assay.metrics.statistics import (
 from assay.records import decode
 from assay.records.arrays import encode
 from assay.records.predictions import ClassificationChunk, Predictions
-from assay.tabular import Chunk, Rules, read_chunk, read_file
+from assay.tabular.arrow import read_chunk
+from assay.tabular.chunk import Chunk, Rules
+from assay.tabular.files import read_file
 
 Words = NDArray[np.uint64]
 

@@ -16,7 +16,7 @@ from assay.metrics.registry import Measures, evaluate, live
 from assay.metrics.spec import MetricSpec, SpecError, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic
 from assay.records import encode, sha256_hex
-from assay.tabular import THRESHOLD
+from assay.tabular.table import THRESHOLD
 
 
 def settle_spec(partial: PartialAggregate, spec: EvaluationSpec) -> MetricSpec:

@@ -20,5 +20,5 @@ class EvaluationJob(Record):
     version_id: str  # the version that is measured
     dataset_split: str  # one of SPLITS
     spec: EvaluationSpec  # what decides the numbers
-    source: str = CHUNKS  # CHUNKS, or one of assay.tabular.formats: of a file stored as a blob
+    source: str = CHUNKS  # CHUNKS, or one of assay.tabular.opening: of a file stored as a blob
     blob: str | None = None  # address of the file; None for chunks

@@ -10,7 +10,7 @@ from assay.features.evaluations.partial_aggregate import Stored
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.misclassification import Misclassifications
 from assay.records import encode
-from assay.tabular import stored_rows
+from assay.tabular.stored import stored_rows
 
 Texts = NDArray[np.object_]  # (m,) of str or None
 

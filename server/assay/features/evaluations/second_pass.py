@@ -19,7 +19,10 @@ from assay.metrics.misclassification import Misclassifications
 from assay.metrics.resampling.bootstrap import Bootstrap, row_clusters
 from assay.metrics.slices import SliceColumn, SliceStatistics, TooManyValues
 from assay.records.predictions import ClassificationChunk, RegressionChunk
-from assay.tabular import Chunk, RowIds, row_ids_of, slice_codes, stored_chunk, stored_row_ids
+from assay.tabular.chunk import Chunk
+from assay.tabular.labels import slice_codes
+from assay.tabular.row_ids import RowIds, row_ids_of
+from assay.tabular.stored import stored_chunk, stored_row_ids
 
 BOOTSTRAP_ROWS = 50_000  # of an evaluation; more rows are resampled by the cells of their counts
 _MERGE_EVERY = 16  # parts held at a time

@@ -12,7 +12,8 @@ from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_v
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.slices import MOST_VALUES, SliceColumn, TooManyValues, Value
-from assay.tabular import Floats, stored_slices
+from assay.tabular.chunk import Floats
+from assay.tabular.stored import stored_slices
 
 MAX_ROWS = 8_000_000  # of an evaluation; a column of them takes 72 MB, and as much to be sorted
 MAX_CELLS = 40_000_000  # rows × score columns × slice columns: each is sorted once

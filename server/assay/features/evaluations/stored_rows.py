@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from assay.features.evaluations.partial_aggregate import Stored
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.ranking import MICRO
-from assay.tabular import (
-    Floats,
-    RowIds,
-    Rules,
+from assay.tabular.chunk import Floats, Rules
+from assay.tabular.row_ids import RowIds
+from assay.tabular.stored import (
     ScoreBlock,
     score_names,
     stored_row_ids,

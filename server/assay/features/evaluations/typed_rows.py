@@ -9,7 +9,7 @@ from assay.features.evaluations.ingest import rules_of
 from assay.features.evaluations.model import EvaluationSpec
 from assay.kernel.errors import BadPredictions
 from assay.kernel.input_errors import input_refused
-from assay.tabular import encode_values
+from assay.tabular.values import encode_values
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.paging import requested_limit
-from assay.tabular.formats import CSV, JSON_LINES
+from assay.tabular.opening import CSV, JSON_LINES
 from assay.v1 import (
     extraction_pb2,
     extraction_service_pb2,

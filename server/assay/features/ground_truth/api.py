@@ -13,7 +13,7 @@ from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.paging import requested_limit
-from assay.tabular.formats import CSV, JSON_LINES
+from assay.tabular.opening import CSV, JSON_LINES
 from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
 
 

@@ -28,7 +28,7 @@ from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.kernel.threads import RunInThread
 from assay.records import decode, encode, encode_text
-from assay.tabular.formats import CSV, JSON_LINES
+from assay.tabular.opening import CSV, JSON_LINES
 
 # What is sent where the route has said the format: its own types, and those that say nothing.
 _NEUTRAL = ("", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
