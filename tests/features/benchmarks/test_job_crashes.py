@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkResult, BenchmarkRow
+from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkResult, NewBenchmark
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.jobs.job import Job, NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.indexed_json import SectionIndex
-from assay.records import decode, encode, replace
+from assay.records import decode, encode
 from tests.features.evaluations.test_job_crashes import run_until_killed
 from tests.fixtures.jobs import ORG, JobHarness
 from tests.support.benchmark_in_process import InProcess, Ran, invoices
@@ -32,13 +32,15 @@ def bench(blob_folder: Path) -> InProcess:
 def queued(harness: JobHarness, bench: InProcess) -> Job:
     """A benchmark of 300 documents in 12 tasks that nobody has taken yet."""
     spec = bench.spec(bench.snapshot(PAIRS, 25))
-    row = BenchmarkRow(
-        benchmark_id=spec.benchmark_id, name="b", dataset_id="d", run_id=None,
-        user_schema_id=None, job_id="", documents_total=300, compare_to=None,
-    )  # fmt: skip  # one value
     with harness.store.write() as uow:
         job = uow[Jobs].submit(ORG, NewJob(kind=BENCHMARK_KIND, spec=encode(spec)))
-        uow[Benchmarks].create(ORG, replace(row, job_id=job.job_id))
+        uow[Benchmarks].create(
+            ORG,
+            NewBenchmark(name="b", dataset_id="d"),
+            benchmark_id=spec.benchmark_id,
+            job_id=job.job_id,
+            documents_total=300,
+        )
     return job
 
 

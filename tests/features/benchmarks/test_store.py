@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assay.features.benchmarks.model import Benchmark, BenchmarkRow, BenchmarkStatus, Scores
+from assay.features.benchmarks.model import Benchmark, BenchmarkStatus, NewBenchmark, Scores
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cursor import Cursor
 from assay.kernel.errors import AlreadyExists, NotFound
@@ -27,11 +27,10 @@ def add_benchmark(
 ) -> Benchmark:
     """Store a benchmark of the dataset `d` with its job; the id begins as its name."""
     job = uow[Jobs].submit(organization_id, NewJob(kind=KIND, spec=b"{}"))
-    given: dict[str, Any] = {
-        "benchmark_id": f"{name}-id", "name": name, "dataset_id": "d", "run_id": None,
-        "user_schema_id": None, "job_id": job.job_id, "documents_total": 50, "compare_to": None,
-    }  # fmt: skip  # one value
-    return uow[Benchmarks].create(organization_id, BenchmarkRow(**(given | changes)))
+    keys = {"benchmark_id": f"{name}-id", "job_id": job.job_id, "documents_total": 50}
+    keys |= {key: changes.pop(key) for key in list(changes) if key in keys}
+    new = NewBenchmark(**{"name": name, "dataset_id": "d", **changes})
+    return uow[Benchmarks].create(organization_id, new, **keys)
 
 
 def complete(uow: UnitOfWork, runner: Any, found: Benchmark, scores: Scores = SCORES) -> Benchmark:
@@ -150,7 +149,7 @@ def test_the_delta_is_against_the_one_that_was_asked_for(store, runner, clock):
         fail(uow, runner)
         against = [
             complete(
-                uow, runner, add_benchmark(uow, f"to-{name}", compare_to=f"{name}-id"),
+                uow, runner, add_benchmark(uow, f"to-{name}", compared_to_run_id=f"{name}-id"),
                 Scores(overall=1.0, by_field=()),
             )
             for name in ("a", "failed")

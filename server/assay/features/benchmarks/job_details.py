@@ -1,18 +1,18 @@
-"""All numbers of a benchmark as JSON, in a document of sections that a reader takes one by one."""
+"""All numbers of a benchmark as JSON, in a document of sections that a reader takes one by one.
+
+overall      the measures of all fields together, with the documents' counts
+fields       the measures of each field, by path
+calibration  the reliability table of each field that came with confidences, by path
+filters      results_artifact.filter_counts of all documents
+schema       the field schema, extraction.schema.FieldSchema.to_mapping()
+environment  the numeric environment in which it was computed
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from assay.extraction.measures import FieldMeasures, TrackMeasures, measures
-from assay.features.benchmarks.details_artifact import (
-    CALIBRATION,
-    ENVIRONMENT,
-    FIELDS,
-    FILTERS,
-    OVERALL,
-    SCHEMA,
-)
 from assay.features.benchmarks.job_documents import DocumentBatchStats
 from assay.features.evaluations.partial_aggregate import environment
 from assay.kernel.storage.indexed_json import write_sections
@@ -25,7 +25,7 @@ def benchmark_details(whole: DocumentBatchStats, schema: dict[str, Any]) -> byte
     overall = confidences.overall()
     return write_sections(
         {
-            OVERALL: {
+            "overall": {
                 **_field(found.overall),
                 "documents": found.documents,
                 "extracted_documents": found.extracted_documents,
@@ -35,11 +35,11 @@ def benchmark_details(whole: DocumentBatchStats, schema: dict[str, Any]) -> byte
                 "unexpected": dict(found.unexpected),
                 "calibration": overall,
             },
-            FIELDS: {path: _field(one) for path, one in found.by_field.items()},
-            CALIBRATION: {path: confidences.table(path) for path in confidences.slots},
-            FILTERS: {path: dict(counts) for path, counts in whole.filters.items()},
-            SCHEMA: schema,
-            ENVIRONMENT: environment(),
+            "fields": {path: _field(one) for path, one in found.by_field.items()},
+            "calibration": {path: confidences.table(path) for path in confidences.slots},
+            "filters": {path: dict(counts) for path, counts in whole.filters.items()},
+            "schema": schema,
+            "environment": environment(),
         }
     )
 

@@ -57,19 +57,6 @@ class NewBenchmark(Record):
             check_text("name", self.name, 1, MAX_NAME)
 
 
-class BenchmarkRow(Record):
-    """What is stored of a benchmark when it is created."""
-
-    benchmark_id: str  # a UUID
-    name: str
-    dataset_id: str
-    run_id: str | None
-    user_schema_id: str | None
-    job_id: str
-    documents_total: int
-    compare_to: str | None  # the benchmark that the caller asked to be compared with
-
-
 class Scores(Record):
     """What a completed benchmark is known by."""
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldSchema
-from assay.features.benchmarks import details_artifact as parts
 from assay.features.benchmarks.model import Benchmark, BenchmarkResult, ResultBlobRef
 from assay.features.benchmarks.results_artifact import (
     OUTCOMES,
@@ -85,7 +84,7 @@ class Measured:
     """All numbers of a completed benchmark."""
 
     result: BenchmarkResult
-    overall: Mapping[str, Any]  # sections of domain.benchmark_details
+    overall: Mapping[str, Any]  # this and those below: sections of job_details
     fields: Mapping[str, Any]
     calibration: Mapping[str, Any]
     schema: Mapping[str, Any]
@@ -119,10 +118,8 @@ class BenchmarkReader:
             return Detailed(benchmark=benchmark, measured=None, documents=())
         sections = {
             name: self._section(organization_id, result.details, name)
-            for name in (
-                parts.OVERALL, parts.FIELDS, parts.CALIBRATION, parts.SCHEMA, parts.ENVIRONMENT
-            )
-        }  # fmt: skip  # names
+            for name in ("overall", "fields", "calibration", "schema", "environment")
+        }
         page = self._walk(benchmark, result, ResultFilter(), 0)
         return Detailed(
             benchmark=benchmark,
@@ -157,7 +154,7 @@ class BenchmarkReader:
         start = 0 if after is None else int(after.id)
         total = result.documents
         if not wanted.is_empty:
-            counts = self._section(organization_id, result.details, parts.FILTERS)
+            counts = self._section(organization_id, result.details, "filters")
             if wanted.field not in counts:
                 self._check_field(organization_id, result, wanted.field)
             total = wanted.count(counts)
@@ -208,9 +205,7 @@ class BenchmarkReader:
 
     def _check_field(self, organization_id: str, result: BenchmarkResult, path: str) -> None:
         """Raise InvalidArgument for a field that the schema has not; it need not have a value."""
-        schema = FieldSchema.from_mapping(
-            self._section(organization_id, result.details, parts.SCHEMA)
-        )
+        schema = FieldSchema.from_mapping(self._section(organization_id, result.details, "schema"))
         paths = schema.leaf_paths()
         if path and path not in paths:
             some = ", ".join(clip(one, 40) for one in paths[:MAX_SHOWN_FIELDS])

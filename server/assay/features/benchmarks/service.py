@@ -9,7 +9,6 @@ from assay.features.benchmarks.model import (
     BENCHMARK_KIND,
     Benchmark,
     BenchmarkJob,
-    BenchmarkRow,
     BenchmarkStatus,
     NewBenchmark,
 )
@@ -106,11 +105,6 @@ class BenchmarkUseCases:
                 key_of=lambda made: made.benchmark_id,
             )
 
-    def get(self, organization_id: str, benchmark_id: str) -> Benchmark:
-        """Return one benchmark; raises NotFound."""
-        with self._store.read() as uow:
-            return uow[Benchmarks].get(organization_id, benchmark_id)
-
     def list(self, organization_id: str, query: BenchmarkQuery) -> Counted[Benchmark]:
         """Return a page of benchmarks, newest first.
 
@@ -188,17 +182,13 @@ class BenchmarkUseCases:
                 created_by=created_by,
             ),
         )
-        row = BenchmarkRow(
+        return uow[Benchmarks].create(
+            organization_id,
+            replace(new, name=new.name or f"Benchmark {self._clock.now():%Y-%m-%d}"),
             benchmark_id=asked.benchmark_id,
-            name=new.name or f"Benchmark {self._clock.now():%Y-%m-%d}",
-            dataset_id=new.dataset_id,
-            run_id=new.run_id,
-            user_schema_id=new.user_schema_id,
             job_id=job.job_id,
             documents_total=asked.documents,
-            compare_to=new.compared_to_run_id,
         )
-        return uow[Benchmarks].create(organization_id, row)
 
 
 def _checked(

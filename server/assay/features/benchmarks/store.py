@@ -8,8 +8,8 @@ from sqlalchemy import Select, and_, bindparam, func, select, tuple_, update
 
 from assay.features.benchmarks.model import (
     Benchmark,
-    BenchmarkRow,
     BenchmarkStatus,
+    NewBenchmark,
     Scores,
     states_of,
 )
@@ -72,20 +72,35 @@ _FINISH = Prepared(
 class Benchmarks(SqlStore):
     """Benchmarks; their state, end and error are always those of their job."""
 
-    def create(self, organization_id: str, new: BenchmarkRow) -> Benchmark:
-        """Store a benchmark whose job was submitted before, and return it.
+    def create(
+        self,
+        organization_id: str,
+        new: NewBenchmark,
+        *,
+        benchmark_id: str,
+        job_id: str,
+        documents_total: int,
+    ) -> Benchmark:
+        """Store a benchmark with a name, whose job was submitted before, and return it.
 
         A taken id raises AlreadyExists.
         """
         values = values_of(
-            benchmarks, new, organization_id=organization_id, created_at=self._db.now()
+            benchmarks,
+            new,
+            organization_id=organization_id,
+            benchmark_id=benchmark_id,
+            job_id=job_id,
+            documents_total=documents_total,
+            compare_to=new.compared_to_run_id,
+            created_at=self._db.now(),
         )
         if not self._db.run(_INSERT, **values):
             raise AlreadyExists(
-                f"The benchmark id '{new.benchmark_id}' or its job is taken.",
-                metadata={"resource_type": "benchmark", "resource_id": new.benchmark_id},
+                f"The benchmark id '{benchmark_id}' or its job is taken.",
+                metadata={"resource_type": "benchmark", "resource_id": benchmark_id},
             )
-        return self.get(organization_id, new.benchmark_id)
+        return self.get(organization_id, benchmark_id)
 
     def get(self, organization_id: str, benchmark_id: str) -> Benchmark:
         """Return a benchmark, or NotFound."""
