@@ -53,18 +53,7 @@ benchmarks = Table(
     CheckConstraint(
         "accuracy_delta IS NULL OR accuracy_overall IS NOT NULL", name="accuracy_delta"
     ),
-)
-Index(
-    "ix_benchmarks_listing",
-    benchmarks.c.organization_id,
-    benchmarks.c.created_at,
-    benchmarks.c.benchmark_id,
-)
-# Also finds the completed benchmark before another one of its dataset.
-Index(
-    "ix_benchmarks_dataset",
-    benchmarks.c.organization_id,
-    benchmarks.c.dataset_id,
-    benchmarks.c.created_at,
-    benchmarks.c.benchmark_id,
+    Index("ix_benchmarks_listing", "organization_id", "created_at", "benchmark_id"),
+    # Also finds the completed benchmark before another one of its dataset.
+    Index("ix_benchmarks_dataset", "organization_id", "dataset_id", "created_at", "benchmark_id"),
 )

@@ -53,20 +53,14 @@ evaluations = Table(
         name="result",
     ),
     CheckConstraint("NOT is_current OR result IS NOT NULL", name="current_has_result"),
-)
-Index(
-    "ix_evaluations_listing",
-    evaluations.c.organization_id,
-    evaluations.c.model_id,
-    evaluations.c.created_at,
-    evaluations.c.evaluation_id,
-)
-Index(
-    "uq_evaluations_current",
-    evaluations.c.organization_id,
-    evaluations.c.version_id,
-    evaluations.c.dataset_split,
-    unique=True,
-    sqlite_where=text("is_current = 1"),
-    postgresql_where=text("is_current"),
+    Index("ix_evaluations_listing", "organization_id", "model_id", "created_at", "evaluation_id"),
+    Index(
+        "uq_evaluations_current",
+        "organization_id",
+        "version_id",
+        "dataset_split",
+        unique=True,
+        sqlite_where=text("is_current = 1"),
+        postgresql_where=text("is_current"),
+    ),
 )

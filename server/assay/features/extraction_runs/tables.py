@@ -33,12 +33,7 @@ extraction_runs = Table(
     Column("created_by", Text, nullable=False),
     PrimaryKeyConstraint("organization_id", "run_id"),
     CheckConstraint("document_count >= 0", name="document_count"),
-)
-Index(
-    "ix_extraction_runs_listing",
-    extraction_runs.c.organization_id,
-    extraction_runs.c.created_at,
-    extraction_runs.c.run_id,
+    Index("ix_extraction_runs_listing", "organization_id", "created_at", "run_id"),
 )
 
 extractions = Table(
@@ -60,19 +55,7 @@ extractions = Table(
         ondelete="CASCADE",
     ),
     CheckConstraint("size >= 2", name="size"),
-)
-Index(
-    "ix_extractions_listing",
-    extractions.c.organization_id,
-    extractions.c.run_id,
-    extractions.c.created_at,
-    extractions.c.extraction_id,
-)
-# The newest extraction of a document, over all runs.
-Index(
-    "ix_extractions_newest",
-    extractions.c.organization_id,
-    extractions.c.document_id,
-    extractions.c.created_at,
-    extractions.c.extraction_id,
+    Index("ix_extractions_listing", "organization_id", "run_id", "created_at", "extraction_id"),
+    # The newest extraction of a document, over all runs.
+    Index("ix_extractions_newest", "organization_id", "document_id", "created_at", "extraction_id"),
 )

@@ -18,10 +18,5 @@ user_schemas = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
     PrimaryKeyConstraint("organization_id", "user_schema_id"),
-)
-Index(
-    "ix_user_schemas_listing",
-    user_schemas.c.organization_id,
-    user_schemas.c.created_at,
-    user_schemas.c.user_schema_id,
+    Index("ix_user_schemas_listing", "organization_id", "created_at", "user_schema_id"),
 )

@@ -39,14 +39,9 @@ ground_truth = Table(
         ["user_schemas.organization_id", "user_schemas.user_schema_id"],
     ),
     CheckConstraint("document_count >= 0", name="document_count"),
+    Index("ix_ground_truth_listing", "organization_id", "created_at", "dataset_id"),
+    Index("ix_ground_truth_user_schema", "organization_id", "user_schema_id"),
 )
-Index(
-    "ix_ground_truth_listing",
-    ground_truth.c.organization_id,
-    ground_truth.c.created_at,
-    ground_truth.c.dataset_id,
-)
-Index("ix_ground_truth_user_schema", ground_truth.c.organization_id, ground_truth.c.user_schema_id)
 
 entries = Table(
     "entries",
@@ -67,11 +62,5 @@ entries = Table(
         ondelete="CASCADE",
     ),
     CheckConstraint("size >= 2", name="size"),
-)
-Index(
-    "ix_entries_listing",
-    entries.c.organization_id,
-    entries.c.dataset_id,
-    entries.c.created_at,
-    entries.c.entry_id,
+    Index("ix_entries_listing", "organization_id", "dataset_id", "created_at", "entry_id"),
 )

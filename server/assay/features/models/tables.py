@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from assay.features.models.model import TaskType
 from assay.kernel.jobs.states import VersionStatus
-from assay.kernel.storage.tables import Key, metadata, one_of
+from assay.kernel.storage.tables import Key, metadata, one_of, partial_index
 
 models = Table(
     "models",
@@ -36,15 +36,14 @@ models = Table(
     Column("updated_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("organization_id", "model_id"),
     CheckConstraint(one_of("task_type", tuple(TaskType)), name="task_type"),
-)
-Index("ix_models_listing", models.c.organization_id, models.c.created_at, models.c.model_id)
-Index(
-    "uq_models_project_path",
-    models.c.organization_id,
-    models.c.project_path,
-    unique=True,
-    sqlite_where=text("project_path IS NOT NULL"),
-    postgresql_where=text("project_path IS NOT NULL"),
+    Index("ix_models_listing", "organization_id", "created_at", "model_id"),
+    partial_index(
+        "uq_models_project_path",
+        "organization_id",
+        "project_path",
+        where="project_path IS NOT NULL",
+        unique=True,
+    ),
 )
 
 versions = Table(
@@ -79,12 +78,12 @@ versions = Table(
     CheckConstraint(one_of("status", tuple(VersionStatus)), name="status"),
     CheckConstraint("version_number >= 1", name="version_number"),
     CheckConstraint("NOT is_promoted OR status = 'ready'", name="promoted_is_ready"),
-)
-Index(
-    "uq_versions_promoted",
-    versions.c.organization_id,
-    versions.c.model_id,
-    unique=True,
-    sqlite_where=text("is_promoted = 1"),
-    postgresql_where=text("is_promoted"),
+    Index(
+        "uq_versions_promoted",
+        "organization_id",
+        "model_id",
+        unique=True,
+        sqlite_where=text("is_promoted = 1"),
+        postgresql_where=text("is_promoted"),
+    ),
 )

@@ -52,6 +52,12 @@ def one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({listed})"
 
 
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index, inside its table, of the rows for which a condition of both engines holds."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
 _ENDED = one_of("state", tuple(sorted(TERMINAL)))
 
 jobs = Table(
@@ -99,69 +105,38 @@ jobs = Table(
     CheckConstraint("epoch >= 0 AND next_row >= 0", name="counters"),
     CheckConstraint("attempts >= 0 AND attempts <= max_attempts", name="attempts"),
     CheckConstraint("oldest_sequence >= 1", name="oldest_sequence"),
-)
-Index("ix_jobs_listing", jobs.c.organization_id, jobs.c.created_at, jobs.c.job_id)
-Index(
-    "ix_jobs_listing_state",
-    jobs.c.organization_id,
-    jobs.c.state,
-    jobs.c.created_at,
-    jobs.c.job_id,
-)
-Index(
-    "ix_jobs_listing_kind",
-    jobs.c.organization_id,
-    jobs.c.kind,
-    jobs.c.state,
-    jobs.c.created_at,
-    jobs.c.job_id,
-)
-Index(
-    "ix_jobs_resource",
-    jobs.c.organization_id,
-    jobs.c.resource,
-    jobs.c.created_at,
-    jobs.c.job_id,
-)
-# Only jobs that have not ended, so that claiming stays as fast when there is history. The
-# organization comes first, so that the oldest job of each is found without reading the others.
-Index(
-    "ix_jobs_pending",
-    jobs.c.state,
-    jobs.c.organization_id,
-    jobs.c.created_at,
-    jobs.c.job_id,
-    sqlite_where=text("ended_at IS NULL"),
-    postgresql_where=text("ended_at IS NULL"),
-)
-Index(
-    "ix_jobs_deadline",
-    jobs.c.deadline,
-    sqlite_where=text("ended_at IS NULL AND deadline IS NOT NULL"),
-    postgresql_where=text("ended_at IS NULL AND deadline IS NOT NULL"),
-)
-# When an organization was served last.
-Index(
-    "ix_jobs_started",
-    jobs.c.organization_id,
-    jobs.c.started_at,
-    sqlite_where=text("started_at IS NOT NULL"),
-    postgresql_where=text("started_at IS NOT NULL"),
-)
-# Logs that are still whole. `last_sequence` is no part of it: it changes with every event.
-Index(
-    "ix_jobs_whole_logs",
-    jobs.c.ended_at,
-    sqlite_where=text("ended_at IS NOT NULL AND oldest_sequence = 1"),
-    postgresql_where=text("ended_at IS NOT NULL AND oldest_sequence = 1"),
-)
-Index(
-    "uq_jobs_request",
-    jobs.c.organization_id,
-    jobs.c.request_id,
-    unique=True,
-    sqlite_where=text("request_id IS NOT NULL"),
-    postgresql_where=text("request_id IS NOT NULL"),
+    Index("ix_jobs_listing", "organization_id", "created_at", "job_id"),
+    Index("ix_jobs_listing_state", "organization_id", "state", "created_at", "job_id"),
+    Index("ix_jobs_listing_kind", "organization_id", "kind", "state", "created_at", "job_id"),
+    Index("ix_jobs_resource", "organization_id", "resource", "created_at", "job_id"),
+    # Only jobs that have not ended, so that claiming stays as fast when there is history. The
+    # organization comes first, so that the oldest job of each is found without reading the others.
+    partial_index(
+        "ix_jobs_pending",
+        "state",
+        "organization_id",
+        "created_at",
+        "job_id",
+        where="ended_at IS NULL",
+    ),
+    partial_index(
+        "ix_jobs_deadline", "deadline", where="ended_at IS NULL AND deadline IS NOT NULL"
+    ),
+    # When an organization was served last.
+    partial_index(
+        "ix_jobs_started", "organization_id", "started_at", where="started_at IS NOT NULL"
+    ),
+    # Logs that are still whole. `last_sequence` is no part of it: it changes with every event.
+    partial_index(
+        "ix_jobs_whole_logs", "ended_at", where="ended_at IS NOT NULL AND oldest_sequence = 1"
+    ),
+    partial_index(
+        "uq_jobs_request",
+        "organization_id",
+        "request_id",
+        where="request_id IS NOT NULL",
+        unique=True,
+    ),
 )
 
 JOB = (["organization_id", "job_id"], ["jobs.organization_id", "jobs.job_id"])
@@ -252,8 +227,8 @@ requests = Table(
     Column("resource_id", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("organization_id", "method", "request_id"),
+    Index("ix_requests_created_at", "created_at"),
 )
-Index("ix_requests_created_at", requests.c.created_at)
 
 # Counters of the whole installation, such as the revision of all API keys.
 counters = Table(
