@@ -32,6 +32,7 @@ from assay.kernel.storage.blobs import BlobStore, open_blobs
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.sql import SQLITE
 from assay.kernel.storage.store import Store, open_store
+from assay.kernel.storage.unit_of_work import Surroundings
 from assay.kernel.threads import StoreThreads
 from assay.settings import Settings
 
@@ -56,9 +57,7 @@ class Backend:
         self.ids = Ids()
         self.store: Store = open_store(
             settings.database,
-            clock=self.clock,
-            ids=self.ids,
-            hooks=hooks_of(features),
+            Surroundings(clock=self.clock, ids=self.ids, hooks=hooks_of(features)),
             upgrade=upgrade,
         )
         self.blobs: BlobStore = open_blobs(settings.blobs)

@@ -61,9 +61,3 @@ class ApiKey:
     expires_at: datetime | None = None  # refused from then on; None: never
     revoked_at: datetime | None = None  # refused from then on; None: not revoked
     created_by: str = ""  # subject that made it; empty for the bootstrap key
-
-    def is_live(self, now: datetime) -> bool:
-        """Return whether the key is neither revoked nor expired at `now`."""
-        if self.revoked_at is not None and self.revoked_at <= now:
-            return False
-        return self.expires_at is None or now < self.expires_at

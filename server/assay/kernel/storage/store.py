@@ -15,18 +15,15 @@ import sqlite3
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, exc
 
-from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.errors import Conflict, Internal, InvalidArgument, Unavailable
-from assay.kernel.ids import Ids
-from assay.kernel.jobs.leases import BootClock, LeaseClock
 from assay.kernel.storage.changes import (
     CHANNEL,
     Changes,
@@ -39,7 +36,7 @@ from assay.kernel.storage.engine import BUSY_SECONDS, engine_name, make_engine
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.schema import check_revision, migrate, revision_of
 from assay.kernel.storage.sql import POSTGRESQL, SQLITE
-from assay.kernel.storage.unit_of_work import Hook, UnitOfWork
+from assay.kernel.storage.unit_of_work import Surroundings, UnitOfWork
 
 CURSORS = "cursors"  # the secret that signs them
 
@@ -47,28 +44,14 @@ CURSORS = "cursors"  # the secret that signs them
 class Store(ABC):
     """What is durable, one transaction at a time; safe to share between threads."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        clock: Clock,
-        ids: Ids,
-        leases: LeaseClock,
-        hooks: tuple[Hook, ...],
-    ) -> None:
+    engine_name: str  # SQLITE or POSTGRESQL
+
+    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
         self._engine = engine
-        self._clock = clock
-        self._ids = ids
-        self._leases = leases
-        self._hooks = hooks
+        self._surroundings = surroundings
         self._listeners = CommitListeners()
         self._cursor_key: str | None = None
         self.changes: Changes
-
-    @property
-    @abstractmethod
-    def engine_name(self) -> str:
-        """`sqlite` or `postgresql`."""
 
     @abstractmethod
     def read(self) -> AbstractContextManager[UnitOfWork]:
@@ -92,7 +75,7 @@ class Store(ABC):
                 self._cursor_key = uow[Installation].find(CURSORS)
         if self._cursor_key is None:
             with self.write() as uow:
-                uow[Installation].add(CURSORS, self._ids.new_key_secret())
+                uow[Installation].add(CURSORS, self._surroundings.ids.new_key_secret())
                 self._cursor_key = uow[Installation].find(CURSORS)
         return f"{self._cursor_key}/{listing}"
 
@@ -111,14 +94,7 @@ class Store(ABC):
         self._engine.dispose()
 
     def _unit_of_work(self, connection: Connection) -> UnitOfWork:
-        return UnitOfWork(
-            connection,
-            self.engine_name,
-            clock=self._clock,
-            ids=self._ids,
-            leases=self._leases,
-            hooks=self._hooks,
-        )
+        return UnitOfWork(connection, self.engine_name, self._surroundings)
 
     def _committed(self, uow: UnitOfWork) -> None:
         touched = frozenset(uow.touched)
@@ -130,11 +106,8 @@ class Store(ABC):
 
 def open_store(
     url: str,
+    surroundings: Surroundings = Surroundings(),  # noqa: B008  # an immutable value
     *,
-    clock: Clock | None = None,
-    ids: Ids | None = None,
-    leases: LeaseClock | None = None,
-    hooks: Iterable[Hook] = (),
     upgrade: bool = False,
 ) -> Store:
     """Open the store at `sqlite:///<path>` or `postgresql://…`.
@@ -151,37 +124,20 @@ def open_store(
         engine.dispose()
         raise
     kind = SqliteStore if engine_name(url) == SQLITE else PostgresStore
-    return kind(
-        engine,
-        clock=clock or SystemClock(),
-        ids=ids or Ids(),
-        leases=leases or BootClock(),
-        hooks=tuple(hooks),
-    )
+    return kind(engine, surroundings)
 
 
 class SqliteStore(Store):
     """A store in one SQLite file, shared by the processes of one machine."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        clock: Clock,
-        ids: Ids,
-        leases: LeaseClock,
-        hooks: tuple[Hook, ...],
-    ) -> None:
-        super().__init__(engine, clock=clock, ids=ids, leases=leases, hooks=hooks)
+    engine_name = SQLITE
+
+    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
+        super().__init__(engine, surroundings)
         self.changes = SqliteChanges(engine.connect)
         self._local = threading.local()
         self._readers: weakref.WeakSet[_SqliteRead] = weakref.WeakSet()
         self._writer = _SqliteWrite(self._unit_of_work(engine.connect()), self._committed)
-
-    @property
-    def engine_name(self) -> str:
-        """`sqlite`."""
-        return SQLITE
 
     def read(self) -> AbstractContextManager[UnitOfWork]:
         """Return this thread's read block."""
@@ -321,73 +277,42 @@ def _end(uow: UnitOfWork, *, commit: bool) -> None:
 class PostgresStore(Store):
     """A store in a PostgreSQL database, shared by any number of hosts."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        clock: Clock,
-        ids: Ids,
-        leases: LeaseClock,
-        hooks: tuple[Hook, ...],
-    ) -> None:
-        super().__init__(engine, clock=clock, ids=ids, leases=leases, hooks=hooks)
+    engine_name = POSTGRESQL
+
+    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
+        super().__init__(engine, surroundings)
         plain = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.changes = PostgresChanges(lambda: plain)
         self._reading = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
-    @property
-    def engine_name(self) -> str:
-        """`postgresql`."""
-        return POSTGRESQL
-
     def read(self) -> AbstractContextManager[UnitOfWork]:
         """Return a block that sees one snapshot."""
-        return _PostgresBlock(self, self._reading, writes=False)
+        return self._block(self._reading, writes=False)
 
     def write(self) -> AbstractContextManager[UnitOfWork]:
         """Return a block that commits."""
-        return _PostgresBlock(self, self._engine, writes=True)
+        return self._block(self._engine, writes=True)
 
-
-class _PostgresBlock:
-    """A block on a connection of the pool."""
-
-    def __init__(self, store: PostgresStore, engine: Engine, *, writes: bool) -> None:
-        self._store = store
-        self._engine = engine
-        self._writes = writes
-
-    def __enter__(self) -> UnitOfWork:
+    @contextmanager
+    def _block(self, engine: Engine, *, writes: bool) -> Iterator[UnitOfWork]:
+        """Give a unit of work on a connection of the pool."""
         try:
-            self._connection = self._engine.connect()
+            with engine.connect() as connection:
+                uow = self._unit_of_work(connection)
+                try:
+                    yield uow
+                    if writes:
+                        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
+                        connection.commit()
+                finally:
+                    uow.drop_stores()
         except BaseException as error:
             _translate(error)
             raise
-        self._uow = self._store._unit_of_work(self._connection)
-        return self._uow
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None and self._writes:
-                self._connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
-                self._connection.commit()
-        except BaseException as failure:
-            _translate(failure)
-            raise
-        finally:
-            self._connection.close()
-            self._uow.drop_stores()
-        if error is not None:
-            _translate(error)
-        elif self._writes:
-            self._store._committed(self._uow)
+        if writes:
+            self._committed(uow)
 
 
 def _translate(error: BaseException) -> None:

@@ -10,13 +10,14 @@ docstring has a test, on both engines.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable
 
-from assay.kernel.clock import Clock
+from assay.kernel.clock import Clock, SystemClock
 from assay.kernel.ids import Ids
-from assay.kernel.jobs.leases import LeaseClock
+from assay.kernel.jobs.leases import BootClock, LeaseClock
 from assay.kernel.storage.sql import SQLITE, Prepared, Row, micros
 
 S = TypeVar("S", bound="SqlStore")
@@ -31,6 +32,16 @@ class Hook:
     """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where a unit of work has times and ids from, and what later features are asked."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=Ids)
+    leases: LeaseClock = field(default_factory=BootClock)
+    hooks: tuple[Hook, ...] = ()
+
+
 class UnitOfWork:
     """A transaction that someone else began and will end; `uow[Models]` is a store in it.
 
@@ -38,25 +49,16 @@ class UnitOfWork:
     sequence that it wrote to each, so that the events of one commit can be told.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        engine: str,
-        *,
-        clock: Clock,
-        ids: Ids,
-        leases: LeaseClock,
-        hooks: tuple[Hook, ...],
-    ) -> None:
+    def __init__(self, connection: Connection, engine: str, surroundings: Surroundings) -> None:
         self.connection = connection
         self.engine = engine
-        self.clock = clock
-        self.ids = ids
-        self.leases = leases
+        self.clock = surroundings.clock
+        self.ids = surroundings.ids
+        self.leases = surroundings.leases
         self.driver: Any = connection.connection.driver_connection
         self.touched: set[tuple[str, str]] = set()
         self.batches: dict[tuple[str, str], int] = {}
-        self._hooks = hooks
+        self._hooks = surroundings.hooks
         self._stores: dict[type, Any] = {}
 
     def __getitem__(self, kind: type[S]) -> S:
