@@ -18,7 +18,7 @@ from assay.cli.bench_tables import (
     benchmark_page,
     comparison_page,
 )
-from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.connection import Json, with_client
 from assay.cli.console import (
     NOT_MET,
     err,
@@ -26,12 +26,11 @@ from assay.cli.console import (
     print_items,
     print_json,
     print_made,
-    refuse,
     show,
     show_failure,
 )
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of
-from assay.cli.requirement import Outcome, Requirement
+from assay.cli.requirement import Requirement, conclude
 from assay.client import BenchmarkFailed, Client, FailedPrecondition, Refusal
 from assay.client.types import BenchmarkReport, DocumentResult
 
@@ -57,7 +56,9 @@ Which = Annotated[str, typer.Argument(help="The benchmark's id or name.")]
 
 
 @bench.command("run")
+@with_client
 def run(
+    client: Client,
     dataset: Annotated[str, typer.Argument(help="The ground truth's id or name.")],
     file: Annotated[
         Path | None, typer.Argument(help="Extractions as .jsonl or .csv; they become a run.")
@@ -76,8 +77,6 @@ def run(
         bool, typer.Option("--detach", help="Queue it, print its id and do not wait.")
     ] = False,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Compare extractions with ground truth, and check what is required of the numbers.
 
@@ -87,59 +86,59 @@ def run(
     Exit codes: 0 all requirements hold, 1 one does not, or the benchmark fails, 2 the input or the
     usage is wrong, 3 the service cannot be reached.
     """
-    wanted = _requirements(require)
+    wanted = requirements(require or [])
     if detach and wanted:
         text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
-        raise refuse(ValueError(text))
-    with connected(url, api_key) as client:
-        dataset_id = dataset_id_of(client, dataset)
-        other = benchmark_id_of(client, compared_to) if compared_to else ""
-        if detach:
-            run_id = _stored(client, file, name) if file else run_id
-            made = client.benchmarks.create(
-                dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
-            )
-            print_made(made, made.benchmark_id, as_json=as_json)
-            return
-        with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
-            report = client.benchmarks.run(
-                dataset_id,
-                file,
-                name=name,
-                run_id=run_id,
-                user_schema_id=schema,
-                compared_to=other,
-                on_progress=told,
-            )
+        raise ValueError(text)
+    dataset_id = dataset_id_of(client, dataset)
+    other = benchmark_id_of(client, compared_to) if compared_to else ""
+    if detach:
+        run_id = _stored(client, file, name) if file else run_id
+        made = client.benchmarks.create(
+            dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
+        )
+        print_made(made, made.benchmark_id, as_json=as_json)
+        return
+    with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
+        report = client.benchmarks.run(
+            dataset_id,
+            file,
+            name=name,
+            run_id=run_id,
+            user_schema_id=schema,
+            compared_to=other,
+            on_progress=told,
+        )
     _finish(report, wanted, as_json=as_json)
 
 
 @bench.command("watch")
+@with_client
 def watch(
+    client: Client,
     benchmark: Which,
     *,
     require: Required = None,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Follow a benchmark to its end; exits with 1 when it fails, or a requirement does not hold.
 
     With --json every event is a line, and the report the last one.
     """
-    wanted = _requirements(require)
-    with connected(url, api_key) as client:
-        benchmark_id = benchmark_id_of(client, benchmark)
-        if as_json:
-            for item in client.benchmarks.watch(benchmark_id):
-                print_json(item)
-        with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
-            report = client.benchmarks.follow(benchmark_id, told)
+    wanted = requirements(require or [])
+    benchmark_id = benchmark_id_of(client, benchmark)
+    if as_json:
+        for item in client.benchmarks.watch(benchmark_id):
+            print_json(item)
+    with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
+        report = client.benchmarks.follow(benchmark_id, told)
     _finish(report, wanted, as_json=as_json)
 
 
 @bench.command("compare")
+@with_client
 def compare(
+    client: Client,
     run_a: Annotated[str, typer.Argument(help="The benchmark that is judged: id or name.")],
     run_b: Annotated[str, typer.Argument(help="What it is compared with: id or name.")],
     *,
@@ -150,8 +149,6 @@ def compare(
     ] = True,
     alpha: Alpha = ALPHA,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Compare two benchmarks of the same documents: is a better than b, where, and how surely?
 
@@ -162,42 +159,41 @@ def compare(
     Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong, 3 the service cannot
     be reached.
     """
-    wanted = _requirements(require)
-    with connected(url, api_key) as client:
-        a, b = benchmark_id_of(client, run_a), benchmark_id_of(client, run_b)
-        found = client.benchmarks.compare(a, b)
-        report = client.benchmarks.get(a)
+    wanted = requirements(require or [])
+    a, b = benchmark_id_of(client, run_a), benchmark_id_of(client, run_b)
+    found = client.benchmarks.compare(a, b)
+    report = client.benchmarks.get(a)
     found, outcomes = in_order(found, report), judged(report, wanted)
     if not regression:
         outcomes += no_regression(found, alpha)
-    passed = all(outcome.passed for outcome in outcomes)
-    if as_json:
-        print_json({"passed": passed, "requirements": outcomes, "comparison": found})
-    else:
-        show(comparison_page(found, outcomes, alpha))
-    if not passed:
-        raise typer.Exit(NOT_MET)
+    conclude(
+        outcomes,
+        lambda: comparison_page(found, outcomes, alpha),
+        as_json=as_json,
+        comparison=found,
+    )
 
 
 @bench.command("list")
+@with_client
 def list_benchmarks(
+    client: Client,
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="Only of this one.")] = "",
     status: Annotated[
         str, typer.Option("--status", help="Only queued, running, completed or failed ones.")
     ] = "",
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """List benchmarks, newest first."""
-    with connected(url, api_key) as client:
-        dataset_id = dataset_id_of(client, dataset) if dataset else ""
-        rows = client.benchmarks.list(dataset_id=dataset_id, status=status)
-        print_items(rows, BENCHMARK_COLUMNS, benchmark_cells, as_json=as_json)
+    dataset_id = dataset_id_of(client, dataset) if dataset else ""
+    rows = client.benchmarks.list(dataset_id=dataset_id, status=status)
+    print_items(rows, BENCHMARK_COLUMNS, benchmark_cells, as_json=as_json)
 
 
 @bench.command("report")
+@with_client
 def report(
+    client: Client,
     benchmark: Which,
     *,
     compare_with: Annotated[
@@ -208,19 +204,16 @@ def report(
     ] = False,
     alpha: Alpha = ALPHA,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Show all numbers of a completed benchmark, and with --compare those against another one."""
-    with connected(url, api_key) as client:
-        found = client.benchmarks.get(benchmark_id_of(client, benchmark))
-        if found.measures is None:
-            raise FailedPrecondition(_unfinished(found))
-        other = None
-        if compare_with:
-            b = benchmark_id_of(client, compare_with)
-            other = in_order(client.benchmarks.compare(found.benchmark.benchmark_id, b), found)
-        examples = _examples(client, found) if as_markdown else {}
+    found = client.benchmarks.get(benchmark_id_of(client, benchmark))
+    if found.measures is None:
+        raise FailedPrecondition(_unfinished(found))
+    other = None
+    if compare_with:
+        b = benchmark_id_of(client, compare_with)
+        other = in_order(client.benchmarks.compare(found.benchmark.benchmark_id, b), found)
+    examples = _examples(client, found) if as_markdown else {}
     if as_json:
         print_json({"report": found, "comparison": other})
     elif as_markdown:
@@ -263,21 +256,8 @@ def _stored(client: Client, file: Path, name: str) -> str:
 
 
 def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool) -> None:
-    outcomes: list[Outcome] = judged(report, wanted)
-    passed = all(outcome.passed for outcome in outcomes)
-    if as_json:
-        print_json({"passed": passed, "requirements": outcomes, "report": report})
-    else:
-        show(benchmark_page(report, outcomes))
-    if not passed:
-        raise typer.Exit(NOT_MET)
-
-
-def _requirements(texts: list[str] | None) -> list[Requirement]:
-    try:
-        return requirements(texts or [])
-    except ValueError as error:
-        raise refuse(error) from error
+    outcomes = judged(report, wanted)
+    conclude(outcomes, lambda: benchmark_page(report, outcomes), as_json=as_json, report=report)
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from rich.table import Table
 
 from assay.cli.bench_gate import ALPHA, overall_sign, verdicts
 from assay.cli.console import NONE, number, optional_number, quiet_table
-from assay.cli.report import outcome_table
-from assay.cli.requirement import Outcome
+from assay.cli.requirement import Outcome, outcome_table
 from assay.client import BenchmarkComparison, BenchmarkProgress
 from assay.client.types import (
     AccuracyDifference,

@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from assay.cli.comparison_report import comparison_report
-from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import NOT_MET, err, out, print_json, refuse
+from assay.cli.connection import Json, with_client
+from assay.cli.console import err
 from assay.cli.metric_direction import Catalogue, better, catalogue_of, has_direction
+from assay.cli.requirement import conclude
 from assay.client import Client, PermissionDenied
 from assay.client.types import Comparison
 
 
+@with_client
 def compare(
+    client: Client,
     model: Annotated[str, typer.Argument(help="The model's id.")],
     version_a: Annotated[str, typer.Argument(help="The base.")],
     version_b: Annotated[str, typer.Argument(help="What is compared with it.")],
@@ -29,8 +32,6 @@ def compare(
         bool, typer.Option("--tests/--no-tests", help="Test the two on the same rows.")
     ] = True,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Compare two versions on the test split, and say whether b is better than chance allows.
 
@@ -41,25 +42,23 @@ def compare(
     be reached.
     """
     required = require_better or []
-    with connected(url, api_key) as client:
-        catalogue = catalogue_of(client)
-        for metric in required:
-            _check(metric, catalogue)
-        found = _compared(client, model, version_a, version_b, tests=tests)
+    catalogue = catalogue_of(client)
+    for metric in required:
+        _check(metric, catalogue)
+    found = _compared(client, model, version_a, version_b, tests=tests)
     outcomes = [better(found, metric, catalogue) for metric in required]
-    passed = all(outcome.passed for outcome in outcomes)
-    if as_json:
-        print_json({"passed": passed, "requirements": outcomes, "comparison": found})
-    else:
-        out.print(comparison_report(found, outcomes, catalogue))
-    if not passed:
-        raise typer.Exit(NOT_MET)
+    conclude(
+        outcomes,
+        lambda: comparison_report(found, outcomes, catalogue),
+        as_json=as_json,
+        comparison=found,
+    )
 
 
 def _check(metric: str, catalogue: Catalogue) -> None:
     if not has_direction(catalogue, metric):
         judged = ", ".join(name for name in catalogue if has_direction(catalogue, name))
-        raise refuse(ValueError(f"Nothing is better by '{metric}'; there are {judged}."))
+        raise ValueError(f"Nothing is better by '{metric}'; there are {judged}.")
 
 
 def _compared(client: Client, model: str, a: str, b: str, *, tests: bool) -> Comparison:

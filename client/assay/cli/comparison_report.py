@@ -10,8 +10,7 @@ from rich.table import Table
 
 from assay.cli.console import number, quiet_table
 from assay.cli.metric_direction import Catalogue, in_order, sign_of, span_of
-from assay.cli.report import outcome_table
-from assay.cli.requirement import Outcome
+from assay.cli.requirement import Outcome, outcome_table
 from assay.client.types import Comparison, PairedTests
 
 SIGNIFICANT = 0.05

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
@@ -46,3 +48,28 @@ def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
         raise typer.Exit(INTERRUPTED) from error
     except ValueError as error:  # an address that is none, or a curve without points
         raise refuse(error) from error
+
+
+def with_client(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with --url and --api-key; `command` takes a client of them first.
+
+    A refusal inside the command is shown and ends it, with the exit code that tells whose fault
+    it is.
+    """
+    # Typer reads the parameters of a command from its signature and annotations.
+    signature = inspect.signature(command, eval_str=True)
+    _, *own = signature.parameters.values()
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in (("url", Url), ("api_key", Key))
+    ]
+
+    @wraps(command)
+    def made(*, url: str | None, api_key: str | None, **values: Any) -> None:
+        with connected(url, api_key) as client:
+            command(client, **values)
+
+    parameters = [*own, *options]
+    vars(made)["__signature__"] = signature.replace(parameters=parameters)
+    made.__annotations__ = {one.name: one.annotation for one in parameters}
+    return made

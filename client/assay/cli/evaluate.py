@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
 
-from assay.cli.connection import Json, Key, Url, connected
-from assay.cli.console import NOT_MET, err, out, print_json, refuse
+from assay.cli.connection import Json, with_client
+from assay.cli.console import err
 from assay.cli.live import live_progress
 from assay.cli.report import evaluation_report
-from assay.cli.requirement import Outcome, Requirement
+from assay.cli.requirement import Outcome, Requirement, conclude
 from assay.client import Client, NotFound
 from assay.client.types import Evaluation
 
 
+@with_client
 def evaluate(
+    client: Client,
     file: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow file of predictions.")],
     *,
     model: Annotated[str, typer.Option("--model", "-m", help="The model's id.")],
@@ -46,8 +51,6 @@ def evaluate(
         bool, typer.Option("--promote", help="Promote the version when all requirements hold.")
     ] = False,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Measure a file of predictions, and check what is required of the numbers.
 
@@ -57,37 +60,33 @@ def evaluate(
     Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong,
     3 the service cannot be reached.
     """
-    requirements = _requirements(require or [])
+    requirements = [Requirement.parse(text) for text in require or []]
     if not version and not create:
         text = "name a version with --version, or make a new one with --create"
-        raise refuse(ValueError(text))
-    with connected(url, api_key) as client:
-        if create:
-            version = _created(client, model, version, task)
-        with live_progress(file.name, err, hidden=as_json) as on_progress:
-            evaluation = client.evaluate(
-                model,
-                version,
-                split,
-                file,
-                positive_label=positive_label,
-                renormalize=renormalize,
-                on_progress=on_progress,
-            )
-        outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
-        passed = all(outcome.passed for outcome in outcomes)
-        if promote and passed:
-            client.versions.promote(model, version)
-        _show(client, evaluation, outcomes, promoted=promote and passed, as_json=as_json)
-    if not passed:
-        raise typer.Exit(NOT_MET)
-
-
-def _requirements(texts: list[str]) -> list[Requirement]:
-    try:
-        return [Requirement.parse(text) for text in texts]
-    except ValueError as error:
-        raise refuse(error) from error
+        raise ValueError(text)
+    if create:
+        version = _created(client, model, version, task)
+    with live_progress(file.name, err, hidden=as_json) as on_progress:
+        evaluation = client.evaluate(
+            model,
+            version,
+            split,
+            file,
+            positive_label=positive_label,
+            renormalize=renormalize,
+            on_progress=on_progress,
+        )
+    outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
+    promoted = promote and all(outcome.passed for outcome in outcomes)
+    if promoted:
+        client.versions.promote(model, version)
+    conclude(
+        outcomes,
+        lambda: _page(client, evaluation, outcomes, promoted=promoted),
+        as_json=as_json,
+        promoted=promoted,
+        evaluation=evaluation,
+    )
 
 
 def _created(client: Client, model: str, version: str, task: str) -> str:
@@ -107,30 +106,13 @@ def _created(client: Client, model: str, version: str, task: str) -> str:
     return made
 
 
-def _show(
-    client: Client,
-    evaluation: Evaluation,
-    outcomes: list[Outcome],
-    *,
-    promoted: bool,
-    as_json: bool,
-) -> None:
-    if as_json:
-        passed = all(outcome.passed for outcome in outcomes)
-        print_json(
-            {
-                "passed": passed,
-                "promoted": promoted,
-                "requirements": outcomes,
-                "evaluation": evaluation,
-            }
-        )
-        return
+def _page(
+    client: Client, evaluation: Evaluation, outcomes: Sequence[Outcome], *, promoted: bool
+) -> RenderableType:
     report = None
     if evaluation.labels:
         report = client.performance.classification_report(
             evaluation.model_id, evaluation.version_id, evaluation.dataset_split
         )
-    out.print(evaluation_report(evaluation, report, outcomes))
-    if promoted:
-        out.print(f"promoted {evaluation.version_id}")
+    page = evaluation_report(evaluation, report, outcomes)
+    return Group(page, f"promoted {escape(evaluation.version_id)}") if promoted else page

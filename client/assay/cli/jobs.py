@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.connection import Json, with_client
 from assay.cli.console import out, print_items, print_json
+from assay.client import Client
 from assay.client.types import Job
 
 jobs = typer.Typer(help="List, show and cancel jobs.", no_args_is_help=True)
@@ -19,7 +20,9 @@ JobId = Annotated[str, typer.Argument(help="The job's id.")]
 
 
 @jobs.command("list")
+@with_client
 def list_jobs(
+    client: Client,
     *,
     kind: Annotated[str, typer.Option("--kind", help="Only of this kind.")] = "",
     status: Annotated[
@@ -31,8 +34,6 @@ def list_jobs(
     ] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")] = 50,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """List jobs, newest first."""
 
@@ -43,23 +44,22 @@ def list_jobs(
         return one.job_id, kind, one.status or "", done, attempts, submitted, makes
 
     columns = ("job", "kind", "status", "done", "attempts", "submitted", "makes")
-    with connected(url, api_key) as client:
-        found = client.jobs.list(kind=kind, status=status or (), resource_id=resource)
-        print_items(islice(found, limit), columns, cells, as_json=as_json)
+    found = client.jobs.list(kind=kind, status=status or (), resource_id=resource)
+    print_items(islice(found, limit), columns, cells, as_json=as_json)
 
 
 @jobs.command("show")
-def show_job(job: JobId, *, as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+@with_client
+def show_job(client: Client, job: JobId, *, as_json: Json = False) -> None:
     """Show where a job stands, and why it failed if it did."""
-    with connected(url, api_key) as client:
-        _show(client.jobs.get(job), as_json=as_json)
+    _show(client.jobs.get(job), as_json=as_json)
 
 
 @jobs.command("cancel")
-def cancel_job(job: JobId, *, as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+@with_client
+def cancel_job(client: Client, job: JobId, *, as_json: Json = False) -> None:
     """Cancel a job that has not ended; `assay watch` tells when a running one has."""
-    with connected(url, api_key) as client:
-        _show(client.jobs.cancel(job), as_json=as_json)
+    _show(client.jobs.cancel(job), as_json=as_json)
 
 
 def _done(job: Job) -> str:

@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.connection import Key, Url, connected
+from assay.cli.connection import with_client
 from assay.cli.console import err, out, refuse
 from assay.cli.plot_data import Plot, PlotKind, plot_of
 from assay.cli.plot_text import text_plot
+from assay.client import Client
 
 
+@with_client
 def plot(
+    client: Client,
     kind: Annotated[PlotKind, typer.Argument(help="What to draw.")],
     model: Annotated[str, typer.Argument(help="The model's id.")],
     *,
@@ -30,16 +33,13 @@ def plot(
     to: Annotated[
         Path | None, typer.Option("--out", help="A PNG file to write, instead of the terminal.")
     ] = None,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Draw a ROC curve, a precision-recall curve or a reliability diagram.
 
     With --out it becomes a PNG file, which needs the extra `plots`.
     """
     write = None if to is None else _writer(to)
-    with connected(url, api_key) as client:
-        drawn = plot_of(client, kind, model, version=version, split=split, class_label=class_label)
+    drawn = plot_of(client, kind, model, version=version, split=split, class_label=class_label)
     if to is None or write is None:
         out.print(text_plot(drawn, braille=speaks_unicode()))
         return
@@ -56,16 +56,14 @@ def speaks_unicode() -> bool:
 
 
 def _writer(file: Path) -> Callable[[Plot, Path], None]:
-    """Return what writes a PNG file; ends the command, before it asks the service, if nothing can."""
+    """Return what writes a PNG file; raises ValueError, before the service is asked, if nothing can."""
+    if file.suffix.lower() != ".png":
+        raise ValueError(f"'{file}' is no PNG file; give --out a name that ends in .png.")
     try:
-        if file.suffix.lower() != ".png":
-            raise ValueError(f"'{file}' is no PNG file; give --out a name that ends in .png.")
         from assay.cli.plot_files import write_png  # noqa: PLC0415 — the base install has no matplotlib
     except ImportError as error:
         way = (
             "pip install 'assay-quality-client[plots]', or leave --out away to draw in the terminal"
         )
-        raise refuse(ValueError(f"Plots as files need matplotlib: {way}.")) from error
-    except ValueError as error:
-        raise refuse(error) from error
+        raise ValueError(f"Plots as files need matplotlib: {way}.") from error
     return write_png

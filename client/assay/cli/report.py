@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.console import NONE, number, optional_number, quiet_table
-from assay.cli.requirement import Outcome
+from assay.cli.requirement import Outcome, outcome_table
 from assay.client.types import (
     ClassificationReport,
     Evaluation,
@@ -82,15 +82,6 @@ def class_table(report: ClassificationReport) -> Table:
         number(overall.f1_score),
         f"{sum(scores.support for scores in report.per_class.values()):,}",
     )
-    return table
-
-
-def outcome_table(outcomes: Sequence[Outcome]) -> Table:
-    """Return each requirement with its verdict."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for outcome in outcomes:
-        verdict = "[green]pass[/]" if outcome.passed else "[bold red]FAIL[/]"
-        table.add_row(verdict, escape(outcome.requirement), escape(outcome.why))
     return table
 
 

@@ -1,4 +1,4 @@
-"""Requirements of a pipeline: `accuracy>=0.93`."""
+"""Requirements of a pipeline, such as `accuracy>=0.93`, and how a command ends that judges them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import typer
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from assay.cli.console import NOT_MET, print_json, show
 
 _REST = r"\s*(>=|<=|==|>|<)\s*(\S+)\s*"
 METRIC = re.compile(r"\s*([a-z][a-z0-9_]*)" + _REST)
@@ -91,3 +98,36 @@ class Requirement:
         return Outcome(
             requirement=str(self), metric=self.metric, value=value, passed=not why, why=why
         )
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return each requirement with its verdict."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for outcome in outcomes:
+        verdict = "[green]pass[/]" if outcome.passed else "[bold red]FAIL[/]"
+        table.add_row(verdict, escape(outcome.requirement), escape(outcome.why))
+    return table
+
+
+def conclude(
+    outcomes: Sequence[Outcome],
+    page: Callable[[], RenderableType],
+    *,
+    as_json: bool,
+    **values: object,
+) -> None:
+    """Print what was judged, and end the command with 1 where a requirement does not hold.
+
+    Args:
+        outcomes: the verdicts.
+        page: makes what people read.
+        as_json: True prints the verdicts and `values` for machines instead.
+        values: what was judged, by its name.
+    """
+    passed = all(outcome.passed for outcome in outcomes)
+    if as_json:
+        print_json({"passed": passed, "requirements": outcomes, **values})
+    else:
+        show(page())
+    if not passed:
+        raise typer.Exit(NOT_MET)

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.connection import Json, with_client
 from assay.cli.console import NOT_MET, err, number, out, print_items, print_json, print_made
 from assay.cli.metric_direction import catalogue_of, in_order
+from assay.client import Client
 from assay.client.types import ApiKey, JobEvent, JobStatus, Model, Version
 
 models = typer.Typer(help="Create and list models.", no_args_is_help=True)
@@ -22,7 +23,9 @@ ModelId = Annotated[str, typer.Option("--model", "-m", help="The model's id.")]
 
 
 @models.command("create")
+@with_client
 def create_model(
+    client: Client,
     name: Annotated[str, typer.Argument(help="A human name.")],
     *,
     task: Annotated[
@@ -36,19 +39,17 @@ def create_model(
         str, typer.Option("--positive-label", help="The positive label of a binary classifier.")
     ] = "",
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Create a model and print its id."""
-    with connected(url, api_key) as client:
-        made = client.models.create(
-            name, task, model_id=model_id, labels=label or (), positive_label=positive_label
-        )
+    made = client.models.create(
+        name, task, model_id=model_id, labels=label or (), positive_label=positive_label
+    )
     print_made(made, made.model_id, as_json=as_json)
 
 
 @models.command("list")
-def list_models(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+@with_client
+def list_models(client: Client, as_json: Json = False) -> None:
     """List models, newest first."""
 
     def cells(one: Model) -> Sequence[str]:
@@ -56,80 +57,72 @@ def list_models(as_json: Json = False, url: Url = None, api_key: Key = None) -> 
         return one.model_id, escape(one.name), one.task_type or "", one.status or "", promoted
 
     columns = ("model", "name", "task", "status", "promoted")
-    with connected(url, api_key) as client:
-        print_items(client.models.list(), columns, cells, as_json=as_json)
+    print_items(client.models.list(), columns, cells, as_json=as_json)
 
 
 @versions.command("create")
+@with_client
 def create_version(
+    client: Client,
     *,
     model: ModelId,
     version_id: Annotated[str, typer.Option("--id", help="An id of your choice.")] = "",
     label: Annotated[str, typer.Option("--label", help="A human label.")] = "",
     algorithm: Annotated[str, typer.Option("--algorithm", help="The algorithm's name.")] = "",
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Create a version and print its id."""
-    with connected(url, api_key) as client:
-        made = client.versions.create(
-            model, version_id=version_id, label=label, algorithm=algorithm
-        )
+    made = client.versions.create(model, version_id=version_id, label=label, algorithm=algorithm)
     print_made(made, made.version_id, as_json=as_json)
 
 
 @versions.command("list")
-def list_versions(
-    model: ModelId, as_json: Json = False, url: Url = None, api_key: Key = None
-) -> None:
+@with_client
+def list_versions(client: Client, model: ModelId, as_json: Json = False) -> None:
     """List the versions of a model, newest first, with their numbers on the test split."""
     columns = ("version", "number", "status", "promoted", "metrics")
-    with connected(url, api_key) as client:
-        catalogue = catalogue_of(client)
+    catalogue = catalogue_of(client)
 
-        def cells(one: Version) -> Sequence[str]:
-            names = in_order(one.metrics, catalogue)[:4]
-            metrics = "  ".join(f"{name} {number(one.metrics[name])}" for name in names)
-            promoted = "yes" if one.is_promoted else ""
-            return one.version_id, str(one.version_number), one.status or "", promoted, metrics
+    def cells(one: Version) -> Sequence[str]:
+        names = in_order(one.metrics, catalogue)[:4]
+        metrics = "  ".join(f"{name} {number(one.metrics[name])}" for name in names)
+        promoted = "yes" if one.is_promoted else ""
+        return one.version_id, str(one.version_number), one.status or "", promoted, metrics
 
-        print_items(client.versions.list(model), columns, cells, as_json=as_json)
+    print_items(client.versions.list(model), columns, cells, as_json=as_json)
 
 
+@with_client
 def promote(
+    client: Client,
     version: Annotated[str, typer.Argument(help="The version's id.")],
     model: ModelId,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Make a ready version the one that is served."""
-    with connected(url, api_key) as client:
-        done = client.versions.promote(model, version)
+    done = client.versions.promote(model, version)
     if as_json:
         print_json(done)
     else:
         out.print(f"{done.version_id} (number {done.version_number}) is served now")
 
 
+@with_client
 def watch(
+    client: Client,
     job: Annotated[str, typer.Argument(help="The job's id.")],
     after: Annotated[int, typer.Option("--after", help="Only events after this number.")] = 0,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Follow a job to its end; exits with 1 when it ends without success."""
-    with connected(url, api_key) as client:
-        for item in client.jobs.watch(job, after):
-            if as_json:
-                print_json(item)
-            elif isinstance(item, JobEvent):
-                out.print(escape(f"{item.sequence:>4}  {item.at:%H:%M:%S}  {_told(item)}"))
-            else:
-                _show_status(item)
-        status = client.jobs.get(job).status
+    for item in client.jobs.watch(job, after):
+        if as_json:
+            print_json(item)
+        elif isinstance(item, JobEvent):
+            out.print(escape(f"{item.sequence:>4}  {item.at:%H:%M:%S}  {_told(item)}"))
+        else:
+            _show_status(item)
+    status = client.jobs.get(job).status
     if status != "succeeded":
         raise typer.Exit(NOT_MET)
 
@@ -162,7 +155,9 @@ def _show_status(status: JobStatus) -> None:
 
 
 @keys.command("create")
+@with_client
 def create_key(
+    client: Client,
     name: Annotated[str, typer.Argument(help="A human name.")],
     *,
     permission: Annotated[
@@ -172,13 +167,10 @@ def create_key(
         float | None, typer.Option("--days", help="Days until it stops working.")
     ] = None,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Make a key and print its secret, this once."""
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    with connected(url, api_key) as client:
-        made = client.keys.create(name, permission, expires_at=expires)
+    made = client.keys.create(name, permission, expires_at=expires)
     if as_json:
         print_json(made)
     else:
@@ -187,7 +179,8 @@ def create_key(
 
 
 @keys.command("list")
-def list_keys(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+@with_client
+def list_keys(client: Client, as_json: Json = False) -> None:
     """List keys, newest first, without secrets."""
     now = datetime.now(UTC)
 
@@ -196,18 +189,16 @@ def list_keys(as_json: Json = False, url: Url = None, api_key: Key = None) -> No
         state = "revoked" if one.revoked_at else "expired" if expired else "works"
         return one.prefix, escape(one.name), " ".join(one.permissions), state
 
-    with connected(url, api_key) as client:
-        columns = ("prefix", "name", "permissions", "state")
-        print_items(client.keys.list(), columns, cells, as_json=as_json)
+    columns = ("prefix", "name", "permissions", "state")
+    print_items(client.keys.list(), columns, cells, as_json=as_json)
 
 
 @keys.command("revoke")
+@with_client
 def revoke_key(
+    client: Client,
     prefix: Annotated[str, typer.Argument(help="The key's public half.")],
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Revoke a key; it stops working everywhere within 5 seconds."""
-    with connected(url, api_key) as client:
-        client.keys.revoke(prefix)
+    client.keys.revoke(prefix)
     out.print(f"{prefix} is revoked")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.connection import Json, with_client
 from assay.cli.console import err, print_items, print_json, print_made
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client
@@ -22,7 +22,9 @@ Dataset = Annotated[str, typer.Argument(help="The dataset's id or name.")]
 
 
 @truth.command("create")
+@with_client
 def create(
+    client: Client,
     name: Annotated[str, typer.Argument(help="A human name.")],
     file: Annotated[Path | None, typer.Argument(help="Documents as .jsonl or .csv.")] = None,
     *,
@@ -30,8 +32,6 @@ def create(
         Path | None, typer.Option("--schema", help="A JSON file of fields; inferred without.")
     ] = None,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Create a dataset, fill it from a file, and print its id.
 
@@ -39,33 +39,31 @@ def create(
     a column document_id, a column for each field, and maybe one notes.
     """
     fields = _read_schema(schema) if schema else None
-    with connected(url, api_key) as client:
-        schema_id = _stored_schema(client, name, fields) if fields else ""
-        made = client.ground_truth.create(name, user_schema_id=schema_id)
-        if file is not None:
-            try:
-                done = client.ground_truth.import_entries(made.dataset_id, file)
-            except Exception:
-                # Nothing was stored; a dataset without documents would only be in the way.
-                client.ground_truth.delete(made.dataset_id)
-                raise
-            _tell(done)
-            made = client.ground_truth.get(made.dataset_id)
+    schema_id = _stored_schema(client, name, fields) if fields else ""
+    made = client.ground_truth.create(name, user_schema_id=schema_id)
+    if file is not None:
+        try:
+            done = client.ground_truth.import_entries(made.dataset_id, file)
+        except Exception:
+            # Nothing was stored; a dataset without documents would only be in the way.
+            client.ground_truth.delete(made.dataset_id)
+            raise
+        _tell(done)
+        made = client.ground_truth.get(made.dataset_id)
     print_made(made, made.dataset_id, as_json=as_json)
 
 
 @truth.command("import")
+@with_client
 def import_file(
+    client: Client,
     dataset: Dataset,
     file: Annotated[Path, typer.Argument(help="Documents as .jsonl or .csv.")],
     *,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Add the documents of a file: all of them, or none where anything is wrong."""
-    with connected(url, api_key) as client:
-        done = client.ground_truth.import_entries(dataset_id_of(client, dataset), file)
+    done = client.ground_truth.import_entries(dataset_id_of(client, dataset), file)
     if as_json:
         print_json(done)
     else:
@@ -73,38 +71,35 @@ def import_file(
 
 
 @truth.command("list")
-def list_datasets(as_json: Json = False, url: Url = None, api_key: Key = None) -> None:
+@with_client
+def list_datasets(client: Client, as_json: Json = False) -> None:
     """List datasets, newest first."""
 
     def cells(one: GroundTruthDataset) -> Sequence[str]:
         schema, changed = one.user_schema_id or "inferred", f"{one.updated_at:%Y-%m-%d %H:%M}"
         return one.dataset_id, escape(one.name), f"{one.document_count:,}", schema, changed
 
-    with connected(url, api_key) as client:
-        columns = ("dataset", "name", "documents", "schema", "changed")
-        print_items(client.ground_truth.list(), columns, cells, as_json=as_json)
+    columns = ("dataset", "name", "documents", "schema", "changed")
+    print_items(client.ground_truth.list(), columns, cells, as_json=as_json)
 
 
 @truth.command("schema")
+@with_client
 def schema_of(
+    client: Client,
     dataset: Dataset,
     *,
     new: Annotated[
         Path | None, typer.Option("--set", help="A JSON file of fields, to be used from now on.")
     ] = None,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Print the schema of a dataset as JSON, which can be edited and given back with --set."""
     fields = _read_schema(new) if new else None
-    with connected(url, api_key) as client:
-        dataset_id = dataset_id_of(client, dataset)
-        if fields:
-            name = client.ground_truth.get(dataset_id).name
-            client.ground_truth.update(
-                dataset_id, user_schema_id=_stored_schema(client, name, fields)
-            )
-        found = client.ground_truth.schema(dataset_id)
+    dataset_id = dataset_id_of(client, dataset)
+    if fields:
+        name = client.ground_truth.get(dataset_id).name
+        client.ground_truth.update(dataset_id, user_schema_id=_stored_schema(client, name, fields))
+    found = client.ground_truth.schema(dataset_id)
     if found.inferred:
         err.print(f"inferred from {found.documents:,} documents", style="dim")
     print(json.dumps(found.schema.to_mapping(), indent=2, ensure_ascii=False, default=str))

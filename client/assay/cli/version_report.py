@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, Key, Url, connected
+from assay.cli.connection import Json, with_client
 from assay.cli.console import out, print_json
 from assay.cli.report import (
     calibration_table,
@@ -47,7 +47,9 @@ class Page:
     absent: dict[str, str] = field(default_factory=dict)  # part → why
 
 
+@with_client
 def report(
+    client: Client,
     model: Annotated[str, typer.Argument(help="The model's id.")],
     *,
     version: Annotated[
@@ -60,12 +62,9 @@ def report(
         int, typer.Option("--mistakes", min=1, max=500, help="How many mistakes to show.")
     ] = 5,
     as_json: Json = False,
-    url: Url = None,
-    api_key: Key = None,
 ) -> None:
     """Show a version's quality: metrics with intervals, classes, calibration, slices, mistakes."""
-    with connected(url, api_key) as client:
-        page = read_page(client, model, version, split, mistakes=mistakes)
+    page = read_page(client, model, version, split, mistakes=mistakes)
     if as_json:
         print_json(page)
     else:
