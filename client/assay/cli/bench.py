@@ -18,7 +18,7 @@ from assay.cli.bench_tables import (
     benchmark_page,
     comparison_page,
 )
-from assay.cli.connection import Json, with_client
+from assay.cli.connection import Json, command
 from assay.cli.console import (
     NOT_MET,
     err,
@@ -55,8 +55,7 @@ Alpha = Annotated[
 Which = Annotated[str, typer.Argument(help="The benchmark's id or name.")]
 
 
-@bench.command("run")
-@with_client
+@command(bench, "run")
 def run(
     client: Client,
     dataset: Annotated[str, typer.Argument(help="The ground truth's id or name.")],
@@ -112,8 +111,7 @@ def run(
     _finish(report, wanted, as_json=as_json)
 
 
-@bench.command("watch")
-@with_client
+@command(bench, "watch")
 def watch(
     client: Client,
     benchmark: Which,
@@ -135,8 +133,7 @@ def watch(
     _finish(report, wanted, as_json=as_json)
 
 
-@bench.command("compare")
-@with_client
+@command(bench, "compare")
 def compare(
     client: Client,
     run_a: Annotated[str, typer.Argument(help="The benchmark that is judged: id or name.")],
@@ -174,8 +171,7 @@ def compare(
     )
 
 
-@bench.command("list")
-@with_client
+@command(bench, "list")
 def list_benchmarks(
     client: Client,
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="Only of this one.")] = "",
@@ -190,8 +186,7 @@ def list_benchmarks(
     print_items(rows, BENCHMARK_COLUMNS, benchmark_cells, as_json=as_json)
 
 
-@bench.command("report")
-@with_client
+@command(bench, "report")
 def report(
     client: Client,
     benchmark: Which,

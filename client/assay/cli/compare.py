@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.comparison_report import comparison_report
-from assay.cli.connection import Json, with_client
+from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.metric_direction import Catalogue, better, catalogue_of, has_direction
 from assay.cli.requirement import conclude
@@ -15,7 +15,6 @@ from assay.client import Client, PermissionDenied
 from assay.client.types import Comparison
 
 
-@with_client
 def compare(
     client: Client,
     model: Annotated[str, typer.Argument(help="The model's id.")],

@@ -73,3 +73,8 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
     vars(made)["__signature__"] = signature.replace(parameters=parameters)
     made.__annotations__ = {one.name: one.annotation for one in parameters}
     return made
+
+
+def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds a function, which takes a client first, to a group."""
+    return lambda function: group.command(name)(with_client(function))

@@ -10,7 +10,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from assay.cli.connection import Json, with_client
+from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.live import live_progress
 from assay.cli.report import evaluation_report
@@ -19,7 +19,6 @@ from assay.client import Client, NotFound
 from assay.client.types import Evaluation
 
 
-@with_client
 def evaluate(
     client: Client,
     file: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow file of predictions.")],

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, with_client
+from assay.cli.connection import Json, command
 from assay.cli.console import out, print_items, print_json
 from assay.client import Client
 from assay.client.types import Job
@@ -19,8 +19,7 @@ jobs = typer.Typer(help="List, show and cancel jobs.", no_args_is_help=True)
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
 
 
-@jobs.command("list")
-@with_client
+@command(jobs, "list")
 def list_jobs(
     client: Client,
     *,
@@ -48,15 +47,13 @@ def list_jobs(
     print_items(islice(found, limit), columns, cells, as_json=as_json)
 
 
-@jobs.command("show")
-@with_client
+@command(jobs, "show")
 def show_job(client: Client, job: JobId, *, as_json: Json = False) -> None:
     """Show where a job stands, and why it failed if it did."""
     _show(client.jobs.get(job), as_json=as_json)
 
 
-@jobs.command("cancel")
-@with_client
+@command(jobs, "cancel")
 def cancel_job(client: Client, job: JobId, *, as_json: Json = False) -> None:
     """Cancel a job that has not ended; `assay watch` tells when a running one has."""
     _show(client.jobs.cancel(job), as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 from assay.cli import resources
 from assay.cli.bench import bench
 from assay.cli.compare import compare
+from assay.cli.connection import with_client
 from assay.cli.console import NO_SERVICE, show_failure
 from assay.cli.evaluate import evaluate
 from assay.cli.jobs import jobs
@@ -38,7 +39,7 @@ def application() -> typer.Typer:
     for plugin in plugins:
         plugin.load()(app)
     for command in (evaluate, report, plot, compare, resources.promote, resources.watch):
-        app.command(rich_help_panel=USE)(command)
+        app.command(rich_help_panel=USE)(with_client(command))
     app.add_typer(truth, name="truth", rich_help_panel=USE)
     app.add_typer(bench, name="bench", rich_help_panel=USE)
     app.add_typer(resources.models, name="models", rich_help_panel=USE)

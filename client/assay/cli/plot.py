@@ -8,14 +8,12 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.connection import with_client
 from assay.cli.console import err, out, refuse
 from assay.cli.plot_data import Plot, PlotKind, plot_of
 from assay.cli.plot_text import text_plot
 from assay.client import Client
 
 
-@with_client
 def plot(
     client: Client,
     kind: Annotated[PlotKind, typer.Argument(help="What to draw.")],

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, with_client
+from assay.cli.connection import Json, command
 from assay.cli.console import NOT_MET, err, number, out, print_items, print_json, print_made
 from assay.cli.metric_direction import catalogue_of, in_order
 from assay.client import Client
@@ -22,8 +22,7 @@ keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=Tru
 ModelId = Annotated[str, typer.Option("--model", "-m", help="The model's id.")]
 
 
-@models.command("create")
-@with_client
+@command(models, "create")
 def create_model(
     client: Client,
     name: Annotated[str, typer.Argument(help="A human name.")],
@@ -47,8 +46,7 @@ def create_model(
     print_made(made, made.model_id, as_json=as_json)
 
 
-@models.command("list")
-@with_client
+@command(models, "list")
 def list_models(client: Client, as_json: Json = False) -> None:
     """List models, newest first."""
 
@@ -60,8 +58,7 @@ def list_models(client: Client, as_json: Json = False) -> None:
     print_items(client.models.list(), columns, cells, as_json=as_json)
 
 
-@versions.command("create")
-@with_client
+@command(versions, "create")
 def create_version(
     client: Client,
     *,
@@ -76,8 +73,7 @@ def create_version(
     print_made(made, made.version_id, as_json=as_json)
 
 
-@versions.command("list")
-@with_client
+@command(versions, "list")
 def list_versions(client: Client, model: ModelId, as_json: Json = False) -> None:
     """List the versions of a model, newest first, with their numbers on the test split."""
     columns = ("version", "number", "status", "promoted", "metrics")
@@ -92,7 +88,6 @@ def list_versions(client: Client, model: ModelId, as_json: Json = False) -> None
     print_items(client.versions.list(model), columns, cells, as_json=as_json)
 
 
-@with_client
 def promote(
     client: Client,
     version: Annotated[str, typer.Argument(help="The version's id.")],
@@ -107,7 +102,6 @@ def promote(
         out.print(f"{done.version_id} (number {done.version_number}) is served now")
 
 
-@with_client
 def watch(
     client: Client,
     job: Annotated[str, typer.Argument(help="The job's id.")],
@@ -154,8 +148,7 @@ def _show_status(status: JobStatus) -> None:
         err.print(f"      {shown}", style="dim")
 
 
-@keys.command("create")
-@with_client
+@command(keys, "create")
 def create_key(
     client: Client,
     name: Annotated[str, typer.Argument(help="A human name.")],
@@ -178,8 +171,7 @@ def create_key(
         err.print("Keep it now: it is not shown again.", style="dim")
 
 
-@keys.command("list")
-@with_client
+@command(keys, "list")
 def list_keys(client: Client, as_json: Json = False) -> None:
     """List keys, newest first, without secrets."""
     now = datetime.now(UTC)
@@ -193,8 +185,7 @@ def list_keys(client: Client, as_json: Json = False) -> None:
     print_items(client.keys.list(), columns, cells, as_json=as_json)
 
 
-@keys.command("revoke")
-@with_client
+@command(keys, "revoke")
 def revoke_key(
     client: Client,
     prefix: Annotated[str, typer.Argument(help="The key's public half.")],

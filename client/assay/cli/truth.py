@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, with_client
+from assay.cli.connection import Json, command
 from assay.cli.console import err, print_items, print_json, print_made
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client
@@ -21,8 +21,7 @@ truth = typer.Typer(help="Keep the ground truth of documents.", no_args_is_help=
 Dataset = Annotated[str, typer.Argument(help="The dataset's id or name.")]
 
 
-@truth.command("create")
-@with_client
+@command(truth, "create")
 def create(
     client: Client,
     name: Annotated[str, typer.Argument(help="A human name.")],
@@ -53,8 +52,7 @@ def create(
     print_made(made, made.dataset_id, as_json=as_json)
 
 
-@truth.command("import")
-@with_client
+@command(truth, "import")
 def import_file(
     client: Client,
     dataset: Dataset,
@@ -70,8 +68,7 @@ def import_file(
         _tell(done)
 
 
-@truth.command("list")
-@with_client
+@command(truth, "list")
 def list_datasets(client: Client, as_json: Json = False) -> None:
     """List datasets, newest first."""
 
@@ -83,8 +80,7 @@ def list_datasets(client: Client, as_json: Json = False) -> None:
     print_items(client.ground_truth.list(), columns, cells, as_json=as_json)
 
 
-@truth.command("schema")
-@with_client
+@command(truth, "schema")
 def schema_of(
     client: Client,
     dataset: Dataset,

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
-from assay.cli.connection import Json, with_client
+from assay.cli.connection import Json
 from assay.cli.console import out, print_json
 from assay.cli.report import (
     calibration_table,
@@ -47,7 +47,6 @@ class Page:
     absent: dict[str, str] = field(default_factory=dict)  # part → why
 
 
-@with_client
 def report(
     client: Client,
     model: Annotated[str, typer.Argument(help="The model's id.")],
