@@ -27,7 +27,6 @@ from assay.features.evaluations.details_artifact import (
     KeptMistakes,
     SliceDetails,
 )
-from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.job import (
     Everything,
     GroupPayload,
@@ -35,7 +34,7 @@ from assay.features.evaluations.job import (
     ResidualPayload,
     RowIdPayload,
 )
-from assay.features.evaluations.job_spec import EvaluationJob
+from assay.features.evaluations.job_spec import EvaluationJob, LiveMetrics
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
 from assay.features.imports.model import Imported, SkippedRow, StagedRow
 from assay.features.models.model import TaskType

@@ -17,7 +17,7 @@ from sklearn import datasets, linear_model, metrics, model_selection, preprocess
 from assay import records
 from assay.features.evaluations.ingest import count, ingest_chunk, row_hashes
 from assay.features.evaluations.job import EvaluationKind
-from assay.features.evaluations.live_metrics import live_state
+from assay.features.evaluations.job_results import live_state
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.partial_aggregate import PartialAggregate, merge
 from assay.features.evaluations.store import Evaluations

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
+from assay.features.evaluations.ingest import rows_to_chunk
 from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.store import Evaluations
-from assay.features.evaluations.typed_rows import rows_to_chunk
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
 from assay.kernel.storage.blob_references import BlobReferences
@@ -166,7 +166,7 @@ def test_rows_without_a_value_are_a_slice(source: str, tmp_path: Path) -> None:
     table = table.append_column("slice:none", pa.nulls(rows))
     run = InProcess(tmp_path)
     if source == "rows":
-        data = run.chunks(CANCER, [rows_to_chunk(CANCER, table.to_pydict()).data])
+        data = run.chunks(CANCER, [rows_to_chunk(CANCER, table.to_pydict())])
     elif source == "chunks":  # codes, a null behind a code, and plain values
         coded = table.set_column(
             table.column_names.index("slice:site"),

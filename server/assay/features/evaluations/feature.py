@@ -33,8 +33,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
         max_chunk_bytes=kernel.limits.max_chunk_bytes,
     )
     rows = RowUploads(
-        kernel.store,
-        files=_files(kernel, evaluations, ROWS_WAIT_SECONDS),
+        _files(kernel, evaluations, ROWS_WAIT_SECONDS),
         compute=kernel.compute,
         run_in_thread=kernel.run_in_thread,
     )

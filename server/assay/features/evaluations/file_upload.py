@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from assay.features.evaluations.model import Evaluation, check_split
+from assay.features.evaluations.model import Evaluation, EvaluationSpec, check_split
 from assay.features.evaluations.service import (
     EvaluationRequest,
     EvaluationUseCases,
@@ -77,7 +77,7 @@ class FileUploads:
             BadFile, BadPredictions: the file cannot be measured; the evaluation is FAILED.
         """
         source = _source(content_type)
-        await self._run_in_thread(lambda: self._check(organization_id, request))
+        await self._run_in_thread(lambda: self.check(organization_id, request))
         blob = await self._receiver.receive(organization_id, pieces)
         evaluation = await self._run_in_thread(
             lambda: self._submit(organization_id, request, source, blob)
@@ -90,10 +90,14 @@ class FileUploads:
             raise _as_error(known.evaluation.error, evaluation.evaluation_id)
         return known
 
-    def _check(self, organization_id: str, request: EvaluationRequest) -> None:
+    def check(self, organization_id: str, request: EvaluationRequest) -> EvaluationSpec:
+        """Return what decides the numbers, before rows are taken; blocking.
+
+        Raises InvalidArgument, NotFound and WrongTaskType.
+        """
         check_split("dataset_split", request.dataset_split)
         with self._store.read() as uow:
-            evaluation_spec(uow, organization_id, request)
+            return evaluation_spec(uow, organization_id, request)
 
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str

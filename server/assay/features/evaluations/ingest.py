@@ -1,9 +1,12 @@
-"""The intake of rows: decoded, checked and counted once. Runs in compute children alone."""
+"""The intake of rows: decoded, checked and counted once. Runs in compute children alone.
+
+Typed rows of a small request become one chunk, which then goes the way of all chunks.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +22,7 @@ from assay.features.evaluations.partial_aggregate import (
     merge_in_groups,
 )
 from assay.features.models.model import TaskType
+from assay.kernel.errors import BadPredictions
 from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.statistics import (
@@ -32,6 +36,7 @@ from assay.records.predictions import ClassificationChunk, Predictions
 from assay.tabular.arrow import read_chunk
 from assay.tabular.chunk import Chunk, Rules
 from assay.tabular.files import read_file
+from assay.tabular.values import encode_values
 
 Words = NDArray[np.uint64]
 
@@ -63,6 +68,26 @@ def ingest_chunk(job_spec: bytes, data: bytes, first_row: int) -> IngestedChunk:
     with input_refused():
         partial = count(read_chunk(data, rules, first_row))
     return IngestedChunk(rows=partial.rows, partial=encode(partial))
+
+
+def rows_to_chunk(spec: EvaluationSpec, columns: Mapping[str, Sequence[object]]) -> bytes:
+    """Return columns of Python values (str, bool, int, float, None for null) as an Arrow IPC stream.
+
+    Columns are named as in any upload. Runs in a compute child, for a value's way into Arrow is
+    decoding too. Raises BadPredictions naming row and column, as an upload of the rows would.
+    """
+    sizes = {name: len(values) for name, values in columns.items()}
+    if len(set(sizes.values())) > 1:
+        shown = ", ".join(f"{name} has {size}" for name, size in list(sizes.items())[:10])
+        raise BadPredictions(
+            f"The columns have different numbers of rows: {shown}. Give each row a value for "
+            "each column, or null.",
+            metadata={"rows": shown},
+        )
+    if not sum(sizes.values()):
+        raise BadPredictions("There are no rows. Send at least one.", metadata={"rows": 0})
+    with input_refused():
+        return encode_values(columns, rules_of(spec))
 
 
 def ingest_file(address: str, source: str, rules: Rules, blobs: JobBlobs) -> PartialAggregate:

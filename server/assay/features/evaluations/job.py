@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from assay.features.evaluations import duplicates, slice_areas
-from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.ingest import ingest_file, rules_of
 from assay.features.evaluations.job_details import evaluation_details
 from assay.features.evaluations.job_results import evaluation_result, live_numbers, measure
-from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
+from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob, LiveMetrics
 from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.partial_aggregate import (
     PartialAggregate,

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assay.features.evaluations.confidence_intervals import intervals
 from assay.features.evaluations.details_artifact import (
+    NO_FEATURES,
     AreaDetails,
     EvaluationDetails,
+    KeptMistakes,
+    MistakeCell,
     SliceDetails,
 )
 from assay.features.evaluations.job_results import Measured
-from assay.features.evaluations.misclassifications import mistake_cells
+from assay.features.evaluations.partial_aggregate import Stored
 from assay.features.evaluations.second_pass import SecondPassStatistics
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.metrics.curves import Curve
 from assay.metrics.metric_inputs import Ranking
+from assay.metrics.misclassification import Misclassifications
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.slices import SliceStatistics
+from assay.records import encode
+from assay.tabular.stored import stored_rows
+
+Texts = NDArray[np.object_]  # (m,) of str or None
 
 
 def evaluation_details(
@@ -37,7 +48,7 @@ def evaluation_details(
         mistakes=(
             None
             if seen.mistakes is None
-            else mistake_cells(seen.mistakes, measured.partial.stored, blobs)
+            else _mistakes(seen.mistakes, measured.partial.stored, blobs)
         ),
         intervals=lies.found,
         without_interval={name: reason.value for name, reason in lies.undefined.items()},
@@ -86,3 +97,58 @@ def _areas(ranking: Ranking | None) -> AreaDetails | None:
         weighted=ranking.weighted,
         micro=ranking.micro,
     )
+
+
+def _mistakes(
+    mistakes: Misclassifications, stored: tuple[Stored, ...], blobs: JobBlobs
+) -> tuple[MistakeCell, ...]:
+    """Return the cells that hold mistakes, in the order of labels.
+
+    Works by column: hundreds of labels make tens of thousands of cells and millions of rows.
+    """
+    labels, sparse = mistakes.totals.labels, mistakes.totals.sparse
+    row_ids, features = _ids_and_features(mistakes.rows, stored, blobs)
+    starts = np.searchsorted(mistakes.cells, sparse.cells, side="left").tolist()
+    ends = np.searchsorted(mistakes.cells, sparse.cells, side="right").tolist()
+    return tuple(
+        MistakeCell(
+            true_label=labels[cell // len(labels)],
+            predicted_label=labels[cell % len(labels)],
+            total=total,
+            kept=KeptMistakes(
+                rows=tuple(mistakes.rows[start:end].tolist()),
+                row_ids=None if row_ids is None else tuple(row_ids[start:end]),
+                confidence=(
+                    tuple(mistakes.confidence[start:end].tolist()) if mistakes.scored else None
+                ),
+                features=None if features is None else tuple(features[start:end]),
+            ),
+        )
+        for cell, total, start, end in zip(
+            sparse.cells.tolist(), sparse.counts.tolist(), starts, ends, strict=True
+        )
+    )
+
+
+def _ids_and_features(
+    rows: NDArray[np.int64], stored: tuple[Stored, ...], blobs: JobBlobs
+) -> tuple[Texts | None, Texts | None]:
+    """Return ids and features as JSON of (m,) rows, None where no row has any.
+
+    Every chunk that holds one of the rows is read once.
+    """
+    firsts = np.array([place.first_row for place in stored], np.int64)
+    order = np.argsort(rows, kind="stable")
+    chunks = np.searchsorted(firsts, rows[order], side="right") - 1
+    ids, features = np.full(len(rows), None, object), np.full(len(rows), NO_FEATURES, object)
+    has_ids = has_features = False
+    for at in np.unique(chunks).tolist():
+        low, high = np.searchsorted(chunks, [at, at + 1])
+        ours = order[low:high]
+        found = stored_rows(blobs.view(stored[at].blob), rows[ours] - firsts[at])
+        if found.row_ids is not None:
+            ids[ours], has_ids = found.row_ids, True
+        if found.features is not None:
+            features[ours] = [encode(values).decode() for values in found.features]
+            has_features = True
+    return ids if has_ids else None, features if has_features else None

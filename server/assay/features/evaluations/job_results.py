@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from assay.features.evaluations.events import LiveMetrics
+from assay.features.evaluations.job_spec import EvaluationJob, LiveMetrics
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
-from assay.features.evaluations.partial_aggregate import PartialAggregate, environment
+from assay.features.evaluations.partial_aggregate import PartialAggregate, environment, merge
 from assay.kernel.errors import BadPredictions
 from assay.metrics.classification_report import class_report
+from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.order_statistics import ResidualCounts
 from assay.metrics.ranking import RankCounts
 from assay.metrics.registry import Measures, evaluate, live
 from assay.metrics.spec import MetricSpec, SpecError, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic
-from assay.records import encode, sha256_hex
+from assay.records import arrays, decode, encode, sha256_hex
 from assay.tabular.table import THRESHOLD
+
+LIVE_STEPS = 8  # as many chunks as are in flight
+_RANKS = (RankHistogram, RankWeights)
 
 
 def settle_spec(partial: PartialAggregate, spec: EvaluationSpec) -> MetricSpec:
@@ -104,6 +109,38 @@ def live_numbers(partial: PartialAggregate, spec: EvaluationSpec) -> LiveMetrics
         metrics=dict(measures.metrics),
         undefined={name: reason.value for name, reason in measures.undefined.items()},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveState:
+    """What follows from the partials so far."""
+
+    merged: bytes  # one partial in place of many
+    steps: tuple[LiveMetrics, ...]  # after each of the last ones
+
+
+def live_state(job_spec: bytes, partials: Sequence[bytes]) -> LiveState:
+    """Merge at least one partial and read the metrics that need no second pass over the rows.
+
+    They are read after each of the last LIVE_STEPS, so that chunks which are merged together
+    are acknowledged with numbers of their own.
+
+    `job_spec` is an encoded EvaluationJob. Raises BadPredictions where partials do not fit.
+    """
+    spec = decode(EvaluationJob, job_spec).spec
+    ours = [_light(arrays.decode(PartialAggregate, data)) for data in partials]
+    first = max(1, len(ours) - LIVE_STEPS + 1)
+    merged = merge(ours[:first])
+    steps = [live_numbers(merged, spec)]
+    for one in ours[first:]:
+        merged = merge([merged, one])
+        steps.append(live_numbers(merged, spec))
+    return LiveState(merged=arrays.encode(merged), steps=tuple(steps))
+
+
+def _light(partial: PartialAggregate) -> PartialAggregate:
+    """Return a partial without its histograms of scores, which live numbers do not read."""
+    return replace(partial, statistic=partial.statistic.without(_RANKS))
 
 
 def _echo(settled: MetricSpec, partial: PartialAggregate, spec: EvaluationSpec) -> dict[str, Any]:

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assay.features.evaluations.file_upload import FileUploads
-from assay.features.evaluations.model import EvaluationSpec, check_split
-from assay.features.evaluations.service import EvaluationRequest, KnownEvaluation, evaluation_spec
-from assay.features.evaluations.typed_rows import rows_to_chunk
+from assay.features.evaluations.ingest import rows_to_chunk
+from assay.features.evaluations.service import EvaluationRequest, KnownEvaluation
 from assay.kernel.errors import TooLarge
 from assay.kernel.kernel import Compute
-from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
 
 MAX_ROWS = 10_000
@@ -35,10 +33,7 @@ class Row:
 class RowUploads:
     """Small requests of typed rows; async, as they wait for compute children and a job."""
 
-    def __init__(
-        self, store: Store, *, files: FileUploads, compute: Compute, run_in_thread: RunInThread
-    ) -> None:
-        self._store = store
+    def __init__(self, files: FileUploads, *, compute: Compute, run_in_thread: RunInThread) -> None:
         self._files = files
         self._compute = compute
         self._run_in_thread = run_in_thread
@@ -66,20 +61,15 @@ class RowUploads:
                 "chunks instead.",
                 metadata={"rows": count, "limit": MAX_ROWS},
             )
-        spec = await self._run_in_thread(lambda: self._spec(organization_id, request))
+        spec = await self._run_in_thread(lambda: self._files.check(organization_id, request))
         columns = await self._run_in_thread(lambda: to_columns(rows()))
         chunk = await self._compute.run(rows_to_chunk, spec, columns)
         return await self._files.measure(
             organization_id,
             request,
             content_type=ARROW_STREAM_TYPE,
-            pieces=_one(chunk.data),
+            pieces=_one(chunk),
         )
-
-    def _spec(self, organization_id: str, request: EvaluationRequest) -> EvaluationSpec:
-        check_split("dataset_split", request.dataset_split)
-        with self._store.read() as uow:
-            return evaluation_spec(uow, organization_id, request)
 
 
 def to_columns(rows: Sequence[Row]) -> Columns:

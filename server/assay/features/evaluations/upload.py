@@ -19,9 +19,9 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 
-from assay.features.evaluations.events import LiveMetrics
 from assay.features.evaluations.ingest import ingest_chunk
-from assay.features.evaluations.live_metrics import live_state
+from assay.features.evaluations.job_results import live_state
+from assay.features.evaluations.job_spec import LiveMetrics
 from assay.features.evaluations.store import Evaluations
 from assay.kernel.errors import HashMismatch, InvalidArgument, TooLarge, UploadFinished
 from assay.kernel.jobs.events import StatusUpdates

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from assay.features.evaluations.ingest import rows_to_chunk
 from assay.features.evaluations.model import EvaluationSpec
-from assay.features.evaluations.typed_rows import rows_to_chunk
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
 from tests.features.evaluations.test_job import TABLES
@@ -21,10 +21,9 @@ def test_rows_say_what_files_say(name: str, tmp_path: Path) -> None:
     """Typed rows give the same bytes as a file of the same values."""
     spec, load = TABLES[name]
     taken = rows_to_chunk(spec, load().to_pydict())
-    assert taken.rows == load().num_rows
     source = next(iter(FORMATS))
     file = InProcess(tmp_path).file(spec, source, written(load(), source))
-    assert InProcess(tmp_path).chunks(spec, [taken.data]) == file
+    assert InProcess(tmp_path).chunks(spec, [taken]) == file
 
 
 @pytest.mark.parametrize(
