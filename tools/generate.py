@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from assay.commands.gateway_options import gateway_settings
+from assay.commands.options import gateway_settings
 from assay.gateway.config import render
 from assay.settings import Settings
 from tools import api_page, client_api, openapi, pages, protos

@@ -244,23 +244,20 @@ class Settings(BaseSettings):
         default="text", description="Lines for people (`text`) or for machines (`json`)."
     )
 
-    @field_validator(
-        "gateway_upstreams",
-        "cors_origins",
-        "jwt_permissions_claims",
-        mode="before",
-    )
+    @field_validator("gateway_upstreams", "cors_origins", "jwt_permissions_claims", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return _words(value)
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
 
     @field_validator("bootstrap_key")
     @classmethod
     def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
-        prefix, dot, secret = (
-            ("", "", "") if value is None else value.get_secret_value().partition(".")
-        )
-        if value is not None and not (prefix and dot and len(secret) >= 22 and "." not in secret):
+        if value is None:
+            return None
+        prefix, _, secret = value.get_secret_value().partition(".")
+        if not prefix or len(secret) < 22 or "." in secret:
             raise ValueError(
                 "must be prefix.secret, with a secret of 22 characters or more and no other dot"
             )
@@ -302,13 +299,8 @@ class Settings(BaseSettings):
 def documented_settings() -> Iterator[tuple[str, str, str, str]]:
     """Yield (section, environment variable, default, meaning) of every setting, in order."""
     for name, field in Settings.model_fields.items():
-        meaning = field.description or ""
-        yield (
-            "Server, runner and gateway",
-            ENV_PREFIX + name.upper(),
-            _shown(field.default),
-            meaning,
-        )
+        variable, meaning = ENV_PREFIX + name.upper(), field.description or ""
+        yield "Server, runner and gateway", variable, _shown(field.default), meaning
     for variable, default, meaning in ClientSettings.documented():
         yield "Clients and commands that call a service", variable, _shown(default), meaning
 
@@ -317,9 +309,3 @@ def _shown(default: object) -> str:
     if default is None or default == ():
         return ""
     return ",".join(default) if isinstance(default, tuple) else str(default)
-
-
-def _words(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(word.strip() for word in value.split(",") if word.strip())
-    return value

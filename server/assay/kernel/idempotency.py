@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Once:
+class CreateRequest:
     """What tells a repeat from a new request."""
 
     method: str  # which create it is
@@ -27,10 +27,10 @@ class Once:
         return sha256_hex(encode(self.body))
 
 
-def once(
+def create_once(
     uow: UnitOfWork,
     organization_id: str,
-    request: Once,
+    request: CreateRequest,
     *,
     make: Callable[[], T],
     again: Callable[[str], T],

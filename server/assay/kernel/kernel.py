@@ -28,25 +28,10 @@ class Compute(Protocol):
 class Limits(Protocol):
     """The settings that features read."""
 
-    @property
-    def max_attempts(self) -> int:
-        """How often a job is tried."""
-        ...
-
-    @property
-    def max_chunk_bytes(self) -> int:
-        """Bytes of one chunk of an upload."""
-        ...
-
-    @property
-    def max_file_bytes(self) -> int:
-        """Bytes of one uploaded file."""
-        ...
-
-    @property
-    def max_body_bytes(self) -> int:
-        """Bytes of the body of any other REST call."""
-        ...
+    max_attempts: int  # how often a job is tried
+    max_chunk_bytes: int  # of one chunk of an upload
+    max_file_bytes: int  # of one uploaded file
+    max_body_bytes: int  # of the body of any other REST call
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -276,7 +276,7 @@ def test_a_canceled_measurement_is_told_to_its_uploader(idle: Running):
 
 
 def test_an_uploader_that_leaves_does_not_stop_its_measurement(idle: Running):
-    """Once the file is stored its job stays, whoever waits for it."""
+    """CreateRequest the file is stored its job stays, whoever waits for it."""
     me = idle.organization("leaving")
     model_id, version_id = me.pair()
     call = me.begin("UploadEvaluationFile", pieces(model_id, version_id, DATA.csv))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Kernel
@@ -28,10 +28,10 @@ class TallyUseCases:
             return self._submit(uow, organization_id, blob, created_by)
 
         with self._kernel.store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
-                Once(method="CreateTally", request_id=request_id, body={"text": blob}),
+                CreateRequest(method="CreateTally", request_id=request_id, body={"text": blob}),
                 make=make,
                 again=lambda tally_id: uow[Tallies].get(organization_id, tally_id),
                 key_of=lambda made: made.tally_id,

@@ -20,7 +20,7 @@ from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth.store import GroundTruthDatasets
 from assay.kernel.clock import Clock
 from assay.kernel.errors import FailedPrecondition, InvalidArgument, JobNotCancelable, clip
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
@@ -81,7 +81,7 @@ class BenchmarkUseCases:
             TooLarge: the documents are too large together.
             RequestIdReused: the request_id came before with another body.
         """
-        request = Once(method="CreateBenchmark", request_id=request_id, body=new)
+        request = CreateRequest(method="CreateBenchmark", request_id=request_id, body=new)
         first = self._first(organization_id, request)
         if first is not None:
             return first
@@ -96,7 +96,7 @@ class BenchmarkUseCases:
             blobs=snapshot.blobs,
         )
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
                 request,
@@ -140,7 +140,7 @@ class BenchmarkUseCases:
             uow[Jobs].request_cancel(organization_id, found.job_id)
             return uow[Benchmarks].get(organization_id, benchmark_id)
 
-    def _first(self, organization_id: str, request: Once) -> Benchmark | None:
+    def _first(self, organization_id: str, request: CreateRequest) -> Benchmark | None:
         """Return what the same request made before, so that no snapshot is taken in vain."""
         if request.request_id is None:
             return None

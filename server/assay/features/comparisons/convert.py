@@ -13,26 +13,26 @@ from assay.kernel.rpc.messages import message_of
 from assay.v1 import comparison_service_pb2 as pb
 
 
-def comparison(found: Comparison) -> pb.CompareVersionsResponse:
+def comparison(compared: Comparison) -> pb.CompareVersionsResponse:
     """Return two versions and their differences as a message."""
     return message_of(
         pb.CompareVersionsResponse,
-        found,
-        model_id=found.version_a.model_id,
+        compared,
+        model_id=compared.version_a.model_id,
         config_diff={
             name: pb.ConfigDifference(version_a=values.value(a), version_b=values.value(b))
-            for name, (a, b) in found.config_diff.items()
+            for name, (a, b) in compared.config_diff.items()
         },
-        paired_tests=_paired(found.paired, found.metric_deltas),
+        paired_tests=_paired(compared.paired, compared.metric_deltas),
     )
 
 
-def _paired(found: Paired, deltas: Mapping[str, float]) -> pb.PairedTests:
-    job, tests = found.job, found.tests
+def _paired(paired: Paired, deltas: Mapping[str, float]) -> pb.PairedTests:
+    job, tests = paired.job, paired.tests
     failure = None if job is None or job.error is None else job.error.reason
     head: dict[str, Any] = {
-        "status": _paired_status(found),
-        "reason": failure or found.reason,
+        "status": _paired_status(paired),
+        "reason": failure or paired.reason,
         "job_id": None if job is None else job.job_id,
     }
     if tests is None or tests.reason is not None:
@@ -41,11 +41,11 @@ def _paired(found: Paired, deltas: Mapping[str, float]) -> pb.PairedTests:
     return message_of(pb.PairedTests, tests, differences=differences, **head)
 
 
-def _paired_status(found: Paired) -> str:
-    if found.reason is not None:
+def _paired_status(paired: Paired) -> str:
+    if paired.reason is not None:
         return "impossible"
-    if found.job is None:
+    if paired.job is None:
         return "not_started"
-    if found.tests is not None:
+    if paired.tests is not None:
         return "done"
-    return "failed" if is_terminal(found.job.state) else "running"
+    return "failed" if is_terminal(paired.job.state) else "running"

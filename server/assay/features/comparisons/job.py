@@ -203,11 +203,11 @@ def _by_cells(asked: ComparisonJob, rows: int, first: Rows, second: Rows) -> boo
 def _mcnemar(asked: ComparisonJob, joint: SparseCounts) -> McNemarTest:
     k = len(asked.labels)
     true, a, b = joint.cells // k**2, joint.cells // k % k, joint.cells % k
-    found = mcnemar(
+    test = mcnemar(
         int(joint.counts[(a == true) & (b != true)].sum()),
         int(joint.counts[(a != true) & (b == true)].sum()),
     )
-    return McNemarTest(only_a=found.only_first, only_b=found.only_second, p_value=found.p_value)
+    return McNemarTest(only_a=test.only_first, only_b=test.only_second, p_value=test.p_value)
 
 
 def _areas(asked: ComparisonJob, first: Rows, second: Rows) -> AreasTest | Reason:
@@ -220,16 +220,16 @@ def _areas(asked: ComparisonJob, first: Rows, second: Rows) -> AreasTest | Reaso
     if _clusters(first, second) is not None:
         return Reason.CLUSTERED_ROWS
     positive = first.true == asked.labels.index(asked.positive_label)
-    found = delong_paired(positive, second.scores, first.scores)
-    if found is None:
+    test = delong_paired(positive, second.scores, first.scores)
+    if test is None:
         return Reason.SINGLE_CLASS
     return AreasTest(
-        area_a=found.second,
-        area_b=found.first,
-        difference=found.difference,
-        low=None if found.interval is None else found.interval.low,
-        high=None if found.interval is None else found.interval.high,
-        p_value=found.p_value,
+        area_a=test.second,
+        area_b=test.first,
+        difference=test.difference,
+        low=None if test.interval is None else test.interval.low,
+        high=None if test.interval is None else test.interval.high,
+        p_value=test.p_value,
     )
 
 

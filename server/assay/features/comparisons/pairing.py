@@ -125,8 +125,8 @@ def joint_counts(asked: ComparisonJob, first: Rows, second: Rows) -> SparseCount
     """Count the rows by truth and both predictions."""
     k = len(asked.labels)
     cells = (first.true.astype(np.int64) * k + first.pred) * k + second.pred
-    found, counts = np.unique(cells, return_counts=True)
-    return SparseCounts(size=k**3, cells=found, counts=counts.astype(np.int64))
+    present, counts = np.unique(cells, return_counts=True)
+    return SparseCounts(size=k**3, cells=present, counts=counts.astype(np.int64))
 
 
 def _blocks(
@@ -134,7 +134,7 @@ def _blocks(
 ) -> Iterator[Rows]:
     rules = rules_of(asked.spec)
     start = 0
-    places = partition.range(side.total)
+    first, end = partition.range(side.total)
     for blob, rows in zip(side.blobs, side.rows, strict=True):
         data = blobs.view(blob)
         chunk, ids = stored_side(data, rules, start, scores=partition.of == 1)
@@ -144,7 +144,7 @@ def _blocks(
             inside = (ids.hashes >= np.uint64(low)) & (ids.hashes <= np.uint64(high - 1))
         else:
             numbers = np.arange(start, start + rows)
-            inside = (numbers >= places[0]) & (numbers < places[1])
+            inside = (numbers >= first) & (numbers < end)
         block = _block(asked, chunk, ids)
         yield block if inside.all() else block.taken(np.flatnonzero(inside))
         start += rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,11 +79,7 @@ class Comparisons:
             FailedPrecondition: the two were measured by different metric definitions.
         """
         with self._store.write() as uow:
-            uow[Models].get(organization_id, model_id)
-            versions = [
-                uow[Versions].get_of(organization_id, model_id, version_id)
-                for version_id in (version_a, version_b)
-            ]
+            versions = _versions(uow, organization_id, model_id, version_a, version_b)
             a, b = (_evaluated(uow, version) for version in versions)
             if not _alike(a, b):
                 raise FailedPrecondition(
@@ -92,10 +89,8 @@ class Comparisons:
                     metadata={"version_a": version_a, "version_b": version_b},
                 )
             newest, attempt = _newest(uow, a, b)
-            if newest is not None:
-                if not _is_lost(newest):
-                    return newest
-                attempt += 1
+            if newest is not None and not _is_lost(newest):
+                return newest
             job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
             asked = _asked(uow, a, b)
             return uow[Jobs].submit(
@@ -121,11 +116,8 @@ class Comparisons:
             VersionOfAnotherModel: a version exists under another model.
         """
         with self._store.read() as uow:
-            uow[Models].get(organization_id, model_id)
-            a = uow[Versions].get_of(organization_id, model_id, version_a)
-            b = uow[Versions].get_of(organization_id, model_id, version_b)
-            tests = paired(uow, a, b)
-            hashes = {_spec_hash(uow, version) for version in (a, b)} - {None}
+            a, b = _versions(uow, organization_id, model_id, version_a, version_b)
+            tests = _paired(uow, a, b)
         return Comparison(
             version_a=a,
             version_b=b,
@@ -135,17 +127,21 @@ class Comparisons:
                 if name in b.metrics
             },
             config_diff=_differences(a.hyperparameters, b.hyperparameters),
-            comparable=len(hashes) < 2,
+            comparable=tests.reason != DIFFERENT_SPECS,
             paired=tests,
         )
 
 
-def paired(uow: UnitOfWork, a: Version, b: Version) -> Paired:
+def _versions(
+    uow: UnitOfWork, organization_id: str, model_id: str, *version_ids: str
+) -> list[Version]:
+    uow[Models].get(organization_id, model_id)
+    return [uow[Versions].get_of(organization_id, model_id, one) for one in version_ids]
+
+
+def _paired(uow: UnitOfWork, a: Version, b: Version) -> Paired:
     """Return the paired tests of the newest test evaluations of two versions."""
-    first, second = (
-        uow[Evaluations].current(version.organization_id, version.version_id, SPLIT)
-        for version in (a, b)
-    )
+    first, second = (_current(uow, version) for version in (a, b))
     if first is None or second is None:
         return Paired(reason="SPLIT_NOT_EVALUATED")
     if not _alike(first, second):
@@ -160,18 +156,17 @@ def paired(uow: UnitOfWork, a: Version, b: Version) -> Paired:
 
 
 def _newest(uow: UnitOfWork, a: Evaluation, b: Evaluation) -> tuple[Job | None, int]:
-    """Return the last job that compares two evaluations, and how many were lost before it."""
-    found: Job | None = None
-    attempt = 0
-    while True:
+    """Return the last job that compares two evaluations, and how many of them were lost."""
+    job: Job | None = None
+    for attempt in itertools.count():
         job_id = comparison_job_id(a.evaluation_id, b.evaluation_id, attempt)
         try:
-            found = uow[Jobs].get(a.organization_id, job_id)
+            job = uow[Jobs].get(a.organization_id, job_id)
         except NotFound:
-            return found, max(0, attempt - 1)
-        if not _is_lost(found):
-            return found, attempt
-        attempt += 1
+            return job, attempt
+        if not _is_lost(job):
+            return job, attempt
+    raise AssertionError("the count has no end")
 
 
 def _is_lost(job: Job) -> bool:
@@ -179,15 +174,19 @@ def _is_lost(job: Job) -> bool:
     return is_terminal(job.state) and job.state is not JobState.SUCCEEDED
 
 
+def _current(uow: UnitOfWork, version: Version) -> Evaluation | None:
+    return uow[Evaluations].current(version.organization_id, version.version_id, SPLIT)
+
+
 def _evaluated(uow: UnitOfWork, version: Version) -> Evaluation:
-    found = uow[Evaluations].current(version.organization_id, version.version_id, SPLIT)
-    if found is None:
+    evaluation = _current(uow, version)
+    if evaluation is None:
         raise SplitNotEvaluated(
             f"The version '{version.version_id}' has no evaluation of the split '{SPLIT}'. "
             "Evaluate it first.",
             metadata={"version_id": version.version_id, "dataset_split": SPLIT},
         )
-    return found
+    return evaluation
 
 
 def _alike(a: Evaluation, b: Evaluation) -> bool:
@@ -210,21 +209,13 @@ def _asked(uow: UnitOfWork, a: Evaluation, b: Evaluation) -> ComparisonJob:
 
 def _side(uow: UnitOfWork, evaluation: Evaluation) -> Side:
     records = uow[Jobs].tasks(evaluation.organization_id, evaluation.job_id)
-    places = sorted(
-        (one.first_row or 0, one.blob, one.rows or 0)
-        for one in records
-        if one.role is TaskRole.BATCH and one.blob is not None
-    )
+    # In the order of their keys, which is that of their rows.
+    batches = [one for one in records if one.role is TaskRole.BATCH and one.blob is not None]
     return Side(
         evaluation_id=evaluation.evaluation_id,
-        blobs=tuple(blob for _, blob, _ in places),
-        rows=tuple(rows for _, _, rows in places),
+        blobs=tuple(one.blob or "" for one in batches),
+        rows=tuple(one.rows or 0 for one in batches),
     )
-
-
-def _spec_hash(uow: UnitOfWork, version: Version) -> str | None:
-    current = uow[Evaluations].current(version.organization_id, version.version_id, "test")
-    return None if current is None or current.result is None else current.result.spec_hash
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -15,7 +15,7 @@ from assay.features.evaluations.service import (
 from assay.features.evaluations.store import Evaluations
 from assay.kernel.body_reader import Receiver
 from assay.kernel.errors import AssayError, BadContentType, clip, error_classes
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
 from assay.kernel.storage.blobs import BlobStore
@@ -104,10 +104,12 @@ class FileUploads:
     ) -> Evaluation:
         body = {"request": request.body, "blob": blob}
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
-                Once(method="UploadEvaluationFile", request_id=request.request_id, body=body),
+                CreateRequest(
+                    method="UploadEvaluationFile", request_id=request.request_id, body=body
+                ),
                 make=lambda: self._evaluations.submit(
                     uow, organization_id, request, source=source, blob=blob
                 ),

@@ -13,7 +13,7 @@ from assay.features.models.store import Models
 from assay.features.models.versions_store import version_under
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, WrongTaskType, clip
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.job import NewJob, check_deadline
 from assay.kernel.jobs.ledger_runs import Jobs
@@ -77,10 +77,10 @@ class EvaluationUseCases:
         """
         check_split("dataset_split", request.dataset_split)
         with self._store.write() as uow:
-            made = once(
+            made = create_once(
                 uow,
                 organization_id,
-                Once(
+                CreateRequest(
                     method="CreateEvaluation",
                     request_id=request.request_id,
                     body=request.body,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
 from assay.records import replace
@@ -26,10 +26,10 @@ class ExtractionUseCases:
         """
         body = replace(new, created_by="")
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
-                Once(method="CreateExtractionRun", request_id=request_id, body=body),
+                CreateRequest(method="CreateExtractionRun", request_id=request_id, body=body),
                 make=lambda: uow[ExtractionRuns].create(organization_id, new),
                 again=lambda key: uow[ExtractionRuns].get(organization_id, key),
                 key_of=lambda made: made.run_id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from assay.extraction.schema import FieldSchema
 from assay.features.field_schemas.model import NewUserSchema, UserSchema
 from assay.features.field_schemas.store import UserSchemas
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
 from assay.records import replace
@@ -47,10 +47,10 @@ class FieldSchemas:
         """
         body = replace(new, created_by="")
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
-                Once(method="CreateFieldSchema", request_id=request_id, body=body),
+                CreateRequest(method="CreateFieldSchema", request_id=request_id, body=body),
                 make=lambda: uow[UserSchemas].create(organization_id, new),
                 again=lambda key: uow[UserSchemas].get(organization_id, key),
                 key_of=lambda made: made.user_schema_id,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
 from assay.records import replace
@@ -66,10 +66,10 @@ class GroundTruthUseCases:
         """
         body = replace(new, created_by="")
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
-                Once(method="CreateGroundTruthDataset", request_id=request_id, body=body),
+                CreateRequest(method="CreateGroundTruthDataset", request_id=request_id, body=body),
                 make=lambda: uow[GroundTruthDatasets].create(organization_id, new),
                 again=lambda key: uow[GroundTruthDatasets].get(organization_id, key),
                 key_of=lambda made: made.dataset_id,
@@ -133,10 +133,10 @@ class GroundTruthUseCases:
         """
         body = {"dataset_id": dataset_id, "entry": new}
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
-                Once(method="CreateEntry", request_id=request_id, body=body),
+                CreateRequest(method="CreateEntry", request_id=request_id, body=body),
                 make=lambda: uow[Entries].add(organization_id, dataset_id, new),
                 again=lambda key: uow[Entries].get(organization_id, dataset_id, key),
                 key_of=lambda made: made.entry_id,

@@ -19,7 +19,7 @@ from assay.features.imports.model import (
 from assay.features.imports.staging import stage_file
 from assay.kernel.body_reader import Receiver
 from assay.kernel.errors import BadContentType, clip
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.kernel import Compute, Kernel
@@ -115,7 +115,7 @@ class Imports:
         blob = await self._receiver.receive(organization_id, parts)
         context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
         staged = await self._compute.run(stage_file, context, blob, source, self._target.shape)
-        request = Once(
+        request = CreateRequest(
             method=f"Import/{self._target.kind}",
             request_id=request_id,
             body={"holder_id": holder_id, "source": source, "blob": blob},
@@ -129,10 +129,10 @@ class Imports:
             self._target.find(uow, organization_id, holder_id)
 
     def _commit(
-        self, organization_id: str, holder_id: str, staged: Staged, request: Once
+        self, organization_id: str, holder_id: str, staged: Staged, request: CreateRequest
     ) -> Imported:
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
                 request,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from assay.features.models.model import Model, NewModel, TaskType
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.jobs.states import ModelStatus, model_status
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
@@ -70,9 +70,9 @@ class ModelUseCases:
             AlreadyExists: the id or the project path is taken.
             RequestIdReused: the request_id came before with another body.
         """
-        request = Once(method="CreateModel", request_id=request_id, body=new)
+        request = CreateRequest(method="CreateModel", request_id=request_id, body=new)
         with self._store.write() as uow:
-            model = once(
+            model = create_once(
                 uow,
                 organization_id,
                 request,

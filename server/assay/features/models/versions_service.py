@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assay.features.models.model import NewVersion, Version
 from assay.features.models.versions_store import Versions, version_under
-from assay.kernel.idempotency import Once, once
+from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
 from assay.records import replace
@@ -31,14 +31,14 @@ class VersionUseCases:
             AlreadyExists: the id is taken.
             RequestIdReused: the request_id came before with another body.
         """
-        request = Once(
+        request = CreateRequest(
             method="CreateVersion",
             request_id=request_id,
             # Who repeats a request does not matter: keys are changed between retries.
             body={"model_id": model_id, "version": replace(new, created_by="")},
         )
         with self._store.write() as uow:
-            return once(
+            return create_once(
                 uow,
                 organization_id,
                 request,
