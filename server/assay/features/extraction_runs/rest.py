@@ -5,16 +5,12 @@ from __future__ import annotations
 from msgspec import Raw
 
 from assay.features.extraction_runs import convert
-from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
-from assay.features.extraction_runs.service import ExtractionUseCases
-from assay.kernel.rpc import rest
-from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.messages import value_of
-from assay.kernel.rpc.paging import requested_limit
-from assay.kernel.rpc.rest import Body, Count, Instant, JsonObject, Share, ViewPage
+from assay.features.extraction_runs.api import ExtractionCalls
+from assay.features.extraction_runs.model import Extraction, ExtractionRun
+from assay.kernel.rpc.handler import page_handler, view_handler
+from assay.kernel.rpc.rest import Count, Instant, JsonObject, Share
 from assay.kernel.rpc.values import millis
 from assay.records import Record
-from assay.v1 import extraction_service_pb2 as pb
 
 PATH = "/v1/quality/extractions"
 
@@ -58,75 +54,6 @@ class ExtractionView(Record):
     links: ExtractionLinks  # Where to go from here.
 
 
-class ExtractionRestService:
-    """Extraction runs of the caller's organization."""
-
-    def __init__(self, extractions: ExtractionUseCases) -> None:
-        self._extractions = extractions
-
-    async def CreateExtractionRun(
-        self, request: pb.CreateExtractionRunRequest, call: Call
-    ) -> Body[ExtractionRunView]:
-        """Create an empty run."""
-        made = await call.run_in_thread(
-            lambda: self._extractions.create(
-                call.organization_id,
-                value_of(NewExtractionRun, request, created_by=call.caller.subject),
-                request_id=call.idempotency_key(request.request_id),
-            )
-        )
-        return rest.body(run(made))
-
-    async def GetExtractionRun(
-        self, request: pb.GetExtractionRunRequest, call: Call
-    ) -> Body[ExtractionRunView]:
-        """Return one run."""
-        found = await call.run(self._extractions.get, call.organization_id, request.run_id)
-        return rest.body(run(found))
-
-    async def ListExtractionRuns(
-        self, request: pb.ListExtractionRunsRequest, call: Call
-    ) -> Body[ViewPage[ExtractionRunView]]:
-        """Return a page of runs."""
-        page = await call.run(
-            self._extractions.list, call.organization_id, requested_limit(request), request.cursor
-        )
-        return rest.body(rest.page(page, run))
-
-    async def GetExtraction(
-        self, request: pb.GetExtractionRequest, call: Call
-    ) -> Body[ExtractionView]:
-        """Return one extraction."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                extraction(
-                    self._extractions.get_extraction(
-                        call.organization_id, request.run_id, request.extraction_id
-                    )
-                )
-            )
-        )
-
-    async def ListExtractions(
-        self, request: pb.ListExtractionsRequest, call: Call
-    ) -> Body[ViewPage[ExtractionView]]:
-        """Return a page of extractions."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                rest.page(
-                    self._extractions.list_extractions(
-                        call.organization_id,
-                        request.run_id,
-                        requested_limit(request),
-                        request.cursor,
-                        document_id=request.document_id,
-                    ),
-                    extraction,
-                )
-            )
-        )
-
-
 def run(stored: ExtractionRun) -> ExtractionRunView:
     """Return the view of a run."""
     path = f"{PATH}/{stored.run_id}"
@@ -153,3 +80,13 @@ def extraction(stored: Extraction) -> ExtractionView:
         created_at=millis(stored.created_at),
         links=ExtractionLinks(self=f"{path}/documents/{stored.extraction_id}", run=path),
     )
+
+
+class ExtractionRestService(ExtractionCalls):
+    """Extraction runs of the caller's organization."""
+
+    CreateExtractionRun = view_handler(ExtractionCalls.created, run)
+    GetExtractionRun = view_handler(ExtractionCalls.one, run)
+    ListExtractionRuns = page_handler(ExtractionCalls.listed, run)
+    GetExtraction = view_handler(ExtractionCalls.extraction, extraction)
+    ListExtractions = page_handler(ExtractionCalls.extractions, extraction)

@@ -3,69 +3,58 @@
 from __future__ import annotations
 
 from assay.features.field_schemas import convert
+from assay.features.field_schemas.model import UserSchema
 from assay.features.field_schemas.service import FieldSchemas
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.paging import requested_limit
-from assay.v1 import field_schema_pb2, field_schema_service_pb2
+from assay.kernel.rpc.handler import handler
+from assay.kernel.rpc.messages import page_of
+from assay.kernel.rpc.paging import Counted, requested_limit
+from assay.v1 import field_schema_service_pb2 as pb
 
 
-class FieldSchemaService:
-    """Field schemas of the caller's organization."""
+class FieldSchemaCalls:
+    """Calls of field schemas that have a typed and a REST reply."""
 
     def __init__(self, schemas: FieldSchemas) -> None:
         self._schemas = schemas
 
-    async def CreateFieldSchema(
-        self, request: field_schema_service_pb2.CreateFieldSchemaRequest, call: Call
-    ) -> field_schema_pb2.FieldSchema:
+    def created(self, request: pb.CreateFieldSchemaRequest, call: Call) -> UserSchema:
         """Create a schema."""
-        return await call.run_in_thread(
-            lambda: convert.schema(
-                self._schemas.create(
-                    call.organization_id,
-                    convert.new_schema(request, call.caller.subject),
-                    request_id=call.idempotency_key(request.request_id),
-                )
-            )
+        return self._schemas.create(
+            call.organization_id,
+            convert.new_schema(request, call.caller.subject),
+            request_id=call.idempotency_key(request.request_id),
         )
 
-    async def GetFieldSchema(
-        self, request: field_schema_service_pb2.GetFieldSchemaRequest, call: Call
-    ) -> field_schema_pb2.FieldSchema:
+    def one(self, request: pb.GetFieldSchemaRequest, call: Call) -> UserSchema:
         """Return one schema."""
-        return await call.run_in_thread(
-            lambda: convert.schema(self._schemas.get(call.organization_id, request.user_schema_id))
-        )
+        return self._schemas.get(call.organization_id, request.user_schema_id)
 
-    async def ListFieldSchemas(
-        self, request: field_schema_service_pb2.ListFieldSchemasRequest, call: Call
-    ) -> field_schema_service_pb2.ListFieldSchemasResponse:
+    def listed(self, request: pb.ListFieldSchemasRequest, call: Call) -> Counted[UserSchema]:
         """Return a page of schemas."""
-        return await call.run_in_thread(
-            lambda: convert.schemas(
-                self._schemas.list(
-                    call.organization_id,
-                    requested_limit(request),
-                    request.cursor,
-                )
-            )
+        return self._schemas.list(call.organization_id, requested_limit(request), request.cursor)
+
+    def changed(self, request: pb.UpdateFieldSchemaRequest, call: Call) -> UserSchema:
+        """Change what is sent."""
+        return self._schemas.update(
+            call.organization_id, request.user_schema_id, convert.change(request)
         )
 
-    async def UpdateFieldSchema(
-        self, request: field_schema_service_pb2.UpdateFieldSchemaRequest, call: Call
-    ) -> field_schema_pb2.FieldSchema:
-        """Change what is sent."""
-        return await call.run_in_thread(
-            lambda: convert.schema(
-                self._schemas.update(
-                    call.organization_id, request.user_schema_id, convert.change(request)
-                )
-            )
-        )
+
+class FieldSchemaService(FieldSchemaCalls):
+    """Field schemas of the caller's organization."""
+
+    CreateFieldSchema = handler(FieldSchemaCalls.created, convert.schema)
+    GetFieldSchema = handler(FieldSchemaCalls.one, convert.schema)
+    ListFieldSchemas = handler(
+        FieldSchemaCalls.listed,
+        lambda found: page_of(pb.ListFieldSchemasResponse, found, convert.schema),
+    )
+    UpdateFieldSchema = handler(FieldSchemaCalls.changed, convert.schema)
 
     async def DeleteFieldSchema(
-        self, request: field_schema_service_pb2.DeleteFieldSchemaRequest, call: Call
-    ) -> field_schema_service_pb2.DeleteFieldSchemaResponse:
+        self, request: pb.DeleteFieldSchemaRequest, call: Call
+    ) -> pb.DeleteFieldSchemaResponse:
         """Delete a schema."""
         await call.run(self._schemas.delete, call.organization_id, request.user_schema_id)
-        return field_schema_service_pb2.DeleteFieldSchemaResponse(deleted=True)
+        return pb.DeleteFieldSchemaResponse(deleted=True)

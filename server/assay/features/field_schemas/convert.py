@@ -12,7 +12,6 @@ from assay.features.field_schemas.model import NewUserSchema, UserSchema
 from assay.features.field_schemas.service import SchemaChange
 from assay.kernel.errors import InvalidArgument
 from assay.kernel.rpc import values
-from assay.kernel.rpc.paging import Counted
 from assay.v1 import field_schema_pb2, field_schema_service_pb2
 
 # A field as it is sent: options that say nothing are left out.
@@ -115,12 +114,3 @@ def schema(stored: UserSchema) -> field_schema_pb2.FieldSchema:
     message.created_at.CopyFrom(values.instant(stored.created_at))
     message.updated_at.CopyFrom(values.instant(stored.updated_at))
     return message
-
-
-def schemas(page: Counted[UserSchema]) -> field_schema_service_pb2.ListFieldSchemasResponse:
-    """Return a page of schemas."""
-    return field_schema_service_pb2.ListFieldSchemasResponse(
-        schemas=[schema(one) for one in page.items],
-        next_cursor=page.next_cursor or "",
-        total=page.total,
-    )

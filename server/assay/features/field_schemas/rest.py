@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from assay.extraction.schema import FieldSchema
-from assay.features.field_schemas import convert
+from assay.features.field_schemas.api import FieldSchemaCalls
 from assay.features.field_schemas.convert import FieldJson
 from assay.features.field_schemas.model import UserSchema
-from assay.features.field_schemas.service import FieldSchemas
-from assay.kernel.rpc import rest
-from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.paging import requested_limit
-from assay.kernel.rpc.rest import Body, Instant, ViewPage
+from assay.kernel.rpc.handler import page_handler, view_handler
+from assay.kernel.rpc.rest import Instant
 from assay.kernel.rpc.values import millis
 from assay.records import Record
-from assay.v1 import field_schema_service_pb2 as pb
 
 PATH = "/v1/quality/schemas"
 
@@ -41,68 +37,6 @@ class FieldSchemaView(Record):
     links: FieldSchemaLinks  # Where to go from here.
 
 
-class FieldSchemaRestService:
-    """Field schemas of the caller's organization."""
-
-    def __init__(self, schemas: FieldSchemas) -> None:
-        self._schemas = schemas
-
-    async def CreateFieldSchema(
-        self, request: pb.CreateFieldSchemaRequest, call: Call
-    ) -> Body[FieldSchemaView]:
-        """Create a schema."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                schema(
-                    self._schemas.create(
-                        call.organization_id,
-                        convert.new_schema(request, call.caller.subject),
-                        request_id=call.idempotency_key(request.request_id),
-                    )
-                )
-            )
-        )
-
-    async def GetFieldSchema(
-        self, request: pb.GetFieldSchemaRequest, call: Call
-    ) -> Body[FieldSchemaView]:
-        """Return one schema."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                schema(self._schemas.get(call.organization_id, request.user_schema_id))
-            )
-        )
-
-    async def ListFieldSchemas(
-        self, request: pb.ListFieldSchemasRequest, call: Call
-    ) -> Body[ViewPage[FieldSchemaView]]:
-        """Return a page of schemas."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                rest.page(
-                    self._schemas.list(
-                        call.organization_id, requested_limit(request), request.cursor
-                    ),
-                    schema,
-                )
-            )
-        )
-
-    async def UpdateFieldSchema(
-        self, request: pb.UpdateFieldSchemaRequest, call: Call
-    ) -> Body[FieldSchemaView]:
-        """Change what is sent."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                schema(
-                    self._schemas.update(
-                        call.organization_id, request.user_schema_id, convert.change(request)
-                    )
-                )
-            )
-        )
-
-
 def schema(stored: UserSchema) -> FieldSchemaView:
     """Return the view of a stored schema."""
     found = FieldSchema.parse(stored.definition)
@@ -117,3 +51,12 @@ def schema(stored: UserSchema) -> FieldSchemaView:
         updated_at=millis(stored.updated_at),
         links=FieldSchemaLinks(self=f"{PATH}/{stored.user_schema_id}"),
     )
+
+
+class FieldSchemaRestService(FieldSchemaCalls):
+    """Field schemas of the caller's organization."""
+
+    CreateFieldSchema = view_handler(FieldSchemaCalls.created, schema)
+    GetFieldSchema = view_handler(FieldSchemaCalls.one, schema)
+    ListFieldSchemas = page_handler(FieldSchemaCalls.listed, schema)
+    UpdateFieldSchema = view_handler(FieldSchemaCalls.changed, schema)

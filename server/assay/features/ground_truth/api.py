@@ -5,151 +5,128 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from assay.features.ground_truth import convert
-from assay.features.ground_truth.model import NewDataset
+from assay.features.ground_truth.model import Dataset, Entry, NewDataset
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.imports.convert import import_file, import_rows
 from assay.features.imports.service import Imports
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.handler import handler
 from assay.kernel.rpc.messages import page_of, value_of
-from assay.kernel.rpc.paging import requested_limit
+from assay.kernel.rpc.paging import Counted, requested_limit
 from assay.tabular.opening import CSV, JSON_LINES
-from assay.v1 import ground_truth_pb2, ground_truth_service_pb2
+from assay.v1 import ground_truth_pb2
+from assay.v1 import ground_truth_service_pb2 as pb
 
 
-class GroundTruthService:
+class GroundTruthCalls:
+    """Calls of datasets and entries that have a typed and a REST reply."""
+
+    def __init__(self, truth: GroundTruthUseCases, schemas: DatasetSchemas) -> None:
+        self._truth = truth
+        self._schemas = schemas
+
+    def created(self, request: pb.CreateGroundTruthDatasetRequest, call: Call) -> Dataset:
+        """Create an empty dataset."""
+        return self._truth.create(
+            call.organization_id,
+            value_of(NewDataset, request, created_by=call.caller.subject),
+            request_id=call.idempotency_key(request.request_id),
+        )
+
+    def listed(self, request: pb.ListGroundTruthDatasetsRequest, call: Call) -> Counted[Dataset]:
+        """Return a page of datasets."""
+        return self._truth.list(call.organization_id, requested_limit(request), request.cursor)
+
+    def changed(self, request: pb.UpdateGroundTruthDatasetRequest, call: Call) -> Dataset:
+        """Change what is sent."""
+        return self._truth.update(call.organization_id, request.dataset_id, convert.change(request))
+
+    def entry_added(self, request: pb.CreateEntryRequest, call: Call) -> Entry:
+        """Add one entry."""
+        return self._truth.add_entry(
+            call.organization_id,
+            request.dataset_id,
+            convert.new_entry(request),
+            request_id=call.idempotency_key(request.request_id),
+        )
+
+    def entry(self, request: pb.GetEntryRequest, call: Call) -> Entry:
+        """Return one entry."""
+        return self._truth.get_entry(call.organization_id, request.dataset_id, request.entry_id)
+
+    def entries(self, request: pb.ListEntriesRequest, call: Call) -> Counted[Entry]:
+        """Return a page of entries."""
+        return self._truth.list_entries(
+            call.organization_id,
+            request.dataset_id,
+            requested_limit(request),
+            request.cursor,
+            document_id=request.document_id,
+        )
+
+
+class GroundTruthService(GroundTruthCalls):
     """Datasets and entries of the caller's organization."""
 
     def __init__(
         self, truth: GroundTruthUseCases, schemas: DatasetSchemas, imports: Imports
     ) -> None:
-        self._truth = truth
-        self._schemas = schemas
+        super().__init__(truth, schemas)
         self._imports = imports
 
-    async def CreateGroundTruthDataset(
-        self, request: ground_truth_service_pb2.CreateGroundTruthDatasetRequest, call: Call
-    ) -> ground_truth_pb2.GroundTruthDataset:
-        """Create an empty dataset."""
-        made = await call.run_in_thread(
-            lambda: self._truth.create(
-                call.organization_id,
-                value_of(NewDataset, request, created_by=call.caller.subject),
-                request_id=call.idempotency_key(request.request_id),
-            )
-        )
-        return convert.dataset(made)
+    CreateGroundTruthDataset = handler(GroundTruthCalls.created, convert.dataset)
+    ListGroundTruthDatasets = handler(
+        GroundTruthCalls.listed,
+        lambda found: page_of(pb.ListGroundTruthDatasetsResponse, found, convert.dataset),
+    )
+    UpdateGroundTruthDataset = handler(GroundTruthCalls.changed, convert.dataset)
+    CreateEntry = handler(GroundTruthCalls.entry_added, convert.entry)
+    GetEntry = handler(GroundTruthCalls.entry, convert.entry)
+    ListEntries = handler(
+        GroundTruthCalls.entries,
+        lambda found: page_of(pb.ListEntriesResponse, found, convert.entry),
+    )
 
     async def GetGroundTruthDataset(
-        self, request: ground_truth_service_pb2.GetGroundTruthDatasetRequest, call: Call
+        self, request: pb.GetGroundTruthDatasetRequest, call: Call
     ) -> ground_truth_pb2.GroundTruthDataset:
         """Return one dataset."""
         found = await call.run(self._truth.get, call.organization_id, request.dataset_id)
         return convert.dataset(found)
 
-    async def ListGroundTruthDatasets(
-        self, request: ground_truth_service_pb2.ListGroundTruthDatasetsRequest, call: Call
-    ) -> ground_truth_service_pb2.ListGroundTruthDatasetsResponse:
-        """Return a page of datasets."""
-        page = await call.run(
-            self._truth.list,
-            call.organization_id,
-            requested_limit(request),
-            request.cursor,
-        )
-        return page_of(
-            ground_truth_service_pb2.ListGroundTruthDatasetsResponse, page, convert.dataset
-        )
-
-    async def UpdateGroundTruthDataset(
-        self, request: ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, call: Call
-    ) -> ground_truth_pb2.GroundTruthDataset:
-        """Change what is sent."""
-        found = await call.run(
-            self._truth.update,
-            call.organization_id,
-            request.dataset_id,
-            convert.change(request),
-        )
-        return convert.dataset(found)
-
     async def GetGroundTruthSchema(
-        self, request: ground_truth_service_pb2.GetGroundTruthSchemaRequest, call: Call
-    ) -> ground_truth_service_pb2.GetGroundTruthSchemaResponse:
+        self, request: pb.GetGroundTruthSchemaRequest, call: Call
+    ) -> pb.GetGroundTruthSchemaResponse:
         """Return the schema that a dataset names, or the inferred one."""
         found = await self._schemas.of(call.organization_id, request.dataset_id)
         return await call.run_in_thread(lambda: convert.dataset_schema(found))
 
-    async def CreateEntry(
-        self, request: ground_truth_service_pb2.CreateEntryRequest, call: Call
-    ) -> ground_truth_pb2.Entry:
-        """Add one entry."""
-        return await call.run_in_thread(
-            lambda: convert.entry(
-                self._truth.add_entry(
-                    call.organization_id,
-                    request.dataset_id,
-                    convert.new_entry(request),
-                    request_id=call.idempotency_key(request.request_id),
-                )
-            )
-        )
-
-    async def GetEntry(
-        self, request: ground_truth_service_pb2.GetEntryRequest, call: Call
-    ) -> ground_truth_pb2.Entry:
-        """Return one entry."""
-        found = await call.run(
-            self._truth.get_entry,
-            call.organization_id,
-            request.dataset_id,
-            request.entry_id,
-        )
-        return convert.entry(found)
-
-    async def ListEntries(
-        self, request: ground_truth_service_pb2.ListEntriesRequest, call: Call
-    ) -> ground_truth_service_pb2.ListEntriesResponse:
-        """Return a page of entries."""
-        return await call.run_in_thread(
-            lambda: page_of(
-                ground_truth_service_pb2.ListEntriesResponse,
-                self._truth.list_entries(
-                    call.organization_id,
-                    request.dataset_id,
-                    requested_limit(request),
-                    request.cursor,
-                    document_id=request.document_id,
-                ),
-                convert.entry,
-            )
-        )
-
     async def DeleteGroundTruthDataset(
-        self, request: ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, call: Call
-    ) -> ground_truth_service_pb2.DeleteGroundTruthDatasetResponse:
+        self, request: pb.DeleteGroundTruthDatasetRequest, call: Call
+    ) -> pb.DeleteGroundTruthDatasetResponse:
         """Delete a dataset with its entries."""
         await call.run(self._truth.delete, call.organization_id, request.dataset_id)
-        return ground_truth_service_pb2.DeleteGroundTruthDatasetResponse(deleted=True)
+        return pb.DeleteGroundTruthDatasetResponse(deleted=True)
 
     async def DeleteEntry(
-        self, request: ground_truth_service_pb2.DeleteEntryRequest, call: Call
-    ) -> ground_truth_service_pb2.DeleteEntryResponse:
+        self, request: pb.DeleteEntryRequest, call: Call
+    ) -> pb.DeleteEntryResponse:
         """Delete one entry."""
         await call.run(
             self._truth.delete_entry, call.organization_id, request.dataset_id, request.entry_id
         )
-        return ground_truth_service_pb2.DeleteEntryResponse(deleted=True)
+        return pb.DeleteEntryResponse(deleted=True)
 
     async def ImportEntries(
-        self, requests: AsyncIterator[ground_truth_service_pb2.ImportEntriesRequest], call: Call
+        self, requests: AsyncIterator[pb.ImportEntriesRequest], call: Call
     ) -> ground_truth_pb2.ImportResponse:
         """Take a stream of documents."""
         return await import_rows(self._imports, requests, call, convert.rows, "dataset_id")
 
     async def ImportEntriesCsv(
         self,
-        requests: AsyncIterator[ground_truth_service_pb2.ImportEntriesCsvRequest],
+        requests: AsyncIterator[pb.ImportEntriesCsvRequest],
         call: Call,
     ) -> ground_truth_pb2.ImportResponse:
         """Take one file of CSV."""
@@ -157,7 +134,7 @@ class GroundTruthService:
 
     async def ImportEntriesJsonLines(
         self,
-        requests: AsyncIterator[ground_truth_service_pb2.ImportEntriesJsonLinesRequest],
+        requests: AsyncIterator[pb.ImportEntriesJsonLinesRequest],
         call: Call,
     ) -> ground_truth_pb2.ImportResponse:
         """Take one file of JSON Lines."""

@@ -7,15 +7,14 @@ from typing import Any
 from msgspec import Raw
 
 from assay.features.field_schemas.convert import FieldJson
-from assay.features.ground_truth import convert
-from assay.features.ground_truth.model import Dataset, Entry, NewDataset
-from assay.features.ground_truth.schema_service import DatasetSchema, DatasetSchemas
-from assay.features.ground_truth.service import GroundTruthUseCases, SampledDataset
+from assay.features.ground_truth.api import GroundTruthCalls
+from assay.features.ground_truth.model import Dataset, Entry
+from assay.features.ground_truth.schema_service import DatasetSchema
+from assay.features.ground_truth.service import SampledDataset
 from assay.kernel.rpc import rest
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.messages import value_of
-from assay.kernel.rpc.paging import requested_limit
-from assay.kernel.rpc.rest import Body, Count, Instant, JsonObject, ViewPage
+from assay.kernel.rpc.handler import page_handler, view_handler
+from assay.kernel.rpc.rest import Body, Count, Instant, JsonObject
 from assay.kernel.rpc.values import millis
 from assay.records import Record
 from assay.v1 import ground_truth_service_pb2 as pb
@@ -86,103 +85,6 @@ class DatasetSchemaView(Record):
     reasons: dict[str, str]  # Why each field of an inferred schema has its type, by its path.
 
 
-class GroundTruthRestService:
-    """Datasets and entries of the caller's organization."""
-
-    def __init__(self, truth: GroundTruthUseCases, schemas: DatasetSchemas) -> None:
-        self._truth = truth
-        self._schemas = schemas
-
-    async def CreateGroundTruthDataset(
-        self, request: pb.CreateGroundTruthDatasetRequest, call: Call
-    ) -> Body[DatasetView]:
-        """Create an empty dataset."""
-        made = await call.run_in_thread(
-            lambda: self._truth.create(
-                call.organization_id,
-                value_of(NewDataset, request, created_by=call.caller.subject),
-                request_id=call.idempotency_key(request.request_id),
-            )
-        )
-        return rest.body(dataset(made))
-
-    async def GetGroundTruthDataset(
-        self, request: pb.GetGroundTruthDatasetRequest, call: Call
-    ) -> Body[SampledDatasetView]:
-        """Return one dataset with samples."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                sampled(self._truth.sampled(call.organization_id, request.dataset_id))
-            )
-        )
-
-    async def ListGroundTruthDatasets(
-        self, request: pb.ListGroundTruthDatasetsRequest, call: Call
-    ) -> Body[ViewPage[DatasetView]]:
-        """Return a page of datasets."""
-        page = await call.run(
-            self._truth.list, call.organization_id, requested_limit(request), request.cursor
-        )
-        return rest.body(rest.page(page, dataset))
-
-    async def UpdateGroundTruthDataset(
-        self, request: pb.UpdateGroundTruthDatasetRequest, call: Call
-    ) -> Body[DatasetView]:
-        """Change what is sent."""
-        found = await call.run(
-            self._truth.update, call.organization_id, request.dataset_id, convert.change(request)
-        )
-        return rest.body(dataset(found))
-
-    async def GetGroundTruthSchema(
-        self, request: pb.GetGroundTruthSchemaRequest, call: Call
-    ) -> Body[DatasetSchemaView]:
-        """Return the schema that a dataset names, or the inferred one."""
-        found = await self._schemas.of(call.organization_id, request.dataset_id)
-        return await call.run_in_thread(lambda: rest.body(schema(found)))
-
-    async def CreateEntry(self, request: pb.CreateEntryRequest, call: Call) -> Body[EntryView]:
-        """Add one entry."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                entry(
-                    self._truth.add_entry(
-                        call.organization_id,
-                        request.dataset_id,
-                        convert.new_entry(request),
-                        request_id=call.idempotency_key(request.request_id),
-                    )
-                )
-            )
-        )
-
-    async def GetEntry(self, request: pb.GetEntryRequest, call: Call) -> Body[EntryView]:
-        """Return one entry."""
-        found = await call.run(
-            self._truth.get_entry, call.organization_id, request.dataset_id, request.entry_id
-        )
-        return rest.body(entry(found))
-
-    async def ListEntries(
-        self, request: pb.ListEntriesRequest, call: Call
-    ) -> Body[ViewPage[EntryView]]:
-        """Return a page of entries."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                rest.page(
-                    self._truth.list_entries(
-                        call.organization_id,
-                        request.dataset_id,
-                        requested_limit(request),
-                        request.cursor,
-                        document_id=request.document_id,
-                    ),
-                    entry,
-                )
-            )
-        )
-
-
 def dataset(stored: Dataset) -> DatasetView:
     """Return the view of a dataset."""
     return DatasetView(**_shown(stored))
@@ -233,3 +135,31 @@ def entry(stored: Entry) -> EntryView:
         created_at=millis(stored.created_at),
         links=EntryLinks(self=f"{path}/entries/{stored.entry_id}", dataset=path),
     )
+
+
+class GroundTruthRestService(GroundTruthCalls):
+    """Datasets and entries of the caller's organization."""
+
+    CreateGroundTruthDataset = view_handler(GroundTruthCalls.created, dataset)
+    ListGroundTruthDatasets = page_handler(GroundTruthCalls.listed, dataset)
+    UpdateGroundTruthDataset = view_handler(GroundTruthCalls.changed, dataset)
+    CreateEntry = view_handler(GroundTruthCalls.entry_added, entry)
+    GetEntry = view_handler(GroundTruthCalls.entry, entry)
+    ListEntries = page_handler(GroundTruthCalls.entries, entry)
+
+    async def GetGroundTruthDataset(
+        self, request: pb.GetGroundTruthDatasetRequest, call: Call
+    ) -> Body[SampledDatasetView]:
+        """Return one dataset with samples."""
+        return await call.run_in_thread(
+            lambda: rest.body(
+                sampled(self._truth.sampled(call.organization_id, request.dataset_id))
+            )
+        )
+
+    async def GetGroundTruthSchema(
+        self, request: pb.GetGroundTruthSchemaRequest, call: Call
+    ) -> Body[DatasetSchemaView]:
+        """Return the schema that a dataset names, or the inferred one."""
+        found = await self._schemas.of(call.organization_id, request.dataset_id)
+        return await call.run_in_thread(lambda: rest.body(schema(found)))
