@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from assay.features.evaluations.details_artifact import EvaluationDetails
+from assay.features.evaluations.details_artifact import (
+    CELLS,
+    CURVE,
+    KEPT,
+    EvaluationDetails,
+    MistakeCell,
+    read_section,
+)
 from assay.features.evaluations.ingest import ingest_chunk
 from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.job_spec import CHUNKS, EvaluationJob
@@ -12,10 +20,32 @@ from assay.features.evaluations.model import EvaluationResult, EvaluationSpec
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.storage.blobs import BlobStore, open_blobs
+from assay.kernel.storage.indexed_json import SectionIndex
 from assay.records import decode, encode
 from tests.support.kind_in_process import run_in_process
 
 ORG = "acme"
+
+
+def read_details(data: bytes) -> EvaluationDetails:
+    """Return the details that a document holds, all sections of it."""
+    file = io.BytesIO(data)
+    index = SectionIndex.of(file)
+    found = {name: read_section(index, file, name) for name in index.places}
+    cells = [
+        MistakeCell(
+            true_label=head.true_label,
+            predicted_label=head.predicted_label,
+            total=head.total,
+            kept=found[f"{KEPT}{number}"],
+        )
+        for number, head in enumerate(found.get(CELLS, ()))
+    ]
+    return EvaluationDetails(
+        **{name: one for name, one in found.items() if ":" not in name and name != CELLS},
+        curves={label: found[f"{CURVE}{label}"] for label in index.named(CURVE)},
+        mistakes=tuple(cells) if CELLS in found else None,
+    )
 
 
 class InProcess:
@@ -52,7 +82,7 @@ class InProcess:
         """Return the details that a result names."""
         address = result(data).details
         assert address is not None
-        return EvaluationDetails.read(self._blobs.read(address))
+        return read_details(self._blobs.read(address))
 
     def _run(self, asked: EvaluationJob, batches: list[TaskRecord]) -> bytes:
         run = run_in_process(self._kind, asked, self._blobs, batches)

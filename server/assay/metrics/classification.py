@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from assay.metrics.classification_report import zero_divisions
 from assay.metrics.counts import ConfusionCounts
-from assay.metrics.metric import CLASSIFICATION, Direction, Metric, Outcome, SetToZero
+from assay.metrics.metric import CLASSIFICATION, Metric, Outcome, SetToZero
 from assay.metrics.metric_inputs import MetricInputs
 from assay.metrics.reasons import Reason
 
@@ -63,41 +64,36 @@ def _kappa(inputs: MetricInputs) -> Outcome:
     return float(1 - np.sum(weights * confusion) / chance)
 
 
-def _from_counts(
-    name: str, compute: Callable[[MetricInputs], Outcome], description: str, *, low: float = 0.0
-) -> Metric:
-    return Metric(
-        name=name,
-        description=description,
-        tasks=CLASSIFICATION,
-        needs=ConfusionCounts,
-        low=low,
-        high=1.0,
-        direction=Direction.HIGHER,
-        compute=compute,
-    )
-
+_from_counts = partial(Metric, tasks=CLASSIFICATION, needs=ConfusionCounts)
 
 CLASSIFICATION_METRICS: tuple[Metric, ...] = (
-    _from_counts("accuracy", _accuracy, "Share of records whose predicted label is the true one"),
     _from_counts(
-        "balanced_accuracy", _balanced_accuracy, "Mean recall over the classes that occur"
+        name="accuracy",
+        compute=_accuracy,
+        description="Share of records whose predicted label is the true one",
     ),
     _from_counts(
-        "precision",
-        _headline("precision"),
-        "Precision of the positive class (binary), or weighted by support (multi-class)",
+        name="balanced_accuracy",
+        compute=_balanced_accuracy,
+        description="Mean recall over the classes that occur",
     ),
     _from_counts(
-        "recall",
-        _headline("recall"),
-        "Recall of the positive class (binary), or weighted by support (multi-class)",
+        name="precision",
+        compute=_headline("precision"),
+        description="Precision of the positive class (binary), or weighted by support (multi-class)",
     ),
     _from_counts(
-        "f1_score",
-        _headline("f1_score"),
-        "F1 of the positive class (binary), or the weighted mean of the class F1s (multi-class)",
+        name="recall",
+        compute=_headline("recall"),
+        description="Recall of the positive class (binary), or weighted by support (multi-class)",
     ),
-    _from_counts("mcc", _mcc, "Matthews correlation coefficient", low=-1.0),
-    _from_counts("kappa", _kappa, "Cohen's kappa", low=-1.0),
+    _from_counts(
+        name="f1_score",
+        compute=_headline("f1_score"),
+        description="F1 of the positive class (binary), or the weighted mean of the class F1s (multi-class)",
+    ),
+    _from_counts(
+        name="mcc", compute=_mcc, description="Matthews correlation coefficient", low=-1.0
+    ),
+    _from_counts(name="kappa", compute=_kappa, description="Cohen's kappa", low=-1.0),
 )

@@ -53,9 +53,9 @@ class Metric:
     tasks: frozenset[Task]
     needs: type[Accumulator[Any]]  # the one without which the metric is NO_SCORES
     needs_ranks: bool = False  # True: exists only after the stored rows were sorted
-    low: float  # -inf: no lower bound
-    high: float  # inf: no upper bound
-    direction: Direction
+    low: float = 0.0  # -inf: no lower bound
+    high: float = 1.0  # inf: no upper bound
+    direction: Direction = Direction.HIGHER
     unit: Unit = Unit.RATIO
     compute: Callable[[MetricInputs], Outcome]  # rows > 0; may raise OverflowError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from assay.metrics.arithmetic.exact_sum import UNIT_BITS
 from assay.metrics.calibration import CalibrationBins
@@ -66,93 +67,60 @@ def _top_metric(first: int) -> Metric:
         description=f"Share of records whose true label {among}",
         tasks=MULTICLASS,
         needs=TopRanks,
-        low=0.0,
-        high=1.0,
-        direction=Direction.HIGHER,
         compute=_top(first),
     )
 
 
-def _of_calibration(
-    name: str,
-    compute: Callable[[MetricInputs], Outcome],
-    description: str,
-    *,
-    low: float = 0.0,
-    direction: Direction = Direction.LOWER,
-) -> Metric:
-    return Metric(
-        name=name,
-        description=description,
-        tasks=CLASSIFICATION,
-        needs=CalibrationBins,
-        low=low,
-        high=1.0,
-        direction=direction,
-        compute=compute,
-    )
-
+_area = partial(Metric, tasks=CLASSIFICATION, needs=CalibrationBins, needs_ranks=True)
+_loss = partial(Metric, tasks=CLASSIFICATION, direction=Direction.LOWER)
 
 PROBABILITY_METRICS: tuple[Metric, ...] = (
-    Metric(
+    _area(
         name="roc_auc",
         description="Exact area under the ROC curve (multi-class: macro one-vs-rest over the "
         "defined classes)",
-        tasks=CLASSIFICATION,
-        needs=CalibrationBins,
-        needs_ranks=True,
-        low=0.0,
-        high=1.0,
-        direction=Direction.HIGHER,
         compute=_roc_auc,
     ),
-    Metric(
+    _area(
         name="average_precision",
         description="Area under the precision-recall curve, step-wise (multi-class: macro "
         "one-vs-rest over the defined classes)",
-        tasks=CLASSIFICATION,
-        needs=CalibrationBins,
-        needs_ranks=True,
-        low=0.0,
-        high=1.0,
-        direction=Direction.HIGHER,
         compute=_average_precision,
     ),
-    Metric(
+    _loss(
         name="log_loss",
         description="Mean negative log likelihood of the true class",
-        tasks=CLASSIFICATION,
         needs=LogLossSum,
-        low=0.0,
         high=-math.log(2.0**-52),
-        direction=Direction.LOWER,
         unit=Unit.NATS,
         compute=_log_loss,
     ),
-    Metric(
+    _loss(
         name="brier",
         description="Brier score of the positive class (binary, at most 1), or summed over the "
         "classes (multi-class)",
-        tasks=CLASSIFICATION,
         needs=BrierSum,
-        low=0.0,
         high=2.0,
-        direction=Direction.LOWER,
         compute=_brier,
     ),
-    _of_calibration(
-        "ece",
-        lambda inputs: inputs.headline_bins.ece(),
-        "Expected calibration error over 15 equal-width bins, of the positive class (binary) or "
-        "the top label (multi-class)",
+    _loss(
+        name="ece",
+        needs=CalibrationBins,
+        compute=lambda inputs: inputs.headline_bins.ece(),
+        description="Expected calibration error over 15 equal-width bins, of the positive class "
+        "(binary) or the top label (multi-class)",
     ),
-    _of_calibration(
-        "mce", lambda inputs: inputs.headline_bins.mce(), "Largest calibration error of a bin"
+    _loss(
+        name="mce",
+        needs=CalibrationBins,
+        compute=lambda inputs: inputs.headline_bins.mce(),
+        description="Largest calibration error of a bin",
     ),
-    _of_calibration(
-        "ece_signed",
-        lambda inputs: inputs.headline_bins.ece_signed(),
-        "Mean confidence less the share that was right (positive: over-confident)",
+    _loss(
+        name="ece_signed",
+        needs=CalibrationBins,
+        compute=lambda inputs: inputs.headline_bins.ece_signed(),
+        description="Mean confidence less the share that was right (positive: over-confident)",
         low=-1.0,
         direction=Direction.NONE,  # over- and under-confidence are both errors
     ),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from functools import partial
 
-from assay.metrics.accumulator import Accumulator
 from assay.metrics.arithmetic.exact_sum import rounded_sqrt
 from assay.metrics.metric import REGRESSION, Direction, Metric, Outcome, Unit
 from assay.metrics.metric_inputs import MetricInputs
@@ -62,61 +60,42 @@ def _mape(inputs: MetricInputs) -> Outcome:
     return residuals.relative.mean(residuals.relative_weight)
 
 
-def _error(
-    name: str,
-    compute: Callable[[MetricInputs], Outcome],
-    description: str,
-    *,
-    unit: Unit = Unit.TARGET,
-    needs: type[Accumulator[Any]] = RegressionSums,
-    needs_ranks: bool = False,
-) -> Metric:
-    return Metric(
-        name=name,
-        description=description,
-        tasks=REGRESSION,
-        needs=needs,
-        needs_ranks=needs_ranks,
-        low=0.0,
-        high=math.inf,
-        direction=Direction.LOWER,
-        unit=unit,
-        compute=compute,
-    )
-
-
-def _fit(name: str, compute: Callable[[MetricInputs], Outcome], description: str) -> Metric:
-    return Metric(
-        name=name,
-        description=description,
-        tasks=REGRESSION,
-        needs=RegressionSums,
-        low=-math.inf,
-        high=1.0,
-        direction=Direction.HIGHER,
-        compute=compute,
-    )
-
+_error = partial(
+    Metric, tasks=REGRESSION, high=math.inf, direction=Direction.LOWER, unit=Unit.TARGET
+)
+_fit = partial(Metric, tasks=REGRESSION, needs=RegressionSums, low=-math.inf)
 
 REGRESSION_METRICS: tuple[Metric, ...] = (
-    _error("mae", _mae, "Mean absolute error"),
-    _error("mse", _mse, "Mean squared error", unit=Unit.TARGET_SQUARED),
-    _error("rmse", _rmse, "Root mean squared error"),
+    _error(name="mae", needs=RegressionSums, compute=_mae, description="Mean absolute error"),
     _error(
-        "median_absolute_error",
-        _median_absolute_error,
-        "Median absolute error",
+        name="mse",
+        needs=RegressionSums,
+        compute=_mse,
+        description="Mean squared error",
+        unit=Unit.TARGET_SQUARED,
+    ),
+    _error(name="rmse", needs=RegressionSums, compute=_rmse, description="Root mean squared error"),
+    _error(
+        name="median_absolute_error",
+        compute=_median_absolute_error,
+        description="Median absolute error",
         needs=Residuals,
         needs_ranks=True,
     ),
-    _error("max_error", _max_error, "Largest absolute error", needs=Residuals),
     _error(
-        "mape",
-        _mape,
-        "Mean absolute error relative to the target, of the records whose target is not zero",
+        name="max_error", compute=_max_error, description="Largest absolute error", needs=Residuals
+    ),
+    _error(
+        name="mape",
+        compute=_mape,
+        description="Mean absolute error relative to the target, of the records whose target is not zero",
         needs=Residuals,
         unit=Unit.RATIO,
     ),
-    _fit("r2", _r2, "Coefficient of determination"),
-    _fit("explained_variance", _explained_variance, "Share of the target's variance explained"),
+    _fit(name="r2", compute=_r2, description="Coefficient of determination"),
+    _fit(
+        name="explained_variance",
+        compute=_explained_variance,
+        description="Share of the target's variance explained",
+    ),
 )

@@ -31,6 +31,7 @@ from assay.metrics.reliability import (
 )
 from assay.records import decode, encode
 from tests.features.evaluations.test_model import RESULT
+from tests.support.evaluation_in_process import read_details
 
 TABLE = ReliabilityTable(
     bins=(
@@ -81,7 +82,7 @@ def test_details_read_back_as_they_were():
     """Details, full or empty, read back equal, and equal details are equal bytes."""
     for details in (DETAILS, EvaluationDetails()):
         data = details.write()
-        again = EvaluationDetails.read(data)
+        again = read_details(data)
         assert again == details
         assert again.write() == data
 

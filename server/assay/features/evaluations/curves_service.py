@@ -8,7 +8,7 @@ import numpy as np
 
 from assay.features.evaluations.details_artifact import AreaDetails
 from assay.features.evaluations.details_service import Detailed, DetailsReader, StoredDetails
-from assay.features.evaluations.performance_service import Place
+from assay.features.evaluations.performance_service import EvaluationKey
 from assay.features.models.model import TaskType
 from assay.kernel.errors import InvalidArgument, NoScores, clip
 from assay.metrics.curves import Curve, ThresholdRow
@@ -87,7 +87,7 @@ class Curves:
     def __init__(self, details: DetailsReader) -> None:
         self._details = details
 
-    def roc(self, place: Place, class_label: str, resolution: int | None) -> CurveFound:
+    def roc(self, key: EvaluationKey, class_label: str, resolution: int | None) -> CurveFound:
         """Return the ROC curve of a label, else of the positive one, else the macro average.
 
         Raises:
@@ -96,7 +96,7 @@ class Curves:
             And what DetailsReader.of raises.
         """
         points = check_resolution(resolution, MAX_POINTS)
-        found = self._details.of(place, TaskType.CLASSIFICATION)
+        found = self._details.of(key, TaskType.CLASSIFICATION)
         label = check_label(found, "class_label", class_label) or found.result.positive_label
         areas = _areas(found, found.details.roc_auc)
         if label is None:
@@ -111,7 +111,7 @@ class Curves:
         )
 
     def precision_recall(
-        self, place: Place, class_label: str, resolution: int | None
+        self, key: EvaluationKey, class_label: str, resolution: int | None
     ) -> CurveFound:
         """Return the precision-recall curve of a label, else of the positive one.
 
@@ -121,7 +121,7 @@ class Curves:
             And what DetailsReader.of raises.
         """
         points = check_resolution(resolution, MAX_PR_POINTS)
-        found = self._details.of(place, TaskType.CLASSIFICATION)
+        found = self._details.of(key, TaskType.CLASSIFICATION)
         label = _one_label(found, class_label)
         areas = _areas(found, found.details.average_precision)
         curve, reason = _curve(found, areas, label)
@@ -134,7 +134,7 @@ class Curves:
         )
 
     def thresholds(
-        self, place: Place, class_label: str, resolution: int | None, costs: Costs | None
+        self, key: EvaluationKey, class_label: str, resolution: int | None, costs: Costs | None
     ) -> Thresholds:
         """Return what each threshold gives for a label, else for the positive one.
 
@@ -144,7 +144,7 @@ class Curves:
             And what DetailsReader.of raises.
         """
         points = check_resolution(resolution, MAX_POINTS)
-        found = self._details.of(place, TaskType.CLASSIFICATION)
+        found = self._details.of(key, TaskType.CLASSIFICATION)
         label = _one_label(found, class_label)
         curve, reason = _curve(found, _areas(found, found.details.roc_auc), label)
         best_cost = None if curve is None or costs is None else _cheapest(curve, costs)

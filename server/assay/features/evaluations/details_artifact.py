@@ -6,7 +6,6 @@ it once; use cases read the sections that they need, and never a row of the pred
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -141,28 +140,6 @@ class EvaluationDetails(Record):
             for number, cell in enumerate(self.mistakes):
                 sections[f"{KEPT}{number}"] = cell.kept
         return write_sections({name: one for name, one in sections.items() if one is not None})
-
-    @classmethod
-    def read(cls, data: bytes) -> EvaluationDetails:
-        """Return the details that `write` wrote, all of them. Raises DamagedRecord."""
-        file = io.BytesIO(data)
-        index = SectionIndex.of(file)
-        found = {name: read_section(index, file, name) for name in index.places}
-        return cls(
-            **{name: found[name] for name in _TYPES if name in found and name != CELLS},
-            curves={label: found[f"{CURVE}{label}"] for label in index.named(CURVE)},
-            mistakes=tuple(
-                MistakeCell(
-                    true_label=head.true_label,
-                    predicted_label=head.predicted_label,
-                    total=head.total,
-                    kept=found[f"{KEPT}{number}"],
-                )
-                for number, head in enumerate(found[CELLS])
-            )
-            if CELLS in found
-            else None,
-        )
 
 
 def read_section(index: SectionIndex, file: BinaryIO, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,11 @@ from assay.features.evaluations.details_artifact import (
     read_section,
 )
 from assay.features.evaluations.model import EvaluationResult
-from assay.features.evaluations.performance_service import Performance, PerformanceReader, Place
+from assay.features.evaluations.performance_service import (
+    EvaluationKey,
+    Performance,
+    PerformanceReader,
+)
 from assay.features.models.model import TaskType
 from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import DetailsNotStored, Internal, NotFound
@@ -29,68 +33,44 @@ from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
 
+T = TypeVar("T")
+
 REMEMBERED_BYTES = 16 * 1024**2  # of JSON; what it becomes takes several times as much
 
 
+class _Section(Generic[T]):
+    """A section that is read when it is asked for; `missing` where the details have none."""
+
+    def __init__(self, name: str, missing: Any = None) -> None:
+        self._name = name
+        self._missing = missing
+
+    def __get__(self, details: StoredDetails, _: type[StoredDetails]) -> T:
+        found: T = details.section(self._name, self._missing)
+        return found
+
+
 class StoredDetails:
-    """The details of one evaluation; each property reads its section when it is asked for."""
+    """The details of one evaluation; each section is read when it is asked for."""
 
     def __init__(self, address: str, open_: Callable[[], BinaryIO], memory: BoundedCache) -> None:
         self._address = address
         self._open = open_
         self._memory = memory
 
-    @property
-    def calibration(self) -> Calibration | None:
-        """The reliability tables; None without scores."""
-        found: Calibration | None = self._section(parts.CALIBRATION)
-        return found
-
-    @property
-    def roc_auc(self) -> AreaDetails | None:
-        """Areas under ROC curves; None without scores."""
-        found: AreaDetails | None = self._section(parts.ROC_AUC)
-        return found
-
-    @property
-    def average_precision(self) -> AreaDetails | None:
-        """Areas under precision-recall curves; None without scores."""
-        found: AreaDetails | None = self._section(parts.AVERAGE_PRECISION)
-        return found
-
-    @property
-    def residuals(self) -> ResidualSummary | None:
-        """The residuals of a regression; None where none were stored."""
-        found: ResidualSummary | None = self._section(parts.RESIDUALS)
-        return found
-
-    @property
-    def slices(self) -> Mapping[str, tuple[SliceDetails, ...]]:
-        """The metrics by slice column."""
-        found: Mapping[str, tuple[SliceDetails, ...]] = self._section(parts.SLICES) or {}
-        return found
-
-    @property
-    def intervals(self) -> Mapping[str, Interval]:
-        """The intervals by metric."""
-        found: Mapping[str, Interval] = self._section(parts.INTERVALS) or {}
-        return found
-
-    @property
-    def without_interval(self) -> Mapping[str, str]:
-        """The reasons of metrics without an interval."""
-        found: Mapping[str, str] = self._section(parts.WITHOUT_INTERVAL) or {}
-        return found
-
-    @property
-    def cells(self) -> tuple[CellHead, ...] | None:
-        """The cells of the confusion matrix with mistakes; None where none were stored."""
-        found: tuple[CellHead, ...] | None = self._section(parts.CELLS)
-        return found
+    calibration = _Section[Calibration | None](parts.CALIBRATION)  # None without scores
+    roc_auc = _Section[AreaDetails | None](parts.ROC_AUC)  # None without scores
+    average_precision = _Section[AreaDetails | None](parts.AVERAGE_PRECISION)  # likewise
+    residuals = _Section[ResidualSummary | None](parts.RESIDUALS)  # None where none were stored
+    slices = _Section[Mapping[str, tuple[SliceDetails, ...]]](parts.SLICES, {})  # by column
+    intervals = _Section[Mapping[str, Interval]](parts.INTERVALS, {})  # by metric
+    without_interval = _Section[Mapping[str, str]](parts.WITHOUT_INTERVAL, {})  # their reasons
+    # The cells of the confusion matrix with mistakes; None where none were stored.
+    cells = _Section[tuple[CellHead, ...] | None](parts.CELLS)
 
     def mistakes(self, cell: int) -> KeptMistakes:
-        """Return what is kept of a cell, by its place in `cells`."""
-        found: KeptMistakes = self._section(f"{parts.KEPT}{cell}") or parts.NOTHING_KEPT
+        """Return what is kept of a cell, by its key in `cells`."""
+        found: KeptMistakes = self.section(f"{parts.KEPT}{cell}", parts.NOTHING_KEPT)
         return found
 
     @property
@@ -100,7 +80,7 @@ class StoredDetails:
 
     def curve(self, label: str) -> Curve | None:
         """Return the curve of a label; None where it has none."""
-        found: Curve | None = self._section(f"{parts.CURVE}{label}")
+        found: Curve | None = self.section(f"{parts.CURVE}{label}", None)
         return found
 
     def rates(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -129,10 +109,11 @@ class StoredDetails:
         found: SectionIndex = self._memory.get((self._address, "index"), read)
         return found
 
-    def _section(self, name: str) -> Any:
+    def section(self, name: str, missing: Any) -> Any:
+        """Return a section by its name, `missing` where there is none."""
         index = self._index()
         if name not in index.places:
-            return None
+            return missing
 
         def read() -> tuple[Any, int]:
             with self._open() as file:
@@ -162,7 +143,7 @@ class DetailsReader:
         self._blobs = blobs
         self._memory = BoundedCache(REMEMBERED_BYTES)
 
-    def of(self, place: Place, task: TaskType | None = None) -> Detailed:
+    def of(self, key: EvaluationKey, task: TaskType | None = None) -> Detailed:
         """Return an evaluation with its details, of a model of `task` (None: of any).
 
         Raises:
@@ -170,8 +151,8 @@ class DetailsReader:
             WrongTaskType: the model is of another task type.
             And what PerformanceReader.of raises.
         """
-        organization_id = place.organization_id
-        found = self._performance.of(place, task)
+        organization_id = key.organization_id
+        found = self._performance.of(key, task)
         address = found.result.details
         if address is None:
             raise not_stored(found)

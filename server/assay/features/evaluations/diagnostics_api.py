@@ -8,7 +8,7 @@ from __future__ import annotations
 from assay.features.evaluations import diagnostics_convert as convert
 from assay.features.evaluations.curves_service import Curves, check_costs
 from assay.features.evaluations.diagnostics_service import Diagnostics, MistakeFilter
-from assay.features.evaluations.performance_convert import place
+from assay.features.evaluations.performance_convert import key_of
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import value_of
 from assay.v1 import diagnostics_pb2, diagnostics_service_pb2
@@ -28,7 +28,7 @@ class DiagnosticsService:
         points = request.resolution if request.HasField("resolution") else None
         return await call.run_in_thread(
             lambda: convert.roc_curve(
-                self._curves.roc(place(request, call), request.class_label, points)
+                self._curves.roc(key_of(request, call), request.class_label, points)
             )
         )
 
@@ -39,7 +39,7 @@ class DiagnosticsService:
         points = request.resolution if request.HasField("resolution") else None
         return await call.run_in_thread(
             lambda: convert.pr_curve(
-                self._curves.precision_recall(place(request, call), request.class_label, points)
+                self._curves.precision_recall(key_of(request, call), request.class_label, points)
             )
         )
 
@@ -55,7 +55,7 @@ class DiagnosticsService:
         costs = check_costs(false_positive, false_negative)
         return await call.run_in_thread(
             lambda: convert.thresholds(
-                self._curves.thresholds(place(request, call), request.class_label, points, costs)
+                self._curves.thresholds(key_of(request, call), request.class_label, points, costs)
             )
         )
 
@@ -64,7 +64,7 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.CalibrationReport:
         """Return the reliability tables."""
         return await call.run_in_thread(
-            lambda: convert.calibration(*self._diagnostics.calibration(place(request, call)))
+            lambda: convert.calibration(*self._diagnostics.calibration(key_of(request, call)))
         )
 
     async def ListMisclassificationErrors(
@@ -73,7 +73,7 @@ class DiagnosticsService:
         """Return the most confident mistakes."""
         wanted = value_of(MistakeFilter, request)
         return await call.run_in_thread(
-            lambda: convert.mistakes(self._diagnostics.mistakes(place(request, call), wanted))
+            lambda: convert.mistakes(self._diagnostics.mistakes(key_of(request, call), wanted))
         )
 
     async def GetResiduals(
@@ -81,7 +81,7 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.ResidualReport:
         """Return the distribution of residuals."""
         return await call.run_in_thread(
-            lambda: convert.residuals(*self._diagnostics.residuals(place(request, call)))
+            lambda: convert.residuals(*self._diagnostics.residuals(key_of(request, call)))
         )
 
     async def GetSlices(
@@ -89,7 +89,7 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.SliceReport:
         """Return the metrics by slice."""
         return await call.run_in_thread(
-            lambda: convert.slices(*self._diagnostics.slices(place(request, call), request.column))
+            lambda: convert.slices(*self._diagnostics.slices(key_of(request, call), request.column))
         )
 
     async def GetIntervals(
@@ -97,5 +97,5 @@ class DiagnosticsService:
     ) -> diagnostics_pb2.IntervalReport:
         """Return the intervals by metric."""
         return await call.run_in_thread(
-            lambda: convert.intervals(self._diagnostics.intervals(place(request, call)))
+            lambda: convert.intervals(self._diagnostics.intervals(key_of(request, call)))
         )

@@ -20,7 +20,7 @@ from assay.features.evaluations.details_service import (
     StoredDetails,
     not_stored,
 )
-from assay.features.evaluations.performance_service import Place
+from assay.features.evaluations.performance_service import EvaluationKey
 from assay.features.models.model import TaskType
 from assay.kernel.errors import InvalidArgument, NoScores, clip
 from assay.metrics.intervals import Interval
@@ -79,14 +79,14 @@ class Diagnostics:
     def __init__(self, details: DetailsReader) -> None:
         self._details = details
 
-    def calibration(self, place: Place) -> tuple[Detailed, Calibration]:
+    def calibration(self, key: EvaluationKey) -> tuple[Detailed, Calibration]:
         """Return the calibration of a classifier.
 
         Raises:
             NoScores: the evaluation was made of labels alone.
             And what DetailsReader.of raises.
         """
-        found = self._details.of(place, TaskType.CLASSIFICATION)
+        found = self._details.of(key, TaskType.CLASSIFICATION)
         if found.details.calibration is None:
             raise NoScores(
                 "The evaluation was made of labels alone; calibration needs scores. "
@@ -95,15 +95,15 @@ class Diagnostics:
             )
         return found, found.details.calibration
 
-    def residuals(self, place: Place) -> tuple[Detailed, ResidualSummary]:
+    def residuals(self, key: EvaluationKey) -> tuple[Detailed, ResidualSummary]:
         """Return the residuals of a regression; raises what DetailsReader.of raises."""
-        found = self._details.of(place, TaskType.REGRESSION)
+        found = self._details.of(key, TaskType.REGRESSION)
         if found.details.residuals is None:
             raise not_stored(found.performance)
         return found, found.details.residuals
 
     def slices(
-        self, place: Place, column: str
+        self, key: EvaluationKey, column: str
     ) -> tuple[Detailed, Mapping[str, tuple[SliceDetails, ...]]]:
         """Return the metrics by slice column and value, of one column where one is named.
 
@@ -111,7 +111,7 @@ class Diagnostics:
             InvalidArgument: no such column; those that exist are named.
             And what DetailsReader.of raises.
         """
-        found = self._details.of(place)
+        found = self._details.of(key)
         slices = found.details.slices
         if not column:
             return found, slices
@@ -122,16 +122,16 @@ class Diagnostics:
             )
         return found, {column: slices[column]}
 
-    def intervals(self, place: Place) -> Intervals:
+    def intervals(self, key: EvaluationKey) -> Intervals:
         """Return the intervals by metric; raises what DetailsReader.of raises."""
-        found = self._details.of(place)
+        found = self._details.of(key)
         return Intervals(
             found=found,
             by_metric=found.details.intervals,
             undefined=found.details.without_interval,
         )
 
-    def mistakes(self, place: Place, wanted: MistakeFilter) -> Mistakes:
+    def mistakes(self, key: EvaluationKey, wanted: MistakeFilter) -> Mistakes:
         """Return the most confident mistakes, first those of the highest confidence.
 
         Raises:
@@ -141,7 +141,7 @@ class Diagnostics:
         """
         limit = _check_limit(wanted.limit)
         least = _check_confidence(wanted.min_confidence)
-        found = self._details.of(place, TaskType.CLASSIFICATION)
+        found = self._details.of(key, TaskType.CLASSIFICATION)
         true = check_label(found, "true_label", wanted.true_label)
         predicted = check_label(found, "predicted_label", wanted.predicted_label)
         cells = found.details.cells

@@ -25,6 +25,7 @@ from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
 from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.blobs import JobBlobs
+from assay.metrics.resampling.bootstrap import mix
 from assay.metrics.statistics import (
     AnyStatistic,
     ClassificationStatistic,
@@ -153,11 +154,11 @@ def _content(chunk: Chunk, statistic: AnyStatistic) -> tuple[int, int]:
         confusion = statistic.confusion
         names = np.array([_text_hash(label) for label in confusion.labels], np.uint64)
         true, predicted = np.divmod(confusion.sparse.cells, max(1, len(names)))
-        lanes = _mix(_mix(names[true]) ^ names[predicted])
+        lanes = mix(mix(names[true]) ^ names[predicted])
         times = confusion.sparse.counts.astype(np.uint64)
-        return int((lanes * times).sum()), int((_mix(lanes) * times).sum())
+        return int((lanes * times).sum()), int((mix(lanes) * times).sum())
     lanes = row_hashes(chunk)
-    return int(lanes.sum(dtype=np.uint64)), int(_mix(lanes).sum(dtype=np.uint64))
+    return int(lanes.sum(dtype=np.uint64)), int(mix(lanes).sum(dtype=np.uint64))
 
 
 def row_hashes(chunk: Chunk) -> Words:
@@ -175,18 +176,9 @@ def row_hashes(chunk: Chunk) -> Words:
         words.append(chunk.row_ids.hashes)
     state = np.zeros(chunk.rows, np.uint64)
     for word in words:
-        state = _mix(state ^ word)
+        state = mix(state ^ word)
     return state
 
 
 def _text_hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-
-
-def _mix(words: Words) -> Words:
-    """Return splitmix64 of each word: one to one, and far from linear."""
-    words = words + np.uint64(0x9E3779B97F4A7C15)
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Words = words ^ (words >> np.uint64(31))
-    return mixed

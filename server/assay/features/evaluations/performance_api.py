@@ -22,7 +22,7 @@ class PerformanceService:
         self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
     ) -> performance_pb2.PerformanceSummary:
         """Return the headline metrics."""
-        found = await call.run(self._performance.of, convert.place(request, call))
+        found = await call.run(self._performance.of, convert.key_of(request, call))
         return convert.summary(found)
 
     async def GetClassificationReport(
@@ -31,7 +31,7 @@ class PerformanceService:
         """Return the scores of every class."""
         average = check_average(request.average)
         found = await call.run(
-            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
+            self._performance.of, convert.key_of(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(lambda: convert.report(found, average), is_large=found.is_large)
 
@@ -40,7 +40,7 @@ class PerformanceService:
     ) -> performance_pb2.ConfusionMatrix:
         """Return the confusion matrix as packed counts."""
         found = await call.run(
-            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
+            self._performance.of, convert.key_of(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(
             lambda: convert.confusion(found, normalize=request.normalize), is_large=found.is_large

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay.features.evaluations.model import EvaluationResult
-from assay.features.evaluations.performance_service import Performance, Place
+from assay.features.evaluations.performance_service import EvaluationKey, Performance
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import message_of
 from assay.v1 import metric_pb2, performance_pb2
 
 
-def place(request: Any, call: Call) -> Place:
+def key_of(request: Any, call: Call) -> EvaluationKey:
     """Return which evaluation a request asks about."""
-    return Place(
+    return EvaluationKey(
         organization_id=call.organization_id,
         model_id=request.model_id,
         version_id=request.version_id,

@@ -33,7 +33,7 @@ MAX_NAMED = 10  # versions that a refusal names
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class EvaluationKey:
     """Which evaluation is asked about."""
 
     organization_id: str
@@ -72,7 +72,7 @@ class PerformanceReader:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def of(self, place: Place, task: TaskType | None = None) -> Performance:
+    def of(self, key: EvaluationKey, task: TaskType | None = None) -> Performance:
         """Return an evaluation of a model of `task` (None: of any).
 
         Raises:
@@ -82,11 +82,11 @@ class PerformanceReader:
             NoTrainedVersion, NoPromotedVersion, VersionNotReady: nothing can be served.
             SplitNotEvaluated: the version was not evaluated on the split.
         """
-        split = check_split("dataset_split", place.dataset_split or DEFAULT_SPLIT)
-        model_id, version_id = place.model_id, place.version_id
+        split = check_split("dataset_split", key.dataset_split or DEFAULT_SPLIT)
+        model_id, version_id = key.model_id, key.version_id
         with self._store.read() as uow:
             serving = uow[Evaluations].serving(
-                place.organization_id, model_id, version_id or None, split
+                key.organization_id, model_id, version_id or None, split
             )
             model, version, evaluation = serving.model, serving.version, serving.evaluation
             if version is None and version_id:

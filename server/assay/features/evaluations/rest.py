@@ -94,7 +94,7 @@ class PerformanceRestService:
         self, request: performance_service_pb2.GetPerformanceSummaryRequest, call: Call
     ) -> Body[PerformanceSummaryView]:
         """Return the headline metrics."""
-        found = await call.run(self._performance.of, convert.place(request, call))
+        found = await call.run(self._performance.of, convert.key_of(request, call))
         return rest.body(summary(found))
 
     async def GetClassificationReport(
@@ -103,7 +103,7 @@ class PerformanceRestService:
         """Return the scores of every class."""
         average = check_average(request.average)
         found = await call.run(
-            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
+            self._performance.of, convert.key_of(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(lambda: rest.body(report(found, average)), is_large=found.is_large)
 
@@ -112,7 +112,7 @@ class PerformanceRestService:
     ) -> Body[ConfusionMatrixView]:
         """Return the confusion matrix as rows."""
         found = await call.run(
-            self._performance.of, convert.place(request, call), TaskType.CLASSIFICATION
+            self._performance.of, convert.key_of(request, call), TaskType.CLASSIFICATION
         )
         return await call.build(
             lambda: rest.body(confusion(found, normalize=request.normalize)),

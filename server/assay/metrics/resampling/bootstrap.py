@@ -172,12 +172,12 @@ def poisson_weights(clusters: Hashes, replicate: int, seed: int) -> NDArray[np.i
 
 def row_clusters(first_row: int, rows: int) -> Hashes:
     """Return clusters of rows that have none: each row is its own, named by its number."""
-    return _mix(np.arange(first_row, first_row + rows, dtype=np.uint64))
+    return mix(np.arange(first_row, first_row + rows, dtype=np.uint64))
 
 
 def _redrawn(sparse: SparseCounts, replicates: int, seed: int) -> Iterator[SparseCounts]:
     """Yield the counts of each replicate, without cells that have none in it."""
-    cells = _mix(sparse.cells.astype(np.uint64))
+    cells = mix(sparse.cells.astype(np.uint64))
     for replicate in range(replicates):
         counts = _poisson_of(sparse.counts, cells, replicate, seed)
         yield SparseCounts(size=sparse.size, cells=sparse.cells, counts=counts).positive()
@@ -198,11 +198,11 @@ def _poisson_of(
 
 
 def _hashes(clusters: Hashes, replicate: int, seed: int) -> Hashes:
-    salt = _mix(_mix(np.array([seed % (1 << 64)], dtype=np.uint64)) + np.uint64(replicate))
-    return _mix(clusters ^ salt)
+    salt = mix(mix(np.array([seed % (1 << 64)], dtype=np.uint64)) + np.uint64(replicate))
+    return mix(clusters ^ salt)
 
 
-def _mix(words: Hashes) -> Hashes:
+def mix(words: Hashes) -> Hashes:
     """Return splitmix64 of each word: one to one, and far from linear."""
     words = words + _STEP
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58_476D_1CE4_E5B9)
