@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, requirements
-from assay.cli.bench_live import live_benchmark
 from assay.cli.bench_markdown import markdown
 from assay.cli.bench_tables import (
     BENCHMARK_COLUMNS,
@@ -29,6 +28,7 @@ from assay.cli.console import (
     show,
     show_failure,
 )
+from assay.cli.live import live_benchmark
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of
 from assay.cli.requirement import Requirement, conclude
 from assay.client import BenchmarkFailed, Client, FailedPrecondition, Refusal

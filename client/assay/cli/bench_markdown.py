@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from assay.cli.bench_gate import ALPHA, FieldVerdict, overall_sign, verdicts
-from assay.cli.bench_tables import TESTS, spanned, winner
+from assay.cli.bench_tables import LIVE, TESTS, numbers_of, spanned, winner
 from assay.cli.console import number
 from assay.client import BenchmarkComparison
 from assay.client.types import BenchmarkReport, DocumentResult, FieldMeasures, FieldResult
@@ -67,17 +67,8 @@ def _table(
     assert report.measures is not None
     known = {one.path: one for one in verdicts(comparison, alpha)} if comparison else {}
     more = ("Δ", "95 % interval", "p") if comparison else ()
-    names = (
-        "field",
-        "accuracy",
-        *more,
-        "exact",
-        "precision",
-        "recall",
-        "wrong",
-        "invented",
-        "missed",
-    )
+    first, *others = LIVE[1:]
+    names = ("field", first, *more, *others)
     lines = [_row(names), _row(["---", *["---:"] * (len(names) - 1)])]
     fields = list(report.measures.by_field.items())
     for path, one in fields[:MAX_FIELDS]:
@@ -103,17 +94,8 @@ def _compared(one: FieldVerdict | None) -> list[str]:
 
 
 def _cells(one: FieldMeasures, compared: Sequence[str]) -> list[str]:
-    track = one.normalised
-    first, *others = (
-        "–" if value is None else number(value)
-        for value in (
-            track.values.get("accuracy"),
-            one.exact.values.get("accuracy"),
-            track.values.get("precision"),
-            track.values.get("recall"),
-        )
-    )
-    counts = (track.wrong_value, track.invented, track.missed)
+    values, counts = numbers_of(one)
+    first, *others = ("–" if value is None else number(value) for value in values)
     return [first, *compared, *others, *(f"{count:,}" for count in counts)]
 
 

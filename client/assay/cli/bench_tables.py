@@ -100,17 +100,18 @@ def field_table(report: BenchmarkReport) -> RenderableType:
     return table
 
 
-def _cells(one: FieldMeasures) -> list[str]:
+def numbers_of(one: FieldMeasures) -> tuple[list[float | None], list[int]]:
+    """Return a field's accuracies by both tracks, precision and recall; and its wrong outcomes."""
     track = one.normalised
-    values = [
-        track.values.get("accuracy"),
-        one.exact.values.get("accuracy"),
-        track.values.get("precision"),
-        track.values.get("recall"),
-    ]
-    counts = (track.wrong_value, track.invented, track.missed)
+    first, *others = map(track.values.get, ("accuracy", "precision", "recall"))
+    counts = [track.wrong_value, track.invented, track.missed]
+    return [first, one.exact.values.get("accuracy"), *others], counts
+
+
+def _cells(one: FieldMeasures) -> list[str]:
+    values, counts = numbers_of(one)
     return [
-        f"{track.right:,}/{one.comparisons:,}",
+        f"{one.normalised.right:,}/{one.comparisons:,}",
         *map(optional_number, values),
         *(f"{count:,}" if count else NONE for count in counts),
         NONE if one.calibration is None else number(one.calibration.ece),

@@ -1,17 +1,21 @@
-"""Live progress of an evaluation: a bar, and the metrics of the rows so far."""
+"""Live progress of evaluations and benchmarks: a bar, and the numbers so far."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from assay.cli.bench_tables import live_fields
 from assay.cli.console import number
+from assay.client import BenchmarkProgress
 from assay.client import Progress as Standing
+from assay.client.benchmarking import OnBenchmark, ignore_benchmark
 from assay.client.evaluating import OnProgress, ignore_progress
 
 REFRESHES_PER_SECOND = 8
@@ -29,34 +33,98 @@ def live_progress(name: str, console: Console, *, hidden: bool) -> Iterator[OnPr
     if hidden or not console.is_terminal:
         yield ignore_progress
         return
+    seen: list[Mapping[str, float]] = [{}]
+    with _screen(console, f"sending {name}", "{task.fields[count]:,} rows") as drawn:
+
+        def told(standing: Standing) -> None:
+            measuring = standing.phase == "measure"
+            numbers = None
+            if standing.metrics:  # without news the last ones stay
+                numbers = live_table(standing.metrics, seen[0])
+                seen[0] = standing.metrics
+            drawn(
+                numbers,
+                description="measuring" if measuring else f"sending {name}",
+                total=standing.total or None if measuring else standing.total_rows,
+                completed=standing.done if measuring else standing.rows,
+                count=standing.rows,
+            )
+
+        yield told
+
+
+@contextmanager
+def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
+    """Give a callback that draws where a benchmark stands.
+
+    On a terminal that is a table; elsewhere, as in the log of a pipeline, one line a step.
+
+    Args:
+        console: where to draw.
+        hidden: True draws nothing.
+    """
+    if hidden:
+        yield ignore_benchmark
+        return
+    if not console.is_terminal:
+        seen = [-1]
+
+        def said(standing: BenchmarkProgress) -> None:
+            if standing.documents > seen[0]:
+                _line(console, standing)
+            seen[0] = standing.documents
+
+        yield said
+        return
+    with _screen(console, "sending", "{task.completed:,.0f} documents") as drawn:
+
+        def told(standing: BenchmarkProgress) -> None:
+            measuring = standing.phase == "measure"
+            drawn(
+                live_fields(standing) if standing.fields else None,
+                description="comparing" if measuring else "sending",
+                total=standing.documents_total if measuring else None,
+                completed=standing.documents,
+            )
+
+        yield told
+
+
+@contextmanager
+def _screen(console: Console, title: str, count: str) -> Iterator[Callable[..., None]]:
+    """Give a function that draws numbers, unless None, below a bar, and updates the bar."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
+        TextColumn(count),
         TimeElapsedColumn(),
     )
     bar = Progress(*columns, console=console)
-    task = bar.add_task(f"sending {name}", total=None, rows=0)
-    seen: list[Mapping[str, float]] = [{}]
+    task = bar.add_task(title, total=None, count=0)
     with Live(
         bar, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND
     ) as screen:
 
-        def told(standing: Standing) -> None:
-            measuring = standing.phase == "measure"
-            bar.update(
-                task,
-                description="measuring" if measuring else f"sending {name}",
-                total=standing.total or None if measuring else standing.total_rows,
-                completed=standing.done if measuring else standing.rows,
-                rows=standing.rows,
-            )
-            if standing.metrics:  # without news the last ones stay
-                screen.update(Group(bar, live_table(standing.metrics, seen[0])))
-                seen[0] = standing.metrics
+        def drawn(numbers: RenderableType | None, **standing: Any) -> None:
+            bar.update(task, **standing)
+            if numbers is not None:
+                screen.update(Group(bar, numbers), refresh=True)
 
-        yield told
+        yield drawn
+
+
+def _line(console: Console, standing: BenchmarkProgress) -> None:
+    if standing.phase == "upload":
+        if standing.documents:
+            console.print(f"{standing.documents:,} extractions are stored", style="dim")
+        return
+    if standing.overall is not None:
+        console.print(
+            f"{standing.documents:,}/{standing.documents_total:,} documents,"
+            f" {standing.overall.accuracy:.4f} right",
+            style="dim",
+        )
 
 
 def live_table(metrics: Mapping[str, float], before: Mapping[str, float]) -> RenderableType:

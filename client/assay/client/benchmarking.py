@@ -9,7 +9,8 @@ from operator import add
 from typing import Any, Literal
 
 from assay.client import types
-from assay.client.errors import BenchmarkFailed, Refusal
+from assay.client.errors import BenchmarkFailed
+from assay.client.evaluating import ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +78,11 @@ def _leaves(one: Mapping[str, Any], here: str) -> Iterator[str]:
 
 def failed(benchmark: types.Benchmark) -> BenchmarkFailed:
     """Return the exception for a benchmark whose job ended without a result."""
-    failure = benchmark.failure
     return BenchmarkFailed(
-        Refusal(
-            message=failure.message if failure else f"Benchmark {benchmark.name} has no result.",
-            reason=failure.reason if failure else benchmark.status.upper(),
-            metadata={
-                **(failure.metadata if failure else {}),
-                "benchmark_id": benchmark.benchmark_id,
-            },
+        ended(
+            benchmark.failure,
+            otherwise=f"Benchmark {benchmark.name} has no result.",
+            status=benchmark.status,
+            benchmark_id=benchmark.benchmark_id,
         )
     )

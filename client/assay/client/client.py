@@ -20,8 +20,8 @@ from assay.client.evaluating import (
     EvaluationPlan,
     OnProgress,
     Values,
+    encoder,
     ignore_progress,
-    rows_of,
     succeeded,
 )
 from assay.client.evaluations import Evaluations
@@ -185,9 +185,16 @@ class Client:
             ...     "mdl-1", "ver-1", y_true=y, scores=model.predict_proba(x), labels=model.classes_
             ... )
         """
-        rows = rows_of(
-            {
-                "data": data,
+        plan = EvaluationPlan(
+            created={
+                "model_id": model_id,
+                "version_id": version_id,
+                "split": split,
+                "positive_label": positive_label,
+                "renormalize": renormalize,
+            },
+            data=data,
+            columns={
                 "y_true": y_true,
                 "y_pred": y_pred,
                 "scores": scores,
@@ -197,15 +204,8 @@ class Client:
                 "weight": weight,
                 "features": features,
                 "cluster_id": cluster_id,
-            }
-        )
-        plan = EvaluationPlan(
-            model_id=model_id,
-            version_id=version_id,
-            split=split,
-            positive_label=positive_label,
-            renormalize=renormalize,
-            rows=rows,
+            },
+            encode=encoder(),
             batch_bytes=batch_bytes,
             on_progress=on_progress,
         )

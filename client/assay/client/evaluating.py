@@ -13,7 +13,6 @@ from assay.v1.evaluation_service_pb2 import UploadPredictionsRequest
 
 if TYPE_CHECKING:  # NumPy and PyArrow come with the extra `arrow`
     from assay.client.batches import EncodedBatch
-    from assay.client.rows import Rows
 
 IN_FLIGHT = 8  # batches that are sent and not acknowledged
 Values = Any  # one column: a NumPy array, list, Series, tensor, Arrow array, …
@@ -31,6 +30,7 @@ class Progress:
     metrics: Mapping[str, float] = field(default_factory=dict)  # exact, of `rows`
 
 
+Encoder = Callable[..., "tuple[Iterator[EncodedBatch], int | None]"]  # rows.encoded
 OnProgress = Callable[[Progress], None]
 
 
@@ -38,50 +38,40 @@ def ignore_progress(_: Progress) -> None:
     """Do nothing; the default of `on_progress`."""
 
 
-def rows_of(given: Mapping[str, Any]) -> Rows:
-    """Return the rows that were passed, as `Rows` takes them.
+def encoder() -> Encoder:
+    """Return what makes batches of rows.
 
     Raises:
         BadInput: NumPy and PyArrow are not installed.
     """
     try:
-        from assay.client.rows import Rows  # noqa: PLC0415 — they come with the extra `arrow`
+        from assay.client.rows import encoded  # noqa: PLC0415 — they come with the extra `arrow`
     except ImportError as error:
         raise BadInput(
             "Sending rows needs NumPy and PyArrow: pip install 'assay-quality-client[arrow]'"
         ) from error
-    return Rows(**given)
+    return encoded
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
     """One evaluation to be made: what it is of, its rows, and who is told of its progress."""
 
-    model_id: str
-    version_id: str
-    split: str
-    positive_label: str
-    renormalize: bool
-    rows: Rows
+    created: Mapping[str, Any]  # the arguments by which it is created
+    data: object
+    columns: Mapping[str, Values | None]
+    encode: Encoder
     batch_bytes: int
     on_progress: OnProgress
 
     def batches(self, *, task_type: str) -> tuple[Iterator[EncodedBatch], int | None]:
         """Return the rows as they travel, and their number where it is known; raises BadInput."""
-        numeric = task_type == "regression"
-        source = self.rows.source(numeric_targets=numeric)
-        batches = self.rows.batches(source, numeric_targets=numeric, limit=self.batch_bytes)
-        return batches, source.rows
-
-    def created(self) -> dict[str, Any]:
-        """Return the arguments by which the evaluation is created."""
-        return {
-            "model_id": self.model_id,
-            "version_id": self.version_id,
-            "split": self.split,
-            "positive_label": self.positive_label,
-            "renormalize": self.renormalize,
-        }
+        return self.encode(
+            self.data,
+            self.columns,
+            numeric_targets=task_type == "regression",
+            limit=self.batch_bytes,
+        )
 
     def report_upload(self, rows: int, total: int | None, metrics: Mapping[str, float]) -> None:
         """Tell of rows that are durable, and of their metrics."""
@@ -180,16 +170,19 @@ def succeeded(found: types.Evaluation) -> types.Evaluation:
     """Return an evaluation whose job has ended; raises EvaluationFailed if without a result."""
     if found.status == "succeeded":
         return found
-    failure = found.failure
     raise EvaluationFailed(
-        Refusal(
-            message=failure.message
-            if failure
-            else f"Evaluation {found.evaluation_id} ended {found.status}.",
-            reason=failure.reason if failure else found.status.upper(),
-            metadata={
-                **(failure.metadata if failure else {}),
-                "evaluation_id": found.evaluation_id,
-            },
+        ended(
+            found.failure,
+            otherwise=f"Evaluation {found.evaluation_id} ended {found.status}.",
+            status=found.status,
+            evaluation_id=found.evaluation_id,
         )
     )
+
+
+def ended(failure: types.Failure | None, *, otherwise: str, status: str, **ids: str) -> Refusal:
+    """Return why a job ended without a result: by its failure, or by its status."""
+    if failure is None:
+        return Refusal(message=otherwise, reason=status.upper(), metadata=ids)
+    metadata = {**failure.metadata, **ids}
+    return Refusal(message=failure.message, reason=failure.reason, metadata=metadata)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from assay.client.batches import EncodedBatch, encode_batches
@@ -13,45 +12,32 @@ from assay.client.errors import BadInput
 from assay.client.files import from_file
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """What the caller passed: all columns in one, or columns by name."""
+def encoded(
+    data: object, columns: Mapping[str, Values | None], *, numeric_targets: bool, limit: int
+) -> tuple[Iterator[EncodedBatch], int | None]:
+    """Return the rows as they travel, and their number where it is known.
 
-    data: object
-    y_true: Values | None
-    y_pred: Values | None
-    scores: Values | None
-    labels: Sequence[object] | None
-    row_id: Values | None
-    slices: Mapping[str, Values] | None
-    weight: Values | None = None
-    features: Mapping[str, Values] | None = None
-    cluster_id: Values | None = None
+    Args:
+        data: all columns in one, or the path of a file; None where they come by name.
+        columns: the arguments of `from_columns`.
+        numeric_targets: True for a regression; otherwise y_true and y_pred are labels.
+        limit: bytes of one batch.
 
-    def source(self, *, numeric_targets: bool) -> Source:
-        """Return the rows to be sent; raises BadInput."""
-        if self.data is not None:
-            by_name = (getattr(self, each.name) for each in fields(self) if each.name != "data")
-            if any(column is not None for column in by_name):
-                raise BadInput("Pass either `data` or columns by keyword, not both.")
-            if isinstance(self.data, (str, os.PathLike)):
-                return from_file(Path(self.data), numeric_targets=numeric_targets)
-            return from_data(self.data)
-        if self.y_true is None:
+    Raises:
+        BadInput: the rows cannot be sent.
+    """
+    source = _source(data, columns, numeric_targets)
+    batches = encode_batches(source.tables, text_labels=not numeric_targets, limit=limit)
+    return batches, source.rows
+
+
+def _source(data: object, columns: Mapping[str, Values | None], numeric_targets: bool) -> Source:
+    if data is None:
+        if columns["y_true"] is None:
             raise BadInput("There is no ground truth; pass y_true, or `data` with that column.")
-        return from_columns(
-            y_true=self.y_true,
-            y_pred=self.y_pred,
-            scores=self.scores,
-            labels=self.labels,
-            row_id=self.row_id,
-            slices=self.slices,
-            weight=self.weight,
-            features=self.features,
-            cluster_id=self.cluster_id,
-        )
-
-    @staticmethod
-    def batches(source: Source, *, numeric_targets: bool, limit: int) -> Iterator[EncodedBatch]:
-        """Return the rows as they travel, in batches of at most `limit` bytes."""
-        return encode_batches(source.tables, text_labels=not numeric_targets, limit=limit)
+        return from_columns(**columns)
+    if any(column is not None for column in columns.values()):
+        raise BadInput("Pass either `data` or columns by keyword, not both.")
+    if isinstance(data, (str, os.PathLike)):
+        return from_file(Path(data), numeric_targets=numeric_targets)
+    return from_data(data)

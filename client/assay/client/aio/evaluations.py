@@ -27,9 +27,9 @@ class Evaluations(calls.Evaluations):
             ServiceError: refused.
         """
         jobs = Jobs(self._transport)
-        task_type = (await calls.Models(self._transport).get(plan.model_id)).task_type
+        task_type = (await calls.Models(self._transport).get(plan.created["model_id"])).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
-        created = await self.create(**plan.created())
+        created = await self.create(**plan.created)
         try:
             sent = await self._upload(UploadWindow(created.evaluation_id, batches), total, plan)
             if sent == 0:
