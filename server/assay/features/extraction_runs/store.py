@@ -80,6 +80,8 @@ _PAIRS_OF_ALL = Prepared(NEXT_ENTRIES.add_columns(_NEWEST))
 class ExtractionRuns(SqlStore):
     """Extraction runs."""
 
+    noun = "extraction run"
+
     def create(self, organization_id: str, new: NewExtractionRun) -> ExtractionRun:
         """Store a new, empty run under a new UUID and return it."""
         run_id = self._db.ids.new_uuid()
@@ -96,10 +98,7 @@ class ExtractionRuns(SqlStore):
 
     def get(self, organization_id: str, run_id: str) -> ExtractionRun:
         """Return a run with the number of its extractions, or NotFound."""
-        row = self._db.one(_GET, org=organization_id, id=run_id)
-        if row is None:
-            raise NotFound.of("extraction run", run_id)
-        return _RUNS.read(row)
+        return _RUNS.read(self._existing(_GET, organization_id, run_id))
 
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
@@ -114,15 +113,11 @@ class ExtractionRuns(SqlStore):
 
     def delete(self, organization_id: str, run_id: str) -> None:
         """Delete a run with its extractions; NotFound if it is absent."""
-        if not self._db.run(_DELETE, org=organization_id, id=run_id):
-            raise NotFound.of("extraction run", run_id)
+        self._change(_DELETE, organization_id, run_id)
 
     def held(self, organization_id: str, run_id: str) -> int:
         """Return how many extractions a run has, and keep other writers of it waiting."""
-        row = self._db.one(_LOCK, org=organization_id, id=run_id)
-        if row is None:
-            raise NotFound.of("extraction run", run_id)
-        return int(row.document_count)
+        return int(self._existing(_LOCK, organization_id, run_id).document_count)
 
     def grow(self, organization_id: str, run_id: str, more: int) -> None:
         """Count `more` extractions."""

@@ -7,9 +7,8 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from assay.features.field_schemas.model import NewUserSchema, UserSchema, check_schema_fields
 from assay.features.field_schemas.tables import user_schemas
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import NotFound
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, within
-from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.mapping import RowMapper, bound, values_of
 from assay.kernel.storage.sql import Prepared, moment
 from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
 
@@ -26,12 +25,7 @@ _INSERT = Prepared(insert(user_schemas))
 _UPDATE = Prepared(
     update(user_schemas)
     .where(*_HERE)
-    .values(
-        name=bindparam("new_name"),
-        description=bindparam("new_description"),
-        definition=bindparam("new_definition"),
-        updated_at=bindparam("now"),
-    )
+    .values(bound("name", "description", "definition", "updated_at"))
 )
 _DELETE = Prepared(delete(user_schemas).where(*_HERE))
 
@@ -45,6 +39,8 @@ class SchemaDeletion(Hook):
 
 class UserSchemas(SqlStore):
     """Field schemas that people made."""
+
+    noun = "field schema"
 
     def create(self, organization_id: str, new: NewUserSchema) -> UserSchema:
         """Store a new schema under a new UUID and return it."""
@@ -64,15 +60,11 @@ class UserSchemas(SqlStore):
 
     def get(self, organization_id: str, user_schema_id: str) -> UserSchema:
         """Return a schema, or NotFound."""
-        row = self._db.one(_GET, org=organization_id, id=user_schema_id)
-        if row is None:
-            raise NotFound.of("field schema", user_schema_id)
-        return _SCHEMAS.read(row)
+        return _SCHEMAS.read(self._existing(_GET, organization_id, user_schema_id))
 
     def hold(self, organization_id: str, user_schema_id: str) -> None:
         """Keep a schema from being deleted until this transaction ends; NotFound if absent."""
-        if self._db.one(_LOCK, org=organization_id, id=user_schema_id) is None:
-            raise NotFound.of("field schema", user_schema_id)
+        self._existing(_LOCK, organization_id, user_schema_id)
 
     def list(
         self,
@@ -114,17 +106,15 @@ class UserSchemas(SqlStore):
         InvalidArgument.
         """
         check_schema_fields(schema)
-        changed = self._db.run(
+        self._change(
             _UPDATE,
-            org=organization_id,
-            id=schema.user_schema_id,
-            new_name=schema.name,
-            new_description=schema.description,
-            new_definition=schema.definition.decode(),
-            now=self._db.now(),
+            organization_id,
+            schema.user_schema_id,
+            name=schema.name,
+            description=schema.description,
+            definition=schema.definition.decode(),
+            updated_at=self._db.now(),
         )
-        if not changed:
-            raise NotFound.of("field schema", schema.user_schema_id)
         return self.get(organization_id, schema.user_schema_id)
 
     def delete(self, organization_id: str, user_schema_id: str) -> None:

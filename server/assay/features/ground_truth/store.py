@@ -19,7 +19,7 @@ from assay.features.ground_truth.model import (
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound, ResourceInUse
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_page, within
-from assay.kernel.storage.mapping import RowMapper, values_of
+from assay.kernel.storage.mapping import RowMapper, bound, values_of
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 
@@ -36,12 +36,7 @@ _INSERT = Prepared(insert(tables.ground_truth))
 _UPDATE = Prepared(
     update(tables.ground_truth)
     .where(*_HERE)
-    .values(
-        name=bindparam("new_name"),
-        description=bindparam("new_description"),
-        user_schema_id=bindparam("new_schema"),
-        updated_at=bindparam("now"),
-    )
+    .values(bound("name", "description", "user_schema_id", "updated_at"))
 )
 _GROW = Prepared(
     update(tables.ground_truth)
@@ -76,6 +71,8 @@ _DOCUMENTS = Documents(
 class GroundTruthDatasets(SqlStore):
     """Ground-truth datasets."""
 
+    noun = "ground-truth dataset"
+
     def create(self, organization_id: str, new: NewDataset) -> Dataset:
         """Store a new, empty dataset under a new UUID; an absent schema raises NotFound."""
         if new.user_schema_id is not None:
@@ -96,10 +93,7 @@ class GroundTruthDatasets(SqlStore):
 
     def get(self, organization_id: str, dataset_id: str) -> Dataset:
         """Return a dataset with the number of its entries, or NotFound."""
-        row = self._db.one(_GET, org=organization_id, id=dataset_id)
-        if row is None:
-            raise NotFound.of("ground-truth dataset", dataset_id)
-        return _DATASETS.read(row)
+        return _DATASETS.read(self._existing(_GET, organization_id, dataset_id))
 
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
@@ -123,30 +117,24 @@ class GroundTruthDatasets(SqlStore):
         check_dataset_fields(dataset)
         if dataset.user_schema_id is not None:
             self._db[UserSchemas].hold(organization_id, dataset.user_schema_id)
-        changed = self._db.run(
+        self._change(
             _UPDATE,
-            org=organization_id,
-            id=dataset.dataset_id,
-            new_name=dataset.name,
-            new_description=dataset.description,
-            new_schema=dataset.user_schema_id,
-            now=self._db.now(),
+            organization_id,
+            dataset.dataset_id,
+            name=dataset.name,
+            description=dataset.description,
+            user_schema_id=dataset.user_schema_id,
+            updated_at=self._db.now(),
         )
-        if not changed:
-            raise NotFound.of("ground-truth dataset", dataset.dataset_id)
         return self.get(organization_id, dataset.dataset_id)
 
     def delete(self, organization_id: str, dataset_id: str) -> None:
         """Delete a dataset with its entries; NotFound if it is absent."""
-        if not self._db.run(_DELETE, org=organization_id, id=dataset_id):
-            raise NotFound.of("ground-truth dataset", dataset_id)
+        self._change(_DELETE, organization_id, dataset_id)
 
     def held(self, organization_id: str, dataset_id: str) -> int:
         """Return how many entries a dataset has, and keep other writers of it waiting."""
-        row = self._db.one(_LOCK, org=organization_id, id=dataset_id)
-        if row is None:
-            raise NotFound.of("ground-truth dataset", dataset_id)
-        return int(row.document_count)
+        return int(self._existing(_LOCK, organization_id, dataset_id).document_count)
 
     def grow(self, organization_id: str, dataset_id: str, more: int) -> None:
         """Count `more` entries, fewer when it is negative."""

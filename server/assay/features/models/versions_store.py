@@ -56,11 +56,13 @@ _PROMOTE = Prepared(
     update(versions).where(_ORG, _ONE).values(bound("is_promoted", "promoted_at", "promoted_by"))
 )
 _SET_STATUS = Prepared(update(versions).where(_ORG, _ONE).values(bound("status", "trained_at")))
-_SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(metrics=bindparam("new_metrics")))
+_SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(bound("metrics")))
 
 
 class Versions(SqlStore):
     """Versions of models; their ids are unique in the organization."""
+
+    noun = "version"
 
     def create(self, organization_id: str, model_id: str, new: NewVersion) -> Version:
         """Store a new version and return it.
@@ -95,10 +97,7 @@ class Versions(SqlStore):
 
     def get(self, organization_id: str, version_id: str) -> Version:
         """Return a version with the metrics of its current test evaluation, or NotFound."""
-        row = self._db.one(_GET, org=organization_id, id=version_id)
-        if row is None:
-            raise NotFound.of("version", version_id)
-        return VERSIONS.read(row)
+        return VERSIONS.read(self._existing(_GET, organization_id, version_id))
 
     def get_of(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Return a version; VersionOfAnotherModel if it is not `model_id`'s, or NotFound."""
@@ -211,12 +210,10 @@ class Versions(SqlStore):
     ) -> None:
         """Store the headline of a version's current test evaluation; NotFound if it is absent."""
         text = encode_text(dict(metrics))
-        if not self._db.run(_SET_METRICS, org=organization_id, id=version_id, new_metrics=text):
-            raise NotFound.of("version", version_id)
+        self._change(_SET_METRICS, organization_id, version_id, metrics=text)
 
     def _mark(self, organization_id: str, version_id: str, status: VersionStatus) -> Version:
-        if self._db.one(_LOCK, org=organization_id, id=version_id) is None:
-            raise NotFound.of("version", version_id)
+        self._existing(_LOCK, organization_id, version_id)
         version = self.get(organization_id, version_id)
         if version.status is status:
             return version

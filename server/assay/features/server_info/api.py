@@ -9,6 +9,7 @@ from importlib import resources
 from google.api import httpbody_pb2
 
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import message_of
 from assay.metrics.metric import Metric
 from assay.v1 import metric_pb2, server_service_pb2
 
@@ -41,16 +42,7 @@ class ServerService:
         self._info = server_service_pb2.ServerInfo(
             version=facts.version,
             metrics_version=facts.metrics_version,
-            limits=server_service_pb2.Limits(
-                chunk_bytes=facts.chunk_bytes,
-                chunks_in_flight=facts.chunks_in_flight,
-                file_bytes=facts.file_bytes,
-                body_bytes=facts.body_bytes,
-                labels=facts.labels,
-                label_chars=facts.label_chars,
-                page_size=facts.page_size,
-                typed_rows=facts.typed_rows,
-            ),
+            limits=message_of(server_service_pb2.Limits, facts),
             metrics=[_definition(metric) for metric in facts.metrics],
         )
 

@@ -97,19 +97,9 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def micros_or_none(moment: datetime | None) -> int | None:
-    """Return `micros(moment)`, or None for None."""
-    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
-
-
 def moment(value: int) -> datetime:
     """Return the time that `micros` wrote."""
     return _EPOCH + _MICROSECOND * value
-
-
-def moment_or_none(value: int | None) -> datetime | None:
-    """Return `moment(value)`, or None for None."""
-    return None if value is None else _EPOCH + _MICROSECOND * value
 
 
 class JoinedColumns:

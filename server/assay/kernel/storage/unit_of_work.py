@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Executable
 
 from assay.kernel.clock import Clock, SystemClock
+from assay.kernel.errors import NotFound
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.leases import BootClock, LeaseClock
 from assay.kernel.storage.sql import SQLITE, Prepared, Row, micros
@@ -138,5 +139,19 @@ class UnitOfWork:
 class SqlStore:
     """Base of the stores: statements over the tables of one noun, run in a unit of work."""
 
+    noun = ""  # what a refusal calls a row
+
     def __init__(self, uow: UnitOfWork) -> None:
         self._db = uow
+
+    def _existing(self, statement: Prepared, organization_id: str, key: str) -> Row:
+        """Return the row that a statement finds by `org` and `id`, or raise NotFound."""
+        row = self._db.one(statement, org=organization_id, id=key)
+        if row is None:
+            raise NotFound.of(self.noun, key)
+        return row
+
+    def _change(self, statement: Prepared, organization_id: str, key: str, **values: Any) -> None:
+        """Run a statement that changes the row of `org` and `id`, or raise NotFound."""
+        if not self._db.run(statement, org=organization_id, id=key, **values):
+            raise NotFound.of(self.noun, key)
