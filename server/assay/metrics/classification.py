@@ -80,7 +80,8 @@ CLASSIFICATION_METRICS: tuple[Metric, ...] = (
     _from_counts(
         name="precision",
         compute=_headline("precision"),
-        description="Precision of the positive class (binary), or weighted by support (multi-class)",
+        description="Precision of the positive class (binary), or weighted by support "
+        "(multi-class)",
     ),
     _from_counts(
         name="recall",
@@ -90,7 +91,8 @@ CLASSIFICATION_METRICS: tuple[Metric, ...] = (
     _from_counts(
         name="f1_score",
         compute=_headline("f1_score"),
-        description="F1 of the positive class (binary), or the weighted mean of the class F1s (multi-class)",
+        description="F1 of the positive class (binary), or the weighted mean of the class F1s "
+        "(multi-class)",
     ),
     _from_counts(
         name="mcc", compute=_mcc, description="Matthews correlation coefficient", low=-1.0

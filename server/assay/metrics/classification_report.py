@@ -52,9 +52,6 @@ class ClassReport:
 
     per_class: tuple[ClassRow, ...]
     averages: Mapping[str, AverageRow]  # "micro", "macro", "weighted"
-    accuracy: float | None
-    rows: int
-    weight: float | None = None  # of all rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,14 +99,10 @@ def class_report(
     if weighted is not None:
         counts = ClassCounts.of(whole_matrix(confusion, weighted, spec))
         weights = (weighted.onto(spec.labels).matrix.sum(axis=1) / UNIT).tolist()
-    whole = int(counts.support.sum())
-    averages = {name: average_row(counts, name) for name in AVERAGES} if whole else {}
+    has_rows = bool(counts.support.any())
     return ClassReport(
         per_class=tuple(_rows(plain, counts, weights, spec.labels)),
-        averages=averages,
-        accuracy=int(counts.true_positives.sum()) / whole if whole else None,
-        rows=int(plain.support.sum()),
-        weight=None if weighted is None else weighted.rows / UNIT,
+        averages={name: average_row(counts, name) for name in AVERAGES} if has_rows else {},
     )
 
 

@@ -88,7 +88,8 @@ REGRESSION_METRICS: tuple[Metric, ...] = (
     _error(
         name="mape",
         compute=_mape,
-        description="Mean absolute error relative to the target, of the records whose target is not zero",
+        description="Mean absolute error relative to the target, of the records whose target is "
+        "not zero",
         needs=Residuals,
         unit=Unit.RATIO,
     ),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from assay.features.evaluations.job_spec import EvaluationJob, LiveMetrics
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
 from assay.features.evaluations.partial_aggregate import PartialAggregate, environment, merge
 from assay.kernel.errors import BadPredictions
-from assay.metrics.classification_report import class_report
+from assay.metrics.classification_report import ClassReport, class_report
 from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.order_statistics import ResidualCounts
 from assay.metrics.ranking import RankCounts
@@ -76,6 +76,9 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
     partial, settled, measures = measured.partial, measured.settled, measured.measures
     echoed = _echo(settled, partial, measured.spec)
     classes = measured.classes
+    report = None
+    if classes is not None:
+        report = class_report(classes.confusion, settled, classes.weighted)
     return EvaluationResult(
         rows=partial.rows,
         task=settled.task.value,
@@ -84,8 +87,8 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
         label_set_inferred=settled.label_set_inferred,
         metrics=dict(measures.metrics),
         undefined={name: reason.value for name, reason in measures.undefined.items()},
-        per_class=_per_class(classes, settled, measures) if classes else (),
-        averages=_averages(classes, settled) if classes else {},
+        per_class=_per_class(report, measures) if report else (),
+        averages={name: asdict(row) for name, row in report.averages.items()} if report else {},
         confusion=_matrix(classes, settled) if classes else None,
         clipped_rows=classes.clipped_rows if classes else 0,
         spec=echoed,
@@ -159,9 +162,7 @@ def _echo(settled: MetricSpec, partial: PartialAggregate, spec: EvaluationSpec) 
     }
 
 
-def _per_class(
-    statistic: ClassificationStatistic, settled: MetricSpec, measures: Measures
-) -> tuple[ClassScores, ...]:
+def _per_class(report: ClassReport, measures: Measures) -> tuple[ClassScores, ...]:
     areas = measures.ranking.per_class if measures.ranking is not None else {}
     precisions = measures.average_precision
     calibration = measures.calibration
@@ -178,19 +179,8 @@ def _per_class(
             ece=calibration.per_class[row.label].ece if calibration else None,
             weight=row.weight,
         )
-        for row in class_report(statistic.confusion, settled, statistic.weighted).per_class
+        for row in report.per_class
     )
-
-
-def _averages(
-    statistic: ClassificationStatistic, settled: MetricSpec
-) -> dict[str, dict[str, float]]:
-    return {
-        name: {"precision": row.precision, "recall": row.recall, "f1_score": row.f1_score}
-        for name, row in class_report(
-            statistic.confusion, settled, statistic.weighted
-        ).averages.items()
-    }
 
 
 def _matrix(statistic: ClassificationStatistic, settled: MetricSpec) -> tuple[tuple[int, ...], ...]:
