@@ -28,8 +28,7 @@ Rows = str | Path | Iterable[Row]
 class Form:
     """The members of a row, in the order of a tuple's items."""
 
-    names: tuple[str, ...]
-    needed: int  # of them
+    names: tuple[str, ...]  # of which a row has the first two at least
 
     def line(self, number: int, row: object) -> str:
         """Return a row as a line of JSON.
@@ -39,7 +38,7 @@ class Form:
         """
         if isinstance(row, Mapping):
             sent: dict[Any, Any] = dict(row)
-        elif isinstance(row, tuple) and self.needed <= len(row) <= len(self.names):
+        elif isinstance(row, tuple) and 2 <= len(row) <= len(self.names):
             sent = dict(zip(self.names, row, strict=False))
         else:
             raise BadInput(
@@ -52,8 +51,8 @@ class Form:
             raise BadInput(f"row {number}: {error}") from error
 
 
-ENTRIES = Form(names=("document_id", "expected_data", "notes"), needed=2)
-EXTRACTIONS = Form(names=("document_id", "data", "confidence"), needed=2)
+ENTRIES = Form(names=("document_id", "expected_data", "notes"))
+EXTRACTIONS = Form(names=("document_id", "data", "confidence"))
 
 
 def opened(rows: Rows, form: Form) -> tuple[str, AbstractContextManager[IO[bytes]]]:

@@ -69,16 +69,10 @@ class FieldAccuracy:
 
     def __add__(self, other: Self) -> Self:
         """Return the accuracy over the comparisons of both."""
-        counts = (
-            "right",
-            "comparisons",
-            "exact_right",
-            "correct",
-            "wrong_value",
-            "invented",
-            "missed",
-        )
-        sums: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in counts}
+        sums: dict[str, Any] = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in FieldAccuracy.__annotations__
+        }
         sums["accuracy"] = sums["right"] / sums["comparisons"] if sums["comparisons"] else 0.0
         return cast(Self, replace(cast(Any, self), **sums))
 
