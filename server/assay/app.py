@@ -196,8 +196,8 @@ def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
 
 
 def _key_finder(features: Iterable[Feature], kernel: Kernel) -> FindKey:
-    (found,) = (one.find_key for one in features if one.find_key is not None)
-    return found(kernel)
+    (find_key,) = (one.find_key for one in features if one.find_key is not None)
+    return find_key(kernel)
 
 
 def _notifier(store: Store) -> ChangeNotifier:

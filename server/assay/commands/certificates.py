@@ -26,13 +26,13 @@ def require_usable(settings: Settings, *, server: bool, gateway: bool) -> None:
         server: True where the gRPC server will run.
         gateway: True where the gateway will run.
     """
-    found = [
+    faults = [
         *(_of_server(settings) if server else ()),
         *(_of_gateway(settings, with_server=server) if gateway else ()),
     ]
-    for name, fault in found:
+    for name, fault in faults:
         err.print(f"[bold red]{_variable(name)}:[/] {escape(fault)}")
-    if found:
+    if faults:
         raise typer.Exit(BAD_INPUT)
     if server and settings.grpc_tls_certificate is None:
         _warn("The gRPC server", settings.grpc_host, "grpc_tls")

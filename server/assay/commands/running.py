@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib import metadata
@@ -26,50 +26,40 @@ async def run_up(settings: Settings, *, as_json: bool) -> int:
         settings: ports of 0 take free ones.
         as_json: True prints one line of JSON on stdout once everything answers.
     """
-    # What was started last is stopped first: nobody is let in to what is about to leave.
-    with _stop_signals() as stop:
-        async with AsyncExitStack() as closing:
-            backend = Backend(settings, upgrade=True)
-            closing.push_async_callback(asyncio.to_thread, backend.close)
-            made = bootstrap_key(backend)
-            # A key that came from the environment is known to whoever set it.
-            shown = made.credential if made and not settings.bootstrap_key else None
-            _start_runner(backend, closing)
-            port = await _start_server(backend, closing)
-            log = "/dev/stderr" if as_json else settings.gateway_access_log
-            upstream = f"{_reachable(settings.grpc_host)}:{port}"
-            chosen = gateway_settings(settings, upstreams=(upstream,), access_log=log)
-            chosen = replace(chosen, tls=_pinned(chosen.tls, settings))
-            envoy = await asyncio.to_thread(gateway.start, chosen)
-            closing.push_async_callback(asyncio.to_thread, envoy.stop)
-            _announce(settings, port, envoy, shown, as_json=as_json)
-            return await _until_stopped(stop, envoy)
+    async with _backend(settings, upgrade=True) as (backend, closing, stop):
+        made = bootstrap_key(backend)
+        # A key that came from the environment is known to whoever set it.
+        shown = made.credential if made and not settings.bootstrap_key else None
+        _start_runner(backend, closing)
+        port = await _start_server(backend, closing)
+        log = "/dev/stderr" if as_json else settings.gateway_access_log
+        upstream = f"{_reachable(settings.grpc_host)}:{port}"
+        chosen = gateway_settings(settings, upstreams=(upstream,), access_log=log)
+        chosen = replace(chosen, tls=_pinned(chosen.tls, settings))
+        envoy = await asyncio.to_thread(gateway.start, chosen)
+        closing.push_async_callback(asyncio.to_thread, envoy.stop)
+        _announce(settings, port, envoy, shown, as_json=as_json)
+        return await _until_stopped(stop, envoy)
 
 
 async def run_serve(settings: Settings) -> int:
     """Run a server until it is told to stop; return the exit code."""
-    with _stop_signals() as stop:
-        async with AsyncExitStack() as closing:
-            backend = Backend(settings)
-            closing.push_async_callback(asyncio.to_thread, backend.close)
-            if settings.bootstrap_key:
-                bootstrap_key(backend)
-            port = await _start_server(backend, closing, notice=BALANCER_NOTICE)
-            scheme = "grpcs://" if settings.grpc_tls_certificate else ""
-            err.print(f"gRPC on {scheme}{settings.grpc_host}:{port}")
-            await stop.wait()
+    async with _backend(settings) as (backend, closing, stop):
+        if settings.bootstrap_key:
+            bootstrap_key(backend)
+        port = await _start_server(backend, closing, notice=BALANCER_NOTICE)
+        scheme = "grpcs://" if settings.grpc_tls_certificate else ""
+        err.print(f"gRPC on {scheme}{settings.grpc_host}:{port}")
+        await stop.wait()
     return OK
 
 
 async def run_work(settings: Settings) -> int:
     """Run a runner until it is told to stop; return the exit code."""
-    with _stop_signals() as stop:
-        async with AsyncExitStack() as closing:
-            backend = Backend(settings)
-            closing.push_async_callback(asyncio.to_thread, backend.close)
-            _start_runner(backend, closing)
-            err.print(f"working with {settings.worker_count} compute processes")
-            await stop.wait()
+    async with _backend(settings) as (backend, closing, stop):
+        _start_runner(backend, closing)
+        err.print(f"working with {settings.worker_count} compute processes")
+        await stop.wait()
     return OK
 
 
@@ -80,6 +70,21 @@ def bootstrap_key(backend: Backend) -> MadeKey | None:
         backend.settings.bootstrap_organization,
         secret.get_secret_value() if secret is not None else None,
     )
+
+
+@contextlib.asynccontextmanager
+async def _backend(
+    settings: Settings, *, upgrade: bool = False
+) -> AsyncIterator[tuple[Backend, AsyncExitStack, asyncio.Event]]:
+    """Give a backend, what is closed before it, and the event of being told to stop.
+
+    What was started last is stopped first: nobody is let in to what is about to leave.
+    """
+    with _stop_signals() as stop:
+        async with AsyncExitStack() as closing:
+            backend = Backend(settings, upgrade=upgrade)
+            closing.push_async_callback(asyncio.to_thread, backend.close)
+            yield backend, closing, stop
 
 
 def _start_runner(backend: Backend, closing: AsyncExitStack) -> None:
@@ -102,14 +107,14 @@ def _stop_signals() -> Iterator[asyncio.Event]:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def told() -> None:
+    def stop_once() -> None:
         stop.set()
         for number in numbers:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
     for number in numbers:
-        loop.add_signal_handler(number, told)
+        loop.add_signal_handler(number, stop_once)
     try:
         yield stop
     finally:

@@ -383,7 +383,7 @@ def error_classes(root: type[AssayError] = AssayError) -> Iterator[type[AssayErr
 
 def http_statuses() -> dict[int, StatusMapping]:
     """Return what an HTTP status alone says: of the gateway, else of the first class that has it."""
-    found: dict[int, StatusMapping] = {}
+    statuses: dict[int, StatusMapping] = {}
     for kind in error_classes():
-        found.setdefault(kind.status.http_status, kind.status)
-    return {**found, **GATEWAY_STATUSES}
+        statuses.setdefault(kind.status.http_status, kind.status)
+    return {**statuses, **GATEWAY_STATUSES}

@@ -15,8 +15,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed name most like `name`, whatever its case and separators, or None."""
     by_form = {_form(one): one for one in reversed(tuple(allowed))}
     # Cut before it is compared: comparing takes time by the product of the lengths.
-    found = difflib.get_close_matches(_form(clip(name)), by_form, n=1, cutoff=SIMILAR)
-    return by_form[found[0]] if found else None
+    similar = difflib.get_close_matches(_form(clip(name)), by_form, n=1, cutoff=SIMILAR)
+    return by_form[similar[0]] if similar else None
 
 
 def advice(name: str, allowed: Iterable[str]) -> str:

@@ -158,8 +158,8 @@ class Events(SqlStore):
         whole = [row for row in rows[:-1] if row.batch != cut]
         if whole:
             return whole
-        found = self._db.all(_COMMIT, org=organization_id, job=job_id, batch=cut)
-        return [row for row in found if row.sequence > sequence]
+        commit = self._db.all(_COMMIT, org=organization_id, job=job_id, batch=cut)
+        return [row for row in commit if row.sequence > sequence]
 
 
 class StatusUpdates(SqlStore):
