@@ -17,6 +17,7 @@ import harness
 import numpy as np
 from sklearn.metrics import classification_report
 
+from assay import records
 from assay.client.batches import encode_batches
 from assay.client.columns import from_columns
 from assay.features.evaluations.ingest import ingest_chunk
@@ -38,7 +39,7 @@ CHUNK = 65_536
 CLASSES = 10
 LABELS = tuple(str(label) for label in range(CLASSES))
 SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION)
-UPLOAD = encode(
+UPLOAD = records.encode(
     EvaluationJob(
         evaluation_id="evl-bench",
         model_id="mdl-bench",

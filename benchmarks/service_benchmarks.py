@@ -109,7 +109,7 @@ def bare(folder: str, address: str, definition: bytes) -> bytes:
     return arrays.encode(ComparisonCounts.of_all(found))
 
 
-class House:
+class LocalService:
     """A store, blobs, a pool and a runner in this process, as `assay work` has them."""
 
     def __init__(self, folder: Path) -> None:
@@ -198,11 +198,11 @@ def compared(documents: int, rounds: int) -> list[harness.Ratio]:
     context = multiprocessing.get_context("spawn")
     definition = schema().encoded()
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
-        house = House(Path(name))
+        service = LocalService(Path(name))
         pool = concurrent.futures.ProcessPoolExecutor(WORKERS, mp_context=context)
         try:
-            snapshot = house.snapshot(documents)
-            folder = house.blobs_url
+            snapshot = service.snapshot(documents)
+            folder = service.blobs_url
             addresses = [address for address, _ in snapshot.blobs]
 
             def peer() -> None:
@@ -212,11 +212,11 @@ def compared(documents: int, rounds: int) -> list[harness.Ratio]:
 
             ours, theirs = [], []
             for _ in range(rounds + 1):
-                ours.append(house.run(snapshot))
+                ours.append(service.run(snapshot))
                 theirs.append(harness.seconds(peer))
         finally:
             pool.shutdown()
-            house.close()
+            service.close()
     return [
         harness.Ratio(
             name=f"benchmark of {documents} documents × {FIELDS} fields, all results stored",
@@ -233,12 +233,12 @@ def memory(documents: int) -> tuple[float, float]:
     found = []
     for count in (documents, 4 * documents):
         with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
-            house = House(Path(name))
+            service = LocalService(Path(name))
             try:
-                house.run(house.snapshot(count))
-                found.append(house.peak())
+                service.run(service.snapshot(count))
+                found.append(service.peak())
             finally:
-                house.close()
+                service.close()
     return found[0], found[1]
 
 

@@ -19,7 +19,7 @@ R = TypeVar("R")
 GATEWAY_PATH = "x-envoy-original-path"
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Call:
     """One call in progress. Mutable: interceptors fill it in on the way to the handler."""
 

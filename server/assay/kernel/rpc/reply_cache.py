@@ -19,24 +19,23 @@ class ReplyCache:
 
     def __init__(self, token: Callable[[], Hashable]) -> None:
         """Take the store's change token: it differs whenever a commit came between two reads of it."""
-        self._token = token
-        self._seen: Hashable = None
+        self._read_token = token
+        self.token: Hashable = None  # as it was at the latest `get`
         self._replies: dict[Key, bytes] = {}
         self._bytes = 0
 
-    def get(self, key: Key) -> tuple[bytes | None, Hashable]:
-        """Return the reply that still holds, or None, and the token to `put` a new one under."""
-        token = self._token()
-        if token != self._seen:
+    def get(self, key: Key) -> bytes | None:
+        """Return the reply that still holds, or None: then `token` is what to `put` one under."""
+        token = self._read_token()
+        if token != self.token:
             self._forget()
-            self._seen = token
-            return None, token
-        return self._replies.get(key), token
+            self.token = token
+        return self._replies.get(key)
 
     def put(self, key: Key, reply: bytes, token: Hashable) -> None:
         """Remember a reply that was read after `token` was taken."""
         # Another call may have seen a newer state meanwhile: then this reply may be stale.
-        if token != self._seen or len(reply) > MAX_REPLY_BYTES:
+        if token != self.token or len(reply) > MAX_REPLY_BYTES:
             return
         if self._bytes + len(reply) > MAX_BYTES:
             self._forget()
