@@ -121,7 +121,7 @@ class BenchmarkUseCases:
                 organization_id, limit=limit, after=after, dataset_id=dataset_id, status=status
             )
             total = uow[Benchmarks].count(organization_id, dataset_id=dataset_id, status=status)
-        return counted(page, scope, lambda one: one, total=total, limit=limit)
+        return counted(page, scope, total=total, limit=limit)
 
     def cancel(self, organization_id: str, benchmark_id: str) -> Benchmark:
         """Ask a benchmark to end: at once where nothing runs, else at the runner's next sign.

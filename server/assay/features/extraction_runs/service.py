@@ -47,7 +47,7 @@ class ExtractionUseCases:
         with self._store.read() as uow:
             page = uow[ExtractionRuns].list(organization_id, limit=limit, after=after)
             total = uow[ExtractionRuns].count(organization_id)
-        return counted(page, scope, lambda one: one, total=total, limit=limit)
+        return counted(page, scope, total=total, limit=limit)
 
     def delete(self, organization_id: str, run_id: str) -> None:
         """Delete a run with its extractions; raises NotFound."""
@@ -83,4 +83,4 @@ class ExtractionUseCases:
                 if document_id
                 else uow[ExtractionRuns].get(organization_id, run_id).document_count
             )
-        return counted(page, scope, lambda one: one, total=total, limit=limit)
+        return counted(page, scope, total=total, limit=limit)

@@ -14,7 +14,7 @@ from assay.features.extraction_runs.model import (
     Pair,
 )
 from assay.features.extraction_runs.tables import extraction_runs, extractions
-from assay.features.ground_truth.document_rows import LOOK_UP, Documents, check_room, page_from
+from assay.features.ground_truth.document_rows import LOOK_UP, Documents, check_room
 from assay.features.ground_truth.model import Entry
 from assay.features.ground_truth.store import NEXT_ENTRIES, Entries, GroundTruthDatasets
 from assay.features.ground_truth.tables import entries
@@ -180,7 +180,7 @@ class Extractions(SqlStore):
         An absent run raises NotFound.
         """
         self._db[ExtractionRuns].get(organization_id, run_id)
-        found = _DOCUMENTS.page(
+        return _DOCUMENTS.page(
             self._db,
             organization_id,
             run_id,
@@ -188,8 +188,8 @@ class Extractions(SqlStore):
             after=after,
             document_id=document_id,
             max_bytes=max_bytes,
+            read=_EXTRACTIONS.read,
         )
-        return page_from(found, _EXTRACTIONS.read)
 
     def pairs(
         self,

@@ -68,7 +68,7 @@ class FieldSchemas:
         with self._store.read() as uow:
             page = uow[UserSchemas].list(organization_id, limit=limit, after=after)
             total = uow[UserSchemas].count(organization_id)
-        return counted(page, scope, lambda one: one, total=total, limit=limit)
+        return counted(page, scope, total=total, limit=limit)
 
     def update(self, organization_id: str, user_schema_id: str, change: SchemaChange) -> UserSchema:
         """Change a schema; benchmarks that were made keep what they were made with.

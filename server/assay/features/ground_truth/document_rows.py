@@ -60,8 +60,9 @@ class Documents:
         after: Cursor | None,
         document_id: str | None,
         max_bytes: int,
-    ) -> tuple[list[Row], Cursor | None]:
-        """Return a page's rows, newest first, and where the next page starts."""
+        read: Callable[[Row], T],
+    ) -> Page[T]:
+        """Return a page of a holder's documents, newest first, each as `read` makes it of its row."""
         c = self.table.c
         statement: Select[Any] = select(self.key.label("key"), c.created_at, c.size).where(
             c.organization_id == organization_id, self.holder == holder_id
@@ -74,7 +75,8 @@ class Documents:
         kept = within(listed, limit, max_bytes, lambda row: row.size)
         last = listed[kept - 1] if kept < len(listed) else None
         cursor = None if last is None else Cursor(created_at=moment(last.created_at), id=last.key)
-        return self.rows(db, organization_id, [row.key for row in listed[:kept]]), cursor
+        rows = self.rows(db, organization_id, [row.key for row in listed[:kept]])
+        return Page(items=tuple(map(read, rows)), next=cursor)
 
     def rows(self, db: UnitOfWork, organization_id: str, keys: Sequence[str]) -> list[Row]:
         """Return the rows of these keys, in their order; a key without a row has none."""
@@ -96,9 +98,3 @@ def check_room(kind: str, holder_id: str, held: int) -> None:
             f"{MAX_DOCUMENTS} are allowed. Put some into another {kind}.",
             metadata={"would_hold": held, "limit": MAX_DOCUMENTS},
         )
-
-
-def page_from(found: tuple[list[Row], Cursor | None], read: Callable[[Row], T]) -> Page[T]:
-    """Return what `Documents.page` found as a page."""
-    rows, cursor = found
-    return Page(items=tuple(read(row) for row in rows), next=cursor)

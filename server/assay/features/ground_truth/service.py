@@ -97,7 +97,7 @@ class GroundTruthUseCases:
         with self._store.read() as uow:
             page = uow[GroundTruthDatasets].list(organization_id, limit=limit, after=after)
             total = uow[GroundTruthDatasets].count(organization_id)
-        return counted(page, scope, lambda one: one, total=total, limit=limit)
+        return counted(page, scope, total=total, limit=limit)
 
     def update(self, organization_id: str, dataset_id: str, change: DatasetChange) -> Dataset:
         """Change a dataset.
@@ -171,7 +171,7 @@ class GroundTruthUseCases:
                 if document_id
                 else uow[GroundTruthDatasets].get(organization_id, dataset_id).document_count
             )
-        return counted(page, scope, lambda one: one, total=total, limit=limit)
+        return counted(page, scope, total=total, limit=limit)
 
     def delete_entry(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
         """Delete an entry; raises NotFound."""

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from assay.features.field_schemas.store import SchemaDeletion, UserSchemas
 from assay.features.ground_truth import tables
-from assay.features.ground_truth.document_rows import Documents, check_room, page_from
+from assay.features.ground_truth.document_rows import Documents, check_room
 from assay.features.ground_truth.model import (
     Dataset,
     Entry,
@@ -192,7 +192,7 @@ class Entries(SqlStore):
         An absent dataset raises NotFound.
         """
         self._db[GroundTruthDatasets].get(organization_id, dataset_id)
-        found = _DOCUMENTS.page(
+        return _DOCUMENTS.page(
             self._db,
             organization_id,
             dataset_id,
@@ -200,8 +200,8 @@ class Entries(SqlStore):
             after=after,
             document_id=document_id,
             max_bytes=max_bytes,
+            read=_ENTRIES.read,
         )
-        return page_from(found, _ENTRIES.read)
 
     def delete(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
         """Delete an entry; NotFound if the dataset or the entry in it is absent."""

@@ -77,12 +77,10 @@ def place_of(token: str, scope: str) -> Cursor | None:
     return Cursor.parse(token, scope, "cursor") if token else None
 
 
-def counted(
-    page: Page[S], scope: str, convert: Callable[[S], T], *, total: int, limit: int
-) -> Counted[T]:
+def counted(page: Page[T], scope: str, *, total: int, limit: int) -> Counted[T]:
     """Return a stored page as a caller of /v1/quality gets it."""
     return Counted(
-        items=tuple(convert(item) for item in page.items),
+        items=page.items,
         total=total,
         limit=limit,
         next_cursor=page.next.token(scope) if page.next else None,
