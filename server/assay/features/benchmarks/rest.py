@@ -8,21 +8,15 @@ from msgspec import UNSET, Raw, UnsetType
 
 from assay.extraction.outcome import Outcome
 from assay.features.benchmarks import convert
-from assay.features.benchmarks.comparison_service import BenchmarkComparisons, ComparedBenchmarks
-from assay.features.benchmarks.model import Benchmark, BenchmarkStatus, NewBenchmark
+from assay.features.benchmarks.api import BenchmarkCalls
+from assay.features.benchmarks.comparison_service import ComparedBenchmarks
+from assay.features.benchmarks.model import Benchmark, BenchmarkStatus
 from assay.features.benchmarks.results_artifact import FieldResult
-from assay.features.benchmarks.results_service import (
-    BenchmarkReader,
-    Detailed,
-    KnownDocument,
-    ResultQuery,
-)
-from assay.features.benchmarks.service import BenchmarkQuery, BenchmarkUseCases
+from assay.features.benchmarks.results_service import Detailed, KnownDocument
 from assay.kernel.rpc import job_messages, rest
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.messages import value_of
-from assay.kernel.rpc.paging import DEFAULT_LIMIT
-from assay.kernel.rpc.rest import Body, Count, Instant, Share, ViewPage
+from assay.kernel.rpc.handler import page_handler, view_handler
+from assay.kernel.rpc.rest import Body, Count, Instant, Share
 from assay.kernel.rpc.values import millis
 from assay.records import Record
 from assay.v1 import benchmark_pb2, job_pb2
@@ -123,82 +117,6 @@ class BenchmarkComparisonView(Record, kw_only=True):
     differences: benchmark_pb2.BenchmarkDifferences | UnsetType = UNSET
 
 
-class BenchmarkRestService:
-    """Benchmarks of the caller's organization."""
-
-    def __init__(
-        self,
-        benchmarks: BenchmarkUseCases,
-        reader: BenchmarkReader,
-        comparisons: BenchmarkComparisons,
-    ) -> None:
-        self._benchmarks = benchmarks
-        self._reader = reader
-        self._comparisons = comparisons
-
-    async def CreateBenchmark(
-        self, request: pb.CreateBenchmarkRequest, call: Call
-    ) -> Body[BenchmarkView]:
-        """Create a benchmark."""
-        made = await call.run_in_thread(
-            lambda: self._benchmarks.create(
-                call.organization_id,
-                value_of(NewBenchmark, request),
-                created_by=call.caller.subject,
-                request_id=call.idempotency_key(request.request_id),
-            )
-        )
-        return rest.body(benchmark(made))
-
-    async def ListBenchmarks(
-        self, request: pb.ListBenchmarksRequest, call: Call
-    ) -> Body[ViewPage[BenchmarkView]]:
-        """Return a page of benchmarks."""
-        query = value_of(BenchmarkQuery, request)
-        return await call.run_in_thread(
-            lambda: rest.body(
-                rest.page(self._benchmarks.list(call.organization_id, query), benchmark)
-            )
-        )
-
-    async def GetBenchmark(
-        self, request: pb.GetBenchmarkRequest, call: Call
-    ) -> Body[BenchmarkDetailView]:
-        """Return a benchmark with all that is known of it."""
-        return await call.run_in_thread(
-            lambda: rest.body(
-                detail(
-                    self._reader.detailed(call.organization_id, request.benchmark_id, DEFAULT_LIMIT)
-                )
-            )
-        )
-
-    async def ListBenchmarkResults(
-        self, request: pb.ListBenchmarkResultsRequest, call: Call
-    ) -> Body[ViewPage[DocumentResultView]]:
-        """Return a page of documents' results."""
-        query = value_of(ResultQuery, request)
-        return await call.run_in_thread(
-            lambda: rest.body(
-                rest.page(self._reader.results(call.organization_id, query), document)
-            )
-        )
-
-    async def CompareBenchmarks(
-        self, request: pb.CompareBenchmarksRequest, call: Call
-    ) -> Body[BenchmarkComparisonView]:
-        """Compare two benchmarks."""
-        found = await self._comparisons.compare(call.organization_id, request.run_a, request.run_b)
-        return rest.body(compared(found))
-
-    async def CancelBenchmark(
-        self, request: pb.CancelBenchmarkRequest, call: Call
-    ) -> Body[BenchmarkView]:
-        """Ask a benchmark to end."""
-        found = await call.run(self._benchmarks.cancel, call.organization_id, request.benchmark_id)
-        return rest.body(benchmark(found))
-
-
 def benchmark(stored: Benchmark) -> BenchmarkView:
     """Return the view of a benchmark."""
     return BenchmarkView(**_shown(stored))
@@ -242,6 +160,22 @@ def document(found: KnownDocument) -> DocumentResultView:
         comparisons=result.comparisons,
         unexpected=tuple(result.unexpected),
     )
+
+
+class BenchmarkRestService(BenchmarkCalls):
+    """Benchmarks of the caller's organization."""
+
+    CreateBenchmark = view_handler(BenchmarkCalls.created, benchmark)
+    ListBenchmarks = page_handler(BenchmarkCalls.listed, benchmark)
+    GetBenchmark = view_handler(BenchmarkCalls.sampled, detail)
+    ListBenchmarkResults = page_handler(BenchmarkCalls.results, document)
+    CancelBenchmark = view_handler(BenchmarkCalls.canceled, benchmark)
+
+    async def CompareBenchmarks(
+        self, request: pb.CompareBenchmarksRequest, call: Call
+    ) -> Body[BenchmarkComparisonView]:
+        """Compare two benchmarks."""
+        return rest.body(compared(await self.compared(request, call)))
 
 
 def _shown(stored: Benchmark) -> dict[str, Any]:
