@@ -46,7 +46,7 @@ def add_version(uow: UnitOfWork, model_id: str, organization_id: str = ORG) -> V
 
 def add_ready_version(uow: UnitOfWork, model_id: str) -> Version:
     version = add_version(uow, model_id)
-    return uow[Versions].mark_ready(ORG, version.version_id)
+    return uow[Versions].mark_ready(ORG, model_id, version.version_id)
 
 
 def add_evaluation(

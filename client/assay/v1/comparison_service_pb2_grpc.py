@@ -53,14 +53,14 @@ class ComparisonServiceServicer:
     """
 
     def CompareVersions(self, request, context):
-        """Compares two versions of one model. Errors: 404 no such model or version; 422 a version is of another model.
+        """Compares two versions of one model. Errors: 404 no such model or version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartComparison(self, request, context):
-        """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions.
+        """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is not evaluated on the test split, or the two were measured by different metric definitions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

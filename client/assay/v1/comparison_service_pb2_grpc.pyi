@@ -35,9 +35,9 @@ class ComparisonServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ComparisonServiceAsyncStub: ...
     CompareVersions: _grpc.UnaryUnaryMultiCallable[_comparison_service_pb2.CompareVersionsRequest, _comparison_service_pb2.CompareVersionsResponse]
-    """Compares two versions of one model. Errors: 404 no such model or version; 422 a version is of another model."""
+    """Compares two versions of one model. Errors: 404 no such model or version."""
     StartComparison: _grpc.UnaryUnaryMultiCallable[_comparison_service_pb2.StartComparisonRequest, _job_pb2.Job]
-    """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions."""
+    """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is not evaluated on the test split, or the two were measured by different metric definitions."""
 
 @_typing.type_check_only
 class ComparisonServiceAsyncStub(ComparisonServiceStub):
@@ -45,9 +45,9 @@ class ComparisonServiceAsyncStub(ComparisonServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CompareVersions: _aio.UnaryUnaryMultiCallable[_comparison_service_pb2.CompareVersionsRequest, _comparison_service_pb2.CompareVersionsResponse]  # type: ignore[assignment]
-    """Compares two versions of one model. Errors: 404 no such model or version; 422 a version is of another model."""
+    """Compares two versions of one model. Errors: 404 no such model or version."""
     StartComparison: _aio.UnaryUnaryMultiCallable[_comparison_service_pb2.StartComparisonRequest, _job_pb2.Job]  # type: ignore[assignment]
-    """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions."""
+    """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is not evaluated on the test split, or the two were measured by different metric definitions."""
 
 class ComparisonServiceServicer(metaclass=_abc_1.ABCMeta):
     """Comparisons of two versions of one model."""
@@ -58,7 +58,7 @@ class ComparisonServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _comparison_service_pb2.CompareVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_comparison_service_pb2.CompareVersionsResponse, _abc.Awaitable[_comparison_service_pb2.CompareVersionsResponse]]:
-        """Compares two versions of one model. Errors: 404 no such model or version; 422 a version is of another model."""
+        """Compares two versions of one model. Errors: 404 no such model or version."""
 
     @_abc_1.abstractmethod
     def StartComparison(
@@ -66,6 +66,6 @@ class ComparisonServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _comparison_service_pb2.StartComparisonRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
-        """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is of another model, is not evaluated on the test split, or the two were measured by different metric definitions."""
+        """Has two versions tested on the same rows, those of their newest test evaluations, by a job; a repeat is the same job. CompareVersions shows what it finds. Errors: 404 no such model or version; 422 a version is not evaluated on the test split, or the two were measured by different metric definitions."""
 
 def add_ComparisonServiceServicer_to_server(servicer: ComparisonServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

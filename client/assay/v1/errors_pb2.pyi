@@ -70,8 +70,6 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """422. The version has no stored evaluation for the split; the message lists those stored."""
     ERROR_REASON_VERSION_NOT_READY: _ErrorReason.ValueType  # 23
     """422. The version is not ready. Evaluate it, or wait for its job."""
-    ERROR_REASON_VERSION_OF_ANOTHER_MODEL: _ErrorReason.ValueType  # 24
-    """422. The version belongs to another model."""
     ERROR_REASON_RESOURCE_IN_USE: _ErrorReason.ValueType  # 25
     """422. Something depends on the resource, so it cannot be deleted."""
     ERROR_REASON_JOB_NOT_CANCELABLE: _ErrorReason.ValueType  # 26
@@ -148,8 +146,6 @@ ERROR_REASON_SPLIT_NOT_EVALUATED: ErrorReason.ValueType  # 22
 """422. The version has no stored evaluation for the split; the message lists those stored."""
 ERROR_REASON_VERSION_NOT_READY: ErrorReason.ValueType  # 23
 """422. The version is not ready. Evaluate it, or wait for its job."""
-ERROR_REASON_VERSION_OF_ANOTHER_MODEL: ErrorReason.ValueType  # 24
-"""422. The version belongs to another model."""
 ERROR_REASON_RESOURCE_IN_USE: ErrorReason.ValueType  # 25
 """422. Something depends on the resource, so it cannot be deleted."""
 ERROR_REASON_JOB_NOT_CANCELABLE: ErrorReason.ValueType  # 26

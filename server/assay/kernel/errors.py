@@ -303,12 +303,6 @@ class VersionNotReady(FailedPrecondition):
     reason = "VERSION_NOT_READY"
 
 
-class VersionOfAnotherModel(FailedPrecondition):
-    """The version belongs to another model of the organization."""
-
-    reason = "VERSION_OF_ANOTHER_MODEL"
-
-
 class ResourceInUse(FailedPrecondition):
     """The resource cannot be deleted while something depends on it."""
 

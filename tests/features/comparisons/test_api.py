@@ -133,7 +133,9 @@ def test_a_failed_comparison_can_be_asked_for_again(me: Caller, rpc):
     """A comparison that failed is told as failed, and the next time it is asked for is another job."""
     pair = two(me, FIRST.csv, BETTER.csv)
     with rpc.backend.store.read() as uow:
-        current = uow[Evaluations].current(me.organization, pair["version_a"], "test")
+        current = uow[Evaluations].current(
+            me.organization, pair["model_id"], pair["version_a"], "test"
+        )
         assert current is not None
         records = uow[Jobs].tasks(me.organization, current.job_id)
     blob = next(one.blob for one in records if one.rows and one.blob)
@@ -166,14 +168,14 @@ def test_what_is_not_tested_says_why(me: Caller):
 
 
 def test_the_refusals_of_a_comparison(me: Caller, other: Caller, rpc):
-    """Absent and foreign versions are 404, those of another model and unmeasured ones 422."""
+    """Absent, foreign and other models' versions are 404, unmeasured ones 422."""
     pair = two(me, FIRST.csv, BETTER.csv)
     assert other.refused("StartComparison", **pair).told == ("NOT_FOUND", "NOT_FOUND")
     absent = pair | {"version_b": "ver-absent"}
     assert me.refused("StartComparison", **absent).code == "NOT_FOUND"
     _, elsewhere = me.ready()
     wrong = me.refused("StartComparison", **(pair | {"version_b": elsewhere}))
-    assert wrong.reason == "VERSION_OF_ANOTHER_MODEL"
+    assert wrong.told == ("NOT_FOUND", "NOT_FOUND")
     draft = pair | {"version_a": me.version(pair["model_id"]).version_id}
     assert me.refused("StartComparison", **draft).reason == "SPLIT_NOT_EVALUATED"
     assert me("CompareVersions", **draft).paired_tests.reason == "SPLIT_NOT_EVALUATED"

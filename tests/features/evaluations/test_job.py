@@ -455,7 +455,7 @@ def test_an_upload_becomes_an_evaluation(harness: JobHarness) -> None:
     harness.signals.wait("ended", job)
     with harness.store.read() as uow:
         evaluation = uow[Evaluations].get(job.organization_id, asked.evaluation_id)
-        version = uow[Versions].get(job.organization_id, asked.version_id)
+        version = uow[Versions].get(job.organization_id, asked.model_id, asked.version_id)
     assert evaluation.state is JobState.SUCCEEDED
     assert evaluation.is_current
     assert version.status is VersionStatus.READY
@@ -473,7 +473,7 @@ def test_a_bad_file_fails_and_leaves_the_version_alone(harness: JobHarness) -> N
     harness.signals.wait("ended", job)
     with harness.store.read() as uow:
         evaluation = uow[Evaluations].get(job.organization_id, asked.evaluation_id)
-        version = uow[Versions].get(job.organization_id, asked.version_id)
+        version = uow[Versions].get(job.organization_id, asked.model_id, asked.version_id)
     assert evaluation.state is JobState.FAILED
     assert evaluation.error is not None
     assert "row 1 (line 3), column score" in evaluation.error.message

@@ -262,7 +262,7 @@ def test_a_model_in_training_serves_its_promoted_version(me: Caller, rpc):
     model_id, version_id = me.ready()
     newer = me.version(model_id).version_id
     with rpc.backend.store.write() as uow:
-        uow[Versions].mark_training(me.organization, newer)
+        uow[Versions].mark_training(me.organization, model_id, newer)
     assert me("GetModel", model_id=model_id).status == "training"
     assert me("GetPerformanceSummary", model_id=model_id).version_id == version_id
 
@@ -271,7 +271,7 @@ def test_a_model_that_trains_its_first_version_is_422(me: Caller, rpc):
     """A model in training without a completed version is refused as document 001 says."""
     model_id, version_id = me.pair()
     with rpc.backend.store.write() as uow:
-        uow[Versions].mark_training(me.organization, version_id)
+        uow[Versions].mark_training(me.organization, model_id, version_id)
     refused = me.refused("GetPerformanceSummary", model_id=model_id)
     assert refused.reason == "NO_TRAINED_VERSION"
 

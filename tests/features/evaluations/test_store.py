@@ -8,7 +8,7 @@ from assay.features.evaluations.model import NewEvaluation
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
-from assay.kernel.errors import AlreadyExists, NotFound, VersionOfAnotherModel
+from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
@@ -80,15 +80,15 @@ def test_the_old_revision_serves_until_the_new_one_succeeds(store, pair, runner)
     """While a newer revision waits, or when it fails, the older one is current."""
     error = JobError(reason="BAD_FILE", message="no")
     with store.write() as uow:
-        assert uow[Evaluations].current(ORG, pair[1], "test") is None
+        assert uow[Evaluations].current(ORG, *pair, "test") is None
         first = finish(uow, runner, add_evaluation(uow, *pair), 0.5)
         add_evaluation(uow, *pair)
-        assert uow[Evaluations].current(ORG, pair[1], "test") == first
+        assert uow[Evaluations].current(ORG, *pair, "test") == first
         job = claimed(uow, runner)
         uow[Jobs].end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
-        assert uow[Evaluations].current(ORG, pair[1], "test") == first
+        assert uow[Evaluations].current(ORG, *pair, "test") == first
         third = finish(uow, runner, add_evaluation(uow, *pair), 0.6)
-        assert uow[Evaluations].current(ORG, pair[1], "test") == third
+        assert uow[Evaluations].current(ORG, *pair, "test") == third
         assert uow[Evaluations].get(ORG, first.evaluation_id).is_current is False
     assert third.revision == 3
 
@@ -100,7 +100,7 @@ def test_an_older_revision_that_finishes_late_does_not_serve(store, pair):
         uow[Evaluations].finish(ORG, new.evaluation_id, result_with(0.9))
         late = uow[Evaluations].finish(ORG, old.evaluation_id, result_with(0.1))
         assert (late.is_current, late.result) == (False, result_with(0.1))
-        assert uow[Evaluations].current(ORG, pair[1], "test").evaluation_id == new.evaluation_id
+        assert uow[Evaluations].current(ORG, *pair, "test").evaluation_id == new.evaluation_id
 
 
 def test_finishing_twice_with_one_result_changes_nothing(store, pair, runner, clock):
@@ -122,7 +122,7 @@ def test_serving_resolves_model_version_and_evaluation(store, pair, runner):
             return uow[Evaluations].serving(ORG, pair[0], version, split)
 
         assert serving(None).version is None
-        version = uow[Versions].mark_ready(ORG, pair[1])
+        version = uow[Versions].mark_ready(ORG, *pair)
         version = uow[Versions].promote(ORG, pair[0], pair[1], promoted_by="x")
         found = serving(None)
         assert found == serving(pair[1])
@@ -141,11 +141,11 @@ def test_serving_resolves_model_version_and_evaluation(store, pair, runner):
 def test_splits_evaluated_are_in_the_order_of_the_splits(store, pair, runner):
     """The splits with a current evaluation are named: train, validation, test, in this order."""
     with store.write() as uow:
-        assert uow[Evaluations].splits_evaluated(ORG, pair[1]) == ()
+        assert uow[Evaluations].splits_evaluated(ORG, *pair) == ()
         for split in ("test", "train"):
             finish(uow, runner, add_evaluation(uow, *pair, split), 0.5)
         add_evaluation(uow, *pair, "validation")
-        assert uow[Evaluations].splits_evaluated(ORG, pair[1]) == ("train", "test")
+        assert uow[Evaluations].splits_evaluated(ORG, *pair) == ("train", "test")
 
 
 def test_listing_is_newest_first_without_results(store, pair, runner, clock):
@@ -182,7 +182,7 @@ def test_an_evaluation_needs_its_models_version_and_a_free_id(store, pair):
             spec=SPEC,
             evaluation_id="e",
         )
-        with pytest.raises(VersionOfAnotherModel):
+        with pytest.raises(NotFound):
             uow[Evaluations].create(ORG, replace(new, model_id=other))
         with pytest.raises(NotFound):
             uow[Evaluations].create(ORG, replace(new, version_id="ver-none"))

@@ -297,14 +297,14 @@ def test_a_version_without_numbers_compares_without_deltas(me: Caller):
 
 
 def test_comparisons_refuse_strangers(me: Caller):
-    """Another model's version is 422 and names it; an absent one is 404."""
+    """An absent version is 404, and so is one of another model."""
     model_id, a, _ = two(me)
     _, stranger = me.pair()
     refused = me.rest().refused(
         "CompareVersions", model_id=model_id, version_a=a, version_b=stranger
     )
-    assert refused.told == ("FAILED_PRECONDITION", "VERSION_OF_ANOTHER_MODEL")
-    assert refused.body["statusCode"] == 422
+    assert refused.told == ("NOT_FOUND", "NOT_FOUND")
+    assert refused.body["message"] == f"The model '{model_id}' has no version '{stranger}'."
     for fields in (
         {"model_id": model_id, "version_a": a, "version_b": "ver-absent"},
         {"model_id": model_id, "version_a": "ver-absent", "version_b": a},
@@ -370,7 +370,7 @@ def test_a_model_is_ready_when_a_version_is(rpc: Running, me: Caller):
     assert me("GetModel", model_id=model_id).status == "ready"
     training = me.version(model_id).version_id
     with rpc.backend.store.write() as uow:
-        uow[Versions].mark_training(me.organization, training)
+        uow[Versions].mark_training(me.organization, model_id, training)
     assert me("GetModel", model_id=model_id).status == "training"
     assert me("ListModels").models[0].status == "training"
 

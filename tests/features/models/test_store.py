@@ -142,7 +142,7 @@ def test_delete_takes_versions_and_evaluations_along(store):
     with store.read() as uow:
         for missing in (
             lambda: uow[Models].get(ORG, model.model_id),
-            lambda: uow[Versions].get(ORG, version.version_id),
+            lambda: uow[Versions].get(ORG, model.model_id, version.version_id),
             lambda: uow[Evaluations].get(ORG, evaluation.evaluation_id),
         ):
             with pytest.raises(NotFound):

@@ -12,7 +12,6 @@ from assay.kernel.errors import (
     FailedPrecondition,
     NotFound,
     VersionNotReady,
-    VersionOfAnotherModel,
 )
 from assay.kernel.jobs.states import ModelStatus, VersionStatus, model_status
 from assay.records import replace
@@ -56,7 +55,7 @@ def test_a_version_is_stored_as_it_was_given(store, model):
     with store.write() as uow:
         made = uow[Versions].create(ORG, model.model_id, new)
     with store.read() as uow:
-        assert uow[Versions].get(ORG, "v-1") == made
+        assert uow[Versions].get(ORG, model.model_id, "v-1") == made
     assert (made.label, made.status, made.algorithm) == ("2.1.0", new.status, "random_forest")
     assert made.hyperparameters == new.hyperparameters
     assert (made.is_promoted, made.trained_at, made.metrics) == (False, None, {})
@@ -95,23 +94,39 @@ def test_a_version_of_an_absent_model_is_refused(store):
                 refused()
 
 
-def test_get_of_refuses_another_models_version(store, model):
-    """A version asked for under another model is refused by name."""
+def test_two_models_may_have_versions_of_one_id(store, model):
+    """A version id is free in every other model, and each model's version stands by itself."""
+    new = NewVersion(version_id="v1")
     with store.write() as uow:
         other = add_model(uow)
-        version = add_version(uow, other.model_id)
-        assert uow[Versions].get_of(ORG, other.model_id, version.version_id) == version
-        with pytest.raises(VersionOfAnotherModel):
-            uow[Versions].get_of(ORG, model.model_id, version.version_id)
-        with pytest.raises(VersionOfAnotherModel):
-            uow[Versions].promote(ORG, model.model_id, version.version_id, promoted_by="x")
+        first = uow[Versions].create(ORG, model.model_id, new)
+        second = uow[Versions].create(ORG, other.model_id, replace(new, label="other"))
+        uow[Versions].mark_ready(ORG, other.model_id, "v1")
+        promoted = uow[Versions].promote(ORG, other.model_id, "v1", promoted_by="x")
+        uow[Versions].set_metrics(ORG, other.model_id, "v1", {"accuracy": 1.0})
+        assert uow[Versions].get(ORG, model.model_id, "v1") == first
+        assert (first.label, second.label, promoted.is_promoted) == (None, "other", True)
+        assert uow[Versions].get(ORG, other.model_id, "v1").metrics == {"accuracy": 1.0}
+
+
+def test_a_version_of_another_model_is_not_this_models(store, model):
+    """A version asked for under another model is refused with that model's name."""
+    with store.write() as uow:
+        version_id = add_version(uow, add_model(uow).model_id).version_id
+        said = f"The model '{model.model_id}' has no version '{version_id}'."
+        for refused in (
+            lambda: uow[Versions].get(ORG, model.model_id, version_id),
+            lambda: uow[Versions].promote(ORG, model.model_id, version_id, promoted_by="x"),
+        ):
+            with pytest.raises(NotFound, match=f"^{said}$"):
+                refused()
 
 
 def test_listing_goes_by_falling_number(store, model):
     """Versions are listed newest number first, page by page, and may be of one status."""
     with store.write() as uow:
         made = [add_version(uow, model.model_id) for _ in range(5)]
-        ready = uow[Versions].mark_ready(ORG, made[1].version_id)
+        ready = uow[Versions].mark_ready(ORG, model.model_id, made[1].version_id)
         pages, after = [], None
         while True:
             page = uow[Versions].list(ORG, model.model_id, limit=2, after=after)
@@ -147,17 +162,17 @@ def test_counts_tell_the_status_of_models(store, model):
 def test_marking_follows_the_table_of_statuses(store, model, clock):
     """A version becomes ready from any status, sets its time once, and then stays ready."""
     with store.write() as uow:
-        one = add_version(uow, model.model_id).version_id
-        assert uow[Versions].mark_training(ORG, one).status is VersionStatus.TRAINING
-        assert uow[Versions].mark_failed(ORG, one).status is VersionStatus.FAILED
-        assert uow[Versions].mark_training(ORG, one).status is VersionStatus.TRAINING
-        ready = uow[Versions].mark_ready(ORG, one)
+        one = (model.model_id, add_version(uow, model.model_id).version_id)
+        assert uow[Versions].mark_training(ORG, *one).status is VersionStatus.TRAINING
+        assert uow[Versions].mark_failed(ORG, *one).status is VersionStatus.FAILED
+        assert uow[Versions].mark_training(ORG, *one).status is VersionStatus.TRAINING
+        ready = uow[Versions].mark_ready(ORG, *one)
         assert (ready.status, ready.trained_at) == (VersionStatus.READY, clock.now())
         clock.advance(9)
-        assert uow[Versions].mark_ready(ORG, one) == ready
+        assert uow[Versions].mark_ready(ORG, *one) == ready
         for refused in (uow[Versions].mark_failed, uow[Versions].mark_training):
             with pytest.raises(FailedPrecondition):
-                refused(ORG, one)
+                refused(ORG, *one)
 
 
 def test_promote_demotes_the_former(store, model, clock):
@@ -171,7 +186,7 @@ def test_promote_demotes_the_former(store, model, clock):
         assert promoted == replace(
             second, is_promoted=True, promoted_by="bob", promoted_at=clock.now()
         )
-        assert uow[Versions].get(ORG, first.version_id).is_promoted is False
+        assert uow[Versions].get(ORG, model.model_id, first.version_id).is_promoted is False
         assert uow[Models].get(ORG, model.model_id).promoted_version_id == second.version_id
         clock.advance(1)
         again = uow[Versions].promote(ORG, model.model_id, second.version_id, promoted_by="eve")
@@ -215,4 +230,4 @@ def test_a_version_shows_the_metrics_of_its_current_test_evaluation(store, model
             evaluation = add_evaluation(uow, model.model_id, version.version_id, split)
             finish(uow, runner, evaluation, accuracy)
         add_evaluation(uow, model.model_id, version.version_id)
-        assert uow[Versions].get(ORG, version.version_id).metrics["accuracy"] == 0.8
+        assert uow[Versions].get(ORG, model.model_id, version.version_id).metrics["accuracy"] == 0.8

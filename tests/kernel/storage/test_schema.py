@@ -255,7 +255,7 @@ def furnished(store):
     with store.write() as uow:
         model = add_model(uow, model_id="m")
         version = add_version(uow, model.model_id)
-        uow[Versions].mark_ready(ORG, version.version_id)
+        uow[Versions].mark_ready(ORG, "m", version.version_id)
         uow[Versions].promote(ORG, "m", version.version_id, promoted_by="x")
         evaluation = add_evaluation(uow, "m", version.version_id)
         uow[Evaluations].finish(ORG, evaluation.evaluation_id, result_with(0.5))

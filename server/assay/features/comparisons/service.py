@@ -18,7 +18,6 @@ from assay.features.comparisons.model import (
 from assay.features.evaluations.model import Evaluation
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Version
-from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.kernel.errors import FailedPrecondition, NotFound, SplitNotEvaluated
 from assay.kernel.jobs.job import Job, NewJob, TaskRole
@@ -74,7 +73,6 @@ class Comparisons:
 
         Raises:
             NotFound: the model or a version is absent.
-            VersionOfAnotherModel: a version exists under another model.
             SplitNotEvaluated: a version has no evaluation of the test split.
             FailedPrecondition: the two were measured by different metric definitions.
         """
@@ -113,7 +111,6 @@ class Comparisons:
 
         Raises:
             NotFound: the model or a version is absent.
-            VersionOfAnotherModel: a version exists under another model.
         """
         with self._store.read() as uow:
             a, b = _versions(uow, organization_id, model_id, version_a, version_b)
@@ -135,8 +132,7 @@ class Comparisons:
 def _versions(
     uow: UnitOfWork, organization_id: str, model_id: str, *version_ids: str
 ) -> list[Version]:
-    uow[Models].get(organization_id, model_id)
-    return [uow[Versions].get_of(organization_id, model_id, one) for one in version_ids]
+    return [uow[Versions].get(organization_id, model_id, one) for one in version_ids]
 
 
 def _paired(uow: UnitOfWork, a: Version, b: Version) -> Paired:
@@ -175,7 +171,9 @@ def _is_lost(job: Job) -> bool:
 
 
 def _current(uow: UnitOfWork, version: Version) -> Evaluation | None:
-    return uow[Evaluations].current(version.organization_id, version.version_id, SPLIT)
+    return uow[Evaluations].current(
+        version.organization_id, version.model_id, version.version_id, SPLIT
+    )
 
 
 def _evaluated(uow: UnitOfWork, version: Version) -> Evaluation:

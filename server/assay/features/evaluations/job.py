@@ -405,6 +405,6 @@ class EvaluationKind(JobKind[EvaluationJob, EvaluationResult]):
         asked = decode(EvaluationJob, job.spec)
         result = decode(EvaluationResult, job.result)
         uow[Evaluations].finish(job.organization_id, asked.evaluation_id, result)
-        version = uow[Versions].get(job.organization_id, asked.version_id)
+        version = uow[Versions].get(job.organization_id, asked.model_id, asked.version_id)
         if version.status is not VersionStatus.READY:
-            uow[Versions].mark_ready(job.organization_id, asked.version_id)
+            uow[Versions].mark_ready(job.organization_id, asked.model_id, asked.version_id)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from assay.features.evaluations.model import Evaluation, EvaluationResult, check_split
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Model, TaskType, Version
-from assay.features.models.versions_store import Versions
+from assay.features.models.versions_store import Versions, no_version
 from assay.kernel.errors import (
     InvalidArgument,
     NoPromotedVersion,
-    NotFound,
     NoTrainedVersion,
     SplitNotEvaluated,
     VersionNotReady,
@@ -90,8 +89,7 @@ class PerformanceReader:
             )
             model, version, evaluation = serving.model, serving.version, serving.evaluation
             if version is None and version_id:
-                hint = f"The model '{model_id}' has no such version."
-                raise NotFound.of("version", version_id, hint)
+                raise no_version(model_id, version_id)
             if task is not None:
                 _require(model, task)
             if version is None:
@@ -136,7 +134,9 @@ def _ready_versions(uow: UnitOfWork, model: Model) -> list[Version]:
 def _not_evaluated(
     uow: UnitOfWork, version: Version, split: str
 ) -> SplitNotEvaluated | VersionNotReady:
-    stored = uow[Evaluations].splits_evaluated(version.organization_id, version.version_id)
+    stored = uow[Evaluations].splits_evaluated(
+        version.organization_id, version.model_id, version.version_id
+    )
     if not stored and version.status is not VersionStatus.READY:
         return VersionNotReady(
             f"The version '{version.version_id}' is {version.status} and holds no evaluation. "

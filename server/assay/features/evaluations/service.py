@@ -10,7 +10,7 @@ from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEval
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Model, TaskType
 from assay.features.models.store import Models
-from assay.features.models.versions_store import version_under
+from assay.features.models.versions_store import Versions
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, WrongTaskType, clip
 from assay.kernel.idempotency import CreateRequest, create_once
@@ -126,10 +126,12 @@ class EvaluationUseCases:
             NotFound: no such model or version.
         """
         split = check_split("dataset_split", dataset_split) if dataset_split else None
-        scope = self._store.scope(f"evaluations/{organization_id}/{version_id}/{dataset_split}")
+        scope = self._store.scope(
+            f"evaluations/{organization_id}/{model_id}/{version_id}/{dataset_split}"
+        )
         limit, after = page_size(size), cursor(token, scope)
         with self._store.read() as uow:
-            version_under(uow, organization_id, model_id, version_id)
+            uow[Versions].get(organization_id, model_id, version_id)
             page = uow[Evaluations].list(
                 organization_id,
                 model_id,
@@ -207,7 +209,7 @@ def evaluation_spec(
         WrongTaskType: extraction models are measured by benchmarks.
         InvalidArgument: the positive label does not fit the model.
     """
-    version_under(uow, organization_id, request.model_id, request.version_id)
+    uow[Versions].get(organization_id, request.model_id, request.version_id)
     model = uow[Models].get(organization_id, request.model_id)
     if model.task_type is TaskType.EXTRACTION:
         raise WrongTaskType(

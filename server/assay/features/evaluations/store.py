@@ -29,7 +29,7 @@ from assay.features.evaluations.tables import evaluations
 from assay.features.models.model import Model, Version
 from assay.features.models.store import ID_ATTEMPTS, MODELS, ModelDeletion
 from assay.features.models.tables import models, versions
-from assay.features.models.versions_store import VERSIONS, Versions
+from assay.features.models.versions_store import VERSIONS, Versions, no_version
 from assay.kernel.cache import BoundedCache
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
@@ -70,14 +70,20 @@ _GET = Prepared(
 _LISTING = select(*_COLUMNS, _J.state, _J.error, _NO_RESULT).select_from(_WITH_JOB)
 _CURRENT_OF = and_(
     _E.organization_id == _V.organization_id,
+    _E.model_id == _V.model_id,
     _E.version_id == _V.version_id,
     _E.dataset_split == bindparam("split"),
     _E.is_current,
 )
+_VERSION_ONE = (
+    _V.organization_id == bindparam("org"),
+    _V.model_id == bindparam("model_id"),
+    _V.version_id == bindparam("version_id"),
+)
 _CURRENT = Prepared(
     select(*_COLUMNS, _SERVED, _NO_ERROR, _E.result)
     .select_from(versions.outerjoin(evaluations, _CURRENT_OF))
-    .where(_V.organization_id == bindparam("org"), _V.version_id == bindparam("version_id"))
+    .where(*_VERSION_ONE)
 )
 _EVALUATED_SPLITS = Prepared(
     select(_E.dataset_split)
@@ -86,12 +92,13 @@ _EVALUATED_SPLITS = Prepared(
             evaluations,
             and_(
                 _E.organization_id == _V.organization_id,
+                _E.model_id == _V.model_id,
                 _E.version_id == _V.version_id,
                 _E.is_current,
             ),
         )
     )
-    .where(_V.organization_id == bindparam("org"), _V.version_id == bindparam("version_id"))
+    .where(*_VERSION_ONE)
 )
 _PROMOTED_ALIAS = versions.alias("promoted")
 _LOCK_MODEL = Prepared(
@@ -99,31 +106,26 @@ _LOCK_MODEL = Prepared(
     .where(_M.organization_id == bindparam("org"), _M.model_id == bindparam("model_id"))
     .with_for_update(read=True, key_share=True)
 )
-_LOCK_VERSION = Prepared(
-    select(_V.model_id)
-    .where(_V.organization_id == bindparam("org"), _V.version_id == bindparam("version_id"))
-    .with_for_update(key_share=True)
+_LOCK_VERSION = Prepared(select(_V.model_id).where(*_VERSION_ONE).with_for_update(key_share=True))
+_REVISIONS = (
+    _ORG,
+    _E.model_id == bindparam("model_id"),
+    _E.version_id == bindparam("version_id"),
+    _E.dataset_split == bindparam("split"),
 )
-_NEXT_REVISION = Prepared(
-    select(func.coalesce(func.max(_E.revision), 0) + 1).where(
-        _ORG, _E.version_id == bindparam("version_id"), _E.dataset_split == bindparam("split")
-    )
-)
+_NEXT_REVISION = Prepared(select(func.coalesce(func.max(_E.revision), 0) + 1).where(*_REVISIONS))
 _INSERT = insert_or_ignore(evaluations)
-_KEYS = Prepared(select(_E.version_id, _E.dataset_split, _E.revision, _E.result).where(_ORG, _ONE))
+_KEYS = Prepared(
+    select(_E.model_id, _E.version_id, _E.dataset_split, _E.revision, _E.result).where(_ORG, _ONE)
+)
 _NEWER_CURRENT = Prepared(
-    select(_E.revision).where(
-        _ORG,
-        _E.version_id == bindparam("version_id"),
-        _E.dataset_split == bindparam("split"),
-        _E.is_current,
-        _E.revision > bindparam("than"),
-    )
+    select(_E.revision).where(*_REVISIONS, _E.is_current, _E.revision > bindparam("than"))
 )
 _RETIRE = Prepared(
     update(evaluations)
     .where(
         _ORG,
+        _E.model_id == bindparam("of_model"),
         _E.version_id == bindparam("of_version"),
         _E.dataset_split == bindparam("split"),
         _E.is_current,
@@ -221,18 +223,15 @@ class Evaluations(SqlStore):
         """Store a new evaluation of a job that was submitted before, and return it.
 
         Its revision is one more than the highest of its version and split, and the first
-        is 1. An absent version raises NotFound, another model's VersionOfAnotherModel, a
-        taken id AlreadyExists.
+        is 1. An absent model or version raises NotFound, a taken id AlreadyExists.
         """
         # Held so that neither the model nor the version can go while the revision comes.
         self._db.one(_LOCK_MODEL, org=organization_id, model_id=new.model_id)
-        self._db.one(_LOCK_VERSION, org=organization_id, version_id=new.version_id)
-        self._db[Versions].get_of(organization_id, new.model_id, new.version_id)
+        version = {"model_id": new.model_id, "version_id": new.version_id}
+        self._db.one(_LOCK_VERSION, org=organization_id, **version)
+        self._db[Versions].get(organization_id, **version)
         revision = self._db.value(
-            _NEXT_REVISION,
-            org=organization_id,
-            version_id=new.version_id,
-            split=new.dataset_split,
+            _NEXT_REVISION, org=organization_id, split=new.dataset_split, **version
         )
         for attempt in range(ID_ATTEMPTS):
             evaluation_id = new.evaluation_id or self._db.ids.new_evaluation_id(attempt)
@@ -276,7 +275,7 @@ class Evaluations(SqlStore):
         return newest_page(self._db, statement, _E.evaluation_id, _read, limit=limit, after=after)
 
     def current(
-        self, organization_id: str, version_id: str, dataset_split: str
+        self, organization_id: str, model_id: str, version_id: str, dataset_split: str
     ) -> Evaluation | None:
         """Return the newest succeeded revision of a version and split; None if there is none.
 
@@ -284,10 +283,14 @@ class Evaluations(SqlStore):
         An absent version raises NotFound.
         """
         row = self._db.one(
-            _CURRENT, org=organization_id, version_id=version_id, split=dataset_split
+            _CURRENT,
+            org=organization_id,
+            model_id=model_id,
+            version_id=version_id,
+            split=dataset_split,
         )
         if row is None:
-            raise NotFound.of("version", version_id)
+            raise no_version(model_id, version_id)
         return None if row.evaluation_id is None else _read(row)
 
     def serving(
@@ -317,14 +320,18 @@ class Evaluations(SqlStore):
             served = _read(_EVALUATION.of(row), chosen.metrics if chosen and same else None)
         return Serving(model=MODELS.read(_MODEL.of(row)), version=chosen, evaluation=served)
 
-    def splits_evaluated(self, organization_id: str, version_id: str) -> tuple[str, ...]:
+    def splits_evaluated(
+        self, organization_id: str, model_id: str, version_id: str
+    ) -> tuple[str, ...]:
         """Return the splits with a current evaluation: train, validation, test, in this order.
 
         An absent version raises NotFound.
         """
-        rows = self._db.all(_EVALUATED_SPLITS, org=organization_id, version_id=version_id)
+        rows = self._db.all(
+            _EVALUATED_SPLITS, org=organization_id, model_id=model_id, version_id=version_id
+        )
         if not rows:
-            raise NotFound.of("version", version_id)
+            raise no_version(model_id, version_id)
         found = {row.dataset_split for row in rows}
         return tuple(split for split in SPLITS if split in found)
 
@@ -338,7 +345,8 @@ class Evaluations(SqlStore):
         """
         keys = self._keys(organization_id, evaluation_id)
         # Two revisions that finish at once decide one after the other which is served.
-        self._db.one(_LOCK_VERSION, org=organization_id, version_id=keys.version_id)
+        version = {"model_id": keys.model_id, "version_id": keys.version_id}
+        self._db.one(_LOCK_VERSION, org=organization_id, **version)
         keys = self._keys(organization_id, evaluation_id)
         text = encode_text(result)
         if keys.result is not None:
@@ -348,20 +356,21 @@ class Evaluations(SqlStore):
         newer = self._db.one(
             _NEWER_CURRENT,
             org=organization_id,
-            version_id=keys.version_id,
             split=keys.dataset_split,
             than=keys.revision,
+            **version,
         )
         if newer is None:
             self._db.run(
                 _RETIRE,
                 org=organization_id,
+                of_model=keys.model_id,
                 of_version=keys.version_id,
                 split=keys.dataset_split,
                 off=False,
             )
             if keys.dataset_split == "test":
-                self._db[Versions].set_metrics(organization_id, keys.version_id, result.metrics)
+                self._db[Versions].set_metrics(organization_id, metrics=result.metrics, **version)
         self._db.run(
             _FINISH,
             org=organization_id,

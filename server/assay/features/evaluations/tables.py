@@ -38,7 +38,7 @@ evaluations = Table(
     Column("evaluated_at", BigInteger),
     Column("created_by", Text, nullable=False),
     PrimaryKeyConstraint("organization_id", "evaluation_id"),
-    UniqueConstraint("organization_id", "version_id", "dataset_split", "revision"),
+    UniqueConstraint("organization_id", "model_id", "version_id", "dataset_split", "revision"),
     UniqueConstraint("organization_id", "job_id"),
     ForeignKeyConstraint(
         ["organization_id", "model_id", "version_id"],
@@ -57,6 +57,7 @@ evaluations = Table(
     Index(
         "uq_evaluations_current",
         "organization_id",
+        "model_id",
         "version_id",
         "dataset_split",
         unique=True,

@@ -84,7 +84,7 @@ class Version(Record):
 
     organization_id: str  # the organization that owns it
     model_id: str  # the model that it is a version of
-    version_id: str  # `ver-…`, unique in the organization
+    version_id: str  # `ver-…`, or chosen by the caller; unique in its model
     version_number: int  # 1, 2, 3, … in its model, without gaps
     label: str | None  # what people call it; None: nothing was given
     status: VersionStatus  # draft, training, ready or failed

@@ -50,8 +50,8 @@ versions = Table(
     "versions",
     metadata,
     Column("organization_id", Key, nullable=False),
-    Column("version_id", Key, nullable=False),
     Column("model_id", Key, nullable=False),
+    Column("version_id", Key, nullable=False),
     Column("version_number", Integer, nullable=False),
     Column("label", Text),
     Column("status", Text, nullable=False),
@@ -66,10 +66,8 @@ versions = Table(
     Column(
         "metrics", Text, nullable=False
     ),  # JSON object: headline of the current evaluation of the test split
-    PrimaryKeyConstraint("organization_id", "version_id"),
+    PrimaryKeyConstraint("organization_id", "model_id", "version_id"),
     UniqueConstraint("organization_id", "model_id", "version_number"),
-    # What evaluations refer to, so that one never names a version of another model.
-    UniqueConstraint("organization_id", "model_id", "version_id"),
     ForeignKeyConstraint(
         ["organization_id", "model_id"],
         ["models.organization_id", "models.model_id"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assay.features.models.model import NewVersion, Version
-from assay.features.models.versions_store import Versions, version_under
+from assay.features.models.versions_store import Versions
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
@@ -43,14 +43,14 @@ class VersionUseCases:
                 organization_id,
                 request,
                 make=lambda: uow[Versions].create(organization_id, model_id, new),
-                again=lambda key: uow[Versions].get(organization_id, key),
+                again=lambda key: uow[Versions].get(organization_id, model_id, key),
                 key_of=lambda made: made.version_id,
             )
 
     def get(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Return one version; raises NotFound."""
         with self._store.read() as uow:
-            return version_under(uow, organization_id, model_id, version_id)
+            return uow[Versions].get(organization_id, model_id, version_id)
 
     def list(self, organization_id: str, model_id: str, size: int, token: str) -> Listing[Version]:
         """Return a page of a model's versions, newest first; raises NotFound."""
@@ -71,7 +71,6 @@ class VersionUseCases:
             VersionNotReady: the version is not ready.
         """
         with self._store.write() as uow:
-            version_under(uow, organization_id, model_id, version_id)
             return uow[Versions].promote(
                 organization_id, model_id, version_id, promoted_by=promoted_by
             )

@@ -1,4 +1,4 @@
-"""The store of versions; their ids are unique in the organization."""
+"""The store of versions; their ids are unique in their model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import and_, bindparam, func, select, update
 
 from assay.features.models.model import NewVersion, Version
-from assay.features.models.store import ID_ATTEMPTS, Models
+from assay.features.models.store import ID_ATTEMPTS
 from assay.features.models.tables import models, versions
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import (
@@ -16,13 +16,13 @@ from assay.kernel.errors import (
     Internal,
     NotFound,
     VersionNotReady,
-    VersionOfAnotherModel,
+    clip,
 )
 from assay.kernel.jobs.states import VERSION_TRANSITIONS, VersionStatus
 from assay.kernel.storage.keyset import page_of
 from assay.kernel.storage.mapping import RowMapper, bound, values_of
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
-from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
+from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import encode_text
 
 _M = models.c
@@ -31,7 +31,7 @@ _V = versions.c
 VERSIONS = RowMapper(Version, versions)
 _SELECT = select(*VERSIONS.columns)
 _ORG = _V.organization_id == bindparam("org")
-_ONE = _V.version_id == bindparam("id")
+_ONE = and_(_V.model_id == bindparam("of_model"), _V.version_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(_ORG, _ONE))
 _LOCK = Prepared(
     select(_V.model_id, _V.status, _V.is_promoted).where(_ORG, _ONE).with_for_update(key_share=True)
@@ -60,9 +60,7 @@ _SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(bound("metrics
 
 
 class Versions(SqlStore):
-    """Versions of models; their ids are unique in the organization."""
-
-    noun = "version"
+    """Versions of models; their ids are unique in their model."""
 
     def create(self, organization_id: str, model_id: str, new: NewVersion) -> Version:
         """Store a new version and return it.
@@ -87,24 +85,28 @@ class Versions(SqlStore):
                 metrics={},
             )
             if self._db.run(_INSERT, **values):
-                return self.get(organization_id, version_id)
+                return self.get(organization_id, model_id, version_id)
             if new.version_id is not None:
                 raise AlreadyExists(
-                    f"The version id '{version_id}' is taken. Choose another, or give none.",
-                    metadata={"resource_type": "version", "resource_id": version_id},
+                    f"The model '{model_id}' has a version '{version_id}'. Choose another id, or "
+                    "give none.",
+                    metadata={
+                        "resource_type": "version",
+                        "resource_id": version_id,
+                        "model_id": model_id,
+                    },
                 )
         raise Internal("No free version id was found.")
 
-    def get(self, organization_id: str, version_id: str) -> Version:
-        """Return a version with the metrics of its current test evaluation, or NotFound."""
-        return VERSIONS.read(self._existing(_GET, organization_id, version_id))
+    def get(self, organization_id: str, model_id: str, version_id: str) -> Version:
+        """Return a version with the metrics of its current test evaluation.
 
-    def get_of(self, organization_id: str, model_id: str, version_id: str) -> Version:
-        """Return a version; VersionOfAnotherModel if it is not `model_id`'s, or NotFound."""
-        version = self.get(organization_id, version_id)
-        if version.model_id != model_id:
-            raise _another_models(version_id, model_id)
-        return version
+        NotFound names the model where that is absent, else the version.
+        """
+        row = self._db.one(_GET, org=organization_id, of_model=model_id, id=version_id)
+        if row is None:
+            raise self._absent(organization_id, model_id, version_id)
+        return VERSIONS.read(row)
 
     def list(
         self,
@@ -159,20 +161,20 @@ class Versions(SqlStore):
             found[row.model_id][VersionStatus(row.status)] = row.versions
         return dict(found)
 
-    def mark_training(self, organization_id: str, version_id: str) -> Version:
+    def mark_training(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Make a draft or failed version `training`; FailedPrecondition from `ready`."""
-        return self._mark(organization_id, version_id, VersionStatus.TRAINING)
+        return self._mark(organization_id, model_id, version_id, VersionStatus.TRAINING)
 
-    def mark_ready(self, organization_id: str, version_id: str) -> Version:
+    def mark_ready(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Make a version `ready`, from any status, and set `trained_at`.
 
         A ready version stays as it is.
         """
-        return self._mark(organization_id, version_id, VersionStatus.READY)
+        return self._mark(organization_id, model_id, version_id, VersionStatus.READY)
 
-    def mark_failed(self, organization_id: str, version_id: str) -> Version:
+    def mark_failed(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Make a draft or training version `failed`; FailedPrecondition from `ready`."""
-        return self._mark(organization_id, version_id, VersionStatus.FAILED)
+        return self._mark(organization_id, model_id, version_id, VersionStatus.FAILED)
 
     def promote(
         self, organization_id: str, model_id: str, version_id: str, *, promoted_by: str
@@ -181,10 +183,10 @@ class Versions(SqlStore):
 
         Only a ready version can be: others raise VersionNotReady. Of promotions at the same
         time exactly one version is left promoted. The promoted one stays as it is. An absent
-        model or version raises NotFound, another model's VersionOfAnotherModel.
+        model or version raises NotFound.
         """
         self._lock_model(organization_id, model_id)
-        version = self.get_of(organization_id, model_id, version_id)
+        version = self.get(organization_id, model_id, version_id)
         if version.status is not VersionStatus.READY:
             raise VersionNotReady(
                 f"The version '{version_id}' is {version.status}; only a ready version can be "
@@ -198,23 +200,27 @@ class Versions(SqlStore):
         self._db.run(
             _PROMOTE,
             org=organization_id,
+            of_model=model_id,
             id=version_id,
             is_promoted=True,
             promoted_at=self._db.now(),
             promoted_by=promoted_by,
         )
-        return self.get(organization_id, version_id)
+        return self.get(organization_id, model_id, version_id)
 
     def set_metrics(
-        self, organization_id: str, version_id: str, metrics: Mapping[str, float]
+        self, organization_id: str, model_id: str, version_id: str, metrics: Mapping[str, float]
     ) -> None:
         """Store the headline of a version's current test evaluation; NotFound if it is absent."""
-        text = encode_text(dict(metrics))
-        self._change(_SET_METRICS, organization_id, version_id, metrics=text)
+        key = {"org": organization_id, "of_model": model_id, "id": version_id}
+        if not self._db.run(_SET_METRICS, **key, metrics=encode_text(dict(metrics))):
+            raise self._absent(organization_id, model_id, version_id)
 
-    def _mark(self, organization_id: str, version_id: str, status: VersionStatus) -> Version:
-        self._existing(_LOCK, organization_id, version_id)
-        version = self.get(organization_id, version_id)
+    def _mark(
+        self, organization_id: str, model_id: str, version_id: str, status: VersionStatus
+    ) -> Version:
+        self._db.one(_LOCK, org=organization_id, of_model=model_id, id=version_id)
+        version = self.get(organization_id, model_id, version_id)
         if version.status is status:
             return version
         if status not in VERSION_TRANSITIONS[version.status]:
@@ -226,11 +232,12 @@ class Versions(SqlStore):
         self._db.run(
             _SET_STATUS,
             org=organization_id,
+            of_model=model_id,
             id=version_id,
             status=status.value,
             trained_at=trained_at,
         )
-        return self.get(organization_id, version_id)
+        return self.get(organization_id, model_id, version_id)
 
     def _lock_model(self, organization_id: str, model_id: str) -> None:
         if self._db.one(_LOCK_MODEL, org=organization_id, model_id=model_id) is None:
@@ -243,22 +250,14 @@ class Versions(SqlStore):
         if not self._db.select(known):
             raise NotFound.of("model", model_id)
 
-
-def version_under(uow: UnitOfWork, organization_id: str, model_id: str, version_id: str) -> Version:
-    """Return a version that is addressed below its model.
-
-    Raises:
-        NotFound: the model or the version is absent, or the version is of another model.
-    """
-    uow[Models].get(organization_id, model_id)
-    version = uow[Versions].get(organization_id, version_id)
-    if version.model_id != model_id:
-        raise NotFound.of("version", version_id, f"The model '{model_id}' has no such version.")
-    return version
+    def _absent(self, organization_id: str, model_id: str, version_id: str) -> NotFound:
+        self._require_model(organization_id, model_id)
+        return no_version(model_id, version_id)
 
 
-def _another_models(version_id: str, model_id: str) -> VersionOfAnotherModel:
-    return VersionOfAnotherModel(
-        f"The version '{version_id}' is not a version of the model '{model_id}'.",
-        metadata={"version_id": version_id, "model_id": model_id},
+def no_version(model_id: str, version_id: str) -> NotFound:
+    """Return the refusal of a version that its model does not have."""
+    return NotFound(
+        f"The model '{clip(model_id)}' has no version '{clip(version_id)}'.",
+        metadata={"resource_type": "version", "resource_id": version_id, "model_id": model_id},
     )

@@ -609,12 +609,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
             "version_id",
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
-        ),
-        sa.Column(
-            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
         ),
         sa.Column("version_number", sa.Integer(), nullable=False),
         sa.Column("label", sa.Text(), nullable=True),
@@ -641,12 +641,8 @@ def upgrade() -> None:
             name=op.f("fk_versions_models"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("organization_id", "version_id", name=op.f("pk_versions")),
-        sa.UniqueConstraint(
-            "organization_id",
-            "model_id",
-            "version_id",
-            name=op.f("uq_versions_organization_id_model_id_version_id"),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "model_id", "version_id", name=op.f("pk_versions")
         ),
         sa.UniqueConstraint(
             "organization_id",
@@ -769,10 +765,11 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint(
             "organization_id",
+            "model_id",
             "version_id",
             "dataset_split",
             "revision",
-            name=op.f("uq_evaluations_organization_id_version_id_dataset_split_revision"),
+            name=op.f("uq_evaluations_organization_id_model_id_version_id_dataset_split_revision"),
         ),
     )
     op.create_index(
@@ -784,7 +781,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_evaluations_current",
         "evaluations",
-        ["organization_id", "version_id", "dataset_split"],
+        ["organization_id", "model_id", "version_id", "dataset_split"],
         unique=True,
         sqlite_where=sa.text("is_current = 1"),
         postgresql_where=sa.text("is_current"),
