@@ -92,6 +92,7 @@ def main() -> int:
     from assay.kernel.jobs.executors.process_pool import LocalPool
     from assay.kernel.jobs.job import NewJob
     from assay.kernel.jobs.runner import Runner
+    from assay.kernel.jobs.states import JobState
     from assay.kernel.storage.blobs import open_blobs
     from assay.kernel.storage.store import open_store
 
@@ -109,19 +110,22 @@ def main() -> int:
         )
         runner.start()
 
-        def job() -> None:
+        def run_job() -> None:
             ended.clear()
             with store.write() as uow:
-                uow[Jobs].submit("bench", NewJob(kind=Burning.name, spec=b"{}"))
+                job = uow[Jobs].submit("bench", NewJob(kind=Burning.name, spec=b"{}"))
             ended.wait()
+            with store.read() as uow:
+                state = uow[Jobs].get("bench", job.job_id).state
+            assert state == JobState.SUCCEEDED, state
 
         def bare() -> None:
             for future in [pool.submit(burn, SECONDS) for _ in range(TASKS)]:
                 future.result()
 
-        ours, peer = harness.alternate(job, bare, runs=RUNS)
+        ours, peer = harness.alternate(run_job, bare, runs=RUNS)
         before = time.process_time()  # of this process, not of its children
-        job()
+        run_job()
         own = (time.process_time() - before) / (TASKS * SECONDS)
         runner.stop()
         pool.close()

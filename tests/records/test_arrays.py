@@ -32,6 +32,10 @@ class Sum:
     units: int
 
 
+class Nothing(Record):
+    """A record without fields."""
+
+
 class Mean(Record):
     """Another kind of it, a record."""
 
@@ -72,6 +76,11 @@ def test_the_bytes_of_a_value_are_those_of_the_first_release():
     """Stored statistics stay readable: the bytes of a value are these, to the last one."""
     assert encode(everything()).hex() == GOLDEN
     assert encode(decode(Everything, bytes.fromhex(GOLDEN))).hex() == GOLDEN
+
+
+def test_a_record_without_fields_survives():
+    """A task whose result is that it has ended returns such a record."""
+    assert decode(Nothing, encode(Nothing())) == Nothing()
 
 
 def test_each_field_comes_back_as_it_was():

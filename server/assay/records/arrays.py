@@ -165,10 +165,11 @@ def _fields(kind: type) -> _Form:
         names = tuple(field.name for field in fields(cast(Any, kind)))
     forms = [_form(hints[name]) for name in names]
     packs, unpacks = [form.pack for form in forms], [form.unpack for form in forms]
-    get = attrgetter(*names)
+    # Of one name an attrgetter returns no tuple, and of none there is none.
+    get = attrgetter(*names) if len(names) > 1 else None
 
     def pack(value: Any) -> list[Any]:
-        values = (get(value),) if len(names) == 1 else get(value)
+        values = [getattr(value, name) for name in names] if get is None else get(value)
         return [one(each) for one, each in zip(packs, values, strict=True)]
 
     def unpack(values: list[Any]) -> Any:
