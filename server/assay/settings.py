@@ -237,6 +237,11 @@ class Settings(BaseSettings):
     )
 
     # --- what is told
+    access_log: str = Field(
+        default="/dev/stderr",
+        description="File to which the gRPC server writes one line a call. `assay up` on a terminal"
+        " writes both access logs into `logs` in `data_dir` unless they are set.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least serious lines that are logged."
     )

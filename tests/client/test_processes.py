@@ -1,7 +1,10 @@
 """`assay up` and its parts as processes: how they start, and what they leave behind."""
 
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +18,12 @@ from assay.client import Client
 from tools import service as services
 
 KEY = "boot.0123456789abcdef0123456789abcdef"
+FREE = {
+    "ASSAY_GRPC_PORT": "0",
+    "ASSAY_HTTP_PORT": "0",
+    "ASSAY_GATEWAY_GRPC_PORT": "0",
+    "ASSAY_GATEWAY_ADMIN_PORT": "0",
+}
 
 
 def eventually(holds, seconds=10.0):
@@ -34,6 +43,46 @@ def assay(*arguments, **variables):
         check=False,
         timeout=60,
     )
+
+
+@contextlib.contextmanager
+def started(data_dir, **variables):
+    """Run `assay up` on free ports; gives what it says of itself."""
+    given = {name: value for name, value in {**FREE, **variables}.items() if value}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "assay", "up", "--json", "--data-dir", data_dir],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **given},
+    )  # fmt: skip
+    with process:
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def on_terminal(data_dir, key=None):
+    """Run `assay up` on a terminal of its own, call it once, stop it; return what was shown."""
+    near, far = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "assay", "up", "--data-dir", data_dir],
+        stdin=far, stdout=far, stderr=far, env={**os.environ, **FREE, "COLUMNS": "200"},
+    )  # fmt: skip
+    os.close(far)
+    shown, called = b"", False
+    with process, contextlib.suppress(OSError):  # the terminal is gone when the process is
+        while data := os.read(near, 65_536):
+            shown += data
+            if b"Try it" in shown and not called:
+                called = True
+                text = shown.decode()
+                found = re.search(r"export ASSAY_API_KEY=(\S+)", text)
+                url = re.search(r"export ASSAY_URL=(\S+)", text)[1]
+                with Client(url, api_key=found[1] if found else key) as client:
+                    list(client.models.list())
+                process.send_signal(signal.SIGTERM)
+    os.close(near)
+    return shown.decode()
 
 
 def test_nothing_is_left_after_kill_9(tmp_path):
@@ -105,21 +154,76 @@ def test_the_first_start_makes_a_key_and_shows_it_once(tmp_path):
     assert shown[1] is None
 
 
-def test_a_port_that_is_taken_is_named(tmp_path):
-    """A start on a port that somebody has fails at once, naming it, and leaves nothing."""
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("ASSAY_GRPC_PORT", "--grpc-port, ASSAY_GRPC_PORT"),
+        ("ASSAY_HTTP_PORT", "--http-port, ASSAY_HTTP_PORT"),
+        ("ASSAY_GATEWAY_GRPC_PORT", "ASSAY_GATEWAY_GRPC_PORT"),
+        ("ASSAY_GATEWAY_ADMIN_PORT", "ASSAY_GATEWAY_ADMIN_PORT"),
+    ],
+)
+def test_a_port_that_is_taken_is_named(tmp_path, setting, named):
+    """A start on a port that somebody has fails at once, naming its setting, and makes nothing."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = assay("up", "--data-dir", tmp_path, "--grpc-port", port, "--http-port", 0)
-        assert done.returncode == 3
-        assert str(port) in done.stderr
-        assert "Traceback" not in done.stderr
-        again = assay(
-            "up", "--data-dir", tmp_path, "--grpc-port", 0, "--http-port", port,
-            ASSAY_GATEWAY_GRPC_PORT="0", ASSAY_GATEWAY_ADMIN_PORT="0",
-        )  # fmt: skip
-        assert again.returncode == 3
-        assert str(port) in again.stderr
-        assert "Traceback" not in again.stderr
+        done = assay("up", "--data-dir", tmp_path / "data", **{**FREE, setting: str(port)})
+    assert done.returncode == 3
+    assert f"Cannot listen on 127.0.0.1:{port} ({named}): another process" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "[critical]" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_key_outlives_a_start_that_failed(tmp_path):
+    """A start whose gateway cannot start keeps no key to itself: the next start shows one."""
+    broken = {"ASSAY_GATEWAY_ACCESS_LOG": str(tmp_path / "no folder" / "access.log")}
+    failed = assay("up", "--json", "--data-dir", tmp_path, **{**FREE, **broken})
+    assert failed.returncode != 0
+    with started(tmp_path) as ready, Client(ready["grpc"], api_key=ready["key"]) as client:
+        assert list(client.models.list()) == []
+
+
+def test_two_services_run_side_by_side(tmp_path):
+    """Two services that are given two ports each run on one machine without further settings."""
+    with (
+        started(tmp_path / "a", ASSAY_GATEWAY_GRPC_PORT="", ASSAY_GATEWAY_ADMIN_PORT="") as a,
+        started(tmp_path / "b", ASSAY_GATEWAY_GRPC_PORT="", ASSAY_GATEWAY_ADMIN_PORT="") as b,
+    ):
+        for ready in (a, b):
+            with Client(ready["gateway_grpc"], api_key=ready["key"]) as client:
+                assert list(client.models.list()) == []
+
+
+def test_a_lost_key_is_replaced(tmp_path):
+    """Whoever can read the data folder makes a new admin key by what the banner says."""
+    with started(tmp_path) as ready:
+        token = assay("token", "--data-dir", tmp_path).stdout.strip()
+        url = f"grpc://{ready['grpc']}"
+        lost = {"ASSAY_URL": url, "ASSAY_API_KEY": "", "ASSAY_TOKEN": token}
+        key = assay("keys", "create", "me", "-p", "admin", **lost).stdout.strip()
+        assert assay("keys", "list", ASSAY_URL=url, ASSAY_API_KEY=key).returncode == 0
+
+
+def test_a_terminal_is_left_to_the_banner(tmp_path):
+    """On a terminal the address and the key are shown to be pasted, and calls go to files."""
+    shown = on_terminal(tmp_path / "data")
+    url = re.search(r"export ASSAY_URL=(grpc://127\.0\.0\.1:\d+)", shown)[1]
+    key = re.search(r"export ASSAY_API_KEY=(\S+)", shown)[1]
+    assert "/assay.v1." not in shown
+    logged = (tmp_path / "data" / "logs" / "server-access.log").read_text()
+    assert "/assay.v1.ModelService/ListModels" in logged
+    assert (url, key) != ("", "")
+    again = on_terminal(tmp_path / "data", key)
+    assert "export ASSAY_API_KEY" not in again
+    assert "assay keys create me -p admin" in again
+
+
+def test_a_token_of_an_unknown_permission_is_refused(tmp_path):
+    """A token is not made with a word that no permission has; the nearest one is named."""
+    done = assay("token", "--data-dir", tmp_path, "-p", "model:raed job:read")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean 'model:read'?" in done.stderr
 
 
 def test_serve_and_work_refuse_a_database_without_schema(tmp_path):

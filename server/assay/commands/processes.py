@@ -14,7 +14,7 @@ from rich.table import Table
 
 from assay.cli.console import NO_SERVICE, err, out, print_json
 from assay.client.settings import ENV_PREFIX
-from assay.commands import certificates
+from assay.commands import certificates, ports
 from assay.commands.options import (
     DataDir,
     GrpcPort,
@@ -36,8 +36,11 @@ def up(
     ] = False,
 ) -> None:
     """Run server, runner and gateway in one process, on embedded defaults."""
-    settings = server_settings(data_dir=data_dir, grpc_port=grpc_port, http_port=http_port)
+    settings = ports.beside_chosen(
+        server_settings(data_dir=data_dir, grpc_port=grpc_port, http_port=http_port)
+    )
     certificates.require_usable(settings, server=True, gateway=True)
+    ports.require_free(settings, "grpc_port", *ports.GATEWAY)
     from assay.commands.running import run_up  # noqa: PLC0415 — loads much
 
     raise typer.Exit(asyncio.run(run_up(settings, as_json=as_json)))
@@ -47,6 +50,7 @@ def serve(data_dir: DataDir = None, grpc_port: GrpcPort = None) -> None:
     """Run a gRPC server alone; any number may share a database."""
     settings = server_settings(data_dir=data_dir, grpc_port=grpc_port)
     certificates.require_usable(settings, server=True, gateway=False)
+    ports.require_free(settings, "grpc_port")
     from assay.commands.running import run_serve  # noqa: PLC0415 — loads much
 
     raise typer.Exit(asyncio.run(run_serve(settings)))
@@ -77,6 +81,7 @@ def gateway(
         print(envoy_config.render(chosen), end="")
         return
     certificates.require_usable(settings, server=False, gateway=True)
+    ports.require_free(settings, *ports.GATEWAY)
 
     def announce(running: gateway.RunningGateway) -> None:
         scheme = "https" if chosen.tls.certificate else "http"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
+from typing import TextIO
 
 from assay.app import BALANCER_NOTICE, Backend, RunnerProcess, ServerProcess
 from assay.cli.console import NO_SERVICE, OK, err, print_json
@@ -17,6 +21,8 @@ from assay.features.keys.service import KeyUseCases, MadeKey
 from assay.gateway import process as gateway
 from assay.gateway.tls import GatewayTls, pin_of
 from assay.settings import Settings
+
+STDOUT, STDERR = "/dev/stdout", "/dev/stderr"
 
 
 async def run_up(settings: Settings, *, as_json: bool) -> int:
@@ -27,18 +33,19 @@ async def run_up(settings: Settings, *, as_json: bool) -> int:
         as_json: True prints one line of JSON on stdout once everything answers.
     """
     async with _backend(settings, upgrade=True) as (backend, closing, stop):
-        made = bootstrap_key(backend)
-        # A key that came from the environment is known to whoever set it.
-        shown = made.credential if made and not settings.bootstrap_key else None
+        if settings.bootstrap_key:
+            bootstrap_key(backend)  # known to whoever set it, who may call at once
         _start_runner(backend, closing)
-        port = await _start_server(backend, closing)
-        log = "/dev/stderr" if as_json else settings.gateway_access_log
+        logs = _access_logs(settings, as_json=as_json)
+        port = await _start_server(backend, closing, access_log=logs.server)
         upstream = f"{_reachable(settings.grpc_host)}:{port}"
-        chosen = gateway_settings(settings, upstreams=(upstream,), access_log=log)
+        chosen = gateway_settings(settings, upstreams=(upstream,), access_log=logs.gateway)
         chosen = replace(chosen, tls=_pinned(chosen.tls, settings))
         envoy = await asyncio.to_thread(gateway.start, chosen)
         closing.push_async_callback(asyncio.to_thread, envoy.stop)
-        _announce(settings, port, envoy, shown, as_json=as_json)
+        # Made last of all: a start that fails must not keep the one sight of a key from anybody.
+        made = bootstrap_key(backend)
+        _announce(settings, port, envoy, made.credential if made else None, logs, as_json=as_json)
         return await _until_stopped(stop, envoy)
 
 
@@ -47,7 +54,9 @@ async def run_serve(settings: Settings) -> int:
     async with _backend(settings) as (backend, closing, stop):
         if settings.bootstrap_key:
             bootstrap_key(backend)
-        port = await _start_server(backend, closing, notice=BALANCER_NOTICE)
+        port = await _start_server(
+            backend, closing, access_log=settings.access_log, notice=BALANCER_NOTICE
+        )
         scheme = "grpcs://" if settings.grpc_tls_certificate else ""
         err.print(f"gRPC on {scheme}{settings.grpc_host}:{port}")
         await stop.wait()
@@ -93,12 +102,55 @@ def _start_runner(backend: Backend, closing: AsyncExitStack) -> None:
     closing.push_async_callback(asyncio.to_thread, runner.stop)
 
 
-async def _start_server(backend: Backend, closing: AsyncExitStack, *, notice: float = 0.0) -> int:
+async def _start_server(
+    backend: Backend, closing: AsyncExitStack, *, access_log: str, notice: float = 0.0
+) -> int:
     """Start a server; `notice` is how long its balancers have to see that it leaves."""
-    server = ServerProcess(backend)
+    server = ServerProcess(backend, access_log=closing.enter_context(_opened(access_log)))
     port = await server.start()
     closing.push_async_callback(server.stop, notice=notice)
     return port
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AccessLogs:
+    """The files of the two access logs of `assay up`."""
+
+    server: str
+    gateway: str
+
+
+def _access_logs(settings: Settings, *, as_json: bool) -> _AccessLogs:
+    """Return where calls are logged: on a terminal, unless told otherwise, in the data folder.
+
+    There they begin anew with each start; lines of calls must not run over the key.
+    """
+    server, gateway_log = settings.access_log, settings.gateway_access_log
+    if as_json and gateway_log == STDOUT:
+        gateway_log = STDERR  # standard output is the JSON's
+    elif not as_json and sys.stderr.isatty():
+        given = settings.model_fields_set
+        folder = settings.data_dir.absolute() / "logs"
+        if "access_log" not in given:
+            server = _begun(folder / "server-access.log")
+        if "gateway_access_log" not in given:
+            gateway_log = _begun(folder / "gateway-access.log")
+    return _AccessLogs(server=server, gateway=gateway_log)
+
+
+@contextlib.contextmanager
+def _opened(log: str) -> Iterator[TextIO]:
+    if log == STDERR:
+        yield sys.stderr
+        return
+    with Path(log).open("a", encoding="utf-8") as file:
+        yield file
+
+
+def _begun(log: Path) -> str:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    return str(log)
 
 
 @contextlib.contextmanager
@@ -150,6 +202,7 @@ def _announce(
     port: int,
     envoy: gateway.RunningGateway,
     secret: str | None,
+    logs: _AccessLogs,
     *,
     as_json: bool,
 ) -> None:
@@ -171,9 +224,26 @@ def _announce(
         return
     # Plain lines, not a box: they are made for copying.
     err.print(f"[bold]Assay {metadata.version('assay-quality')} is up.[/] Ctrl-C stops it.")
-    err.print(f"  REST  {rest}\n  gRPC  {grpc}\n  data  {settings.data_dir.absolute()}\n")
+    err.print(f"  REST  {rest}\n  gRPC  {grpc}\n  data  {settings.data_dir.absolute()}")
+    if logs.server != STDERR:
+        err.print(f"  calls {logs.server}\n        {logs.gateway}", markup=False)
+    scheme = "grpcs" if settings.grpc_tls_certificate else "grpc"
+    err.print("\nGive these to the shell that calls:\n")
+    url = f"{scheme}://{_reachable(settings.grpc_host)}:{port}"
+    err.print(f"  export ASSAY_URL={url}", markup=False)
     if secret:
-        err.print("An admin key was made. It is shown this once:\n")
         err.print(f"  export ASSAY_API_KEY={secret}\n", markup=False)
+        err.print("The admin key was made now and is shown this once.")
+    else:
+        err.print(f"\nKeys were made before. {_way_to_a_key(settings)}", style="dim", markup=False)
     call = f'curl -H "Authorization: ApiKey $ASSAY_API_KEY" {rest}/api/v1/models'
     err.print(f"Try it:\n\n  {call}\n", markup=False)
+
+
+def _way_to_a_key(settings: Settings) -> str:
+    folder = shlex.quote(str(settings.data_dir.absolute()))
+    return (
+        "Who has lost them makes another one:"
+        f"\n\n  ASSAY_API_KEY= ASSAY_TOKEN=$(assay token --data-dir {folder})"
+        " assay keys create me -p admin\n"
+    )

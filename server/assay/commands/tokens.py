@@ -8,7 +8,11 @@ from typing import Annotated
 
 import typer
 
+from assay.cli.console import refuse
+from assay.cli.nearest import nearest
+from assay.client import BadInput
 from assay.commands.options import DataDir, server_settings
+from assay.kernel.identity import VIEWER, Permission
 
 
 def token(
@@ -24,6 +28,8 @@ def token(
     data_dir: DataDir = None,
 ) -> None:
     """Print a token that every server with the same data folder trusts."""
+    words = permissions.replace(",", " ").split()
+    _require_known(words)
     settings = server_settings(data_dir=data_dir)
     from assay.kernel.rpc.tokens import mint  # noqa: PLC0415 — loads PyJWT, which no other command needs
 
@@ -32,8 +38,17 @@ def token(
             Path(settings.development_key_path),
             organization_id=organization or settings.bootstrap_organization,
             subject=subject,
-            permissions=permissions.replace(",", " ").split(),
+            permissions=words,
             now=datetime.now(UTC),
             lifetime=timedelta(seconds=ttl),
         )
     )
+
+
+def _require_known(words: list[str]) -> None:
+    """End the command at a permission that there is none of: the token could do nothing by it."""
+    known = sorted({*Permission, VIEWER})
+    unknown = [word for word in words if word not in known]
+    if unknown or not words:
+        given = f"There is no permission '{unknown[0]}'" if unknown else "Name a permission"
+        raise refuse(BadInput(f"{given}; {nearest(unknown[0] if unknown else '', known)}"))
