@@ -245,7 +245,7 @@ def memory(documents: int) -> tuple[float, float]:
 def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
     """Return the ratio of the slowest page of many benchmarks to the first one."""
     from assay.features.benchmarks.service import BenchmarkQuery, BenchmarkUseCases
-    from assay.kernel.clock import SystemClock
+    from assay.kernel.clock import Clock
     from assay.kernel.ids import Ids
     from assay.kernel.storage.blobs import open_blobs
     from assay.kernel.storage.store import open_store
@@ -254,7 +254,7 @@ def pages(benchmarks: int, rounds: int) -> list[harness.Ratio]:
         store = open_store(f"sqlite:///{name}/assay.db", upgrade=True)
         fill(store, benchmarks)
         blobs = open_blobs(f"{name}/blobs")
-        listing = BenchmarkUseCases(store, blobs, Ids(), SystemClock())
+        listing = BenchmarkUseCases(store, blobs, Ids(), Clock())
         cursors, cursor = [""], ""
         while True:
             found = listing.list(ORG, BenchmarkQuery(cursor=cursor, limit=100))

@@ -14,7 +14,7 @@ from typing import TextIO
 import grpc
 
 from assay.features.registry import FEATURES
-from assay.kernel.clock import SystemClock
+from assay.kernel.clock import Clock
 from assay.kernel.feature import Feature, FindKey, hooks_of, kinds_of, preload_of
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.executors.process_pool import LocalPool
@@ -53,7 +53,7 @@ class Backend:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.features = features
-        self.clock = SystemClock()
+        self.clock = Clock()
         self.ids = Ids()
         self.store: Store = open_store(
             settings.database,

@@ -19,7 +19,7 @@ SOURCES = re.compile(
 MAY_MAKE = {
     "kernel/clock.py": "the system's clock itself",
     "kernel/ids.py": "the system's ids themselves",
-    "kernel/jitter.py": "the system's chance itself",
+    "kernel/jobs/failure_policy.py": "the system's chance itself",
     "commands/": "the edge: a command is given the real clock",
     "cli/": "the edge: a command is given the real clock",
     "client/": "runs in the caller's process, and takes others by argument",

@@ -19,7 +19,7 @@ import psutil
 
 from assay.client import Client, RetryPolicy
 from assay.features.keys.service import KeyUseCases
-from assay.kernel.clock import SystemClock
+from assay.kernel.clock import Clock
 from assay.kernel.ids import Ids
 from assay.kernel.storage.store import open_store
 from tests.support import runner_process
@@ -53,7 +53,7 @@ class City:
         self.key = f"chaos.{secrets.token_hex(16)}"
         self.port = free_port()
         self.store = open_store(f"sqlite:///{self.folder}/assay.db", upgrade=True)
-        KeyUseCases(self.store, Ids(), SystemClock()).bootstrap(ORG, self.key)
+        KeyUseCases(self.store, Ids(), Clock()).bootstrap(ORG, self.key)
         self.log = (self.folder / "server.log").open("ab")
         self.server = self._serve()
         self.runners = [self._work() for _ in range(2)]

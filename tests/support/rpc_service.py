@@ -24,7 +24,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from assay.app import Backend, ServerProcess
 from assay.features.keys.service import KeyUseCases
-from assay.kernel.clock import Clock, SystemClock
+from assay.kernel.clock import Clock
 from assay.kernel.identity import Principal
 from assay.kernel.rpc import methods
 from assay.kernel.rpc.interceptors.access_log import AccessLog
@@ -47,11 +47,11 @@ CALLS = {
 }
 
 
-class SetClock:
+class SetClock(Clock):
     """The system's clock, moved by as much as a test says."""
 
     def __init__(self) -> None:
-        self._system: Clock = SystemClock()
+        self._system: Clock = Clock()
         self.ahead = 0.0  # seconds
 
     def now(self) -> datetime:

@@ -17,7 +17,7 @@ from assay.features.evaluations import model as evaluation
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
 from assay.features.models.model import NewModel, NewVersion, TaskType
 from assay.kernel import identity, ids
-from assay.kernel.clock import SystemClock
+from assay.kernel.clock import Clock
 from assay.kernel.cursor import Cursor
 from assay.kernel.errors import BadPageToken, BadPredictions, InvalidArgument, Violation
 from assay.kernel.jobs import job
@@ -239,6 +239,6 @@ def test_values_travel_between_processes():
 
 def test_the_system_clock_is_aware_and_monotonic():
     """The system's clock tells UTC, and its monotonic reading never goes back."""
-    clock = SystemClock()
+    clock = Clock()
     assert clock.now().utcoffset() == timedelta(0)
     assert clock.monotonic() <= clock.monotonic()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.kernel.clock import Clock
 from assay.kernel.errors import NotFound
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.garbage_collector import CollectionStats, GarbageCollector
@@ -20,7 +21,7 @@ from assay.kernel.storage.store import open_store
 ORG = "org"
 
 
-class LaterClock:
+class LaterClock(Clock):
     """A clock that stands still, some time after now."""
 
     def __init__(self, later: timedelta) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from assay.features.keys.service import KeyUseCases
+from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError, InvalidArgument, PermissionDenied, Unauthenticated
 from assay.kernel.identity import ApiKey, Principal
 from assay.kernel.ids import Ids
@@ -23,7 +24,7 @@ SECRET = "0123456789abcdefghijklmnop"
 START = datetime(2026, 3, 13, 14, 22, 10, tzinfo=UTC)
 
 
-class SetClock:
+class SetClock(Clock):
     """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:

@@ -5,10 +5,9 @@ Creating takes as long as a dataset is large, and results may be large: both are
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-
-from google.api import httpbody_pb2
+from typing import TypeVar
 
 from assay.features.benchmarks import convert
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons, ComparedBenchmarks
@@ -26,7 +25,8 @@ from assay.kernel.rpc.messages import page_of, value_of
 from assay.kernel.rpc.paging import DEFAULT_LIMIT, Counted
 from assay.kernel.rpc.watch import JobWatch
 from assay.v1 import benchmark_service_pb2 as pb
-from assay.v1 import job_service_pb2
+
+R = TypeVar("R")
 
 
 class BenchmarkCalls:
@@ -80,6 +80,22 @@ class BenchmarkCalls:
         return await self._comparisons.compare(call.organization_id, request.run_a, request.run_b)
 
 
+def _watcher(
+    watch: Callable[[JobWatch, Call, str, pb.WatchBenchmarkRequest], AsyncGenerator[R, None]],
+) -> Callable[[BenchmarkService, pb.WatchBenchmarkRequest, Call], AsyncGenerator[R, None]]:
+    """Return the method that streams a benchmark's job as `watch` does."""
+
+    async def follow(
+        self: BenchmarkService, request: pb.WatchBenchmarkRequest, call: Call
+    ) -> AsyncGenerator[R, None]:
+        job_id = await call.run(self.job_id, call.organization_id, request.benchmark_id)
+        async with aclosing(watch(self.watch, call, job_id, request)) as stream:
+            async for one in stream:
+                yield one
+
+    return follow
+
+
 class BenchmarkService(BenchmarkCalls):
     """Benchmarks of the caller's organization."""
 
@@ -91,7 +107,8 @@ class BenchmarkService(BenchmarkCalls):
         watch: JobWatch,
     ) -> None:
         super().__init__(benchmarks, reader, comparisons)
-        self._watch = watch
+        self.watch = watch
+        self.job_id = benchmarks.job_id
 
     CreateBenchmark = handler(BenchmarkCalls.created, convert.benchmark)
     GetBenchmark = handler(BenchmarkCalls.detailed, convert.detailed)
@@ -111,33 +128,6 @@ class BenchmarkService(BenchmarkCalls):
         """Compare two benchmarks."""
         return convert.compared(await self.compared(request, call))
 
-    async def WatchBenchmark(
-        self, request: pb.WatchBenchmarkRequest, call: Call
-    ) -> AsyncGenerator[job_service_pb2.WatchJobResponse, None]:
-        """Stream a benchmark's events."""
-        job_id = await self._job_id(request, call)
-        async with aclosing(self._watch.messages(call, job_id, request)) as stream:
-            async for message in stream:
-                yield message
-
-    async def WatchBenchmarkEvents(
-        self, request: pb.WatchBenchmarkRequest, call: Call
-    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-        """Stream a benchmark as Server-Sent Events."""
-        job_id = await self._job_id(request, call)
-        async with aclosing(self._watch.events(call, job_id, request)) as stream:
-            async for body in stream:
-                yield body
-
-    async def WatchBenchmarkLines(
-        self, request: pb.WatchBenchmarkRequest, call: Call
-    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-        """Stream a benchmark as NDJSON."""
-        job_id = await self._job_id(request, call)
-        async with aclosing(self._watch.lines(call, job_id, request)) as stream:
-            async for body in stream:
-                yield body
-
-    async def _job_id(self, request: pb.WatchBenchmarkRequest, call: Call) -> str:
-        find = self._benchmarks.job_id
-        return await call.run(find, call.organization_id, request.benchmark_id)
+    WatchBenchmark = _watcher(JobWatch.messages)
+    WatchBenchmarkEvents = _watcher(JobWatch.events)
+    WatchBenchmarkLines = _watcher(JobWatch.lines)

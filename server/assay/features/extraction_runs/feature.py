@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from assay.features.extraction_runs import tables
 from assay.features.extraction_runs.api import ExtractionService
-from assay.features.extraction_runs.import_service import EXTRACTIONS
 from assay.features.extraction_runs.rest import ExtractionRestService
-from assay.features.extraction_runs.service import ExtractionUseCases
+from assay.features.extraction_runs.service import EXTRACTIONS, ExtractionUseCases
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.imports.service import imports
 from assay.kernel.feature import Feature

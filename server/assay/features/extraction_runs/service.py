@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from assay.features.extraction_runs.model import Extraction, ExtractionRun, NewExtractionRun
+from collections.abc import Sequence
+
+from assay.features.extraction_runs.model import (
+    EXTRACTION_ROWS,
+    Extraction,
+    ExtractionRun,
+    NewExtraction,
+    NewExtractionRun,
+)
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
+from assay.features.imports.model import StagedRow
+from assay.features.imports.service import ImportTarget
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import replace
 
 
@@ -84,3 +95,21 @@ class ExtractionUseCases:
                 else uow[ExtractionRuns].get(organization_id, run_id).document_count
             )
         return counted(page, scope, total=total, limit=limit)
+
+
+def _add(
+    uow: UnitOfWork, organization_id: str, holder_id: str, rows: Sequence[StagedRow]
+) -> tuple[int, ...]:
+    documents = [
+        NewExtraction(document_id=row.document_id, data=row.data, confidence=row.more)
+        for row in rows
+    ]
+    return uow[Extractions].add_many(organization_id, holder_id, documents)
+
+
+EXTRACTIONS = ImportTarget(
+    kind="extractions",
+    shape=EXTRACTION_ROWS,
+    find=lambda uow, organization_id, key: uow[ExtractionRuns].get(organization_id, key),
+    add=_add,
+)

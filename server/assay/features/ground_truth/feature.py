@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 
 from assay.features.ground_truth.api import GroundTruthService
-from assay.features.ground_truth.import_service import ENTRIES
 from assay.features.ground_truth.rest import GroundTruthRestService
 from assay.features.ground_truth.schema_service import DatasetSchemas
-from assay.features.ground_truth.service import GroundTruthUseCases
+from assay.features.ground_truth.service import ENTRIES, GroundTruthUseCases
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets, RefuseNamedSchemas
 from assay.features.ground_truth.tables import entries, ground_truth
 from assay.features.imports.service import imports

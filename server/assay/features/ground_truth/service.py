@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.features.ground_truth.model import Dataset, Entry, NewDataset, NewEntry
+from assay.features.ground_truth.model import ENTRY_ROWS, Dataset, Entry, NewDataset, NewEntry
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.features.imports.model import StagedRow
+from assay.features.imports.service import ImportTarget
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Counted, counted, place_of
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import replace
 
 SAMPLES = 10  # newest entries that are shown with a dataset
@@ -177,3 +181,20 @@ class GroundTruthUseCases:
         """Delete an entry; raises NotFound."""
         with self._store.write() as uow:
             uow[Entries].delete(organization_id, dataset_id, entry_id)
+
+
+def _add(
+    uow: UnitOfWork, organization_id: str, holder_id: str, rows: Sequence[StagedRow]
+) -> tuple[int, ...]:
+    documents = [
+        NewEntry(document_id=row.document_id, expected=row.data, notes=row.more) for row in rows
+    ]
+    return uow[Entries].add_many(organization_id, holder_id, documents)
+
+
+ENTRIES = ImportTarget(
+    kind="entries",
+    shape=ENTRY_ROWS,
+    find=lambda uow, organization_id, key: uow[GroundTruthDatasets].get(organization_id, key),
+    add=_add,
+)

@@ -16,7 +16,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel.clock import Clock
 from assay.kernel.errors import Internal, StaleLease, Unavailable
-from assay.kernel.jitter import Jitter
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.executors.base import Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
@@ -24,6 +23,7 @@ from assay.kernel.jobs.failure_policy import (
     UNKNOWN,
     Backoff,
     FailureCause,
+    Jitter,
     deadly_error,
     own_error,
     unreachable_error,

@@ -7,16 +7,24 @@ is tried again, each time later, and fails only when that goes on and on.
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from assay.kernel.errors import AssayError, Internal, Unavailable
-from assay.kernel.jitter import Jitter
 from assay.kernel.jobs.executors.base import ChildKilledError, PoolBrokenError, PoolClosedError
 from assay.kernel.jobs.job import JobError
 
+Jitter = Callable[[], float]  # returns a number from 0 up to, but not including, 1
+
 MOST_RETRIES = 10  # in a row without a task finished: some minutes
 UNKNOWN = "The job failed for a reason of our own, which was logged. Submit it again."
+
+
+def system_jitter() -> Jitter:
+    """Return the random numbers of this process."""
+    return random.Random().random  # noqa: S311 - it spreads retries and guards nothing
 
 
 class FailureCause(Enum):

@@ -12,25 +12,12 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Protocol
 
 from assay.kernel.jobs.job import Owner
 
 
-class LeaseClock(Protocol):
-    """The clock by which the leases of a SQLite store expire; passed in for tests."""
-
-    def boot_id(self) -> str:
-        """Return a text that changes when the machine starts anew."""
-        ...
-
-    def seconds(self) -> float:
-        """Return seconds that never jump while `boot_id` stays the same."""
-        ...
-
-
 class BootClock:
-    """The boot clock of this machine."""
+    """The boot clock of this machine, by which the leases of a SQLite store expire."""
 
     def __init__(self) -> None:
         self._boot_id = _read("/proc/sys/kernel/random/boot_id") or "unknown"
@@ -39,11 +26,11 @@ class BootClock:
         self._clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
     def boot_id(self) -> str:
-        """Return the kernel's boot id."""
+        """Return the kernel's boot id, a text that changes when the machine starts anew."""
         return self._boot_id
 
     def seconds(self) -> float:
-        """Return seconds since the machine started."""
+        """Return seconds since the machine started, which never jump."""
         return time.clock_gettime(self._clock)
 
 

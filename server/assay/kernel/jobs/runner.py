@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.kernel import trace
-from assay.kernel.clock import Clock, SystemClock
-from assay.kernel.jitter import Jitter, system_jitter
+from assay.kernel.clock import Clock
 from assay.kernel.jobs.execution import JobExecution, RunContext, Stop
 from assay.kernel.jobs.executors.base import Executor
-from assay.kernel.jobs.failure_policy import Backoff
+from assay.kernel.jobs.failure_policy import Backoff, Jitter, system_jitter
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import ComputeSettings, JobKind
 from assay.kernel.jobs.leases import this_process
@@ -64,7 +63,7 @@ class Runner:
         listener: Callable[[Signal], None] = lambda _: None,
     ) -> None:
         self._store, self._executor, self._kinds = store, executor, kinds
-        self._clock = clock or SystemClock()
+        self._clock = clock or Clock()
         self._context = RunContext(
             store=store,
             blobs=blobs,

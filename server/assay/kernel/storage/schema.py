@@ -42,15 +42,6 @@ def migrate(url: str) -> str:
     return HEAD
 
 
-def current_revision(url: str) -> str | None:
-    """Return the revision of the database at `url`; None when it holds no schema."""
-    engine = make_engine(url)
-    try:
-        return revision_of(engine)
-    finally:
-        engine.dispose()
-
-
 def revision_of(engine: Engine) -> str | None:
     """Return the revision of the database behind `engine`."""
     with engine.connect() as connection:

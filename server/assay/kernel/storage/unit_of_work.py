@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable
 
-from assay.kernel.clock import Clock, SystemClock
+from assay.kernel.clock import Clock
 from assay.kernel.errors import NotFound
 from assay.kernel.ids import Ids
-from assay.kernel.jobs.leases import BootClock, LeaseClock
+from assay.kernel.jobs.leases import BootClock
 from assay.kernel.storage.sql import SQLITE, Prepared, Row, micros
 
 S = TypeVar("S", bound="SqlStore")
@@ -37,9 +37,9 @@ class Hook:
 class Surroundings:
     """Where a unit of work has times and ids from, and what later features are asked."""
 
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=Clock)
     ids: Ids = field(default_factory=Ids)
-    leases: LeaseClock = field(default_factory=BootClock)
+    leases: BootClock = field(default_factory=BootClock)
     hooks: tuple[Hook, ...] = ()
 
 

@@ -31,7 +31,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel import trace
-from assay.kernel.clock import Clock, SystemClock
+from assay.kernel.clock import Clock
 from assay.kernel.jobs.executors.base import (
     AbandonedError,
     ChildKilledError,
@@ -88,7 +88,7 @@ class LocalPool:
         clock: Clock | None = None,
     ) -> None:
         self._workers = workers
-        self._clock = clock or SystemClock()
+        self._clock = clock or Clock()
         self._settings = ChildSettings(
             parent_pid=os.getpid(), memory_bytes=memory_bytes, preload=preload
         )
