@@ -115,6 +115,18 @@ def test_curves_are_drawn_in_the_terminal(assay, shown, kind, title):
     assert "*" in plain.stdout
 
 
+def test_a_curve_of_one_class_asks_for_the_class(assay, client, fresh):
+    """A precision-recall curve of a model without a positive label says how to name a class."""
+    model, version = fresh()
+    scores = {"a": [0.7, 0.2, 0.1], "b": [0.2, 0.5, 0.3], "c": [0.1, 0.3, 0.6]}
+    client.evaluate(model, version, y_true=["a", "b", "c"], scores=scores)
+    done = assay("plot", "pr", model, "--version", version)
+    assert done.returncode == 2
+    assert "name it with --class" in done.stderr
+    assert "a, b, c" in done.stderr
+    assert assay("plot", "pr", model, "--version", version, "--class", "b").returncode == 0
+
+
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="the extra `plots` is not installed")
 @pytest.mark.parametrize("kind", ["roc", "pr", "reliability"])
 def test_curves_are_drawn_into_files(assay, shown, tmp_path, kind):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -40,6 +40,10 @@ def evaluate(
     task: Annotated[
         str, typer.Option("--task", help="With --create: classification or regression.")
     ] = "classification",
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="With --create: a label; repeat in the order of reports."),
+    ] = None,
     positive_label: Annotated[
         str, typer.Option("--positive-label", help="Where the model declares none.")
     ] = "",
@@ -64,7 +68,8 @@ def evaluate(
         text = "name a version with --version, or make a new one with --create"
         raise ValueError(text)
     if create:
-        version = _created(client, model, version, task)
+        declared = {"labels": label or (), "positive_label": positive_label}
+        version = _created(client, model, version, task, declared)
     with live_progress(file.name, err, hidden=as_json) as on_progress:
         evaluation = client.evaluate(
             model,
@@ -88,12 +93,17 @@ def evaluate(
     )
 
 
-def _created(client: Client, model: str, version: str, task: str) -> str:
-    """Return the version's id, after making it and its model where they are absent."""
+def _created(
+    client: Client, model: str, version: str, task: str, declared: Mapping[str, Any]
+) -> str:
+    """Return the version's id, after making it and its model where they are absent.
+
+    `declared` are the labels and the positive label of a model that is made.
+    """
     try:
         client.models.get(model)
     except NotFound:
-        client.models.create(model, task, model_id=model)
+        client.models.create(model, task, model_id=model, **declared)
         err.print(f"created model {model}", style="dim")
     if version:
         try:

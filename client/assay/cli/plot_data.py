@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assay.client import Client
+from assay.client import Client, InvalidRequest
 from assay.client.types import CalibrationReport, PrCurve, RocCurve
 
 ROC_POINTS = 1_000
@@ -40,8 +40,22 @@ def plot_of(
 
     Raises:
         ServiceError: refused, such as where no scores were sent.
-        ValueError: it is undefined, or there is no such class; the text says why.
+        ValueError: it is undefined, or there is no such class, or one must be named; the text
+            says why.
     """
+    try:
+        return _plot_of(client, kind, model, version=version, split=split, class_label=class_label)
+    except InvalidRequest as error:
+        asked = [one for one in error.violations if one.field == "class_label"]
+        if class_label or not asked:
+            raise
+        text = f"The plot is of one class: name it with --class ({asked[0].description})."
+        raise ValueError(text) from error
+
+
+def _plot_of(
+    client: Client, kind: PlotKind, model: str, *, version: str, split: str, class_label: str
+) -> Plot:
     if kind is PlotKind.ROC:
         return roc_plot(
             client.diagnostics.roc_curve(

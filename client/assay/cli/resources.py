@@ -15,7 +15,7 @@ from assay.cli.metric_direction import catalogue_of, in_order
 from assay.client import Client
 from assay.client.types import ApiKey, JobEvent, JobStatus, Model, Version
 
-models = typer.Typer(help="Create and list models.", no_args_is_help=True)
+models = typer.Typer(help="Create, change and list models.", no_args_is_help=True)
 versions = typer.Typer(help="Create and list versions of a model.", no_args_is_help=True)
 keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
@@ -44,6 +44,42 @@ def create_model(
         name, task, model_id=model_id, labels=label or (), positive_label=positive_label
     )
     print_made(made, made.model_id, as_json=as_json)
+
+
+@command(models, "update")
+def update_model(
+    client: Client,
+    model: Annotated[str, typer.Argument(help="The model's id.")],
+    *,
+    name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", help="A new description.")
+    ] = None,
+    project_path: Annotated[
+        str | None, typer.Option("--project-path", help="A new project path; '' takes it away.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="A label; repeat for all, in the order of reports."),
+    ] = None,
+    positive_label: Annotated[
+        str | None, typer.Option("--positive-label", help="A new one; '' takes it away.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change a model: what is given, and nothing else.
+
+    Labels that were inferred from predictions can be declared so; they hold all that are there.
+    """
+    changed = client.models.update(
+        model,
+        name=name,
+        description=description,
+        project_path=project_path,
+        labels=label or (),
+        positive_label=positive_label,
+    )
+    print_made(changed, changed.model_id, as_json=as_json)
 
 
 @command(models, "list")

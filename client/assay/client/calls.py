@@ -30,7 +30,7 @@ class Benchmarks(Group):
 
         Args:
             dataset_id: The ground-truth dataset.
-            name: A name of at most 200 characters; Benchmark and the date by default.
+            name: A name of at most 200 characters; Benchmark and the moment by default.
             run_id: The extraction run; by default each document's newest extraction of all runs.
             user_schema_id: The field schema; by default that of the dataset, else one that is
                 inferred.
@@ -933,6 +933,7 @@ class Models(Group):
         description: str | None = None,
         project_path: str | None = None,
         positive_label: str | None = None,
+        labels: Sequence[str] = (),
     ) -> types.Model:
         """Changes the fields that are sent and leaves the others.
 
@@ -942,6 +943,8 @@ class Models(Group):
             description: A new description.
             project_path: A new project path; empty takes it away.
             positive_label: A new positive label, for evaluations created from now on.
+            labels: A new label set, in the order of reports, for evaluations created from now on;
+                it holds every label of the evaluations that are served. Empty leaves it.
         """
         return self._one(
             types.Model,
@@ -952,6 +955,7 @@ class Models(Group):
                 "description": description,
                 "project_path": project_path,
                 "positive_label": positive_label,
+                "labels": labels,
             },
         )
 

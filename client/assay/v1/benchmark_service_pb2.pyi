@@ -34,7 +34,7 @@ class CreateBenchmarkRequest(_message.Message):
     dataset_id: _builtins.str
     """Required. The ground-truth dataset."""
     name: _builtins.str
-    """Optional. A name of at most 200 characters; Benchmark and the date by default."""
+    """Optional. A name of at most 200 characters; Benchmark and the moment by default."""
     run_id: _builtins.str
     """Optional. The extraction run; by default each document's newest extraction of all runs."""
     user_schema_id: _builtins.str

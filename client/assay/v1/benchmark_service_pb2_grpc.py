@@ -104,7 +104,7 @@ class BenchmarkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBenchmarks(self, request, context):
-        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor.
+        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -510,7 +510,7 @@ class BenchmarkRestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBenchmarks(self, request, context):
-        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor.
+        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,7 @@ class BenchmarkServiceStub:
     GetBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _benchmark_service_pb2.GetBenchmarkResponse]
     """Returns a benchmark; a completed one with all that was measured. Errors: 404 no such benchmark."""
     ListBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _benchmark_service_pb2.ListBenchmarksResponse]
-    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset."""
     ListBenchmarkResults: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _benchmark_service_pb2.ListBenchmarkResultsResponse]
     """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor, or no such field; 404 no such benchmark; 422 it is not completed."""
     CompareBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CompareBenchmarksRequest, _benchmark_service_pb2.CompareBenchmarksResponse]
@@ -65,7 +65,7 @@ class BenchmarkServiceAsyncStub(BenchmarkServiceStub):
     GetBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _benchmark_service_pb2.GetBenchmarkResponse]  # type: ignore[assignment]
     """Returns a benchmark; a completed one with all that was measured. Errors: 404 no such benchmark."""
     ListBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _benchmark_service_pb2.ListBenchmarksResponse]  # type: ignore[assignment]
-    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset."""
     ListBenchmarkResults: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _benchmark_service_pb2.ListBenchmarkResultsResponse]  # type: ignore[assignment]
     """Lists what came of each document, by document id. Errors: 400 bad outcome, limit or cursor, or no such field; 404 no such benchmark; 422 it is not completed."""
     CompareBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CompareBenchmarksRequest, _benchmark_service_pb2.CompareBenchmarksResponse]  # type: ignore[assignment]
@@ -104,7 +104,7 @@ class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _benchmark_service_pb2.ListBenchmarksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_benchmark_service_pb2.ListBenchmarksResponse, _abc.Awaitable[_benchmark_service_pb2.ListBenchmarksResponse]]:
-        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset."""
 
     @_abc_1.abstractmethod
     def ListBenchmarkResults(
@@ -166,7 +166,7 @@ class BenchmarkRestServiceStub:
     CreateBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CreateBenchmarkRequest, _httpbody_pb2.HttpBody]
     """Creates a benchmark and queues it. Errors: as BenchmarkService.CreateBenchmark."""
     ListBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _httpbody_pb2.HttpBody]
-    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset."""
     GetBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _httpbody_pb2.HttpBody]
     """Returns a benchmark with the first page of its results and all that was measured. Errors: 404 no such benchmark."""
     ListBenchmarkResults: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _httpbody_pb2.HttpBody]
@@ -184,7 +184,7 @@ class BenchmarkRestServiceAsyncStub(BenchmarkRestServiceStub):
     CreateBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CreateBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Creates a benchmark and queues it. Errors: as BenchmarkService.CreateBenchmark."""
     ListBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+    """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset."""
     GetBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns a benchmark with the first page of its results and all that was measured. Errors: 404 no such benchmark."""
     ListBenchmarkResults: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarkResultsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -211,7 +211,7 @@ class BenchmarkRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _benchmark_service_pb2.ListBenchmarksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor."""
+        """Lists benchmarks, newest first. Errors: 400 bad status, limit or cursor; 404 no such dataset."""
 
     @_abc_1.abstractmethod
     def GetBenchmark(

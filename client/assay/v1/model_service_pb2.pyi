@@ -158,6 +158,7 @@ class UpdateModelRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PROJECT_PATH_FIELD_NUMBER: _builtins.int
     POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     name: _builtins.str
@@ -168,6 +169,10 @@ class UpdateModelRequest(_message.Message):
     """Optional. A new project path; empty takes it away."""
     positive_label: _builtins.str
     """Optional. A new positive label, for evaluations created from now on."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. A new label set, in the order of reports, for evaluations created from now on; it holds every label of the evaluations that are served. Empty leaves it."""
+
     def __init__(
         self,
         *,
@@ -176,10 +181,11 @@ class UpdateModelRequest(_message.Message):
         description: _builtins.str | None = ...,
         project_path: _builtins.str | None = ...,
         positive_label: _builtins.str | None = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_positive_label", b"_positive_label", "_project_path", b"_project_path", "description", b"description", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_positive_label", b"_positive_label", "_project_path", b"_project_path", "description", b"description", "model_id", b"model_id", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_positive_label", b"_positive_label", "_project_path", b"_project_path", "description", b"description", "labels", b"labels", "model_id", b"model_id", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015

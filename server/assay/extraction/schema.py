@@ -353,6 +353,8 @@ def _field(path: str, data: JSON, depth: int, *, item: bool = False) -> Field:
     if given.get("fields") is not None:
         options["fields"] = _fields(inside, given["fields"], depth + 1)
     try:
+        if given.get("threshold") is not None and not given.get("fuzzy"):
+            raise SchemaError(here, "threshold belongs to a text with fuzzy, and nothing else")
         return Field(name=name, type=kind, **{k: v for k, v in options.items() if v is not None})
     except SchemaError as error:
         raise SchemaError(here, error.message) from error

@@ -44,7 +44,7 @@ def test_a_new_benchmark_is_queued(rpc: Running, me: Caller):
     dataset_id = add_dataset(rpc, me, three_fields({}))
     made = me("CreateBenchmark", dataset_id=dataset_id)
     assert UUID.fullmatch(made.benchmark_id)
-    assert re.fullmatch(r"Benchmark \d{4}-\d\d-\d\d", made.name)
+    assert made.name.startswith("Benchmark 20")
     assert (made.status, made.documents_processed, made.documents_total) == ("queued", 0, 50)
     assert not made.HasField("accuracy_overall")
     assert not made.accuracy_by_field
@@ -551,3 +551,24 @@ def test_the_snapshot_holds_each_document_once(rpc: Running, me: Caller, done: A
         for one in read_blob(rpc.backend.blobs.read(me.organization, address))
     ]
     assert found == [one.document_id for one in PAIRS]
+
+
+def test_a_benchmark_without_a_name_is_called_by_its_moment(me: Caller, rpc: Running):
+    """Two benchmarks of one day that were given no name have different names."""
+    dataset_id = add_dataset(rpc, me, three_fields({}))
+    names = {me("CreateBenchmark", dataset_id=dataset_id).name for _ in range(2)}
+    assert len(names) == 2
+    assert all(
+        re.fullmatch(r"Benchmark \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", one) for one in names
+    )
+
+
+def test_benchmarks_of_an_absent_dataset_are_refused(me: Caller, rpc: Running):
+    """A listing by an id that no dataset has is 404; by a dataset without benchmarks it is empty."""
+    refused = me.refused("ListBenchmarks", dataset_id="nope")
+    assert refused.told == ("NOT_FOUND", "NOT_FOUND")
+    dataset_id = add_dataset(rpc, me, three_fields({}))
+    assert not me("ListBenchmarks", dataset_id=dataset_id).benchmarks
+    me("CreateBenchmark", dataset_id=dataset_id)
+    me("DeleteGroundTruthDataset", dataset_id=dataset_id)
+    assert len(me("ListBenchmarks", dataset_id=dataset_id).benchmarks) == 1

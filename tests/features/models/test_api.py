@@ -94,6 +94,32 @@ def test_update_changes_what_is_sent_alone(me: Caller):
     assert bare.created_at == made.created_at
 
 
+def test_inferred_labels_can_be_declared_later(me: Caller):
+    """Labels are declared after an evaluation inferred them, if all it has are among them."""
+    model_id, version_id = me.pair()
+    assert me.measure(model_id, version_id, binary(20).csv).label_set_inferred
+    refused = me.refused("UpdateModel", model_id=model_id, labels=["yes", "maybe"])
+    assert refused.code == "INVALID_ARGUMENT"
+    assert refused.message == (
+        f"labels: no of the test evaluation of the version '{version_id}' was left out; declare "
+        "every label that is there: no, yes"
+    )
+    fields = {"labels": ["yes", "no"], "positive_label": "yes"}
+    changed = me("UpdateModel", model_id=model_id, **fields)
+    assert (list(changed.labels), changed.positive_label) == (fields["labels"], "yes")
+    again = me.measure(model_id, version_id, binary(20).csv)
+    assert not again.label_set_inferred
+    assert list(again.labels) == fields["labels"]
+
+
+def test_labels_belong_to_classification(me: Caller):
+    """A regression model cannot declare labels, neither when it is made nor later."""
+    made = me.model(task_type="regression")
+    assert me.refused("UpdateModel", model_id=made.model_id, labels=["a", "b"]).code == (
+        "INVALID_ARGUMENT"
+    )
+
+
 @pytest.mark.parametrize(
     "change",
     [{"name": ""}, {"name": "n" * 201}, {"positive_label": "z"}, {"description": "d" * 4001}],

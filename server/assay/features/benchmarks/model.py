@@ -47,7 +47,7 @@ class NewBenchmark(Record):
     """What a caller gives to start a benchmark; wrong values are refused by name."""
 
     dataset_id: str  # whose entries are the ground truth
-    name: str | None = None  # 1 to 200 characters; None: `Benchmark YYYY-MM-DD`
+    name: str | None = None  # 1 to 200 characters; None: `Benchmark` and the moment
     run_id: str | None = None  # whose extractions; None: each document's newest one
     user_schema_id: str | None = None  # None: that of the dataset, else inferred from entries
     compared_to_run_id: str | None = None  # a benchmark; None: the dataset's previous one

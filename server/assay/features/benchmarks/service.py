@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from assay.features.benchmarks.model import (
     BENCHMARK_KIND,
@@ -110,6 +111,7 @@ class BenchmarkUseCases:
 
         Raises:
             InvalidArgument: the limit or the status is not allowed.
+            NotFound: there is neither such a dataset nor a benchmark of it.
             BadPageToken: the cursor is of another listing.
         """
         limit, status = page_limit(query.limit), _status(query.status)
@@ -121,6 +123,8 @@ class BenchmarkUseCases:
                 organization_id, limit=limit, after=after, dataset_id=dataset_id, status=status
             )
             total = uow[Benchmarks].count(organization_id, dataset_id=dataset_id, status=status)
+            if dataset_id is not None and not page.items:
+                _require_dataset(uow, organization_id, dataset_id)
         return counted(page, scope, total=total, limit=limit)
 
     def cancel(self, organization_id: str, benchmark_id: str) -> Benchmark:
@@ -184,11 +188,16 @@ class BenchmarkUseCases:
         )
         return uow[Benchmarks].create(
             organization_id,
-            replace(new, name=new.name or f"Benchmark {self._clock.now():%Y-%m-%d}"),
+            replace(new, name=new.name or _name_at(self._clock.now())),
             benchmark_id=asked.benchmark_id,
             job_id=job.job_id,
             documents_total=asked.documents,
         )
+
+
+def _name_at(now: datetime) -> str:
+    """Return the name of a benchmark that was given none: two of one day differ."""
+    return f"Benchmark {now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 1000:03d}"
 
 
 def _checked(
@@ -204,6 +213,12 @@ def _checked(
         return None, new
     schema = uow[UserSchemas].get(organization_id, schema_id)
     return schema.definition, replace(new, user_schema_id=schema_id)
+
+
+def _require_dataset(uow: UnitOfWork, organization_id: str, dataset_id: str) -> None:
+    """Raise NotFound unless there is a dataset, or a benchmark that has outlived it."""
+    if not uow[Benchmarks].count(organization_id, dataset_id=dataset_id):
+        uow[GroundTruthDatasets].get(organization_id, dataset_id)
 
 
 def _check_compared(uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> None:

@@ -15,7 +15,11 @@ from assay.features.evaluations.performance_service import PerformanceReader
 from assay.features.evaluations.rest import PerformanceRestService
 from assay.features.evaluations.row_upload import ROWS_WAIT_SECONDS, RowUploads
 from assay.features.evaluations.service import EvaluationUseCases
-from assay.features.evaluations.store import Evaluations, RefuseRunningEvaluations
+from assay.features.evaluations.store import (
+    Evaluations,
+    RefuseMissingLabels,
+    RefuseRunningEvaluations,
+)
 from assay.features.evaluations.upload import Uploads
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
@@ -62,7 +66,7 @@ FEATURE = Feature(
     name="evaluations",
     tables=(tables.evaluations,),
     stores=(Evaluations,),
-    hooks=(RefuseRunningEvaluations(),),
+    hooks=(RefuseRunningEvaluations(), RefuseMissingLabels()),
     kinds=(EvaluationKind(),),
     services=_services,
 )

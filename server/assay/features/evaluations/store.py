@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from sqlalchemy import (
     LABEL_STYLE_NONE,
@@ -27,12 +27,19 @@ from assay.features.evaluations.model import (
 )
 from assay.features.evaluations.tables import evaluations
 from assay.features.models.model import Model, Version
-from assay.features.models.store import ID_ATTEMPTS, MODELS, ModelDeletion
+from assay.features.models.store import ID_ATTEMPTS, MODELS, LabelsChange, ModelDeletion
 from assay.features.models.tables import models, versions
 from assay.features.models.versions_store import VERSIONS, Versions, no_version
 from assay.kernel.cache import BoundedCache
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
+from assay.kernel.errors import (
+    AlreadyExists,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    ResourceInUse,
+    clip,
+)
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.keyset import newest_page
 from assay.kernel.storage.mapping import RowMapper, values_of
@@ -40,6 +47,8 @@ from assay.kernel.storage.sql import JoinedColumns, Prepared, Row, insert_or_ign
 from assay.kernel.storage.tables import jobs
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import decode, encode_text
+
+MAX_NAMED = 10  # labels, or evaluations, that a refusal names
 
 _M = models.c
 _V = versions.c
@@ -184,6 +193,12 @@ _BUSY = Prepared(
     .where(_ORG, _E.model_id == bindparam("model_id"), _J.ended_at.is_(None))
     .order_by(_E.evaluation_id)
     .limit(1)
+)
+
+_SERVED_RESULTS = Prepared(
+    select(_E.version_id, _E.dataset_split, _E.result).where(
+        _ORG, _E.model_id == bindparam("model_id"), _E.is_current
+    )
 )
 
 # A stored result never changes, and a large one takes long to read.
@@ -408,6 +423,24 @@ class Evaluations(SqlStore):
         )
         if not self._db.select(known):
             raise NotFound.of("model", model_id)
+
+
+class RefuseMissingLabels(LabelsChange):
+    """Keeps declared labels from leaving out one of an evaluation that is served."""
+
+    def check(self, uow: UnitOfWork, changed: Model) -> None:
+        """Raise InvalidArgument, which names labels that are missing and where they are."""
+        declared = frozenset(changed.labels or ())
+        for row in uow.all(_SERVED_RESULTS, org=changed.organization_id, model_id=changed.model_id):
+            seen = _RESULTS.get(row.result, partial(_read_result, row.result)).labels
+            missing = [label for label in seen if label not in declared]
+            if missing:
+                raise InvalidArgument.of(
+                    "labels",
+                    f"{', '.join(map(clip, missing[:MAX_NAMED]))} of the {row.dataset_split} "
+                    f"evaluation of the version '{row.version_id}' was left out; declare every "
+                    f"label that is there: {', '.join(map(clip, seen[:MAX_NAMED]))}",
+                )
 
 
 class RefuseRunningEvaluations(ModelDeletion):

@@ -106,6 +106,8 @@ def check_model_fields(model: NewModel | Model) -> None:
     if model.project_path is not None:
         _check_length("project_path", model.project_path, 1, MAX_PATH)
     if model.labels is not None:
+        if model.task_type is not TaskType.CLASSIFICATION:
+            raise InvalidArgument.of("labels", "only a classification model has labels")
         _check_labels(model.labels)
     positive = model.positive_label
     if positive is None:

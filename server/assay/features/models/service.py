@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assay.features.models.model import Model, NewModel, TaskType
-from assay.features.models.store import Models
+from assay.features.models.store import LabelsChange, Models
 from assay.features.models.versions_store import Versions
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.jobs.states import ModelStatus, model_status
@@ -31,6 +31,7 @@ class ModelChange:
     description: str | None = None
     project_path: str | None = None  # empty takes the path away
     positive_label: str | None = None  # empty takes the label away
+    labels: tuple[str, ...] | None = None  # hold those of every evaluation that is served
 
     def __post_init__(self) -> None:
         # What is wrong for every model is refused before anything is said of this one.
@@ -38,6 +39,7 @@ class ModelChange:
             name="any" if self.name is None else self.name,
             task_type=TaskType.CLASSIFICATION,
             project_path=self.project_path or None,
+            labels=self.labels,
             description=self.description or "",
         )
 
@@ -50,6 +52,8 @@ class ModelChange:
         )
         if self.project_path is not None:
             changed = replace(changed, project_path=self.project_path or None)
+        if self.labels is not None:
+            changed = replace(changed, labels=self.labels)
         if self.positive_label is not None:
             changed = replace(changed, positive_label=self.positive_label or None)
         return changed
@@ -113,6 +117,9 @@ class ModelUseCases:
         """
         with self._store.write() as uow:
             model = change.apply(uow[Models].get(organization_id, model_id))
+            if change.labels is not None:
+                for hook in uow.hooks(LabelsChange):
+                    hook.check(uow, model)
             return _known(uow, uow[Models].update(organization_id, model))
 
     def delete(self, organization_id: str, model_id: str) -> None:

@@ -52,6 +52,13 @@ class ModelDeletion(Hook):
         """Raise a refusal where something of the model must end first."""
 
 
+class LabelsChange(Hook):
+    """Asked before a model's declared labels change."""
+
+    def check(self, uow: UnitOfWork, changed: Model) -> None:
+        """Raise a refusal where something that is served has a label that is not declared."""
+
+
 class Models(SqlStore):
     """Models of an organization."""
 
