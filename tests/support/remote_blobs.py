@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, cast
 
-from assay.kernel.errors import Internal, NotFound, TooLarge
+from assay.kernel.errors import DataDamaged, DataMissing, TooLarge
 from assay.kernel.storage.blobs import ORPHAN_AGE, BlobView
 
 
@@ -57,7 +57,14 @@ class RemoteBlobs:
         """Hash a blob again."""
         digest = hashlib.sha256(self._whole(organization_id, address)).hexdigest()
         if address != f"sha256:{digest}":
-            raise Internal(f"The blob {address} is damaged.")
+            raise DataDamaged(f"The blob {address} is damaged.")
+
+    def draft(self) -> RemoteBlobs:
+        """Return these blobs."""
+        return self
+
+    def take_back(self) -> None:
+        """Delete nothing."""
 
     def collect(
         self, referenced: Iterable[tuple[str, str]], now: datetime, age: timedelta = ORPHAN_AGE
@@ -69,7 +76,7 @@ class RemoteBlobs:
         try:
             return self._blobs[organization_id, address]
         except KeyError:
-            raise NotFound.of("blob", address) from None
+            raise DataMissing(f"The blob {address} is gone.") from None
 
 
 class RemoteWriter:

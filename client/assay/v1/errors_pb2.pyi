@@ -94,6 +94,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """504. The job's deadline passed before it ended. Submit it again."""
     ERROR_REASON_BAD_DOCUMENT: _ErrorReason.ValueType  # 36
     """400. The values of a document are no JSON object, or over a limit that the message names. Correct them."""
+    ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 37
+    """503. The service's storage is full, cannot be written to or is away. Retry with backoff; reads may still be answered."""
+    ERROR_REASON_DATA_DAMAGED: _ErrorReason.ValueType  # 38
+    """500. Stored data are not what was stored. Restore them from a backup, or store them again."""
+    ERROR_REASON_DATA_MISSING: _ErrorReason.ValueType  # 39
+    """500. Stored data are gone. Put them back from a backup, or store them again."""
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 40
+    """413. The organization would hold more than its quota. Delete something, or ask for a larger quota."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -170,4 +178,12 @@ ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 35
 """504. The job's deadline passed before it ended. Submit it again."""
 ERROR_REASON_BAD_DOCUMENT: ErrorReason.ValueType  # 36
 """400. The values of a document are no JSON object, or over a limit that the message names. Correct them."""
+ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 37
+"""503. The service's storage is full, cannot be written to or is away. Retry with backoff; reads may still be answered."""
+ERROR_REASON_DATA_DAMAGED: ErrorReason.ValueType  # 38
+"""500. Stored data are not what was stored. Restore them from a backup, or store them again."""
+ERROR_REASON_DATA_MISSING: ErrorReason.ValueType  # 39
+"""500. Stored data are gone. Put them back from a backup, or store them again."""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 40
+"""413. The organization would hold more than its quota. Delete something, or ask for a larger quota."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

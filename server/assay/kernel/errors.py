@@ -235,7 +235,7 @@ class AlreadyExists(Conflict):
 
 
 class RequestIdReused(Conflict):
-    """The same request_id came with another body."""
+    """The same request_id came with another body, or what it made was deleted since."""
 
     reason = "REQUEST_ID_REUSED"
     status = _status(409, "ALREADY_EXISTS", "Conflict")
@@ -252,6 +252,12 @@ class TooLarge(AssayError):
 
     reason = "TOO_LARGE"
     status = _status(413, "RESOURCE_EXHAUSTED", "Payload Too Large")
+
+
+class QuotaExceeded(TooLarge):
+    """The organization would hold more than it is allowed; nothing was stored."""
+
+    reason = "QUOTA_EXCEEDED"
 
 
 class FailedPrecondition(AssayError):
@@ -329,6 +335,24 @@ class Unavailable(AssayError):
     status = _status(503, "UNAVAILABLE", "Service Unavailable", retryable=True)
 
 
+class StorageUnavailable(Unavailable):
+    """The storage is full, cannot be written to or is away; jobs wait, and reads may go on."""
+
+    reason = "STORAGE_UNAVAILABLE"
+
+
+class DataDamaged(AssayError):
+    """Stored data are not what was stored; no number is made of them."""
+
+    reason = "DATA_DAMAGED"
+
+
+class DataMissing(DataDamaged):
+    """Stored data are gone; they are served again once they are put back."""
+
+    reason = "DATA_MISSING"
+
+
 class AttemptsSpent(AssayError):
     """A job took its runner down each time it was tried."""
 
@@ -363,7 +387,7 @@ class StaleLease(Internal):
 
 
 class SchemaMismatch(Internal):
-    """The database holds an older or newer schema; the text names `assay migrate`."""
+    """The database holds another schema, or is not ours; the text names the way out."""
 
     reason = "SCHEMA_MISMATCH"
 

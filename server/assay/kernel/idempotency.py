@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from assay.kernel.errors import NotFound, RequestIdReused, clip
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import encode, sha256_hex
@@ -39,13 +40,20 @@ def create_once(
     """Return what `make` makes, or on a repeat what `again(key)` reads.
 
     Raises:
-        RequestIdReused: the request_id came before with another body.
+        RequestIdReused: the request_id came before with another body, or what it made is gone.
     """
     if request.request_id is None:
         return make()
     key = uow[Requests].find(organization_id, request.method, request.request_id, request.body_hash)
     if key is not None:
-        return again(key)
+        try:
+            return again(key)
+        except NotFound as error:
+            raise RequestIdReused(
+                f"The request id '{request.request_id}' has made '{clip(key)}', which was deleted "
+                "since. Choose a new request id to make it anew.",
+                metadata={"request_id": request.request_id, "resource_id": key},
+            ) from error
     made = make()
     uow[Requests].record(
         organization_id,

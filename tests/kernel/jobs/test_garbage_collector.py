@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.kernel.clock import Clock
-from assay.kernel.errors import NotFound
+from assay.kernel.errors import DataMissing
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.garbage_collector import CollectionStats, GarbageCollector
 from assay.kernel.jobs.job import NewJob
@@ -60,7 +60,7 @@ def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -
             "QUEUED"
         ]
     store.close()
-    with pytest.raises(NotFound):
+    with pytest.raises(DataMissing):
         blobs.read(ORG, orphan)
 
 

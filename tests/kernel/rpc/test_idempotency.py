@@ -36,6 +36,16 @@ def test_another_body_is_a_conflict(me: Caller):
     assert refused.metadata["resource_id"] == first.model_id
 
 
+def test_a_repeat_after_a_delete_is_a_conflict(me: Caller):
+    """A create that is repeated after what it made was deleted says so, and makes nothing."""
+    first = me.model(request_id="r1")
+    me("DeleteModel", model_id=first.model_id)
+    refused = me.refused("CreateModel", name="m", task_type="classification", request_id="r1")
+    assert refused.told == ("ALREADY_EXISTS", "REQUEST_ID_REUSED")
+    assert "was deleted since" in refused.message
+    assert list(me("ListModels").models) == []
+
+
 def test_the_header_is_the_same_as_the_field(me: Caller):
     """Idempotency-Key over REST and request_id in the message name one request."""
     first = me.having(idempotency_key="k1").model()

@@ -49,7 +49,7 @@ def test_children_share_their_parents_status():
         errors.PermissionDenied: 403, errors.NotFound: 404, errors.Conflict: 409,
         errors.TooLarge: 413, errors.FailedPrecondition: 422, errors.RateLimited: 429,
         errors.Canceled: 499, errors.Internal: 500, errors.Unavailable: 503,
-        errors.AttemptsSpent: 500, errors.DeadlinePassed: 504,
+        errors.AttemptsSpent: 500, errors.DeadlinePassed: 504, errors.DataDamaged: 500,
     }  # fmt: skip  # a table
     for kind in classes():
         if kind is not AssayError:

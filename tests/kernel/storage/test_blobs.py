@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from assay.kernel.errors import Internal, InvalidArgument, NotFound, TooLarge
+from assay.kernel.errors import (
+    DataDamaged,
+    DataMissing,
+    InvalidArgument,
+    StorageUnavailable,
+    TooLarge,
+)
+from assay.kernel.storage import blobs as blob_files
 from assay.kernel.storage.blobs import LocalBlobs, open_blobs
 
 NOW = datetime(2026, 3, 13, tzinfo=UTC)
@@ -61,7 +69,7 @@ def test_nothing_is_shared_between_organizations(blobs):
     """An address that one organization has is absent for every other one."""
     blobs.put("acme", DATA)
     for read in (blobs.read, blobs.open, blobs.view, blobs.path, blobs.verify):
-        with pytest.raises(NotFound):
+        with pytest.raises(DataMissing):
             read("globex", ADDRESS)
 
 
@@ -120,7 +128,7 @@ def test_only_addresses_are_looked_up(blobs, address):
 def test_no_organization_reaches_out_of_its_folder(blobs, organization):
     """Whatever an organization is called, its blobs stay in a folder of its own."""
     blobs.put("acme", DATA)
-    with pytest.raises(NotFound):
+    with pytest.raises(DataMissing):
         blobs.read(organization, ADDRESS)
     blobs.put(organization, DATA)
     path = blobs.path(organization, ADDRESS)
@@ -128,12 +136,102 @@ def test_no_organization_reaches_out_of_its_folder(blobs, organization):
     assert path != blobs.path("acme", ADDRESS)
 
 
-def test_a_damaged_blob_is_found(blobs):
-    """A blob whose bytes changed no longer verifies."""
+@pytest.mark.parametrize("read_before", [False, True])
+@pytest.mark.parametrize("damage", [b"some rowt", b"", b"some rows\n"])
+def test_a_damaged_blob_is_refused_by_every_read(blobs, damage, read_before):
+    """Nothing is given of a blob whose bytes changed, whether or not it was read before."""
+    blobs.put("acme", DATA)
+    path = blobs.path("acme", ADDRESS)
+    if read_before:
+        os.utime(path, (0, 0))
+        assert blobs.read("acme", ADDRESS) == DATA
+    path.write_bytes(damage)
+    for read in (blobs.read, blobs.open, blobs.view, blobs.verify):
+        with pytest.raises(DataDamaged, match="damaged"):
+            read("acme", ADDRESS)
+
+
+def test_damage_that_keeps_size_and_time_is_refused(blobs, monkeypatch):
+    """A file that is changed and given its old time again is hashed again."""
+    monkeypatch.setattr(blob_files, "TICK_NS", -1)
+    blobs.put("acme", DATA)
+    path = blobs.path("acme", ADDRESS)
+    was = path.stat()
+    assert blobs.read("acme", ADDRESS) == DATA
+    while path.stat().st_ctime_ns == was.st_ctime_ns:
+        path.write_bytes(b"some rowt")
+        os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    with pytest.raises(DataDamaged):
+        blobs.read("acme", ADDRESS)
+
+
+def test_a_file_that_was_checked_is_not_hashed_again(blobs, monkeypatch):
+    """Ranges of a blob are read without the rest of it once the process has checked it."""
+    monkeypatch.setattr(blob_files, "TICK_NS", -1)
+    blobs.put("acme", DATA)
+    assert blobs.read("acme", ADDRESS, 2, 3) == b"me "
+    monkeypatch.setattr(blob_files, "_hash_of", lambda _: pytest.fail("it was hashed again"))
+    assert blobs.read("acme", ADDRESS, 5) == b"rows"
+
+
+def test_a_damaged_blob_is_mended_by_putting_it_again(blobs):
+    """Bytes that are put again replace what was damaged."""
     blobs.put("acme", DATA)
     blobs.path("acme", ADDRESS).write_bytes(b"other")
-    with pytest.raises(Internal, match="damaged"):
-        blobs.verify("acme", ADDRESS)
+    assert blobs.put("acme", DATA) == ADDRESS
+    assert blobs.read("acme", ADDRESS) == DATA
+
+
+def test_a_folder_that_is_deleted_is_made_again(blobs):
+    """While the whole folder is gone reads are refused for now; the next write makes it anew."""
+    blobs.put("acme", DATA)
+    shutil.rmtree(blobs._root)
+    with pytest.raises(StorageUnavailable):
+        blobs.read("acme", ADDRESS)
+    other = blobs.put("acme", b"other")
+    assert blobs.read("acme", other) == b"other"
+    with pytest.raises(DataMissing, match="Put it back"):
+        blobs.read("acme", ADDRESS)
+
+
+def test_a_folder_that_is_not_mounted_is_not_written_to(blobs):
+    """Where the folder is there and empty, as a mount point is, nothing is stored behind it."""
+    shutil.rmtree(blobs._root)
+    blobs._root.mkdir()
+    with pytest.raises(StorageUnavailable) as refused:
+        blobs.put("acme", DATA)
+    assert refused.value.metadata == {"cause": "away"}
+    assert list(blobs._root.iterdir()) == []
+
+
+def test_a_full_disk_is_refused_and_leaves_nothing(blobs, file_limit):
+    """A write that finds no space is told to come back, keeps nothing, and works with space."""
+    with file_limit(4096):
+        with pytest.raises(StorageUnavailable) as refused:
+            blobs.put("acme", bytes(100_000))
+        with (
+            pytest.raises(StorageUnavailable),
+            blobs.put_stream("acme", limit=100_000) as writer,
+        ):
+            writer.write(bytes(5000))  # less than a buffer: it fails when it is finished
+            writer.finish()
+    assert refused.value.metadata == {"cause": "full"}
+    assert refused.value.retry_after
+    assert files(blobs) == []
+    assert blobs.read("acme", blobs.put("acme", bytes(100_000))) == bytes(100_000)
+
+
+def test_what_is_put_in_vain_is_taken_back(blobs):
+    """A draft takes back what it made, and nothing that was there before or was put since."""
+    blobs.put("acme", b"before")
+    draft = blobs.draft()
+    addresses = {data: draft.put("acme", data) for data in (b"before", b"mine", b"again")}
+    blobs.put("acme", b"again")
+    draft.take_back()
+    assert blobs.read("acme", addresses[b"before"]) == b"before"
+    assert blobs.read("acme", addresses[b"again"]) == b"again"
+    with pytest.raises(DataMissing):
+        blobs.read("acme", addresses[b"mine"])
 
 
 def test_orphans_are_collected_after_a_day(blobs):
@@ -147,7 +245,7 @@ def test_orphans_are_collected_after_a_day(blobs):
     age(blobs, fresh, NOW - timedelta(hours=23))
     blobs.put("acme", b"again")
     assert blobs.collect([("acme", named), ("globex", old)], NOW) == 1
-    with pytest.raises(NotFound):
+    with pytest.raises(DataMissing):
         blobs.read("acme", old)
     for kept in (named, fresh, again):
         blobs.verify("acme", kept)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from assay.features.models.versions_store import Versions
 from assay.features.registry import FEATURES
 from assay.kernel.errors import SchemaMismatch
 from assay.kernel.storage import schema, tables
+from assay.kernel.storage.blobs import LocalBlobs
 from assay.kernel.storage.engine import make_engine, sqlite_url
 from assay.kernel.storage.store import open_store
 from tests.features.benchmarks.test_store import add_benchmark
@@ -298,3 +301,36 @@ def test_the_database_refuses_what_must_never_be(furnished):
             assert "IntegrityError" in text or "Conflict" in text, (what, text)
         else:
             pytest.fail(f"{what} was stored")
+
+
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path):
+    """A SQLite file with foreign tables, or no SQLite file, is refused and not written to."""
+    path = tmp_path / "assay.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+    for data in (path.read_bytes(), b"a diary, of more than a hundred bytes" * 10):
+        path.write_bytes(data)
+        for upgrade in (False, True):
+            with pytest.raises(SchemaMismatch, match="no database of Assay"):
+                open_store(sqlite_url(tmp_path), upgrade=upgrade)
+        assert path.read_bytes() == data
+
+
+def test_an_empty_database_among_data_is_refused(tmp_path):
+    """A database that was emptied, or deleted beside blobs, is not taken for a new installation."""
+    open_store(sqlite_url(tmp_path), upgrade=True).close()
+    path = tmp_path / "assay.db"
+    LocalBlobs(tmp_path / "blobs").put("acme", b"rows")
+    path.write_bytes(b"")
+    for found in ("empty", "missing"):
+        with pytest.raises(SchemaMismatch, match=f"is {found}, and yet"):
+            open_store(sqlite_url(tmp_path), upgrade=True)
+        assert not path.exists() or path.stat().st_size == 0
+        path.unlink(missing_ok=True)
+
+
+def test_a_start_that_was_cut_short_begins_again(tmp_path):
+    """An empty database that is alone in its folder is that of a first start, and is set up."""
+    (tmp_path / "assay.db").touch()
+    open_store(sqlite_url(tmp_path), upgrade=True).close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from assay.features.benchmarks.snapshot_artifact import read_line
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cache import BoundedCache
 from assay.kernel.cursor import Cursor
-from assay.kernel.errors import FailedPrecondition, Internal, InvalidArgument, NotFound, clip
+from assay.kernel.errors import FailedPrecondition, InvalidArgument, clip
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.paging import Counted, page_limit, place_of
 from assay.kernel.storage.blobs import BlobStore
@@ -177,7 +177,7 @@ class BenchmarkReader:
                 yield _Step(place=ref.first, size=0, document=None)
                 return
             looked += 1
-            with closing(self._open(benchmark.organization_id, ref.blob)) as file:
+            with closing(self._blobs.open(benchmark.organization_id, ref.blob)) as file:
                 blob = ResultBlob(file)
             yield from self._steps(benchmark.organization_id, blob, ref, wanted, start)
 
@@ -194,7 +194,7 @@ class BenchmarkReader:
             if place < start:
                 continue
             line = blob.line(number)
-            with closing(self._open(organization_id, line.blob)) as file:
+            with closing(self._blobs.open(organization_id, line.blob)) as file:
                 file.seek(line.offset)
                 document = blob.result(number, read_line(file.read(line.size)))
             if not wanted.is_empty:
@@ -216,18 +216,12 @@ class BenchmarkReader:
 
     def _section(self, organization_id: str, address: str, name: str) -> Any:
         def read() -> tuple[Any, int]:
-            with closing(self._open(organization_id, address)) as file:
+            with closing(self._blobs.open(organization_id, address)) as file:
                 index = SectionIndex.of(file)
                 return index.read(file, name, object), index.places[name][1]
 
         # An address names its content: whoever comes this far has a benchmark with this content.
         return self._memory.get((address, name), read)
-
-    def _open(self, organization_id: str, address: str) -> BinaryIO:
-        try:
-            return self._blobs.open(organization_id, address)
-        except NotFound as error:  # an id that the caller never sent: our own loss
-            raise Internal(f"The results {address} of a benchmark are gone.") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from assay.features.evaluations.performance_service import (
 )
 from assay.features.models.model import TaskType
 from assay.kernel.cache import BoundedCache
-from assay.kernel.errors import DetailsNotStored, Internal, NotFound
+from assay.kernel.errors import DetailsNotStored
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.indexed_json import SectionIndex
 from assay.metrics.curves import Curve
@@ -158,14 +158,10 @@ class DetailsReader:
             raise not_stored(found)
         # An address names its content, so that organizations may share what is remembered of it:
         # whoever comes this far has an evaluation with this very content.
-        details = StoredDetails(address, lambda: self._open(organization_id, address), self._memory)
+        details = StoredDetails(
+            address, lambda: self._blobs.open(organization_id, address), self._memory
+        )
         return Detailed(performance=found, details=details)
-
-    def _open(self, organization_id: str, address: str) -> BinaryIO:
-        try:
-            return self._blobs.open(organization_id, address)
-        except NotFound as error:  # an id that the caller never sent: our own loss
-            raise Internal(f"The details {address} of an evaluation are gone.") from error
 
 
 def not_stored(found: Performance) -> DetailsNotStored:

@@ -25,6 +25,7 @@ from assay.kernel.rpc.interceptors.base import Interceptor, NoopInterceptor
 from assay.kernel.rpc.methods import Method
 from assay.kernel.rpc.refusal import Refusal, refuse
 from assay.kernel.rpc.reply_cache import Key, ReplyCache
+from assay.kernel.storage.failures import of_disk
 from assay.kernel.threads import RunInThread
 
 log = logging.getLogger("assay.rpc")
@@ -202,6 +203,8 @@ class Pipeline:
         raise AssertionError("abort raises")  # for the type checker: abort is typed to return
 
     def _published(self, call: Call, error: Exception) -> AssayError:
+        if isinstance(error, OSError):
+            error = of_disk(error) or error
         if isinstance(error, Internal) or not isinstance(error, AssayError):
             log.error("call failed", exc_info=error, extra={"request_id": call.request_id})
             return error if isinstance(error, Internal) else Internal("unexpected")

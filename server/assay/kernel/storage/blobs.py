@@ -3,7 +3,11 @@
 An organization's blobs are its own: nothing is shared between two, so that nobody
 learns from an address what another one has. A blob is synced before its address is
 returned, and so before any row names it; what no row names is an orphan, collected
-after a day.
+after a day, or taken back at once by whoever put it in vain.
+
+An address says what the bytes must be, and that is checked before any of them is given out: once
+in each process for as long as the file stays as it was, so that ranges of a large blob stay cheap.
+A storage that is full, read-only or away raises StorageUnavailable.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ import mmap
 import os
 import re
 import secrets
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -23,12 +29,21 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
-from assay.kernel.errors import Internal, InvalidArgument, NotFound, TooLarge
+from assay.kernel.errors import (
+    AssayError,
+    DataDamaged,
+    DataMissing,
+    InvalidArgument,
+    StorageUnavailable,
+    TooLarge,
+)
+from assay.kernel.storage import failures
 
 ORPHAN_AGE = timedelta(hours=24)
 _ADDRESS = re.compile(r"sha256:([0-9a-f]{64})")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_READ_SIZE = 1 << 20
+MOST_SOUND = 16_384  # files remembered as undamaged
+TICK_NS = 100_000_000  # several ticks of the clock that file systems go by
 _TEMPORARY = "~tmp"  # no organization's folder begins so
 
 BlobView = bytes | mmap.mmap  # a whole blob as a buffer
@@ -63,7 +78,9 @@ class BlobStore(Protocol):
         ...
 
     def open(self, organization_id: str, address: str) -> BinaryIO:
-        """Open a blob to read, seekable; NotFound if the organization has none such.
+        """Open a blob to read, seekable.
+
+        DataMissing if the organization has none such, DataDamaged if it is not what was put.
 
         Of a large blob only the ranges that are read are fetched. A reader with a `fileno()` may
         be mapped.
@@ -73,15 +90,23 @@ class BlobStore(Protocol):
     def read(
         self, organization_id: str, address: str, offset: int = 0, length: int | None = None
     ) -> bytes:
-        """Return a blob's bytes from `offset` on, at most `length` of them, or NotFound."""
+        """Return a blob's bytes from `offset` on, at most `length` of them; raises as `open`."""
         ...
 
     def view(self, organization_id: str, address: str) -> BlobView:
-        """Return a whole blob as a buffer, or NotFound; it is mapped where blobs are files."""
+        """Return a whole blob as a buffer, mapped where blobs are files; raises as `open`."""
+        ...
+
+    def size(self, organization_id: str, address: str) -> int:
+        """Return how many bytes a blob has; DataMissing if the organization has none such."""
         ...
 
     def verify(self, organization_id: str, address: str) -> None:
-        """Raise Internal unless the blob still has the content that its address names."""
+        """Raise DataDamaged unless the blob still has the content that its address names."""
+        ...
+
+    def draft(self) -> BlobDraft:
+        """Return the same blobs, of which those that are new can be taken back."""
         ...
 
     def collect(
@@ -92,6 +117,14 @@ class BlobStore(Protocol):
         `referenced` is read from the store before the call. A blob that is put again
         meanwhile counts as new, so it stays.
         """
+        ...
+
+
+class BlobDraft(BlobStore, Protocol):
+    """Blobs of which those that were put here, and nowhere else since, can be taken back."""
+
+    def take_back(self) -> None:
+        """Delete what was put here and was not there before, nor was put by others since."""
         ...
 
 
@@ -113,8 +146,8 @@ class LocalBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
-        _make_folder(self._root)
-        _make_folder(self._root / _TEMPORARY)
+        with failures.files():
+            _make_folder(self._root / _TEMPORARY)
 
     def put(self, organization_id: str, data: bytes) -> str:
         """Write, sync and rename a file, unless it is there already."""
@@ -129,47 +162,79 @@ class LocalBlobs:
     def put_stream(self, organization_id: str, *, limit: int) -> Iterator[_LocalWriter]:
         """Write to a temporary file that gets its name when it is finished."""
         temporary = self._root / _TEMPORARY / secrets.token_hex(16)
-        with _LocalWriter(self, organization_id, temporary, limit) as writer:
+        with failures.files():
+            if not self._root.exists():  # deleted under us; an empty one may be a missing mount
+                _make_folder(self._root / _TEMPORARY)
+            opened = _LocalWriter(self, organization_id, temporary, limit)
+        with opened as writer:
             yield writer
 
     def open(self, organization_id: str, address: str) -> BinaryIO:
-        """Open the file of a blob."""
-        try:
-            return self._file(organization_id, _digest(address)).open("rb")
-        except FileNotFoundError as error:
-            raise NotFound.of("blob", address) from error
+        """Open the file of a blob, and check it where this process has not."""
+        path = self._file(organization_id, _digest(address))
+        with failures.files():
+            try:
+                file = path.open("rb")
+            except FileNotFoundError as error:
+                raise self._absent(address) from error
+            try:
+                if not _is_sound(file, path):
+                    raise _damaged(address)
+            except BaseException:
+                file.close()
+                raise
+            return file
 
     def read(
         self, organization_id: str, address: str, offset: int = 0, length: int | None = None
     ) -> bytes:
         """Return a range of the file of a blob."""
-        with self.open(organization_id, address) as file:
+        with failures.files(), self.open(organization_id, address) as file:
             file.seek(offset)
             return file.read(-1 if length is None else length)
 
     def view(self, organization_id: str, address: str) -> BlobView:
         """Map the file of a blob."""
-        with self.open(organization_id, address) as file:
+        with failures.files(), self.open(organization_id, address) as file:
             try:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             except (OSError, ValueError):  # nothing can be mapped of an empty file
                 return file.read()
 
+    def size(self, organization_id: str, address: str) -> int:
+        """Return the size of the file of a blob."""
+        return self._found(organization_id, address).stat().st_size
+
     def path(self, organization_id: str, address: str) -> Path:
-        """Return the file of a blob; NotFound if there is none."""
-        path = self._file(organization_id, _digest(address))
-        if not path.exists():
-            raise NotFound.of("blob", address)
-        return path
+        """Return the file of a blob."""
+        return self._found(organization_id, address)
 
     def verify(self, organization_id: str, address: str) -> None:
         """Hash the file again."""
-        with self.open(organization_id, address) as file:
-            found = hashlib.sha256()
-            while part := file.read(_READ_SIZE):
-                found.update(part)
-        if found.hexdigest() != _digest(address):
-            raise Internal(f"The blob {address} of {organization_id} is damaged.")
+        with failures.files(), self._found(organization_id, address).open("rb") as file:
+            if _hash_of(file) != _digest(address):
+                raise _damaged(address)
+
+    def draft(self) -> LocalDraft:
+        """Return the same folder, which remembers what it made."""
+        return LocalDraft(self._root)
+
+    def _found(self, organization_id: str, address: str) -> Path:
+        path = self._file(organization_id, _digest(address))
+        with failures.files():
+            if not path.exists():
+                raise self._absent(address)
+        return path
+
+    def _absent(self, address: str) -> AssayError:
+        """Return the refusal for a blob that is not there: it alone, or all of the storage."""
+        if not (self._root / _TEMPORARY).is_dir():
+            return failures.storage_failure(failures.AWAY)
+        return DataMissing(
+            f"Stored data are missing: the blob {address} is gone. Put it back from a backup of the "
+            "blobs, or store the data again.",
+            metadata={"blob": address},
+        )
 
     def collect(
         self, referenced: Iterable[tuple[str, str]], now: datetime, age: timedelta = ORPHAN_AGE
@@ -197,25 +262,35 @@ class LocalBlobs:
         return 0
 
     def _refresh(self, organization_id: str, digest: str) -> bool:
-        """Make a file that exists count as new; return whether it exists."""
+        """Make a file that exists count as new; return whether it exists, undamaged."""
         path = self._file(organization_id, digest)
-        if not path.exists():
-            return False
         try:
-            with self._lock(fcntl.LOCK_SH):
-                os.utime(path)
-        except FileNotFoundError:
+            with failures.files(), path.open("rb") as file:
+                if not _is_sound(file, path):
+                    return False
+                with self._lock(fcntl.LOCK_SH):
+                    now = time.time_ns()  # finer than what the kernel would write by itself
+                    os.utime(path, ns=(now, now))
+        except (FileNotFoundError, StorageUnavailable):
             return False
         # Whoever renamed it may not have synced the folder yet.
-        _sync_folder(path.parent)
+        with failures.files():
+            _sync_folder(path.parent)
         return True
 
     def keep(self, organization_id: str, temporary: Path, digest: str) -> None:
         """Give a synced temporary file its name."""
         path = self._file(organization_id, digest)
         _make_folder(path.parent)
-        temporary.replace(path)
+        with self._lock(fcntl.LOCK_EX):
+            is_new = not path.exists()
+            temporary.replace(path)
+        if is_new:
+            self._made_file(path)
         _sync_folder(path.parent)
+
+    def _made_file(self, path: Path) -> None:
+        """Hear of a file that was not there before."""
 
     def _file(self, organization_id: str, digest: str) -> Path:
         return self._root / _folder_name(organization_id) / digest[:2] / digest
@@ -228,6 +303,33 @@ class LocalBlobs:
 
 
 _LOCK_NAME = "lock"
+
+
+class LocalDraft(LocalBlobs):
+    """A folder of blobs that remembers which files it made."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._made: list[tuple[Path, int, int]] = []
+
+    def take_back(self) -> None:
+        """Delete the files that it made and that are as it left them."""
+        made, self._made = self._made, []
+        for path, *left in made:
+            # Whoever puts the same bytes gives the file another time, or another number.
+            with suppress(OSError), self._lock(fcntl.LOCK_EX):
+                if _mark(path) == left:
+                    path.unlink()
+
+    def _made_file(self, path: Path) -> None:
+        with suppress(OSError):
+            number, time_ = _mark(path)
+            self._made.append((path, number, time_))
+
+
+def _mark(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_ino, found.st_mtime_ns]
 
 
 class _LocalWriter:
@@ -245,7 +347,8 @@ class _LocalWriter:
         self._finished: str | None = None
 
     def __enter__(self) -> Self:
-        self._file: io.BufferedWriter = self._temporary.open("xb")
+        with failures.files():
+            self._file: io.BufferedWriter = self._temporary.open("xb")
         return self
 
     def __exit__(
@@ -254,8 +357,11 @@ class _LocalWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        # The name first: on a full disk closing writes what is left, and fails.
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file.close()
 
     @property
     def size(self) -> int:
@@ -270,18 +376,69 @@ class _LocalWriter:
                 metadata={"limit_bytes": self._limit},
             )
         self._hash.update(data)
-        self._file.write(data)
+        with failures.files():
+            self._file.write(data)
         self._size += len(data)
 
     def finish(self) -> str:
         """Sync the file and give it its name."""
         if self._finished is None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
             digest = self._hash.hexdigest()
-            self._blobs.keep(self._organization_id, self._temporary, digest)
+            with failures.files():
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._blobs.keep(self._organization_id, self._temporary, digest)
             self._finished = f"sha256:{digest}"
         return self._finished
+
+
+class _Sound:
+    """The files that this process found to be what their names say, and how they were then."""
+
+    def __init__(self) -> None:
+        self._marks: dict[Path, tuple[int, ...]] = {}
+        self._lock = threading.Lock()
+
+    def has(self, path: Path, mark: tuple[int, ...]) -> bool:
+        """Return whether a file was found sound, and was not touched since."""
+        return self._marks.get(path) == mark
+
+    def add(self, path: Path, mark: tuple[int, ...]) -> None:
+        """Remember a file; the oldest is forgotten."""
+        with self._lock:
+            if len(self._marks) >= MOST_SOUND:
+                del self._marks[next(iter(self._marks))]
+            self._marks[path] = mark
+
+
+_sound = _Sound()  # of this process: copies of a store are sent to compute processes
+
+
+def _is_sound(file: io.BufferedReader, path: Path) -> bool:
+    """Return whether an open file holds what its name says; it is left at its start."""
+    found = os.fstat(file.fileno())
+    mark = (found.st_ino, found.st_ctime_ns, found.st_size)
+    if _sound.has(path, mark):
+        return True
+    if _hash_of(file) != path.name:
+        return False
+    file.seek(0)
+    # What changes twice within a tick of the clock of files bears one time.
+    if time.time_ns() - found.st_ctime_ns > TICK_NS:
+        _sound.add(path, mark)
+    return True
+
+
+def _hash_of(file: io.BufferedReader) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _damaged(address: str) -> DataDamaged:
+    return DataDamaged(
+        f"Stored data are damaged: the blob {address} is not what was stored. Restore it from a "
+        "backup of the blobs, or store the data again.",
+        metadata={"blob": address},
+    )
 
 
 def _digest(address: str) -> str:

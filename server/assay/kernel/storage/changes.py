@@ -18,6 +18,8 @@ from typing import Any, Protocol
 import psycopg
 from sqlalchemy import Connection
 
+from assay.kernel.storage.failures import raise_refusal
+
 CHANNEL = "assay_changes"
 Listener = Callable[[frozenset[tuple[str, str]]], None]
 
@@ -55,7 +57,12 @@ class SqliteChanges:
     def token(self) -> Hashable:
         """Return SQLite's data version and the number of own commits."""
         with self._lock:
-            return (self._driver.execute("PRAGMA data_version").fetchone()[0], self._own)
+            try:
+                version = self._driver.execute("PRAGMA data_version").fetchone()[0]
+            except Exception as error:
+                raise_refusal(error)
+                raise
+            return (version, self._own)
 
     def committed(self) -> None:
         """Count a commit of this process."""

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from assay.kernel.errors import InvalidArgument
+from assay.kernel.errors import InvalidArgument, SchemaMismatch
 from assay.kernel.storage.sql import POSTGRESQL, SQLITE
 
 BUSY_SECONDS = 30.0
@@ -66,6 +66,7 @@ def start_lock(path: Path) -> Iterator[None]:
 
 def _sqlite_engine(path: Path) -> Engine:
     with start_lock(path):
+        _check_is_ours(path)
         _set_wal(path)
     engine = create_engine(
         f"sqlite:///{path}",
@@ -78,6 +79,45 @@ def _sqlite_engine(path: Path) -> Engine:
     )
     event.listen(engine, "connect", _set_pragmas)
     return engine
+
+
+def _check_is_ours(path: Path) -> None:
+    """Raise SchemaMismatch for a file that another program made, or that has lost its content."""
+    if not path.exists() or path.stat().st_size == 0:
+        if _is_lost(path):
+            raise SchemaMismatch(
+                f"The database {path} is {'empty' if path.exists() else 'missing'}, and yet its "
+                "folder holds data of an installation. Put the database back from a backup; to "
+                "begin anew, choose another folder or remove what this one holds."
+            )
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in rows}
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
+        tables = {"no database at all"}
+    if tables and not tables >= _OURS:
+        raise SchemaMismatch(
+            f"The file {path} is no database of Assay; nothing was changed in it. Choose another "
+            "data folder, or another ASSAY_DATABASE_URL."
+        )
+
+
+_OURS = {"installation", "blob_references"}  # tables that every database of Assay has
+
+
+def _is_lost(path: Path) -> bool:
+    """Return whether a database without content had some: something else of it is there."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        return True
+    if path.exists():  # the first thing that is made in a folder, beside its own lock
+        return any(not one.name.startswith(path.name) for one in path.parent.iterdir())
+    blobs = path.with_name("blobs")
+    return blobs.is_dir() and any(not one.name.startswith("~tmp") for one in blobs.iterdir())
 
 
 def _set_wal(path: Path) -> None:

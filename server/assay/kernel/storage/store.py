@@ -11,7 +11,7 @@ one snapshot.
 
 from __future__ import annotations
 
-import sqlite3
+import logging
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -20,10 +20,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
-import psycopg
-from sqlalchemy import Connection, Engine, exc
+from sqlalchemy import Connection, Engine
 
-from assay.kernel.errors import Conflict, Internal, InvalidArgument, Unavailable
+from assay.kernel.errors import Internal, Unavailable
 from assay.kernel.storage.changes import (
     CHANNEL,
     Changes,
@@ -33,10 +32,13 @@ from assay.kernel.storage.changes import (
     SqliteChanges,
 )
 from assay.kernel.storage.engine import BUSY_SECONDS, engine_name, make_engine
+from assay.kernel.storage.failures import raise_refusal
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.schema import check_revision, migrate, revision_of
 from assay.kernel.storage.sql import POSTGRESQL, SQLITE
 from assay.kernel.storage.unit_of_work import Surroundings, UnitOfWork
+
+log = logging.getLogger(__name__)
 
 CURSORS = "cursors"  # the secret that signs them
 
@@ -113,18 +115,23 @@ def open_store(
     """Open the store at `sqlite:///<path>` or `postgresql://…`.
 
     With `upgrade` the schema is brought to this release's first; without it a database
-    of another release is refused with SchemaMismatch, whose text names the way out.
+    of another release, or of another program, is refused with SchemaMismatch, whose text names
+    the way out. Raises Unavailable and DataDamaged as a read does.
     """
-    if upgrade:
-        migrate(url)
-    engine = make_engine(url)
     try:
-        check_revision(revision_of(engine))
-    except BaseException:
-        engine.dispose()
+        if upgrade:
+            migrate(url)
+        engine = make_engine(url)
+        try:
+            check_revision(revision_of(engine))
+            kind = SqliteStore if engine_name(url) == SQLITE else PostgresStore
+            return kind(engine, surroundings)
+        except BaseException:
+            engine.dispose()
+            raise
+    except Exception as error:
+        raise_refusal(error)
         raise
-    kind = SqliteStore if engine_name(url) == SQLITE else PostgresStore
-    return kind(engine, surroundings)
 
 
 class SqliteStore(Store):
@@ -137,13 +144,17 @@ class SqliteStore(Store):
         self.changes = SqliteChanges(engine.connect)
         self._local = threading.local()
         self._readers: weakref.WeakSet[_SqliteRead] = weakref.WeakSet()
-        self._writer = _SqliteWrite(self._unit_of_work(engine.connect()), self._committed)
+        self._writer = _SqliteWrite(lambda: self._unit_of_work(engine.connect()), self._committed)
 
     def read(self) -> AbstractContextManager[UnitOfWork]:
         """Return this thread's read block."""
         reader: _SqliteRead | None = getattr(self._local, "reader", None)
         if reader is None:
-            reader = self._local.reader = self._new_reader()
+            try:
+                reader = self._local.reader = self._new_reader()
+            except BaseException as error:
+                raise_refusal(error)
+                raise
         return reader
 
     def write(self) -> AbstractContextManager[UnitOfWork]:
@@ -175,7 +186,11 @@ class _SqliteRead:
 
     def __enter__(self) -> UnitOfWork:
         if self._depth == 0:
-            self._driver.execute("BEGIN")
+            try:
+                self._driver.execute("BEGIN")
+            except BaseException as error:
+                raise_refusal(error)
+                raise
         self._depth += 1
         return self._uow
 
@@ -189,7 +204,7 @@ class _SqliteRead:
         if self._depth == 0:
             _end(self._uow, commit=False)
         if error is not None:
-            _translate(error)
+            raise_refusal(error)
 
     def close(self) -> None:
         """Close the connection."""
@@ -204,9 +219,11 @@ class _SqliteRead:
 class _SqliteWrite:
     """The process's write block."""
 
-    def __init__(self, uow: UnitOfWork, committed: Callable[[UnitOfWork], None]) -> None:
-        self._uow = uow
-        self._driver: Any = uow.driver
+    def __init__(
+        self, open_: Callable[[], UnitOfWork], committed: Callable[[UnitOfWork], None]
+    ) -> None:
+        self._open = open_
+        self._uow = open_()
         self._committed = committed
         self._lock = threading.Lock()
         self._holder: int | None = None
@@ -217,10 +234,10 @@ class _SqliteWrite:
         if not self._lock.acquire(timeout=BUSY_SECONDS):
             raise Unavailable("The store is busy. Try again.", retry_after=1)
         try:
-            self._driver.execute("BEGIN IMMEDIATE")
+            self._uow.driver.execute("BEGIN IMMEDIATE")
         except BaseException as error:
             self._lock.release()
-            _translate(error)
+            raise_refusal(error)
             raise
         self._holder = threading.get_ident()
         return self._uow
@@ -237,7 +254,7 @@ class _SqliteWrite:
                     _end(self._uow, commit=True)
                 except BaseException as failure:
                     self._roll_back()
-                    _translate(failure)
+                    raise_refusal(failure)
                     raise
                 self._committed(self._uow)
             else:
@@ -246,7 +263,7 @@ class _SqliteWrite:
             self._holder = None
             self._lock.release()
         if error is not None:
-            _translate(error)
+            raise_refusal(error)
 
     def close(self) -> None:
         """Close the connection, after the block that is open, if one is."""
@@ -256,7 +273,14 @@ class _SqliteWrite:
     def _roll_back(self) -> None:
         self._uow.touched.clear()
         self._uow.batches.clear()
-        _end(self._uow, commit=False)
+        try:
+            _end(self._uow, commit=False)
+        except Exception:
+            # What a connection is in that cannot even roll back is nobody's to know.
+            log.exception("the database's connection could not roll back; it is opened anew")
+            with suppress(Exception):
+                self._uow.connection.close()
+            self._uow = self._open()
 
 
 def _end(uow: UnitOfWork, *, commit: bool) -> None:
@@ -268,8 +292,9 @@ def _end(uow: UnitOfWork, *, commit: bool) -> None:
         if driver.in_transaction:
             driver.execute("COMMIT")
         return
-    if connection.in_transaction():
-        connection.rollback()
+    # Also where SQLite ended the transaction itself, as it does when a commit finds no space:
+    # SQLAlchemy refuses every later statement until its own transaction is rolled back.
+    connection.rollback()
     if driver.in_transaction:
         driver.execute("ROLLBACK")
 
@@ -309,19 +334,7 @@ class PostgresStore(Store):
                 finally:
                     uow.drop_stores()
         except BaseException as error:
-            _translate(error)
+            raise_refusal(error)
             raise
         if writes:
             self._committed(uow)
-
-
-def _translate(error: BaseException) -> None:
-    """Raise our own error for one of a driver; return for all others."""
-    cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    if isinstance(cause, psycopg.DataError):
-        # SQLite finds nothing for such a text; PostgreSQL cannot even be asked for it.
-        raise InvalidArgument("A text holds the character U+0000, which is not allowed.") from error
-    if isinstance(cause, psycopg.errors.UniqueViolation):
-        raise Conflict("Another request changed the same thing. Try again.") from error
-    if isinstance(cause, (sqlite3.OperationalError, psycopg.OperationalError, exc.TimeoutError)):
-        raise Unavailable("The store cannot answer now. Try again.", retry_after=1) from error

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 
 from assay.kernel import trace
 from assay.kernel.errors import AssayError, TooLarge
+from assay.kernel.storage.failures import of_disk
 
 PR_SET_PDEATHSIG = 1
 READY = b"ready"
@@ -74,6 +75,8 @@ def _perform(payload: bytes) -> bytes:
     except AssayError as error:
         return pickle.dumps((False, error))
     except Exception as error:  # noqa: BLE001  # whatever a task raises is its answer
+        if refusal := of_disk(error):
+            return pickle.dumps((False, refusal))
         # Another exception may not survive the way; its text does, and is for the log alone.
         return pickle.dumps((False, RemoteError("".join(traceback.format_exception(error)))))
 
