@@ -1,8 +1,8 @@
 """Access log, one JSON line a call: who, what, how long and how it ended; never a secret.
 
 Lines are gathered and written a few times a second, so that a hot path pays no system call. Until
-then a call is held as strings and numbers alone: holding its objects made the garbage collector
-walk them, and every new call take memory that no cache held, a quarter of a hot read's CPU.
+then a call is held as strings and numbers alone: held objects are walked by the garbage collector,
+and their memory is not there for the next calls.
 """
 
 from __future__ import annotations
