@@ -188,10 +188,9 @@ def _within_unit(scores: Scores) -> bool:
 
 
 def _check_codes(name: str, codes: Codes, rows: int, labels: int) -> None:
-    if codes.ndim != 1 or len(codes) != rows or not np.issubdtype(codes.dtype, np.integer):
+    if codes.ndim != 1 or len(codes) != rows or codes.dtype.kind not in "iu":
         raise ValueError(f"{name} must be {rows} integer codes, got {codes.dtype}{codes.shape}")
-    signed = np.issubdtype(codes.dtype, np.signedinteger)
-    if rows and (int(codes.max()) >= labels or (signed and int(codes.min()) < 0)):
+    if rows and (int(codes.max()) >= labels or (codes.dtype.kind == "i" and int(codes.min()) < 0)):
         raise ValueError(f"{name} holds a code outside the {labels} labels")
 
 
