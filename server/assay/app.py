@@ -33,7 +33,7 @@ from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.sql import SQLITE
 from assay.kernel.storage.store import Store, open_store
 from assay.kernel.storage.unit_of_work import Surroundings
-from assay.kernel.threads import StoreThreads
+from assay.kernel.threads import RunInThread
 from assay.settings import Settings
 
 BALANCER_NOTICE = 2.5  # seconds in which a gateway that asks every second sees a server leave
@@ -79,7 +79,7 @@ class ServerProcess:
 
     def __init__(self, backend: Backend, *, access_log: TextIO = sys.stderr) -> None:
         self._backend = backend
-        self._threads = StoreThreads()
+        self._threads = RunInThread()
         settings = backend.settings
         kernel = Kernel(
             store=backend.store,

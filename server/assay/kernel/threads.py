@@ -6,23 +6,15 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 R = TypeVar("R")
 
 STORE_THREADS = 16  # store calls that may wait for the database at a time
 
 
-class RunInThread(Protocol):
-    """Runs a synchronous call in a thread, with the caller's context variables."""
-
-    def __call__(self, function: Callable[[], R], /) -> Awaitable[R]:
-        """Return what `function` returns."""
-        ...
-
-
-class StoreThreads:
-    """A pool of threads that is a RunInThread of the running event loop."""
+class RunInThread:
+    """Runs synchronous calls of the running event loop in a pool of threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="assay-store")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from assay.metrics.accumulator import Accumulator
 from assay.metrics.metric_inputs import MetricInputs
 from assay.metrics.reasons import Reason
 from assay.metrics.spec import Task
+from assay.metrics.statistics import Accumulator
 
 CLASSIFICATION = frozenset({Task.BINARY, Task.MULTICLASS})
 MULTICLASS = frozenset({Task.MULTICLASS})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypeVar, cast, get_args
+from typing import Any, ClassVar, Protocol, Self, TypeVar, cast, get_args
 
-from assay.metrics.accumulator import Accumulator
 from assay.metrics.calibration import CalibrationBins
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.histogram import RankHistogram, RankWeights
@@ -16,6 +15,27 @@ from assay.metrics.residuals import Residuals
 from assay.metrics.topk import TopRanks
 from assay.metrics.weighted import WeightedConfusion, WeightTotal
 from assay.records.predictions import ClassificationChunk, RegressionChunk
+
+ChunkT_contra = TypeVar("ChunkT_contra", contravariant=True)
+
+
+class Accumulator(Protocol[ChunkT_contra]):
+    """A dataclass that merges. `merge_all` is associative and commutative to the bit.
+
+    It is stored as `assay.records.arrays` writes its declared fields. A new metric that needs a
+    new accumulator adds one class like this to the union of its task in `statistics`.
+    """
+
+    TAG: ClassVar[str]  # names the accumulator in stored statistics; never reused
+
+    @classmethod
+    def from_chunk(cls, chunk: ChunkT_contra) -> Self | None:
+        """Return the accumulator of one chunk, or None when the chunk cannot feed it (no scores)."""
+
+    @classmethod
+    def merge_all(cls, parts: Sequence[Self]) -> Self:
+        """Merge one or more. Raises ValueError when they do not belong together."""
+
 
 AccumulatorT = TypeVar("AccumulatorT", bound=Accumulator[Any])
 Kinds = tuple[type[Accumulator[Any]], ...]

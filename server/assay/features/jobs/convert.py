@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from assay.kernel.errors import InvalidArgument, clip
@@ -13,24 +12,22 @@ from assay.kernel.rpc import values
 from assay.kernel.rpc.messages import message_of
 from assay.v1 import job_pb2, job_service_pb2
 
+_COUNTS = ("done", "total", "rows")  # of a job's progress
 _WORDS = {state.value.lower(): state for state in JobState}
 
 
 def job(stored: Job, progress: Mapping[str, Any] | None) -> job_pb2.Job:
     """Return a job and its newest progress as a message."""
+    waits = stored.state is JobState.QUEUED  # a job that was put off is tried again
+    counts = progress or {"rows": stored.next_row}
     return message_of(
         job_pb2.Job,
         stored,
         status=stored.state.value.lower(),
         resource_id=stored.resource or "",
-        progress=_progress(progress or {"rows": stored.next_row}),
-        next_attempt_at=values.timestamp(_next_attempt(stored)),
+        progress=job_pb2.JobProgress(**{name: counts.get(name, 0) for name in _COUNTS}),
+        next_attempt_at=values.timestamp(stored.not_before if waits else None),
     )
-
-
-def _next_attempt(stored: Job) -> datetime | None:
-    """Return when a job that was put off is tried again; only of one that waits."""
-    return stored.not_before if stored.state is JobState.QUEUED else None
 
 
 def chosen(request: job_service_pb2.ListJobsRequest) -> JobFilter:
@@ -54,9 +51,3 @@ def _state_of(word: str) -> JobState:
             "status", f"'{clip(word)}' was sent; allowed are {', '.join(_WORDS)}"
         )
     return _WORDS[word]
-
-
-def _progress(data: Mapping[str, Any]) -> job_pb2.JobProgress:
-    return job_pb2.JobProgress(
-        done=data.get("done", 0), total=data.get("total", 0), rows=data.get("rows", 0)
-    )

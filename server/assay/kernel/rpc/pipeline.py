@@ -21,7 +21,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.http_binding import HttpBinding
-from assay.kernel.rpc.interceptors.base import Interceptor, NoopInterceptor
+from assay.kernel.rpc.interceptors.base import Interceptor
 from assay.kernel.rpc.methods import Method
 from assay.kernel.rpc.refusal import Refusal, refuse
 from assay.kernel.rpc.reply_cache import Key, ReplyCache
@@ -244,7 +244,7 @@ def _encode(reply: Message | bytes) -> bytes:
 
 
 def _overrides(interceptor: Interceptor, side: str) -> bool:
-    return getattr(type(interceptor), side) is not getattr(NoopInterceptor, side)
+    return getattr(type(interceptor), side) is not getattr(Interceptor, side)
 
 
 async def _parse_all(method: Method, incoming: AsyncIterator[bytes]) -> AsyncIterator[Message]:

@@ -16,7 +16,7 @@ from typing import NamedTuple, TextIO
 from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import NoopInterceptor
+from assay.kernel.rpc.interceptors.base import Interceptor
 
 FLUSH_SECONDS = 0.25
 
@@ -36,7 +36,7 @@ class _Ended(NamedTuple):
     reason: str
 
 
-class AccessLog(NoopInterceptor):
+class AccessLog(Interceptor):
     """Logs calls to a text stream."""
 
     name = "access_log"

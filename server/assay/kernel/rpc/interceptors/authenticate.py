@@ -6,10 +6,10 @@ from collections.abc import Awaitable
 
 from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import NoopInterceptor
+from assay.kernel.rpc.interceptors.base import Interceptor
 
 
-class Authenticate(NoopInterceptor):
+class Authenticate(Interceptor):
     """Sets `call.principal`, or refuses with Unauthenticated."""
 
     name = "authenticate"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from assay.kernel.errors import PermissionDenied
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import NoopInterceptor
+from assay.kernel.rpc.interceptors.base import Interceptor
 
 
-class Authorize(NoopInterceptor):
+class Authorize(Interceptor):
     """Refuses with PermissionDenied, naming what is lacking."""
 
     name = "authorize"

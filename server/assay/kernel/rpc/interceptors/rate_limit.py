@@ -19,7 +19,7 @@ from limits.storage import storage_from_string
 
 from assay.kernel.errors import RateLimited
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import NoopInterceptor
+from assay.kernel.rpc.interceptors.base import Interceptor
 from assay.kernel.rpc.interceptors.rate_counters import Key, ProcessCounters
 
 log = logging.getLogger("assay.rpc")
@@ -39,7 +39,7 @@ class Rates:
         return {name: RateLimitItemPerMinute(rate) for name, rate in rates.items() if rate}
 
 
-class RateLimit(NoopInterceptor):
+class RateLimit(Interceptor):
     """Refuses with RateLimited; `retry_after` and the X-RateLimit headers say when to return."""
 
     name = "rate_limit"

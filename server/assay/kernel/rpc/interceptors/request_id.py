@@ -7,12 +7,12 @@ import re
 
 from assay.kernel.ids import Ids
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.interceptors.base import NoopInterceptor
+from assay.kernel.rpc.interceptors.base import Interceptor
 
 _ALLOWED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class RequestId(NoopInterceptor):
+class RequestId(Interceptor):
     """Keeps the caller's `x-request-id` where it is harmless, else makes one."""
 
     name = "request_id"
