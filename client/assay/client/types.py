@@ -1363,14 +1363,12 @@ class WatchJobResponse:
 class StateChanged:
     """A change of a job's state."""
 
-    # The state before; unspecified for a new job.
-    from_state: str | None
-    # The state after.
-    to_state: str
     # Why: submitted, claimed, lease_lost, released, retry_later, finished, failed, canceled …
     cause: str
     # The error of a failed job.
     failure: Failure | None
+    # The state after as a word, as in Job.
+    status: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ class BenchmarkServiceStub:
     WatchBenchmark: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _job_service_pb2.WatchJobResponse]
     """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
     WatchBenchmarkEvents: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]
-    """Streams a benchmark as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchBenchmark."""
+    """Streams a benchmark as Server-Sent Events: 200 with events whose ids are their sequences; Last-Event-ID resumes after one, and is answered 204 where that is the terminal event, upon which a browser stops asking. Errors: as WatchBenchmark."""
     WatchBenchmarkLines: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]
     """Streams a benchmark as NDJSON, one event or status value a line. Errors: as WatchBenchmark."""
 
@@ -75,7 +75,7 @@ class BenchmarkServiceAsyncStub(BenchmarkServiceStub):
     WatchBenchmark: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
     WatchBenchmarkEvents: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Streams a benchmark as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchBenchmark."""
+    """Streams a benchmark as Server-Sent Events: 200 with events whose ids are their sequences; Last-Event-ID resumes after one, and is answered 204 where that is the terminal event, upon which a browser stops asking. Errors: as WatchBenchmark."""
     WatchBenchmarkLines: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Streams a benchmark as NDJSON, one event or status value a line. Errors: as WatchBenchmark."""
 
@@ -144,7 +144,7 @@ class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _benchmark_service_pb2.WatchBenchmarkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Streams a benchmark as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchBenchmark."""
+        """Streams a benchmark as Server-Sent Events: 200 with events whose ids are their sequences; Last-Event-ID resumes after one, and is answered 204 where that is the terminal event, upon which a browser stops asking. Errors: as WatchBenchmark."""
 
     @_abc_1.abstractmethod
     def WatchBenchmarkLines(

@@ -287,10 +287,13 @@ class StateChanged(_message.Message):
     TO_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     to: Global___JobState.ValueType
     """The state after."""
     cause: _builtins.str
     """Why: submitted, claimed, lease_lost, released, retry_later, finished, failed, canceled …"""
+    status: _builtins.str
+    """The state after as a word, as in Job."""
     @_builtins.property
     def error(self) -> Global___JobError:
         """The error of a failed job."""
@@ -301,10 +304,11 @@ class StateChanged(_message.Message):
         to: Global___JobState.ValueType = ...,
         cause: _builtins.str = ...,
         error: Global___JobError | None = ...,
+        status: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "error", b"error", "from", b"from", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "error", b"error", "from", b"from", "status", b"status", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

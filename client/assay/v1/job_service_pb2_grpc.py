@@ -102,7 +102,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobEvents(self, request, context):
-        """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob.
+        """Streams a job as Server-Sent Events: 200 with events whose ids are their sequences; Last-Event-ID resumes after one, and is answered 204 where that is the terminal event, upon which a browser stops asking. Errors: as WatchJob.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,7 @@ class JobServiceStub:
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]
     """Streams a job's events after a sequence, then live ones, and ends with the terminal event. Ordered, unique, reliable, atomic, resumable and bookmarkable. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such job."""
     WatchJobEvents: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]
-    """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob."""
+    """Streams a job as Server-Sent Events: 200 with events whose ids are their sequences; Last-Event-ID resumes after one, and is answered 204 where that is the terminal event, upon which a browser stops asking. Errors: as WatchJob."""
     WatchJobLines: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]
     """Streams a job as NDJSON, one event or status value a line. Errors: as WatchJob."""
 
@@ -62,7 +62,7 @@ class JobServiceAsyncStub(JobServiceStub):
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams a job's events after a sequence, then live ones, and ends with the terminal event. Ordered, unique, reliable, atomic, resumable and bookmarkable. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such job."""
     WatchJobEvents: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob."""
+    """Streams a job as Server-Sent Events: 200 with events whose ids are their sequences; Last-Event-ID resumes after one, and is answered 204 where that is the terminal event, upon which a browser stops asking. Errors: as WatchJob."""
     WatchJobLines: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Streams a job as NDJSON, one event or status value a line. Errors: as WatchJob."""
 
@@ -107,7 +107,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.WatchJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Streams a job as Server-Sent Events; each event's id is its sequence, and Last-Event-ID resumes after it. Errors: as WatchJob."""
+        """Streams a job as Server-Sent Events: 200 with events whose ids are their sequences; Last-Event-ID resumes after one, and is answered 204 where that is the terminal event, upon which a browser stops asking. Errors: as WatchJob."""
 
     @_abc_1.abstractmethod
     def WatchJobLines(

@@ -507,7 +507,7 @@ def test_a_watch_over_rest_tells_the_same(me: Caller, done: Any):
         "WatchBenchmarkEvents", message("WatchBenchmarkEvents", benchmark_id=benchmark_id)
     )
     text = b"".join(reply.data for reply in resumed).decode()
-    assert text.startswith("id: 3\n")
+    assert text.startswith("retry: 3000\n\nid: 3\n")
     assert "event: field_accuracy" in text
 
 

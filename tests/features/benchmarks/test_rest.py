@@ -229,7 +229,12 @@ def test_a_watch_over_sse(admin, made):
     last = json.loads(frames[-1].rpartition("data: ")[2])
     assert last["state_changed"]["to"] == "JOB_STATE_SUCCEEDED"
     resumed = admin.get(f"{PATH}/{made.first['id']}:watch", headers={"last-event-id": "2"})
-    assert resumed.text.startswith("id: 3\n")
+    assert resumed.text.startswith("retry: 3000\n\nid: 3\n")
+    assert resumed.headers["cache-control"] == "no-cache"
+    at_end = {"last-event-id": str(last["sequence"])}
+    ended = admin.get(f"{PATH}/{made.first['id']}:watch", headers=at_end)
+    assert (ended.status_code, ended.content) == (204, b"")
+    assert "content-type" not in ended.headers
 
 
 @pytest.mark.parametrize(

@@ -276,10 +276,12 @@ def test_trimmed_events_are_out_of_range(rpc: Running, me: Caller):
 
 
 def frames(call: Any) -> list[tuple[int | None, str, dict[str, Any]]]:
-    """Return (id, event, data) of each Server-Sent Event."""
+    """Return (id, event, data) of each Server-Sent Event after the one that says when to retry."""
     data = b"".join(body.data for body in call)
     found = []
-    for frame in data.decode().split("\n\n"):
+    retry, *rest = data.decode().split("\n\n")
+    assert retry == "retry: 3000"
+    for frame in rest:
         if frame:
             fields = dict(line.split(": ", 1) for line in frame.split("\n"))
             number = int(fields["id"]) if "id" in fields else None
@@ -299,6 +301,7 @@ def test_server_sent_events_carry_their_sequence_as_id(rpc: Running, me: Caller)
     assert [data["type"] for _, event, data in told] == [event for _, event, _ in told]
     final = next(data for number, _, data in told if number == last)
     assert final["state_changed"]["to"] == "JOB_STATE_CANCELED"
+    assert final["state_changed"]["status"] == "canceled"
     assert final["sequence"] == last
     assert [event for number, event, _ in told if number is None] == ["progress"]
 
@@ -312,6 +315,29 @@ def test_last_event_id_resumes(rpc: Running, me: Caller, after: int):
     told = frames(me.having(last_event_id=str(after)).begin("WatchJobEvents", request))
     numbers = [number for number, event, _ in told if number is not None and event != "bookmark"]
     assert numbers == list(range(after + 1, last + 1))
+
+
+def test_events_resumed_after_the_terminal_one_are_204(rpc: Running, me: Caller):
+    """Who has the terminal event is told so, by Last-Event-ID or by the sequence; NDJSON just ends."""
+    writer = Writer(rpc, me)
+    last = writer.run([2, 1])
+    known = me.having(last_event_id=str(last))
+    by_header = known.begin("WatchJobEvents", message("WatchJobEvents", job_id=writer.job.job_id))
+    request = message("WatchJobEvents", job_id=writer.job.job_id, after_sequence=last)
+    for call in (by_header, me.begin("WatchJobEvents", request)):
+        assert [body.data for body in call] == [b""]
+        assert dict(call.initial_metadata())["x-http-status"] == "204"
+
+
+def test_numbers_of_frames_are_written_as_rest_writes_them(rpc: Running, me: Caller):
+    """A whole number has no point, zero is said, and a share has the digits of the REST routes."""
+    writer = Writer(rpc, me)
+    writer.run([1])
+    (body,) = [
+        one for one in me("WatchJobLines", job_id=writer.job.job_id) if b"progress" in one.data
+    ]
+    line = next(one for one in body.data.decode().splitlines() if '"progress"' in one)
+    assert line.endswith('"progress":{"done":2,"total":0,"rows":0}}')
 
 
 @pytest.mark.parametrize("sent", ["x", "-1", "1.5", "9" * 30, ""])

@@ -42,6 +42,7 @@ def state_changed(stored: StateChanged, job_error: JobError | None) -> job_pb2.S
     start = None if stored.from_state is None else JobState(stored.from_state)
     changed = job_pb2.StateChanged(
         to=state(to),
+        status=to.value.lower(),
         cause=_cause(start, to, stored.reason),
         error=error(job_error) if is_terminal(to) else None,
     )

@@ -6,7 +6,6 @@ kernel.jobs.payloads.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol
@@ -21,11 +20,14 @@ from assay.kernel.jobs.job import Event, StatusUpdate
 from assay.kernel.jobs.kind import JobKind
 from assay.kernel.jobs.payloads import KERNEL_PAYLOADS, Payload, Progress, StateChanged
 from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Batch, Watches
+from assay.kernel.rpc import rest
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.job_messages import state_changed
+from assay.kernel.rpc.values import instant
 from assay.records import convert
 from assay.v1 import job_pb2, job_service_pb2
 
+RETRY_MILLISECONDS = 3000  # after which a browser connects anew
 _OF_EVERY_KIND: dict[str, type[Payload]] = {payload.name: payload for payload in KERNEL_PAYLOADS}
 
 
@@ -66,17 +68,31 @@ class JobWatch:
     async def events(
         self, call: Call, job_id: str, request: WatchRequest
     ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-        """Stream a job as Server-Sent Events; Last-Event-ID wins over the request's sequence."""
+        """Stream a job as Server-Sent Events; Last-Event-ID wins over the request's sequence.
+
+        A stream that is resumed after the terminal event is answered 204.
+        """
         after = resume_point(call, request.after_sequence)
+        call.headers["cache-control"] = "no-cache"
+        is_first = True
         async with aclosing(self._batches(call, job_id, request, after)) as batches:
             async for batch in batches:
-                data = b"".join(map(_server_sent_event, self._frames(batch)))
-                yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=data)
+                if batch.is_last and not batch.events:
+                    # The caller has the terminal event. A browser connects anew whenever a stream
+                    # ends; this alone tells it that nothing more comes.
+                    call.respond(204)
+                    yield _events(b"")
+                    return
+                if is_first:
+                    yield _events(b"retry: %d\n\n" % RETRY_MILLISECONDS)
+                    is_first = False
+                yield _events(b"".join(map(_server_sent_event, self._frames(batch))))
 
     async def lines(
         self, call: Call, job_id: str, request: WatchRequest
     ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
         """Stream a job as NDJSON, one event, status or bookmark a line."""
+        call.headers["cache-control"] = "no-cache"
         async with aclosing(self._batches(call, job_id, request)) as batches:
             async for batch in batches:
                 data = b"".join(frame.line for frame in self._frames(batch))
@@ -104,7 +120,7 @@ class JobWatch:
 
 
 class Frame(NamedTuple):
-    """One JSON object of a stream."""
+    """One JSON object of a stream; it says everything as REST does."""
 
     kind: str
     sequence: int | None  # where a reader may resume; None: nowhere
@@ -113,8 +129,11 @@ class Frame(NamedTuple):
     @property
     def line(self) -> bytes:
         """The frame as one line."""
-        text = json.dumps({"type": self.kind, **self.fields}, separators=(",", ":"))
-        return text.encode() + b"\n"
+        return rest.text({"type": self.kind, **self.fields}).encode() + b"\n"
+
+
+def _events(data: bytes) -> httpbody_pb2.HttpBody:
+    return httpbody_pb2.HttpBody(content_type="text/event-stream", data=data)
 
 
 def _server_sent_event(frame: Frame) -> bytes:
@@ -155,19 +174,16 @@ class PayloadMessages:
 
     def event_frame(self, batch: Batch, event: Event) -> Frame:
         """Return an event as JSON."""
-        head = job_pb2.JobEvent()
-        head.at.FromDatetime(event.at)
-        payload = _json(self._event_payload(batch, event))
         fields = {
             "sequence": event.sequence,
-            **_json(head),
-            self._field(batch, event.kind): payload,
+            "at": instant(event.at).ToJsonString(),
+            self._field(batch, event.kind): _shown(self._event_payload(batch, event)),
         }
         return Frame(event.kind, event.sequence, fields)
 
     def status_frame(self, batch: Batch, update: StatusUpdate) -> Frame:
         """Return a status value as JSON."""
-        payload = _json(self._message(batch, update.key, update.data))
+        payload = _shown(self._message(batch, update.key, update.data))
         field = self._field(batch, update.key)
         return Frame(update.key, None, {"as_of_sequence": update.as_of_sequence, field: payload})
 
@@ -195,9 +211,11 @@ class PayloadMessages:
         return name if payload is None or payload.json_field is None else payload.json_field
 
 
-def _json(message: Message) -> dict[str, Any]:
-    printed: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    return printed
+def _shown(message: Message) -> object:
+    """Return what a frame shows: a message, or the values of a Struct."""
+    if isinstance(message, struct_pb2.Struct):
+        return json_format.MessageToDict(message)
+    return message
 
 
 def resume_point(call: Call, after_sequence: int) -> int:
