@@ -14,8 +14,7 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if not all(map(importlib.util.find_spec, ("typer", "rich"))):
         sys.stderr.write(
-            "error: The command `assay` needs more than the client:"
-            " pip install 'assay-quality-client[cli]'\n"
+            "error: The command `assay` needs more than the client: pip install typer rich\n"
         )
         sys.exit(USAGE_ERROR)
     # Imported only now: without the extra `cli` it cannot be.

@@ -287,7 +287,7 @@ def test_readers_watch_and_compare(assay, client, ids, files):
     assert assay("bench", "compare", *ids, *key).returncode == 0
     assert assay("bench", "report", ids[0], "--compare", ids[1], "--markdown", *key).returncode == 0
     denied = assay("bench", "run", "00000000-0000-4000-8000-000000000000", files[1], *key)
-    assert denied.returncode == 3
+    assert denied.returncode == 4
     assert "PERMISSION_DENIED" in denied.stderr
 
 

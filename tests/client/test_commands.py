@@ -1,8 +1,11 @@
 """The commands that call a running service."""
 
 import json
+from importlib import metadata
 
 import pytest
+
+from tools import service as services
 
 GOOD = "y_true,y_pred,score\nyes,yes,0.9\nno,no,0.2\nyes,yes,0.8\nno,yes,0.6\n"
 
@@ -86,10 +89,58 @@ def test_a_service_that_is_away_exits_with_3(assay):
     done = assay("models", "list", "--url", "127.0.0.1:1", ASSAY_TIMEOUT_SECONDS="1")
     assert done.returncode == 3
     assert "127.0.0.1:1" in done.stderr
+    assert "assay up" in done.stderr
+
+
+def test_wrong_credentials_exit_with_4(assay):
+    """A credential that does not hold exits with 4, which trying again does not mend."""
     refused = assay("models", "list", "--api-key", "no.such-key-0123456789")
-    assert refused.returncode == 3
+    assert refused.returncode == 4
     assert "UNAUTHENTICATED" in refused.stderr
     assert "request id: " in refused.stderr
+
+
+def test_a_caller_over_the_rate_exits_with_5(assay, tmp_path):
+    """Over the rate limit a command exits with 5 and says when to come back."""
+    running = services.start(tmp_path, ASSAY_RATE_READ_PER_MINUTE="1")
+    here = {"ASSAY_URL": f"grpc://{running.grpc}", "ASSAY_API_KEY": running.key}
+    codes = [assay("models", "list", **here) for _ in range(3)]
+    assert running.stop() == []
+    assert codes[-1].returncode == 5
+    assert "retry after" in codes[-1].stderr
+
+
+def test_the_version_is_shown(assay):
+    """`assay --version` prints one line and leaves with 0."""
+    done = assay("--version")
+    assert (done.returncode, done.stdout) == (0, f"assay {metadata.version('assay-quality')}\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "reason"),
+    [
+        (("models", "list", "--api-key", "no.such-key-0123456789"), 4, "UNAUTHENTICATED"),
+        (("models", "list", "--url", "127.0.0.1:1"), 3, "UNAVAILABLE"),
+        (("models", "list", "--url", "ftp://x"), 2, "INVALID_ARGUMENT"),
+        (("evaluate", "absent.csv", "-m", "m", "-v", "v"), 2, None),
+        (("evaluate",), 2, "INVALID_ARGUMENT"),
+        (("jobs", "list", "--status", "lost"), 2, "INVALID_VALUE"),
+    ],
+)
+def test_failures_are_json_for_machines(assay, command, code, reason):
+    """With --json a failure is one line of JSON on standard error, and the other stream is empty."""
+    done = assay(*command, "--json")
+    told = json.loads(done.stderr)["error"]
+    assert (done.returncode, done.stdout, told["exit_code"]) == (code, "", code)
+    assert told["message"]
+    assert reason in {None, told["reason"]}
+
+
+def test_ids_are_whole_in_pipes(assay, client, fresh):
+    """A listing that is piped, however narrow the terminal was said to be, cuts no id."""
+    model, version = fresh()
+    job = client.evaluate(model, version, y_true=["a"], y_pred=["a"]).job_id
+    assert job in assay("jobs", "list", "-n", "500", COLUMNS="40").stdout
 
 
 def test_models_and_versions_are_made_and_listed(assay):
@@ -114,7 +165,7 @@ def test_a_key_works_until_it_is_revoked(assay):
     prefix = secret.partition(".")[0]
     assert assay("models", "list", "--api-key", secret).returncode == 0
     denied = assay("models", "create", "x", "--api-key", secret)
-    assert denied.returncode == 3
+    assert denied.returncode == 4
     assert "PERMISSION_DENIED" in denied.stderr
     assert assay("keys", "revoke", prefix).returncode == 0
     listed = assay("keys", "list").stdout

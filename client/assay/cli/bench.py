@@ -31,7 +31,7 @@ from assay.cli.console import (
 from assay.cli.live import live_benchmark
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of
 from assay.cli.requirement import Requirement, conclude
-from assay.client import BenchmarkFailed, Client, FailedPrecondition, Refusal
+from assay.client import BadInput, BenchmarkFailed, Client, FailedPrecondition, Refusal
 from assay.client.types import BenchmarkReport, DocumentResult
 
 bench = typer.Typer(
@@ -45,8 +45,8 @@ Required = Annotated[
     typer.Option(
         "--require",
         "-r",
-        help="Such as 'accuracy_overall>=0.93', 'total_amount>=0.95' (a field's accuracy) or"
-        " 'due_date:recall>=0.9'; repeat for more.",
+        help="Of all fields ('recall>=0.9'), a field ('total>=0.95') or its measure"
+        " ('due:recall>=0.9'); repeat for more.",
     ),
 ]
 Alpha = Annotated[
@@ -83,12 +83,12 @@ def run(
     run, each document's newest stored extraction is taken.
 
     Exit codes: 0 all requirements hold, 1 one does not, or the benchmark fails, 2 the input or the
-    usage is wrong, 3 the service cannot be reached.
+    usage is wrong; `assay --help` tells of all.
     """
     wanted = requirements(require or [])
     if detach and wanted:
         text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
-        raise ValueError(text)
+        raise BadInput(text)
     dataset_id = dataset_id_of(client, dataset)
     other = benchmark_id_of(client, compared_to) if compared_to else ""
     if detach:
@@ -98,7 +98,7 @@ def run(
         )
         print_made(made, made.benchmark_id, as_json=as_json)
         return
-    with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
+    with _failure_shown(as_json=as_json), live_benchmark(err, hidden=as_json) as told:
         report = client.benchmarks.run(
             dataset_id,
             file,
@@ -128,7 +128,7 @@ def watch(
     if as_json:
         for item in client.benchmarks.watch(benchmark_id):
             print_json(item)
-    with _failure_shown(), live_benchmark(err, hidden=as_json) as told:
+    with _failure_shown(as_json=as_json), live_benchmark(err, hidden=as_json) as told:
         report = client.benchmarks.follow(benchmark_id, told)
     _finish(report, wanted, as_json=as_json)
 
@@ -142,8 +142,8 @@ def compare(
     require: Required = None,
     regression: Annotated[
         bool,
-        typer.Option("--regression-allowed/--no-regression", help="Whether a may be worse than b."),
-    ] = True,
+        typer.Option("--no-regression", help="Stop where a is worse than b."),
+    ] = False,
     alpha: Alpha = ALPHA,
     as_json: Json = False,
 ) -> None:
@@ -153,15 +153,15 @@ def compare(
     chance: neither over all fields (McNemar's exact test, and the interval of the difference) nor
     in any of them (McNemar, adjusted by Holm for their number).
 
-    Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong, 3 the service cannot
-    be reached.
+    Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong; `assay --help` tells
+    of all.
     """
     wanted = requirements(require or [])
     a, b = benchmark_id_of(client, run_a), benchmark_id_of(client, run_b)
     found = client.benchmarks.compare(a, b)
     report = client.benchmarks.get(a)
     found, outcomes = in_order(found, report), judged(report, wanted)
-    if not regression:
+    if regression:
         outcomes += no_regression(found, alpha)
     conclude(
         outcomes,
@@ -256,10 +256,10 @@ def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool
 
 
 @contextmanager
-def _failure_shown() -> Iterator[None]:
+def _failure_shown(*, as_json: bool) -> Iterator[None]:
     """End the command with 1 when the benchmark ends without numbers, as `assay watch` does."""
     try:
         yield
     except BenchmarkFailed as error:
-        show_failure(error)
+        show_failure(error, as_json=as_json)
         raise typer.Exit(NOT_MET) from error

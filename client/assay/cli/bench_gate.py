@@ -15,7 +15,7 @@ OVERALL = "overall"
 
 
 def requirements(texts: Sequence[str]) -> list[Requirement]:
-    """Return the requirements that are written; raises ValueError."""
+    """Return the requirements that are written; raises BadInput."""
     return [Requirement.parse(text, FIELD_METRIC, EXAMPLE) for text in texts]
 
 

@@ -11,7 +11,7 @@ from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.metric_direction import Catalogue, better, catalogue_of, has_direction
 from assay.cli.requirement import conclude
-from assay.client import Client, PermissionDenied
+from assay.client import BadInput, Client, PermissionDenied
 from assay.client.types import Comparison
 
 
@@ -37,8 +37,8 @@ def compare(
     With --require-better b must be better by the metric, and where both were measured on the same
     rows, the 95 % interval of the difference, which most metrics have, must not hold 0.
 
-    Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong, 3 the service cannot
-    be reached.
+    Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong; `assay --help` tells
+    of all.
     """
     required = require_better or []
     catalogue = catalogue_of(client)
@@ -57,7 +57,7 @@ def compare(
 def _check(metric: str, catalogue: Catalogue) -> None:
     if not has_direction(catalogue, metric):
         judged = ", ".join(name for name in catalogue if has_direction(catalogue, name))
-        raise ValueError(f"Nothing is better by '{metric}'; there are {judged}.")
+        raise BadInput(f"Nothing is better by '{metric}'; there are {judged}.")
 
 
 def _compared(client: Client, model: str, a: str, b: str, *, tests: bool) -> Comparison:

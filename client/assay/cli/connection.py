@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -10,11 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import INTERRUPTED, exit_code_of, refuse, show_failure
+from assay.cli.console import INTERRUPTED, TERMINATED, exit_code_of, show_failure
 from assay.client import BadInput, Client, RetryPolicy, ServiceError
 from assay.client.settings import ClientSettings
 
-PATIENCE_SECONDS = 10.0  # for a service that is just starting
+PATIENCE_SECONDS = 10.0  # for a service that leaves for a moment
 
 Url = Annotated[
     str | None, typer.Option("--url", help="The service: grpc://host:port (ASSAY_URL).")
@@ -25,10 +26,15 @@ Key = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does: what it began is brought to an end."""
+
+
 @contextmanager
-def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
+def connected(url: str | None, api_key: str | None, *, as_json: bool = False) -> Iterator[Client]:
     """Give a client; a refusal inside the block is shown and ends the command."""
     target = url
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         settings = ClientSettings.from_environment()
         target = url or settings.url
@@ -42,12 +48,14 @@ def connected(url: str | None, api_key: str | None) -> Iterator[Client]:
         ) as client:
             yield client
     except (ServiceError, BadInput) as error:
-        show_failure(error, target)
+        show_failure(error, target, as_json=as_json)
         raise typer.Exit(exit_code_of(error)) from error
     except KeyboardInterrupt as error:  # 1, which typer would choose, means a failed requirement
-        raise typer.Exit(INTERRUPTED) from error
-    except ValueError as error:  # an address that is none, or a curve without points
-        raise refuse(error) from error
+        raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from error
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def with_client(command: Callable[..., None]) -> Callable[..., None]:
@@ -66,7 +74,7 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def made(*, url: str | None, api_key: str | None, **values: Any) -> None:
-        with connected(url, api_key) as client:
+        with connected(url, api_key, as_json=bool(values.get("as_json"))) as client:
             command(client, **values)
 
     parameters = [*own, *options]

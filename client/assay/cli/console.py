@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ from assay.client import (
     FailedPrecondition,
     InvalidRequest,
     NotFound,
+    PermissionDenied,
+    RateLimited,
     ServiceError,
     ServiceUnavailable,
     TlsFailed,
@@ -33,27 +36,44 @@ Item = TypeVar("Item")
 OK = 0
 NOT_MET = 1  # a requirement failed, or a watched job ended without success
 BAD_INPUT = 2  # wrong usage, or input that the service refuses
-NO_SERVICE = 3  # the service cannot be reached, or anything else
+NO_SERVICE = 3  # nothing answers, or the service cannot be started
+NOT_ALLOWED = 4  # no credential, a wrong one, or one that may not do this
+TOO_MANY = 5  # over the rate limit: later the same command may succeed
+FAULT = 6  # the service or the command broke; trying again is of no use until it is mended
 INTERRUPTED = 130
+TERMINATED = 143
 
-WIDTH = 120  # columns of the widest table
+UNCUT = 10_000  # columns where nothing is wrapped or cut
 NONE = "[dim]–[/]"  # in a table, of a value that is absent
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_INPUT_FAULTS = (
-    InvalidRequest, NotFound, Conflict, TooLarge, FailedPrecondition, EvaluationFailed,
-)  # fmt: skip
+_EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
+    (BAD_INPUT, (BadInput, InvalidRequest, NotFound, Conflict, TooLarge)),
+    (BAD_INPUT, (FailedPrecondition, EvaluationFailed)),
+    (NO_SERVICE, (ServiceUnavailable,)),
+    (NOT_ALLOWED, (Unauthenticated, PermissionDenied)),
+    (TOO_MANY, (RateLimited,)),
+)
 
 
 def exit_code_of(error: Exception) -> int:
-    """Return the exit code that tells a pipeline whose fault a failure is."""
-    return BAD_INPUT if isinstance(error, (BadInput, *_INPUT_FAULTS)) else NO_SERVICE
+    """Return the exit code that tells a pipeline whose fault a failure is, and what may help."""
+    return next((code for code, kinds in _EXIT_CODES if isinstance(error, kinds)), FAULT)
 
 
-def show_failure(error: Exception, url: str | None = None) -> None:
-    """Print what went wrong and the way out, without a traceback."""
+def show_failure(error: Exception, url: str | None = None, *, as_json: bool = False) -> None:
+    """Print what went wrong and the way out, without a traceback.
+
+    Args:
+        error: what went wrong.
+        url: the service that was called.
+        as_json: True prints one line of JSON, for machines that read it from standard error.
+    """
+    if as_json:
+        print(json.dumps({"error": _failure(error, url)}, ensure_ascii=False), file=sys.stderr)
+        return
     if not isinstance(error, ServiceError):
         err.print(f"[bold red]error:[/] {escape(str(error))}")
         return
@@ -64,17 +84,35 @@ def show_failure(error: Exception, url: str | None = None) -> None:
             err.print(f"  {escape(line)}")
     if error.retry_after is not None:
         err.print(f"  retry after {error.retry_after:g} s")
-    if isinstance(error, ServiceUnavailable) and url:
-        err.print(f"  {escape(_way_to_a_service(error, url))}")
-    if isinstance(error, Unauthenticated):
-        err.print(
-            "  Set ASSAY_API_KEY to prefix.secret, or ASSAY_TOKEN to what `assay token` prints."
-        )
+    hint = _hint(error, url)
+    if hint:
+        err.print(f"  {escape(hint)}")
     if error.request_id:
         err.print(f"  request id: {escape(error.request_id)}", style="dim")
 
 
+def _failure(error: Exception, url: str | None) -> dict[str, object]:
+    """Return what went wrong as machines read it: of the shape of the service's refusals."""
+    if not isinstance(error, ServiceError):
+        code = getattr(error, "exit_code", None) or exit_code_of(error)
+        reason = "INVALID_ARGUMENT" if code == BAD_INPUT else "INTERNAL"
+        return {"reason": reason, "message": str(error), "exit_code": code}
+    found = {**jsonable(error.refusal), "hint": _hint(error, url), "exit_code": exit_code_of(error)}
+    return {name: value for name, value in found.items() if value not in (None, "", [], {})}
+
+
+def _hint(error: ServiceError, url: str | None) -> str:
+    """Return the way out of a refusal, where the command knows it better than the service."""
+    if isinstance(error, Unauthenticated):
+        return "Set ASSAY_API_KEY to prefix.secret, or ASSAY_TOKEN to what `assay token` prints."
+    if isinstance(error, ServiceUnavailable) and url and "Nothing answers" not in error.message:
+        return _way_to_a_service(error, url)
+    return ""
+
+
 def _way_to_a_service(error: ServiceUnavailable, url: str) -> str:
+    if isinstance(error, TlsFailed) and "does not speak TLS" in error.message:
+        return f"Write grpc://{url.partition('://')[2]} in ASSAY_URL, or turn TLS on there."
     if isinstance(error, TlsFailed):
         return f"Set ASSAY_CA_FILE to the CA of {url}, and ASSAY_URL to a name in its certificate."
     if "Socket closed" in error.message and url.startswith("grpcs://"):
@@ -104,16 +142,20 @@ def print_items(
         for item in items:
             print_json(item)
         return
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=True)
     for item in items:
         table.add_row(*cells(item))
-    show(table)
+    # Ids are there to be copied: on a narrow terminal, whose lines wrap, they are whole too.
+    natural = out.measure(table, options=out.options.update(max_width=UNCUT)).maximum
+    out.print(table, width=max(out.width, natural), crop=False)
 
 
 def show(page: RenderableType) -> None:
-    """Print a page; in a pipe or a log, which have no width, numbers are not cut."""
+    """Print a page; in a pipe or a log, which have no width, nothing is cut."""
     if not out.is_terminal:
-        out.width = max(out.width, WIDTH)
+        out.width = UNCUT
     out.print(page)
 
 

@@ -15,7 +15,7 @@ from assay.cli.console import err
 from assay.cli.live import live_progress
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, Requirement, conclude
-from assay.client import Client, NotFound
+from assay.client import BadInput, Client, NotFound
 from assay.client.types import Evaluation
 
 
@@ -58,15 +58,15 @@ def evaluate(
     """Measure a file of predictions, and check what is required of the numbers.
 
     Columns: y_true, y_pred, score (the positive class's probability) or score:<label>,
-    row_id, slice:<name>.
+    row_id, weight, cluster_id, slice:<name>, feature:<name>.
 
-    Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong,
-    3 the service cannot be reached.
+    Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong;
+    `assay --help` tells of all.
     """
     requirements = [Requirement.parse(text) for text in require or []]
     if not version and not create:
         text = "name a version with --version, or make a new one with --create"
-        raise ValueError(text)
+        raise BadInput(text)
     if create:
         declared = {"labels": label or (), "positive_label": positive_label}
         version = _created(client, model, version, task, declared)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +21,7 @@ from assay.client.benchmarking import OnBenchmark, ignore_benchmark
 from assay.client.evaluating import OnProgress, ignore_progress
 
 REFRESHES_PER_SECOND = 8
+SECONDS_BETWEEN_LINES = 5.0  # where there is no terminal
 
 
 @contextmanager
@@ -57,7 +60,7 @@ def live_progress(name: str, console: Console, *, hidden: bool) -> Iterator[OnPr
 def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
     """Give a callback that draws where a benchmark stands.
 
-    On a terminal that is a table; elsewhere, as in the log of a pipeline, one line a step.
+    On a terminal that is a table; elsewhere, as in the log of a pipeline, a line every few seconds.
 
     Args:
         console: where to draw.
@@ -67,12 +70,14 @@ def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
         yield ignore_benchmark
         return
     if not console.is_terminal:
-        seen = [-1]
+        last = [-1, -math.inf]  # documents and time of the last line
 
         def said(standing: BenchmarkProgress) -> None:
-            if standing.documents > seen[0]:
+            documents, now = standing.documents, time.monotonic()
+            done = documents == standing.documents_total or standing.phase == "upload"
+            if documents != last[0] and (done or now - last[1] >= SECONDS_BETWEEN_LINES):
                 _line(console, standing)
-            seen[0] = standing.documents
+                last[:] = documents, now
 
         yield said
         return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
+from typing import Annotated
 
 import typer
 
@@ -11,7 +12,7 @@ from assay.cli import resources
 from assay.cli.bench import bench
 from assay.cli.compare import compare
 from assay.cli.connection import with_client
-from assay.cli.console import NO_SERVICE, show_failure
+from assay.cli.console import FAULT, show_failure
 from assay.cli.evaluate import evaluate
 from assay.cli.jobs import jobs
 from assay.cli.plot import plot
@@ -22,7 +23,18 @@ from assay.client.settings import wants_tracebacks
 
 COMMANDS = "assay.commands"  # the entry points of distributions that add commands
 USE = "Use a running service"
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 a requirement does not hold, 2 the usage, a file or what is asked for is"
+    " wrong, 3 nothing answers, 4 the credential, 5 over the rate limit, 6 a fault, 130 and 143"
+    " interrupted."
+)
 NO_PLUGIN = "The service itself, with the command `assay up`, is the package assay-quality."
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"assay {version('assay-quality-client')}")
+        raise typer.Exit
 
 
 def application() -> typer.Typer:
@@ -31,11 +43,12 @@ def application() -> typer.Typer:
     app = typer.Typer(
         name="assay",
         help="A model-quality service: exact numbers, streamed live, over gRPC and REST.",
-        epilog=None if plugins else NO_PLUGIN,
+        epilog=EXIT_CODES if plugins else f"{EXIT_CODES}\n\n{NO_PLUGIN}",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(options)
     for plugin in plugins:
         plugin.load()(app)
     for command in (evaluate, report, plot, compare, resources.promote, resources.watch):
@@ -50,15 +63,30 @@ def application() -> typer.Typer:
     return app
 
 
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and leave.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options of `assay` itself; one that is eager ends it."""
+
+
 def run() -> None:
     """Run the command that the arguments name and exit with its code.
 
     A fault that nobody foresaw shows one line, unless ASSAY_LOG_LEVEL is debug.
     """
+    as_json = "--json" in sys.argv[1:]
     try:
-        application()()
+        # Typer itself shows wrong usage, for people alone.
+        code = application()(standalone_mode=not as_json)
     except Exception as error:  # the last resort of a command line
         if wants_tracebacks():
             raise
-        show_failure(error)
-        sys.exit(NO_SERVICE)
+        show_failure(error, as_json=as_json)
+        # Wrong usage, which typer has no public name for, brings its code.
+        code = getattr(error, "exit_code", FAULT)
+    sys.exit(code)

@@ -11,7 +11,7 @@ import typer
 from assay.cli.console import err, out, refuse
 from assay.cli.plot_data import Plot, PlotKind, plot_of
 from assay.cli.plot_text import text_plot
-from assay.client import Client
+from assay.client import BadInput, Client
 
 
 def plot(
@@ -54,14 +54,12 @@ def speaks_unicode() -> bool:
 
 
 def _writer(file: Path) -> Callable[[Plot, Path], None]:
-    """Return what writes a PNG file; raises ValueError, before the service is asked, if nothing can."""
+    """Return what writes a PNG file; raises BadInput, before the service is asked, if nothing can."""
     if file.suffix.lower() != ".png":
-        raise ValueError(f"'{file}' is no PNG file; give --out a name that ends in .png.")
+        raise BadInput(f"'{file}' is no PNG file; give --out a name that ends in .png.")
     try:
         from assay.cli.plot_files import write_png  # noqa: PLC0415 — the base install has no matplotlib
     except ImportError as error:
-        way = (
-            "pip install 'assay-quality-client[plots]', or leave --out away to draw in the terminal"
-        )
-        raise ValueError(f"Plots as files need matplotlib: {way}.") from error
+        way = "pip install matplotlib, or leave --out away to draw in the terminal"
+        raise BadInput(f"Plots as files need matplotlib: {way}.") from error
     return write_png

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assay.client import Client, InvalidRequest
+from assay.client import BadInput, Client, InvalidRequest
 from assay.client.types import CalibrationReport, PrCurve, RocCurve
 
 ROC_POINTS = 1_000
@@ -40,7 +40,7 @@ def plot_of(
 
     Raises:
         ServiceError: refused, such as where no scores were sent.
-        ValueError: it is undefined, or there is no such class, or one must be named; the text
+        BadInput: it is undefined, or there is no such class, or one must be named; the text
             says why.
     """
     try:
@@ -50,7 +50,7 @@ def plot_of(
         if class_label or not asked:
             raise
         text = f"The plot is of one class: name it with --class ({asked[0].description})."
-        raise ValueError(text) from error
+        raise BadInput(text) from error
 
 
 def _plot_of(
@@ -72,9 +72,9 @@ def _plot_of(
 
 
 def roc_plot(curve: RocCurve) -> Plot:
-    """Return a ROC curve as a plot; raises ValueError where it is undefined."""
+    """Return a ROC curve as a plot; raises BadInput where it is undefined."""
     if not curve.points:
-        raise ValueError(_undefined("ROC curve", dict(curve.undefined)))
+        raise BadInput(_undefined("ROC curve", dict(curve.undefined)))
     of = curve.class_label or "macro average"
     area = "" if curve.roc_auc is None else f", area {curve.roc_auc:.4f}"
     return Plot(
@@ -86,9 +86,9 @@ def roc_plot(curve: RocCurve) -> Plot:
 
 
 def pr_plot(curve: PrCurve) -> Plot:
-    """Return a precision-recall curve as a plot; raises ValueError where it is undefined."""
+    """Return a precision-recall curve as a plot; raises BadInput where it is undefined."""
     if not curve.points:
-        raise ValueError(_undefined("precision-recall curve", dict(curve.undefined)))
+        raise BadInput(_undefined("precision-recall curve", dict(curve.undefined)))
     area = curve.average_precision
     of = "" if area is None else f", average precision {area:.4f}"
     return Plot(
@@ -106,11 +106,11 @@ def reliability_plot(found: CalibrationReport, class_label: str = "") -> Plot:
     """Return confidence against truth; of the headline, or of a class.
 
     Raises:
-        ValueError: there is no such class.
+        BadInput: there is no such class.
     """
     table = found.per_class.get(class_label) if class_label else found.headline
     if table is None:
-        raise ValueError(
+        raise BadInput(
             f"There is no class '{class_label}'; there are {', '.join(found.per_class)}."
         )
     of = class_label or ("top label" if found.target == "top_label" else "positive class")

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.console import NOT_MET, print_json, show
+from assay.client import BadInput
 
 _REST = r"\s*(>=|<=|==|>|<)\s*(\S+)\s*"
 METRIC = re.compile(r"\s*([a-z][a-z0-9_]*)" + _REST)
@@ -62,7 +63,7 @@ class Requirement:
             example: one that is right, for the refusal.
 
         Raises:
-            ValueError: not of the form metric, comparison, number.
+            BadInput: not of the form metric, comparison, number.
         """
         match = form.fullmatch(text)
         try:
@@ -70,7 +71,7 @@ class Requirement:
         except ValueError:
             threshold = math.nan
         if match is None or not math.isfinite(threshold):
-            raise ValueError(
+            raise BadInput(
                 f"'{text}' is no requirement; write a metric, one of >= <= > < == and a number,"
                 f" such as '{example}'."
             )

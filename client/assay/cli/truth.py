@@ -47,7 +47,8 @@ def create(
             # Nothing was stored; a dataset without documents would only be in the way.
             client.ground_truth.delete(made.dataset_id)
             raise
-        _tell(done)
+        if not as_json:
+            _tell(done)
         made = client.ground_truth.get(made.dataset_id)
     print_made(made, made.dataset_id, as_json=as_json)
 

@@ -11,12 +11,20 @@ from urllib.parse import urlsplit
 
 import grpc
 
-from assay.client.errors import is_tls_fault
+from assay.client.errors import BadInput, is_tls_fault
 from assay.client.tls import Tls
 
 MAX_MESSAGE_BYTES = 64 << 20
 # How a stream ends that was cut, depending on which side noticed first.
 CUT = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL})
+
+# What gRPC says where there was no connection at all.
+_UNREACHABLE = (
+    "failed to connect",
+    "Failed to connect",
+    "DNS resolution failed",
+    "No route to host",
+)
 
 OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -40,17 +48,22 @@ class Address:
         """Return the address of `host:port`, `grpc://host:port` or `grpcs://host:port`.
 
         Raises:
-            ValueError: another scheme, or TLS is asked for and the scheme says otherwise.
+            BadInput: another scheme, or TLS is asked for and the scheme says otherwise.
         """
         if "://" not in url:
             return cls(target=url, tls=tls)
         parts = urlsplit(url)
         if parts.scheme not in {"grpc", "grpcs"} or not parts.netloc:
-            raise ValueError(f"'{url}' is no address; write grpc://host:port or grpcs://host:port.")
+            raise BadInput(f"'{url}' is no address; write grpc://host:port or grpcs://host:port.")
         if parts.scheme == "grpc" and tls is not None:
             # Whoever names a CA must not find credentials sent in the clear.
-            raise ValueError(f"A CA or certificate is given, but '{url}' is without TLS: grpcs://.")
+            raise BadInput(f"A CA or certificate is given, but '{url}' is without TLS: grpcs://.")
         return cls(target=parts.netloc, tls=(tls or Tls()) if parts.scheme == "grpcs" else None)
+
+    @property
+    def url(self) -> str:
+        """The address with its scheme."""
+        return f"{'grpc' if self.tls is None else 'grpcs'}://{self.target}"
 
     def channel(self, library: Any) -> Any:
         """Return a channel of `library`, which is grpc or grpc.aio; it connects when used."""
@@ -63,16 +76,18 @@ class Address:
 class RetryPolicy:
     """How long a service that does not answer is tried again, and how the waiting is done."""
 
-    seconds: float = 30.0
+    seconds: float = 30.0  # for one that has answered before
+    first_seconds: float = 3.0  # for one that never has: its address may be wrong
     first_wait: float = 0.1
     longest_wait: float = 2.0
     sleep: Callable[[float], None] = time.sleep  # of the synchronous client
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = field(default=random.random)  # from 0 to 1
 
-    def waits(self) -> Iterator[float]:
+    def waits(self, *, has_answered: bool = True) -> Iterator[float]:
         """Yield the seconds to wait before each further attempt, twice as long each time."""
-        deadline, wait = self.clock() + self.seconds, self.first_wait
+        patience = self.seconds if has_answered else min(self.seconds, self.first_seconds)
+        deadline, wait = self.clock() + patience, self.first_wait
         while self.clock() < deadline:
             yield wait * (0.5 + self.jitter() / 2)
             wait = min(self.longest_wait, wait * 2)
@@ -82,6 +97,14 @@ def is_away(error: grpc.RpcError) -> bool:
     """Say whether nothing answers, which may pass."""
     call = cast(grpc.Call, error)
     return call.code() is grpc.StatusCode.UNAVAILABLE and not is_tls_fault(call.details())
+
+
+def is_unreachable(error: grpc.RpcError) -> bool:
+    """Say whether no connection came about, such as at an address at which nothing listens."""
+    details = str(cast(grpc.Call, error).details() or "")
+    # Something listens that closes the connection: it may speak TLS, or ask for a certificate.
+    refused = "Socket closed" in details
+    return is_away(error) and not refused and any(mark in details for mark in _UNREACHABLE)
 
 
 def is_cut(error: grpc.RpcError) -> bool:

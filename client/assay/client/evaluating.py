@@ -47,9 +47,7 @@ def encoder() -> Encoder:
     try:
         from assay.client.rows import encoded  # noqa: PLC0415 — they come with the extra `arrow`
     except ImportError as error:
-        raise BadInput(
-            "Sending rows needs NumPy and PyArrow: pip install 'assay-quality-client[arrow]'"
-        ) from error
+        raise BadInput("Sending rows needs NumPy and PyArrow: pip install numpy pyarrow") from error
     return encoded
 
 

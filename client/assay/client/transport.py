@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
 from assay.client.concurrency import sleep
-from assay.client.connection import RetryPolicy, is_away
-from assay.client.errors import from_rpc
+from assay.client.connection import RetryPolicy, is_away, is_unreachable
+from assay.client.errors import ServiceError, ServiceUnavailable, from_rpc
 from assay.client.rpc import Rpc
 
 
@@ -23,16 +24,19 @@ class Transport:
         self,
         channel: Any,
         *,
+        url: str,
         authorization: str | None,
         timeout: float,
         retry: RetryPolicy,
         new_request_id: Callable[[], str],
     ) -> None:
         self.channel = channel
+        self.url = url
         self.metadata = (("authorization", authorization),) if authorization else ()
         self.timeout = timeout
         self.retry = retry
         self.new_request_id = new_request_id
+        self._has_answered = False
         self._multicallables: dict[Rpc, Any] = {}
 
     def close(self) -> None:
@@ -52,13 +56,30 @@ class Transport:
         Raises:
             ServiceError: refused, or not answered though it was tried again.
         """
-        call, waits = self._multicallable(rpc), self.retry.waits()
+        call = self._multicallable(rpc)
+        waits = self.retry.waits(has_answered=self._has_answered)
         while True:
             try:
-                return call(request, metadata=self.metadata, timeout=self.timeout)
+                answer = call(request, metadata=self.metadata, timeout=self.timeout)
             except grpc.RpcError as error:
-                if not (rpc.is_repeatable and is_away(error) and self.pause(waits)):
-                    raise from_rpc(error) from error
+                away = is_away(error)
+                self._has_answered = self._has_answered or not away
+                if not (rpc.is_repeatable and away and self.pause(waits)):
+                    raise self._failure(error) from error
+            else:
+                self._has_answered = True
+                return answer
+
+    def _failure(self, error: grpc.RpcError) -> ServiceError:
+        """Return the exception of a call; of a service that never answered, with the way out."""
+        found = from_rpc(error)
+        if self._has_answered or not is_unreachable(error):
+            return found
+        message = (
+            f"Nothing answers at {self.url}. Start the service with `assay up`, or set ASSAY_URL to"
+            " where it is."
+        )
+        return ServiceUnavailable(replace(found.refusal, message=message))
 
     def stream(self, rpc: Rpc, request: object) -> Any:
         """Begin a call that streams on one side or both; `request` is a message, or many."""

@@ -80,8 +80,8 @@ class Client:
             request_ids: makes the ids by which a repeated create is recognised.
 
         Raises:
-            BadInput: a variable has a value that is not allowed; the message names it.
-            ValueError: the target is no address.
+            BadInput: the target is no address, or a variable has a value that is not allowed; the
+                message names it.
         """
         settings = ClientSettings()
         if target is None:
@@ -92,6 +92,7 @@ class Client:
         address = Address.parse(target or settings.url, tls)
         transport = self._transport = Transport(
             address.channel(grpc.aio),
+            url=address.url,
             authorization=(
                 f"ApiKey {api_key}" if api_key else f"Bearer {token}" if token else None
             ),
