@@ -60,7 +60,7 @@ METHODS_OF_VALUES = {
 INPUTS = {
     "SchemaField"
 }  # values that callers make themselves; all but their first two fields have defaults
-ATTRIBUTES = {"error": "failure", "from": "from_state", "to": "to_state"}
+ATTRIBUTES = {"error": "failure"}
 # Counts that travel as doubles; assay.client.messages reads them as integers.
 COUNTS = {"clipped_rows", "file_bytes", "next_row", "row", "rows", "total", "zero_targets"}
 ALWAYS = {"created_at", "updated_at", "at", "progress", "headline", "overall", "exact", "normalised",

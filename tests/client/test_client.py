@@ -164,7 +164,7 @@ def test_a_watch_sees_a_job_that_is_still_to_come(client, fresh):
     watching: list[threading.Thread] = []
     client.evaluate(model, version, y_true=["a", "b"], y_pred=["a", "a"], on_progress=told)
     watching[0].join(30)
-    states = [one.state_changed.to_state for one in seen if isinstance(one, JobEvent)]
+    states = [one.state_changed.status for one in seen if isinstance(one, JobEvent)]
     assert states[0] == "open"
     assert states[-1] == "succeeded"
 

@@ -95,7 +95,7 @@ def test_a_benchmark_is_watched_from_any_event_on(client, reports):
     assert [one.sequence for one in events] == list(range(1, len(events) + 1))
     compared = [one.documents_compared for one in events if one.documents_compared]
     assert sum(len(one.documents) for one in compared) == COUNT
-    assert (events[-1].state_changed.to_state, events[-1].is_terminal) == ("succeeded", True)
+    assert (events[-1].state_changed.status, events[-1].is_terminal) == ("succeeded", True)
     later = [one for one in client.benchmarks.watch(key, 2) if not hasattr(one, "as_of_sequence")]
     assert later == events[2:]
     behind = client.benchmarks.watch(key, events[-1].sequence)

@@ -116,8 +116,8 @@ class Benchmarks:
                 continue
             sequences.append(item.sequence)
             if (change := item.state_changed) is not None:
-                claims += change.to_state == "running"
-                self.console.print(f"  {item.sequence:>3}  {change.to_state} ({change.cause})")
+                claims += change.status == "running"
+                self.console.print(f"  {item.sequence:>3}  {change.status} ({change.cause})")
             if item.documents_compared is None:
                 continue
             is_first = not documents

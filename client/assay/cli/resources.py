@@ -166,7 +166,7 @@ def _told(event: JobEvent) -> str:
     if (change := event.state_changed) is not None:
         why = f"  {change.failure.reason}: {change.failure.message}" if change.failure else ""
         cause = f" ({change.cause})" if change.cause else ""
-        return f"{change.to_state}{cause}{why}"
+        return f"{change.status}{cause}{why}"
     return event.kind
 
 

@@ -33,7 +33,7 @@ COUNTS = frozenset(
     {"rows", "row", "next_row", "clipped_rows", "zero_targets", "total", "file_bytes"}
 )
 # Names of the values' attributes that are others than the messages' fields.
-NAMES = {"failure": "error", "from_state": "from", "to_state": "to"}
+NAMES = {"failure": "error"}
 _VALUES: dict[str, type] = {}  # full name of a message → the class of its value
 
 

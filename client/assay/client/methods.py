@@ -27,7 +27,7 @@ class JobEvent:
     @property
     def is_terminal(self) -> bool:
         """True for a job's last event."""
-        return self.state_changed is not None and self.state_changed.to_state in TERMINAL_STATES
+        return self.state_changed is not None and self.state_changed.status in TERMINAL_STATES
 
 
 class JobStatus:
