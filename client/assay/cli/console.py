@@ -149,7 +149,8 @@ def print_items(
         table.add_row(*cells(item))
     # Ids are there to be copied: on a narrow terminal, whose lines wrap, they are whole too.
     natural = out.measure(table, options=out.options.update(max_width=UNCUT)).maximum
-    out.print(table, width=max(out.width, natural), crop=False)
+    out.width = max(out.width, natural)
+    out.print(table)
 
 
 def show(page: RenderableType) -> None:
