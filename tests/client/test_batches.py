@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet
 import pytest
 
 from assay.client import BadInput
 from assay.client.batches import BATCH_BYTES, encode_batches
 from assay.client.columns import from_columns, from_data
-from assay.client.files import from_file
+from assay.client.files import TABLES, TEXTS, open_file
 
 
 def columns(**changes):
@@ -124,75 +123,66 @@ def test_little_tables_make_few_batches():
     assert len(batches) <= 3
 
 
-def test_a_csv_is_read_as_text_and_numbers(tmp_path: Path):
-    """A CSV file's labels stay as they are written, and its scores become numbers."""
-    file = tmp_path / "p.csv"
-    file.write_text('\ufeffy_true,y_pred,score,slice:city\n007,7,0.25,"Rome, ""old"""\n7,007,1,x\n')
-    _, rows = sent(from_file(file, numeric_targets=False))
-    assert rows == {
-        "y_true": ["007", "7"],
-        "y_pred": ["7", "007"],
-        "score": [0.25, 1.0],
-        "slice:city": ['Rome, "old"', "x"],
-    }
-
-
-def test_missing_slice_values_stay_missing(tmp_path: Path):
-    """None and a data frame's NaN in a slice, and an empty field of a CSV, travel as null."""
+def test_missing_slice_values_stay_missing():
+    """None and a data frame's NaN in a slice travel as null."""
     frame = pd.DataFrame({"y_true": ["a", "b"], "y_pred": ["a", "b"]})
     frame["slice:site"] = pd.Series(["u", float("nan")], dtype=object)
     frame["slice:gone"] = [None, None]
     _, rows = sent(from_data(frame))
     assert (rows["slice:site"], rows["slice:gone"]) == (["u", None], [None, None])
-    file = tmp_path / "p.csv"
-    file.write_text('y_true,y_pred,weight,slice:site\na,a,1,\nb,,0.5,""\n')
-    _, rows = sent(from_file(file, numeric_targets=False))
-    assert rows["slice:site"] == [None, ""]
-    assert (rows["y_pred"], rows["weight"]) == (["a", ""], [1.0, 0.5])
-
-
-def test_a_csv_is_never_whole_in_memory(tmp_path: Path):
-    """A large CSV file is read block by block: the first batch comes before the file's end."""
-    file = tmp_path / "p.csv"
-    with file.open("w") as out:
-        out.write("y_true,y_pred,row_id\n")
-        for number in range(400_000):
-            out.write(f"yes,no,row-{number:0200d}\n")
-    before = pa.total_allocated_bytes()
-    batches = encode_batches(from_file(file, numeric_targets=False).tables, text_labels=True)
-    next(batches)
-    assert pa.total_allocated_bytes() - before < file.stat().st_size
-    assert sum(batch.rows for batch in batches) > 390_000
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    "given",
     [
-        ("p.csv", "", "is empty"),
-        ("p.csv", "y_true,score\na,0.5\nb,much\n", "row 1, column score: the text 'much'"),
-        ("p.csv", "y_true,y_pred\na,b\nc\n", "cannot be read as CSV"),
-        ("p.xlsx", "x", "of a format that is not read"),
-        ("p.parquet", "no", "cannot be read"),
+        ["a", None],
+        ["a", float("nan")],
+        np.array(["a", None], dtype=object),
+        np.array(["a", np.nan], dtype=object),
+        np.ma.masked_array(["a", "b"], mask=[False, True]),
+        pd.Series(["a", None]),
+        pd.Series(["a", pd.NA], dtype="string"),
+        pd.Series(["a", None], dtype="category"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name, text, told):
-    """A file that is no table is refused with what is wrong and where."""
-    file = tmp_path / name
-    file.write_text(text)
+def test_a_missing_truth_travels_as_missing(given):
+    """None, NaN, NA and what is masked travel as null, which the service names by row."""
+    assert sent(columns(y_true=given))[1]["y_true"] == ["a", None]
+
+
+def test_what_stands_under_a_mask_is_no_value():
+    """A masked number is missing, in a column, in a column of scores and in rows × classes."""
+    masked = np.ma.masked_array([0.25, 0.5], mask=[False, True])
+    grid = np.ma.masked_array(np.full((2, 2), 0.5), mask=[[False, True], [False, False]])
+    _, one = sent(columns(y_true=masked, scores=masked), text_labels=False)
+    assert (one["y_true"], one["score"]) == ([0.25, None], [0.25, None])
+    _, many = sent(columns(scores=grid, labels=["a", "b"]))
+    assert (many["score:a"], many["score:b"]) == ([0.5, 0.5], [None, 0.5])
+
+
+def test_data_frames_are_slices_and_features():
+    """A data frame of slices or features gives its columns, as a mapping does."""
+    frame = pd.DataFrame({"site": ["u", "v"], "age": [1, 2]})
+    _, rows = sent(columns(slices=frame[["site"]], features=frame[["age"]]))
+    assert (rows["slice:site"], rows["feature:age"]) == (["u", "v"], [1, 2])
+    with pytest.raises(BadInput, match="slices is a list"):
+        columns(slices=["u", "v"])
+
+
+def test_categories_of_views_travel_as_labels():
+    """Dictionaries whose values are string views, as polars writes them, are labels."""
+    views = pa.array(["x", "y"]).cast(pa.string_view())
+    coded = pa.DictionaryArray.from_arrays(pa.array([1, 0, 1], pa.uint32()), views)
+    assert sent(from_data(pa.table({"y_true": coded})))[1]["y_true"] == ["y", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("p.xlsx", "of a format that is not read"), ("p.csv.gz", "cannot be read")]
+)
+def test_a_file_that_cannot_be_sent_is_refused(tmp_path: Path, name, told):
+    """A file of an unknown ending, or that is not there, is refused by its path."""
     with pytest.raises(BadInput, match=told):
-        sent(from_file(file, numeric_targets=False))
-
-
-def test_parquet_and_arrow_files_are_read(tmp_path: Path):
-    """Parquet and Arrow files give the rows that were written."""
-    table = pa.table({"y_true": ["a", "b"], "y_pred": ["a", "a"]})
-    pyarrow.parquet.write_table(table, tmp_path / "p.parquet")
-    with pa.ipc.new_file(tmp_path / "p.arrow", table.schema) as writer:
-        writer.write_table(table)
-    with pa.ipc.new_stream(tmp_path / "p.arrows", table.schema) as writer:
-        writer.write_table(table)
-    for name in ("p.parquet", "p.arrow", "p.arrows"):
-        assert sent(from_file(tmp_path / name, numeric_targets=False))[1] == table.to_pydict()
+        open_file(tmp_path / name, {**TEXTS, **TABLES})
 
 
 @pytest.mark.parametrize(

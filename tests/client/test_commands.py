@@ -1,10 +1,12 @@
 """The commands that call a running service."""
 
+import gzip
 import json
 from importlib import metadata
 
 import pytest
 
+from assay.client import NotFound
 from tools import service as services
 
 GOOD = "y_true,y_pred,score\nyes,yes,0.9\nno,no,0.2\nyes,yes,0.8\nno,yes,0.6\n"
@@ -57,11 +59,11 @@ def test_machines_get_json(assay, file):
     ("text", "options", "told"),
     [
         ("y_true,y_pred\nyes,yes\n", ["--require", "accuracy"], "is no requirement"),
-        ("y_true,score\nyes,much\n", [], "row 0, column score"),
+        ("y_true,score\nyes,much\n", [], "row 0 (line 2), column score"),
         ("y_true,score\nyes,1.5\nno,0.2\n", [], "BAD_PREDICTIONS"),
         ("y_pred\nyes\n", [], "y_true"),
         ("y_true,y_pred\nyes,yes\n", ["--split", "holdout"], "holdout"),
-        ("", [], "is empty"),
+        ("", [], "The file is empty"),
         ("y_true,y_pred\n", [], "no rows"),
     ],
 )
@@ -73,6 +75,79 @@ def test_wrong_input_exits_with_2(assay, tmp_path, text, options, told):
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+OPEN_QUOTE = b'y_true,y_pred,feature:note\nok,ok,"fine\nbad,ok,x\nbad,ok,y\nbad,ok,z\n'
+TWICE = b"y_true,y_pred,feature:a,feature:a\n1,1,2,3\n0,0,2,3\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("p.csv", OPEN_QUOTE, "line 2"),
+        ("p.csv", TWICE, "column feature:a: it occurs twice; each column occurs once."),
+        ("p.csv", b"y_true,y_pred\n1,1.0\n0,0.0\n", "the label '1.0' is '1' in another notation"),
+        ("p.csv", b"y_true,y_pred\n1,1\nnan,0\n", "row 1 (line 3), column y_true"),
+        ("p.csv", b"y_true,y_pred\n1.5,2.5\n2.5,3\n3,1.5\n", "--task regression"),
+        ("p.csv", b"y_true,score\ncat,0.5\ndog,0.1\n", "--positive-label"),
+    ],
+)
+def test_a_file_that_misleads_is_refused_and_nothing_stays(
+    assay, client, tmp_path, name, data, told
+):
+    """What no evaluation means exits with 2 and its place; a model made for it goes again."""
+    file = tmp_path / name
+    file.write_bytes(data)
+    done = assay("evaluate", file, "--model", "misled", "-v", "m-1", "--create", "--promote")
+    assert done.returncode == 2
+    assert told in done.stderr
+    with pytest.raises(NotFound):
+        client.models.get("misled")
+
+
+def test_every_text_format_is_read_alike(assay, tmp_path):
+    """JSON Lines, tabs, semicolons and packed files give the numbers of the CSV file."""
+    lines = GOOD.splitlines()
+    keys = lines[0].split(",")
+    objects = [dict(zip(keys, line.split(","), strict=True)) for line in lines[1:]]
+    rows = "".join(json.dumps({**one, "score": float(one["score"])}) + "\n" for one in objects)
+    files = {
+        "a.csv": GOOD.encode(),
+        "b.csv.gz": gzip.compress(GOOD.encode()),
+        "c.tsv": GOOD.replace(",", "\t").encode(),
+        "d.csv": GOOD.replace(",", ";").replace("\n", "\r").encode(),
+        "e.jsonl": rows.encode(),
+        "f.ndjson.gz": gzip.compress(rows.encode()),
+    }
+    hashes = set()
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        done = assay(
+            "evaluate", tmp_path / name, "-m", "alike", "-v", "alike-1", "--create", "--json"
+        )
+        assert done.returncode == 0, done.stderr
+        hashes.add(json.loads(done.stdout)["evaluation"]["result_hash"])
+    assert len(hashes) == 1
+
+
+def test_labels_are_printed_as_they_are(assay, tmp_path):
+    """Labels between colons are no emoji, in a report and in a refusal."""
+    file = tmp_path / "p.csv"
+    file.write_text("y_true,y_pred\n:red_heart:,:red_heart:\n:x:,:red_heart:\n")
+    done = assay("evaluate", file, "-m", "colons", "-v", "colons-1", "--create")
+    assert ":red_heart:" in done.stdout
+    assert ":x:" in done.stdout
+
+
+def test_labels_are_declared_afterwards(assay, file, client):
+    """The labels of a model are declared later by the command that a report advises."""
+    done = assay("evaluate", file, "-m", "later", "-v", "later-1", "--create")
+    assert "assay models update" in done.stdout
+    told = assay("models", "update", "later", "--label", "yes", "--label", "no")
+    assert told.returncode == 0, told.stderr
+    assert client.models.get("later").labels == ("yes", "no")
+    done = assay("evaluate", file, "-m", "later", "-v", "later-1")
+    assert "inferred" not in done.stdout
 
 
 def test_an_unknown_model_exits_with_2(assay, file):

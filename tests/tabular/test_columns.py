@@ -208,8 +208,9 @@ def test_csv_says_what_arrow_says(rows: list[tuple[str, str]], bom: bool) -> Non
     """Any quoted field of a CSV file is read as the same label that Arrow would carry."""
     text = io.StringIO()
     csv.writer(text).writerows([("y_true", "y_pred"), *rows])
-    blocks = _read(text.getvalue().encode("utf-8-sig" if bom else "utf-8"))
-    chunk = classes(y_true=[row[0] for row in rows], y_pred=[row[1] for row in rows])
+    rules = Rules(labels=tuple(sorted({label for row in rows for label in row})))
+    blocks = _read(text.getvalue().encode("utf-8-sig" if bom else "utf-8"), rules)
+    chunk = classes(rules, y_true=[row[0] for row in rows], y_pred=[row[1] for row in rows])
     assert blocks[0].labels == chunk.labels
     assert np.array_equal(blocks[0].true, chunk.true)
     assert np.array_equal(blocks[0].predicted, chunk.predicted)
@@ -238,8 +239,8 @@ def test_a_long_csv_is_cut_into_self_contained_chunks(tmp_path: Path) -> None:
         first += again.rows
 
 
-def _read(data: bytes) -> list[ClassificationChunk]:
-    blocks = read_file(partial(io.BytesIO, data), CSV, Rules())
+def _read(data: bytes, rules: Rules) -> list[ClassificationChunk]:
+    blocks = read_file(partial(io.BytesIO, data), CSV, rules)
     chunks = [block.chunk.predictions for block in blocks]
     assert all(isinstance(chunk, ClassificationChunk) for chunk in chunks)
     return chunks  # type: ignore[return-value]  # checked on the line above

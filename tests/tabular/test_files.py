@@ -166,7 +166,8 @@ def test_cut_files_are_refused(source: str, cut: int, tmp_path: Path) -> None:
     ("source", "data", "part"),
     [
         (CSV, b"PK\x03\x04junk", "The file is a ZIP archive; it was sent as CSV"),
-        (JSON_LINES, b"\x1f\x8b\x08junk", "The file is gzip; it was sent as JSON Lines"),
+        (PARQUET, b"\x1f\x8b\x08junk", "The file is gzip; it was sent as Parquet"),
+        (JSON_LINES, b"\x1f\x8b\x08junk", "The file cannot be unpacked"),
         (PARQUET, b"y_true,y_pred\n", "does not begin like Parquet"),
         (ARROW_STREAM, written(TABLE, PARQUET), "The file is Parquet; it was sent as an Arrow"),
         (ARROW_FILE, written(TABLE, ARROW_STREAM), "does not begin like an Arrow file"),

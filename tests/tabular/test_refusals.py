@@ -57,6 +57,9 @@ ARROW: dict[str, tuple[Rules, dict[str, Any], tuple[str, ...]]] = {
                     ("row 101, column y_true", "empty")),
     "float label": (Rules(), {"y_true": [1.0, 0.0], "y_pred": [1, 0]},
                     ("column y_true", "double", "a string, an integer or a boolean")),
+    "label missing among floats": (
+        Rules(), {"y_true": [1.0, float("nan")], "y_pred": [1, 0]},
+        ("row 101, column y_true", "missing")),
     "date label": (Rules(), {"y_true": pa.array([0, 1], pa.date32()), "y_pred": [1, 0]},
                    ("column y_true", "date32")),
     "nested label": (Rules(), {"y_true": [["a"], ["b"]], "y_pred": [1, 0]},
@@ -192,7 +195,7 @@ CSVS: dict[str, tuple[Rules, bytes, tuple[str, ...]]] = {
     "open quote": (Rules(), b'y_true,y_pred\na,"b\nc,d\n', ("line 2", "Close every quote")),
     "not UTF-8": (Rules(), b"y_true,y_pred\na,b\na,\xff\n", ("line 3", "UTF-8")),
     "binary": (Rules(), b"\x89PNG\x00\x00\x00", ("not text",)),
-    "semicolons": (Rules(), b"y_true;y_pred\na;b\n", ("no comma", "commas, not semicolons")),
+    "too few semicolons": (Rules(), b"y_true;y_pred\na,b\n", ("row 0 (line 2)", "semicolon")),
 }  # fmt: skip  # one case is one row of the table
 
 

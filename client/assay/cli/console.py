@@ -46,8 +46,8 @@ TERMINATED = 143
 UNCUT = 10_000  # columns where nothing is wrapped or cut
 NONE = "[dim]–[/]"  # in a table, of a value that is absent
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 _EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
     (BAD_INPUT, (BadInput, InvalidRequest, NotFound, Conflict, TooLarge)),
@@ -80,7 +80,7 @@ def show_failure(error: Exception, url: str | None = None, *, as_json: bool = Fa
     err.print(f"[bold red]{escape(error.reason)}:[/] {escape(error.message)}")
     for violation in error.violations:
         line = f"{violation.field}: {violation.description}"
-        if line != error.message:
+        if line not in error.message:
             err.print(f"  {escape(line)}")
     if error.retry_after is not None:
         err.print(f"  retry after {error.retry_after:g} s")

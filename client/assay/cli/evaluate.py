@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +16,15 @@ from assay.cli.console import err
 from assay.cli.live import live_progress
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, Requirement, conclude
-from assay.client import BadInput, Client, NotFound
+from assay.client import BadInput, Client, NotFound, ServiceError
 from assay.client.types import Evaluation
 
 
 def evaluate(
     client: Client,
-    file: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow file of predictions.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV, JSON Lines, Parquet or Arrow file of predictions.")
+    ],
     *,
     model: Annotated[str, typer.Option("--model", "-m", help="The model's id.")],
     version: Annotated[
@@ -57,8 +60,8 @@ def evaluate(
 ) -> None:
     """Measure a file of predictions, and check what is required of the numbers.
 
-    Columns: y_true, y_pred, score (the positive class's probability) or score:<label>,
-    row_id, weight, cluster_id, slice:<name>, feature:<name>.
+    Columns: y_true, y_pred, score (the positive class's probability) or score:<label>, weight,
+    row_id, cluster_id, slice:<name>, feature:<name>.
 
     Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong;
     `assay --help` tells of all.
@@ -67,19 +70,20 @@ def evaluate(
     if not version and not create:
         text = "name a version with --version, or make a new one with --create"
         raise BadInput(text)
-    if create:
-        declared = {"labels": label or (), "positive_label": positive_label}
-        version = _created(client, model, version, task, declared)
-    with live_progress(file.name, err, hidden=as_json) as on_progress:
-        evaluation = client.evaluate(
-            model,
-            version,
-            split,
-            file,
-            positive_label=positive_label,
-            renormalize=renormalize,
-            on_progress=on_progress,
-        )
+    declared = {"labels": label or (), "positive_label": positive_label}
+    with _model(client, model, task, declared) if create else nullcontext():
+        if create:
+            version = _created_version(client, model, version)
+        with live_progress(file.name, err, hidden=as_json) as on_progress:
+            evaluation = client.evaluate(
+                model,
+                version,
+                split,
+                file,
+                positive_label=positive_label,
+                renormalize=renormalize,
+                on_progress=on_progress,
+            )
     outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
     promoted = promote and all(outcome.passed for outcome in outcomes)
     if promoted:
@@ -93,18 +97,31 @@ def evaluate(
     )
 
 
-def _created(
-    client: Client, model: str, version: str, task: str, declared: Mapping[str, Any]
-) -> str:
-    """Return the version's id, after making it and its model where they are absent.
+@contextmanager
+def _model(client: Client, model: str, task: str, declared: Mapping[str, Any]) -> Iterator[None]:
+    """Make a model where it is absent; it goes again when what follows is refused.
 
-    `declared` are the labels and the positive label of a model that is made.
+    `declared` are its labels and its positive label.
     """
     try:
         client.models.get(model)
     except NotFound:
         client.models.create(model, task, model_id=model, **declared)
         err.print(f"created model {model}", style="dim")
+    else:
+        yield
+        return
+    try:
+        yield
+    except (ServiceError, BadInput):
+        with suppress(ServiceError):
+            client.models.delete(model)
+            err.print(f"deleted model {model} again", style="dim")
+        raise
+
+
+def _created_version(client: Client, model: str, version: str) -> str:
+    """Return the version's id, after making it where it is absent."""
     if version:
         try:
             return client.versions.get(model, version).version_id

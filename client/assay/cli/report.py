@@ -39,7 +39,10 @@ def evaluation_report(
     if report is not None:
         parts.append(class_table(report))
     if evaluation.label_set_inferred:
-        parts.append("[yellow]The labels were inferred from the predictions; declare them.[/]")
+        parts.append(
+            "[yellow]The labels were inferred from the predictions; declare them by "
+            "`assay models update MODEL --label …`.[/]"
+        )
     if outcomes:
         parts.append(outcome_table(outcomes))
     return Group(*parts)

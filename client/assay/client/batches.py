@@ -112,6 +112,10 @@ def _dictionary(column: ArrowColumn) -> ArrowColumn:
     """Return labels as a dictionary of the texts that occur, with the smallest codes."""
     kind = column.type
     if pa.types.is_dictionary(kind):
+        if pa.types.is_string_view(kind.value_type):  # few kernels know it
+            plain = column.dictionary.cast(pa.string())
+            column = pa.DictionaryArray.from_arrays(column.indices, plain)
+            kind = column.type
         if pa.types.is_string(kind.value_type) and _is_set(column.dictionary):
             return _in_order(column)
         column, kind = column.dictionary_decode(), kind.value_type

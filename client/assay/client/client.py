@@ -16,11 +16,11 @@ from assay.client.benchmarks import Benchmarks
 from assay.client.comparisons import Comparisons
 from assay.client.connection import BATCH_BYTES, Address, RetryPolicy
 from assay.client.documents import ExtractionRuns, GroundTruth
+from assay.client.errors import BadInput
 from assay.client.evaluating import (
     EvaluationPlan,
     OnProgress,
     Values,
-    encoder,
     ignore_progress,
     succeeded,
 )
@@ -206,7 +206,6 @@ class Client:
                 "features": features,
                 "cluster_id": cluster_id,
             },
-            encode=encoder(),
             batch_bytes=batch_bytes,
             on_progress=on_progress,
         )
@@ -242,6 +241,11 @@ class Client:
         Example:
             >>> client.evaluate_rows("mdl-1", "ver-1", [{"y_true": "cat", "y_pred": "dog"}])
         """
+        if isinstance(rows, (str, Mapping)):
+            raise BadInput(
+                f"rows is a {type(rows).__name__}; the order is model, version, rows and split, "
+                "and each row is a mapping."
+            )
         made = self.evaluations.create_from_rows(
             model_id=model_id,
             version_id=version_id,

@@ -35,9 +35,9 @@ def from_columns(
     scores: Values | None,
     labels: Sequence[object] | None,
     row_id: Values | None,
-    slices: Mapping[str, Values] | None,
+    slices: Any,
     weight: Values | None = None,
-    features: Mapping[str, Values] | None = None,
+    features: Any = None,
     cluster_id: Values | None = None,
 ) -> Source:
     """Return the rows of separate columns.
@@ -68,9 +68,21 @@ def from_columns(
         columns["weight"] = weight
     if cluster_id is not None:
         columns["cluster_id"] = cluster_id
-    columns.update({f"slice:{name}": values for name, values in (slices or {}).items()})
-    columns.update({f"feature:{name}": values for name, values in (features or {}).items()})
+    columns.update(_named("slice", slices))
+    columns.update(_named("feature", features))
     return from_mapping(columns)
+
+
+def _named(part: str, given: Any) -> dict[str, Values]:
+    """Return slices or features, a mapping or a data frame, by the names of their columns."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) and not hasattr(given, "columns"):
+        raise BadInput(
+            f"{part}s is a {type(given).__name__}; pass a mapping from name to column, or a data frame."
+        )
+    names = given.columns if hasattr(given, "columns") else given
+    return {f"{part}:{name}": given[name] for name in names}
 
 
 def from_mapping(columns: Mapping[str, Values]) -> Source:
@@ -115,9 +127,11 @@ def _score_columns(scores: Values, labels: Sequence[object] | None) -> dict[str,
         return {f"score:{label_text(label)}": values for label, values in scores.items()}
     if hasattr(scores, "columns"):  # a data frame: its columns are the labels
         return {f"score:{label_text(label)}": scores[label] for label in scores.columns}
-    grid = scores if isinstance(scores, (pa.Array, pa.ChunkedArray)) else np.asarray(scores)
-    if isinstance(grid, (pa.Array, pa.ChunkedArray)) or grid.ndim == 1:
-        return {"score": grid}
+    if isinstance(scores, (pa.Array, pa.ChunkedArray)):
+        return {"score": scores}
+    grid = scores if isinstance(scores, np.ma.MaskedArray) else np.asarray(scores)
+    if grid.ndim == 1:
+        return {"score": scores}
     if grid.ndim != 2:
         raise BadInput(f"scores has {grid.ndim} dimensions; 1 or 2 (rows × classes) are allowed.")
     if labels is None or len(labels) != grid.shape[1]:
@@ -148,6 +162,12 @@ def _reader(name: str, values: Values) -> tuple[int, Callable[[int, int], ArrowC
         return len(values), lambda start, stop: values.slice(start, stop - start)
     if isinstance(values, (list, tuple)):
         return len(values), lambda start, stop: _array(name, values[start:stop])
+    if isinstance(values, np.ma.MaskedArray):
+        return len(values), lambda start, stop: _unmasked(name, values[start:stop])
+    if hasattr(values, "to_arrow"):  # of polars, whose own way to NumPy makes NaN of null
+        return _reader(name, values.to_arrow())
+    if hasattr(values, "array") and not isinstance(values.dtype, np.dtype):  # pandas' own types
+        return _reader(name, pa.array(values, from_pandas=True))
     array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
     if array.ndim != 1:
         raise BadInput(f"{name} has {array.ndim} dimensions; a column has 1.")
@@ -156,8 +176,8 @@ def _reader(name: str, values: Values) -> tuple[int, Callable[[int, int], ArrowC
 
 def _array(name: str, values: Values) -> ArrowColumn:
     try:
-        # In a data frame's slices and features NaN is how a missing value is written.
-        nan_is_null = name.startswith(("slice:", "feature:"))
+        # Among objects, and in a data frame's slices and features, NaN is a missing value.
+        nan_is_null = name.startswith(("slice:", "feature:")) or not _is_numeric(values)
         made: ArrowColumn = (
             _coded(values)
             if _is_repetitive(name, values)
@@ -169,6 +189,17 @@ def _array(name: str, values: Values) -> ArrowColumn:
         text = str(error).splitlines()[0]
         raise BadInput(f"{name} holds values that are not of one type: {text}") from error
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+
+
+def _unmasked(name: str, values: np.ma.MaskedArray[Any, Any]) -> ArrowColumn:
+    """Return a masked array with null for what is masked, whatever stands under the mask."""
+    if values.ndim != 1:
+        raise BadInput(f"{name} has {values.ndim} dimensions; a column has 1.")
+    return pa.array(values.data, mask=np.ma.getmaskarray(values))
+
+
+def _is_numeric(values: Values) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind != "O"
 
 
 def _is_repetitive(name: str, values: Values) -> bool:

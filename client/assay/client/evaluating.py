@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from assay.client import types
@@ -30,7 +32,6 @@ class Progress:
     metrics: Mapping[str, float] = field(default_factory=dict)  # exact, of `rows`
 
 
-Encoder = Callable[..., "tuple[Iterator[EncodedBatch], int | None]"]  # rows.encoded
 OnProgress = Callable[[Progress], None]
 
 
@@ -38,12 +39,8 @@ def ignore_progress(_: Progress) -> None:
     """Do nothing; the default of `on_progress`."""
 
 
-def encoder() -> Encoder:
-    """Return what makes batches of rows.
-
-    Raises:
-        BadInput: NumPy and PyArrow are not installed.
-    """
+def _encoder() -> Callable[..., tuple[Iterator[EncodedBatch], int | None]]:
+    """Return what makes batches of rows; raises BadInput where NumPy or PyArrow is absent."""
     try:
         from assay.client.rows import encoded  # noqa: PLC0415 — they come with the extra `arrow`
     except ImportError as error:
@@ -58,13 +55,38 @@ class EvaluationPlan:
     created: Mapping[str, Any]  # the arguments by which it is created
     data: object
     columns: Mapping[str, Values | None]
-    encode: Encoder
     batch_bytes: int
     on_progress: OnProgress
 
+    def __post_init__(self) -> None:
+        split = self.created["split"]
+        if not isinstance(split, str):
+            raise BadInput(
+                f"split is a {type(split).__name__}; the order is model, version, split and data. "
+                "Pass columns by keyword, such as y_true=…."
+            )
+        if self.path is None:
+            _encoder()
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is sent as it is, if that is what was passed; raises BadInput."""
+        if not isinstance(self.data, (str, os.PathLike)):
+            return None
+        if any(column is not None for column in self.columns.values()):
+            raise BadInput("Pass either `data` or columns by keyword, not both.")
+        return Path(self.data)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The fields of a request that sends a file."""
+        fields = {"no_wait": True, **self.created}
+        fields["dataset_split"] = fields.pop("split")
+        return fields
+
     def batches(self, *, task_type: str) -> tuple[Iterator[EncodedBatch], int | None]:
         """Return the rows as they travel, and their number where it is known; raises BadInput."""
-        return self.encode(
+        return _encoder()(
             self.data,
             self.columns,
             numeric_targets=task_type == "regression",
@@ -139,6 +161,7 @@ class Measuring:
     """The progress of an evaluation whose rows are sent, as its job's status tells it."""
 
     def __init__(self, rows: int, on_progress: OnProgress) -> None:
+        """Take the number of rows, which is 0 while only the service knows it."""
         self._rows = rows
         self._on_progress = on_progress
         self._tasks = (0, 0)
@@ -149,6 +172,7 @@ class Measuring:
         if isinstance(item, types.JobStatus):
             if item.progress is not None:
                 self._tasks = item.progress.done, item.progress.total
+                self._rows = max(self._rows, item.progress.rows)
             if item.metrics is not None:
                 self._metrics = item.metrics.metrics
         done, total = self._tasks
@@ -156,7 +180,7 @@ class Measuring:
             Progress(
                 phase="measure",
                 rows=self._rows,
-                total_rows=self._rows,
+                total_rows=self._rows or None,
                 done=done,
                 total=total,
                 metrics=self._metrics,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import grpc
 
@@ -13,10 +14,12 @@ from assay.client.concurrency import Outgoing, off_loop
 from assay.client.connection import is_cut
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
 from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
+from assay.client.files import TABLES, TEXTS, open_file
 from assay.client.jobs import Jobs
+from assay.client.sending import FileSender
 
 
-class Evaluations(calls.Evaluations):
+class Evaluations(calls.Evaluations, FileSender):
     """Evaluations of versions; `Client.evaluate` makes one from rows to result."""
 
     def run(self, plan: EvaluationPlan) -> types.Evaluation:
@@ -27,6 +30,9 @@ class Evaluations(calls.Evaluations):
             EvaluationFailed: its job ended without a result.
             ServiceError: refused.
         """
+        path = plan.path
+        if path is not None:
+            return self._measured(self._send(path, plan), 0, plan)
         jobs = Jobs(self._transport)
         task_type = (calls.Models(self._transport).get(plan.created["model_id"])).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
@@ -41,8 +47,20 @@ class Evaluations(calls.Evaluations):
             with contextlib.suppress(ServiceError):
                 jobs.cancel(created.job_id)
             raise
-        measuring = Measuring(sent, plan.on_progress)
-        for item in jobs.watch(created.job_id):
+        return self._measured(created, sent, plan)
+
+    def _send(self, path: Path, plan: EvaluationPlan) -> types.Evaluation:
+        """Send a file as it is, and return its evaluation, which may not be measured yet."""
+        content_type, source = off_loop(lambda: open_file(path, {**TEXTS, **TABLES}))
+        return self._send_file(
+            types.Evaluation, "UploadEvaluationFile", plan.asked, content_type, source
+        )
+
+    def _measured(
+        self, created: types.Evaluation, rows: int, plan: EvaluationPlan
+    ) -> types.Evaluation:
+        measuring = Measuring(rows, plan.on_progress)
+        for item in Jobs(self._transport).watch(created.job_id):
             measuring.take(item)
         return succeeded(self.get(created.evaluation_id))
 

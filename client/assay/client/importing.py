@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from assay.client.errors import BadInput
+from assay.client.files import JSON_LINES, TEXTS, open_file
 from assay.client.json_text import json_text
 
 MEMORY_BYTES = 8 * 1024 * 1024  # of spooled rows; more go to disk
-CSV, JSON_LINES = "text/csv", "application/x-ndjson"
-_SUFFIXES: Mapping[str, str] = {".csv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
 
 Row = Mapping[str, Any] | tuple[Any, ...]
 Rows = str | Path | Iterable[Row]
@@ -55,19 +53,10 @@ ENTRIES = Form(names=("document_id", "expected_data", "notes"))
 EXTRACTIONS = Form(names=("document_id", "data", "confidence"))
 
 
-def opened(rows: Rows, form: Form) -> tuple[str, AbstractContextManager[IO[bytes]]]:
+def opened(rows: Rows, form: Form) -> tuple[str, IO[bytes]]:
     """Return the content type and a file that can be read again."""
     if isinstance(rows, (str, Path)):
-        path = Path(rows)
-        kind = _SUFFIXES.get(path.suffix.lower())
-        if kind is None:
-            raise BadInput(
-                f"{path} is of a format that is not read; allowed are .csv and .jsonl (or .ndjson)."
-            )
-        try:
-            return kind, path.open("rb")
-        except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
+        return open_file(Path(rows), TEXTS)
     if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
         raise BadInput("Pass a path, or rows: mappings, or tuples of an id and its values.")
     spool = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 — closed by whoever sends it
@@ -77,4 +66,4 @@ def opened(rows: Rows, form: Form) -> tuple[str, AbstractContextManager[IO[bytes
     except BaseException:
         spool.close()
         raise
-    return JSON_LINES, spool
+    return JSON_LINES, cast(IO[bytes], spool)

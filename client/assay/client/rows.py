@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from assay.client.batches import EncodedBatch, encode_batches
 from assay.client.columns import Source, Values, from_columns, from_data
 from assay.client.errors import BadInput
-from assay.client.files import from_file
 
 
 def encoded(
@@ -18,7 +15,7 @@ def encoded(
     """Return the rows as they travel, and their number where it is known.
 
     Args:
-        data: all columns in one, or the path of a file; None where they come by name.
+        data: all columns in one; None where they come by name.
         columns: the arguments of `from_columns`.
         numeric_targets: True for a regression; otherwise y_true and y_pred are labels.
         limit: bytes of one batch.
@@ -26,18 +23,16 @@ def encoded(
     Raises:
         BadInput: the rows cannot be sent.
     """
-    source = _source(data, columns, numeric_targets)
+    source = _source(data, columns)
     batches = encode_batches(source.tables, text_labels=not numeric_targets, limit=limit)
     return batches, source.rows
 
 
-def _source(data: object, columns: Mapping[str, Values | None], numeric_targets: bool) -> Source:
+def _source(data: object, columns: Mapping[str, Values | None]) -> Source:
     if data is None:
         if columns["y_true"] is None:
             raise BadInput("There is no ground truth; pass y_true, or `data` with that column.")
         return from_columns(**columns)
     if any(column is not None for column in columns.values()):
         raise BadInput("Pass either `data` or columns by keyword, not both.")
-    if isinstance(data, (str, os.PathLike)):
-        return from_file(Path(data), numeric_targets=numeric_targets)
     return from_data(data)

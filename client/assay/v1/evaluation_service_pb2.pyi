@@ -200,6 +200,7 @@ class UploadEvaluationFileRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
+    NO_WAIT_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -212,6 +213,8 @@ class UploadEvaluationFileRequest(_message.Message):
     """Optional. Divides each row of scores by its sum instead of refusing rows that do not sum to 1."""
     request_id: _builtins.str
     """Optional. Makes a repeated upload return the first answer; over REST the header Idempotency-Key."""
+    no_wait: _builtins.bool
+    """Optional. Answers once the file is stored, before it is measured; its job tells how that goes."""
     @_builtins.property
     def file(self) -> _httpbody_pb2.HttpBody:
         """Required. The bytes, with a content type that says which format they are."""
@@ -231,10 +234,11 @@ class UploadEvaluationFileRequest(_message.Message):
         request_id: _builtins.str = ...,
         file: _httpbody_pb2.HttpBody | None = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
+        no_wait: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "file", b"file", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "file", b"file", "model_id", b"model_id", "no_wait", b"no_wait", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from assay.tabular.arrow import encode
 from assay.tabular.chunk import Chunk, Rules
 from assay.tabular.errors import ErrorLocation, InputError, InputErrorCode, LineOf, bad_file
+from assay.tabular.opening import FREE_BYTES, MOST_EXPANSION
 from assay.tabular.table import chunk_from_table
 
 CHUNK_BYTES = 1 << 20
 MOST_ROWS = 1 << 17  # of one block: what is computed of a row may be larger than the row
 MOST_DICTIONARY_BYTES = 1 << 16  # a larger one is not repeated in each block
-MOST_EXPANSION = 100  # bytes of rows for a byte of file
-FREE_BYTES = 1 << 30  # rows of so many bytes come out of a file of any size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,15 @@ from assay.tabular.chunk import Rules
 from assay.tabular.csv_file import read_csv
 from assay.tabular.errors import bad_file
 from assay.tabular.json_lines import read_json_lines
-from assay.tabular.opening import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET, OpenFile
+from assay.tabular.opening import (
+    ARROW_FILE,
+    ARROW_STREAM,
+    CSV,
+    GZIP_MARK,
+    JSON_LINES,
+    PARQUET,
+    OpenFile,
+)
 
 Reader = Callable[[OpenFile, Rules], Iterator[FileBlock]]
 
@@ -30,7 +38,7 @@ BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
         b"PAR1": "Parquet",
         b"ARROW1": "an Arrow file",
         b"PK\x03\x04": "a ZIP archive",
-        b"\x1f\x8b": "gzip",
+        GZIP_MARK: "gzip",
         b"\x28\xb5\x2f\xfd": "zstd",
     }
 )
@@ -48,6 +56,8 @@ def read_file(open_file: OpenFile, source: str, rules: Rules) -> Iterator[FileBl
     if not start:
         raise bad_file("The file is empty", f"it was sent as {name}", "Send at least one row")
     found = next((is_ for mark, is_ in BEGINNINGS.items() if start.startswith(mark)), None)
+    if found == "gzip" and source in (CSV, JSON_LINES):
+        found = None  # text is unpacked as it is read
     if found not in (None, name):
         raise bad_file(
             f"The file is {found}",

@@ -6,16 +6,17 @@ Blank lines are no rows. Every value is typed by the part that its column plays.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from assay.tabular.blocks import FileBlock, blocks
 from assay.tabular.chunk import Rules
-from assay.tabular.errors import ErrorLocation, bad_file, truncate
-from assay.tabular.opening import OpenFile, size_of
+from assay.tabular.errors import ErrorLocation, bad_column, bad_file, truncate
+from assay.tabular.opening import OpenFile, size_of, unpacked
+from assay.tabular.roles import assign_roles
 from assay.tabular.text_file import JSON_FORMAT, TextFile, no_object
 from assay.tabular.values import table_of_values
 
@@ -31,7 +32,7 @@ def read_json_lines(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
     Raises InputError, naming the line, when a line is no JSON object, and InputError, naming
     row, line and column, when a row breaks a rule.
     """
-    text = TextFile(open=open_file, allowed=JSON_FORMAT, line_bytes=LINE_BYTES)
+    text = TextFile(open=unpacked(open_file), allowed=JSON_FORMAT, line_bytes=LINE_BYTES)
 
     def line_of(row: int) -> int:
         for number, (line, _) in enumerate(text.rows()):
@@ -44,18 +45,18 @@ def read_json_lines(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
 
 
 def _tables(text: TextFile, rules: Rules, location: ErrorLocation) -> Iterator[pa.Table]:
-    names: list[str] = []
-    keys: AbstractSet[str] = frozenset()
+    columns: dict[str, None] = {}
     first_row = 0
     for lines in _line_blocks(text):
+        if not columns:
+            columns = dict.fromkeys(_row(*lines[0], hook=_columns))
+            assign_roles(list(columns), rules)  # wrong columns are told before rows are read
         rows = _rows(lines)
-        if not names:
-            names, keys = list(rows[0]), rows[0].keys()
         here = ErrorLocation(first_row=first_row, line_of=location.line_of)
         for at, row in enumerate(rows):
-            if row.keys() != keys:
-                _refuse_keys(at, row, names, here)
-        yield _table(rows, names, rules, here)
+            if row.keys() != columns.keys():
+                _refuse_keys(at, row, columns, here)
+        yield _table(rows, list(columns), rules, here)
         first_row += len(rows)
 
 
@@ -98,9 +99,20 @@ def _table(rows: list[Row], names: list[str], rules: Rules, location: ErrorLocat
     return table_of_values(columns, rules, location)
 
 
-def _row(line: int, data: str) -> Row:
+def _columns(pairs: list[tuple[str, Any]]) -> Row:
+    """Return an object of the first row; a key that is there twice is no other row's fault."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise bad_column(
+            twice, "it occurs twice", "each column occurs once", "Rename or remove one of them"
+        )
+    return row
+
+
+def _row(line: int, data: str, hook: Callable[[list[tuple[str, Any]]], Row] | None = None) -> Row:
     try:
-        row = json.loads(data)
+        row = json.loads(data, object_pairs_hook=hook)
     except (ValueError, RecursionError) as error:
         says = str(error).splitlines()[0][:100]
         raise bad_file(
@@ -114,7 +126,7 @@ def _row(line: int, data: str) -> Row:
     return row
 
 
-def _refuse_keys(at: int, row: Row, names: list[str], location: ErrorLocation) -> None:
+def _refuse_keys(at: int, row: Row, names: Mapping[str, None], location: ErrorLocation) -> None:
     """Raise InputError for a key that the first row lacks; an absent one is a null."""
     for name in row:
         if name not in names:

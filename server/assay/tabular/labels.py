@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,14 @@ from numpy.typing import NDArray
 from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 from assay.tabular.arrays import flags, numbers, one_array
 from assay.tabular.errors import ErrorLocation, bad_column, truncate
+from assay.tabular.label_notation import (
+    MISSING_WORDS,
+    NOTATION_WAY_OUT,
+    shown,
+    two_notations,
+)
 
+FILL_IN = "Fill it in, or leave the row out of the evaluation"
 ALLOWED = "a label is a string, an integer or a boolean"
 
 
@@ -52,6 +60,9 @@ def code_labels(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation
     dictionary that holds a label twice, and more than MAX_LABELS labels.
     """
     if not is_label_type(column.type):
+        if pa.types.is_floating(column.type):  # so whole numbers become where one is missing
+            missing = pc.is_null(column, nan_is_null=True)
+            refuse_null(pc.if_else(missing, None, column), name, location)
         raise bad_column(name, f"its type is {column.type}", ALLOWED, _way_out(column.type))
     refuse_null(column, name, location)
     if pa.types.is_dictionary(column.type):
@@ -78,6 +89,39 @@ def code_labels(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation
                 count=count,
             )
     return coded
+
+
+def refuse_missing_words(coded: Coded, name: str, location: ErrorLocation) -> None:
+    """Raise InputError naming the first row whose label is a word for a missing value."""
+    for text in coded.texts:
+        if text in MISSING_WORDS:
+            row, count = coded.first_row_of(text)
+            raise location.bad_value(
+                row,
+                name,
+                f"the value is missing ({text})",
+                "every row needs a value",
+                f"{FILL_IN}; declare the labels with the model where '{text}' is one of them",
+                count=count,
+            )
+
+
+def refuse_two_notations(columns: Mapping[str, Coded], location: ErrorLocation) -> None:
+    """Raise InputError naming the first row with a label that was written otherwise before."""
+    two = two_notations(text for coded in columns.values() for text in coded.texts)
+    if two is None:
+        return
+    first, second = two
+    name, coded = next((n, c) for n, c in columns.items() if second in c.texts)
+    row, count = coded.first_row_of(second)
+    raise location.bad_value(
+        row,
+        name,
+        f"the label {shown(second)} is {shown(first)} in another notation",
+        "one label is written in one way",
+        NOTATION_WAY_OUT,
+        count=count,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +160,7 @@ def refuse_null(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation
             name,
             "the value is missing (null)",
             "every row needs a value",
-            "Fill it in, or leave the row out of the evaluation",
+            FILL_IN,
             count=missing,
         )
 

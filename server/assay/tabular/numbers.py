@@ -13,21 +13,23 @@ from assay.records.weights import WeightError, millionths
 from assay.tabular.arrays import flags, numbers
 from assay.tabular.chunk import Floats, Weights
 from assay.tabular.errors import ErrorLocation, bad_column
-from assay.tabular.labels import refuse_null
+from assay.tabular.labels import FILL_IN, refuse_null
 
 WEIGHT = "a weight is a decimal from 0 to 1000000 with at most six places"
 SCORE = "a score is a probability from 0 to 1"
+DECIMAL_POINT = "Write it with a decimal point, as in 0.25"
 EXACT_INTEGERS = 1 << 53  # integers beyond it are not all float64
 SUM_TOLERANCE = {"float": 1e-4, "double": 1e-6}
 
 
 def score_values(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation) -> Floats:
     """Return a score column as float64 in [0, 1], -0.0 as 0.0; refuse every other value."""
+    column = _without_decimals(column)
     if column.type not in (pa.float32(), pa.float64()):
         raise bad_column(
             name,
             f"its type is {column.type}",
-            f"{SCORE}, sent as float32 or float64",
+            f"{SCORE}, sent as float32, float64 or decimal",
             "Cast the column to float64",
         )
     values = _finite(column, name, location, SCORE)
@@ -46,6 +48,7 @@ def score_values(column: pa.ChunkedArray[Any], name: str, location: ErrorLocatio
 
 def target_values(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation) -> Floats:
     """Return a regression column as finite float64; refuse integers that float64 rounds."""
+    column = _without_decimals(column)
     if pa.types.is_integer(column.type):
         refuse_null(column, name, location)
         for value in (pc.min(column).as_py(), pc.max(column).as_py()):
@@ -76,7 +79,8 @@ def weight_values(column: pa.ChunkedArray[Any], location: ErrorLocation) -> Weig
             "weight", f"its type is {kind}", f"{WEIGHT}, as a number", "Cast the column to float64"
         )
     refuse_null(column, "weight", location)
-    wide = column if pa.types.is_floating(kind) else pc.cast(column, pa.float64(), safe=False)
+    column = _without_decimals(column)
+    wide = pc.cast(column, pa.float64(), safe=False) if pa.types.is_integer(kind) else column
     try:
         return millionths(numbers(wide).astype(np.float64))
     except WeightError as error:
@@ -87,6 +91,16 @@ def weight_values(column: pa.ChunkedArray[Any], location: ErrorLocation) -> Weig
             WEIGHT,
             "Round it, or scale all weights by the same factor",
         ) from error
+
+
+def _without_decimals(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    """Return a column of decimals as the nearest float64 each, and another one as it is.
+
+    Their text is parsed as that of a CSV is; Arrow's own cast may miss by a bit.
+    """
+    if not pa.types.is_decimal(column.type):
+        return column
+    return pc.cast(pc.cast(column, pa.string()), pa.float64())
 
 
 def row_sums(scores: tuple[Floats, ...]) -> Floats:
@@ -119,12 +133,16 @@ def parse_floats(
     try:
         return pc.cast(column, pa.float64())
     except pa.ArrowInvalid:
+        bare = pc.utf8_trim_whitespace(column)
+        if not bare.equals(column):  # blanks around a number change nothing
+            return parse_floats(bare, name, location, allowed)
         for row, text in enumerate(column.to_pylist()):
             if text is None or not _is_number(text):
-                sent = f"the text '{text}' is no number" if text else "the value is missing (empty)"
-                raise location.bad_value(
-                    row, name, sent, allowed, "Write it with a decimal point, as in 0.25"
-                ) from None
+                if text:
+                    sent, way_out = f"the text '{text}' is no number", DECIMAL_POINT
+                else:
+                    sent, way_out = "the value is missing (empty)", FILL_IN
+                raise location.bad_value(row, name, sent, allowed, way_out) from None
         raise
 
 

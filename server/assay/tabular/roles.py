@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +15,8 @@ KNOWN = (
     "y_true, y_pred, score, score:<label>, weight, row_id, slice:<name>, feature:<name> and "
     "cluster_id"
 )
+# A data frame's index, which pandas writes without a name into CSV, and as this into Parquet.
+INDEX = re.compile(r"__index_level_\d+__", re.ASCII)
 PARTS = ("y_true", "y_pred", "score", "weight", "row_id", "cluster_id")
 KEPT_PREFIXES = ("slice:", "feature:")
 
@@ -39,9 +43,18 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
 
     Refuses duplicate and unknown columns, missing ones, a lone `score` beside
     `score:<label>`, score columns of a regression, and score columns that do not match the
-    declared labels.
+    declared labels. The index of a data frame has no part: it is no column of the rows.
     """
-    _refuse_names(names)
+    refuse_too_many(len(names))
+    if "y_true" not in names:
+        raise bad_column(
+            "y_true",
+            "the column is missing",
+            f"the columns are {KNOWN}",
+            "Add the ground truth of every row, or rename the column that holds it; there are "
+            f"{truncate(', '.join(names)) or 'none'}",
+        )
+    _refuse_names([name for at, name in enumerate(names) if not _is_index(at, name)])
     score_labels = tuple(name.removeprefix("score:") for name in names if name.startswith("score:"))
     if rules.labels is not None:
         _refuse_other_labels(score_labels, rules.labels)
@@ -54,7 +67,7 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
         has_row_id="row_id" in names,
         extras=tuple(n for n in names if n == "cluster_id" or n.startswith(KEPT_PREFIXES)),
     )
-    _refuse_missing(names, roles, rules)
+    _refuse_missing(roles, rules)
     return roles
 
 
@@ -69,8 +82,11 @@ def refuse_too_many(columns: int) -> None:
         )
 
 
+def _is_index(at: int, name: str) -> bool:
+    return (at == 0 and not name) or bool(INDEX.fullmatch(name))
+
+
 def _refuse_names(names: Sequence[str]) -> None:
-    refuse_too_many(len(names))
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -82,10 +98,7 @@ def _refuse_names(names: Sequence[str]) -> None:
         known = name in PARTS or (colon and prefix in ("score", "slice", "feature"))
         if not known:
             raise bad_column(
-                name,
-                "no such column is known",
-                f"the columns are {KNOWN}",
-                f"Rename it to 'feature:{truncate(name, 60)}' to keep it, or leave it out",
+                name, "no such column is known", f"the columns are {KNOWN}", _way_out(name)
             )
         if colon and not 1 <= len(rest) <= MAX_LABEL_CHARS:
             raise bad_column(
@@ -94,6 +107,18 @@ def _refuse_names(names: Sequence[str]) -> None:
                 f"it has 1 to {MAX_LABEL_CHARS}",
                 "Name the class, slice or feature",
             )
+
+
+def _way_out(name: str) -> str:
+    if not name.strip():
+        return "Name the column, or leave it out; data frames leave out their index by index=False"
+    prefix, colon, rest = name.strip().partition(":")
+    known = ("score", *(kept.removesuffix(":") for kept in KEPT_PREFIXES)) if colon else PARTS
+    near = difflib.get_close_matches(prefix[:60].lower(), known, n=1)
+    question = (
+        f"Did you mean '{near[0]}{colon}{truncate(rest, 60)}'? If not, rename" if near else "Rename"
+    )
+    return f"{question} it to 'feature:{truncate(name, 60)}' to keep it, or leave it out"
 
 
 def _refuse_other_labels(score_labels: tuple[str, ...], declared: tuple[str, ...]) -> None:
@@ -117,14 +142,7 @@ def _refuse_other_labels(score_labels: tuple[str, ...], declared: tuple[str, ...
             )
 
 
-def _refuse_missing(names: Sequence[str], roles: Roles, rules: Rules) -> None:
-    if "y_true" not in names:
-        raise bad_column(
-            "y_true",
-            "the column is missing",
-            f"the columns are {KNOWN}",
-            "Add the ground truth of every row",
-        )
+def _refuse_missing(roles: Roles, rules: Rules) -> None:
     if rules.regression and roles.score_columns:
         raise bad_column(
             roles.score_columns[0],

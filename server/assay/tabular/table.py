@@ -31,7 +31,16 @@ from assay.tabular.chunk import (
     code_type,
 )
 from assay.tabular.errors import ErrorLocation, InputError, InputErrorCode, bad_column, truncate
-from assay.tabular.labels import Coded, code_labels, is_label_type, is_text, refuse_null
+from assay.tabular.label_notation import plain_form, shown
+from assay.tabular.labels import (
+    Coded,
+    code_labels,
+    is_label_type,
+    is_text,
+    refuse_missing_words,
+    refuse_null,
+    refuse_two_notations,
+)
 from assay.tabular.numbers import (
     SUM_TOLERANCE,
     refuse_sums,
@@ -77,6 +86,11 @@ def _classification(
 ) -> ClassificationChunk:
     true = code_labels(table["y_true"], "y_true", location)
     pred = code_labels(table["y_pred"], "y_pred", location) if roles.has_pred else None
+    columns = {"y_true": true} if pred is None else {"y_true": true, "y_pred": pred}
+    if rules.labels is None and not roles.score_labels:
+        refuse_two_notations(columns, location)
+        for name, coded in columns.items():
+            refuse_missing_words(coded, name, location)
     labels = _label_table(true, pred, roles, rules)
     true_codes = _recode(true, labels, "y_true", rules, location)
     positive = _positive(labels, roles, rules)
@@ -176,7 +190,8 @@ def _positive(labels: tuple[str, ...], roles: Roles, rules: Rules) -> str | None
             f"nothing says which of the labels {truncate(', '.join(labels))} it belongs to",
             "a lone score needs a declared positive label, or the labels 0/1, false/true or no/yes, "
             "in small or capital letters",
-            "Declare labels and positive_label with the model, or send one score:<label> per class",
+            "Name the positive_label (--positive-label) of the evaluation or the model, or send one "
+            "score:<label> per class",
         )
     return positive
 
@@ -208,15 +223,21 @@ def _recode(
             raise location.bad_value(
                 row,
                 name,
-                f"the label '{truncate(text)}' is unknown",
+                f"the label {shown(text)} is unknown",
                 f"the {source} are {truncate(', '.join(labels))}",
-                "Correct the label, or declare it with the model",
+                _meant(text, labels) or "Correct the label, or declare it with the model",
                 count=count,
             )
     kind = code_type(len(labels))
     lookup = np.array([codes[text] for text in coded.texts], kind)
     recoded: Codes = lookup[coded.indices] if len(coded.texts) else np.empty(0, kind)
     return recoded
+
+
+def _meant(text: str, labels: tuple[str, ...]) -> str:
+    form = plain_form(text)
+    near = next((label for label in labels if plain_form(label) == form), None)
+    return "" if near is None else f"Write it as {shown(near)}"
 
 
 def _scores(

@@ -1,28 +1,35 @@
 """Text files, read line by line and never whole: the one reader of CSV and of JSON Lines.
 
-Text is UTF-8; a byte order mark is passed over, and so are blank lines. Lines count from 1,
-rows from 0, and every refusal names them.
+Text is UTF-8, packed by gzip or not. Lines end as on any system; a byte order mark and blank
+lines are passed over. Columns stand between commas, semicolons or tabs, whichever the header
+has; blanks around their names are no part of them. Lines count from 1, rows from 0, and every
+refusal names them.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from assay.tabular.errors import InputError, bad_file, truncate
+from assay.tabular.opening import OpenFile
 
-CSV_FORMAT = "a CSV file is UTF-8 text with commas, one header line and one line per row (RFC 4180)"
+BLOCK_BYTES = 1 << 20
+CSV_FORMAT = "a CSV file is UTF-8 text with one header line and one line per row (RFC 4180)"
 JSON_FORMAT = "JSON Lines is UTF-8 text with one JSON object per line"
+SEPARATORS: Mapping[str, str] = {",": "comma", ";": "semicolon", "\t": "tab"}
 _OTHER_ENCODINGS: Mapping[bytes, str] = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+# What nobody sees around a name: blanks of any kind, marks without a width.
+_UNSEEN = " \t\r\n\x0b\x0c\x00\x85\xa0\u2000\u2007\u2009\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextFile:
     """The lines of a file. Iterating opens it anew, so that a refusal can look for its line."""
 
-    open: Callable[[], BinaryIO]  # at its start, at each call
+    open: OpenFile  # as `opening.unpacked` returns it
     allowed: str  # CSV_FORMAT or JSON_FORMAT
     line_bytes: int  # of one line at most
 
@@ -30,7 +37,7 @@ class TextFile:
         """Yield (number, text with its end) of each line, blank ones too; raises InputError."""
         offset = number = 0
         with self.open() as file:
-            while data := file.readline(self.line_bytes + 1):
+            for data in _lines(file, self.line_bytes):
                 number += 1
                 if number == 1:
                     self._refuse_other_encodings(data)
@@ -55,15 +62,31 @@ class TextFile:
             if text:
                 yield number, text
 
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (line on which it begins, fields) of each record of a CSV file, header first."""
+    def separator(self, needed: str) -> str:
+        """Return what stands between the columns of a CSV file; `needed` is one of their names."""
+        for _, line in self.rows():
+            for mark in SEPARATORS:
+                if needed in (clean_name(name).strip('"') for name in line.split(mark)):
+                    return mark
+            break
+        return ","
+
+    def records(
+        self, separator: str, *, as_written: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line on which it begins, fields) of each record of a CSV file, header first.
+
+        Names in the header are clean, unless they are asked for as they are written.
+        """
         csv.field_size_limit(self.line_bytes)
         before = records = 0
-        reader = csv.reader((text for _, text in self.lines()), strict=True)
+        lines = (text for _, text in self.lines())
+        reader = csv.reader(lines, strict=True, delimiter=separator)
         try:
             for record in reader:
                 if record:
-                    yield before + 1, record
+                    clean = not records and not as_written
+                    yield before + 1, [clean_name(one) for one in record] if clean else record
                     records += 1
                 before = reader.line_num
         except csv.Error as error:
@@ -76,12 +99,15 @@ class TextFile:
                 **({"row": records - 1} if records else {}),
             ) from error
 
-    def wrong_fields(self, row: int, line: int, fields: int, expected: int) -> InputError:
+    def wrong_fields(
+        self, row: int, line: int, fields: int, expected: int, separator: str
+    ) -> InputError:
         """Return the error of a record that has not as many fields as the header."""
         return bad_file(
-            f"row {row} (line {line}) has {fields} field(s), the header {expected}",
+            f"row {row} (line {line}) has {fields} field(s), the header {expected}, "
+            f"with a {SEPARATORS[separator]} between them",
             self.allowed,
-            "Give each row a value for each column; quote values that hold commas",
+            f"Give each row a value for each column; quote values with a {SEPARATORS[separator]}",
             row=row,
             line=line,
             fields=fields,
@@ -109,6 +135,11 @@ class TextFile:
         )
 
 
+def clean_name(name: str) -> str:
+    """Return a column's name without what nobody sees around it."""
+    return name.strip(_UNSEEN)
+
+
 def no_object(place: str, text: str) -> InputError:
     """Return the error of a line of JSON that is no object."""
     return bad_file(
@@ -118,11 +149,22 @@ def no_object(place: str, text: str) -> InputError:
     )
 
 
+def _lines(file: BinaryIO, most: int) -> Iterator[bytes]:
+    r"""Yield lines with their ends, which are \n, \r\n or \r; one of more than `most` is cut."""
+    rest = b""
+    while block := file.read(BLOCK_BYTES):
+        lines = (rest + block).splitlines(keepends=True)
+        rest = lines.pop()  # it may go on, and \n may follow on \r
+        yield from lines
+        if len(rest) > most:
+            break
+    if rest:
+        yield rest
+
+
 def _wrong_csv(error: csv.Error) -> str:
     """Return what is wrong, in words that do not speak of Python."""
     said = str(error)
-    if "new-line" in said:
-        return "a carriage return stands in a value, or alone at the end of a line"
     if "unexpected end" in said:
         return "a quote is never closed"
     return said if "expected after" in said else "it cannot be split into values"

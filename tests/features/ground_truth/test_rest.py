@@ -246,7 +246,7 @@ def test_a_repeated_import_answers_as_the_first(admin, dataset):
         ("import-csv", b"", "empty"),
         ("import-csv", b"document_id,a\n", "no rows"),
         ("import-csv", b"id,a\n1,2\n", "document_id"),
-        ("import-csv", b"document_id;a\n1;2\n", "commas"),
+        ("import-csv", b"documentid;a\n1;2\n", "commas"),
         ("import-csv", b"document_id,a\nd1,1\nd2\n", "row 1 (line 3)"),
         ("import-csv", b'document_id,a\nd1,"1\n', "line 2"),
         ("import-csv", b"document_id,a\nd1,1\nd2,caf\xe9\n", "byte 25"),

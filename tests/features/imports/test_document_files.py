@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -23,7 +25,8 @@ from assay.kernel.errors import AssayError, BadDocument, BadFile
 def rows(data: bytes | str, source=CSV, shape=ENTRY_ROWS):
     sent = data.encode() if isinstance(data, str) else data
     return [
-        (one.document_id, one.data, one.more) for one in read_rows(io.BytesIO(sent), source, shape)
+        (one.document_id, one.data, one.more)
+        for one in read_rows(partial(io.BytesIO, sent), source, shape)
     ]
 
 
@@ -64,6 +67,28 @@ def test_json_lines_are_read_with_every_digit():
     assert rows(text, JSON_LINES) == [("a", {"x": Decimal("1.10")}, None), ("7", {}, None)]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"document_id, total\na,5\nb,6\n",
+        b"document_id;total\ra;5\rb;6\r",
+        b"document_id\ttotal\r\na\t5\r\nb\t6\r\n",
+        b",document_id,total\n0,a,5\n1,b,6\n",
+        gzip.compress(b"document_id,total\na,5\nb,6\n"),
+    ],
+    ids=["blank in the header", "semicolons and cr", "tabs and crlf", "index", "gzip"],
+)
+def test_a_csv_file_is_read_however_it_is_written(data):
+    """Separators, line ends, packing, blanks around names and an index change no value."""
+    assert rows(data) == [("a", {"total": "5"}, None), ("b", {"total": "6"}, None)]
+
+
+def test_packed_json_lines_are_read():
+    """A JSON Lines file may be packed, and its lines may end with CR."""
+    data = b'{"document_id":"a","expected_data":{}}\r{"document_id":"b","expected_data":{}}\r'
+    assert rows(gzip.compress(data), JSON_LINES) == [("a", {}, None), ("b", {}, None)]
+
+
 @pytest.mark.parametrize("sent", ['""', '"  "', "null"])
 def test_a_row_without_an_id_has_none(sent):
     """An id that is absent, null or only spaces is none, in both formats."""
@@ -92,8 +117,11 @@ def test_typed_lines_are_those_of_a_stream():
         (b"\n\n", "The file is empty", {}),
         (b"document_id\n", "no rows", {"rows": "0"}),
         (b"a,b\n1,2\n", "no column 'document_id'", {"columns": "a, b"}),
-        (b"document_id;a\n", "document_id;a", {}),
+        (b"document_id;a\n1;2;3\n", "with a semicolon between them", {"line": "2"}),
+        (b"id;a\n1;2\n", "Give each document an id", {}),
         (b"document_id,a,\n1,2,3\n", "names no field", {}),
+        (b"document_id,items[0].d\n1,2\n", "documents with lists and tables as JSON Lines", {}),
+        (b"documentid,a\n1,2\n", "Rename 'documentid' to 'document_id'", {}),
         (b"document_id,a..b\n1,2\n", "names no field", {}),
         (b"document_id,a,document_id\n1,2,3\n", "is there twice", {"column": "document_id"}),
         (b"document_id,a.b,a\n1,2,3\n", "as well", {"column": "a.b"}),
@@ -125,6 +153,7 @@ def test_a_bad_csv_file_is_told_by_its_place(data, told, metadata):
         (b'{"document_id":1.5}', "a text or a whole number"),
         (b'{"document_id":true}', "a text or a whole number"),
         (b'{"id":"a"}', "the key 'id' is not known"),
+        (b'{"document_id":"a","expeted_data":{}}', "did you mean 'expected_data'?"),
         (b'{"document_id":"a","document_id":"b"}', "given twice"),
         (b'{"document_id":"\xe9"}', "byte 16"),
         (b'{"document_id":"a"}\n' + b"\xff", "line 2 is not UTF-8: byte 20"),

@@ -18,11 +18,11 @@ from assay.client.aio.evaluations import Evaluations
 from assay.client.aio.jobs import Jobs
 from assay.client.aio.transport import Transport
 from assay.client.connection import BATCH_BYTES, Address, RetryPolicy
+from assay.client.errors import BadInput
 from assay.client.evaluating import (
     EvaluationPlan,
     OnProgress,
     Values,
-    encoder,
     ignore_progress,
     succeeded,
 )
@@ -205,7 +205,6 @@ class Client:
                 "features": features,
                 "cluster_id": cluster_id,
             },
-            encode=encoder(),
             batch_bytes=batch_bytes,
             on_progress=on_progress,
         )
@@ -241,6 +240,11 @@ class Client:
         Example:
             >>> await client.evaluate_rows("mdl-1", "ver-1", [{"y_true": "cat", "y_pred": "dog"}])
         """
+        if isinstance(rows, (str, Mapping)):
+            raise BadInput(
+                f"rows is a {type(rows).__name__}; the order is model, version, rows and split, "
+                "and each row is a mapping."
+            )
         made = await self.evaluations.create_from_rows(
             model_id=model_id,
             version_id=version_id,

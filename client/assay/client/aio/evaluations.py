@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import grpc
 
@@ -10,12 +11,14 @@ from assay.client import types
 from assay.client.aio import calls
 from assay.client.aio.concurrency import Outgoing, off_loop
 from assay.client.aio.jobs import Jobs
+from assay.client.aio.sending import FileSender
 from assay.client.connection import is_cut
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
 from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
+from assay.client.files import TABLES, TEXTS, open_file
 
 
-class Evaluations(calls.Evaluations):
+class Evaluations(calls.Evaluations, FileSender):
     """Evaluations of versions; `Client.evaluate` makes one from rows to result."""
 
     async def run(self, plan: EvaluationPlan) -> types.Evaluation:
@@ -26,6 +29,9 @@ class Evaluations(calls.Evaluations):
             EvaluationFailed: its job ended without a result.
             ServiceError: refused.
         """
+        path = plan.path
+        if path is not None:
+            return await self._measured(await self._send(path, plan), 0, plan)
         jobs = Jobs(self._transport)
         task_type = (await calls.Models(self._transport).get(plan.created["model_id"])).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
@@ -40,8 +46,20 @@ class Evaluations(calls.Evaluations):
             with contextlib.suppress(ServiceError):
                 await jobs.cancel(created.job_id)
             raise
-        measuring = Measuring(sent, plan.on_progress)
-        async for item in jobs.watch(created.job_id):
+        return await self._measured(created, sent, plan)
+
+    async def _send(self, path: Path, plan: EvaluationPlan) -> types.Evaluation:
+        """Send a file as it is, and return its evaluation, which may not be measured yet."""
+        content_type, source = await off_loop(lambda: open_file(path, {**TEXTS, **TABLES}))
+        return await self._send_file(
+            types.Evaluation, "UploadEvaluationFile", plan.asked, content_type, source
+        )
+
+    async def _measured(
+        self, created: types.Evaluation, rows: int, plan: EvaluationPlan
+    ) -> types.Evaluation:
+        measuring = Measuring(rows, plan.on_progress)
+        async for item in Jobs(self._transport).watch(created.job_id):
             measuring.take(item)
         return succeeded(await self.get(created.evaluation_id))
 

@@ -95,6 +95,7 @@ class EvaluationService:
             asked,
             content_type=first.file.content_type or call.metadata.get("content-type", ""),
             pieces=_pieces(first, requests),
+            wait=not first.no_wait,
         )
         return _told(known, call)
 

@@ -27,6 +27,7 @@ WAIT_SECONDS = 60.0
 FORMATS: Mapping[str, str] = {
     "text/csv": CSV,
     "application/csv": CSV,
+    "text/tab-separated-values": CSV,
     "application/vnd.apache.parquet": PARQUET,
     "application/x-parquet": PARQUET,
     "application/vnd.apache.arrow.stream": ARROW_STREAM,
@@ -67,8 +68,11 @@ class FileUploads:
         *,
         content_type: str,
         pieces: AsyncIterator[bytes],
+        wait: bool = True,
     ) -> KnownEvaluation:
         """Store a file, measure it, and return the evaluation when it ends or time is up.
+
+        Without `wait` the evaluation is returned as soon as the file is stored.
 
         Raises:
             BadContentType: the file is of a format that is not read here.
@@ -82,7 +86,8 @@ class FileUploads:
         evaluation = await self._run_in_thread(
             lambda: self._submit(organization_id, request, source, blob)
         )
-        await self._wait(organization_id, evaluation.job_id)
+        if wait:
+            await self._wait(organization_id, evaluation.job_id)
         known = await self._run_in_thread(
             lambda: self._evaluations.get(organization_id, evaluation.evaluation_id)
         )

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from assay.features.evaluations.job_spec import EvaluationJob, LiveMetrics
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
 from assay.features.evaluations.partial_aggregate import PartialAggregate, environment, merge
 from assay.kernel.errors import BadPredictions
 from assay.metrics.classification_report import ClassReport, class_report
+from assay.metrics.counts import ConfusionCounts
 from assay.metrics.histogram import RankHistogram, RankWeights
 from assay.metrics.order_statistics import ResidualCounts
 from assay.metrics.ranking import RankCounts
@@ -18,7 +21,10 @@ from assay.metrics.registry import Measures, evaluate, live
 from assay.metrics.spec import MetricSpec, SpecError, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic
 from assay.records import arrays, decode, encode, sha256_hex
+from assay.tabular.label_notation import NOTATION_WAY_OUT, are_measured, shown, two_notations
 from assay.tabular.table import THRESHOLD
+
+SHOWN_LABELS = 5  # of a refusal
 
 LIVE_STEPS = 8  # as many chunks as are in flight
 _RANKS = (RankHistogram, RankWeights)
@@ -67,8 +73,46 @@ def measure(
 ) -> Measured:
     """Compute every number; raises BadPredictions when the rows do not say what to measure."""
     settled = settle_spec(partial, spec)
+    if settled.label_set_inferred and isinstance(partial.statistic, ClassificationStatistic):
+        _refuse_doubtful(partial.statistic.confusion, partial)
     measures = evaluate(partial.statistic, ranks, settled, residual_counts=residuals)
     return Measured(partial=partial, spec=spec, settled=settled, ranks=ranks, measures=measures)
+
+
+def _refuse_doubtful(confusion: ConfusionCounts, partial: PartialAggregate) -> None:
+    """Refuse labels that were inferred, and that no evaluation means.
+
+    Raises BadPredictions for one label in two notations, which stood in different blocks; for
+    measured values instead of classes; and where no label that was predicted is a true one.
+    """
+    two = two_notations(confusion.labels)
+    if two is not None:
+        raise BadPredictions(
+            f"The label {shown(two[1])} is {shown(two[0])} in another notation; one label is "
+            f"written in one way. {NOTATION_WAY_OUT}.",
+            metadata={"labels": ", ".join(two)},
+        )
+    if are_measured(confusion.labels, partial.rows):
+        some = ", ".join(confusion.labels[:SHOWN_LABELS])
+        raise BadPredictions(
+            f"The values of y_true and y_pred are numbers ({some}), {len(confusion.labels)} "
+            f"different ones in {partial.rows} rows, which look measured and not like classes. "
+            "Evaluate a model of the task type regression (--task regression), or declare the "
+            "labels with the model if each number is a class.",
+            metadata={"labels": some, "rows": partial.rows},
+        )
+    cells = np.divmod(confusion.sparse.cells, max(1, len(confusion.labels)))
+    true, predicted = (set(codes.tolist()) for codes in cells)
+    if len(true) > 1 and len(predicted) > 1 and not true & predicted:
+        sides = [
+            ", ".join(shown(confusion.labels[code]) for code in sorted(codes)[:SHOWN_LABELS])
+            for codes in (true, predicted)
+        ]
+        raise BadPredictions(
+            f"No predicted label occurs in the truth: y_true has {sides[0]}, y_pred has "
+            f"{sides[1]}. Write both in one way, or declare all labels with the model.",
+            metadata={"y_true": sides[0], "y_pred": sides[1]},
+        )
 
 
 def evaluation_result(measured: Measured, details: str) -> EvaluationResult:

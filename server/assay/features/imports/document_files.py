@@ -6,21 +6,24 @@ refusal names both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from assay.features.imports import documents
 from assay.kernel.errors import clip
 from assay.kernel.input_errors import input_refused
+from assay.kernel.suggestion import nearest
 from assay.records import Record, decode
 from assay.tabular.errors import bad_file
-from assay.tabular.opening import CSV, JSON_LINES
+from assay.tabular.opening import CSV, JSON_LINES, OpenFile, unpacked
 from assay.tabular.text_file import CSV_FORMAT, JSON_FORMAT, TextFile, no_object
 
 TYPED = "typed"  # lines that a server made of messages: [document_id, JSON text, more]
 LINE_BYTES = 8 * 1024 * 1024  # escapes make a value longer than the text that is kept of it
 ID = "document_id"
+_ROW = re.compile(r"\[\d*\]", re.ASCII)
 CONFIDENCE = "confidence"
 
 
@@ -53,7 +56,7 @@ class SentRow:
     more: Any  # None where there is nothing
 
 
-def read_rows(file: BinaryIO, source: str, shape: RowFormat) -> Iterator[SentRow]:
+def read_rows(open_file: OpenFile, source: str, shape: RowFormat) -> Iterator[SentRow]:
     """Yield the rows of a file of the format `source` in order.
 
     Raises:
@@ -62,9 +65,9 @@ def read_rows(file: BinaryIO, source: str, shape: RowFormat) -> Iterator[SentRow
     """
     readers = {CSV: _csv_rows, JSON_LINES: _json_rows, TYPED: _typed_rows}
     allowed = CSV_FORMAT if source == CSV else JSON_FORMAT
-    text = TextFile(open=lambda: file, allowed=allowed, line_bytes=LINE_BYTES)
     rows = 0
     with input_refused():
+        text = TextFile(open=unpacked(open_file), allowed=allowed, line_bytes=LINE_BYTES)
         for row in readers[source](text, shape):
             rows += 1
             yield row
@@ -92,10 +95,12 @@ def _refuse_unknown(place: str, sent: Mapping[str, Any], shape: RowFormat) -> No
     known = (ID, shape.data, shape.more)
     for key in sent:
         if key not in known:
+            near = nearest(key, known)
+            meant = f"did you mean '{near}'? " if near else ""
             raise documents.bad_document(
                 place,
-                f"the key '{clip(ascii(key)[1:-1], 40)}' is not known; {', '.join(known)} are "
-                f"allowed, and what is known of the document stands in {shape.data}",
+                f"the key '{clip(ascii(key)[1:-1], 40)}' is not known; {meant}{', '.join(known)} "
+                f"are allowed, and what is known of the document stands in {shape.data}",
             )
 
 
@@ -125,12 +130,13 @@ def _typed_rows(file: TextFile, shape: RowFormat) -> Iterator[SentRow]:
 
 
 def _csv_rows(file: TextFile, shape: RowFormat) -> Iterator[SentRow]:
-    records = file.records()
+    separator = file.separator(ID)
+    records = file.records(separator)
     _, names = next(records, (0, []))
     columns = _Columns(names, shape)
     for row, (line, record) in enumerate(records):
         if len(record) != len(names):
-            raise file.wrong_fields(row, line, len(record), len(names))
+            raise file.wrong_fields(row, line, len(record), len(names), separator)
         yield columns.row(row, f"row {row} (line {line})", record)
 
 
@@ -141,10 +147,11 @@ class _Columns:
         if not names:
             raise bad_file("The file is empty", CSV_FORMAT, "Send a header and at least one row")
         if ID not in names:
+            near = nearest(ID, names[: documents.MAX_FIELDS])
             raise bad_file(
                 f"The header has no column '{ID}', only '{clip(', '.join(names), 40)}'",
-                "one is needed, and commas between columns",
-                "Give each document an id",
+                "one is needed, and commas, semicolons or tabs between columns",
+                f"Rename '{clip(near, 40)}' to '{ID}'" if near else "Give each document an id",
                 columns=clip(", ".join(names)),
             )
         if len(names) > documents.MAX_FIELDS:
@@ -161,11 +168,11 @@ class _Columns:
         self._sure: list[tuple[int, str]] = []
         for at, name in enumerate(names):
             self._place(at, name)
-        self._check(names)
+        self._check(names if names[0] else names[1:])
 
     def _place(self, at: int, name: str) -> None:
         mark = f"{CONFIDENCE}:"
-        if at == self._id:
+        if at == self._id or (at == 0 and not name):  # without a name: a data frame's index
             return
         if self._shape.more == CONFIDENCE and name.startswith(mark):
             self._sure.append((at, name.removeprefix(mark)))
@@ -178,6 +185,13 @@ class _Columns:
                     f"The column '{clip(name, 40)}' is {len(path)} levels deep",
                     f"at most {documents.MAX_DEPTH} are allowed",
                     "Nest the fields less",
+                    column=name,
+                )
+            if _ROW.search(name):
+                raise bad_file(
+                    f"The column '{clip(name, 40)}' is a place in a list or a table",
+                    "a column is one field of each document",
+                    "Send documents with lists and tables as JSON Lines",
                     column=name,
                 )
             self._fields.append((at, path))

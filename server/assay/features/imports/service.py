@@ -33,7 +33,7 @@ from assay.tabular.opening import CSV, JSON_LINES
 # What is sent where the route has said the format: its own types, and those that say nothing.
 _NEUTRAL = ("", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded")
 CONTENT_TYPES = {
-    CSV: ("text/csv", "application/csv", *_NEUTRAL),
+    CSV: ("text/csv", "application/csv", "text/tab-separated-values", *_NEUTRAL),
     JSON_LINES: ("application/x-ndjson", "application/jsonl", *_NEUTRAL),
 }
 

@@ -7,6 +7,7 @@ collected as orphans.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from assay.features.imports import documents
@@ -43,14 +44,13 @@ def stage_file(context: ComputeContext, address: str, source: str, shape: RowFor
         TooLarge: it has more documents than a dataset or a run may hold.
     """
     staging = _Staging(context.blobs)
-    with context.blobs.open(address) as file:
-        for row in read_rows(file, source, shape):
-            if row.document_id is None:
-                staging.skip(row, "", NO_ID)
-            elif row.document_id in staging.seen:
-                staging.skip(row, row.document_id, DUPLICATE)
-            else:
-                staging.add(_checked(row, row.document_id, shape))
+    for row in read_rows(partial(context.blobs.open, address), source, shape):
+        if row.document_id is None:
+            staging.skip(row, "", NO_ID)
+        elif row.document_id in staging.seen:
+            staging.skip(row, row.document_id, DUPLICATE)
+        else:
+            staging.add(_checked(row, row.document_id, shape))
     return staging.done()
 
 
