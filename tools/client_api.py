@@ -38,6 +38,7 @@ METHODS = {
     "CompareBenchmarks": "compare_standings",
     "CompareVersions": "get",
     "EvaluateRows": "create_from_rows",
+    "GetEvaluationRevision": "revision",
     "GetEntry": "get_entry",
     "GetExtraction": "get_extraction",
     "GetGroundTruthSchema": "schema",
@@ -45,6 +46,7 @@ METHODS = {
     "GetServerInfo": "info",
     "ListBenchmarkResults": "results",
     "ListMisclassificationErrors": "misclassification_errors",
+    "ServeEvaluation": "serve",
     "StartComparison": "start",
 }
 HIDDEN = {"request_id", "expected_data"}  # the client's own, and what JSON has for expected_json

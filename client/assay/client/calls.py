@@ -385,6 +385,8 @@ class Evaluations(Group):
         positive_label: str = "",
         renormalize: bool = False,
         deadline: datetime | None = None,
+        require: Sequence[str] = (),
+        replace: bool = False,
     ) -> types.Evaluation:
         """Opens an upload for a version and a split.
 
@@ -397,6 +399,10 @@ class Evaluations(Group):
                 not sum to 1.
             deadline: When upload and measurement end as timed_out; at most 30 days ahead, by
                 default 7 days.
+            require: What is required of the numbers, such as accuracy>=0.93. A promoted version
+                keeps what is served of it unless all are met.
+            replace: Serves the evaluation of a promoted version though a requirement is not met,
+                or it is of other rows or labels than the one that is served.
         """
         return self._one(
             types.Evaluation,
@@ -408,6 +414,8 @@ class Evaluations(Group):
                 "positive_label": positive_label,
                 "renormalize": renormalize,
                 "deadline": deadline,
+                "require": require,
+                "replace": replace,
             },
         )
 
@@ -451,6 +459,45 @@ class Evaluations(Group):
             },
         )
 
+    def revision(
+        self, model_id: str, version_id: str, split: str, revision: int
+    ) -> types.Evaluation:
+        """Returns one revision of a version on a split.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+            split: train, validation or test.
+            revision: The revision's number, from 1.
+        """
+        return self._one(
+            types.Evaluation,
+            "GetEvaluationRevision",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "revision": revision,
+            },
+        )
+
+    def serve(self, evaluation_id: str) -> types.Evaluation:
+        """Serves an evaluation of its version and split from now on, whatever is newer.
+
+        Args:
+            evaluation_id: The evaluation.
+        """
+        return self._one(types.Evaluation, "ServeEvaluation", {"evaluation_id": evaluation_id})
+
+    def delete(self, evaluation_id: str, *, cascade: bool = False) -> None:
+        """Deletes an evaluation with its rows.
+
+        Args:
+            evaluation_id: The evaluation.
+            cascade: Deletes it though it is served: its split has no numbers then.
+        """
+        self._none("DeleteEvaluation", {"evaluation_id": evaluation_id, "cascade": cascade})
+
     def create_from_rows(
         self,
         model_id: str,
@@ -460,6 +507,8 @@ class Evaluations(Group):
         split: str = "",
         positive_label: str = "",
         renormalize: bool = False,
+        require: Sequence[str] = (),
+        replace: bool = False,
     ) -> types.Evaluation:
         """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and
         a Location when that takes longer than 20 s.
@@ -473,6 +522,10 @@ class Evaluations(Group):
                 not sum to 1.
             rows: The rows, 1 to 10000; a field that one row has the others have too, but for
                 features.
+            require: What is required of the numbers, such as accuracy>=0.93. A promoted version
+                keeps what is served of it unless all are met.
+            replace: Serves the evaluation of a promoted version though a requirement is not met,
+                or it is of other rows or labels than the one that is served.
         """
         return self._one(
             types.Evaluation,
@@ -484,6 +537,8 @@ class Evaluations(Group):
                 "positive_label": positive_label,
                 "renormalize": renormalize,
                 "rows": rows,
+                "require": require,
+                "replace": replace,
             },
         )
 
@@ -1102,6 +1157,18 @@ class Versions(Group):
         """
         return self._one(
             types.Version, "GetVersion", {"model_id": model_id, "version_id": version_id}
+        )
+
+    def delete(self, model_id: str, version_id: str, *, cascade: bool = False) -> None:
+        """Deletes a version.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+            cascade: Deletes its evaluations with it.
+        """
+        self._none(
+            "DeleteVersion", {"model_id": model_id, "version_id": version_id, "cascade": cascade}
         )
 
     def promote(self, model_id: str, version_id: str) -> types.Promotion:

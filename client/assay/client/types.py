@@ -766,6 +766,18 @@ class IntervalReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequirementOutcome:
+    """Whether an evaluation meets a requirement."""
+
+    # The requirement, as it was sent.
+    requirement: str
+    # True when it is met; a metric without a value meets none.
+    met: bool
+    # The metric's value, where it has one.
+    value: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """An evaluation of a version on a split.
 
@@ -818,6 +830,13 @@ class Evaluation:
     weight: float | None
     # Rows with a target of zero, which mape leaves out; absent for classification.
     zero_targets: int | None
+    # True for the one that is served of its version and split.
+    is_served: bool
+    # Why it was not served when it succeeded: REQUIREMENT_NOT_MET or OTHER_ROWS, where the
+    # version is promoted, or OLDER_REVISION.
+    held_back: str | None
+    # What was required of it, once succeeded.
+    requirements: tuple[RequirementOutcome, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1250,7 +1269,7 @@ class Version:
     version_id: str
     # The model it is a version of.
     model_id: str
-    # 1 for the model's first version, and so on without gaps.
+    # 1 for the model's first version, and so on.
     version_number: int
     # True for the one version that is served when a request names none.
     is_promoted: bool
@@ -1260,7 +1279,7 @@ class Version:
     algorithm: str
     # The maker's own settings.
     hyperparameters: Mapping[str, object]
-    # Headline metrics of the newest evaluation of the test split.
+    # Headline metrics of the evaluation of the test split that is served.
     metrics: Mapping[str, float]
     # A human label, where one was given.
     label: str | None
@@ -1478,6 +1497,7 @@ register("assay.v1.ResidualReport", ResidualReport)
 register("assay.v1.Slice", Slice)
 register("assay.v1.SliceReport", SliceReport)
 register("assay.v1.IntervalReport", IntervalReport)
+register("assay.v1.RequirementOutcome", RequirementOutcome)
 register("assay.v1.Evaluation", Evaluation)
 register("assay.v1.ExtractionRun", ExtractionRun)
 register("assay.v1.DeleteExtractionRunResponse", DeleteExtractionRunResponse)

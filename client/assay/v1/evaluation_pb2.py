@@ -27,7 +27,7 @@ from assay.v1 import metric_pb2 as assay_dot_v1_dot_metric__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ssay/v1/evaluation.proto\x12\x08\x61ssay.v1\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/metric.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x05\n\nEvaluation\x12\x15\n\revaluation_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nversion_id\x18\x03 \x01(\t\x12\x15\n\rdataset_split\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\r\x12\x0e\n\x06job_id\x18\x06 \x01(\t\x12\x0e\n\x06status\x18\x07 \x01(\t\x12!\n\x05state\x18\x08 \x01(\x0e\x32\x12.assay.v1.JobState\x12\x10\n\x08next_row\x18\t \x01(\x01\x12\x32\n\x07metrics\x18\n \x03(\x0b\x32!.assay.v1.Evaluation.MetricsEntry\x12,\n\tundefined\x18\x0b \x03(\x0b\x32\x19.assay.v1.UndefinedMetric\x12\x0c\n\x04rows\x18\x0c \x01(\x01\x12\x0e\n\x06labels\x18\r \x03(\t\x12\x1a\n\x12label_set_inferred\x18\x0e \x01(\x08\x12\x1b\n\x0epositive_label\x18\x0f \x01(\tH\x00\x88\x01\x01\x12!\n\x05\x65rror\x18\x10 \x01(\x0b\x32\x12.assay.v1.JobError\x12\x18\n\x10metric_spec_hash\x18\x11 \x01(\t\x12\x13\n\x0bmetric_spec\x18\x12 \x01(\t\x12\x13\n\x0bresult_hash\x18\x13 \x01(\t\x12.\n\ncreated_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x65valuated_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63lipped_rows\x18\x16 \x01(\x01\x12\x13\n\x06weight\x18\x17 \x01(\x01H\x01\x88\x01\x01\x12\x19\n\x0czero_targets\x18\x18 \x01(\x01H\x02\x88\x01\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x11\n\x0f_positive_labelB\t\n\x07_weightB\x0f\n\r_zero_targets\"\x80\x01\n\x0bLiveMetrics\x12\x0c\n\x04rows\x18\x01 \x01(\x01\x12\x33\n\x07metrics\x18\x02 \x03(\x0b\x32\".assay.v1.LiveMetrics.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ssay/v1/evaluation.proto\x12\x08\x61ssay.v1\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/metric.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x06\n\nEvaluation\x12\x15\n\revaluation_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nversion_id\x18\x03 \x01(\t\x12\x15\n\rdataset_split\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\r\x12\x0e\n\x06job_id\x18\x06 \x01(\t\x12\x0e\n\x06status\x18\x07 \x01(\t\x12!\n\x05state\x18\x08 \x01(\x0e\x32\x12.assay.v1.JobState\x12\x10\n\x08next_row\x18\t \x01(\x01\x12\x32\n\x07metrics\x18\n \x03(\x0b\x32!.assay.v1.Evaluation.MetricsEntry\x12,\n\tundefined\x18\x0b \x03(\x0b\x32\x19.assay.v1.UndefinedMetric\x12\x0c\n\x04rows\x18\x0c \x01(\x01\x12\x0e\n\x06labels\x18\r \x03(\t\x12\x1a\n\x12label_set_inferred\x18\x0e \x01(\x08\x12\x1b\n\x0epositive_label\x18\x0f \x01(\tH\x00\x88\x01\x01\x12!\n\x05\x65rror\x18\x10 \x01(\x0b\x32\x12.assay.v1.JobError\x12\x18\n\x10metric_spec_hash\x18\x11 \x01(\t\x12\x13\n\x0bmetric_spec\x18\x12 \x01(\t\x12\x13\n\x0bresult_hash\x18\x13 \x01(\t\x12.\n\ncreated_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x65valuated_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63lipped_rows\x18\x16 \x01(\x01\x12\x13\n\x06weight\x18\x17 \x01(\x01H\x01\x88\x01\x01\x12\x19\n\x0czero_targets\x18\x18 \x01(\x01H\x02\x88\x01\x01\x12\x11\n\tis_served\x18\x19 \x01(\x08\x12\x16\n\theld_back\x18\x1a \x01(\tH\x03\x88\x01\x01\x12\x32\n\x0crequirements\x18\x1b \x03(\x0b\x32\x1c.assay.v1.RequirementOutcome\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x11\n\x0f_positive_labelB\t\n\x07_weightB\x0f\n\r_zero_targetsB\x0c\n\n_held_back\"T\n\x12RequirementOutcome\x12\x13\n\x0brequirement\x18\x01 \x01(\t\x12\x0b\n\x03met\x18\x02 \x01(\x08\x12\x12\n\x05value\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\"\x80\x01\n\x0bLiveMetrics\x12\x0c\n\x04rows\x18\x01 \x01(\x01\x12\x33\n\x07metrics\x18\x02 \x03(\x0b\x32\".assay.v1.LiveMetrics.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,11 +40,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIVEMETRICS_METRICSENTRY']._loaded_options = None
   _globals['_LIVEMETRICS_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_EVALUATION']._serialized_start=116
-  _globals['_EVALUATION']._serialized_end=866
-  _globals['_EVALUATION_METRICSENTRY']._serialized_start=773
-  _globals['_EVALUATION_METRICSENTRY']._serialized_end=819
-  _globals['_LIVEMETRICS']._serialized_start=869
-  _globals['_LIVEMETRICS']._serialized_end=997
-  _globals['_LIVEMETRICS_METRICSENTRY']._serialized_start=773
-  _globals['_LIVEMETRICS_METRICSENTRY']._serialized_end=819
+  _globals['_EVALUATION']._serialized_end=975
+  _globals['_EVALUATION_METRICSENTRY']._serialized_start=868
+  _globals['_EVALUATION_METRICSENTRY']._serialized_end=914
+  _globals['_REQUIREMENTOUTCOME']._serialized_start=977
+  _globals['_REQUIREMENTOUTCOME']._serialized_end=1061
+  _globals['_LIVEMETRICS']._serialized_start=1064
+  _globals['_LIVEMETRICS']._serialized_end=1192
+  _globals['_LIVEMETRICS_METRICSENTRY']._serialized_start=868
+  _globals['_LIVEMETRICS_METRICSENTRY']._serialized_end=914
 # @@protoc_insertion_point(module_scope)

@@ -71,6 +71,9 @@ class Evaluation(_message.Message):
     CLIPPED_ROWS_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     ZERO_TARGETS_FIELD_NUMBER: _builtins.int
+    IS_SERVED_FIELD_NUMBER: _builtins.int
+    HELD_BACK_FIELD_NUMBER: _builtins.int
+    REQUIREMENTS_FIELD_NUMBER: _builtins.int
     evaluation_id: _builtins.str
     """The evaluation's id: `evl-…`."""
     model_id: _builtins.str
@@ -107,6 +110,10 @@ class Evaluation(_message.Message):
     """Total weight of the rows, where they have weights."""
     zero_targets: _builtins.float
     """Rows with a target of zero, which mape leaves out; absent for classification."""
+    is_served: _builtins.bool
+    """True for the one that is served of its version and split."""
+    held_back: _builtins.str
+    """Why it was not served when it succeeded: REQUIREMENT_NOT_MET or OTHER_ROWS, where the version is promoted, or OLDER_REVISION."""
     @_builtins.property
     def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """The metrics, once succeeded."""
@@ -130,6 +137,10 @@ class Evaluation(_message.Message):
     @_builtins.property
     def evaluated_at(self) -> _timestamp_pb2.Timestamp:
         """When it succeeded."""
+
+    @_builtins.property
+    def requirements(self) -> _containers.RepeatedCompositeFieldContainer[Global___RequirementOutcome]:
+        """What was required of it, once succeeded."""
 
     def __init__(
         self,
@@ -158,17 +169,24 @@ class Evaluation(_message.Message):
         clipped_rows: _builtins.float = ...,
         weight: _builtins.float | None = ...,
         zero_targets: _builtins.float | None = ...,
+        is_served: _builtins.bool = ...,
+        held_back: _builtins.str | None = ...,
+        requirements: _abc.Iterable[Global___RequirementOutcome] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_held_back", b"_held_back", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "held_back", b"held_back", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "clipped_rows", b"clipped_rows", "created_at", b"created_at", "dataset_split", b"dataset_split", "error", b"error", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "job_id", b"job_id", "label_set_inferred", b"label_set_inferred", "labels", b"labels", "metric_spec", b"metric_spec", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "next_row", b"next_row", "positive_label", b"positive_label", "result_hash", b"result_hash", "revision", b"revision", "rows", b"rows", "state", b"state", "status", b"status", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_back", b"_held_back", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "clipped_rows", b"clipped_rows", "created_at", b"created_at", "dataset_split", b"dataset_split", "error", b"error", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "held_back", b"held_back", "is_served", b"is_served", "job_id", b"job_id", "label_set_inferred", b"label_set_inferred", "labels", b"labels", "metric_spec", b"metric_spec", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "next_row", b"next_row", "positive_label", b"positive_label", "requirements", b"requirements", "result_hash", b"result_hash", "revision", b"revision", "rows", b"rows", "state", b"state", "status", b"status", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__held_back: _TypeAlias = _typing.Literal["held_back"]  # noqa: Y015
+    _WhichOneofArgType__held_back: _TypeAlias = _typing.Literal["_held_back", b"_held_back"]  # noqa: Y015
     _WhichOneofReturnType__positive_label: _TypeAlias = _typing.Literal["positive_label"]  # noqa: Y015
     _WhichOneofArgType__positive_label: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label"]  # noqa: Y015
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
     _WhichOneofReturnType__zero_targets: _TypeAlias = _typing.Literal["zero_targets"]  # noqa: Y015
     _WhichOneofArgType__zero_targets: _TypeAlias = _typing.Literal["_zero_targets", b"_zero_targets"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__held_back) -> _WhichOneofReturnType__held_back | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__positive_label) -> _WhichOneofReturnType__positive_label | None: ...
     @_typing.overload
@@ -177,6 +195,38 @@ class Evaluation(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__zero_targets) -> _WhichOneofReturnType__zero_targets | None: ...
 
 Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
+
+@_typing.final
+class RequirementOutcome(_message.Message):
+    """Whether an evaluation meets a requirement."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUIREMENT_FIELD_NUMBER: _builtins.int
+    MET_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    requirement: _builtins.str
+    """The requirement, as it was sent."""
+    met: _builtins.bool
+    """True when it is met; a metric without a value meets none."""
+    value: _builtins.float
+    """The metric's value, where it has one."""
+    def __init__(
+        self,
+        *,
+        requirement: _builtins.str = ...,
+        met: _builtins.bool = ...,
+        value: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "met", b"met", "requirement", b"requirement", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+
+Global___RequirementOutcome: _TypeAlias = RequirementOutcome  # noqa: Y015
 
 @_typing.final
 class LiveMetrics(_message.Message):

@@ -27,11 +27,12 @@ from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/evaluation_service.proto\x12\x08\x61ssay.v1\x1a\x19\x61ssay/v1/evaluation.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x01\n\x17\x43reateEvaluationRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"{\n\x18UploadPredictionsRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tfirst_row\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06sha256\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05\x61rrow\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"\xc1\x01\n\x19UploadPredictionsResponse\x12\x11\n\tfirst_row\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x10\n\x08next_row\x18\x03 \x01(\x04\x12\x41\n\x07metrics\x18\x04 \x03(\x0b\x32\x30.assay.v1.UploadPredictionsResponse.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"J\n\x17\x46inishEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04rows\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x02\"\xb4\x02\n\x1bUploadEvaluationFileRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x07 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x64\x65\x61\x64line\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x15\n\x07no_wait\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x01\"3\n\x14GetEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x9a\x01\n\x16ListEvaluationsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"]\n\x17ListEvaluationsResponse\x12)\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x14.assay.v1.Evaluation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe4\x01\n\x13\x45valuateRowsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x04rows\x18\x07 \x03(\x0b\x32\x17.assay.v1.PredictionRowB\x04\xe2\x41\x01\x02\"\xb7\x04\n\rPredictionRow\x12,\n\x06y_true\x18\x01 \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x02\x12,\n\x06y_pred\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x01\x12\x18\n\x05score\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x39\n\x06scores\x18\x04 \x03(\x0b\x32#.assay.v1.PredictionRow.ScoresEntryB\x04\xe2\x41\x01\x01\x12\x19\n\x06row_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x39\n\x06slices\x18\x06 \x03(\x0b\x32#.assay.v1.PredictionRow.SlicesEntryB\x04\xe2\x41\x01\x01\x12\x19\n\x06weight\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12=\n\x08\x66\x65\x61tures\x18\x08 \x03(\x0b\x32%.assay.v1.PredictionRow.FeaturesEntryB\x04\xe2\x41\x01\x01\x1a-\n\x0bScoresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a-\n\x0bSlicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aG\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value:\x02\x38\x01\x42\x08\n\x06_scoreB\t\n\x07_row_idB\t\n\x07_weight2\xf9\x08\n\x11\x45valuationService\x12`\n\x10\x43reateEvaluation\x12!.assay.v1.CreateEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12u\n\x11UploadPredictions\x12\".assay.v1.UploadPredictionsRequest\x1a#.assay.v1.UploadPredictionsResponse\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x03(\x01\x30\x01\x12`\n\x10\x46inishEvaluation\x12!.assay.v1.FinishEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12\xc0\x02\n\x14UploadEvaluationFile\x12%.assay.v1.UploadEvaluationFileRequest\x1a\x14.assay.v1.Evaluation\"\xe8\x01\xca\xf3\x18\x9a\x01\n\x0bmodel:write \x03(\xc9\x01:\x08text/csv:\x14\x61pplication/x-ndjson:\x1e\x61pplication/vnd.apache.parquet:#application/vnd.apache.arrow.stream:!application/vnd.apache.arrow.file\x82\xd3\xe4\x93\x02\x43\";/api/v1/models/{model_id}/versions/{version_id}/evaluations:\x04\x66ile(\x01\x12\x89\x01\n\rGetEvaluation\x12\x1e.assay.v1.GetEvaluationRequest\x1a\x14.assay.v1.Evaluation\"B\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02%\x12#/api/v1/evaluations/{evaluation_id}\x12\xb0\x01\n\x0fListEvaluations\x12 .assay.v1.ListEvaluationsRequest\x1a!.assay.v1.ListEvaluationsResponse\"X\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02=\x12;/api/v1/models/{model_id}/versions/{version_id}/evaluations\x12\xa6\x01\n\x0c\x45valuateRows\x12\x1d.assay.v1.EvaluateRowsRequest\x1a\x14.assay.v1.Evaluation\"a\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x45\"@/api/v1/models/{model_id}/versions/{version_id}/evaluations:rows:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!assay/v1/evaluation_service.proto\x12\x08\x61ssay.v1\x1a\x19\x61ssay/v1/evaluation.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x02\n\x17\x43reateEvaluationRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x15\n\x07require\x18\x08 \x03(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07replace\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x01\"{\n\x18UploadPredictionsRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tfirst_row\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06sha256\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x13\n\x05\x61rrow\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"\xc1\x01\n\x19UploadPredictionsResponse\x12\x11\n\tfirst_row\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x10\n\x08next_row\x18\x03 \x01(\x04\x12\x41\n\x07metrics\x18\x04 \x03(\x0b\x32\x30.assay.v1.UploadPredictionsResponse.MetricsEntry\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"J\n\x17\x46inishEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04rows\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x02\"\xe2\x02\n\x1bUploadEvaluationFileRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12(\n\x04\x66ile\x18\x07 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x64\x65\x61\x64line\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x15\n\x07no_wait\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x15\n\x07require\x18\n \x03(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07replace\x18\x0b \x01(\x08\x42\x04\xe2\x41\x01\x01\"3\n\x14GetEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x85\x01\n\x1cGetEvaluationRevisionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08revision\x18\x04 \x01(\rB\x04\xe2\x41\x01\x02\"5\n\x16ServeEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x17\x44\x65leteEvaluationRequest\x12\x1b\n\revaluation_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63\x61scade\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\x9a\x01\n\x16ListEvaluationsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"]\n\x17ListEvaluationsResponse\x12)\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x14.assay.v1.Evaluation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x02\n\x13\x45valuateRowsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rdataset_split\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0brenormalize\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x04rows\x18\x07 \x03(\x0b\x32\x17.assay.v1.PredictionRowB\x04\xe2\x41\x01\x02\x12\x15\n\x07require\x18\x08 \x03(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07replace\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xb7\x04\n\rPredictionRow\x12,\n\x06y_true\x18\x01 \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x02\x12,\n\x06y_pred\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x01\x12\x18\n\x05score\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x39\n\x06scores\x18\x04 \x03(\x0b\x32#.assay.v1.PredictionRow.ScoresEntryB\x04\xe2\x41\x01\x01\x12\x19\n\x06row_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x39\n\x06slices\x18\x06 \x03(\x0b\x32#.assay.v1.PredictionRow.SlicesEntryB\x04\xe2\x41\x01\x01\x12\x19\n\x06weight\x18\x07 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12=\n\x08\x66\x65\x61tures\x18\x08 \x03(\x0b\x32%.assay.v1.PredictionRow.FeaturesEntryB\x04\xe2\x41\x01\x01\x1a-\n\x0bScoresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a-\n\x0bSlicesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aG\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value:\x02\x38\x01\x42\x08\n\x06_scoreB\t\n\x07_row_idB\t\n\x07_weight2\xf4\x0c\n\x11\x45valuationService\x12`\n\x10\x43reateEvaluation\x12!.assay.v1.CreateEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12u\n\x11UploadPredictions\x12\".assay.v1.UploadPredictionsRequest\x1a#.assay.v1.UploadPredictionsResponse\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x03(\x01\x30\x01\x12`\n\x10\x46inishEvaluation\x12!.assay.v1.FinishEvaluationRequest\x1a\x14.assay.v1.Evaluation\"\x13\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x12\xc0\x02\n\x14UploadEvaluationFile\x12%.assay.v1.UploadEvaluationFileRequest\x1a\x14.assay.v1.Evaluation\"\xe8\x01\xca\xf3\x18\x9a\x01\n\x0bmodel:write \x03(\xc9\x01:\x08text/csv:\x14\x61pplication/x-ndjson:\x1e\x61pplication/vnd.apache.parquet:#application/vnd.apache.arrow.stream:!application/vnd.apache.arrow.file\x82\xd3\xe4\x93\x02\x43\";/api/v1/models/{model_id}/versions/{version_id}/evaluations:\x04\x66ile(\x01\x12\x89\x01\n\rGetEvaluation\x12\x1e.assay.v1.GetEvaluationRequest\x1a\x14.assay.v1.Evaluation\"B\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02%\x12#/api/v1/evaluations/{evaluation_id}\x12\xb0\x01\n\x0fListEvaluations\x12 .assay.v1.ListEvaluationsRequest\x1a!.assay.v1.ListEvaluationsResponse\"X\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02=\x12;/api/v1/models/{model_id}/versions/{version_id}/evaluations\x12\xca\x01\n\x15GetEvaluationRevision\x12&.assay.v1.GetEvaluationRevisionRequest\x1a\x14.assay.v1.Evaluation\"s\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02X\x12V/api/v1/models/{model_id}/versions/{version_id}/evaluations/{dataset_split}/{revision}\x12\x95\x01\n\x0fServeEvaluation\x12 .assay.v1.ServeEvaluationRequest\x1a\x14.assay.v1.Evaluation\"J\x90\x02\x02\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x82\xd3\xe4\x93\x02.\")/api/v1/evaluations/{evaluation_id}:serve:\x01*\x12\x93\x01\n\x10\x44\x65leteEvaluation\x12!.assay.v1.DeleteEvaluationRequest\x1a\x16.google.protobuf.Empty\"D\x90\x02\x02\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xcc\x01\x82\xd3\xe4\x93\x02%*#/api/v1/evaluations/{evaluation_id}\x12\xa6\x01\n\x0c\x45valuateRows\x12\x1d.assay.v1.EvaluateRowsRequest\x1a\x14.assay.v1.Evaluation\"a\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x45\"@/api/v1/models/{model_id}/versions/{version_id}/evaluations:rows:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +54,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEEVALUATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_CREATEEVALUATIONREQUEST'].fields_by_name['deadline']._loaded_options = None
   _globals['_CREATEEVALUATIONREQUEST'].fields_by_name['deadline']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEEVALUATIONREQUEST'].fields_by_name['require']._loaded_options = None
+  _globals['_CREATEEVALUATIONREQUEST'].fields_by_name['require']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEEVALUATIONREQUEST'].fields_by_name['replace']._loaded_options = None
+  _globals['_CREATEEVALUATIONREQUEST'].fields_by_name['replace']._serialized_options = b'\342A\001\001'
   _globals['_UPLOADPREDICTIONSREQUEST'].fields_by_name['evaluation_id']._loaded_options = None
   _globals['_UPLOADPREDICTIONSREQUEST'].fields_by_name['evaluation_id']._serialized_options = b'\342A\001\002'
   _globals['_UPLOADPREDICTIONSREQUEST'].fields_by_name['first_row']._loaded_options = None
@@ -85,8 +90,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADEVALUATIONFILEREQUEST'].fields_by_name['deadline']._serialized_options = b'\342A\001\001'
   _globals['_UPLOADEVALUATIONFILEREQUEST'].fields_by_name['no_wait']._loaded_options = None
   _globals['_UPLOADEVALUATIONFILEREQUEST'].fields_by_name['no_wait']._serialized_options = b'\342A\001\001'
+  _globals['_UPLOADEVALUATIONFILEREQUEST'].fields_by_name['require']._loaded_options = None
+  _globals['_UPLOADEVALUATIONFILEREQUEST'].fields_by_name['require']._serialized_options = b'\342A\001\001'
+  _globals['_UPLOADEVALUATIONFILEREQUEST'].fields_by_name['replace']._loaded_options = None
+  _globals['_UPLOADEVALUATIONFILEREQUEST'].fields_by_name['replace']._serialized_options = b'\342A\001\001'
   _globals['_GETEVALUATIONREQUEST'].fields_by_name['evaluation_id']._loaded_options = None
   _globals['_GETEVALUATIONREQUEST'].fields_by_name['evaluation_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['model_id']._loaded_options = None
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['version_id']._loaded_options = None
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['version_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['dataset_split']._loaded_options = None
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['dataset_split']._serialized_options = b'\342A\001\002'
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['revision']._loaded_options = None
+  _globals['_GETEVALUATIONREVISIONREQUEST'].fields_by_name['revision']._serialized_options = b'\342A\001\002'
+  _globals['_SERVEEVALUATIONREQUEST'].fields_by_name['evaluation_id']._loaded_options = None
+  _globals['_SERVEEVALUATIONREQUEST'].fields_by_name['evaluation_id']._serialized_options = b'\342A\001\002'
+  _globals['_DELETEEVALUATIONREQUEST'].fields_by_name['evaluation_id']._loaded_options = None
+  _globals['_DELETEEVALUATIONREQUEST'].fields_by_name['evaluation_id']._serialized_options = b'\342A\001\002'
+  _globals['_DELETEEVALUATIONREQUEST'].fields_by_name['cascade']._loaded_options = None
+  _globals['_DELETEEVALUATIONREQUEST'].fields_by_name['cascade']._serialized_options = b'\342A\001\001'
   _globals['_LISTEVALUATIONSREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_LISTEVALUATIONSREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
   _globals['_LISTEVALUATIONSREQUEST'].fields_by_name['version_id']._loaded_options = None
@@ -111,6 +134,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATEROWSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_EVALUATEROWSREQUEST'].fields_by_name['rows']._loaded_options = None
   _globals['_EVALUATEROWSREQUEST'].fields_by_name['rows']._serialized_options = b'\342A\001\002'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['require']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['require']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['replace']._loaded_options = None
+  _globals['_EVALUATEROWSREQUEST'].fields_by_name['replace']._serialized_options = b'\342A\001\001'
   _globals['_PREDICTIONROW_SCORESENTRY']._loaded_options = None
   _globals['_PREDICTIONROW_SCORESENTRY']._serialized_options = b'8\001'
   _globals['_PREDICTIONROW_SLICESENTRY']._loaded_options = None
@@ -145,36 +172,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATIONSERVICE'].methods_by_name['GetEvaluation']._serialized_options = b'\220\002\001\312\363\030\020\n\nmodel:read\030\001 \001\202\323\344\223\002%\022#/api/v1/evaluations/{evaluation_id}'
   _globals['_EVALUATIONSERVICE'].methods_by_name['ListEvaluations']._loaded_options = None
   _globals['_EVALUATIONSERVICE'].methods_by_name['ListEvaluations']._serialized_options = b'\220\002\001\312\363\030\016\n\nmodel:read \001\202\323\344\223\002=\022;/api/v1/models/{model_id}/versions/{version_id}/evaluations'
+  _globals['_EVALUATIONSERVICE'].methods_by_name['GetEvaluationRevision']._loaded_options = None
+  _globals['_EVALUATIONSERVICE'].methods_by_name['GetEvaluationRevision']._serialized_options = b'\220\002\001\312\363\030\016\n\nmodel:read \001\202\323\344\223\002X\022V/api/v1/models/{model_id}/versions/{version_id}/evaluations/{dataset_split}/{revision}'
+  _globals['_EVALUATIONSERVICE'].methods_by_name['ServeEvaluation']._loaded_options = None
+  _globals['_EVALUATIONSERVICE'].methods_by_name['ServeEvaluation']._serialized_options = b'\220\002\002\312\363\030\017\n\013model:write \002\202\323\344\223\002.\")/api/v1/evaluations/{evaluation_id}:serve:\001*'
+  _globals['_EVALUATIONSERVICE'].methods_by_name['DeleteEvaluation']._loaded_options = None
+  _globals['_EVALUATIONSERVICE'].methods_by_name['DeleteEvaluation']._serialized_options = b'\220\002\002\312\363\030\022\n\013model:write \002(\314\001\202\323\344\223\002%*#/api/v1/evaluations/{evaluation_id}'
   _globals['_EVALUATIONSERVICE'].methods_by_name['EvaluateRows']._loaded_options = None
   _globals['_EVALUATIONSERVICE'].methods_by_name['EvaluateRows']._serialized_options = b'\312\363\030\022\n\013model:write \002(\311\001\202\323\344\223\002E\"@/api/v1/models/{model_id}/versions/{version_id}/evaluations:rows:\001*'
-  _globals['_CREATEEVALUATIONREQUEST']._serialized_start=251
-  _globals['_CREATEEVALUATIONREQUEST']._serialized_end=490
-  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_start=492
-  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_end=615
-  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_start=618
-  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_end=811
-  _globals['_UPLOADPREDICTIONSRESPONSE_METRICSENTRY']._serialized_start=765
-  _globals['_UPLOADPREDICTIONSRESPONSE_METRICSENTRY']._serialized_end=811
-  _globals['_FINISHEVALUATIONREQUEST']._serialized_start=813
-  _globals['_FINISHEVALUATIONREQUEST']._serialized_end=887
-  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_start=890
-  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_end=1198
-  _globals['_GETEVALUATIONREQUEST']._serialized_start=1200
-  _globals['_GETEVALUATIONREQUEST']._serialized_end=1251
-  _globals['_LISTEVALUATIONSREQUEST']._serialized_start=1254
-  _globals['_LISTEVALUATIONSREQUEST']._serialized_end=1408
-  _globals['_LISTEVALUATIONSRESPONSE']._serialized_start=1410
-  _globals['_LISTEVALUATIONSRESPONSE']._serialized_end=1503
-  _globals['_EVALUATEROWSREQUEST']._serialized_start=1506
-  _globals['_EVALUATEROWSREQUEST']._serialized_end=1734
-  _globals['_PREDICTIONROW']._serialized_start=1737
-  _globals['_PREDICTIONROW']._serialized_end=2304
-  _globals['_PREDICTIONROW_SCORESENTRY']._serialized_start=2107
-  _globals['_PREDICTIONROW_SCORESENTRY']._serialized_end=2152
-  _globals['_PREDICTIONROW_SLICESENTRY']._serialized_start=2154
-  _globals['_PREDICTIONROW_SLICESENTRY']._serialized_end=2199
-  _globals['_PREDICTIONROW_FEATURESENTRY']._serialized_start=2201
-  _globals['_PREDICTIONROW_FEATURESENTRY']._serialized_end=2272
-  _globals['_EVALUATIONSERVICE']._serialized_start=2307
-  _globals['_EVALUATIONSERVICE']._serialized_end=3452
+  _globals['_CREATEEVALUATIONREQUEST']._serialized_start=280
+  _globals['_CREATEEVALUATIONREQUEST']._serialized_end=565
+  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_start=567
+  _globals['_UPLOADPREDICTIONSREQUEST']._serialized_end=690
+  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_start=693
+  _globals['_UPLOADPREDICTIONSRESPONSE']._serialized_end=886
+  _globals['_UPLOADPREDICTIONSRESPONSE_METRICSENTRY']._serialized_start=840
+  _globals['_UPLOADPREDICTIONSRESPONSE_METRICSENTRY']._serialized_end=886
+  _globals['_FINISHEVALUATIONREQUEST']._serialized_start=888
+  _globals['_FINISHEVALUATIONREQUEST']._serialized_end=962
+  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_start=965
+  _globals['_UPLOADEVALUATIONFILEREQUEST']._serialized_end=1319
+  _globals['_GETEVALUATIONREQUEST']._serialized_start=1321
+  _globals['_GETEVALUATIONREQUEST']._serialized_end=1372
+  _globals['_GETEVALUATIONREVISIONREQUEST']._serialized_start=1375
+  _globals['_GETEVALUATIONREVISIONREQUEST']._serialized_end=1508
+  _globals['_SERVEEVALUATIONREQUEST']._serialized_start=1510
+  _globals['_SERVEEVALUATIONREQUEST']._serialized_end=1563
+  _globals['_DELETEEVALUATIONREQUEST']._serialized_start=1565
+  _globals['_DELETEEVALUATIONREQUEST']._serialized_end=1642
+  _globals['_LISTEVALUATIONSREQUEST']._serialized_start=1645
+  _globals['_LISTEVALUATIONSREQUEST']._serialized_end=1799
+  _globals['_LISTEVALUATIONSRESPONSE']._serialized_start=1801
+  _globals['_LISTEVALUATIONSRESPONSE']._serialized_end=1894
+  _globals['_EVALUATEROWSREQUEST']._serialized_start=1897
+  _globals['_EVALUATEROWSREQUEST']._serialized_end=2171
+  _globals['_PREDICTIONROW']._serialized_start=2174
+  _globals['_PREDICTIONROW']._serialized_end=2741
+  _globals['_PREDICTIONROW_SCORESENTRY']._serialized_start=2544
+  _globals['_PREDICTIONROW_SCORESENTRY']._serialized_end=2589
+  _globals['_PREDICTIONROW_SLICESENTRY']._serialized_start=2591
+  _globals['_PREDICTIONROW_SLICESENTRY']._serialized_end=2636
+  _globals['_PREDICTIONROW_FEATURESENTRY']._serialized_start=2638
+  _globals['_PREDICTIONROW_FEATURESENTRY']._serialized_end=2709
+  _globals['_EVALUATIONSERVICE']._serialized_start=2744
+  _globals['_EVALUATIONSERVICE']._serialized_end=4396
 # @@protoc_insertion_point(module_scope)

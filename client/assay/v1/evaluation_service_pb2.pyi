@@ -35,6 +35,8 @@ class CreateEvaluationRequest(_message.Message):
     RENORMALIZE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
+    REQUIRE_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -47,9 +49,15 @@ class CreateEvaluationRequest(_message.Message):
     """Optional. Divides each row of scores by its sum instead of refusing rows that do not sum to 1."""
     request_id: _builtins.str
     """Optional. Makes a repeated create return the first answer."""
+    replace: _builtins.bool
+    """Optional. Serves the evaluation of a promoted version though a requirement is not met, or it is of other rows or labels than the one that is served."""
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
         """Optional. When upload and measurement end as timed_out; at most 30 days ahead, by default 7 days."""
+
+    @_builtins.property
+    def require(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. What is required of the numbers, such as accuracy>=0.93. A promoted version keeps what is served of it unless all are met."""
 
     def __init__(
         self,
@@ -61,10 +69,12 @@ class CreateEvaluationRequest(_message.Message):
         renormalize: _builtins.bool = ...,
         request_id: _builtins.str = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
+        require: _abc.Iterable[_builtins.str] | None = ...,
+        replace: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "replace", b"replace", "request_id", b"request_id", "require", b"require", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -201,6 +211,8 @@ class UploadEvaluationFileRequest(_message.Message):
     FILE_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
     NO_WAIT_FIELD_NUMBER: _builtins.int
+    REQUIRE_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -215,6 +227,8 @@ class UploadEvaluationFileRequest(_message.Message):
     """Optional. Makes a repeated upload return the first answer; over REST the header Idempotency-Key."""
     no_wait: _builtins.bool
     """Optional. Answers once the file is stored, before it is measured; its job tells how that goes."""
+    replace: _builtins.bool
+    """Optional. Serves the evaluation of a promoted version though a requirement is not met, or it is of other rows or labels than the one that is served."""
     @_builtins.property
     def file(self) -> _httpbody_pb2.HttpBody:
         """Required. The bytes, with a content type that says which format they are."""
@@ -222,6 +236,10 @@ class UploadEvaluationFileRequest(_message.Message):
     @_builtins.property
     def deadline(self) -> _timestamp_pb2.Timestamp:
         """Optional. When the measurement ends as timed_out; at most 30 days ahead."""
+
+    @_builtins.property
+    def require(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. What is required of the numbers, such as accuracy>=0.93. A promoted version keeps what is served of it unless all are met."""
 
     def __init__(
         self,
@@ -235,10 +253,12 @@ class UploadEvaluationFileRequest(_message.Message):
         file: _httpbody_pb2.HttpBody | None = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
         no_wait: _builtins.bool = ...,
+        require: _abc.Iterable[_builtins.str] | None = ...,
+        replace: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "file", b"file", "model_id", b"model_id", "no_wait", b"no_wait", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "file", b"file", "model_id", b"model_id", "no_wait", b"no_wait", "positive_label", b"positive_label", "renormalize", b"renormalize", "replace", b"replace", "request_id", b"request_id", "require", b"require", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -265,6 +285,88 @@ class GetEvaluationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetEvaluationRequest: _TypeAlias = GetEvaluationRequest  # noqa: Y015
+
+@_typing.final
+class GetEvaluationRevisionRequest(_message.Message):
+    """The request of GetEvaluationRevision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    DATASET_SPLIT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Required. The model."""
+    version_id: _builtins.str
+    """Required. The version."""
+    dataset_split: _builtins.str
+    """Required. train, validation or test."""
+    revision: _builtins.int
+    """Required. The revision's number, from 1."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version_id: _builtins.str = ...,
+        dataset_split: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "revision", b"revision", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEvaluationRevisionRequest: _TypeAlias = GetEvaluationRevisionRequest  # noqa: Y015
+
+@_typing.final
+class ServeEvaluationRequest(_message.Message):
+    """The request of ServeEvaluation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVALUATION_ID_FIELD_NUMBER: _builtins.int
+    evaluation_id: _builtins.str
+    """Required. The evaluation."""
+    def __init__(
+        self,
+        *,
+        evaluation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evaluation_id", b"evaluation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServeEvaluationRequest: _TypeAlias = ServeEvaluationRequest  # noqa: Y015
+
+@_typing.final
+class DeleteEvaluationRequest(_message.Message):
+    """The request of DeleteEvaluation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVALUATION_ID_FIELD_NUMBER: _builtins.int
+    CASCADE_FIELD_NUMBER: _builtins.int
+    evaluation_id: _builtins.str
+    """Required. The evaluation."""
+    cascade: _builtins.bool
+    """Optional. Deletes it though it is served: its split has no numbers then."""
+    def __init__(
+        self,
+        *,
+        evaluation_id: _builtins.str = ...,
+        cascade: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cascade", b"cascade", "evaluation_id", b"evaluation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteEvaluationRequest: _TypeAlias = DeleteEvaluationRequest  # noqa: Y015
 
 @_typing.final
 class ListEvaluationsRequest(_message.Message):
@@ -345,6 +447,8 @@ class EvaluateRowsRequest(_message.Message):
     RENORMALIZE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    REQUIRE_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -357,9 +461,15 @@ class EvaluateRowsRequest(_message.Message):
     """Optional. Divides each row of scores by its sum instead of refusing rows that do not sum to 1."""
     request_id: _builtins.str
     """Optional. Makes a repeated request return the first answer; over REST the header Idempotency-Key."""
+    replace: _builtins.bool
+    """Optional. Serves the evaluation of a promoted version though a requirement is not met, or it is of other rows or labels than the one that is served."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___PredictionRow]:
         """Required. The rows, 1 to 10000; a field that one row has the others have too, but for features."""
+
+    @_builtins.property
+    def require(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. What is required of the numbers, such as accuracy>=0.93. A promoted version keeps what is served of it unless all are met."""
 
     def __init__(
         self,
@@ -371,10 +481,12 @@ class EvaluateRowsRequest(_message.Message):
         renormalize: _builtins.bool = ...,
         request_id: _builtins.str = ...,
         rows: _abc.Iterable[Global___PredictionRow] | None = ...,
+        require: _abc.Iterable[_builtins.str] | None = ...,
+        replace: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "request_id", b"request_id", "rows", b"rows", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "model_id", b"model_id", "positive_label", b"positive_label", "renormalize", b"renormalize", "replace", b"replace", "request_id", b"request_id", "require", b"require", "rows", b"rows", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import evaluation_pb2 as assay_dot_v1_dot_evaluation__pb2
 from assay.v1 import evaluation_service_pb2 as assay_dot_v1_dot_evaluation__service__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -66,6 +67,21 @@ class EvaluationServiceStub:
                 request_serializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsResponse.FromString,
                 _registered_method=True)
+        self.GetEvaluationRevision = channel.unary_unary(
+                '/assay.v1.EvaluationService/GetEvaluationRevision',
+                request_serializer=assay_dot_v1_dot_evaluation__service__pb2.GetEvaluationRevisionRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
+                _registered_method=True)
+        self.ServeEvaluation = channel.unary_unary(
+                '/assay.v1.EvaluationService/ServeEvaluation',
+                request_serializer=assay_dot_v1_dot_evaluation__service__pb2.ServeEvaluationRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
+                _registered_method=True)
+        self.DeleteEvaluation = channel.unary_unary(
+                '/assay.v1.EvaluationService/DeleteEvaluation',
+                request_serializer=assay_dot_v1_dot_evaluation__service__pb2.DeleteEvaluationRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.EvaluateRows = channel.unary_unary(
                 '/assay.v1.EvaluationService/EvaluateRows',
                 request_serializer=assay_dot_v1_dot_evaluation__service__pb2.EvaluateRowsRequest.SerializeToString,
@@ -119,6 +135,27 @@ class EvaluationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEvaluationRevision(self, request, context):
+        """Returns one revision of a version on a split. Errors: 400 bad split; 404 no such model, version or revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ServeEvaluation(self, request, context):
+        """Serves an evaluation of its version and split from now on, whatever is newer. Errors: 404 no such evaluation; 422 it has no result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteEvaluation(self, request, context):
+        """Deletes an evaluation with its rows. Errors: 404 no such evaluation; 422 it has not ended, it is what is served of a promoted version, or it is served and cascade was not sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EvaluateRows(self, request, context):
         """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and a Location when that takes longer than 20 s. Errors: 400 bad split or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too many rows or cells; 422 wrong task type.
         """
@@ -158,6 +195,21 @@ def add_EvaluationServiceServicer_to_server(servicer, server):
                     servicer.ListEvaluations,
                     request_deserializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsRequest.FromString,
                     response_serializer=assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsResponse.SerializeToString,
+            ),
+            'GetEvaluationRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEvaluationRevision,
+                    request_deserializer=assay_dot_v1_dot_evaluation__service__pb2.GetEvaluationRevisionRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_evaluation__pb2.Evaluation.SerializeToString,
+            ),
+            'ServeEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ServeEvaluation,
+                    request_deserializer=assay_dot_v1_dot_evaluation__service__pb2.ServeEvaluationRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_evaluation__pb2.Evaluation.SerializeToString,
+            ),
+            'DeleteEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteEvaluation,
+                    request_deserializer=assay_dot_v1_dot_evaluation__service__pb2.DeleteEvaluationRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'EvaluateRows': grpc.unary_unary_rpc_method_handler(
                     servicer.EvaluateRows,
@@ -328,6 +380,87 @@ class EvaluationService:
             '/assay.v1.EvaluationService/ListEvaluations',
             assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsRequest.SerializeToString,
             assay_dot_v1_dot_evaluation__service__pb2.ListEvaluationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEvaluationRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.EvaluationService/GetEvaluationRevision',
+            assay_dot_v1_dot_evaluation__service__pb2.GetEvaluationRevisionRequest.SerializeToString,
+            assay_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ServeEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.EvaluationService/ServeEvaluation',
+            assay_dot_v1_dot_evaluation__service__pb2.ServeEvaluationRequest.SerializeToString,
+            assay_dot_v1_dot_evaluation__pb2.Evaluation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.EvaluationService/DeleteEvaluation',
+            assay_dot_v1_dot_evaluation__service__pb2.DeleteEvaluationRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

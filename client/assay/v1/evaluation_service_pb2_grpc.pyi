@@ -6,6 +6,7 @@ Bring predictions in and have them measured."""
 from assay.v1 import evaluation_pb2 as _evaluation_pb2
 from assay.v1 import evaluation_service_pb2 as _evaluation_service_pb2
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -46,6 +47,12 @@ class EvaluationServiceStub:
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]
     """Lists a version's evaluations, newest first. Errors: 400 bad split, page size or token; 404 no such model or version."""
+    GetEvaluationRevision: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.GetEvaluationRevisionRequest, _evaluation_pb2.Evaluation]
+    """Returns one revision of a version on a split. Errors: 400 bad split; 404 no such model, version or revision."""
+    ServeEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.ServeEvaluationRequest, _evaluation_pb2.Evaluation]
+    """Serves an evaluation of its version and split from now on, whatever is newer. Errors: 404 no such evaluation; 422 it has no result."""
+    DeleteEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.DeleteEvaluationRequest, _empty_pb2.Empty]
+    """Deletes an evaluation with its rows. Errors: 404 no such evaluation; 422 it has not ended, it is what is served of a promoted version, or it is served and cascade was not sent."""
     EvaluateRows: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.EvaluateRowsRequest, _evaluation_pb2.Evaluation]
     """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and a Location when that takes longer than 20 s. Errors: 400 bad split or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too many rows or cells; 422 wrong task type."""
 
@@ -66,6 +73,12 @@ class EvaluationServiceAsyncStub(EvaluationServiceStub):
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]  # type: ignore[assignment]
     """Lists a version's evaluations, newest first. Errors: 400 bad split, page size or token; 404 no such model or version."""
+    GetEvaluationRevision: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.GetEvaluationRevisionRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
+    """Returns one revision of a version on a split. Errors: 400 bad split; 404 no such model, version or revision."""
+    ServeEvaluation: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.ServeEvaluationRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
+    """Serves an evaluation of its version and split from now on, whatever is newer. Errors: 404 no such evaluation; 422 it has no result."""
+    DeleteEvaluation: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.DeleteEvaluationRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Deletes an evaluation with its rows. Errors: 404 no such evaluation; 422 it has not ended, it is what is served of a promoted version, or it is served and cascade was not sent."""
     EvaluateRows: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.EvaluateRowsRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
     """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and a Location when that takes longer than 20 s. Errors: 400 bad split or rows; 404 no such model or version; 409 the idempotency key was used with another body; 413 too many rows or cells; 422 wrong task type."""
 
@@ -119,6 +132,30 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_evaluation_service_pb2.ListEvaluationsResponse, _abc.Awaitable[_evaluation_service_pb2.ListEvaluationsResponse]]:
         """Lists a version's evaluations, newest first. Errors: 400 bad split, page size or token; 404 no such model or version."""
+
+    @_abc_1.abstractmethod
+    def GetEvaluationRevision(
+        self,
+        request: _evaluation_service_pb2.GetEvaluationRevisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluation_pb2.Evaluation, _abc.Awaitable[_evaluation_pb2.Evaluation]]:
+        """Returns one revision of a version on a split. Errors: 400 bad split; 404 no such model, version or revision."""
+
+    @_abc_1.abstractmethod
+    def ServeEvaluation(
+        self,
+        request: _evaluation_service_pb2.ServeEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluation_pb2.Evaluation, _abc.Awaitable[_evaluation_pb2.Evaluation]]:
+        """Serves an evaluation of its version and split from now on, whatever is newer. Errors: 404 no such evaluation; 422 it has no result."""
+
+    @_abc_1.abstractmethod
+    def DeleteEvaluation(
+        self,
+        request: _evaluation_service_pb2.DeleteEvaluationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Deletes an evaluation with its rows. Errors: 404 no such evaluation; 422 it has not ended, it is what is served of a promoted version, or it is served and cascade was not sent."""
 
     @_abc_1.abstractmethod
     def EvaluateRows(

@@ -65,7 +65,7 @@ class Version(_message.Message):
     model_id: _builtins.str
     """The model it is a version of."""
     version_number: _builtins.int
-    """1 for the model's first version, and so on without gaps."""
+    """1 for the model's first version, and so on."""
     is_promoted: _builtins.bool
     """True for the one version that is served when a request names none."""
     status: _builtins.str
@@ -84,7 +84,7 @@ class Version(_message.Message):
 
     @_builtins.property
     def metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
-        """Headline metrics of the newest evaluation of the test split."""
+        """Headline metrics of the evaluation of the test split that is served."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

@@ -150,6 +150,36 @@ class GetVersionRequest(_message.Message):
 Global___GetVersionRequest: _TypeAlias = GetVersionRequest  # noqa: Y015
 
 @_typing.final
+class DeleteVersionRequest(_message.Message):
+    """The request of DeleteVersion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    CASCADE_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Required. The model."""
+    version_id: _builtins.str
+    """Required. The version."""
+    cascade: _builtins.bool
+    """Optional. Deletes its evaluations with it."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version_id: _builtins.str = ...,
+        cascade: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cascade", b"cascade", "model_id", b"model_id", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteVersionRequest: _TypeAlias = DeleteVersionRequest  # noqa: Y015
+
+@_typing.final
 class PromoteVersionRequest(_message.Message):
     """The request of PromoteVersion."""
 

@@ -5,6 +5,7 @@ import warnings
 
 from assay.v1 import version_pb2 as assay_dot_v1_dot_version__pb2
 from assay.v1 import version_service_pb2 as assay_dot_v1_dot_version__service__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -51,6 +52,11 @@ class VersionServiceStub:
                 request_serializer=assay_dot_v1_dot_version__service__pb2.GetVersionRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_version__pb2.Version.FromString,
                 _registered_method=True)
+        self.DeleteVersion = channel.unary_unary(
+                '/assay.v1.VersionService/DeleteVersion',
+                request_serializer=assay_dot_v1_dot_version__service__pb2.DeleteVersionRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.PromoteVersion = channel.unary_unary(
                 '/assay.v1.VersionService/PromoteVersion',
                 request_serializer=assay_dot_v1_dot_version__service__pb2.PromoteVersionRequest.SerializeToString,
@@ -83,6 +89,13 @@ class VersionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteVersion(self, request, context):
+        """Deletes a version. Errors: 404 no such version under the model; 422 it is promoted, an evaluation of it has not ended, or it has evaluations and cascade was not sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PromoteVersion(self, request, context):
         """Makes a ready version the one that is served, and demotes the former. Errors: 404 no such version under the model; 422 the version is not ready.
         """
@@ -107,6 +120,11 @@ def add_VersionServiceServicer_to_server(servicer, server):
                     servicer.GetVersion,
                     request_deserializer=assay_dot_v1_dot_version__service__pb2.GetVersionRequest.FromString,
                     response_serializer=assay_dot_v1_dot_version__pb2.Version.SerializeToString,
+            ),
+            'DeleteVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteVersion,
+                    request_deserializer=assay_dot_v1_dot_version__service__pb2.DeleteVersionRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'PromoteVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.PromoteVersion,
@@ -196,6 +214,33 @@ class VersionService:
             '/assay.v1.VersionService/GetVersion',
             assay_dot_v1_dot_version__service__pb2.GetVersionRequest.SerializeToString,
             assay_dot_v1_dot_version__pb2.Version.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.VersionService/DeleteVersion',
+            assay_dot_v1_dot_version__service__pb2.DeleteVersionRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Create and promote versions."""
 from assay.v1 import version_pb2 as _version_pb2
 from assay.v1 import version_service_pb2 as _version_service_pb2
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -40,6 +41,8 @@ class VersionServiceStub:
     """Lists a model's versions, newest first. Errors: 400 bad page size or token; 404 no such model."""
     GetVersion: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.GetVersionRequest, _version_pb2.Version]
     """Returns one version. Errors: 404 no such version under the model."""
+    DeleteVersion: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.DeleteVersionRequest, _empty_pb2.Empty]
+    """Deletes a version. Errors: 404 no such version under the model; 422 it is promoted, an evaluation of it has not ended, or it has evaluations and cascade was not sent."""
     PromoteVersion: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.PromoteVersionRequest, _version_service_pb2.PromoteVersionResponse]
     """Makes a ready version the one that is served, and demotes the former. Errors: 404 no such version under the model; 422 the version is not ready."""
 
@@ -54,6 +57,8 @@ class VersionServiceAsyncStub(VersionServiceStub):
     """Lists a model's versions, newest first. Errors: 400 bad page size or token; 404 no such model."""
     GetVersion: _aio.UnaryUnaryMultiCallable[_version_service_pb2.GetVersionRequest, _version_pb2.Version]  # type: ignore[assignment]
     """Returns one version. Errors: 404 no such version under the model."""
+    DeleteVersion: _aio.UnaryUnaryMultiCallable[_version_service_pb2.DeleteVersionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Deletes a version. Errors: 404 no such version under the model; 422 it is promoted, an evaluation of it has not ended, or it has evaluations and cascade was not sent."""
     PromoteVersion: _aio.UnaryUnaryMultiCallable[_version_service_pb2.PromoteVersionRequest, _version_service_pb2.PromoteVersionResponse]  # type: ignore[assignment]
     """Makes a ready version the one that is served, and demotes the former. Errors: 404 no such version under the model; 422 the version is not ready."""
 
@@ -83,6 +88,14 @@ class VersionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_version_pb2.Version, _abc.Awaitable[_version_pb2.Version]]:
         """Returns one version. Errors: 404 no such version under the model."""
+
+    @_abc_1.abstractmethod
+    def DeleteVersion(
+        self,
+        request: _version_service_pb2.DeleteVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Deletes a version. Errors: 404 no such version under the model; 422 it is promoted, an evaluation of it has not ended, or it has evaluations and cascade was not sent."""
 
     @_abc_1.abstractmethod
     def PromoteVersion(

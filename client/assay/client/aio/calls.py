@@ -387,6 +387,8 @@ class Evaluations(Group):
         positive_label: str = "",
         renormalize: bool = False,
         deadline: datetime | None = None,
+        require: Sequence[str] = (),
+        replace: bool = False,
     ) -> types.Evaluation:
         """Opens an upload for a version and a split.
 
@@ -399,6 +401,10 @@ class Evaluations(Group):
                 not sum to 1.
             deadline: When upload and measurement end as timed_out; at most 30 days ahead, by
                 default 7 days.
+            require: What is required of the numbers, such as accuracy>=0.93. A promoted version
+                keeps what is served of it unless all are met.
+            replace: Serves the evaluation of a promoted version though a requirement is not met,
+                or it is of other rows or labels than the one that is served.
         """
         return await self._one(
             types.Evaluation,
@@ -410,6 +416,8 @@ class Evaluations(Group):
                 "positive_label": positive_label,
                 "renormalize": renormalize,
                 "deadline": deadline,
+                "require": require,
+                "replace": replace,
             },
         )
 
@@ -453,6 +461,47 @@ class Evaluations(Group):
             },
         )
 
+    async def revision(
+        self, model_id: str, version_id: str, split: str, revision: int
+    ) -> types.Evaluation:
+        """Returns one revision of a version on a split.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+            split: train, validation or test.
+            revision: The revision's number, from 1.
+        """
+        return await self._one(
+            types.Evaluation,
+            "GetEvaluationRevision",
+            {
+                "model_id": model_id,
+                "version_id": version_id,
+                "dataset_split": split,
+                "revision": revision,
+            },
+        )
+
+    async def serve(self, evaluation_id: str) -> types.Evaluation:
+        """Serves an evaluation of its version and split from now on, whatever is newer.
+
+        Args:
+            evaluation_id: The evaluation.
+        """
+        return await self._one(
+            types.Evaluation, "ServeEvaluation", {"evaluation_id": evaluation_id}
+        )
+
+    async def delete(self, evaluation_id: str, *, cascade: bool = False) -> None:
+        """Deletes an evaluation with its rows.
+
+        Args:
+            evaluation_id: The evaluation.
+            cascade: Deletes it though it is served: its split has no numbers then.
+        """
+        await self._none("DeleteEvaluation", {"evaluation_id": evaluation_id, "cascade": cascade})
+
     async def create_from_rows(
         self,
         model_id: str,
@@ -462,6 +511,8 @@ class Evaluations(Group):
         split: str = "",
         positive_label: str = "",
         renormalize: bool = False,
+        require: Sequence[str] = (),
+        replace: bool = False,
     ) -> types.Evaluation:
         """Takes up to 10000 rows and measures them: 201 with the finished evaluation, or 202 and
         a Location when that takes longer than 20 s.
@@ -475,6 +526,10 @@ class Evaluations(Group):
                 not sum to 1.
             rows: The rows, 1 to 10000; a field that one row has the others have too, but for
                 features.
+            require: What is required of the numbers, such as accuracy>=0.93. A promoted version
+                keeps what is served of it unless all are met.
+            replace: Serves the evaluation of a promoted version though a requirement is not met,
+                or it is of other rows or labels than the one that is served.
         """
         return await self._one(
             types.Evaluation,
@@ -486,6 +541,8 @@ class Evaluations(Group):
                 "positive_label": positive_label,
                 "renormalize": renormalize,
                 "rows": rows,
+                "require": require,
+                "replace": replace,
             },
         )
 
@@ -1110,6 +1167,18 @@ class Versions(Group):
         """
         return await self._one(
             types.Version, "GetVersion", {"model_id": model_id, "version_id": version_id}
+        )
+
+    async def delete(self, model_id: str, version_id: str, *, cascade: bool = False) -> None:
+        """Deletes a version.
+
+        Args:
+            model_id: The model.
+            version_id: The version.
+            cascade: Deletes its evaluations with it.
+        """
+        await self._none(
+            "DeleteVersion", {"model_id": model_id, "version_id": version_id, "cascade": cascade}
         )
 
     async def promote(self, model_id: str, version_id: str) -> types.Promotion:

@@ -147,6 +147,8 @@ class Client:
         cluster_id: Values | None = None,
         positive_label: str = "",
         renormalize: bool = False,
+        require: Sequence[str] = (),
+        replace: bool = False,
         batch_bytes: int = BATCH_BYTES,
         on_progress: OnProgress = ignore_progress,
     ) -> types.Evaluation:
@@ -172,6 +174,10 @@ class Client:
             cluster_id: what rows belong together, so that intervals resample them as one.
             positive_label: the positive label, where the model declares none.
             renormalize: divide each row of scores by its sum instead of refusing it.
+            require: of the numbers, such as `accuracy>=0.93`: a promoted version keeps what is
+                served of it unless all are met; `requirements` of the answer says which are.
+            replace: serve the evaluation of a promoted version though a requirement is not met,
+                or it is of other rows or labels than the one that is served.
             batch_bytes: size of a batch, at most 1 MiB; smaller ones tell of progress more often.
             on_progress: called after each acknowledged batch and each step of the measuring.
 
@@ -192,6 +198,8 @@ class Client:
                 "split": split,
                 "positive_label": positive_label,
                 "renormalize": renormalize,
+                "require": require,
+                "replace": replace,
             },
             data=data,
             columns={
@@ -219,6 +227,8 @@ class Client:
         *,
         positive_label: str = "",
         renormalize: bool = False,
+        require: Sequence[str] = (),
+        replace: bool = False,
     ) -> types.Evaluation:
         """Send up to 10,000 rows in one request, and return the evaluation once it is measured.
 
@@ -231,6 +241,10 @@ class Client:
             split: train, validation or test.
             positive_label: the positive label, where the model declares none.
             renormalize: divide each row of scores by its sum instead of refusing it.
+            require: of the numbers, such as `accuracy>=0.93`: a promoted version keeps what is
+                served of it unless all are met; `requirements` of the answer says which are.
+            replace: serve the evaluation of a promoted version though a requirement is not met,
+                or it is of other rows or labels than the one that is served.
 
         Raises:
             BadInput: a row has a field or a value that no row can have.
@@ -252,6 +266,8 @@ class Client:
             split=split,
             positive_label=positive_label,
             renormalize=renormalize,
+            require=require,
+            replace=replace,
         )
         if made.status not in TERMINAL_STATES:  # it takes longer than one request may
             await self.jobs.wait(made.job_id)

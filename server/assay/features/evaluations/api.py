@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from google.protobuf import empty_pb2
+
 from assay.features.evaluations import convert
 from assay.features.evaluations.file_upload import FileUploads
 from assay.features.evaluations.row_upload import RowUploads
@@ -120,6 +122,39 @@ class EvaluationService:
             token=request.page_token,
         )
         return page_of(evaluation_service_pb2.ListEvaluationsResponse, page, convert.evaluation)
+
+    async def GetEvaluationRevision(
+        self, request: evaluation_service_pb2.GetEvaluationRevisionRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Return one revision of a version on a split."""
+        known = await call.run(
+            self._evaluations.revision,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            dataset_split=request.dataset_split,
+            number=request.revision,
+        )
+        return convert.evaluation(known)
+
+    async def ServeEvaluation(
+        self, request: evaluation_service_pb2.ServeEvaluationRequest, call: Call
+    ) -> evaluation_pb2.Evaluation:
+        """Serve an evaluation."""
+        known = await call.run(self._evaluations.serve, call.organization_id, request.evaluation_id)
+        return convert.evaluation(known)
+
+    async def DeleteEvaluation(
+        self, request: evaluation_service_pb2.DeleteEvaluationRequest, call: Call
+    ) -> empty_pb2.Empty:
+        """Delete an evaluation."""
+        await call.run(
+            self._evaluations.delete,
+            call.organization_id,
+            request.evaluation_id,
+            cascade=request.cascade,
+        )
+        return empty_pb2.Empty()
 
     async def EvaluateRows(
         self, request: evaluation_service_pb2.EvaluateRowsRequest, call: Call

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from assay.features.evaluations.model import EvaluationResult
+from assay.features.evaluations.requirement import outcomes
 from assay.features.evaluations.row_upload import Row
 from assay.features.evaluations.service import KnownEvaluation
 from assay.kernel.rpc import job_messages, values
+from assay.kernel.rpc.messages import message_of
 from assay.records import encode, sha256_hex
 from assay.v1 import evaluation_pb2, evaluation_service_pb2
 
@@ -27,7 +29,14 @@ def evaluation(known: KnownEvaluation) -> evaluation_pb2.Evaluation:
         error=job_messages.error(stored.error),
         created_at=values.timestamp(stored.created_at),
         evaluated_at=values.timestamp(stored.evaluated_at),
+        is_served=stored.is_current,
+        held_back=stored.held_back,
     )
+    if stored.evaluated_at is not None:
+        message.requirements.extend(
+            message_of(evaluation_pb2.RequirementOutcome, one)
+            for one in outcomes(stored.requirements, stored.metrics)
+        )
     if stored.result is not None:
         _add_result(message, stored.result)
     return message

@@ -17,8 +17,9 @@ from assay.features.evaluations.row_upload import ROWS_WAIT_SECONDS, RowUploads
 from assay.features.evaluations.service import EvaluationUseCases
 from assay.features.evaluations.store import (
     Evaluations,
+    EvaluationsOfModels,
+    EvaluationsOfVersions,
     RefuseMissingLabels,
-    RefuseRunningEvaluations,
 )
 from assay.features.evaluations.upload import Uploads
 from assay.kernel.feature import Feature
@@ -66,7 +67,7 @@ FEATURE = Feature(
     name="evaluations",
     tables=(tables.evaluations,),
     stores=(Evaluations,),
-    hooks=(RefuseRunningEvaluations(), RefuseMissingLabels()),
+    hooks=(EvaluationsOfModels(), EvaluationsOfVersions(), RefuseMissingLabels()),
     kinds=(EvaluationKind(),),
     services=_services,
 )

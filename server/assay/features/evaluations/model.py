@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from assay.features.models.model import TaskType
@@ -72,6 +73,14 @@ class EvaluationResult(Record):
     details: str | None = None  # blob address of EvaluationDetails; None: made before them
 
 
+class HeldBack(StrEnum):
+    """Why an evaluation that succeeded was not served."""
+
+    REQUIREMENT_NOT_MET = "REQUIREMENT_NOT_MET"  # its version is promoted
+    OTHER_ROWS = "OTHER_ROWS"  # its version is promoted, and serves other rows or labels
+    OLDER_REVISION = "OLDER_REVISION"  # a newer one was served already
+
+
 class NewEvaluation(Record):
     """What is needed to register an evaluation; its job is submitted in the same commit."""
 
@@ -80,6 +89,8 @@ class NewEvaluation(Record):
     dataset_split: str  # one of SPLITS
     job_id: str  # the job that computes it
     spec: EvaluationSpec  # what decides the numbers
+    requirements: tuple[str, ...] = ()  # of the numbers, such as `accuracy>=0.93`
+    replaces: bool = False  # served in place of a promoted version's, whatever comes out
     evaluation_id: str | None = None  # chosen by the caller; None: generated
     created_by: str = ""  # subject of the caller
 
@@ -101,7 +112,9 @@ class Evaluation(Record):
     job_id: str  # the job that computes it
     spec: EvaluationSpec  # what decides the numbers
     state: JobState  # the state of its job
-    is_current: bool  # newest succeeded revision of its (version, split): the one served
+    requirements: tuple[str, ...] = ()  # of the numbers, as they were sent
+    is_current: bool  # the one that is served of its (version, split)
+    held_back: HeldBack | None = None  # why it was not served when it succeeded
     metrics: Mapping[str, float] = {}  # headline; empty until done
     result: EvaluationResult | None = None  # None until done, and in listings
     error: JobError | None = None  # why its job ended without a result

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
 from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation, check_split
+from assay.features.evaluations.requirement import check_requirements
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Model, TaskType
 from assay.features.models.store import Models
@@ -35,6 +36,8 @@ class EvaluationRequest(Record):
     positive_label: str | None = None  # None: the model's, else by the rule
     renormalize: bool = False  # scale score rows that do not sum to 1
     request_id: str | None = None  # a repeat returns the first evaluation
+    require: tuple[str, ...] = ()  # of the numbers, such as `accuracy>=0.93`
+    replace: bool = False  # serve it in place of a promoted version's, whatever comes out
     deadline: datetime | None = None  # TIMED_OUT from then on; None: the default
     created_by: str = ""  # subject of the caller
 
@@ -70,7 +73,7 @@ class EvaluationUseCases:
         """Open an upload of predictions; a repeated request returns the first one.
 
         Raises:
-            InvalidArgument: a bad split, positive label or deadline.
+            InvalidArgument: a bad split, positive label, requirement or deadline.
             NotFound: no such model or version.
             WrongTaskType: the model is of a task type that takes no predictions.
             RequestIdReused: the request_id came before with another body.
@@ -108,6 +111,38 @@ class EvaluationUseCases:
         """Return one evaluation with its result; raises NotFound."""
         with self._store.read() as uow:
             return _known(uow, uow[Evaluations].get(organization_id, evaluation_id))
+
+    def revision(
+        self,
+        organization_id: str,
+        model_id: str,
+        version_id: str,
+        *,
+        dataset_split: str,
+        number: int,
+    ) -> KnownEvaluation:
+        """Return one revision of a version on a split; raises InvalidArgument and NotFound."""
+        split = check_split("dataset_split", dataset_split)
+        with self._store.read() as uow:
+            return _known(
+                uow,
+                uow[Evaluations].revision(organization_id, model_id, version_id, split, number),
+            )
+
+    def serve(self, organization_id: str, evaluation_id: str) -> KnownEvaluation:
+        """Serve an evaluation from now on; raises NotFound, and FailedPrecondition without result."""
+        with self._store.write() as uow:
+            return _known(uow, uow[Evaluations].serve(organization_id, evaluation_id))
+
+    def delete(self, organization_id: str, evaluation_id: str, *, cascade: bool) -> None:
+        """Delete an evaluation.
+
+        Raises:
+            NotFound: no such evaluation.
+            ResourceInUse: it has not ended, or it is served.
+        """
+        with self._store.write() as uow:
+            uow[Evaluations].delete(organization_id, evaluation_id, cascade=cascade)
 
     def list(
         self,
@@ -179,6 +214,8 @@ class EvaluationUseCases:
                 dataset_split=request.dataset_split,
                 job_id=job.job_id,
                 spec=spec,
+                requirements=request.require,
+                replaces=request.replace,
                 created_by=request.created_by,
             ),
         )
@@ -207,7 +244,7 @@ def evaluation_spec(
     Raises:
         NotFound: no such model or version.
         WrongTaskType: extraction models are measured by benchmarks.
-        InvalidArgument: the positive label does not fit the model.
+        InvalidArgument: the positive label or a requirement does not fit the model.
     """
     uow[Versions].get(organization_id, request.model_id, request.version_id)
     model = uow[Models].get(organization_id, request.model_id)
@@ -218,6 +255,7 @@ def evaluation_spec(
             metadata={"model_id": model.model_id, "task_type": model.task_type},
         )
     _check_positive_label(model, request.positive_label)
+    check_requirements(request.require, model.task_type)
     return EvaluationSpec(
         task_type=model.task_type,
         labels=model.labels,

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from assay.features.evaluations.model import SPLITS
+from assay.features.evaluations.model import SPLITS, HeldBack
 from assay.kernel.storage.tables import JOB, Key, metadata, one_of
 
 evaluations = Table(
@@ -31,7 +31,10 @@ evaluations = Table(
     Column("revision", Integer, nullable=False),
     Column("job_id", Key, nullable=False),
     Column("spec", Text, nullable=False),  # JSON of EvaluationSpec
+    Column("requirements", Text, nullable=False),  # JSON list of texts
+    Column("replaces", Boolean, nullable=False),
     Column("is_current", Boolean, nullable=False),
+    Column("held_back", Text),  # a HeldBack
     Column("metrics", Text),  # JSON object: the result's headline
     Column("result", Text),  # JSON of EvaluationResult
     Column("created_at", BigInteger, nullable=False),
@@ -48,6 +51,10 @@ evaluations = Table(
     ForeignKeyConstraint(*JOB),
     CheckConstraint(one_of("dataset_split", SPLITS), name="dataset_split"),
     CheckConstraint("revision >= 1", name="revision"),
+    CheckConstraint(
+        f"held_back IS NULL OR {one_of('held_back', tuple(HeldBack))}", name="held_back"
+    ),
+    CheckConstraint("held_back IS NULL OR NOT is_current", name="held_back_is_not_current"),
     CheckConstraint(
         "(result IS NULL) = (evaluated_at IS NULL) AND (result IS NULL) = (metrics IS NULL)",
         name="result",

@@ -107,6 +107,19 @@ class VersionService:
         )
         return convert.version(version)
 
+    async def DeleteVersion(
+        self, request: version_service_pb2.DeleteVersionRequest, call: Call
+    ) -> empty_pb2.Empty:
+        """Delete a version."""
+        await call.run(
+            self._versions.delete,
+            call.organization_id,
+            request.model_id,
+            request.version_id,
+            cascade=request.cascade,
+        )
+        return empty_pb2.Empty()
+
     async def PromoteVersion(
         self, request: version_service_pb2.PromoteVersionRequest, call: Call
     ) -> version_service_pb2.PromoteVersionResponse:

@@ -1,4 +1,4 @@
-"""Versions: create, read, list, promote."""
+"""Versions: create, read, list, promote, delete."""
 
 from __future__ import annotations
 
@@ -60,6 +60,18 @@ class VersionUseCases:
                 organization_id, model_id, limit=page_size(size), after=cursor(token, scope)
             )
         return listing(page, scope, lambda version: version)
+
+    def delete(
+        self, organization_id: str, model_id: str, version_id: str, *, cascade: bool
+    ) -> None:
+        """Delete a version, with `cascade` its evaluations too.
+
+        Raises:
+            NotFound: the model or the version is absent.
+            ResourceInUse: it is promoted, or has evaluations that must stay.
+        """
+        with self._store.write() as uow:
+            uow[Versions].delete(organization_id, model_id, version_id, cascade=cascade)
 
     def promote(
         self, organization_id: str, model_id: str, version_id: str, *, promoted_by: str

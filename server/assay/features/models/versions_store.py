@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
 
 from assay.features.models.model import NewVersion, Version
 from assay.features.models.store import ID_ATTEMPTS
@@ -15,6 +15,7 @@ from assay.kernel.errors import (
     FailedPrecondition,
     Internal,
     NotFound,
+    ResourceInUse,
     VersionNotReady,
     clip,
 )
@@ -22,7 +23,7 @@ from assay.kernel.jobs.states import VERSION_TRANSITIONS, VersionStatus
 from assay.kernel.storage.keyset import page_of
 from assay.kernel.storage.mapping import RowMapper, bound, values_of
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
-from assay.kernel.storage.unit_of_work import SqlStore
+from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
 from assay.records import encode_text
 
 _M = models.c
@@ -56,7 +57,23 @@ _PROMOTE = Prepared(
     update(versions).where(_ORG, _ONE).values(bound("is_promoted", "promoted_at", "promoted_by"))
 )
 _SET_STATUS = Prepared(update(versions).where(_ORG, _ONE).values(bound("status", "trained_at")))
+_DELETE = Prepared(delete(versions).where(_ORG, _ONE))
 _SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(bound("metrics")))
+
+
+class VersionDeletion(Hook):
+    """Asked before a version is deleted with all that belongs to it."""
+
+    def check(
+        self,
+        uow: UnitOfWork,
+        organization_id: str,
+        model_id: str,
+        version_id: str,
+        *,
+        cascade: bool,
+    ) -> None:
+        """Raise a refusal while something is of the version; with `cascade` it may go as well."""
 
 
 class Versions(SqlStore):
@@ -207,6 +224,27 @@ class Versions(SqlStore):
             promoted_by=promoted_by,
         )
         return self.get(organization_id, model_id, version_id)
+
+    def delete(
+        self, organization_id: str, model_id: str, version_id: str, *, cascade: bool = False
+    ) -> None:
+        """Delete a version, with `cascade` what is of it too.
+
+        ResourceInUse is raised for the promoted one, and where something of it must stay. An
+        absent model or version raises NotFound.
+        """
+        self._lock_model(organization_id, model_id)
+        key = {"org": organization_id, "of_model": model_id, "id": version_id}
+        self._db.one(_LOCK, **key)
+        if self.get(organization_id, model_id, version_id).is_promoted:
+            raise ResourceInUse(
+                f"The version '{version_id}' is the promoted one of the model '{model_id}': "
+                "promote another first, or delete the model.",
+                metadata={"model_id": model_id, "version_id": version_id},
+            )
+        for hook in self._db.hooks(VersionDeletion):
+            hook.check(self._db, organization_id, model_id, version_id, cascade=cascade)
+        self._db.run(_DELETE, **key)
 
     def set_metrics(
         self, organization_id: str, model_id: str, version_id: str, metrics: Mapping[str, float]

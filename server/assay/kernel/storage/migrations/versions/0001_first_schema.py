@@ -730,7 +730,10 @@ def upgrade() -> None:
             "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
         ),
         sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("requirements", sa.Text(), nullable=False),
+        sa.Column("replaces", sa.Boolean(), nullable=False),
         sa.Column("is_current", sa.Boolean(), nullable=False),
+        sa.Column("held_back", sa.Text(), nullable=True),
         sa.Column("metrics", sa.Text(), nullable=True),
         sa.Column("result", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -741,11 +744,19 @@ def upgrade() -> None:
             name=op.f("ck_evaluations_dataset_split"),
         ),
         sa.CheckConstraint(
+            "held_back IS NULL OR held_back IN ('REQUIREMENT_NOT_MET', 'OTHER_ROWS', 'OLDER_REVISION')",
+            name=op.f("ck_evaluations_held_back"),
+        ),
+        sa.CheckConstraint(
             "(result IS NULL) = (evaluated_at IS NULL) AND (result IS NULL) = (metrics IS NULL)",
             name=op.f("ck_evaluations_result"),
         ),
         sa.CheckConstraint(
             "NOT is_current OR result IS NOT NULL", name=op.f("ck_evaluations_current_has_result")
+        ),
+        sa.CheckConstraint(
+            "held_back IS NULL OR NOT is_current",
+            name=op.f("ck_evaluations_held_back_is_not_current"),
         ),
         sa.CheckConstraint("revision >= 1", name=op.f("ck_evaluations_revision")),
         sa.ForeignKeyConstraint(
