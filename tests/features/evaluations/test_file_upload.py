@@ -61,7 +61,10 @@ def test_a_split_measured_again_makes_a_new_revision(me: Caller):
     assert (first.revision, second.revision) == (1, 2)
     listed = me("ListEvaluations", model_id=model_id, version_id=version_id).evaluations
     assert [one.evaluation_id for one in listed] == [second.evaluation_id, first.evaluation_id]
-    assert me("GetEvaluation", evaluation_id=first.evaluation_id) == first
+    kept = me("GetEvaluation", evaluation_id=first.evaluation_id)
+    assert (first.is_served, kept.is_served, second.is_served) == (True, False, True)
+    kept.is_served = True
+    assert kept == first
 
 
 @pytest.mark.parametrize("sent", ["text/csv; charset=utf-8", "TEXT/CSV", "application/csv"])

@@ -284,7 +284,7 @@ def test_what_changes_is_served_at_once(me: Caller):
     assert me("GetPerformanceSummary", model_id=model_id).version_id == first
     me("PromoteVersion", model_id=model_id, version_id=second)
     assert me("GetPerformanceSummary", model_id=model_id).version_id == second
-    newer = me.measure(model_id, second, binary(30, seed=3).csv)
+    newer = me.measure(model_id, second, binary(30, seed=3).csv, replace=True)
     for route in ROUTES[:1]:
         assert me(route, model_id=model_id).evaluation_id == newer.evaluation_id
     packed = me("GetConfusionMatrix", model_id=model_id)

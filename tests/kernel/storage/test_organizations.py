@@ -12,6 +12,7 @@ import pytest
 from assay import records
 from assay.features.benchmarks.store import Benchmarks
 from assay.features.evaluations.model import NewEvaluation
+from assay.features.evaluations.revisions_store import Revisions
 from assay.features.evaluations.store import Evaluations
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.store import UserSchemas
@@ -77,9 +78,9 @@ REFUSED = {
     "evaluations.get": lambda uow: uow[Evaluations].get(OTHER, "e"),
     "evaluations.list": lambda uow: uow[Evaluations].list(OTHER, "m", limit=9),
     "versions.delete": lambda uow: uow[Versions].delete(OTHER, "m", "v"),
-    "evaluations.revision": lambda uow: uow[Evaluations].revision(OTHER, "m", "v", "test", 1),
-    "evaluations.serve": lambda uow: uow[Evaluations].serve(OTHER, "e"),
-    "evaluations.delete": lambda uow: uow[Evaluations].delete(OTHER, "e"),
+    "revisions.get": lambda uow: uow[Revisions].get(OTHER, "m", "v", "test", 1),
+    "revisions.serve": lambda uow: uow[Revisions].serve(OTHER, "e"),
+    "revisions.delete": lambda uow: uow[Revisions].delete(OTHER, "e"),
     "evaluations.current": lambda uow: uow[Evaluations].current(OTHER, "m", "v", "test"),
     "evaluations.serving": lambda uow: uow[Evaluations].serving(OTHER, "m", "v", "test"),
     "evaluations.splits_evaluated": lambda uow: uow[Evaluations].splits_evaluated(OTHER, "m", "v"),

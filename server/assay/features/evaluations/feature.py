@@ -13,14 +13,15 @@ from assay.features.evaluations.job import EvaluationKind
 from assay.features.evaluations.performance_api import PerformanceService
 from assay.features.evaluations.performance_service import PerformanceReader
 from assay.features.evaluations.rest import PerformanceRestService
-from assay.features.evaluations.row_upload import ROWS_WAIT_SECONDS, RowUploads
-from assay.features.evaluations.service import EvaluationUseCases
-from assay.features.evaluations.store import (
-    Evaluations,
+from assay.features.evaluations.revisions_store import (
     EvaluationsOfModels,
     EvaluationsOfVersions,
     RefuseMissingLabels,
+    Revisions,
 )
+from assay.features.evaluations.row_upload import ROWS_WAIT_SECONDS, RowUploads
+from assay.features.evaluations.service import EvaluationUseCases
+from assay.features.evaluations.store import Evaluations
 from assay.features.evaluations.upload import Uploads
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
@@ -66,7 +67,7 @@ def _files(kernel: Kernel, evaluations: EvaluationUseCases, wait_seconds: float)
 FEATURE = Feature(
     name="evaluations",
     tables=(tables.evaluations,),
-    stores=(Evaluations,),
+    stores=(Evaluations, Revisions),
     hooks=(EvaluationsOfModels(), EvaluationsOfVersions(), RefuseMissingLabels()),
     kinds=(EvaluationKind(),),
     services=_services,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
 from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation, check_split
 from assay.features.evaluations.requirement import check_requirements
+from assay.features.evaluations.revisions_store import Revisions
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Model, TaskType
 from assay.features.models.store import Models
@@ -126,13 +127,13 @@ class EvaluationUseCases:
         with self._store.read() as uow:
             return _known(
                 uow,
-                uow[Evaluations].revision(organization_id, model_id, version_id, split, number),
+                uow[Revisions].get(organization_id, model_id, version_id, split, number),
             )
 
     def serve(self, organization_id: str, evaluation_id: str) -> KnownEvaluation:
         """Serve an evaluation from now on; raises NotFound, and FailedPrecondition without result."""
         with self._store.write() as uow:
-            return _known(uow, uow[Evaluations].serve(organization_id, evaluation_id))
+            return _known(uow, uow[Revisions].serve(organization_id, evaluation_id))
 
     def delete(self, organization_id: str, evaluation_id: str, *, cascade: bool) -> None:
         """Delete an evaluation.
@@ -142,7 +143,7 @@ class EvaluationUseCases:
             ResourceInUse: it has not ended, or it is served.
         """
         with self._store.write() as uow:
-            uow[Evaluations].delete(organization_id, evaluation_id, cascade=cascade)
+            uow[Revisions].delete(organization_id, evaluation_id, cascade=cascade)
 
     def list(
         self,

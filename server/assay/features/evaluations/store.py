@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from sqlalchemy import (
     LABEL_STYLE_NONE,
     Label,
     and_,
     bindparam,
-    delete,
     func,
     literal_column,
     null,
@@ -30,22 +29,17 @@ from assay.features.evaluations.model import (
 from assay.features.evaluations.requirement import outcomes
 from assay.features.evaluations.tables import evaluations
 from assay.features.models.model import Model, Version
-from assay.features.models.store import ID_ATTEMPTS, MODELS, LabelsChange, ModelDeletion
+from assay.features.models.store import ID_ATTEMPTS, MODELS
 from assay.features.models.tables import models, versions
-from assay.features.models.versions_store import VERSIONS, VersionDeletion, Versions, no_version
+from assay.features.models.versions_store import VERSIONS, Versions, no_version
 from assay.kernel.cache import BoundedCache
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import (
     AlreadyExists,
-    FailedPrecondition,
     Internal,
-    InvalidArgument,
     NotFound,
-    ResourceInUse,
-    clip,
 )
-from assay.kernel.jobs.states import JobState, is_terminal
-from assay.kernel.storage.blob_references import BlobReferences, job_owner
+from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.keyset import newest_page
 from assay.kernel.storage.mapping import RowMapper, values_of
 from assay.kernel.storage.sql import JoinedColumns, Prepared, Row, insert_or_ignore
@@ -54,7 +48,6 @@ from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import decode, encode_text
 
 SAME_ROWS = ("rows", "content_hash", "labels", "positive_label")  # of results of one row set
-MAX_NAMED = 10  # labels, or evaluations, that a refusal names
 
 _M = models.c
 _V = versions.c
@@ -157,15 +150,6 @@ _SERVED_NOW = Prepared(
     .select_from(versions.outerjoin(evaluations, _CURRENT_OF))
     .where(*_VERSION_ONE)
 )
-_OF_REVISION = Prepared(
-    select(_E.evaluation_id).where(*_REVISIONS, _E.revision == bindparam("number"))
-)
-_SERVE = Prepared(
-    update(evaluations)
-    .where(_ORG, _ONE)
-    .values(is_current=bindparam("current"), held_back=bindparam("held_back"))
-)
-_DELETE = Prepared(delete(evaluations).where(_ORG, _ONE))
 _RETIRE = Prepared(
     update(evaluations)
     .where(
@@ -224,29 +208,6 @@ def _serving(version: bool) -> Prepared:
 
 
 _SERVING = {named: _serving(named) for named in (False, True)}
-_BUSY = Prepared(
-    select(_E.evaluation_id)
-    .select_from(_WITH_JOB)
-    .where(_ORG, _E.model_id == bindparam("model_id"), _J.ended_at.is_(None))
-    .order_by(_E.evaluation_id)
-    .limit(1)
-)
-
-_SERVED_RESULTS = Prepared(
-    select(_E.version_id, _E.dataset_split, _E.result).where(
-        _ORG, _E.model_id == bindparam("model_id"), _E.is_current
-    )
-)
-
-_OF_MODEL = (_ORG, _E.model_id == bindparam("model_id"))
-_JOBS_OF_MODEL = Prepared(select(_E.job_id).where(*_OF_MODEL))
-_JOBS_OF_VERSION = Prepared(
-    select(_E.evaluation_id, _E.job_id, _J.ended_at)
-    .select_from(_WITH_JOB)
-    .where(*_OF_MODEL, _E.version_id == bindparam("version_id"))
-    .order_by(_E.evaluation_id)
-)
-
 # A stored result never changes, and a large one takes long to read.
 _RESULTS = BoundedCache(64 * 1024 * 1024)  # characters of the texts whose results are held
 
@@ -260,8 +221,14 @@ def _read(row: Row, headline: Mapping[str, float] | None = None) -> Evaluation:
     return _EVALUATIONS.read(
         row,
         metrics=headline or ({} if row.metrics is None else decode(dict[str, float], row.metrics)),
-        result=None if result is None else _RESULTS.get(result, lambda: _read_result(result)),
+        result=None if result is None else read_result(result),
     )
+
+
+def read_result(text: str) -> EvaluationResult:
+    """Return the result of its JSON, which is held."""
+    result: EvaluationResult = _RESULTS.get(text, lambda: _read_result(text))
+    return result
 
 
 def _read_result(text: str) -> tuple[EvaluationResult, int]:
@@ -406,7 +373,7 @@ class Evaluations(SqlStore):
         same result once more changes nothing. An absent evaluation raises NotFound.
         """
         # Two revisions that finish at once decide one after the other which is served.
-        keys = self._locked(organization_id, evaluation_id)
+        keys = locked_keys(self._db, organization_id, evaluation_id)
         version = {"model_id": keys.model_id, "version_id": keys.version_id}
         text = encode_text(result)
         if keys.result is not None:
@@ -416,7 +383,7 @@ class Evaluations(SqlStore):
         now = self._db.one(_SERVED_NOW, org=organization_id, split=keys.dataset_split, **version)
         held_back = None if now is None else _held_back(keys, result, now)
         if held_back is None:
-            self._make_room(organization_id, keys, result.metrics)
+            make_room(self._db, organization_id, keys, result.metrics)
         self._db.run(
             _FINISH,
             org=organization_id,
@@ -428,98 +395,6 @@ class Evaluations(SqlStore):
             evaluated_at=self._db.now(),
         )
         return self.get(organization_id, evaluation_id)
-
-    def revision(
-        self, organization_id: str, model_id: str, version_id: str, dataset_split: str, number: int
-    ) -> Evaluation:
-        """Return a revision of a version and split, or NotFound."""
-        self._db[Versions].get(organization_id, model_id, version_id)
-        row = self._db.one(
-            _OF_REVISION,
-            org=organization_id,
-            model_id=model_id,
-            version_id=version_id,
-            split=dataset_split,
-            number=number,
-        )
-        if row is None:
-            raise NotFound(
-                f"The version '{version_id}' has no revision {number} of the split "
-                f"'{dataset_split}'.",
-                metadata={"version_id": version_id, "dataset_split": dataset_split},
-            )
-        return self.get(organization_id, row.evaluation_id)
-
-    def serve(self, organization_id: str, evaluation_id: str) -> Evaluation:
-        """Serve an evaluation of its version and split from now on.
-
-        One without a result raises FailedPrecondition, an absent one NotFound.
-        """
-        keys = self._locked(organization_id, evaluation_id)
-        if keys.result is None:
-            raise FailedPrecondition(
-                f"The evaluation '{evaluation_id}' has no result, so that it cannot be served.",
-                metadata={"evaluation_id": evaluation_id},
-            )
-        self._make_room(organization_id, keys, _read_result(keys.result)[0].metrics)
-        self._db.run(_SERVE, org=organization_id, id=evaluation_id, current=True, held_back=None)
-        return self.get(organization_id, evaluation_id)
-
-    def delete(self, organization_id: str, evaluation_id: str, *, cascade: bool = False) -> None:
-        """Delete an evaluation and let its blobs go; its job stays.
-
-        ResourceInUse is raised while it has not ended, while a promoted version serves it, and
-        without `cascade` while any does. An absent one raises NotFound.
-        """
-        keys = self._locked(organization_id, evaluation_id)
-        found = self.get(organization_id, evaluation_id)
-        version = {"model_id": keys.model_id, "version_id": keys.version_id}
-        promoted = self._db[Versions].get(organization_id, **version).is_promoted
-        why = None
-        if not is_terminal(found.state):
-            why = "has not ended: cancel its job first"
-        elif found.is_current and promoted:
-            why = f"is what the promoted version '{keys.version_id}' serves: serve another first"
-        elif found.is_current and not cascade:
-            why = (
-                f"is what the version '{keys.version_id}' serves: serve another first, or send "
-                "cascade"
-            )
-        if why is not None:
-            raise ResourceInUse(
-                f"The evaluation '{evaluation_id}' of the split '{keys.dataset_split}' {why}.",
-                metadata={"evaluation_id": evaluation_id, "version_id": keys.version_id},
-            )
-        if found.is_current and keys.dataset_split == "test":
-            self._db[Versions].set_metrics(organization_id, metrics={}, **version)
-        self._db.run(_DELETE, org=organization_id, id=evaluation_id)
-        self._db[BlobReferences].remove(organization_id, job_owner(found.job_id))
-
-    def _locked(self, organization_id: str, evaluation_id: str) -> Row:
-        """Return an evaluation's keys; of its version nothing else is served or ends meanwhile."""
-        keys = self._keys(organization_id, evaluation_id)
-        self._db.one(
-            _LOCK_VERSION,
-            org=organization_id,
-            model_id=keys.model_id,
-            version_id=keys.version_id,
-        )
-        return self._keys(organization_id, evaluation_id)
-
-    def _make_room(self, organization_id: str, keys: Row, headline: Mapping[str, float]) -> None:
-        """Retire what is served of a version and split, for one with other numbers."""
-        self._db.run(
-            _RETIRE,
-            org=organization_id,
-            of_model=keys.model_id,
-            of_version=keys.version_id,
-            split=keys.dataset_split,
-            off=False,
-        )
-        if keys.dataset_split == "test":
-            self._db[Versions].set_metrics(
-                organization_id, keys.model_id, keys.version_id, headline
-            )
 
     def _insert(
         self, organization_id: str, new: NewEvaluation, evaluation_id: str, revision: int
@@ -535,18 +410,46 @@ class Evaluations(SqlStore):
         )
         return self._db.run(_INSERT, **values)
 
-    def _keys(self, organization_id: str, evaluation_id: str) -> Row:
-        row = self._db.one(_KEYS, org=organization_id, id=evaluation_id)
-        if row is None:
-            raise NotFound.of("evaluation", evaluation_id)
-        return row
-
     def _require_model(self, organization_id: str, model_id: str) -> None:
         known = select(_M.model_id).where(
             _M.organization_id == organization_id, _M.model_id == model_id
         )
         if not self._db.select(known):
             raise NotFound.of("model", model_id)
+
+
+def locked_keys(uow: UnitOfWork, organization_id: str, evaluation_id: str) -> Row:
+    """Return an evaluation's keys; of its version nothing else is served or ends meanwhile.
+
+    An absent evaluation raises NotFound.
+    """
+    keys = _keys(uow, organization_id, evaluation_id)
+    version = {"model_id": keys.model_id, "version_id": keys.version_id}
+    uow.one(_LOCK_VERSION, org=organization_id, **version)
+    return _keys(uow, organization_id, evaluation_id)
+
+
+def _keys(uow: UnitOfWork, organization_id: str, evaluation_id: str) -> Row:
+    row = uow.one(_KEYS, org=organization_id, id=evaluation_id)
+    if row is None:
+        raise NotFound.of("evaluation", evaluation_id)
+    return row
+
+
+def make_room(
+    uow: UnitOfWork, organization_id: str, keys: Row, headline: Mapping[str, float]
+) -> None:
+    """Retire what is served of a version and split, for one with another headline."""
+    uow.run(
+        _RETIRE,
+        org=organization_id,
+        of_model=keys.model_id,
+        of_version=keys.version_id,
+        split=keys.dataset_split,
+        off=False,
+    )
+    if keys.dataset_split == "test":
+        uow[Versions].set_metrics(organization_id, keys.model_id, keys.version_id, headline)
 
 
 def _held_back(keys: Row, result: EvaluationResult, now: Row) -> HeldBack | None:
@@ -560,69 +463,6 @@ def _held_back(keys: Row, result: EvaluationResult, now: Row) -> HeldBack | None
         return HeldBack.REQUIREMENT_NOT_MET
     if now.result is None:
         return None
-    served, _ = _read_result(now.result)
+    served = read_result(now.result)
     same = all(getattr(served, name) == getattr(result, name) for name in SAME_ROWS)
     return None if same else HeldBack.OTHER_ROWS
-
-
-class RefuseMissingLabels(LabelsChange):
-    """Keeps declared labels from leaving out one of an evaluation that is served."""
-
-    def check(self, uow: UnitOfWork, changed: Model) -> None:
-        """Raise InvalidArgument, which names labels that are missing and where they are."""
-        declared = frozenset(changed.labels or ())
-        for row in uow.all(_SERVED_RESULTS, org=changed.organization_id, model_id=changed.model_id):
-            seen = _RESULTS.get(row.result, partial(_read_result, row.result)).labels
-            missing = [label for label in seen if label not in declared]
-            if missing:
-                raise InvalidArgument.of(
-                    "labels",
-                    f"{', '.join(map(clip, missing[:MAX_NAMED]))} of the {row.dataset_split} "
-                    f"evaluation of the version '{row.version_id}' was left out; declare every "
-                    f"label that is there: {', '.join(map(clip, seen[:MAX_NAMED]))}",
-                )
-
-
-class EvaluationsOfModels(ModelDeletion):
-    """Keeps a model while one of its evaluations has not ended; lets the others' blobs go."""
-
-    def check(self, uow: UnitOfWork, organization_id: str, model_id: str) -> None:
-        """Raise ResourceInUse, which names an evaluation that has not ended."""
-        busy = uow.one(_BUSY, org=organization_id, model_id=model_id)
-        if busy is not None:
-            raise ResourceInUse(
-                f"The model '{model_id}' cannot be deleted while its evaluation "
-                f"'{busy.evaluation_id}' has not ended. Wait for it, or cancel its job.",
-                metadata={"model_id": model_id, "evaluation_id": busy.evaluation_id},
-            )
-        for row in uow.all(_JOBS_OF_MODEL, org=organization_id, model_id=model_id):
-            uow[BlobReferences].remove(organization_id, job_owner(row.job_id))
-
-
-class EvaluationsOfVersions(VersionDeletion):
-    """Keeps a version while an evaluation of it is there; with `cascade` they go with it."""
-
-    def check(
-        self,
-        uow: UnitOfWork,
-        organization_id: str,
-        model_id: str,
-        version_id: str,
-        *,
-        cascade: bool,
-    ) -> None:
-        """Raise ResourceInUse, which names evaluations, or let their blobs go."""
-        version = {"model_id": model_id, "version_id": version_id}
-        found = uow.all(_JOBS_OF_VERSION, org=organization_id, **version)
-        busy = [row.evaluation_id for row in found if row.ended_at is None]
-        held = busy or ([] if cascade else [row.evaluation_id for row in found])
-        if held:
-            names = ", ".join(held[:MAX_NAMED])
-            why = "have not ended: cancel their jobs first" if busy else "are of it: send cascade"
-            raise ResourceInUse(
-                f"The version '{version_id}' cannot be deleted while {len(held)} of its "
-                f"evaluations ({names}) {why}.",
-                metadata={**version, "evaluations": names},
-            )
-        for row in found:
-            uow[BlobReferences].remove(organization_id, job_owner(row.job_id))
