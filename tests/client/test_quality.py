@@ -266,6 +266,8 @@ def test_schemas_come_back_as_they_were_sent(client):
         SchemaField(name="kind", type="enum", values=("a", "b"), default="a"),
         SchemaField(name="when", type="date", date_formats=("dd.MM.yyyy",), day_first=True),
         SchemaField(name="how much", type="money", locale="de_DE"),
+        SchemaField(name="weight", type="number", unit=True, absent=("N/A", "null")),
+        SchemaField(name="born", type="date", first_year=1926),
         SchemaField(name="tags", type="list", item=SchemaField(name="item", type="code")),
         SchemaField(
             name="lines",

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from assay.extraction.alignment import MAX_PAIRS, MAX_WORK
 from assay.extraction.comparison import NORMALISER
-from assay.extraction.dates import LANGUAGES
+from assay.extraction.date_words import LANGUAGES
 from assay.extraction.measures import MEASURES, Undefined
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import _OPTIONS, MAX_DEPTH, MAX_LEAVES, FieldType

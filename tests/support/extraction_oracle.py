@@ -110,6 +110,43 @@ def every_way(rows: int, others: int) -> Iterator[list[tuple[int, int]]]:
             yield [(i, j) for j, i in enumerate(way)]
 
 
+def letters(fields: tuple[Field, ...], row: dict) -> dict[str, str]:
+    """Return the words of a row by the names of their fields, as they count for its likeness."""
+    out: dict[str, str] = {}
+    for field in fields:
+        value = row.get(field.name)
+        if field.type is FieldType.OBJECT:
+            below = letters(field.fields, value or {})
+            out |= {f"{field.name}.{name}": text for name, text in below.items()}
+        elif field.type in (FieldType.TEXT, FieldType.CODE):
+            out[field.name] = "" if absent(value) else " ".join(str(value).lower().split())
+    return out
+
+
+def edits(one: str, other: str) -> int:
+    """Return the Levenshtein distance of two short texts."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, row = row, [i]
+        for j, b in enumerate(other, 1):
+            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b)))
+    return row[-1]
+
+
+def likeness(one: dict[str, str], other: dict[str, str]) -> int:
+    """Return how many letters two rows share, 0 where that is less than one half of them."""
+    length = sum(max(len(one[name]), len(other[name])) for name in one)
+    distance = sum(edits(one[name], other[name]) for name in one)
+    return length - distance if 2 * distance <= length else 0
+
+
+def misread(one: list[dict[str, str]], other: list[dict[str, str]]) -> list[tuple[int, int]]:
+    """Return the pairs of leftover rows that share the most letters, found by trying all."""
+    points = {(i, j): likeness(a, b) for i, a in enumerate(one) for j, b in enumerate(other)}
+    ways = ([at for at in way if points[at]] for way in every_way(len(one), len(other)))
+    return max(ways, key=lambda way: sum(points[at] for at in way), default=[])
+
+
 def table(field: Field, expected: list, extracted: list, path: str) -> Outcomes:
     """Return the outcomes under the best pairing, found by trying all."""
 
@@ -131,12 +168,23 @@ def table(field: Field, expected: list, extracted: list, path: str) -> Outcomes:
         total = (sum(points[at][0] for at in pairs), sum(points[at][1] for at in pairs))
         if total > best[0]:
             best = (total, pairs)
+    pairs = dict(best[1])
+    left = [i for i in range(len(expected)) if i not in pairs]
+    others = [j for j in range(len(extracted)) if j not in pairs.values()]
+    fields = field.fields or (field.item,)
+    words = [
+        [
+            letters(fields, side[n] if field.item is None else {fields[0].name: side[n]})
+            for n in rows
+        ]
+        for side, rows in ((expected, left), (extracted, others))
+    ]
+    pairs |= {left[i]: others[j] for i, j in misread(*words)}
     out: Outcomes = []
     for i, row in enumerate(expected):
-        partner = [j for at, j in best[1] if at == i]
-        out += told[i, partner[0]] if partner else single(row, "missed")
+        out += told[i, pairs[i]] if i in pairs else single(row, "missed")
     for j, row in enumerate(extracted):
-        if j not in [partner for _, partner in best[1]]:
+        if j not in pairs.values():
             out += single(row, "invented")
     return out
 

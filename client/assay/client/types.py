@@ -920,6 +920,13 @@ class SchemaField(methods.SchemaField):
     fields: tuple[SchemaField, ...] = ()
     # What an absent value stands for: a text, number or boolean.
     default: Any = None
+    # Of every field but list, table and object: texts that say no value, such as N/A and
+    # null.
+    absent: tuple[str, ...] = ()
+    # Of date: the first of the hundred years that two digits stand for; 1969 when not given.
+    first_year: int | None = None
+    # Of number: whether a unit such as kg may follow the number; it is not compared.
+    unit: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,9 @@ class SchemaField(_message.Message):
     ITEM_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     DEFAULT_FIELD_NUMBER: _builtins.int
+    ABSENT_FIELD_NUMBER: _builtins.int
+    FIRST_YEAR_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The field's name, unique among its neighbours; of no matter for the item of a list."""
     type: _builtins.str
@@ -52,6 +55,10 @@ class SchemaField(_message.Message):
     """Of number, money and date: an id such as de_DE."""
     day_first: _builtins.bool
     """Of date: whether 3/4/2024 is the third of April."""
+    first_year: _builtins.int
+    """Of date: the first of the hundred years that two digits stand for; 1969 when not given."""
+    unit: _builtins.bool
+    """Of number: whether a unit such as kg may follow the number; it is not compared."""
     @_builtins.property
     def date_formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Of date: patterns such as dd.MM.yyyy, tried in their order."""
@@ -72,6 +79,10 @@ class SchemaField(_message.Message):
     def default(self) -> _struct_pb2.Value:
         """What an absent value stands for: a text, number or boolean."""
 
+    @_builtins.property
+    def absent(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of every field but list, table and object: texts that say no value, such as N/A and null."""
+
     def __init__(
         self,
         *,
@@ -87,27 +98,38 @@ class SchemaField(_message.Message):
         item: Global___SchemaField | None = ...,
         fields: _abc.Iterable[Global___SchemaField] | None = ...,
         default: _struct_pb2.Value | None = ...,
+        absent: _abc.Iterable[_builtins.str] | None = ...,
+        first_year: _builtins.int | None = ...,
+        unit: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "day_first", b"day_first", "default", b"default", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "threshold", b"threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_first_year", b"_first_year", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "_unit", b"_unit", "day_first", b"day_first", "default", b"default", "first_year", b"first_year", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "threshold", b"threshold", "unit", b"unit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "date_formats", b"date_formats", "day_first", b"day_first", "default", b"default", "description", b"description", "fields", b"fields", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "name", b"name", "threshold", b"threshold", "type", b"type", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_day_first", b"_day_first", "_first_year", b"_first_year", "_fuzzy", b"_fuzzy", "_locale", b"_locale", "_threshold", b"_threshold", "_unit", b"_unit", "absent", b"absent", "date_formats", b"date_formats", "day_first", b"day_first", "default", b"default", "description", b"description", "fields", b"fields", "first_year", b"first_year", "fuzzy", b"fuzzy", "item", b"item", "locale", b"locale", "name", b"name", "threshold", b"threshold", "type", b"type", "unit", b"unit", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__day_first: _TypeAlias = _typing.Literal["day_first"]  # noqa: Y015
     _WhichOneofArgType__day_first: _TypeAlias = _typing.Literal["_day_first", b"_day_first"]  # noqa: Y015
+    _WhichOneofReturnType__first_year: _TypeAlias = _typing.Literal["first_year"]  # noqa: Y015
+    _WhichOneofArgType__first_year: _TypeAlias = _typing.Literal["_first_year", b"_first_year"]  # noqa: Y015
     _WhichOneofReturnType__fuzzy: _TypeAlias = _typing.Literal["fuzzy"]  # noqa: Y015
     _WhichOneofArgType__fuzzy: _TypeAlias = _typing.Literal["_fuzzy", b"_fuzzy"]  # noqa: Y015
     _WhichOneofReturnType__locale: _TypeAlias = _typing.Literal["locale"]  # noqa: Y015
     _WhichOneofArgType__locale: _TypeAlias = _typing.Literal["_locale", b"_locale"]  # noqa: Y015
     _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
     _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__unit: _TypeAlias = _typing.Literal["unit"]  # noqa: Y015
+    _WhichOneofArgType__unit: _TypeAlias = _typing.Literal["_unit", b"_unit"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__day_first) -> _WhichOneofReturnType__day_first | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_year) -> _WhichOneofReturnType__first_year | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__fuzzy) -> _WhichOneofReturnType__fuzzy | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__locale) -> _WhichOneofReturnType__locale | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unit) -> _WhichOneofReturnType__unit | None: ...
 
 Global___SchemaField: _TypeAlias = SchemaField  # noqa: Y015
 

@@ -1,9 +1,11 @@
 """Alignment of extracted rows with expected ones: an optimal assignment, blind to their order.
 
 Of all ways to pair rows, one with the most correct leaves is taken (on the normalised track); of
-those, one with the most leaves that are right on the exact track. Rows without a correct leaf in
-common are not paired. Before the assignment is solved, rows are put in an order that depends on
-their contents alone, so permuting either side changes no count.
+those, one with the most leaves that are right on the exact track; of those, one with the texts that
+are most alike. Rows without a correct leaf in common are paired after these, and only if half of
+their letters or more are the same: rows in which every cell was misread. Before an assignment is
+solved, rows are put in an order that depends on their contents alone, so permuting either side
+changes no count.
 
 Identical rows are paired first. This loses nothing where sameness is transitive: let r and r' be
 identical, r be paired with x and r' with s. Each leaf of r that x shares and s shares too is
@@ -15,7 +17,7 @@ without currencies), it loses nothing if one side is used up by it.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +33,7 @@ MAX_PAIRS: Final = 4_000_000  # rows × rows that are weighed at once: 2 000 × 
 MAX_WORK: Final = 20_000_000  # the same, added up over the nested tables of one document
 _CALL = 400  # what weighing one pair of nested tables costs beside its rows
 _EXACT = 1 << 53
+_LEVELS = (10_000, 1_000, 100, 10)  # of the likeness of two rows, as fine as float64 tells apart
 
 # Leaves are texts, nested tables tuples of rows: the same at the same place in all rows of a table.
 _Digest = Any
@@ -75,9 +78,12 @@ class Aligner:
         """
         if not expected or not extracted:
             return []
-        return sorted(self._pairs(_table(branch, expected, extracted)))
+        table = _table(branch, expected, extracted)
+        pairs = self._pairs(table, alike=True)
+        return sorted(pairs + _misread(table, pairs))
 
-    def _pairs(self, table: _Table) -> _Pairs:
+    def _pairs(self, table: _Table, *, alike: bool = False) -> _Pairs:
+        """Return the best pairs; ties are broken by likeness only with `alike`."""
         rows = list(range(len(table.digests[0]))), list(range(len(table.digests[1])))
         pairs: _Pairs = []
         left = rows
@@ -93,9 +99,9 @@ class Aligner:
             pairs = pairs + same
             if not left[0] or not left[1]:
                 return pairs
-        return pairs + self._solve(table, left)
+        return pairs + self._solve(table, left, alike=alike)
 
-    def _solve(self, table: _Table, left: tuple[list[int], list[int]]) -> _Pairs:
+    def _solve(self, table: _Table, left: tuple[list[int], list[int]], *, alike: bool) -> _Pairs:
         """Return the best pairs among the rows left."""
         self._spend(table, len(left[0]) * len(left[1]))
         rows, others = (
@@ -109,6 +115,8 @@ class Aligner:
         else:  # float64 could not tell the ties apart
             weights = correct
         weights = np.where(correct > 0, weights, 0)
+        if alike and _tied(weights):
+            weights = _with_likeness(table, weights, rows, others)
         result = zip(*linear_sum_assignment(weights, maximize=True), strict=True)
         return [(rows[i], others[j]) for i, j in result if correct[i, j]]
 
@@ -154,6 +162,61 @@ class Aligner:
         self._work += work
         if work > MAX_PAIRS or self._work > MAX_WORK:
             raise TooManyRows(table.branch.path, len(table.digests[0]), len(table.digests[1]))
+
+
+def _tied(weights: _Counts) -> bool:
+    """Return whether another pairing may weigh as much as the best: a quick test, never wrong."""
+    sides = weights if weights.shape[0] <= weights.shape[1] else weights.T
+    best = sides.max(axis=1)
+    some = best > 0
+    if ((sides == best[:, None]).sum(axis=1)[some] > 1).any():
+        return True
+    partners = sides.argmax(axis=1)[some]
+    return len(set(partners.tolist())) < len(partners)
+
+
+def _with_likeness(
+    table: _Table, weights: _Counts, rows: Sequence[int], others: Sequence[int]
+) -> _Counts:
+    """Return weights in which the likeness of texts breaks ties, and decides nothing else."""
+    edits, letters = _letters(table.columns, rows, others)
+    share = 1 - edits / np.maximum(letters, 1)
+    for levels in _LEVELS:
+        likeness = (share * levels).astype(np.int64)
+        most = levels * min(weights.shape) + 1
+        if int(weights.max()) * most * min(weights.shape) < _EXACT:
+            return np.where(weights > 0, weights * most + likeness, 0)
+    return weights
+
+
+def _letters(
+    columns: Iterable[Column], rows: Sequence[int], others: Sequence[int]
+) -> tuple[_Counts, _Counts]:
+    """Return (rows × others) the edits between the texts of two rows, and the letters of both."""
+    edits = np.zeros((len(rows), len(others)), dtype=np.int64)
+    letters = np.zeros_like(edits)
+    for column in columns:
+        more, length = column.edits(rows, others)
+        edits += more
+        letters += length
+    return edits, letters
+
+
+def _misread(table: _Table, pairs: _Pairs) -> _Pairs:
+    """Return pairs of rows that are left over and of which half the letters or more are the same."""
+    taken = {row for row, _ in pairs}, {other for _, other in pairs}
+    rows, others = (
+        sorted(set(range(len(digests))) - used, key=digests.__getitem__)
+        for digests, used in zip(table.digests, taken, strict=True)
+    )
+    if not rows or not others or len(rows) * len(others) > MAX_PAIRS:
+        return []
+    edits, letters = _letters((c for c in table.columns if c.worded), rows, others)
+    likeness = np.where(2 * edits <= letters, letters - edits, 0)
+    if not likeness.any():
+        return []
+    result = zip(*linear_sum_assignment(likeness, maximize=True), strict=True)
+    return [(rows[i], others[j]) for i, j in result if likeness[i, j]]
 
 
 def _table(branch: ArrayField, expected: Sequence[JSON], extracted: Sequence[JSON]) -> _Table:

@@ -14,10 +14,14 @@ from rapidfuzz.process import cdist
 from assay.extraction.compiled_schema import LeafField
 from assay.extraction.normalizer import NormalizedValue, same_reading
 from assay.extraction.similarity import MAX_TEXT, TAU, plain
+from assay.extraction.text import normal_text
 from assay.extraction.values import JSON, MISSING, canonical_text, number_text
 
 MAX_FUZZY: Final = 4_000_000_000
 """Letters × letters of a column beyond which rows are aligned by its equal texts alone."""
+
+MAX_LIKENESS: Final = 200
+"""Letters of a cell from its beginning that count for how alike two cells are."""
 
 Codes = NDArray[np.int64]
 
@@ -88,6 +92,40 @@ class Column:
             same |= self._similar(rows, others)
         neither: NDArray[np.bool_] = absent[0][:, None] & absent[1][None, :]
         return np.asarray(same & ~neither, dtype=bool)
+
+    @property
+    def worded(self) -> bool:
+        """Whether the cells are words, which are not alike by chance as numbers and dates are."""
+        return self.leaf.worded
+
+    def edits(self, rows: Sequence[int], others: Sequence[int]) -> tuple[Codes, Codes]:
+        """Return (rows × others) the edits between two cells' texts, and the longer one's length.
+
+        Both are 0 for a column with more letters than MAX_FUZZY.
+        """
+        texts = [
+            [self._letters(side, row) for row in chosen]
+            for side, chosen in enumerate((rows, others))
+        ]
+        distinct = [sorted(set(side)) for side in texts]
+        place = [{text: n for n, text in enumerate(side)} for side in distinct]
+        one, other = ([place[side][text] for text in texts[side]] for side in (0, 1))
+        lengths = [np.array([len(text) for text in side], dtype=np.int64) for side in distinct]
+        if int(lengths[0].sum()) * int(lengths[1].sum()) > MAX_FUZZY:
+            nothing = np.zeros((len(rows), len(others)), dtype=np.int64)
+            return nothing, nothing
+        distance = cdist(*distinct, scorer=Levenshtein.distance, dtype=np.int64)
+        longer = np.maximum(lengths[0][:, None], lengths[1][None, :])
+        at = np.ix_(one, other)
+        return np.asarray(distance[at]), np.asarray(longer[at])
+
+    def _letters(self, side: int, row: int) -> str:
+        """Return what counts of a cell's text, "" where there is no value."""
+        if self.readings[side][row].key is None:
+            return ""
+        value: JSON = self.cells[side][row]
+        text = value if isinstance(value, str) else canonical_text(value)
+        return normal_text(text[:MAX_LIKENESS])
 
     def _similar(self, rows: Sequence[int], others: Sequence[int]) -> NDArray[np.bool_]:
         """Return whether the ANLS of each pair of values reaches the threshold."""

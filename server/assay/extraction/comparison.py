@@ -16,11 +16,11 @@ from assay.extraction.compiled_schema import (
     compile_schema,
     rows_at,
 )
-from assay.extraction.normalizer import same_reading, state_of
+from assay.extraction.normalizer import another_century, same_reading, state_of
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldSchema
 from assay.extraction.similarity import anls
-from assay.extraction.text import normal_text
+from assay.extraction.text import is_blank, normal_text
 from assay.extraction.unexpected_fields import unexpected_paths
 from assay.extraction.values import JSON, MISSING, Missing, canonical_text, is_list, same_raw
 
@@ -39,7 +39,7 @@ class Comparison:
     were invented come after those. `extracted_place` is where the extraction has it, None where it
     has no such row. `similarity` is the ANLS of a fuzzy field, `confidence` what the extractor said
     of it, in [0, 1]. `ambiguous` says that the outcome hangs on a number or date that could be read
-    in two ways, which a locale or an order in the schema would settle.
+    in two ways, which a locale, an order or the first year in the schema would settle.
     """
 
     path: str
@@ -217,7 +217,8 @@ class _Work:
         ambiguous = False
         kind = type(one)
         plain = kind in _PLAIN and kind is type(other) and one == other
-        if plain and (kind is not str or one.strip()):  # read alike, whatever the field
+        if plain and (kind is not str or not (leaf.absent or is_blank(one))):
+            # Read alike, whatever the field is.
             exact = normalised = _CORRECT
             similarity = 1.0 if leaf.fuzzy else None
         else:
@@ -290,7 +291,8 @@ def _outcomes(
     if leaf.fuzzy:
         similarity = anls(_text(expected), _text(extracted))
         same = same or (similarity is not None and similarity >= leaf.threshold)
-    ambiguous = (one.ambiguous or other.ambiguous) and exact is not _CORRECT
+    told = one.ambiguous or other.ambiguous or another_century(one, other)
+    ambiguous = told and exact is not _CORRECT
     return exact, _CORRECT if same else differ, similarity, ambiguous
 
 

@@ -11,6 +11,8 @@ from assay.extraction.normalizer import NormalizedValue, Normalizer, compile_nor
 from assay.extraction.schema import Field, FieldSchema, FieldType
 from assay.extraction.values import JSON, is_list
 
+_WORDED = frozenset((FieldType.TEXT, FieldType.ENUM, FieldType.CODE))
+
 
 def rows_at(row: JSON, branch: ArrayField) -> Sequence[JSON]:
     """Return the rows of a list or table of `row`; none if there is no array."""
@@ -29,6 +31,8 @@ class LeafField:
     fuzzy: bool
     threshold: float
     money: bool
+    worded: bool  # whether values are words: a text, an enum or a code
+    absent: bool  # whether texts are declared that say no value
     default: JSON  # None declares none
     default_reading: NormalizedValue | None
 
@@ -117,6 +121,8 @@ def _member(
         fuzzy=field.fuzzy,
         threshold=field.threshold,
         money=field.type is FieldType.MONEY,
+        worded=field.type in _WORDED,
+        absent=bool(field.absent),
         default=field.default,
         default_reading=None if field.default is None else read(field.default),
     )

@@ -8,20 +8,28 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
-from assay.extraction.dates import order_shown, read_date
+from assay.extraction.dates import DateRules, order_shown, read_date
 from assay.extraction.field_path import MAX_NAME
 from assay.extraction.normalizer import state_of
 from assay.extraction.numbers import read_money, read_number
 from assay.extraction.schema import MAX_DEPTH, usable_name
-from assay.extraction.text import normal_text
+from assay.extraction.text import has_other_digits, normal_text, visible
 from assay.extraction.values import JSON, is_list
 from assay.extraction.words import BOOLEANS
 
 MAX_DISTINCT: Final = 32  # distinct texts that are told; more are too many for an enum
 _LONGEST_CHOICE = 40
 
+_NOTHING_DECLARED = DateRules()
 _CODE = re.compile(r"(?=[^0-9]*[0-9])[0-9A-Z][0-9A-Z ./_+#-]{0,39}")
 _BARE_DIGITS = re.compile(r"0[0-9]+|[0-9]{16,}")
+# Leading zeros, sixteen digits or more in groups, and telephone numbers: no amounts.
+_IDENTIFIER = re.compile(
+    r"0[0-9][0-9 ]*|(?:[0-9][ _-]?){15,}[0-9]|(?:\+|00)[0-9][0-9 ()/.-]{6,}|\(0[0-9]*\)[0-9 /-]+"
+)
+_TWO_CAPITALS = re.compile(r"[A-Z]{2}")
+_LETTER_AND_DIGITS = re.compile(r"[A-Za-z][A-Za-z/]? ?[0-9]+")  # as Q1 and L 12 are, beside amounts
+_SIZES = re.compile(r"[0-9]+ ?x ?[0-9]+.*")
 
 
 class FieldObservations:
@@ -29,7 +37,8 @@ class FieldObservations:
 
     `seen` counts kinds: null, boolean, number, list, empty_list, object, other, and of texts
     number, money, date, boolean, code or text, each as `text:…`; beside them what texts show:
-    decimal_comma, decimal_point, day_first, month_first, two_readings, long. `distinct` are the
+    decimal_comma, decimal_point, day_first, month_first, two_readings, yes, no, two_capitals, long.
+    `distinct` are the
     first texts by their letters, one more than MAX_DISTINCT at most. `position` sums the numbers
     of the places at which the field stood.
     """
@@ -84,6 +93,8 @@ class FieldObservations:
         self.seen[f"text:{kind}"] += 1
         if shown:
             self.seen[shown] += 1
+        if kind == "boolean" and _TWO_CAPITALS.fullmatch(visible(value).strip()):
+            self.seen["two_capitals"] += 1
         if len(value) > _LONGEST_CHOICE:
             self.seen["long"] += 1
             return
@@ -129,23 +140,28 @@ def _kind_of(value: str, normal: str) -> tuple[str, str]:
     """Return what kind of text it is, and what it shows of separators or of order."""
     if len(value) > MAX_NAME:
         return "text", ""
-    if normal in BOOLEANS and (len(normal) > 1 or not normal.isalnum()):
-        return "boolean", ""
-    bare = value.strip()
+    if len(normal) > 1 or not normal.isalnum():
+        truth = BOOLEANS.get(normal)
+        if truth is not None:
+            return "boolean", "yes" if truth else "no"
+    bare = visible(value).strip()
     if _BARE_DIGITS.fullmatch(bare):
         return "code", ""
-    number = None if "e" in normal else read_number(normal, None)
+    if has_other_digits(bare):
+        return "text", ""
+    identifier = _IDENTIFIER.fullmatch(bare) is not None
+    number = None if "e" in normal or identifier else read_number(normal, None)
     if number is not None:
         return "number", "two_readings" if number.ambiguous else _point_shown(bare)
-    money = read_money(normal, None)
+    money = None if identifier or _LETTER_AND_DIGITS.fullmatch(bare) else read_money(normal, None)
     if money is not None:
         return "money", "two_readings" if money.ambiguous else _point_shown(bare)
-    day = read_date(normal, None, (), None)
+    day = None if _SIZES.fullmatch(normal) else read_date(normal, _NOTHING_DECLARED)
     if day is not None:
         order = order_shown(normal)
         shown = {"dmy": "day_first", "mdy": "month_first"}.get(order or "", "")
         return "date", "two_readings" if day.ambiguous else shown
-    return "code" if _CODE.fullmatch(bare) else "text", ""
+    return "code" if identifier or _CODE.fullmatch(bare) else "text", ""
 
 
 def _point_shown(text: str) -> str:

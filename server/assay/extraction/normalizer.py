@@ -7,16 +7,25 @@ that do not contradict each other. Nothing here raises, whatever the value is.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Final, NamedTuple
 
 from assay.extraction.currencies import Currencies, currencies_of
-from assay.extraction.dates import Order, compiled_format, order_of, read_date
+from assay.extraction.dates import DateRules, Order, compiled_format, order_of, read_date
 from assay.extraction.numbers import Point, decimal_point, read_money, read_number
 from assay.extraction.schema import Field, FieldType
-from assay.extraction.text import normal_choice, normal_code, normal_text
+from assay.extraction.text import (
+    has_other_digits,
+    is_blank,
+    normal_choice,
+    normal_code,
+    normal_text,
+    without_footnote,
+)
 from assay.extraction.values import JSON, MISSING, canonical_text, decimal_of, is_list, number_text
-from assay.extraction.words import BOOLEANS
+from assay.extraction.words import truth_of
 
 _KEPT = 1024  # readings that a reader remembers
 _SHORT = 64  # code points of a text that is worth remembering
@@ -28,6 +37,7 @@ class NormalizedValue(NamedTuple):
     key: Hashable
     currencies: Currencies | None = None
     ambiguous: bool = False
+    short_year: bool = False  # a date whose hundred years nothing declares
 
 
 ABSENT: Final = NormalizedValue(None)
@@ -44,6 +54,16 @@ def same_reading(one: NormalizedValue, other: NormalizedValue) -> bool:
     return mine is theirs or mine is None or theirs is None or not mine.isdisjoint(theirs)
 
 
+def another_century(one: NormalizedValue, other: NormalizedValue) -> bool:
+    """Return whether two days differ in the hundred years that two digits were read as alone."""
+    mine, theirs = one.key, other.key
+    if not isinstance(mine, date) or not isinstance(theirs, date):
+        return False
+    apart = mine.year - theirs.year
+    same = mine.month == theirs.month and mine.day == theirs.day
+    return same and apart != 0 and apart % 100 == 0 and (one.short_year or other.short_year)
+
+
 def state_of(value: JSON) -> str | None:
     """Return "missing", "null" or "empty" for what may count as no value; None for a value."""
     if value is None:
@@ -51,7 +71,7 @@ def state_of(value: JSON) -> str | None:
     if value is MISSING:
         return "missing"
     if isinstance(value, str):
-        return None if value.strip() else "empty"
+        return "empty" if is_blank(value) else None
     if isinstance(value, Mapping) or is_list(value):
         return None if value else "empty"
     return None
@@ -59,19 +79,9 @@ def state_of(value: JSON) -> str | None:
 
 def compile_normalizer(field: Field, distinct_empties: tuple[str, ...]) -> Normalizer:
     """Return the function that reads values of a leaf field."""
-    of_text, of_number = _of_text(field), _OF_NUMBER.get(field.type, _number_as_text)
     blanks = _blanks(distinct_empties)
-    known: dict[str, NormalizedValue] = {}
-
-    def remembered(text: str) -> NormalizedValue:
-        result = known.get(text)
-        if result is None:
-            result = of_text(text) if text.strip() else blanks["empty"]
-            if len(text) <= _SHORT:
-                if len(known) >= _KEPT:
-                    known.clear()
-                known[text] = result
-        return result
+    of_text, of_number = _of_text(field), _OF_NUMBER.get(field.type, _number_as_text)
+    remembered = _remembered(of_text, frozenset(map(normal_text, field.absent)), blanks)
 
     def read(value: JSON) -> NormalizedValue:
         kind = type(value)
@@ -93,6 +103,30 @@ def compile_normalizer(field: Field, distinct_empties: tuple[str, ...]) -> Norma
         return NormalizedValue(normal_text(canonical_text(value)))
 
     return read
+
+
+def _remembered(
+    of_text: _OfText, absent: frozenset[str], blanks: Mapping[str, NormalizedValue]
+) -> _OfText:
+    """Return a reader of any text, which remembers short ones."""
+    known: dict[str, NormalizedValue] = {}
+
+    def remembered(text: str) -> NormalizedValue:
+        result = known.get(text)
+        if result is None:
+            if is_blank(text):
+                result = blanks["empty"]
+            elif absent and normal_text(text) in absent:
+                result = blanks["null"]
+            else:
+                result = of_text(text)
+            if len(text) <= _SHORT:
+                if len(known) >= _KEPT:
+                    known.clear()
+                known[text] = result
+        return result
+
+    return remembered
 
 
 def _blanks(distinct_empties: tuple[str, ...]) -> Mapping[str, NormalizedValue]:
@@ -127,13 +161,13 @@ def _of_text(field: Field) -> _OfText:
 
 def _amounts(field: Field) -> _OfText:
     point: Point | None = decimal_point(field.locale) if field.locale else None
-    read = read_money if field.type is FieldType.MONEY else read_number
+    read = read_money if field.type is FieldType.MONEY else partial(read_number, unit=field.unit)
 
     def amount(text: str) -> NormalizedValue:
-        normal = normal_text(text)
-        result = read(normal, point)
+        bare = without_footnote(text)
+        result = None if has_other_digits(bare) else read(normal_text(bare), point)
         if result is None:
-            return NormalizedValue(normal)
+            return NormalizedValue(normal_text(text))
         return NormalizedValue(result.value, result.currencies, result.ambiguous)
 
     return amount
@@ -143,23 +177,22 @@ def _dates(field: Field) -> _OfText:
     order: Order | None = order_of(field.locale) if field.locale else None
     if field.day_first is not None:
         order = "dmy" if field.day_first else "mdy"
-    formats = tuple(map(compiled_format, field.date_formats))
+    rules = DateRules(
+        order, tuple(map(compiled_format, field.date_formats)), field.locale, field.first_year
+    )
 
     def day(text: str) -> NormalizedValue:
-        normal = normal_text(text)
-        result = read_date(normal, order, formats, field.locale)
-        return (
-            NormalizedValue(normal)
-            if result is None
-            else NormalizedValue(result.day, None, result.ambiguous)
-        )
+        result = read_date(normal_text(without_footnote(text)), rules)
+        if result is None:
+            return NormalizedValue(normal_text(text))
+        return NormalizedValue(result.day, None, result.ambiguous, result.short_year)
 
     return day
 
 
 def _boolean(text: str) -> NormalizedValue:
     normal = normal_text(text)
-    return NormalizedValue(BOOLEANS.get(normal, normal))
+    return NormalizedValue(truth_of(normal, normal))
 
 
 def _number_as_text(value: float | Decimal, of_text: _OfText) -> NormalizedValue:
@@ -186,7 +219,8 @@ def _money_of_mapping(value: Mapping[str, JSON], read: Normalizer) -> Normalized
         or len(value) != 1 + (currency is not MISSING)
     ):
         return None
-    result = read(amount)
+    named_text = currency if isinstance(currency, str) and isinstance(amount, str) else ""
+    result = read(f"{amount} {named_text}" if named_text else amount)
     if not isinstance(result.key, Decimal) or state_of(currency) is not None:
         return result if isinstance(result.key, Decimal) else None
     named = currencies_of(normal_text(currency)) if isinstance(currency, str) else None

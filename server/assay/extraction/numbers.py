@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from babel import Locale
 
-from assay.extraction.currencies import Currencies, currencies_of
+from assay.extraction.currencies import Currencies, currencies_of, decimals_of, is_abbreviation
 
 Point = Literal[".", ","]
 
@@ -36,10 +36,21 @@ _EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?e[+-]?[0-9]{1,3}")
 _THOUSAND = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 _DIGITS = re.compile(r"[0-9]")
 _NOT_DIGITS = re.compile(r"[^0-9]")
-_NO_CENTS = re.compile(r"[.,](?:-{1,2}|=)")
+_NO_CENTS = re.compile(r"[.,:/](?:-{1,2}|=)")
 _ODD = str.maketrans(
     {"−": "-", "–": "-", "—": "-", "‐": "-", "\u2011": "-", "٫": ".", "٬": "'"}
-    | dict.fromkeys("\u200e\u200f\u061c", "")
+    | dict.fromkeys("△▲", "-")  # minus signs of Japanese accounts
+)
+_ASIDE = re.compile(r"[(\[]([^()\[\]0-9]+)[)\]]")  # a currency in brackets, not an amount
+_CREDIT: Mapping[str, bool] = {"cr": False, "dr": True, "db": True}  # whether it is a minus
+_UNIT = re.compile(
+    r"(?P<number>.*[0-9)])(?P<unit> ?[^\W\d_](?:[^\W\d_]|[./°'\"·-](?=[^\W\d_]))*[23]?\.?| ?[°'\"]+[a-z]?)"
+)
+_LONGEST_UNIT = 20
+_THREE = 3
+_MULTIPLIERS = (
+    "k tsd thousand tausend mille mil mio mln million millions millionen mn mrd bn billion dozen"
+    " dutzend hundred lakh lac crore cr 千 万 萬 亿 億 兆 만 억 천"
 )
 
 
@@ -59,10 +70,11 @@ def decimal_point(locale: str) -> Point:
     return "," if symbols["decimal"] == "," else "."
 
 
-def read_number(text: str, point: Point | None) -> Amount | None:
+def read_number(text: str, point: Point | None, *, unit: bool = False) -> Amount | None:
     """Return the number that a normal text says; None if it says none, or more than one.
 
-    `point` is the locale's decimal sign, None where no locale is declared.
+    `point` is the locale's decimal sign, None where no locale is declared. With `unit` a word such
+    as kg may follow the number, and is dropped.
     """
     if len(text) > MAX_TEXT:
         return None
@@ -70,14 +82,13 @@ def read_number(text: str, point: Point | None) -> Amount | None:
         return Amount(Decimal(text), None, ambiguous=False)
     if _EXPONENT.fullmatch(text):
         return Amount(Decimal(text), None, ambiguous=False)
+    if unit:
+        text = _without_unit(ascii_digits(text))
     parts = _parts(text)
-    if parts is None:
+    if parts is None or parts.head or parts.tail.strip() not in {"", "%"}:
         return None
-    head, body, tail, negative = parts
-    if head or tail.strip() not in {"", "%"}:
-        return None
-    result = _body(body, point, marked=False)
-    return _signed(result, None, negative=negative)
+    result = _body(parts.body, point, marked=False, whole=parts.whole)
+    return _signed(result, None, negative=parts.negative)
 
 
 def read_money(text: str, point: Point | None) -> Amount | None:
@@ -86,20 +97,30 @@ def read_money(text: str, point: Point | None) -> Amount | None:
         return None
     if _PLAIN.fullmatch(text):
         return Amount(Decimal(text), None, ambiguous=False)
+    if "(" in text or "[" in text:
+        text = _ASIDE.sub(r" \1 ", text)
     parts = _parts(text)
     if parts is None:
         return None
-    head, body, tail, negative = parts
     currencies: Currencies | None = None
-    for word in f"{head} {tail}".split():
+    sides: list[bool] = []
+    if parts.tail in {"k", "m"}:
+        return None  # thousands or millions rather than a currency
+    for word in f"{parts.head} {parts.tail}".split():
         named = currencies_of(word)
+        if named is None and word.rstrip(".") in _CREDIT:
+            sides.append(_CREDIT[word.rstrip(".")])
+            continue
         if named is None:
             return None
         currencies = named if currencies is None else currencies & named
     if currencies is not None and not currencies:  # two that contradict each other
         return None
-    result = _body(body, point, marked=currencies is not None)
-    return _signed(result, currencies, negative=negative)
+    if len(sides) > 1 or (sides and (parts.negative or (currencies and "INR" in currencies))):
+        return None  # cr is ten millions too, in India
+    result = _money_body(parts, point, currencies)
+    amount = _signed(result, currencies, negative=parts.negative or True in sides)
+    return amount._replace(ambiguous=True) if amount and sides else amount
 
 
 def ascii_digits(text: str) -> str:
@@ -115,8 +136,23 @@ def ascii_digits(text: str) -> str:
     )
 
 
-def _parts(text: str) -> tuple[str, str, str, bool] | None:
-    """Return what stands before the digits, the digits, what stands after, and the sign."""
+class _Parts(NamedTuple):
+    """What stands before the digits, the digits, what stands after, and the sign.
+
+    `point` says that a point before the digits may be of the word before, as in Rs.500; `whole`
+    that the text says there are no cents.
+    """
+
+    head: str
+    body: str
+    tail: str
+    negative: bool
+    point: bool = False
+    whole: bool = False
+
+
+def _parts(text: str) -> _Parts | None:
+    """Take a text apart; None where it has no digits, or signs that do not belong together."""
     text = ascii_digits(text)
     first = _DIGITS.search(text)
     if first is None:
@@ -124,8 +160,11 @@ def _parts(text: str) -> tuple[str, str, str, bool] | None:
     start, end = first.start(), len(text)
     while not "0" <= text[end - 1] <= "9":
         end -= 1
-    head, body, tail = text[:start], text[start:end], _NO_CENTS.sub("", text[end:], count=1)
-    if head.endswith((".", ",")) and not head[:-1].strip("+-( "):
+    head, body = text[:start], text[start:end]
+    tail = _NO_CENTS.sub("", text[end:], count=1)
+    whole = tail != text[end:]
+    point = head.endswith((".", ","))
+    if point:
         head, body = head[:-1], "." + body
     brackets = head.count("(") + tail.count(")")
     minus = head.count("-") + tail.count("-")
@@ -135,21 +174,56 @@ def _parts(text: str) -> tuple[str, str, str, bool] | None:
         head, tail = head.replace("(", " ", 1), tail.replace(")", " ", 1)
     if minus or "+" in head:
         head, tail = head.replace("-", " ").replace("+", " "), tail.replace("-", " ")
-    return head.strip(), body, tail.strip(), bool(minus or brackets)
+    return _Parts(head.strip(), body, tail.strip(), bool(minus or brackets), point, whole)
 
 
-def _body(body: str, point: Point | None, *, marked: bool) -> tuple[Decimal, bool] | None:
-    """Return the value of digits and separators, and whether it could be read otherwise."""
+def _money_body(
+    parts: _Parts, point: Point | None, currencies: Currencies | None
+) -> tuple[Decimal, bool] | None:
+    """Return the value of an amount's digits, and whether it could be read otherwise.
+
+    A point before the digits begins the decimals. Only after an abbreviation it may be that of the
+    word, as in Rs.500 and in Fr.12.50, where it cannot be anything else.
+    """
+    body, decimals = parts.body, None if currencies is None else decimals_of(currencies)
+    marked, whole = currencies is not None, parts.whole
+    if not parts.point or not is_abbreviation(parts.head):
+        return _body(body, point, marked=marked, whole=whole, decimals=decimals)
+    other = _body(body[1:], point, marked=marked, whole=whole, decimals=decimals)
+    if other is None:
+        return None
+    return other[0], other[1] or _MACHINE.fullmatch(body) is not None
+
+
+def _without_unit(text: str) -> str:
+    """Return what stands before a unit of measure; the text where it does not end with one."""
+    result = _UNIT.fullmatch(text)
+    if result is None or len(result["unit"]) > _LONGEST_UNIT:
+        return text
+    return text if result["unit"].strip(" .") in _MULTIPLIERS.split() else result["number"]
+
+
+def _body(
+    body: str, point: Point | None, *, marked: bool, whole: bool, decimals: int | None = None
+) -> tuple[Decimal, bool] | None:
+    """Return the value of digits and separators, and whether it could be read otherwise.
+
+    `marked` says that a currency stands beside them, `whole` that there are no cents;
+    `decimals` is how many the currency has, None where that is of no matter.
+    """
     if body.isascii() and body.isdigit():
         return Decimal(body), False
-    ambiguous = point is None and _THOUSAND.fullmatch(body) is not None
-    sign = point or _guess(body, grouped=ambiguous and (marked or "," in body))
+    single = point is None and _THOUSAND.fullmatch(body) is not None
+    if single and decimals == _THREE and not whole:
+        return Decimal(body.replace(",", ".")), "," in body
+    ambiguous = single and not whole and decimals != 0
+    sign = point or _guess(body, grouped=single and (marked or whole or "," in body))
     result = _POINT[sign].fullmatch(body)
     if result is None:  # what a machine wrote is read in every locale
         return (Decimal(body), False) if _MACHINE.fullmatch(body) else None
     rest = result["rest"]
-    whole = body[: -len(rest) - 1] if rest else body
-    return Decimal(f"{_NOT_DIGITS.sub('', whole)}.{rest or 0}"), ambiguous
+    digits = body[: -len(rest) - 1] if rest else body
+    return Decimal(f"{_NOT_DIGITS.sub('', digits) or 0}.{rest or 0}"), ambiguous
 
 
 def _guess(body: str, *, grouped: bool) -> Point:

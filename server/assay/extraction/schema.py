@@ -28,6 +28,8 @@ MAX_DEPTH: Final = 32
 MAX_DESCRIPTION: Final = 2_000
 MAX_VALUES: Final = 1_000
 MAX_FORMATS: Final = 16
+MAX_ABSENT: Final = 100
+MAX_FIRST_YEAR: Final = 9_900
 ITEM: Final = "item"
 
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -71,10 +73,13 @@ _OPTIONS: Mapping[str, frozenset[FieldType]] = {
     "locale": frozenset({FieldType.NUMBER, FieldType.MONEY, FieldType.DATE}),
     "date_formats": frozenset({FieldType.DATE}),
     "day_first": frozenset({FieldType.DATE}),
+    "first_year": frozenset({FieldType.DATE}),
+    "unit": frozenset({FieldType.NUMBER}),
     "values": frozenset({FieldType.ENUM}),
     "item": frozenset({FieldType.LIST}),
     "fields": frozenset({FieldType.TABLE, FieldType.OBJECT}),
     "default": frozenset(kind for kind in FieldType if kind.leaf),
+    "absent": frozenset(kind for kind in FieldType if kind.leaf),
 }
 
 
@@ -84,9 +89,11 @@ class Field:
 
     `fuzzy` and `threshold` make a text right when its ANLS reaches the threshold, in (0, 1].
     `locale` is an id such as de_DE; `date_formats` are CLDR patterns of d, M and y, tried in order;
-    `day_first` reads 3/4/2024 as the third of April. `values` are those of an enum. `item` is what
-    a list holds (its name is of no matter), `fields` what an object or a row does. `default` is
-    the scalar that an absent value stands for; None declares none.
+    `day_first` reads 3/4/2024 as the third of April; `first_year` is the first of the hundred years
+    that two digits stand for, 1969 where None. `unit` lets a unit follow a number, and drops it.
+    `values` are those of an enum. `item` is what a list holds (its name is of no matter), `fields`
+    what an object or a row does. `default` is the scalar that an absent value stands for; None
+    declares none. `absent` are texts that say that there is no value, such as N/A.
     """
 
     name: str
@@ -97,19 +104,19 @@ class Field:
     locale: str | None = None
     date_formats: tuple[str, ...] = ()
     day_first: bool | None = None
+    first_year: int | None = None
+    unit: bool = False
     values: tuple[str, ...] = ()
     item: Field | None = None
     fields: tuple[Field, ...] = ()
     default: str | int | float | bool | None = None
+    absent: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        for option, kinds in _OPTIONS.items():
-            if getattr(self, option) != _DEFAULTS[option] and self.type not in kinds:
-                allowed = ", ".join(sorted(kinds))
-                raise SchemaError(
-                    self.name, f"{option} belongs to {allowed}, and this is a {self.type}"
-                )
+        for option in _OPTIONS:
+            if getattr(self, option) != _DEFAULTS[option]:
+                _check_option(self.name, option, self.type)
         _check_texts(self)
         _check_date_formats(self)
         _check_branches(self)
@@ -245,6 +252,12 @@ def _check_name(name: object) -> None:
         raise SchemaError(ascii(name), "the name holds a control character or half a character")
 
 
+def _check_option(name: str, option: str, kind: FieldType) -> None:
+    if kind not in _OPTIONS[option]:
+        allowed = ", ".join(sorted(_OPTIONS[option]))
+        raise SchemaError(name, f"{option} belongs to {allowed}, and this is a {kind}")
+
+
 def _check_texts(field: Field) -> None:
     if len(field.description) > MAX_DESCRIPTION:
         raise SchemaError(field.name, f"description is longer than {MAX_DESCRIPTION} characters")
@@ -252,7 +265,11 @@ def _check_texts(field: Field) -> None:
         raise SchemaError(field.name, f"threshold is in (0, 1], not {field.threshold}")
     if isinstance(field.default, float) and not math.isfinite(field.default):
         raise SchemaError(field.name, f"default is a number that JSON has, not {field.default}")
-    for text in (field.description, *field.values, str(field.default)):
+    if field.first_year is not None and not 1 <= field.first_year <= MAX_FIRST_YEAR:
+        raise SchemaError(
+            field.name, f"first_year is a year from 1 to {MAX_FIRST_YEAR}, not {field.first_year}"
+        )
+    for text in (field.description, *field.values, *field.absent, str(field.default)):
         if _HALF.search(text):
             raise SchemaError(field.name, f"{text[:40]!a} holds half a character")
     _check_values(field)
@@ -268,6 +285,10 @@ def _check_texts(field: Field) -> None:
 def _check_values(field: Field) -> None:
     if field.type is FieldType.ENUM and not field.values:
         raise SchemaError(field.name, "an enum names its values; for any value take text")
+    if len(field.absent) > MAX_ABSENT or any(len(value) > MAX_NAME for value in field.absent):
+        raise SchemaError(
+            field.name, f"absent are at most {MAX_ABSENT} texts of at most {MAX_NAME} characters"
+        )
     if len(field.values) > MAX_VALUES or any(len(value) > MAX_NAME for value in field.values):
         raise SchemaError(
             field.name, f"an enum has at most {MAX_VALUES} values of at most {MAX_NAME} characters"
@@ -347,6 +368,9 @@ def _field(path: str, data: JSON, depth: int, *, item: bool = False) -> Field:
     except ValueError as error:
         raise SchemaError(here, f"type is one of {', '.join(FieldType)}") from error
     inside = f"{here}[]" if kind is FieldType.TABLE else here
+    for option, value in given.items():
+        if option in _OPTIONS and option != "threshold" and value not in (None, (), []):
+            _check_option(here, option, kind)
     options = {option: _option(here, option, value) for option, value in given.items()}
     if given.get("item") is not None:
         options["item"] = _field(here, given["item"], depth + 1, item=True)
@@ -364,9 +388,13 @@ def _option(path: str, option: str, value: JSON) -> JSON:
     """Return an option's value in its type, or refuse it."""
     if value is None or option in {"item", "fields"}:
         return None
-    if option in {"date_formats", "values"}:
+    if option in {"date_formats", "values", "absent"}:
         return _texts(path, value, option)
-    if option in {"fuzzy", "day_first"}:
+    if option == "first_year":
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise SchemaError(path, "first_year is a whole number")
+        return value
+    if option in {"fuzzy", "day_first", "unit"}:
         if not isinstance(value, bool):
             raise SchemaError(path, f"{option} is true or false")
     elif option == "threshold":

@@ -169,7 +169,7 @@ def _leaf(name: str, evidence: FieldObservations, total: int, *, enums: bool) ->
     numbers = seen["number"] + seen["text:number"]
     money, codes = seen["text:money"], seen["text:code"]
     field = Field(name=name, type=FieldType.TEXT)
-    if seen["boolean"] + seen["text:boolean"] == total:
+    if seen["boolean"] + seen["text:boolean"] == total and _safely_boolean(evidence):
         return _InferredField(
             field=replace(field, type=FieldType.BOOLEAN),
             reason=f"{total} of {total} values are booleans or words for yes and no",
@@ -187,6 +187,16 @@ def _leaf(name: str, evidence: FieldObservations, total: int, *, enums: bool) ->
         reason = f"{total} values are of capitals, digits and separators"
         return _InferredField(field=replace(field, type=FieldType.CODE), reason=reason)
     return _text(field, evidence, total, enums=enums)
+
+
+def _safely_boolean(evidence: FieldObservations) -> bool:
+    """Return whether words for yes and no are likely to be nothing else, as NO and NE may be."""
+    seen = evidence.seen
+    texts = seen["text:boolean"]
+    if not texts:
+        return True
+    both = (seen["yes"] and seen["no"]) or seen["boolean"]
+    return bool(both) and seen["two_capitals"] < texts
 
 
 def _amount(field: Field, evidence: FieldObservations, reason: str) -> _InferredField:

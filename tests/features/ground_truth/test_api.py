@@ -24,6 +24,8 @@ FIELDS = [
     {"name": "kind", "type": "enum", "values": ["a", "b"], "default": struct_pb2.Value(string_value="a")},
     {"name": "due", "type": "date", "date_formats": ["dd.MM.yyyy"], "day_first": False},
     {"name": "terms", "type": "text", "fuzzy": True, "threshold": 0.75},
+    {"name": "weight", "type": "number", "unit": True, "absent": ["N/A", "null"]},
+    {"name": "born", "type": "date", "first_year": 1926},
     {"name": "tags", "type": "list",
      "item": {"type": "code"}},
 ]  # fmt: skip  # a table

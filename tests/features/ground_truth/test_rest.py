@@ -26,6 +26,8 @@ FIELDS = [
     {"name": "tags", "type": "list", "item": {"type": "enum", "values": ["a", "b"]}},
     {"name": "due", "type": "date", "date_formats": ["dd.MM.yyyy"], "day_first": False},
     {"name": "terms", "type": "text", "fuzzy": True, "threshold": 0.75, "default": "none"},
+    {"name": "weight", "type": "number", "unit": True, "absent": ["N/A", "null"]},
+    {"name": "born", "type": "date", "first_year": 1926},
 ]
 DATA = {"vendor": {"name": "Müller ✓\u0000"}, "total": 99.5, "tags": ["a", None], "paid": False}
 

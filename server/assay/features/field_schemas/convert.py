@@ -18,8 +18,9 @@ from assay.v1 import field_schema_pb2, field_schema_service_pb2
 FieldJson = Annotated[
     dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/SchemaField.input"})
 ]
-_PLAIN = ("fuzzy", "threshold", "locale", "day_first")  # options that are as they are on the wire
-_LISTS = ("date_formats", "values")
+# Options that are as they are on the wire.
+_PLAIN = ("fuzzy", "threshold", "locale", "day_first", "first_year", "unit")
+_LISTS = ("date_formats", "values", "absent")
 
 
 def new_schema(
