@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -17,6 +18,14 @@ R = TypeVar("R")
 BLOCK_BYTES = 1024 * 1024
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReceivedBody:
+    """A body that came to rest."""
+
+    address: str  # of its blob
+    take_back: Callable[[], None]  # deletes it, where nobody else put the same; blocking
+
+
 class Receiver:
     """Takes bodies of at most `max_bytes`."""
 
@@ -25,15 +34,36 @@ class Receiver:
         self._run_in_thread = run_in_thread
         self._max_bytes = max_bytes
 
-    async def receive(self, organization_id: str, pieces: AsyncIterator[bytes]) -> str:
-        """Return the address of a blob of these bytes.
+    @asynccontextmanager
+    async def received(
+        self, organization_id: str, pieces: AsyncIterator[bytes], *, keep: bool = True
+    ) -> AsyncIterator[ReceivedBody]:
+        """Give the blob of these bytes.
+
+        The blob is taken back, where nobody else put the same, when the block raises, and with
+        `keep=False` at the end of the block in any case.
 
         Raises:
             TooLarge: there are more than allowed; nothing of them stays.
             BadFile: there are none.
+            StorageUnavailable: there is no space for them; nothing of them stays.
         """
+        draft = self._blobs.draft()
+        try:
+            address = await self._receive(draft, organization_id, pieces)
+            yield ReceivedBody(address=address, take_back=draft.take_back)
+        except BaseException:
+            keep = False
+            raise
+        finally:
+            if not keep:
+                await self._whole(draft.take_back)
+
+    async def _receive(
+        self, blobs: BlobStore, organization_id: str, pieces: AsyncIterator[bytes]
+    ) -> str:
         stack = ExitStack()
-        opened = self._blobs.put_stream(organization_id, limit=self._max_bytes)
+        opened = blobs.put_stream(organization_id, limit=self._max_bytes)
         is_empty = True
         try:
             writer = await self._whole(partial(stack.enter_context, opened))

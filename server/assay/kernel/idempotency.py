@@ -42,24 +42,38 @@ def create_once(
     Raises:
         RequestIdReused: the request_id came before with another body, or what it made is gone.
     """
-    if request.request_id is None:
-        return make()
-    key = uow[Requests].find(organization_id, request.method, request.request_id, request.body_hash)
-    if key is not None:
-        try:
-            return again(key)
-        except NotFound as error:
-            raise RequestIdReused(
-                f"The request id '{request.request_id}' has made '{clip(key)}', which was deleted "
-                "since. Choose a new request id to make it anew.",
-                metadata={"request_id": request.request_id, "resource_id": key},
-            ) from error
+    first = answered(uow, organization_id, request, again)
+    if first is not None:
+        return first
     made = make()
-    uow[Requests].record(
-        organization_id,
-        request.method,
-        request.request_id,
-        body_hash=request.body_hash,
-        resource_id=key_of(made),
-    )
+    if request.request_id is not None:
+        uow[Requests].record(
+            organization_id,
+            request.method,
+            request.request_id,
+            body_hash=request.body_hash,
+            resource_id=key_of(made),
+        )
     return made
+
+
+def answered(
+    uow: UnitOfWork, organization_id: str, request: CreateRequest, again: Callable[[str], T]
+) -> T | None:
+    """Return on a repeat what `again(key)` reads of what the first request made, else None.
+
+    Raises RequestIdReused as `create_once`.
+    """
+    if request.request_id is None:
+        return None
+    key = uow[Requests].find(organization_id, request.method, request.request_id, request.body_hash)
+    if key is None:
+        return None
+    try:
+        return again(key)
+    except NotFound as error:
+        raise RequestIdReused(
+            f"The request id '{request.request_id}' has made '{clip(key)}', which was deleted "
+            "since. Choose a new request id to make it anew.",
+            metadata={"request_id": request.request_id, "resource_id": key},
+        ) from error

@@ -47,6 +47,19 @@ def test_an_upload_through_the_gateway_answers_201(me: Caller):
     assert rest.headers["x-http-status"] == "201"
 
 
+def test_a_refused_file_leaves_nothing_behind(me: Caller, rpc: Running):
+    """Of a file whose last row is wrong neither the bytes nor the rows before it stay on the disk."""
+    model_id, version_id = me.pair()
+    good = binary(200_000).csv
+    me.measure(model_id, version_id, DATA.csv)
+    before = files(rpc, me.organization)
+    with pytest.raises(grpc.RpcError) as refused:
+        me.measure(model_id, version_id, good + b"1,0,what\n")
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert files(rpc, me.organization) == before
+    assert files(rpc) == set()
+
+
 def test_the_split_is_test_by_default(me: Caller):
     """A file without dataset_split is measured as the test split."""
     model_id, version_id = me.pair()

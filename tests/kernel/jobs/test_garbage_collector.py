@@ -42,9 +42,9 @@ def test_a_round_forgets_only_what_is_old_and_named_by_nothing(tmp_path: Path) -
     blobs = open_blobs(tmp_path / "blobs")
     orphan, named = blobs.put(ORG, b"orphan"), blobs.put(ORG, b"named")
     with store.write() as uow:
-        old = uow[Jobs].submit(ORG, NewJob(kind="test", spec=b"{}", blobs=(named,)))
+        old = uow[Jobs].submit(ORG, NewJob(kind="test", spec=b"{}", blobs=(orphan,)))
         uow[Jobs].request_cancel(ORG, old.job_id)
-        waiting = uow[Jobs].submit(ORG, NewJob(kind="test", spec=b"{}"))
+        waiting = uow[Jobs].submit(ORG, NewJob(kind="test", spec=b"{}", blobs=(named,)))
         uow[Requests].record(ORG, "Create", "one", body_hash="0" * 64, resource_id="x")
 
     def collector(later: timedelta) -> GarbageCollector:

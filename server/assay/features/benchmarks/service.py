@@ -21,13 +21,12 @@ from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth.store import GroundTruthDatasets
 from assay.kernel.clock import Clock
 from assay.kernel.errors import FailedPrecondition, InvalidArgument, JobNotCancelable, clip
-from assay.kernel.idempotency import CreateRequest, create_once
+from assay.kernel.idempotency import CreateRequest, answered, create_once
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.paging import Counted, counted, page_limit, place_of
 from assay.kernel.storage.blobs import BlobStore
-from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import encode, replace
@@ -146,13 +145,10 @@ class BenchmarkUseCases:
 
     def _first(self, organization_id: str, request: CreateRequest) -> Benchmark | None:
         """Return what the same request made before, so that no snapshot is taken in vain."""
-        if request.request_id is None:
-            return None
         with self._store.read() as uow:
-            key = uow[Requests].find(
-                organization_id, request.method, request.request_id, request.body_hash
+            return answered(
+                uow, organization_id, request, lambda key: uow[Benchmarks].get(organization_id, key)
             )
-            return None if key is None else uow[Benchmarks].get(organization_id, key)
 
     def _snapshot(self, uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> Snapshot:
         snapshot = take_snapshot(

@@ -82,16 +82,17 @@ class FileUploads:
         """
         source = _source(content_type)
         await self._run_in_thread(lambda: self.check(organization_id, request))
-        blob = await self._receiver.receive(organization_id, pieces)
-        evaluation = await self._run_in_thread(
-            lambda: self._submit(organization_id, request, source, blob)
-        )
+        async with self._receiver.received(organization_id, pieces) as body:
+            evaluation = await self._run_in_thread(
+                lambda: self._submit(organization_id, request, source, body.address)
+            )
         if wait:
             await self._wait(organization_id, evaluation.job_id)
         known = await self._run_in_thread(
             lambda: self._evaluations.get(organization_id, evaluation.evaluation_id)
         )
         if known.evaluation.error is not None:
+            await self._run_in_thread(body.take_back)
             raise _as_error(known.evaluation.error, evaluation.evaluation_id)
         return known
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from assay.kernel.jobs.blobs import JobDraft
 from assay.records import Record
 
 MAX_DOCUMENTS = 100_000  # of one file, and of one dataset or run
@@ -56,11 +57,13 @@ class StagedRow(Record, array_like=True):
     more: str | None  # notes, or canonical JSON object of confidences
 
 
-class Staged(Record):
+@dataclass(frozen=True, kw_only=True)
+class Staged:
     """A file that was read and checked whole."""
 
     blobs: tuple[str, ...]  # addresses of encoded lists of StagedRow, in the file's order
     skipped: SkippedRows  # rows without an id, or with that of an earlier one
+    draft: JobDraft  # takes the blobs back
 
 
 class Imported(Record):

@@ -112,17 +112,22 @@ class Imports:
         request_id: str | None,
     ) -> Imported:
         await self._run_in_thread(lambda: self._find(organization_id, holder_id))
-        blob = await self._receiver.receive(organization_id, parts)
-        context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
-        staged = await self._compute.run(stage_file, context, blob, source, self._target.shape)
-        request = CreateRequest(
-            method=f"Import/{self._target.kind}",
-            request_id=request_id,
-            body={"holder_id": holder_id, "source": source, "blob": blob},
-        )
-        return await self._run_in_thread(
-            lambda: self._commit(organization_id, holder_id, staged, request)
-        )
+        async with self._receiver.received(organization_id, parts, keep=False) as body:
+            context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
+            staged = await self._compute.run(
+                stage_file, context, body.address, source, self._target.shape
+            )
+            request = CreateRequest(
+                method=f"Import/{self._target.kind}",
+                request_id=request_id,
+                body={"holder_id": holder_id, "source": source, "blob": body.address},
+            )
+            try:
+                return await self._run_in_thread(
+                    lambda: self._commit(organization_id, holder_id, staged, request)
+                )
+            finally:
+                await self._run_in_thread(staged.draft.take_back)
 
     def _find(self, organization_id: str, holder_id: str) -> None:
         with self._store.read() as uow:

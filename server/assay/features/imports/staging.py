@@ -1,8 +1,8 @@
 """Files of documents become staged blobs that the store takes in; runs in compute children.
 
 What a user sent is read here and nowhere else. A file is staged whole before a row of it is
-stored, so that a wrong row leaves nothing behind; staged blobs that no import takes in are
-collected as orphans.
+stored, so that a wrong row leaves nothing behind; staged blobs go as soon as the store has taken
+them in, or has refused to.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from assay.features.imports.model import (
     StagedRow,
 )
 from assay.kernel.errors import InvalidArgument, TooLarge
-from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.blobs import JobDraft
 from assay.kernel.jobs.kind import ComputeContext
 from assay.records import encode
 
@@ -43,21 +43,22 @@ def stage_file(context: ComputeContext, address: str, source: str, shape: RowFor
         BadFile, BadDocument, InvalidArgument: a row is wrong; the message names it.
         TooLarge: it has more documents than a dataset or a run may hold.
     """
-    staging = _Staging(context.blobs)
-    for row in read_rows(partial(context.blobs.open, address), source, shape):
-        if row.document_id is None:
-            staging.skip(row, "", NO_ID)
-        elif row.document_id in staging.seen:
-            staging.skip(row, row.document_id, DUPLICATE)
-        else:
-            staging.add(_checked(row, row.document_id, shape))
-    return staging.done()
+    with context.blobs.draft() as blobs:
+        staging = _Staging(blobs)
+        for row in read_rows(partial(blobs.open, address), source, shape):
+            if row.document_id is None:
+                staging.skip(row, "", NO_ID)
+            elif row.document_id in staging.seen:
+                staging.skip(row, row.document_id, DUPLICATE)
+            else:
+                staging.add(_checked(row, row.document_id, shape))
+        return staging.done()
 
 
 class _Staging:
     """What was read of a file so far."""
 
-    def __init__(self, blobs: JobBlobs) -> None:
+    def __init__(self, blobs: JobDraft) -> None:
         self.seen: set[str] = set()
         self._blobs = blobs
         self._staged: list[str] = []
@@ -85,7 +86,7 @@ class _Staging:
     def done(self) -> Staged:
         """Return what was staged."""
         self._put()
-        return Staged(blobs=tuple(self._staged), skipped=self._skipped)
+        return Staged(blobs=tuple(self._staged), skipped=self._skipped, draft=self._blobs)
 
     def _put(self) -> None:
         if self._held:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from assay.kernel.jobs.job import TaskRecord
-from assay.kernel.storage.blobs import BlobStore, BlobView
+from assay.kernel.storage.blobs import BlobDraft, BlobStore, BlobView
 
 
 class JobBlobs:
@@ -31,9 +32,37 @@ class JobBlobs:
         """Store bytes, synced, and return their address."""
         return self._store.put(self._organization_id, data)
 
+    def draft(self) -> JobDraft:
+        """Return the same blobs, of which those that are new can be taken back."""
+        return JobDraft(self._store.draft(), self._organization_id)
+
     def partial(self, record: TaskRecord) -> bytes:
         """Return the partial of a finished task, wherever it rests."""
         if record.partial is not None:
             return record.partial
         assert record.partial_blob is not None, f"task {record.key} has no partial"
         return self.read(record.partial_blob)
+
+
+class JobDraft(JobBlobs):
+    """Blobs of one organization; a block takes back what is new when it raises."""
+
+    def __init__(self, draft: BlobDraft, organization_id: str) -> None:
+        super().__init__(draft, organization_id)
+        self._draft = draft
+
+    def take_back(self) -> None:
+        """Delete what was put here and was not there before, nor was put by others since."""
+        self._draft.take_back()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.take_back()

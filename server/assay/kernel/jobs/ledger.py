@@ -221,6 +221,9 @@ class JobsBase(SqlStore):
         the error where there is one.
         """
         check_transition(job.state, to)
+        if is_terminal(to) and to is not JobState.SUCCEEDED:
+            # Nobody reads what a job without a result stored: the collector may have it.
+            self._blobs.remove(job.organization_id, job_owner(job.job_id))
         now = self._db.clock.now()
         moved = replace(
             job,

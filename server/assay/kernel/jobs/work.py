@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, NewEvent, TaskRecord
@@ -42,11 +43,12 @@ def plan_stages(
     kind: Kind, job: View, names: tuple[str, ...], finished: Finished, context: ComputeContext
 ) -> dict[str, tuple[bytes, ...]]:
     """Return the encoded payloads of the tasks of some stages, by the stages' names."""
-    inputs = finished.inputs(context)
-    return {
-        name: tuple(encode(one) for one in kind.stage(name).plan(job, inputs, context))
-        for name in names
-    }
+    with _drafting(context) as own:
+        inputs = finished.inputs(own)
+        return {
+            name: tuple(encode(one) for one in kind.stage(name).plan(job, inputs, own))
+            for name in names
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,20 +64,25 @@ class TaskCall:
 
 
 def run_task(call: TaskCall, context: ComputeContext) -> Done:
-    """Run one task; a large partial is written as a blob before anything names it."""
+    """Run one task; a large partial is written as a blob before anything names it.
+
+    A task that fails leaves no blob behind that it made.
+    """
     stage = call.kind.stage(call.stage)
     payload = decode(stage.payload, call.payload)
-    output = stage.run(call.job, payload, call.finished.inputs(context), context)
-    for emitted in (*output.events, *output.status):
-        call.kind.check_emitted(emitted)
-    partial = arrays.encode(output.partial)
-    large = len(partial) > MAX_INLINE_PARTIAL
+    with _drafting(context) as own:
+        output = stage.run(call.job, payload, call.finished.inputs(own), own)
+        for emitted in (*output.events, *output.status):
+            call.kind.check_emitted(emitted)
+        partial = arrays.encode(output.partial)
+        large = len(partial) > MAX_INLINE_PARTIAL
+        partial_blob = own.blobs.put(partial) if large else None
     record = TaskRecord(
         key=stage.key(call.number),
         rows=output.rows,
         blob=output.blob,
         partial=None if large else partial,
-        partial_blob=context.blobs.put(partial) if large else None,
+        partial_blob=partial_blob,
         ends_stage=output.ends_stage,
     )
     return Done(
@@ -88,7 +95,15 @@ def run_task(call: TaskCall, context: ComputeContext) -> Done:
 
 def finish_job(kind: Kind, job: View, finished: Finished, context: ComputeContext) -> bytes:
     """Return the job's encoded result."""
-    return encode(kind.finish(job, finished.inputs(context), context))
+    with _drafting(context) as own:
+        return encode(kind.finish(job, finished.inputs(own), own))
+
+
+@contextmanager
+def _drafting(context: ComputeContext) -> Iterator[ComputeContext]:
+    """Give a context of which what it put as blobs is taken back when the block raises."""
+    with context.blobs.draft() as blobs:
+        yield replace(context, blobs=blobs)
 
 
 def _batch(stored: StoredBatch) -> TaskRecord:
