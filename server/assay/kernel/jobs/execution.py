@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel.clock import Clock
-from assay.kernel.errors import Internal, StaleLease, Unavailable
+from assay.kernel.errors import Internal, StaleLease, StorageUnavailable, Unavailable
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.executors.base import Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
@@ -303,7 +303,7 @@ class JobExecution:
     ) -> R:
         """Do `work` in a block of the store, again while the store cannot be reached.
 
-        The lease may run out meanwhile: then whatever is written next is refused as stale.
+        A full disk is waited for as long as it takes: nobody else could write anything either. The lease may run out meanwhile: then whatever is written next is refused as stale.
         """
         for number in itertools.count(1):
             try:
@@ -311,8 +311,13 @@ class JobExecution:
                     return work(uow)
             except Unavailable as error:
                 log.warning("job %s waits for the store: %s", self.job.job_id, error)
-                seconds = self._context.backoff.seconds(number, self._context.jitter)
-                if number == MOST_STORE_TRIES or self._halted.wait(seconds):
+                seconds = self._context.backoff.seconds(
+                    min(number, MOST_STORE_TRIES), self._context.jitter
+                )
+                is_hopeless = number >= MOST_STORE_TRIES
+                if is_hopeless and not isinstance(error, StorageUnavailable):
+                    raise
+                if self._halted.wait(seconds):
                     raise
         raise AssertionError("the count has no end")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from assay.kernel import trace
 from assay.kernel.clock import Clock
+from assay.kernel.errors import Unavailable
 from assay.kernel.jobs.execution import JobExecution, RunContext, Stop
 from assay.kernel.jobs.executors.base import Executor
 from assay.kernel.jobs.failure_policy import Backoff, Jitter, system_jitter
@@ -82,6 +83,7 @@ class Runner:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
+        self._is_behind = False  # leases could not be renewed in time
         self._drivers = ThreadPoolExecutor(most_jobs, thread_name_prefix="assay-job")
         self._threads = [
             threading.Thread(target=self._claim_loop, name="assay-runner", daemon=True),
@@ -133,11 +135,18 @@ class Runner:
                     # The token is taken before the look, so that no commit falls in between.
                     seen, looked = token, now
                     self._look()
+            except Unavailable as error:
+                log.warning("the runner could not look for jobs; it tries again: %s", error)
+                self._stopping.wait(LOOK_SECONDS)
             except Exception:
                 log.exception("the runner could not look for jobs; it tries again")
                 self._stopping.wait(LOOK_SECONDS)
 
     def _look(self) -> None:
+        if self._is_behind:
+            # After a time in which the store took nothing: what runs here is not to be lost to
+            # ourselves, which would cost it an attempt.
+            self._beat()
         self._notice_cancels()
         self._sweep()
         while self._has_room():
@@ -199,23 +208,27 @@ class Runner:
 
     def _heartbeat_loop(self) -> None:
         while not self._stopped.wait(self._lease_seconds / 4):
-            runs = {run.lease: run for run in self._current()}
-            if not runs:
-                continue
             try:
-                with self._store.write() as uow:
-                    held = uow[Jobs].renew(self._owner, list(runs), self._lease_seconds)
-            except Exception:
-                # Whatever it is, the next beat may succeed; without beats every lease is lost.
-                log.warning("leases could not be renewed", exc_info=True)
-                continue
-            kept = {(one.organization_id, one.job_id, one.epoch): one for one in held}
-            for lease, run in runs.items():
-                now = kept.get((lease.organization_id, lease.job_id, lease.epoch))
-                if now is None:
-                    run.stop(Stop.LOST)
-                elif now.cancel_requested:
-                    run.stop(Stop.CANCELED)
+                self._beat()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next may succeed
+                log.warning("leases could not be renewed: %s", error)
+
+    def _beat(self) -> None:
+        """Renew the leases of what runs here; without it every lease is lost."""
+        runs = {run.lease: run for run in self._current()}
+        self._is_behind = bool(runs)
+        if not runs:
+            return
+        with self._store.write() as uow:
+            held = uow[Jobs].renew(self._owner, list(runs), self._lease_seconds)
+        self._is_behind = False
+        kept = {(one.organization_id, one.job_id, one.epoch): one for one in held}
+        for lease, run in runs.items():
+            now = kept.get((lease.organization_id, lease.job_id, lease.epoch))
+            if now is None:
+                run.stop(Stop.LOST)
+            elif now.cancel_requested:
+                run.stop(Stop.CANCELED)
 
     def _settler(self, uow: UnitOfWork) -> Callable[[Job], None]:
         """Return what settles a job that the ledger itself ended, in the same commit."""

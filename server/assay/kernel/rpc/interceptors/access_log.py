@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, TextIO
 
@@ -75,10 +76,11 @@ class AccessLog(Interceptor):
         calls, self._calls = self._calls, []
         if calls:
             now, monotonic = self._clock.now(), self._clock.monotonic()
-            self._stream.writelines(
-                _line(call, now - timedelta(seconds=monotonic - call.at)) for call in calls
-            )
-            self._stream.flush()
+            with suppress(OSError):  # a log on a full disk must not stop what can go on
+                self._stream.writelines(
+                    _line(call, now - timedelta(seconds=monotonic - call.at)) for call in calls
+                )
+                self._stream.flush()
 
 
 def _line(call: _Ended, at: datetime) -> str:
