@@ -88,9 +88,9 @@ def test_a_gate_of_a_benchmark(assay, ids):
     assert done.stdout.count("pass") == 3
     assert assay("bench", "watch", ids[0], *good).returncode == 0
     unknown = assay("bench", "watch", ids[0], "-r", "totl>=0.9")
-    assert unknown.returncode == 1
-    assert "no such metric; there are" in unknown.stdout
-    assert "total_amount" in unknown.stdout
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "There is no field or measure 'totl'" in unknown.stderr
+    assert "total_amount" in unknown.stderr
     assert assay("bench", "watch", ids[0], "-r", "accuracy").returncode == 2
 
 
@@ -110,6 +110,37 @@ def test_a_regression_in_one_field_stops_the_gate(assay, ids):
     assert back.returncode == 1
     assert "FAIL  no regression overall" in back.stdout
     assert assay("bench", "compare", *reversed(ids)).returncode == 0  # nothing is required
+
+
+def test_a_mistyped_field_is_found_before_anything_is_sent(assay, client, files):
+    """A requirement of a field that there is none of exits with 2, and no run is made."""
+    truth, read = files
+    assay("truth", "create", "mistyped field", truth)
+    done = assay("bench", "run", "mistyped field", read, "--name", "mistyped", "-r", "totl>=0.5")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean 'total'?" in done.stderr
+    assert "mistyped" not in {one.name for one in client.extraction_runs.list()}
+
+
+def test_few_documents_hide_no_fall(assay, files):
+    """Of three documents no test sees a field that fell to nothing: it is said, and --max-drop stops it."""
+    truth, read = files
+    worse = read.with_name("worse.csv")
+    worse.write_text("document_id,vendor,total\nd1,MÜLLER,1\nd2,Weiss & Co,2\nd3,,3\n")
+    assay("truth", "create", "few documents", truth)
+    for name, file in (("few before", read), ("few after", worse)):
+        assert assay("bench", "run", "few documents", file, "--name", name).returncode == 0
+    pair = ("bench", "compare", "few after", "few before")
+    blind = assay(*pair, "--no-regression")
+    assert blind.returncode == 0
+    assert "too few documents (3) to see any regression" in blind.stdout
+    stopped = assay(*pair, "--no-regression", "--max-drop", "0.01")
+    assert stopped.returncode == 1
+    assert "FAIL  max drop total=0.01" in stopped.stdout
+    assert "is 0.0 against 1.0" in stopped.stdout
+    assert assay(*pair, "--max-drop", "vendor=0.01").returncode == 0
+    assert assay(*pair, "--max-drop", "vendr=0.01").returncode == 2
+    assert assay(*pair, "--max-drop", "much").returncode == 2
 
 
 def test_fields_stand_in_the_order_of_the_schema(assay, ids):

@@ -35,13 +35,54 @@ def test_a_gate_stops_a_bad_model(assay, file, client):
     """A requirement that does not hold exits with 1, says by how much, and promotes nothing."""
     done = assay(
         "evaluate", file, "--model", "gate-bad", "--version", "gate-bad-1", "--create",
-        "--require", "accuracy>=0.76", "--require", "rmse<=1", "--promote",
+        "--require", "accuracy>=0.76", "--promote",
     )  # fmt: skip
     assert done.returncode == 1
     assert "FAIL  accuracy>=0.76" in done.stdout
     assert "is 0.75" in done.stdout
-    assert "no such metric" in done.stdout
     assert client.models.get("gate-bad").promoted_version_id is None
+
+
+@pytest.mark.parametrize(
+    ("required", "told"),
+    [
+        ("acuracy>=0.9", "did you mean 'accuracy'?"),
+        ("f1>=0.3", "did you mean 'f1_score'?"),
+        ("rmse<=1", "A classification has no metric 'rmse'"),
+    ],
+)
+def test_a_mistyped_metric_is_wrong_usage(assay, file, client, required, told):
+    """A requirement of a metric that there is none of exits with 2 before anything is sent."""
+    done = assay("evaluate", file, "-m", "mistyped", "-v", "v1", "--create", "-r", required)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "mistyped" not in {one.model_id for one in client.models.list()}
+
+
+def test_a_gate_against_the_promoted_version(assay, file, client, tmp_path):
+    """--max-drop against what is served passes a small fall, stops a large one and a first promotes."""
+    gate = ("-m", "against", "--create", "--baseline", "promoted", "--promote")
+    first = assay("evaluate", file, "-v", "a1", *gate, "--max-drop", "roc_auc=0.01")
+    assert first.returncode == 0, first.stderr
+    assert "No version is promoted yet" in first.stderr
+    worse = tmp_path / "worse.csv"
+    worse.write_text(GOOD.replace("no,no,0.2", "no,yes,0.85"))
+    done = assay("evaluate", worse, "-v", "a2", *gate, "--max-drop", "roc_auc=0.01")
+    assert done.returncode == 1
+    assert "FAIL  max drop roc_auc=0.01" in done.stdout
+    assert client.models.get("against").promoted_version_id == "a1"
+    kept = assay("evaluate", worse, "-v", "a2", *gate, "--max-drop", "roc_auc=0.5")
+    assert "pass  max drop roc_auc=0.5" in kept.stdout
+    assert client.models.get("against").promoted_version_id == "a2"
+    back = assay("compare", "against", "promoted", "a1", "--max-drop", "log_loss=0")
+    assert back.returncode == 0, back.stdout + back.stderr
+    ahead = assay("compare", "against", "a1", "promoted", "--max-drop", "log_loss=0.001")
+    assert ahead.returncode == 1
+    for wrong in ("roc_auc", "roc=0.1", "ece_signed=0.1", "roc_auc=-1"):
+        assert assay("compare", "against", "a1", "a2", "--max-drop", wrong).returncode == 2
+    assert (
+        assay("evaluate", file, "-v", "a1", "-m", "against", "--max-drop", "mcc=1").returncode == 2
+    )
 
 
 def test_machines_get_json(assay, file):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, requirements
+from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, require_known, requirements
 from assay.cli.bench_markdown import markdown
 from assay.cli.bench_tables import (
     BENCHMARK_COLUMNS,
@@ -29,9 +29,18 @@ from assay.cli.console import (
     show_failure,
 )
 from assay.cli.live import live_benchmark
+from assay.cli.max_drop import MaxDrop, field_drops
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of
 from assay.cli.requirement import Requirement, conclude
-from assay.client import BadInput, BenchmarkFailed, Client, FailedPrecondition, Refusal
+from assay.client import (
+    BadInput,
+    BenchmarkFailed,
+    Client,
+    FailedPrecondition,
+    PermissionDenied,
+    Refusal,
+)
+from assay.client.benchmarking import leaf_paths
 from assay.client.types import BenchmarkReport, DocumentResult
 
 bench = typer.Typer(
@@ -90,6 +99,8 @@ def run(
         text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
         raise BadInput(text)
     dataset_id = dataset_id_of(client, dataset)
+    if wanted:
+        require_known(wanted, _paths(client, dataset_id, schema))
     other = benchmark_id_of(client, compared_to) if compared_to else ""
     if detach:
         run_id = _stored(client, file, name) if file else run_id
@@ -144,6 +155,12 @@ def compare(
         bool,
         typer.Option("--no-regression", help="Stop where a is worse than b."),
     ] = False,
+    max_drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max-drop", help="How much less accurate: 0.01 of all fields, 'total=0.01' of one."
+        ),
+    ] = None,
     alpha: Alpha = ALPHA,
     as_json: Json = False,
 ) -> None:
@@ -151,16 +168,19 @@ def compare(
 
     --require is of a's numbers. With --no-regression a must not be worse than b by more than
     chance: neither over all fields (McNemar's exact test, and the interval of the difference) nor
-    in any of them (McNemar, adjusted by Holm for their number).
+    in any of them (McNemar, adjusted by Holm for their number). Few documents hide a regression
+    from every test; --max-drop stops a fall of accuracy, whatever chance explains.
 
     Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong; `assay --help` tells
     of all.
     """
     wanted = requirements(require or [])
+    drops = [MaxDrop.parse(text, needs_name=False) for text in max_drop or []]
     a, b = benchmark_id_of(client, run_a), benchmark_id_of(client, run_b)
     found = client.benchmarks.compare(a, b)
     report = client.benchmarks.get(a)
     found, outcomes = in_order(found, report), judged(report, wanted)
+    outcomes += field_drops(drops, found)
     if regression:
         outcomes += no_regression(found, alpha)
     conclude(
@@ -218,6 +238,17 @@ def report(
         if other is not None:
             out.print()
             show(comparison_page(other, [], alpha))
+
+
+def _paths(client: Client, dataset_id: str, schema_id: str) -> list[str]:
+    """Return the paths of the fields that a benchmark will compare, where they can be read."""
+    with suppress(FailedPrecondition, PermissionDenied):
+        if schema_id:
+            return list(leaf_paths(client.field_schemas.get(schema_id).to_mapping()["fields"]))
+        return list(
+            leaf_paths(client.ground_truth.schema(dataset_id).schema.to_mapping()["fields"])
+        )
+    return [""]  # no plain name: what is required is checked at the end
 
 
 def _examples(client: Client, found: BenchmarkReport) -> dict[str, list[DocumentResult]]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from assay.cli.nearest import nearest
 from assay.cli.requirement import FIELD_METRIC, Outcome, Requirement
-from assay.client import BenchmarkComparison
+from assay.client import BadInput, BenchmarkComparison
 from assay.client.types import AccuracyDifference, BenchmarkReport, FieldMeasures
 
 ALPHA = 0.05
+_MEASURES = (
+    "accuracy", "accuracy_present", "accuracy_exact", "precision", "recall", "f1_score",
+    "missed_rate", "invented_rate", "mean_similarity", "ece",
+)  # fmt: skip
+_OVERALL = ("accuracy_overall", "document_accuracy", *_MEASURES[1:])
+_PLAIN = re.compile(r"[\w\[\].-]+")
 EXAMPLE = "accuracy_overall>=0.93"
 OVERALL = "overall"
 
@@ -20,9 +29,28 @@ def requirements(texts: Sequence[str]) -> list[Requirement]:
 
 
 def judged(report: BenchmarkReport, wanted: Sequence[Requirement]) -> list[Outcome]:
-    """Say of each requirement whether a completed benchmark meets it."""
+    """Say of each requirement whether a completed benchmark meets it.
+
+    Raises:
+        BadInput: there is no such field or measure.
+    """
     values, undefined, known = numbers(report)
+    for one in wanted:
+        if one.metric not in values and one.metric not in undefined:
+            near = nearest(one.metric, known)
+            raise BadInput(f"There is no field or measure '{one.metric}'; {near}")
     return [one.judge(values, undefined, known) for one in wanted]
+
+
+def require_known(wanted: Sequence[Requirement], paths: Sequence[str]) -> None:
+    """Raise BadInput at what is neither a measure of all fields nor of one of these."""
+    if not all(map(_PLAIN.fullmatch, paths)):
+        return  # other names are written otherwise in paths: the report will tell
+    known = {*_OVERALL, *paths, *(f"{path}:{one}" for path in paths for one in _MEASURES)}
+    for one in wanted:
+        if one.metric not in known:
+            near = nearest(one.metric, [*paths, *_OVERALL])
+            raise BadInput(f"There is no field or measure '{one.metric}'; {near}")
 
 
 def numbers(report: BenchmarkReport) -> tuple[dict[str, float], dict[str, str], list[str]]:
@@ -136,8 +164,26 @@ def no_regression(found: BenchmarkComparison, alpha: float) -> list[Outcome]:
             value=overall.delta,
             passed=True,
             why="",
+            note=least_visible(found, alpha),
         )
     ]
+
+
+def least_visible(found: BenchmarkComparison, alpha: float) -> str:
+    """Return how large a regression must be to be seen at all, where that is above a hundredth.
+
+    Documents that are all broken and none fixed make McNemar's exact p-value 2 / 2ⁿ; that of a
+    field is adjusted for the number of fields.
+    """
+    fields, documents = max(1, len(found.by_field)), found.documents
+    of_all, of_one = (math.floor(math.log2(2 * many / alpha)) + 1 for many in (1, fields))
+    if documents == 0 or of_one <= documents / 100:
+        return ""
+    if of_all > documents:
+        return f"too few documents ({documents:,}) to see any regression; --max-drop does"
+    seen = f"too few documents ({documents:,}) to see a regression below {of_all / documents:.2g}"
+    in_one = "any" if of_one > documents else f"one below {of_one / documents:.2g}"
+    return f"{seen} over all fields, or {in_one} in a single one; --max-drop does"
 
 
 def _outcome(path: str, one: AccuracyDifference, p_value: float) -> Outcome:

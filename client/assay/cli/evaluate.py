@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 
+from assay.cli.compare import MaxDrops
 from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.live import live_progress
+from assay.cli.max_drop import PROMOTED, MaxDrop, metric_drops
+from assay.cli.metric_direction import Catalogue, catalogue_of, require_direction, require_known
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, Requirement, conclude
-from assay.client import BadInput, Client, NotFound, ServiceError
-from assay.client.types import Evaluation
+from assay.client import BadInput, Client, FailedPrecondition, NotFound, ServiceError
+from assay.client.types import Evaluation, PerformanceSummary
+
+UNPROMOTED = frozenset({"NO_PROMOTED_VERSION", "NO_TRAINED_VERSION"})
 
 
 def evaluate(
@@ -53,6 +58,13 @@ def evaluate(
     renormalize: Annotated[
         bool, typer.Option("--renormalize", help="Divide each row of scores by its sum.")
     ] = False,
+    baseline: Annotated[
+        str,
+        typer.Option(
+            "--baseline", help="A version that --max-drop is held against, or 'promoted'."
+        ),
+    ] = "",
+    max_drop: MaxDrops = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="Promote the version when all requirements hold.")
     ] = False,
@@ -66,14 +78,18 @@ def evaluate(
     Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong;
     `assay --help` tells of all.
     """
-    requirements = [Requirement.parse(text) for text in require or []]
+    requirements, drops = _gate(require or [], max_drop or [], baseline)
     if not version and not create:
         text = "name a version with --version, or make a new one with --create"
         raise BadInput(text)
+    catalogue = _checked(client, model, task, requirements, drops)
+    # Read first: measuring the served version again replaces what it is held against.
+    base = _baseline(client, model, baseline, split) if baseline else None
+    told = Console(quiet=True) if as_json else err  # where what is made is told
     declared = {"labels": label or (), "positive_label": positive_label}
-    with _model(client, model, task, declared) if create else nullcontext():
+    with _model(client, model, task, declared, told) if create else nullcontext():
         if create:
-            version = _created_version(client, model, version)
+            version = _created_version(client, model, version, told)
         with live_progress(file.name, err, hidden=as_json) as on_progress:
             evaluation = client.evaluate(
                 model,
@@ -85,6 +101,10 @@ def evaluate(
                 on_progress=on_progress,
             )
     outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
+    if base is not None:
+        note = f"{base.version_id} had {base.rows:,} rows, this {evaluation.rows:,}"
+        note = note if base.rows != evaluation.rows else ""
+        outcomes += metric_drops(drops, base.metrics, evaluation.metrics, catalogue, note)
     promoted = promote and all(outcome.passed for outcome in outcomes)
     if promoted:
         client.versions.promote(model, version)
@@ -97,8 +117,54 @@ def evaluate(
     )
 
 
+def _gate(
+    require: Sequence[str], max_drop: Sequence[str], baseline: str
+) -> tuple[list[Requirement], list[MaxDrop]]:
+    """Return what is required, as it was written; raises BadInput."""
+    requirements = [Requirement.parse(text) for text in require]
+    drops = [MaxDrop.parse(text, needs_name=True) for text in max_drop]
+    if bool(drops) is not bool(baseline):
+        example = "--baseline promoted --max-drop roc_auc=0.01"
+        raise BadInput(f"--baseline and --max-drop go together, as in {example}.")
+    return requirements, drops
+
+
+def _checked(
+    client: Client,
+    model: str,
+    task: str,
+    requirements: Sequence[Requirement],
+    drops: Sequence[MaxDrop],
+) -> Catalogue:
+    """Return the server's metrics; raises BadInput where something else is required of."""
+    if not requirements and not drops:
+        return {}
+    with suppress(NotFound):  # with --create it is made; without it the upload is refused
+        task = client.models.get(model).task_type or task
+    catalogue = catalogue_of(client)
+    names = [one.metric for one in requirements] + [one.name for one in drops]
+    require_known(names, catalogue, task)
+    require_direction([one.name for one in drops], catalogue)
+    return catalogue
+
+
+def _baseline(client: Client, model: str, version: str, split: str) -> PerformanceSummary | None:
+    """Return the numbers of a version; None, saying so, where none is promoted yet."""
+    try:
+        return client.performance.summary(model, "" if version == PROMOTED else version, split)
+    except (NotFound, FailedPrecondition) as error:
+        # The first version of a model has nothing to be held against.
+        first = isinstance(error, NotFound) or error.reason in UNPROMOTED
+        if version != PROMOTED or not first:
+            raise
+        err.print("No version is promoted yet: --max-drop is held against nothing.", style="dim")
+        return None
+
+
 @contextmanager
-def _model(client: Client, model: str, task: str, declared: Mapping[str, Any]) -> Iterator[None]:
+def _model(
+    client: Client, model: str, task: str, declared: Mapping[str, Any], told: Console
+) -> Iterator[None]:
     """Make a model where it is absent; it goes again when what follows is refused.
 
     `declared` are its labels and its positive label.
@@ -107,7 +173,7 @@ def _model(client: Client, model: str, task: str, declared: Mapping[str, Any]) -
         client.models.get(model)
     except NotFound:
         client.models.create(model, task, model_id=model, **declared)
-        err.print(f"created model {model}", style="dim")
+        told.print(f"created model {model}", style="dim")
     else:
         yield
         return
@@ -116,11 +182,11 @@ def _model(client: Client, model: str, task: str, declared: Mapping[str, Any]) -
     except (ServiceError, BadInput):
         with suppress(ServiceError):
             client.models.delete(model)
-            err.print(f"deleted model {model} again", style="dim")
+            told.print(f"deleted model {model} again", style="dim")
         raise
 
 
-def _created_version(client: Client, model: str, version: str) -> str:
+def _created_version(client: Client, model: str, version: str, told: Console) -> str:
     """Return the version's id, after making it where it is absent."""
     if version:
         try:
@@ -128,7 +194,7 @@ def _created_version(client: Client, model: str, version: str) -> str:
         except NotFound:
             pass
     made = client.versions.create(model, version_id=version).version_id
-    err.print(f"created version {made}", style="dim")
+    told.print(f"created version {made}", style="dim")
     return made
 
 

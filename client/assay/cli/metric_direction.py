@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from assay.cli.console import number
+from assay.cli.nearest import nearest
 from assay.cli.requirement import Outcome
-from assay.client import Client
+from assay.client import BadInput, Client
 from assay.client.types import Comparison, MetricDefinition
 
 Catalogue = Mapping[str, MetricDefinition]
@@ -22,6 +23,39 @@ def catalogue_of(client: Client) -> Catalogue:
 def has_direction(catalogue: Catalogue, metric: str) -> bool:
     """Return True when one of two values of a metric is better by being higher, or lower."""
     return metric in catalogue and catalogue[metric].direction in _SIGNS
+
+
+def worse_by(metric: str, before: float, after: float, catalogue: Catalogue) -> float:
+    """Return by how much `after` is worse than `before`; below 0 where it is better."""
+    return (before - after) * _SIGNS[catalogue[metric].direction]
+
+
+def require_direction(metrics: Iterable[str], catalogue: Catalogue) -> None:
+    """Raise BadInput at a metric by which nothing is better or worse."""
+    for metric in metrics:
+        if not has_direction(catalogue, metric):
+            judged = [name for name in catalogue if has_direction(catalogue, name)]
+            raise BadInput(f"Nothing is better by '{metric}'; {nearest(metric, judged)}")
+
+
+def require_known(metrics: Iterable[str], catalogue: Catalogue, task: str) -> None:
+    """Raise BadInput at a metric that there is none of, or none for this type of task.
+
+    Args:
+        metrics: what is required, as it was written.
+        catalogue: the server's metrics.
+        task: classification or regression.
+    """
+    of_task = [name for name, one in catalogue.items() if _is_of(one, task)]
+    for metric in metrics:
+        if metric not in catalogue:
+            raise BadInput(f"There is no metric '{metric}'; {nearest(metric, of_task)}")
+        if metric not in of_task:
+            raise BadInput(f"A {task} has no metric '{metric}'; {nearest(metric, of_task)}")
+
+
+def _is_of(metric: MetricDefinition, task: str) -> bool:
+    return (task == "regression") == ("regression" in metric.tasks)
 
 
 def in_order(names: Iterable[str], catalogue: Catalogue) -> list[str]:

@@ -38,6 +38,7 @@ class Outcome:
     value: float | None  # None when the metric has no value
     passed: bool
     why: str  # "" when it holds
+    note: str = ""  # what is to be known of the verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,8 @@ def outcome_table(outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for outcome in outcomes:
         verdict = "[green]pass[/]" if outcome.passed else "[bold red]FAIL[/]"
-        table.add_row(verdict, escape(outcome.requirement), escape(outcome.why))
+        told = "; ".join(text for text in (outcome.why, outcome.note) if text)
+        table.add_row(verdict, escape(outcome.requirement), escape(told))
     return table
 
 
