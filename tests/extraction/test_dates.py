@@ -182,3 +182,6 @@ def test_short_year_that_may_stand_first_is_not_guessed(text):
 def test_short_year_of_thai_dates_is_told():
     """15/03/67 of a Thai locale may be of the Buddhist era, which is told."""
     assert read("15/03/67", locale="th_TH").ambiguous
+    found = read("15 มี.ค. 67", locale="th_TH")
+    assert (found.key, found.ambiguous) == (date(2024, 3, 15), True)
+    assert read("24年3月7日", locale="ja_JP").ambiguous

@@ -41,6 +41,9 @@ def told(kind: str, expected: object, extracted: object, **options) -> Compariso
         (100, "100:-", RIGHT),
         (-1234, "△1,234", RIGHT),
         (-1234, "▲1,234円", RIGHT),
+        (12000, "￥12,000-", RIGHT),
+        (12000, "金12,000円也", RIGHT),
+        (500, "Rs. 500/- Only", RIGHT),
         (-5, "5.00- EUR", RIGHT),
         (1.234, "KWD 1.234", RIGHT),
         (50, "JOD 50.000", RIGHT),
@@ -81,7 +84,7 @@ def test_money_is_read_with_its_signs(expected, extracted, outcome):
     assert told("money", expected, extracted).normalised is outcome
 
 
-@pytest.mark.parametrize("text", ["Rs.500", "KWD 1,234", "1,234.50 CR", "$1,234"])
+@pytest.mark.parametrize("text", ["Rs.500", "￥12,000-", "KWD 1,234", "1,234.50 CR", "$1,234"])
 def test_amount_of_two_readings_is_told(text):
     """A point that may be the word's, and CR, which means either sign, are flagged."""
     assert told("money", 1, text).ambiguous

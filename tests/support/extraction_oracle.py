@@ -179,7 +179,11 @@ def table(field: Field, expected: list, extracted: list, path: str) -> Outcomes:
         ]
         for side, rows in ((expected, left), (extracted, others))
     ]
-    pairs |= {left[i]: others[j] for i, j in misread(*words)}
+    for i, j in misread(*words):
+        at = left[i], others[j]
+        pairs[at[0]] = at[1]
+        # Rows that are as alike may have other absences in common, so these are not told.
+        told[at] = [outcome for outcome in told[at] if outcome[2] != "correctly_empty"]
     out: Outcomes = []
     for i, row in enumerate(expected):
         out += told[i, pairs[i]] if i in pairs else single(row, "missed")

@@ -36,7 +36,7 @@ _SIGNS: Mapping[str, str] = {
     "peso": "MXN ARS CLP COP CUP DOP UYU PHP", "pesos": "MXN ARS CLP COP CUP DOP UYU PHP",
     "r$": "BRL", "real": "BRL", "reais": "BRL",
     "£": _POUNDS, "pound": _POUNDS, "pounds": _POUNDS, "£e": "EGP",
-    "¥": "JPY CNY", "yen": "JPY", "円": "JPY", "yuan": "CNY", "元": "CNY TWD HKD", "圓": "CNY TWD HKD",
+    "¥": "JPY CNY", "yen": "JPY", "円": "JPY", "円也": "JPY", "us": "USD", "sterling": "GBP", "£stg": "GBP", "yuan": "CNY", "元": "CNY TWD HKD", "圓": "CNY TWD HKD",
     "rmb": "CNY", "cn¥": "CNY", "jp¥": "JPY", "人民币": "CNY", "人民幣": "CNY",
     "₩": "KRW KPW", "원": "KRW", "won": "KRW KPW",
     "₹": "INR", "rs": "INR PKR LKR NPR MUR", "rupees": "INR PKR LKR NPR MUR",

@@ -40,7 +40,7 @@ _JOINING = """
     година γ ετος godine gada metai metų aasta árið år vuosi vuonna urtea bliain sena
     a.m. p.m. dated dato fecha datum date le kl klo um à as às a las los alle alla om ob o u в о об στις saat
     ora orele la uhr uur h hrs hod hodin ч час tid ngày tháng năm tanggal pada ساعت في เวลา วันที่
-    年 月 日 号 號 년 월 일 の ko ren го й е я ое le ième º ª tes ος η day dia día jour tag
+    年 月 日 号 號 년 월 일 の ko ren го й е я ое le ième º ª tes ος η g leta ж жыл թ წ yil день day dia día jour tag
 """
 _ERAS: Mapping[str, int] = {
     "明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018,

@@ -33,6 +33,7 @@ FIRST_YEAR: Final = 1969
 
 _BUDDHIST: Final = 2400  # in Thailand a year from this one on is of the Buddhist era
 _BUDDHIST_YEARS: Final = -543
+_THAI_YEARS: Final = 2500 + _BUDDHIST_YEARS  # beside a name of a month two digits are of 25..
 _ROC_YEARS: Final = 1911  # of the Republic of China, which Taiwan counts from 1912 on
 
 _ISO = re.compile(r"(\d{4}) ?([-/.]) ?(\d{1,2}) ?\2 ?(\d{1,2})\.?", re.ASCII)
@@ -213,7 +214,9 @@ class _Reader:
         if not months and any(len(number.digits) > 2 for number in parts.numbers):
             months = parts.roman  # with a whole year, as 12 x 24 is no date
         if months:
-            return self._named(parts.numbers, months)
+            found = self._named(parts.numbers, months)
+            era = found is not None and found.short_year and "年" in text  # which is not named
+            return found._replace(ambiguous=True) if found and era else found
         if len(parts.numbers) == 3 and any(number.added is not None for number in parts.numbers):
             return self._of_era(parts.numbers)
         return (
@@ -272,6 +275,9 @@ class _Reader:
         if len(second.digits) not in {2, 4} and second.added is None:
             return None
         (month,) = months
+        if self._thai and len(second.digits) == 2 and self._rules.first_year is None:
+            found = self._day(_Number(second.digits, added=_THAI_YEARS), month, int(first.digits))
+            return found and found._replace(ambiguous=True)
         return self._day(second, month, int(first.digits))
 
     def _of_era(self, numbers: list[_Number]) -> Day | None:

@@ -42,6 +42,7 @@ _ODD = str.maketrans(
     | dict.fromkeys("△▲", "-")  # minus signs of Japanese accounts
 )
 _ASIDE = re.compile(r"[(\[]([^()\[\]0-9]+)[)\]]")  # a currency in brackets, not an amount
+_NO_CURRENCY = frozenset(("only", "金", "也"))  # words that close or open an amount
 _CREDIT: Mapping[str, bool] = {"cr": False, "dr": True, "db": True}  # whether it is a minus
 _UNIT = re.compile(
     r"(?P<number>.*[0-9)])(?P<unit> ?[^\W\d_](?:[^\W\d_]|[./°'\"·-](?=[^\W\d_]))*[23]?\.?| ?[°'\"]+[a-z]?)"
@@ -85,7 +86,7 @@ def read_number(text: str, point: Point | None, *, unit: bool = False) -> Amount
     if unit:
         text = _without_unit(ascii_digits(text))
     parts = _parts(text)
-    if parts is None or parts.head or parts.tail.strip() not in {"", "%"}:
+    if parts is None or parts.head or parts.tail.strip() not in {"", "%", "٪"}:
         return None
     result = _body(parts.body, point, marked=False, whole=parts.whole)
     return _signed(result, None, negative=parts.negative)
@@ -108,6 +109,8 @@ def read_money(text: str, point: Point | None) -> Amount | None:
         return None  # thousands or millions rather than a currency
     for word in f"{parts.head} {parts.tail}".split():
         named = currencies_of(word)
+        if named is None and word in _NO_CURRENCY:
+            continue
         if named is None and word.rstrip(".") in _CREDIT:
             sides.append(_CREDIT[word.rstrip(".")])
             continue
@@ -119,8 +122,10 @@ def read_money(text: str, point: Point | None) -> Amount | None:
     if len(sides) > 1 or (sides and (parts.negative or (currencies and "INR" in currencies))):
         return None  # cr is ten millions too, in India
     result = _money_body(parts, point, currencies)
-    amount = _signed(result, currencies, negative=parts.negative or True in sides)
-    return amount._replace(ambiguous=True) if amount and sides else amount
+    closed = parts.closed and currencies is not None and "JPY" in currencies
+    negative = (parts.negative and not closed) or True in sides
+    amount = _signed(result, currencies, negative=negative)
+    return amount._replace(ambiguous=True) if amount and (sides or closed) else amount
 
 
 def ascii_digits(text: str) -> str:
@@ -140,7 +145,8 @@ class _Parts(NamedTuple):
     """What stands before the digits, the digits, what stands after, and the sign.
 
     `point` says that a point before the digits may be of the word before, as in Rs.500; `whole`
-    that the text says there are no cents.
+    that the text says there are no cents; `closed` that the sign is a dash after the digits, which
+    in Japan ends an amount.
     """
 
     head: str
@@ -149,6 +155,7 @@ class _Parts(NamedTuple):
     negative: bool
     point: bool = False
     whole: bool = False
+    closed: bool = False
 
 
 def _parts(text: str) -> _Parts | None:
@@ -168,13 +175,14 @@ def _parts(text: str) -> _Parts | None:
         head, body = head[:-1], "." + body
     brackets = head.count("(") + tail.count(")")
     minus = head.count("-") + tail.count("-")
+    closed = minus == tail.count("-") == 1
     if brackets not in {0, 2} or minus + head.count("+") + brackets // 2 > 1:
         return None
     if brackets:
         head, tail = head.replace("(", " ", 1), tail.replace(")", " ", 1)
     if minus or "+" in head:
         head, tail = head.replace("-", " ").replace("+", " "), tail.replace("-", " ")
-    return _Parts(head.strip(), body, tail.strip(), bool(minus or brackets), point, whole)
+    return _Parts(head.strip(), body, tail.strip(), bool(minus or brackets), point, whole, closed)
 
 
 def _money_body(
