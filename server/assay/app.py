@@ -14,6 +14,7 @@ from typing import TextIO
 import grpc
 
 from assay.features.registry import FEATURES
+from assay.kernel import memory
 from assay.kernel.clock import Clock
 from assay.kernel.feature import Feature, FindKey, hooks_of, kinds_of, preload_of
 from assay.kernel.ids import Ids
@@ -24,6 +25,7 @@ from assay.kernel.jobs.runner import Runner
 from assay.kernel.jobs.watch import Watches
 from assay.kernel.kernel import Kernel
 from assay.kernel.rpc.auth import Authenticator
+from assay.kernel.rpc.interceptors.concurrency import Places
 from assay.kernel.rpc.interceptors.rate_limit import Rates
 from assay.kernel.rpc.server import Server, ServerDependencies
 from assay.kernel.rpc.tls import server_credentials
@@ -50,6 +52,7 @@ class Backend:
         features: Sequence[Feature] = FEATURES,
     ) -> None:
         """Open everything; with `upgrade` the schema is brought to this release's first."""
+        memory.keep_small()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.features = features
@@ -104,12 +107,10 @@ class ServerProcess:
                     tokens=TokenVerifier(token_rules(settings)),
                     clock=backend.clock,
                 ),
-                rates=Rates(
-                    read=settings.rate_read_per_minute,
-                    write=settings.rate_write_per_minute,
-                    stream=settings.rate_stream_per_minute,
-                ),
+                rates=_rates(settings),
                 limits_storage_url=settings.limits_storage_url,
+                places=Places(watches=settings.max_watches),
+                gateway_secret=_gateway_secret(settings),
                 clock=backend.clock,
                 ids=backend.ids,
                 access_log=access_log,
@@ -184,6 +185,20 @@ def token_rules(settings: Settings) -> TokenRules:
         permission_claims=settings.jwt_permissions_claims,
         leeway=settings.jwt_leeway_seconds,
     )
+
+
+def _rates(settings: Settings) -> Rates:
+    return Rates(
+        read=settings.rate_read_per_minute,
+        write=settings.rate_write_per_minute,
+        stream=settings.rate_stream_per_minute,
+        failed=settings.rate_failed_per_minute,
+    )
+
+
+def _gateway_secret(settings: Settings) -> str | None:
+    secret = settings.gateway_secret
+    return None if secret is None else secret.get_secret_value()
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials | None:

@@ -128,6 +128,12 @@ class Settings(BaseSettings):
     gateway_upstream_key: Path | None = Field(
         default=None, description="PEM file of that certificate's key, not encrypted."
     )
+    gateway_secret: SecretStr | None = Field(
+        default=None,
+        description="Shared by servers and gateways, so that a server believes no other caller who"
+        " claims to be a gateway. When absent: `assay up` makes one, and other servers believe"
+        " everybody.",
+    )
     gateway_access_log: str = Field(
         default="/dev/stdout", description="File to which the gateway writes one line a call."
     )
@@ -217,6 +223,16 @@ class Settings(BaseSettings):
         default=600,
         ge=1,
         description="Streams opened by one principal in a minute; beyond it gets 429.",
+    )
+    rate_failed_per_minute: int = Field(
+        default=600,
+        ge=1,
+        description="Wrong credentials from one address in a minute, beyond which it gets 429.",
+    )
+    max_watches: int = Field(
+        default=500,
+        ge=1,
+        description="Watches that one organization may have open at a server; more: 429.",
     )
     limits_storage_url: str = Field(
         default="memory://",

@@ -71,9 +71,11 @@ def rest(service, **headers: str) -> httpx.Client:
     return httpx.Client(base_url=service.rest, headers=headers, trust_env=False, timeout=60)
 
 
-def refused(response: httpx.Response) -> dict[str, Any]:
+def refused(
+    response: httpx.Response, status: int = 400, code: str = "validation_error"
+) -> dict[str, Any]:
     """Check that a request was refused as malformed; return the body's message and key."""
-    body = check(response, 400, "validation_error", response.request.url.path)
+    body = check(response, status, code, response.request.url.path)
     assert "assay.v1" not in response.text
     return body
 
@@ -158,7 +160,7 @@ def test_a_body_that_is_no_json_object_is_refused(admin, route):
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
 def test_a_body_that_is_said_not_to_be_json_is_refused(admin, route):
-    """400: another content type, another encoding of text and a compressed body are refused."""
+    """415: another content type, another encoding of text and a compressed body are refused."""
     wrong = (
         {"content-type": "text/plain"},
         {"content-type": "application/x-www-form-urlencoded"},
@@ -167,7 +169,9 @@ def test_a_body_that_is_said_not_to_be_json_is_refused(admin, route):
     )
     for headers in wrong:
         answer = admin.request(route.method, route.path, content=b"{}", headers=headers)
-        assert refused(answer)["details"][0]["reason"] == "BAD_CONTENT_TYPE"
+        assert refused(answer, 415, "unsupported_media_type")["details"][0]["reason"] == (
+            "BAD_CONTENT_TYPE"
+        )
 
 
 def test_json_by_any_of_its_names_is_read(admin):

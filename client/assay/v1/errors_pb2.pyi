@@ -33,7 +33,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_BAD_FILE: _ErrorReason.ValueType  # 4
     """400. A file or chunk is truncated, corrupt or of another format. Send it again whole."""
     ERROR_REASON_BAD_CONTENT_TYPE: _ErrorReason.ValueType  # 5
-    """400. The body's content type is not read by this route; the message lists those that are."""
+    """415. The body's content type is not read by this route; the message lists those that are."""
     ERROR_REASON_HASH_MISMATCH: _ErrorReason.ValueType  # 6
     """400. The bytes do not have the SHA-256 that was sent with them. Send the chunk again."""
     ERROR_REASON_OUT_OF_RANGE: _ErrorReason.ValueType  # 7
@@ -102,6 +102,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """500. Stored data are gone. Put them back from a backup, or store them again."""
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 40
     """413. The organization would hold more than its quota. Delete something, or ask for a larger quota."""
+    ERROR_REASON_SLOW_REQUEST: _ErrorReason.ValueType  # 41
+    """408. The request, or the rest of it, did not come in time. Send it again, without pauses."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -117,7 +119,7 @@ ERROR_REASON_BAD_PREDICTIONS: ErrorReason.ValueType  # 3
 ERROR_REASON_BAD_FILE: ErrorReason.ValueType  # 4
 """400. A file or chunk is truncated, corrupt or of another format. Send it again whole."""
 ERROR_REASON_BAD_CONTENT_TYPE: ErrorReason.ValueType  # 5
-"""400. The body's content type is not read by this route; the message lists those that are."""
+"""415. The body's content type is not read by this route; the message lists those that are."""
 ERROR_REASON_HASH_MISMATCH: ErrorReason.ValueType  # 6
 """400. The bytes do not have the SHA-256 that was sent with them. Send the chunk again."""
 ERROR_REASON_OUT_OF_RANGE: ErrorReason.ValueType  # 7
@@ -186,4 +188,6 @@ ERROR_REASON_DATA_MISSING: ErrorReason.ValueType  # 39
 """500. Stored data are gone. Put them back from a backup, or store them again."""
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 40
 """413. The organization would hold more than its quota. Delete something, or ask for a larger quota."""
+ERROR_REASON_SLOW_REQUEST: ErrorReason.ValueType  # 41
+"""408. The request, or the rest of it, did not come in time. Send it again, without pauses."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -46,6 +46,7 @@ def server_settings(**overrides: Any) -> Settings:
 
 def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
     """Return the settings of a gateway; `changes` win over those of the service."""
+    secret = settings.gateway_secret
     given = {
         "host": settings.http_host,
         "http_port": settings.http_port,
@@ -58,6 +59,7 @@ def gateway_settings(settings: Settings, **changes: Any) -> GatewaySettings:
         "access_log": settings.gateway_access_log,
         "concurrency": settings.gateway_concurrency,
         "drain_seconds": settings.drain_seconds,
+        "secret": secret.get_secret_value() if secret is not None else None,
     }
     return GatewaySettings(**{**given, **changes})
 

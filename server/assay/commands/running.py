@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import shlex
 import signal
 import sys
@@ -14,11 +15,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TextIO
 
+from pydantic import SecretStr
+
 from assay.app import BALANCER_NOTICE, Backend, RunnerProcess, ServerProcess
 from assay.cli.console import NO_SERVICE, OK, err, print_json
 from assay.commands.options import gateway_settings
 from assay.features.keys.service import KeyUseCases, MadeKey
-from assay.gateway import process as gateway
+from assay.gateway.process import RunningGateway
+from assay.gateway.supervision import SupervisedGateway
 from assay.gateway.tls import GatewayTls, pin_of
 from assay.settings import Settings
 
@@ -32,6 +36,8 @@ async def run_up(settings: Settings, *, as_json: bool) -> int:
         settings: ports of 0 take free ones.
         as_json: True prints one line of JSON on stdout once everything answers.
     """
+    if settings.gateway_secret is None:
+        settings = settings.model_copy(update={"gateway_secret": SecretStr(secrets.token_hex(16))})
     async with _backend(settings, upgrade=True) as (backend, closing, stop):
         if settings.bootstrap_key:
             bootstrap_key(backend)  # known to whoever set it, who may call at once
@@ -41,11 +47,13 @@ async def run_up(settings: Settings, *, as_json: bool) -> int:
         upstream = f"{_reachable(settings.grpc_host)}:{port}"
         chosen = gateway_settings(settings, upstreams=(upstream,), access_log=logs.gateway)
         chosen = replace(chosen, tls=_pinned(chosen.tls, settings))
-        envoy = await asyncio.to_thread(gateway.start, chosen)
+        envoy = await asyncio.to_thread(SupervisedGateway, chosen, backend.clock.monotonic)
         closing.push_async_callback(asyncio.to_thread, envoy.stop)
         # Made last of all: a start that fails must not keep the one sight of a key from anybody.
         made = bootstrap_key(backend)
-        _announce(settings, port, envoy, made.credential if made else None, logs, as_json=as_json)
+        _announce(
+            settings, port, envoy.running, made.credential if made else None, logs, as_json=as_json
+        )
         return await _until_stopped(stop, envoy)
 
 
@@ -174,14 +182,14 @@ def _stop_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def _until_stopped(stop: asyncio.Event, envoy: gateway.RunningGateway) -> int:
-    """Wait for a signal, or for the gateway to end by itself, which is a failure."""
+async def _until_stopped(stop: asyncio.Event, envoy: SupervisedGateway) -> int:
+    """Wait for a signal, or for a gateway that cannot be kept running, which is a failure."""
     ended = asyncio.create_task(asyncio.to_thread(envoy.wait))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
         return OK
-    err.print("[bold red]error:[/] the gateway ended by itself; its log lines are above")
+    err.print("[bold red]error:[/] the gateway ends again and again; its log lines are above")
     stopped.cancel()
     return NO_SERVICE
 
@@ -200,7 +208,7 @@ def _pinned(tls: GatewayTls, settings: Settings) -> GatewayTls:
 def _announce(
     settings: Settings,
     port: int,
-    envoy: gateway.RunningGateway,
+    envoy: RunningGateway,
     secret: str | None,
     logs: _AccessLogs,
     *,

@@ -29,6 +29,9 @@ _READ_SECONDS = 15
 _WRITE_SECONDS = 30
 _UPLOAD_SECONDS = 75  # the server answers an upload within 60 s, finished or not
 _GRPC_QUIET_SECONDS = 300
+_BODY_SECONDS = 60  # for the body of a JSON call to come in, before it is passed on
+_STRANGER_BURST = 1000  # calls without a credential from one address
+_STRANGER_RATE = 200  # of them a second, when the burst is spent
 _QUIET_SECONDS = 60  # a watch sends a bookmark at least every 10 s
 # The last of each line are those of grpc-web.
 _EXPOSED = (
@@ -40,6 +43,14 @@ _ALLOWED = (
     "grpc-timeout,x-grpc-web,x-user-agent"
 )
 
+
+# In CEL: the caller's id, or the one that was just made; the server has the same rule.
+_REQUEST_ID = (
+    "%CEL('x-request-id' in request.headers"
+    " && size(request.headers['x-request-id']) <= 64"
+    " && request.headers['x-request-id'].matches('^[A-Za-z0-9._-]+$')"
+    " ? request.headers['x-request-id'] : request.headers['x-assay-new-id'])%"
+)
 
 # A read changes nothing, so it may be sent again however a server left: refusing, draining, or
 # killed with the read in its hands. A host is picked at random, so that the hosts already tried are
@@ -76,6 +87,7 @@ class GatewaySettings:
     access_log: str  # a file
     concurrency: int
     drain_seconds: float
+    secret: str | None = None  # by which servers know their gateways
     log_level: str = "warning"
     contract: Traversable = _FILES  # folder of the descriptor set assay.binpb and of routes.json
 
@@ -94,6 +106,10 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "grpc_tls": envoy_tls.listener(settings.tls, "h2"),
         "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
         "lua": response_filter(),
+        "request_id": _REQUEST_ID,
+        "marks": _marks(settings.secret),
+        "stranger_burst": _STRANGER_BURST,
+        "stranger_rate": _STRANGER_RATE,
         "local_replies": local_reply_config(settings.max_body_bytes),
         "transcoders": _transcoders(rules["services"], str(settings.contract / "assay.binpb")),
         "cors": _cors(settings.cors_origins),
@@ -110,6 +126,24 @@ def response_filter() -> str:
         for number, one in sorted(http_statuses().items())
     ]
     return fill((_FILES / "errors.lua").read_text(), {"statuses": "\n".join(rows)})
+
+
+def _marks(secret: str | None) -> list[Json]:
+    """Return the headers by which a server knows the gateway, and the gateway's caller."""
+    marks = {"x-assay-peer": "%DOWNSTREAM_REMOTE_ADDRESS%"}
+    if secret is not None:
+        marks["x-assay-gateway"] = secret
+    return [
+        {
+            "header": {"key": key, "value": value},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }
+        for key, value in marks.items()
+    ]
+
+
+def _duration(seconds: int) -> Json:
+    return {"max_stream_duration": f"{seconds}s"}
 
 
 def _access_log(path: str) -> Json:
@@ -166,14 +200,30 @@ def _routes(rules: list[Json]) -> list[Json]:
         "route": {
             "cluster": "assay",
             "timeout": f"{_READ_SECONDS}s",
+            "max_stream_duration": _duration(_READ_SECONDS * (1 + _READ_RETRIES["num_retries"])),
             "retry_policy": _READ_RETRIES,
         },
     }
     write = {
         "match": {"prefix": "/"},
-        "route": {"cluster": "assay", "timeout": f"{_WRITE_SECONDS}s"},
+        "route": {
+            "cluster": "assay",
+            "timeout": f"{_WRITE_SECONDS}s",
+            "max_stream_duration": _duration(_BODY_SECONDS + _WRITE_SECONDS),
+        },
     }
-    return [_grpc_web(), *uploads, *watches, read, write]
+    return [_two_hosts(), _grpc_web(), *uploads, *watches, read, write]
+
+
+def _two_hosts() -> Json:
+    """Return the route of requests with more than one Host header, which Envoy joins into one."""
+    joined = {"name": ":authority", "string_match": {"contains": ","}}
+    words = "More than one Host header was sent; one is allowed."
+    return {
+        "name": "two-hosts",
+        "match": {"prefix": "/", "headers": [joined]},
+        "direct_response": {"status": 400, "body": {"inline_string": words}},
+    }
 
 
 def _grpc_web() -> Json:

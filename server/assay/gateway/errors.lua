@@ -59,6 +59,12 @@ function envoy_on_response(handle)
     headers:remove(name)
   end
   local wanted, body = headers:get("x-http-status"), headers:get("x-error-body")
+  if status == "499" and body == nil then
+    -- gRPC's own end of a call that no handler has seen. Whoever canceled is not there to read it.
+    status = "503"
+    headers:replace(":status", status)
+    headers:replace("retry-after", "1")
+  end
   local failed = status:sub(1, 1) == "4" or status:sub(1, 1) == "5"
   if wanted ~= nil then
     headers:remove("x-http-status")

@@ -26,6 +26,8 @@ READY_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _ADMIN_SECONDS = 5.0
 _KEPT_LINES = 50
+_LAST_CALLS_SECONDS = 2.0  # for calls on connections that were open when the last were let in
+_QUIET_SECONDS = 0.2
 # Run in the child before Envoy takes its place: asks the kernel to kill it when the thread that
 # started it ends. A wrapper, because running Python between fork and exec of a process with
 # threads can deadlock.
@@ -57,7 +59,8 @@ class RunningGateway:
         """Let calls in flight finish for at most `drain_seconds`, then end the process.
 
         Balancers see /healthz fail and connections are told to close, while new calls are
-        still answered; whatever is left after the time is cut.
+        still answered. Then new connections are refused, and the end comes when no call has for
+        a moment; whatever is left after the time is cut.
         """
         limit = self.drain_seconds if drain_seconds is None else drain_seconds
         if self._ended.is_set():
@@ -66,6 +69,8 @@ class RunningGateway:
             self._admin("/healthcheck/fail")
             self._admin("/drain_listeners?graceful&skip_exit")
             _until(lambda: self.active_requests() == 0 or self._ended.is_set(), limit)
+            self._admin("/drain_listeners")
+            self._until_quiet(min(limit, _LAST_CALLS_SECONDS))
             self._admin("/quitquitquit")
         except (OSError, ValueError):  # Envoy ended by itself meanwhile
             self.process.terminate()
@@ -73,9 +78,25 @@ class RunningGateway:
             self.process.kill()
             self._ended.wait()
 
+    def _until_quiet(self, seconds: float) -> None:
+        """Wait until no call is in flight nor has come for QUIET_SECONDS, at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        seen, since = -1, 0.0
+        while not self._ended.is_set() and (now := time.monotonic()) < deadline:
+            active, total = self.active_requests(), self._requests("total")
+            if active or total != seen:
+                seen, since = total, now
+            elif now - since >= _QUIET_SECONDS:
+                return
+            time.sleep(_POLL_SECONDS)  # Envoy has no way to call back
+
     def active_requests(self) -> int:
         """Return how many calls are in flight on both listeners."""
-        text = self._admin("/stats?filter=^http\\.(rest|grpc)\\.downstream_rq_active$", "GET")
+        return self._requests("active")
+
+    def _requests(self, what: str) -> int:
+        stats = f"^http\\.(rest|grpc)\\.downstream_rq_{what}$"
+        text = self._admin(f"/stats?filter={stats}", "GET")
         return sum(int(line.rpartition(":")[2]) for line in text.splitlines() if line)
 
     def _admin(self, path: str, method: str = "POST") -> str:

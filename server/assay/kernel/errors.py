@@ -58,7 +58,6 @@ def _status(
 GATEWAY_STATUSES: Mapping[int, StatusMapping] = {
     one.http_status: one
     for one in (
-        _status(408, "DEADLINE_EXCEEDED", "Request Timeout", retryable=True),
         _status(426, "FAILED_PRECONDITION", "Upgrade Required"),
         _status(431, "RESOURCE_EXHAUSTED", "Request Header Fields Too Large", "headers_too_large"),
         _status(501, "UNIMPLEMENTED", "Not Implemented"),
@@ -159,10 +158,11 @@ class BadDocument(InvalidArgument):
     reason = "BAD_DOCUMENT"
 
 
-class BadContentType(InvalidArgument):
-    """The content type of a body is not one that this route reads."""
+class BadContentType(AssayError):
+    """The content type or encoding of a body is not one that this route reads."""
 
     reason = "BAD_CONTENT_TYPE"
+    status = _status(415, "INVALID_ARGUMENT", "Unsupported Media Type")
 
 
 class HashMismatch(InvalidArgument):
@@ -326,6 +326,13 @@ class RateLimited(AssayError):
 
     reason = "RATE_LIMITED"
     status = _status(429, "RESOURCE_EXHAUSTED", "Too Many Requests", "rate_limited", retryable=True)
+
+
+class SlowRequest(AssayError):
+    """The request, or the rest of it, did not come in time."""
+
+    reason = "SLOW_REQUEST"
+    status = _status(408, "DEADLINE_EXCEEDED", "Request Timeout", retryable=True)
 
 
 class Unavailable(AssayError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from google.api import http_pb2
 from google.protobuf import (
@@ -18,7 +20,7 @@ from google.rpc import error_details_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.kernel.errors import InvalidArgument
+from assay.kernel.errors import BadContentType, TooLarge
 from assay.kernel.rpc.http_binding import check_content_type, decode, path_text
 from assay.kernel.rpc.json_reading import JsonValueError, UnknownKey, object_reader
 from assay.kernel.suggestion import nearest
@@ -207,5 +209,13 @@ def test_the_nearest_name_is_found(sent, meant):
 def test_json_content_types_are_taken(kind):
     """JSON in UTF-8 may be called so, or nothing."""
     check_content_type(kind)
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(BadContentType):
         check_content_type("text/" + kind)
+
+
+def test_a_body_of_more_values_than_are_read_is_refused_before_it_is_read():
+    """Empty objects by the million are refused as such; as many commas inside a text are one value."""
+    with pytest.raises(TooLarge, match="500000 values"):
+        decode(b'{"rows":[' + b",".join([b"{}"] * 1_300_000) + b"]}")
+    text = "[{," * 300_000 + '\\"'
+    assert decode(json.dumps({"name": text}).encode()) == {"name": text}

@@ -128,6 +128,21 @@ def test_a_wrong_claim_is_named(rules: TokenRules, changes: dict[str, Any], said
     assert said in refused(rules, token(**changes))
 
 
+ODD = ["1" + "0" * 400, "1e400", "[1]", '{"a": 1}', '"soon"', "NaN", "1" * 5000]
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda text: text[:12])
+@pytest.mark.parametrize("claim", ["exp", "nbf"])
+def test_a_signed_time_that_is_none_is_refused(rules: TokenRules, claim: str, value: str):
+    """A well signed token with a time that no clock shows is refused as any other."""
+    held = claims() | {"exp": 4_000_000_000, claim: "VALUE"}
+    payload = json.dumps(held, default=lambda at: int(at.timestamp())).replace('"VALUE"', value)
+    sent = jwt.api_jws.encode(
+        payload.encode(), KEYS["RS256"], algorithm="RS256", headers={"kid": "RS256", "typ": "JWT"}
+    )
+    assert refused(rules, sent)
+
+
 def test_clocks_may_differ_a_little(rules: TokenRules):
     """A token that expired within the leeway still holds."""
     assert verify(rules, token(exp=datetime.now(UTC) - timedelta(seconds=5)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from google.api import httpbody_pb2
-
 from assay.features.jobs import convert
 from assay.features.jobs.service import JobUseCases
 from assay.kernel.rpc.call import Call
@@ -46,18 +44,18 @@ class JobService:
 
     def WatchJob(
         self, request: job_service_pb2.WatchJobRequest, call: Call
-    ) -> AsyncGenerator[job_service_pb2.WatchJobResponse, None]:
+    ) -> AsyncGenerator[bytes, None]:
         """Stream a job's events."""
         return self._watch.messages(call, request.job_id, request)
 
     def WatchJobEvents(
         self, request: job_service_pb2.WatchJobRequest, call: Call
-    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+    ) -> AsyncGenerator[bytes, None]:
         """Stream a job as Server-Sent Events."""
         return self._watch.events(call, request.job_id, request)
 
     def WatchJobLines(
         self, request: job_service_pb2.WatchJobRequest, call: Call
-    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+    ) -> AsyncGenerator[bytes, None]:
         """Stream a job as NDJSON."""
         return self._watch.lines(call, request.job_id, request)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from assay.kernel import trace
+from assay.kernel import owner, trace
 from assay.kernel.clock import Clock
 from assay.kernel.errors import Unavailable
 from assay.kernel.jobs.execution import JobExecution, RunContext, Stop
@@ -186,6 +186,7 @@ class Runner:
     def _drive(self, run: JobExecution) -> None:
         try:
             with trace.using(run.job.trace):
+                owner.work_for(run.job.organization_id)
                 run.drive()
         except Exception:
             # The store failed us: the lease runs out, and the job is claimed again.

@@ -18,6 +18,7 @@ from assay.kernel.jobs.events import Events, StatusUpdates
 from assay.kernel.jobs.job import Event, JobError, StatusUpdate
 from assay.kernel.jobs.kind import JobKind, StatusFold
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.jobs.turns import Turns
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
@@ -71,6 +72,7 @@ class Watches:
         self._notifier = notifier
         self._run_in_thread = run_in_thread
         self._reading: dict[_Position, asyncio.Future[Batch]] = {}
+        self._turns = Turns()
 
     async def watch(
         self,
@@ -180,7 +182,9 @@ class Watches:
             self._reading[position] = reading
             reading.add_done_callback(partial(self._forget, position))
         # The reader may go away; those who share its read must not go with it.
-        return await asyncio.shield(reading)
+        batch = await asyncio.shield(reading)
+        await self._turns.take()
+        return batch
 
     def _forget(self, position: _Position, reading: asyncio.Future[Batch]) -> None:
         self._reading.pop(position, None)

@@ -51,6 +51,10 @@ class Authenticator:
             return None
         return found.principal
 
+    def knows(self, authorization: str) -> bool:
+        """Return whether this held when it was last looked at, some time ago."""
+        return authorization in self._memory
+
     async def principal(self, authorization: str | None) -> Principal:
         """Return who sent `authorization`.
 
@@ -71,7 +75,7 @@ class Authenticator:
 
     async def _resolve(self, authorization: str) -> tuple[Principal, float]:
         scheme, _, credential = authorization.partition(" ")
-        credential = credential.strip()
+        credential = credential.strip(" \t")  # and no other blank, such as no ASCII has
         scheme = scheme.lower()
         if scheme not in {"bearer", "apikey"} or not credential:
             raise Unauthenticated(

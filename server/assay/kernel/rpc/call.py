@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
@@ -15,8 +16,13 @@ from assay.kernel.threads import RunInThread
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Set by Envoy alone: native callers cannot reach the REST listener's upstream with it.
+# Set by the gateway alone, on calls of REST and on all that it passes on. A native caller who sets
+# them is not believed where the gateway and the server share a secret.
 GATEWAY_PATH = "x-envoy-original-path"
+GATEWAY_PEER = "x-assay-peer"  # host:port of the caller
+GATEWAY_SECRET = "x-assay-gateway"  # noqa: S105 - the name of a header
+
+MAX_PATH_CHARS = 2_048  # of a path in logs and refusals
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,10 +33,12 @@ class Call:
     metadata: Mapping[str, str]  # text metadata of the caller, keys in lower case
     started: float  # monotonic seconds
     threads: RunInThread
+    transport_peer: Callable[[], str] = str  # of the connection, which may be the gateway's
     run_inline: bool = False  # True: the store answers faster than a thread hop
     request_id: str = ""
     trace_id: str = ""  # of the traceparent that the caller sent; empty: none was sent
     principal: Principal | None = None
+    place: tuple[str, bool] | None = None  # held among those of its organization
     headers: dict[str, str] = field(default_factory=dict)  # sent once, with the reply
 
     @property
@@ -42,12 +50,17 @@ class Call:
     def path(self) -> str:
         """The path that the caller used: a REST path without its query, or the gRPC one."""
         sent = self.metadata.get(GATEWAY_PATH)
-        return self.method.path if sent is None else sent.partition("?")[0]
+        return self.method.path if sent is None else sent.partition("?")[0][:MAX_PATH_CHARS]
 
     @property
     def query(self) -> str:
         """The query of a REST caller's URL; nothing for a native caller."""
         return self.metadata.get(GATEWAY_PATH, "").partition("?")[2]
+
+    @property
+    def connection(self) -> str:
+        """The caller's address and port, as the gateway or the transport knows it."""
+        return self.metadata.get(GATEWAY_PEER) or self.transport_peer()
 
     @property
     def caller(self) -> Principal:
@@ -89,3 +102,14 @@ class Call:
     async def run_in_thread(self, function: Callable[[], R]) -> R:
         """Run what is too long for the event loop in a thread."""
         return await self.threads(function)
+
+
+def believe(metadata: dict[str, str], secret: str) -> None:
+    """Take the marks of the gateway out of metadata that does not have its secret, or the secret.
+
+    Left in, the secret would be among what a call shows of itself.
+    """
+    sent = metadata.pop(GATEWAY_SECRET, "")
+    if not hmac.compare_digest(sent.encode(), secret.encode()):
+        metadata.pop(GATEWAY_PATH, None)
+        metadata.pop(GATEWAY_PEER, None)

@@ -21,7 +21,7 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from assay.kernel.errors import BadContentType, InvalidArgument, Violation, clip
+from assay.kernel.errors import BadContentType, InvalidArgument, TooLarge, Violation, clip
 from assay.kernel.rpc.json_reading import (
     JsonValueError,
     Reader,
@@ -38,6 +38,9 @@ JSON_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json", re.ASCII)
 SCALAR_MESSAGES = frozenset({"Timestamp", "Duration", "FieldMask"})  # a query can hold them
 
 _VARIABLE = re.compile(r"\{([^}=]+)")
+MAX_VALUES = 500_000  # of a body; each takes some hundred bytes once it is read
+
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')  # what stands in quotes is one value, whatever it holds
 _PLAIN_KEY = re.compile(r"[\w-]{1,100}")
 
 
@@ -177,7 +180,17 @@ def decode(data: bytes) -> Any:
 
     Raises:
         InvalidArgument: it is not JSON in UTF-8.
+        TooLarge: it holds more than MAX_VALUES values.
     """
+    if (
+        len(data) > MAX_VALUES
+        and _values(data) > MAX_VALUES
+        and _values(_TEXT.sub(b"", data)) > (MAX_VALUES)
+    ):
+        raise TooLarge(
+            f"The body holds more than {MAX_VALUES} values. Send fewer, or upload a file.",
+            metadata={"limit": MAX_VALUES},
+        )
     try:
         return _DECODER.decode(data.decode())
     except UnicodeDecodeError as error:
@@ -189,6 +202,11 @@ def decode(data: bytes) -> Any:
         raise InvalidArgument(f"The body is not valid JSON: {error.msg} at {place}.") from None
     except ValueError as error:
         raise InvalidArgument(f"The body is not valid JSON: {clip(error)}.") from None
+
+
+def _values(data: bytes) -> int:
+    """Return about how many values a JSON text holds, or a few more."""
+    return sum(data.count(mark) for mark in (b",", b"[", b"{"))
 
 
 def path_text(path: list[str | int]) -> str:

@@ -22,6 +22,7 @@ Reader = Callable[[Any], Any]
 _Field = tuple[str, Reader, bool]  # name, reader, whether null is absence
 
 MAX_DEPTH = 32  # levels of a caller's own lists and objects; protobuf parses no more of them
+MAX_VALUES = 20_000  # of a caller's own object: members and items at any depth
 SHOWN_CHARS = 40  # of a wrong value
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
@@ -285,14 +286,28 @@ def _value(value: Any, depth: int = 0) -> dict[str, Any]:
 
 
 def _list(value: Any, depth: int = 0) -> struct_pb2.ListValue:
+    _check_count(value, depth)
     read = _list_reader(lambda item: _value(item, _deeper(depth)))
     return struct_pb2.ListValue(values=read(value))
 
 
 def _struct(value: Any, depth: int = 0) -> struct_pb2.Struct:
+    _check_count(value, depth)
     # A message, for a constructor takes the keys of a plain dict for those of the caller's object.
     read = _map_reader(lambda item: _value(item, _deeper(depth)))
     return struct_pb2.Struct(fields=read(value))
+
+
+def _check_count(value: Any, depth: int) -> None:
+    """Refuse what holds too many values, before a message is made of each of them."""
+    count, left = 0, [value] if not depth and isinstance(value, dict | list) else []
+    while left:
+        holder = left.pop()
+        items = holder.values() if isinstance(holder, dict) else holder
+        count += len(items)
+        if count > MAX_VALUES:
+            raise JsonValueError(f"holds too much; at most {MAX_VALUES} values are allowed")
+        left += [item for item in items if isinstance(item, dict | list)]
 
 
 def _deeper(depth: int) -> int:

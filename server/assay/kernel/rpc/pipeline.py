@@ -16,13 +16,22 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from assay.kernel import trace
+from assay.kernel import memory, trace
 from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
-from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.call import Call, believe
 from assay.kernel.rpc.http_binding import HttpBinding
 from assay.kernel.rpc.interceptors.base import Interceptor
 from assay.kernel.rpc.methods import Method
+from assay.kernel.rpc.patience import (
+    BODY_SECONDS,
+    MIN_BODY_RATE,
+    REQUEST_SECONDS,
+    STREAM_SECONDS,
+    Context,
+    Deadlines,
+    Strangers,
+)
 from assay.kernel.rpc.refusal import Refusal, refuse
 from assay.kernel.rpc.reply_cache import Key, ReplyCache
 from assay.kernel.storage.failures import of_disk
@@ -30,7 +39,6 @@ from assay.kernel.threads import RunInThread
 
 log = logging.getLogger("assay.rpc")
 
-Context = grpc.aio.ServicerContext[bytes, bytes]
 Before = Callable[[Call], Awaitable[None] | None]
 
 LARGE_BODY_BYTES = 64 * 1024  # a JSON body from this size on is decoded in a thread
@@ -48,9 +56,26 @@ class Pipeline:
         threads: RunInThread,
         inline_reads: bool,
         replies: ReplyCache,
+        deadlines: Deadlines,
+        strangers: Strangers,
+        gateway_secret: str | None = None,
     ) -> None:
-        """Take the interceptors; `inline_reads` is True where point reads beat a thread hop."""
+        """Take the interceptors.
+
+        Args:
+            interceptors: in the order in which a call meets them.
+            clock: for times in answers and logs.
+            threads: where long work is done.
+            inline_reads: True where point reads beat a thread hop.
+            replies: to point reads.
+            deadlines: by which requests must come.
+            strangers: the places of calls without a credential.
+            gateway_secret: what only the gateway knows; None: every caller is believed to be it.
+        """
         self._replies = replies
+        self._deadlines = deadlines
+        self._strangers = strangers
+        self._gateway_secret = gateway_secret
         # Most interceptors care for one side only; the others are not even called.
         self._before = tuple(
             interceptor.before for interceptor in interceptors if _overrides(interceptor, "before")
@@ -63,6 +88,7 @@ class Pipeline:
         self._clock = clock
         self._threads = threads
         self._inline_reads = inline_reads
+        self._trimmer = memory.Trimmer()
         self._large_bodies = asyncio.Semaphore(LARGE_BODIES)
 
     def wrap(
@@ -72,29 +98,28 @@ class Pipeline:
 
         A handler is `(request, call) -> reply`; with a streaming side, the request is an async
         iterator of messages, or the reply an async iterator. No (de)serialiser is registered:
-        bytes that are no message must be refused as everything else is.
+        bytes that are no message must be refused as everything else is. To gRPC the request is
+        always a stream, for which it calls as soon as the headers are there: with one message it
+        waits for that, however long, and reads it from whoever sends it.
         """
-        if method.client_streaming and method.server_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._streamed(method, handler))
-        if method.client_streaming:
-            return grpc.stream_unary_rpc_method_handler(self._answered(method, handler))
         if method.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._streamed(method, handler))
-        return grpc.unary_unary_rpc_method_handler(self._answered(method, handler))
+            return grpc.stream_stream_rpc_method_handler(self._streamed(method, handler))
+        return grpc.stream_unary_rpc_method_handler(self._answered(method, handler))
 
     def _answered(
         self, method: Method, handler: Callable[..., Awaitable[Message | bytes]]
     ) -> Callable[[Any, Context], Awaitable[bytes]]:
-        async def serve(incoming: bytes | AsyncIterator[bytes], context: Context) -> bytes:
+        async def serve(_: object, context: Context) -> bytes:
             call = self._call(method, context)
             # A hot read takes this path in one step: each coroutine that is not made saves time.
             try:
                 waiting = self._enter(call)
                 if waiting is not None:
                     await waiting
+                incoming = b"" if method.client_streaming else await self._only(call, context)
                 data = self._replies.get(_key(call, incoming)) if method.point_read else None
                 if data is None:
-                    data = await self._answer(call, incoming, handler)
+                    data = await self._answer(call, incoming, context, handler)
                 if call.headers:
                     await _send_headers(call, context)
             except Exception as error:  # noqa: BLE001 - the one place where errors become refusals
@@ -110,12 +135,14 @@ class Pipeline:
     async def _answer(
         self,
         call: Call,
-        incoming: bytes | AsyncIterator[bytes],
+        incoming: bytes,
+        context: Context,
         handler: Callable[..., Awaitable[Message | bytes]],
     ) -> bytes:
         """Return the encoded reply; that of a point read holds until something is committed."""
         token = self._replies.token
-        reply = _encode(await handler(await self._requests(call, incoming), call))
+        request = await self._request(call, incoming, context)
+        reply = _encode(await handler(request, call))
         if call.method.point_read:
             self._replies.put(_key(call, incoming), reply, token)
         return reply
@@ -123,17 +150,16 @@ class Pipeline:
     def _streamed(
         self, method: Method, handler: Callable[..., AsyncGenerator[Message | bytes, None]]
     ) -> Callable[[Any, Context], AsyncIterator[bytes]]:
-        async def serve(
-            incoming: bytes | AsyncIterator[bytes], context: Context
-        ) -> AsyncIterator[bytes]:
+        async def serve(_: object, context: Context) -> AsyncIterator[bytes]:
             call = self._call(method, context)
             try:
                 waiting = self._enter(call)
                 if waiting is not None:
                     await waiting
                 # A caller who goes away ends the handler here and now, not when it is collected.
-                requests = await self._requests(call, incoming)
-                async with aclosing(handler(requests, call)) as replies:
+                incoming = b"" if method.client_streaming else await self._only(call, context)
+                request = await self._request(call, incoming, context)
+                async with aclosing(handler(request, call)) as replies:
                     async for reply in replies:
                         if call.headers:
                             await _send_headers(call, context)
@@ -149,6 +175,8 @@ class Pipeline:
 
     def _call(self, method: Method, context: Context) -> Call:
         metadata = dict(context.invocation_metadata() or ())
+        if self._gateway_secret is not None:
+            believe(metadata, self._gateway_secret)
         traceparent = metadata.get("traceparent")
         return Call(
             method=method,
@@ -156,6 +184,7 @@ class Pipeline:
             started=self._clock.monotonic(),
             trace_id="" if traceparent is None else trace.receive(traceparent).trace_id,
             threads=self._threads,
+            transport_peer=context.peer,
             run_inline=method.point_read and self._inline_reads,
         )
 
@@ -179,16 +208,34 @@ class Pipeline:
         if call.is_rest:
             _enter_rest(call)
 
-    async def _requests(self, call: Call, incoming: bytes | AsyncIterator[bytes]) -> Any:
+    def _only(self, call: Call, context: Context) -> Awaitable[bytes]:
+        """Return the one message of a call."""
+        if call.principal is None:
+            return self._only_of_stranger(call, context)
+        return self._deadlines.only(context, REQUEST_SECONDS)
+
+    async def _only_of_stranger(self, call: Call, context: Context) -> bytes:
+        async with self._strangers.place(call.connection):
+            return await self._deadlines.only(context, REQUEST_SECONDS)
+
+    async def _request(self, call: Call, incoming: bytes, context: Context) -> Any:
         """Return the request of a call, or an iterator of those of a stream."""
-        if not isinstance(incoming, bytes):
-            return _parse_all(call.method, incoming)
+        if not call.method.client_streaming:
+            return await self._parsed(call, incoming)
+        if call.is_rest:
+            body = self._deadlines.all(context, BODY_SECONDS, MIN_BODY_RATE)
+            return _parse_all(call.method, body)
+        return _parse_all(call.method, self._deadlines.all(context, STREAM_SECONDS))
+
+    async def _parsed(self, call: Call, incoming: bytes) -> Message:
+        """Return the request that a message holds, with the body of a REST call."""
         http = call.method.http
         if not call.is_rest or http is None or http.read is None:
             return _parse(call.method, incoming)
         if len(incoming) < LARGE_BODY_BYTES:
             return _parse_body(call, http, incoming)
         async with self._large_bodies:
+            self._trimmer.soon()
             return await call.run_in_thread(lambda: _parse_body(call, http, incoming))
 
     def _leave(self, call: Call, error: AssayError | None) -> None:
@@ -232,8 +279,7 @@ def _enter_rest(call: Call) -> None:
         call.respond(call.method.http_status)
 
 
-def _key(call: Call, incoming: bytes | AsyncIterator[bytes]) -> Key:
-    assert isinstance(incoming, bytes), "a point read has one request"
+def _key(call: Call, incoming: bytes) -> Key:
     principal = call.principal
     return ("" if principal is None else principal.organization_id, call.method.path, incoming)
 

@@ -71,7 +71,7 @@ def refuse(
             trailers += (("x-http-status", str(status.http_status)), ("x-error-body", body))
         if _encoded_size(payload.message) + _size(trailers) <= MAX_BYTES:
             break
-    return Refusal(code=_code(status), message=payload.message, trailers=trailers)
+    return Refusal(code=code_of(status), message=payload.message, trailers=trailers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,8 @@ class _ErrorPayload:
         )
 
 
-def _code(status: StatusMapping) -> grpc.StatusCode:
+def code_of(status: StatusMapping) -> grpc.StatusCode:
+    """Return the gRPC code of a status."""
     return grpc.StatusCode[status.grpc_code]
 
 
@@ -133,7 +134,7 @@ def _trailers(
 
 def _details(error: AssayError, payload: _ErrorPayload) -> bytes:
     status = status_pb2.Status(
-        code=_code(error.status).value[0], message=clip(payload.message, 200)
+        code=code_of(error.status).value[0], message=clip(payload.message, 200)
     )
     info = error_details_pb2.ErrorInfo(
         reason=payload.reason, domain=DOMAIN, metadata=payload.metadata

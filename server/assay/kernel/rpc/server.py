@@ -8,27 +8,32 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 
 from assay.kernel.clock import Clock
 from assay.kernel.ids import Ids
-from assay.kernel.rpc import methods
+from assay.kernel.rpc import grpc_log, methods, open_services
 from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.interceptors.access_log import AccessLog
 from assay.kernel.rpc.interceptors.authenticate import Authenticate
 from assay.kernel.rpc.interceptors.authorize import Authorize
 from assay.kernel.rpc.interceptors.base import Interceptor
+from assay.kernel.rpc.interceptors.concurrency import Concurrency, Places
 from assay.kernel.rpc.interceptors.rate_limit import RateLimit, Rates
 from assay.kernel.rpc.interceptors.request_id import RequestId
+from assay.kernel.rpc.patience import Deadlines, Strangers
 from assay.kernel.rpc.pipeline import Pipeline
 from assay.kernel.rpc.reply_cache import ReplyCache
 from assay.kernel.threads import RunInThread
 
-# A watch is a call too; requests are read before anybody knows who sent them, so that without
-# a bound a stranger could fill the memory.
-MAX_CALLS = 4_096
+# gRPC turns away what is more, whoever calls, so it is above what strangers and organizations
+# may hold: a bound of the memory. A watch is a call too.
+MAX_CALLS = 16_384
+# Calls that came at once and wait to be taken. Of those beyond it gRPC cancels some at random, and
+# nobody can tell such an end from that of a caller who went away.
+MAX_WAITING_CALLS = 100_000
+MAX_CALLS_OF_CONNECTION = 1_024
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024  # of one gRPC message; larger things are streamed
 MAX_METADATA_BYTES = 128 * 1024  # of one call's metadata, with 32 bytes an entry as HTTP/2 counts
 
@@ -38,6 +43,9 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     # Above what the gateway lets through, so that our own words refuse a long path or cursor.
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.server.max_pending_requests", MAX_WAITING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_WAITING_CALLS),
+    ("grpc.max_concurrent_streams", MAX_CALLS_OF_CONNECTION),
     ("grpc.so_reuseport", 0),  # two servers on one port must fail, not share it
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -60,12 +68,14 @@ class ServerDependencies:
     authenticator: Authenticator
     rates: Rates
     limits_storage_url: str
+    places: Places
     clock: Clock
     ids: Ids
     access_log: TextIO
     run_in_thread: RunInThread
     change_token: Callable[[], Hashable]  # differs whenever a commit came between two reads of it
     inline_reads: bool  # True where a point read beats a thread hop
+    gateway_secret: str | None = None  # None: whoever claims to be the gateway is believed
 
 
 def interceptors(dependencies: ServerDependencies) -> tuple[Interceptor, ...]:
@@ -76,9 +86,11 @@ def interceptors(dependencies: ServerDependencies) -> tuple[Interceptor, ...]:
         # Before whatever may refuse, so that refusals are logged too.
         AccessLog(dependencies.access_log, dependencies.clock),
         # 401 comes before all that depends on who is calling.
-        Authenticate(dependencies.authenticator),
+        Authenticate(dependencies.authenticator, dependencies.rates.failed),
         # 429 before 403: a caller who hammers forbidden methods is slowed as well.
         RateLimit(dependencies.rates, dependencies.limits_storage_url),
+        # Calls that the rates let pass and that last; before any of a request is awaited.
+        Concurrency(dependencies.places),
         # 403 before the request is looked at, so that it reveals nothing about resources.
         Authorize(),
     )
@@ -101,6 +113,8 @@ class Server:
     """A grpc.aio server of the whole contract, with health and reflection."""
 
     def __init__(self, dependencies: ServerDependencies) -> None:
+        grpc_log.quiet()
+        deadlines, strangers = Deadlines(), Strangers()
         self._interceptors = interceptors(dependencies)
         self._pipeline = Pipeline(
             self._interceptors,
@@ -108,6 +122,9 @@ class Server:
             threads=dependencies.run_in_thread,
             inline_reads=dependencies.inline_reads,
             replies=ReplyCache(dependencies.change_token),
+            deadlines=deadlines,
+            strangers=strangers,
+            gateway_secret=dependencies.gateway_secret,
         )
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         self._health = HealthServicer()
@@ -115,9 +132,8 @@ class Server:
         names = self._register(
             {type(handler).__name__: handler for handler in dependencies.handlers}
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names += [health.SERVICE_NAME, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(names, self._server)
+        opened = open_services.handlers(self._health, deadlines, strangers, names)
+        self._server.add_generic_rpc_handlers((_AllMethods(opened),))
 
     def _register(self, handlers: dict[str, Any]) -> list[str]:
         names = []

@@ -28,6 +28,7 @@ ASYMMETRIC = ("RS256", "ES256", "EdDSA")
 LOCAL_ISSUER = "assay-local"
 LOCAL_KEY_ID = "assay-local-1"
 DEFAULT_AUDIENCE = "assay"
+_MALFORMED = "The token is malformed, or its signature does not hold."
 MAX_CLAIM_CHARS = 255  # of an organization or a subject
 
 
@@ -68,6 +69,7 @@ class TokenVerifier:
         """
         try:
             claims = await self._claims(token)
+            expires_at = float(claims["exp"])
         except jwt.PyJWKClientConnectionError as error:
             raise Unavailable(
                 "The identity provider's keys cannot be read now. Try again shortly.",
@@ -75,7 +77,10 @@ class TokenVerifier:
             ) from error
         except jwt.PyJWTError as error:
             raise Unauthenticated(_public_fault(error)) from error
-        return self._principal(claims), float(claims["exp"])
+        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
+            # A claim of another type, or a number beyond every clock, which PyJWT trips over.
+            raise Unauthenticated(_MALFORMED) from error
+        return self._principal(claims), expires_at
 
     async def _claims(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
@@ -154,7 +159,7 @@ def _public_fault(error: jwt.PyJWTError) -> str:
     for kind in type(error).__mro__:
         if kind in texts:
             return texts[kind]
-    return "The token is malformed, or its signature does not hold."
+    return _MALFORMED
 
 
 def _name(claim: str, value: str) -> str:

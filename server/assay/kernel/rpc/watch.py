@@ -6,9 +6,11 @@ kernel.jobs.payloads.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol
+from weakref import ref
 
 from google.api import httpbody_pb2
 from google.protobuf import descriptor_pool, json_format, struct_pb2
@@ -52,22 +54,19 @@ class JobWatch:
         """Take the watches. Raises KeyError for a payload whose message the contract lacks."""
         self._watches = watches
         self._payloads = PayloadMessages(watches.kinds.values())
+        self._encoded = _Encoded()
 
     async def messages(
         self, call: Call, job_id: str, request: WatchRequest
-    ) -> AsyncGenerator[job_service_pb2.WatchJobResponse, None]:
-        """Stream a job as messages."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Stream a job as messages WatchJobResponse, encoded."""
         async with aclosing(self._batches(call, job_id, request)) as batches:
             async for batch in batches:
-                yield job_service_pb2.WatchJobResponse(
-                    events=[self._payloads.event(batch, one) for one in batch.events],
-                    status=[self._payloads.status(batch, one) for one in batch.status],
-                    bookmark=batch.bookmark,
-                )
+                yield self._encoded.get(batch, self._as_message)
 
     async def events(
         self, call: Call, job_id: str, request: WatchRequest
-    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+    ) -> AsyncGenerator[bytes, None]:
         """Stream a job as Server-Sent Events; Last-Event-ID wins over the request's sequence.
 
         A stream that is resumed after the terminal event is answered 204.
@@ -81,22 +80,35 @@ class JobWatch:
                     # The caller has the terminal event. A browser connects anew whenever a stream
                     # ends; this alone tells it that nothing more comes.
                     call.respond(204)
-                    yield _events(b"")
+                    yield _events(b"").SerializeToString()
                     return
                 if is_first:
-                    yield _events(b"retry: %d\n\n" % RETRY_MILLISECONDS)
+                    yield _events(b"retry: %d\n\n" % RETRY_MILLISECONDS).SerializeToString()
                     is_first = False
-                yield _events(b"".join(map(_server_sent_event, self._frames(batch))))
+                yield self._encoded.get(batch, self._as_events)
 
     async def lines(
         self, call: Call, job_id: str, request: WatchRequest
-    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+    ) -> AsyncGenerator[bytes, None]:
         """Stream a job as NDJSON, one event, status or bookmark a line."""
         call.headers["cache-control"] = "no-cache"
         async with aclosing(self._batches(call, job_id, request)) as batches:
             async for batch in batches:
-                data = b"".join(frame.line for frame in self._frames(batch))
-                yield httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
+                yield self._encoded.get(batch, self._as_lines)
+
+    def _as_message(self, batch: Batch) -> Message:
+        return job_service_pb2.WatchJobResponse(
+            events=[self._payloads.event(batch, one) for one in batch.events],
+            status=[self._payloads.status(batch, one) for one in batch.status],
+            bookmark=batch.bookmark,
+        )
+
+    def _as_events(self, batch: Batch) -> httpbody_pb2.HttpBody:
+        return _events(b"".join(map(_server_sent_event, self._frames(batch))))
+
+    def _as_lines(self, batch: Batch) -> httpbody_pb2.HttpBody:
+        data = b"".join(frame.line for frame in self._frames(batch))
+        return httpbody_pb2.HttpBody(content_type="application/x-ndjson", data=data)
 
     def _batches(
         self, call: Call, job_id: str, request: WatchRequest, after_sequence: int | None = None
@@ -117,6 +129,27 @@ class JobWatch:
             bookmark = {"bookmark": batch.bookmark}
             status.append(Frame("bookmark", batch.bookmark, bookmark))
         return events + status
+
+
+class _Encoded:
+    """The newest batches of all watches, encoded once for all who get the same."""
+
+    def __init__(self) -> None:
+        # As long as a reader is at it: what nobody reads any more is not held.
+        self._kept: deque[tuple[ref[Batch], str, bytes]] = deque(maxlen=4)
+
+    def get(self, batch: Batch, encode: Callable[[Batch], Message]) -> bytes:
+        """Return a batch in one of the forms."""
+        form = encode.__name__
+        for known, its_form, data in self._kept:
+            kept = known()
+            # Readers of one place share the events; a status of folded values is each one's own.
+            same_read = kept is not None and kept.events is batch.events
+            if same_read and its_form == form and kept == batch:
+                return data
+        data = encode(batch).SerializeToString(deterministic=True)
+        self._kept.appendleft((ref(batch), form, data))
+        return data
 
 
 class Frame(NamedTuple):

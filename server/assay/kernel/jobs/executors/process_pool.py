@@ -9,6 +9,8 @@ reads the answers. That shape comes from traps (each is a test in tests/kernel/j
   task in flight, and may hang when it breaks while it makes a child. Here a death is that of
   one task: it is run once more in a new child, and when it kills that too it is poison: its
   caller gets ChildKilledError. Nobody else notices.
+- Tasks that take minutes, of one owner: owners take turns, and one who waits while others hold
+  all children gets one more, up to twice the workers. No owner ever holds more than the workers.
 - Processes that cannot be started for a while, for want of memory or of handles: what waits is
   told so, and they are tried again, ever more rarely, until one is ready.
 """
@@ -22,7 +24,7 @@ import os
 import pickle
 import queue
 import threading
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -30,7 +32,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec, TypeVar
 
-from assay.kernel import trace
+from assay.kernel import owner, trace
 from assay.kernel.clock import Clock
 from assay.kernel.jobs.executors.base import (
     AbandonedError,
@@ -38,6 +40,7 @@ from assay.kernel.jobs.executors.base import (
     PoolBrokenError,
     PoolClosedError,
 )
+from assay.kernel.jobs.executors.fair_line import FairLine
 from assay.kernel.jobs.executors.worker import ChildSettings, RemoteError, serve
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,8 @@ R = TypeVar("R")
 MOST_DEATHS = 2  # children that one task may kill before it is refused
 MOST_FAILED_STARTS = 3  # children in a row that may end before they are ready
 MOST_SECONDS_BROKEN = 30.0  # until a pool that cannot start children tries it again
+SPARE_AFTER_SECONDS = 1.0  # of waiting while others hold all children, until one more is started
+SPARE_SECONDS = 30.0  # for which it is kept
 ABANDON_SECONDS = 0.5  # in which an abandoned task may end without harm to its child
 
 KILLED = (
@@ -59,6 +64,8 @@ KILLED = (
 @dataclass(kw_only=True, eq=False)
 class _Task:
     payload: bytes  # the pickled call
+    owner: str  # the organization for which it is done
+    sent_at: float  # monotonic seconds
     future: Future[Any] = field(default_factory=Future)
     is_awaited: bool = False  # a caller waits for it: it is handed out before all others
     deaths: int = 0  # children that died while they ran it
@@ -96,8 +103,10 @@ class LocalPool:
         self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
         self._rung = False
         self._bell, self._ring = self._context.Pipe(duplex=False)
-        self._awaited: deque[_Task] = deque()
-        self._waiting: deque[_Task] = deque()
+        self._awaited = FairLine[_Task]()
+        self._waiting = FairLine[_Task]()
+        self._spares = 0  # children beyond the workers, now wanted
+        self._needed_at = 0.0  # when the last of them was
         self._children: tuple[_Child, ...] = ()
         self._failed_starts = 0
         self._start_at = 0.0  # when a pool that cannot start children tries it again
@@ -134,7 +143,7 @@ class LocalPool:
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run the task in a child; see Executor.submit."""
-        return self._send(_Task(payload=_pickled(fn, args, kwargs)))
+        return self._send(self._task(_pickled(fn, args, kwargs), is_awaited=False))
 
     def abandon(self, futures: Collection[Future[Any]]) -> None:
         """Give tasks up; see Executor.abandon."""
@@ -144,8 +153,16 @@ class LocalPool:
 
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task before all that was submitted, and await its result."""
-        task = _Task(payload=_pickled(fn, args, kwargs), is_awaited=True)
-        return await asyncio.wrap_future(self._send(task))
+        future = self._send(self._task(_pickled(fn, args, kwargs), is_awaited=True))
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            self.abandon([future])  # nobody is left to whom a result could be told
+            raise
+
+    def _task(self, payload: bytes, *, is_awaited: bool) -> _Task:
+        now = self._clock.monotonic()
+        return _Task(payload=payload, owner=owner.current(), sent_at=now, is_awaited=is_awaited)
 
     def close(self) -> None:
         """Stop all children after their current task; what has not begun is given up."""
@@ -199,14 +216,14 @@ class LocalPool:
         if isinstance(sent, _Task):
             self._line(sent).append(sent)
         elif sent is not None:
-            for task in [one for one in self._waiting if one.future in sent]:
-                self._waiting.remove(task)
-                _fail(task, AbandonedError())
+            for line in (self._awaited, self._waiting):
+                for task in line.remove(lambda one: one.future in sent):
+                    _fail(task, AbandonedError())
             for child in self._children:
                 if child.task is not None and child.task.future in sent:
                     child.task.kill_at = self._clock.monotonic() + ABANDON_SECONDS
 
-    def _line(self, task: _Task) -> deque[_Task]:
+    def _line(self, task: _Task) -> FairLine[_Task]:
         """Return where a task waits. Uploads must not wait behind the tasks of every job."""
         return self._awaited if task.is_awaited else self._waiting
 
@@ -223,11 +240,15 @@ class LocalPool:
         times = [child.task.kill_at or 0.0 for child in self._children if child.task is not None]
         if self._hopeless and len(self._children) < self._workers and not self._closing:
             times.append(self._start_at)
+        times += [task.sent_at + SPARE_AFTER_SECONDS for task in self._starved()]
+        if self._spares:
+            times.append(self._needed_at + SPARE_SECONDS)
         # What is past has been done, and is heard of as soon as it has its effect.
         return min((time - now for time in times if time > now), default=None)
 
     def _start_children(self) -> None:
-        while len(self._children) < self._workers and self._may_start():
+        self._count_spares()
+        while len(self._children) < self._workers + self._spares and self._may_start():
             try:
                 self._start_child()
             except OSError:  # no memory, no handles, no more processes
@@ -235,6 +256,30 @@ class LocalPool:
                 self._count_failed_start()
         if self._hopeless and not self._children:
             self._give_up(PoolBrokenError("compute processes cannot be started"))
+
+    def _starved(self) -> list[_Task]:
+        """Return the first task of each owner who waits and holds no child."""
+        held = self._held()
+        heads = [*self._awaited.heads(), *self._waiting.heads()]
+        return [task for task in heads if task.owner not in held]
+
+    def _held(self) -> Counter[str]:
+        return Counter(child.task.owner for child in self._children if child.task is not None)
+
+    def _count_spares(self) -> None:
+        """Find how many children are wanted for owners whom others' long tasks keep waiting."""
+        now = self._clock.monotonic()
+        starved = {one.owner for one in self._starved() if one.sent_at + SPARE_AFTER_SECONDS <= now}
+        free = sum(child.task is None for child in self._children)  # or soon ready
+        wanted = len(self._children) - free + len(starved) - self._workers
+        if starved and wanted >= self._spares:
+            self._spares = min(self._workers, wanted)
+            self._needed_at = now
+        elif self._spares and self._needed_at + SPARE_SECONDS <= now:
+            self._spares = 0
+        surplus = max(0, len(self._children) - self._workers - self._spares)
+        for child in [one for one in self._children if one.ready and one.task is None][:surplus]:
+            self._bury(child)
 
     def _may_start(self) -> bool:
         return not self._closing and (
@@ -266,13 +311,20 @@ class LocalPool:
 
     def _hand_out(self) -> None:
         idle = [child for child in self._children if child.ready and child.task is None]
-        while (line := self._awaited or self._waiting) and idle and not self._closing:
-            task = line.popleft()
+        held = self._held()
+        while idle and not self._closing:
+            # The spares are never of those who hold the workers.
+            task = self._awaited.take(held, self._workers) or self._waiting.take(
+                held, self._workers
+            )
+            if task is None:
+                return
             # A task that is run again has been told so before.
             if not task.future.running() and not task.future.set_running_or_notify_cancel():
                 continue
             child = idle.pop()
             child.task = task
+            held[task.owner] += 1
             try:
                 child.connection.send_bytes(task.payload)
             except OSError:  # it died idle, so the task is not to blame
@@ -321,8 +373,9 @@ class LocalPool:
             self._line(child.task).appendleft(child.task)
 
     def _give_up(self, error: Exception) -> None:
-        while line := self._awaited or self._waiting:
-            _fail(line.popleft(), error)
+        for line in (self._awaited, self._waiting):
+            for task in line.remove(lambda _: True):
+                _fail(task, error)
 
     def _shut_down(self) -> None:
         with self._lock:

@@ -9,11 +9,12 @@ import pickle
 import resource
 import signal
 import sys
+import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from assay.kernel import trace
+from assay.kernel import memory, trace
 from assay.kernel.errors import AssayError, TooLarge
 from assay.kernel.storage.failures import of_disk
 
@@ -27,6 +28,9 @@ OUT_OF_MEMORY = (
 
 class RemoteError(Exception):
     """A task raised an exception that is no refusal; the text is its traceback."""
+
+
+LONG_SECONDS = 0.5  # of a task, after which the child gives memory back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,10 @@ def serve(connection: Connection, settings: ChildSettings) -> None:
             payload = connection.recv_bytes()
         except (EOFError, OSError):
             return
+        began = time.monotonic()
         connection.send_bytes(_perform(payload))
+        if time.monotonic() - began > LONG_SECONDS:
+            memory.trim()
 
 
 def _perform(payload: bytes) -> bytes:

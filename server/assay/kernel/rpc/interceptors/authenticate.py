@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 
+from assay.kernel.errors import RateLimited, Unauthenticated
 from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.interceptors.base import Interceptor
+from assay.kernel.rpc.interceptors.rate_counters import Key, ProcessCounters
+
+_WINDOW_SECONDS = 60.0
+_CLASS = "failed_credential"
 
 
 class Authenticate(Interceptor):
-    """Sets `call.principal`, or refuses with Unauthenticated."""
+    """Sets `call.principal`, or refuses: with Unauthenticated, or with RateLimited.
+
+    An address that has sent too many wrong credentials may go on with those that were right
+    before; others of it are not even looked up, until a minute has passed.
+    """
 
     name = "authenticate"
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, failures_per_minute: int) -> None:
         self._authenticator = authenticator
+        self._limit = failures_per_minute
+        self._failures = ProcessCounters()
 
     def before(self, call: Call) -> Awaitable[None] | None:
         """Resolve the Authorization header."""
@@ -26,4 +38,30 @@ class Authenticate(Interceptor):
         return None if call.principal is not None else self._resolve(call, authorization)
 
     async def _resolve(self, call: Call, authorization: str | None) -> None:
-        call.principal = await self._authenticator.principal(authorization)
+        if not authorization:
+            call.principal = await self._authenticator.principal(authorization)
+            return
+        key = (_CLASS, call.connection.rpartition(":")[0], "")
+        if self._failures.count(key) >= self._limit and not self._authenticator.knows(
+            authorization
+        ):
+            raise self._limited(key)
+        try:
+            call.principal = await self._authenticator.principal(authorization)
+        except Unauthenticated:
+            self._failures.add(key, _WINDOW_SECONDS)
+            raise
+
+    def _limited(self, key: Key) -> RateLimited:
+        wait = max(1.0, self._failures.seconds_left(key))
+        return RateLimited(
+            f"Over {self._limit} credentials that do not hold came from your address within a "
+            f"minute. Try again in {math.ceil(wait)} s, with one that does.",
+            metadata={
+                "rate_class": _CLASS,
+                "limit": self._limit,
+                "remaining": 0,
+                "reset": math.ceil(self._failures.ends(key)),
+            },
+            retry_after=wait,
+        )

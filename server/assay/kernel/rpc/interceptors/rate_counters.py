@@ -32,6 +32,15 @@ class ProcessCounters:
         counter[0] += 1
         return int(counter[0])
 
+    def count(self, key: Key) -> int:
+        """Return the count of the window, which may be over: 0 then."""
+        counter = self._counters.get(key)
+        return 0 if counter is None or counter[1] <= time.time() else int(counter[0])
+
+    def seconds_left(self, key: Key) -> float:
+        """Return in how many seconds the window ends."""
+        return self._counters[key][1] - time.time()
+
     def ends(self, key: Key) -> float:
         """Return when the window ends, in seconds since the epoch."""
         return self._counters[key][1]

@@ -32,6 +32,7 @@ class Rates:
     read: int = 6_000
     write: int = 1_200
     stream: int = 600
+    failed: int = 600  # wrong credentials, of an address
 
     def items(self) -> Mapping[str, RateLimitItem]:
         """Return the classes that are limited."""
