@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ def admin(service) -> Iterator[httpx.Client]:
 @pytest.fixture
 def dataset(admin) -> str:
     """The path of a new dataset."""
-    return TRUTH + "/" + created(admin.post(TRUTH, json={"name": "Invoices"}))["id"]
+    return TRUTH + "/" + created(admin.post(TRUTH, json={"name": f"Invoices {uuid4()}"}))["id"]
 
 
 def forged(cursor: str, place: int, value: Any) -> str:
@@ -136,7 +137,7 @@ def test_a_nul_in_an_id_is_refused_alike_by_both_databases(me: Caller, name: str
 
 def test_an_import_goes_to_one_place(me: Caller):
     """A stream whose later messages name another dataset or run is refused, and stores nothing."""
-    first, second = (me("CreateGroundTruthDataset", name="n").dataset_id for _ in range(2))
+    first, second = (me("CreateGroundTruthDataset", name=name).dataset_id for name in "ab")
     rows = [message("ImportEntries", dataset_id=one) for one in (first, second)]
     for number, row in enumerate(rows):
         row.entries.add(document_id=str(number), expected_json="{}")

@@ -25,7 +25,7 @@ def add_dataset(rpc: Running, me: Caller, pairs: Sequence[Pair], **fields: Any) 
 def put_dataset(store: Store, organization_id: str, pairs: Sequence[Pair], **fields: Any) -> str:
     """Store the ground truth of documents in an organization; return the dataset's id."""
     with store.write() as uow:
-        new = NewDataset(name="invoices", **fields)
+        new = NewDataset(name=f"invoices {uow.ids.new_uuid()}", **fields)
         dataset_id = uow[GroundTruthDatasets].create(organization_id, new).dataset_id
         entries = [NewEntry(document_id=one.document_id, expected=one.expected) for one in pairs]
         uow[Entries].add_many(organization_id, dataset_id, entries)

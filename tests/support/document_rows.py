@@ -28,7 +28,8 @@ def add_schema(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> U
 
 
 def add_dataset(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> Dataset:
-    return uow[GroundTruthDatasets].create(organization_id, replace(NEW_DATASET, **changes))
+    new = replace(NEW_DATASET, **{"name": f"invoices {uow.ids.new_uuid()}", **changes})
+    return uow[GroundTruthDatasets].create(organization_id, new)
 
 
 def entry(document_id: str, expected: str = '{"k":"v"}') -> NewEntry:

@@ -30,7 +30,7 @@ from assay.cli.console import (
 )
 from assay.cli.live import live_benchmark
 from assay.cli.max_drop import MaxDrop, field_drops
-from assay.cli.name_lookup import benchmark_id_of, dataset_id_of
+from assay.cli.name_lookup import benchmark_id_of, dataset_id_of, run_id_of, schema_id_of
 from assay.cli.requirement import Requirement, conclude
 from assay.client import (
     BadInput,
@@ -61,7 +61,9 @@ Required = Annotated[
 Alpha = Annotated[
     float, typer.Option("--alpha", min=1e-12, max=0.5, help="Below it a p-value is no chance.")
 ]
-Which = Annotated[str, typer.Argument(help="The benchmark's id or name.")]
+Which = Annotated[
+    str, typer.Argument(help="The benchmark's id or name; name@-1 is the one before the newest.")
+]
 
 
 @command(bench, "run")
@@ -72,10 +74,12 @@ def run(
         Path | None, typer.Argument(help="Extractions as .jsonl or .csv; they become a run.")
     ] = None,
     *,
-    run_id: Annotated[str, typer.Option("--run", help="A stored run, in place of a file.")] = "",
+    run_id: Annotated[
+        str, typer.Option("--run", help="A stored run in place of a file: id or name.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", "-n", help="A human name.")] = "",
     schema: Annotated[
-        str, typer.Option("--schema", help="A field schema's id; the dataset's without.")
+        str, typer.Option("--schema", help="A field schema: id or name; the dataset's without.")
     ] = "",
     compared_to: Annotated[
         str, typer.Option("--compared-to", help="A benchmark; the dataset's previous one without.")
@@ -99,9 +103,11 @@ def run(
         text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
         raise BadInput(text)
     dataset_id = dataset_id_of(client, dataset)
+    schema = schema_id_of(client, schema) if schema else ""
     if wanted:
         require_known(wanted, _paths(client, dataset_id, schema))
     other = benchmark_id_of(client, compared_to) if compared_to else ""
+    run_id = run_id_of(client, run_id) if run_id else ""
     if detach:
         run_id = _stored(client, file, name) if file else run_id
         made = client.benchmarks.create(
@@ -204,6 +210,22 @@ def list_benchmarks(
     dataset_id = dataset_id_of(client, dataset) if dataset else ""
     rows = client.benchmarks.list(dataset_id=dataset_id, status=status)
     print_items(rows, BENCHMARK_COLUMNS, benchmark_cells, as_json=as_json)
+
+
+@command(bench, "delete")
+def delete(
+    client: Client,
+    benchmark: Which,
+    *,
+    cascade: Annotated[
+        bool,
+        typer.Option("--cascade", help="Even where others are compared with it: they lose that."),
+    ] = False,
+) -> None:
+    """Delete a benchmark with its results."""
+    benchmark_id = benchmark_id_of(client, benchmark)
+    client.benchmarks.delete(benchmark_id, cascade=cascade)
+    out.print(f"{benchmark_id} is deleted")
 
 
 @command(bench, "report")

@@ -65,12 +65,23 @@ def evaluate(
         ),
     ] = "",
     max_drop: MaxDrops = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Serve it even where the version is promoted and a requirement does not hold, or"
+            " other rows are served.",
+        ),
+    ] = False,
     promote: Annotated[
         bool, typer.Option("--promote", help="Promote the version when all requirements hold.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a file of predictions, and check what is required of the numbers.
+
+    A promoted version keeps what is served of it when a requirement does not hold, or the rows are
+    others; `assay evaluations` lists what was measured, and serves any of it.
 
     Columns: y_true, y_pred, score (the positive class's probability) or score:<label>, weight,
     row_id, cluster_id, slice:<name>, feature:<name>.
@@ -83,7 +94,7 @@ def evaluate(
         text = "name a version with --version, or make a new one with --create"
         raise BadInput(text)
     catalogue = _checked(client, model, task, requirements, drops)
-    # Read first: measuring the served version again replaces what it is held against.
+    # Read first: measuring the served version again may replace what it is held against.
     base = _baseline(client, model, baseline, split) if baseline else None
     told = Console(quiet=True) if as_json else err  # where what is made is told
     declared = {"labels": label or (), "positive_label": positive_label}
@@ -98,6 +109,8 @@ def evaluate(
                 file,
                 positive_label=positive_label,
                 renormalize=renormalize,
+                require=require or (),
+                replace=replace,
                 on_progress=on_progress,
             )
     outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
@@ -202,7 +215,7 @@ def _page(
     client: Client, evaluation: Evaluation, outcomes: Sequence[Outcome], *, promoted: bool
 ) -> RenderableType:
     report = None
-    if evaluation.labels:
+    if evaluation.labels and evaluation.is_served:  # what the service shows is what is served
         report = client.performance.classification_report(
             evaluation.model_id, evaluation.version_id, evaluation.dataset_split
         )

@@ -13,7 +13,9 @@ from assay.cli.bench import bench
 from assay.cli.compare import compare
 from assay.cli.connection import with_client
 from assay.cli.console import FAULT, show_failure
+from assay.cli.documents import runs, schemas
 from assay.cli.evaluate import evaluate
+from assay.cli.evaluations import evaluations
 from assay.cli.jobs import jobs
 from assay.cli.plot import plot
 from assay.cli.protos import protos
@@ -57,6 +59,9 @@ def application() -> typer.Typer:
     app.add_typer(bench, name="bench", rich_help_panel=USE)
     app.add_typer(resources.models, name="models", rich_help_panel=USE)
     app.add_typer(resources.versions, name="versions", rich_help_panel=USE)
+    app.add_typer(evaluations, name="evaluations", rich_help_panel=USE)
+    app.add_typer(runs, name="runs", rich_help_panel=USE)
+    app.add_typer(schemas, name="schemas", rich_help_panel=USE)
     app.add_typer(jobs, name="jobs", rich_help_panel=USE)
     app.add_typer(resources.keys, name="keys", rich_help_panel=USE)
     app.add_typer(protos, name="protos", rich_help_panel=USE)

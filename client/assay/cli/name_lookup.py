@@ -1,23 +1,68 @@
-"""Datasets and benchmarks by id or by name."""
+"""Datasets, extraction runs, benchmarks and field schemas by id or by name.
+
+A name means the newest that has it; `name@-1` is the one before, `name@-2` the one before that.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from uuid import UUID
 
 from assay.client import BadInput, Client
 
+_BACK = re.compile(r"(.+)@-(\d{1,9})")
+
 
 def dataset_id_of(client: Client, text: str) -> str:
     """Return the id of the dataset that `text` names; raises BadInput."""
-    named = ((one.name, one.dataset_id) for one in client.ground_truth.list())
-    return text if _is_id(text) else _the_one("dataset", text, named)
+    return _id_of(
+        "dataset", text, ((one.name, one.dataset_id) for one in client.ground_truth.list())
+    )
 
 
 def benchmark_id_of(client: Client, text: str) -> str:
     """Return the id of the benchmark that `text` names; raises BadInput."""
-    named = ((one.name, one.benchmark_id) for one in client.benchmarks.list())
-    return text if _is_id(text) else _the_one("benchmark", text, named)
+    return _id_of(
+        "benchmark", text, ((one.name, one.benchmark_id) for one in client.benchmarks.list())
+    )
+
+
+def run_id_of(client: Client, text: str) -> str:
+    """Return the id of the extraction run that `text` names; raises BadInput."""
+    return _id_of(
+        "extraction run", text, ((one.name, one.run_id) for one in client.extraction_runs.list())
+    )
+
+
+def schema_id_of(client: Client, text: str) -> str:
+    """Return the id of the field schema that `text` names; raises BadInput."""
+    return _id_of(
+        "field schema",
+        text,
+        ((one.name, one.user_schema_id) for one in client.field_schemas.list()),
+    )
+
+
+def _id_of(kind: str, text: str, newest_first: Iterable[tuple[str, str]]) -> str:
+    """Return `text` where it is an id, else the id of what it names; reads no more than it must."""
+    if _is_id(text):
+        return text
+    back = _BACK.fullmatch(text)
+    name, place = (back[1], int(back[2])) if back else (text, 0)
+    found: list[str] = []
+    for called, key in newest_first:
+        if called == text:  # what looks like `name@-1` may be a name itself
+            return key
+        if called == name and len(found) <= place:
+            found.append(key)
+    if place < len(found):
+        return found[place]
+    if not found:
+        raise BadInput(f"There is no {kind} '{name}'; give its id or its exact name.")
+    raise BadInput(
+        f"There is no {kind} '{text}': {len(found)} are called '{name}', and '{name}' is the newest."
+    )
 
 
 def _is_id(text: str) -> bool:
@@ -26,14 +71,3 @@ def _is_id(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _the_one(kind: str, text: str, named: Iterable[tuple[str, str]]) -> str:
-    ids = [found for name, found in named if name == text]
-    if not ids:
-        raise BadInput(f"There is no {kind} '{text}'; give its id or its exact name.")
-    if len(ids) > 1:
-        raise BadInput(
-            f"{len(ids)} {kind}s are called '{text}'; give one's id: {', '.join(ids[:5])}."
-        )
-    return ids[0]

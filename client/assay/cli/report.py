@@ -21,6 +21,11 @@ from assay.client.types import (
     Slice,
 )
 
+HELD_BACK = {
+    "REQUIREMENT_NOT_MET": "the version is promoted, and a requirement does not hold",
+    "OTHER_ROWS": "the version is promoted and serves other rows or labels",
+    "OLDER_REVISION": "a newer revision is served",
+}
 MAX_CLASSES = 50
 SLICE_METRICS = ("accuracy", "precision", "recall", "f1_score", "roc_auc", "mae", "rmse", "r2")
 MAX_SLICES = 30
@@ -45,6 +50,12 @@ def evaluation_report(
         )
     if outcomes:
         parts.append(outcome_table(outcomes))
+    if evaluation.held_back:
+        why = HELD_BACK.get(evaluation.held_back, evaluation.held_back)
+        parts.append(
+            f"[yellow]Not served: {why}. --replace, or `assay evaluations serve"
+            f" {evaluation.evaluation_id}`, serves it.[/]"
+        )
     return Group(*parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -12,13 +13,17 @@ from rich.markup import escape
 from assay.cli.connection import Json, command
 from assay.cli.console import NOT_MET, err, number, out, print_items, print_json, print_made
 from assay.cli.metric_direction import catalogue_of, in_order
-from assay.client import Client
+from assay.client import BadInput, Client
 from assay.client.types import ApiKey, JobEvent, JobStatus, Model, Version
 
-models = typer.Typer(help="Create, change and list models.", no_args_is_help=True)
-versions = typer.Typer(help="Create and list versions of a model.", no_args_is_help=True)
+models = typer.Typer(help="Create, change, list and delete models.", no_args_is_help=True)
+versions = typer.Typer(help="Create, list and delete versions of a model.", no_args_is_help=True)
 keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
+MAX_NAMED = 10  # versions that a refusal names
+IfAbsent = Annotated[
+    bool, typer.Option("--if-absent", help="Take the one that has the id, if there is one.")
+]
 ModelId = Annotated[str, typer.Option("--model", "-m", help="The model's id.")]
 
 
@@ -37,11 +42,17 @@ def create_model(
     positive_label: Annotated[
         str, typer.Option("--positive-label", help="The positive label of a binary classifier.")
     ] = "",
+    if_absent: IfAbsent = False,
     as_json: Json = False,
 ) -> None:
     """Create a model and print its id."""
     made = client.models.create(
-        name, task, model_id=model_id, labels=label or (), positive_label=positive_label
+        name,
+        task,
+        model_id=model_id,
+        labels=label or (),
+        positive_label=positive_label,
+        if_absent=if_absent,
     )
     print_made(made, made.model_id, as_json=as_json)
 
@@ -94,6 +105,24 @@ def list_models(client: Client, as_json: Json = False) -> None:
     print_items(client.models.list(), columns, cells, as_json=as_json)
 
 
+@command(models, "delete")
+def delete_model(
+    client: Client,
+    model: Annotated[str, typer.Argument(help="The model's id.")],
+    *,
+    cascade: Annotated[
+        bool, typer.Option("--cascade", help="With its versions and their evaluations.")
+    ] = False,
+) -> None:
+    """Delete a model; one that has versions goes with --cascade alone."""
+    held = [one.version_id for one in islice(client.versions.list(model), MAX_NAMED)]
+    if held and not cascade:
+        names = ", ".join(held)
+        raise BadInput(f"The model '{model}' has versions ({names}); --cascade deletes them too.")
+    client.models.delete(model)
+    out.print(f"{escape(model)} is deleted")
+
+
 @command(versions, "create")
 def create_version(
     client: Client,
@@ -102,11 +131,26 @@ def create_version(
     version_id: Annotated[str, typer.Option("--id", help="An id of your choice.")] = "",
     label: Annotated[str, typer.Option("--label", help="A human label.")] = "",
     algorithm: Annotated[str, typer.Option("--algorithm", help="The algorithm's name.")] = "",
+    if_absent: IfAbsent = False,
     as_json: Json = False,
 ) -> None:
     """Create a version and print its id."""
-    made = client.versions.create(model, version_id=version_id, label=label, algorithm=algorithm)
+    made = client.versions.create(
+        model, version_id=version_id, label=label, algorithm=algorithm, if_absent=if_absent
+    )
     print_made(made, made.version_id, as_json=as_json)
+
+
+@command(versions, "delete")
+def delete_version(
+    client: Client,
+    version: Annotated[str, typer.Argument(help="The version's id.")],
+    model: ModelId,
+    cascade: Annotated[bool, typer.Option("--cascade", help="With its evaluations.")] = False,
+) -> None:
+    """Delete a version; the promoted one stays, and one with evaluations needs --cascade."""
+    client.versions.delete(model, version, cascade=cascade)
+    out.print(f"{escape(version)} of {escape(model)} is deleted")
 
 
 @command(versions, "list")

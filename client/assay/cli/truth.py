@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from assay.cli.connection import Json, command
-from assay.cli.console import err, print_items, print_json, print_made
+from assay.cli.console import err, out, print_items, print_json, print_made
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client
 from assay.client.types import GroundTruthDataset, Imported
@@ -30,6 +30,12 @@ def create(
     schema: Annotated[
         Path | None, typer.Option("--schema", help="A JSON file of fields; inferred without.")
     ] = None,
+    if_absent: Annotated[
+        bool,
+        typer.Option(
+            "--if-absent", help="Take the dataset of that name as it is, if there is one."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create a dataset, fill it from a file, and print its id.
@@ -38,19 +44,22 @@ def create(
     a column document_id, a column for each field, and maybe one notes.
     """
     fields = _read_schema(schema) if schema else None
-    schema_id = _stored_schema(client, name, fields) if fields else ""
-    made = client.ground_truth.create(name, user_schema_id=schema_id)
-    if file is not None:
-        try:
-            done = client.ground_truth.import_entries(made.dataset_id, file)
-        except Exception:
-            # Nothing was stored; a dataset without documents would only be in the way.
-            client.ground_truth.delete(made.dataset_id)
-            raise
-        if not as_json:
-            _tell(done)
-        made = client.ground_truth.get(made.dataset_id)
-    print_made(made, made.dataset_id, as_json=as_json)
+    made = client.ground_truth.create(name, if_absent=if_absent)
+    if made.document_count or made.user_schema_id:  # it was there
+        err.print(f"{escape(name)} is there, with {made.document_count:,} documents", style="dim")
+        print_made(made, made.dataset_id, as_json=as_json)
+        return
+    try:
+        if fields:
+            schema_id = _stored_schema(client, name, fields)
+            client.ground_truth.update(made.dataset_id, user_schema_id=schema_id)
+        if file is not None:
+            _tell(client.ground_truth.import_entries(made.dataset_id, file))
+    except Exception:
+        # Nothing was stored; a dataset without documents would only be in the way.
+        client.ground_truth.delete(made.dataset_id)
+        raise
+    print_made(client.ground_truth.get(made.dataset_id), made.dataset_id, as_json=as_json)
 
 
 @command(truth, "import")
@@ -79,6 +88,16 @@ def list_datasets(client: Client, as_json: Json = False) -> None:
 
     columns = ("dataset", "name", "documents", "schema", "changed")
     print_items(client.ground_truth.list(), columns, cells, as_json=as_json)
+
+
+@command(truth, "delete")
+def delete(client: Client, dataset: Dataset) -> None:
+    """Delete a dataset with its documents; benchmarks keep what they were made with."""
+    found = client.ground_truth.get(dataset_id_of(client, dataset))
+    client.ground_truth.delete(found.dataset_id)
+    out.print(
+        f"{escape(found.name)} ({found.dataset_id}) is deleted with {found.document_count:,} documents"
+    )
 
 
 @command(truth, "schema")

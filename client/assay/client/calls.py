@@ -120,6 +120,16 @@ class Benchmarks(Group):
         """
         return self._one(types.Benchmark, "CancelBenchmark", {"benchmark_id": benchmark_id})
 
+    def delete(self, benchmark_id: str, *, cascade: bool = False) -> None:
+        """Deletes a benchmark with its results.
+
+        Args:
+            benchmark_id: The benchmark.
+            cascade: Deletes it though others are compared with it: they lose their
+                accuracy_delta.
+        """
+        self._none("DeleteBenchmark", {"benchmark_id": benchmark_id, "cascade": cascade})
+
 
 class Comparisons(Group):
     """Comparisons of two versions of one model."""
@@ -703,7 +713,7 @@ class GroundTruth(Group):
     service = "assay.v1.GroundTruthService"
 
     def create(
-        self, name: str, *, description: str = "", user_schema_id: str = ""
+        self, name: str, *, description: str = "", user_schema_id: str = "", if_absent: bool = False
     ) -> types.GroundTruthDataset:
         """Creates an empty dataset.
 
@@ -712,11 +722,18 @@ class GroundTruth(Group):
             description: Free text of up to 4 000 characters.
             user_schema_id: The field schema of its documents; inferred from the entries when
                 empty.
+            if_absent: Returns the dataset that has the name, if there is one, instead of refusing
+                it.
         """
         return self._one(
             types.GroundTruthDataset,
             "CreateGroundTruthDataset",
-            {"name": name, "description": description, "user_schema_id": user_schema_id},
+            {
+                "name": name,
+                "description": description,
+                "user_schema_id": user_schema_id,
+                "if_absent": if_absent,
+            },
         )
 
     def get(self, dataset_id: str) -> types.GroundTruthDataset:
@@ -941,6 +958,7 @@ class Models(Group):
         project_path: str = "",
         labels: Sequence[str] = (),
         positive_label: str = "",
+        if_absent: bool = False,
     ) -> types.Model:
         """Creates a model.
 
@@ -953,6 +971,8 @@ class Models(Group):
             labels: The label set, in the order that reports use.
             positive_label: The positive label of a binary classifier; one of `labels` when those
                 are declared.
+            if_absent: Returns the model that has the id, where it is of the same task type, if
+                there is one, instead of refusing it.
         """
         return self._one(
             types.Model,
@@ -965,6 +985,7 @@ class Models(Group):
                 "project_path": project_path,
                 "labels": labels,
                 "positive_label": positive_label,
+                "if_absent": if_absent,
             },
         )
 
@@ -1116,6 +1137,7 @@ class Versions(Group):
         label: str = "",
         algorithm: str = "",
         hyperparameters: Mapping[str, object] | None = None,
+        if_absent: bool = False,
     ) -> types.Version:
         """Creates a version.
 
@@ -1125,6 +1147,8 @@ class Versions(Group):
             label: A human label of up to 100 characters.
             algorithm: The algorithm's name, of up to 200 characters.
             hyperparameters: The maker's own settings.
+            if_absent: Returns the version that has the id, if there is one, instead of refusing
+                it.
         """
         return self._one(
             types.Version,
@@ -1135,6 +1159,7 @@ class Versions(Group):
                 "label": label,
                 "algorithm": algorithm,
                 "hyperparameters": hyperparameters,
+                "if_absent": if_absent,
             },
         )
 

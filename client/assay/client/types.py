@@ -396,6 +396,14 @@ class BenchmarkStandings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeleteBenchmarkResponse:
+    """The response of DeleteBenchmark."""
+
+    # True.
+    deleted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComparedVersion:
     """One side of a comparison."""
 
@@ -1483,6 +1491,7 @@ register("assay.v1.DocumentResult", DocumentResult)
 register("assay.v1.AccuracyDifference", AccuracyDifference)
 register("assay.v1.BenchmarkDifferences", BenchmarkDifferences)
 register("assay.v1.CompareBenchmarksResponse", BenchmarkStandings)
+register("assay.v1.DeleteBenchmarkResponse", DeleteBenchmarkResponse)
 register("assay.v1.ComparedVersion", ComparedVersion)
 register("assay.v1.ConfigDifference", ConfigDifference)
 register("assay.v1.McNemarTest", McNemarTest)

@@ -354,6 +354,54 @@ class CancelBenchmarkRequest(_message.Message):
 Global___CancelBenchmarkRequest: _TypeAlias = CancelBenchmarkRequest  # noqa: Y015
 
 @_typing.final
+class DeleteBenchmarkRequest(_message.Message):
+    """The request of DeleteBenchmark."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BENCHMARK_ID_FIELD_NUMBER: _builtins.int
+    CASCADE_FIELD_NUMBER: _builtins.int
+    benchmark_id: _builtins.str
+    """Required. The benchmark."""
+    cascade: _builtins.bool
+    """Optional. Deletes it though others are compared with it: they lose their accuracy_delta."""
+    def __init__(
+        self,
+        *,
+        benchmark_id: _builtins.str = ...,
+        cascade: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["benchmark_id", b"benchmark_id", "cascade", b"cascade"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteBenchmarkRequest: _TypeAlias = DeleteBenchmarkRequest  # noqa: Y015
+
+@_typing.final
+class DeleteBenchmarkResponse(_message.Message):
+    """The response of DeleteBenchmark."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELETED_FIELD_NUMBER: _builtins.int
+    deleted: _builtins.bool
+    """True."""
+    def __init__(
+        self,
+        *,
+        deleted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteBenchmarkResponse: _TypeAlias = DeleteBenchmarkResponse  # noqa: Y015
+
+@_typing.final
 class WatchBenchmarkRequest(_message.Message):
     """The request of WatchBenchmark."""
 

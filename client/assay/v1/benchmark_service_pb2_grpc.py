@@ -68,6 +68,11 @@ class BenchmarkServiceStub:
                 request_serializer=assay_dot_v1_dot_benchmark__service__pb2.CancelBenchmarkRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_benchmark__pb2.Benchmark.FromString,
                 _registered_method=True)
+        self.DeleteBenchmark = channel.unary_unary(
+                '/assay.v1.BenchmarkService/DeleteBenchmark',
+                request_serializer=assay_dot_v1_dot_benchmark__service__pb2.DeleteBenchmarkRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_benchmark__service__pb2.DeleteBenchmarkResponse.FromString,
+                _registered_method=True)
         self.WatchBenchmark = channel.unary_stream(
                 '/assay.v1.BenchmarkService/WatchBenchmark',
                 request_serializer=assay_dot_v1_dot_benchmark__service__pb2.WatchBenchmarkRequest.SerializeToString,
@@ -131,6 +136,13 @@ class BenchmarkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteBenchmark(self, request, context):
+        """Deletes a benchmark with its results. Errors: 404 no such benchmark; 422 it has not ended, or others are compared with it and cascade was not sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchBenchmark(self, request, context):
         """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark.
         """
@@ -184,6 +196,11 @@ def add_BenchmarkServiceServicer_to_server(servicer, server):
                     servicer.CancelBenchmark,
                     request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.CancelBenchmarkRequest.FromString,
                     response_serializer=assay_dot_v1_dot_benchmark__pb2.Benchmark.SerializeToString,
+            ),
+            'DeleteBenchmark': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBenchmark,
+                    request_deserializer=assay_dot_v1_dot_benchmark__service__pb2.DeleteBenchmarkRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_benchmark__service__pb2.DeleteBenchmarkResponse.SerializeToString,
             ),
             'WatchBenchmark': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchBenchmark,
@@ -364,6 +381,33 @@ class BenchmarkService:
             '/assay.v1.BenchmarkService/CancelBenchmark',
             assay_dot_v1_dot_benchmark__service__pb2.CancelBenchmarkRequest.SerializeToString,
             assay_dot_v1_dot_benchmark__pb2.Benchmark.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBenchmark(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.BenchmarkService/DeleteBenchmark',
+            assay_dot_v1_dot_benchmark__service__pb2.DeleteBenchmarkRequest.SerializeToString,
+            assay_dot_v1_dot_benchmark__service__pb2.DeleteBenchmarkResponse.FromString,
             options,
             channel_credentials,
             insecure,

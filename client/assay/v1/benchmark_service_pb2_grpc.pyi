@@ -48,6 +48,8 @@ class BenchmarkServiceStub:
     """Compares two benchmarks field by field and document by document. Errors: 404 no such benchmark; 422 their schemas, normalisers or ground truths differ."""
     CancelBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _benchmark_pb2.Benchmark]
     """Cancels a benchmark that has not ended; best effort for a running one. Errors: 404 no such benchmark; 422 it has ended."""
+    DeleteBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.DeleteBenchmarkRequest, _benchmark_service_pb2.DeleteBenchmarkResponse]
+    """Deletes a benchmark with its results. Errors: 404 no such benchmark; 422 it has not ended, or others are compared with it and cascade was not sent."""
     WatchBenchmark: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _job_service_pb2.WatchJobResponse]
     """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
     WatchBenchmarkEvents: _grpc.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]
@@ -72,6 +74,8 @@ class BenchmarkServiceAsyncStub(BenchmarkServiceStub):
     """Compares two benchmarks field by field and document by document. Errors: 404 no such benchmark; 422 their schemas, normalisers or ground truths differ."""
     CancelBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CancelBenchmarkRequest, _benchmark_pb2.Benchmark]  # type: ignore[assignment]
     """Cancels a benchmark that has not ended; best effort for a running one. Errors: 404 no such benchmark; 422 it has ended."""
+    DeleteBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.DeleteBenchmarkRequest, _benchmark_service_pb2.DeleteBenchmarkResponse]  # type: ignore[assignment]
+    """Deletes a benchmark with its results. Errors: 404 no such benchmark; 422 it has not ended, or others are compared with it and cascade was not sent."""
     WatchBenchmark: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams what happens to a benchmark after a sequence, then live: documents as they are compared, the accuracy of each field so far, and at last the terminal event. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such benchmark."""
     WatchBenchmarkEvents: _aio.UnaryStreamMultiCallable[_benchmark_service_pb2.WatchBenchmarkRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -129,6 +133,14 @@ class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_benchmark_pb2.Benchmark, _abc.Awaitable[_benchmark_pb2.Benchmark]]:
         """Cancels a benchmark that has not ended; best effort for a running one. Errors: 404 no such benchmark; 422 it has ended."""
+
+    @_abc_1.abstractmethod
+    def DeleteBenchmark(
+        self,
+        request: _benchmark_service_pb2.DeleteBenchmarkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_benchmark_service_pb2.DeleteBenchmarkResponse, _abc.Awaitable[_benchmark_service_pb2.DeleteBenchmarkResponse]]:
+        """Deletes a benchmark with its results. Errors: 404 no such benchmark; 422 it has not ended, or others are compared with it and cascade was not sent."""
 
     @_abc_1.abstractmethod
     def WatchBenchmark(

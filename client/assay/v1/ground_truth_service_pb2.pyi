@@ -32,6 +32,7 @@ class CreateGroundTruthDatasetRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     USER_SCHEMA_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    IF_ABSENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. A human name of 1 to 200 characters."""
     description: _builtins.str
@@ -40,6 +41,8 @@ class CreateGroundTruthDatasetRequest(_message.Message):
     """Optional. The field schema of its documents; inferred from the entries when empty."""
     request_id: _builtins.str
     """Optional. Makes a repeated request return the first answer; over REST the header Idempotency-Key."""
+    if_absent: _builtins.bool
+    """Optional. Returns the dataset that has the name, if there is one, instead of refusing it."""
     def __init__(
         self,
         *,
@@ -47,10 +50,11 @@ class CreateGroundTruthDatasetRequest(_message.Message):
         description: _builtins.str = ...,
         user_schema_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        if_absent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "request_id", b"request_id", "user_schema_id", b"user_schema_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "if_absent", b"if_absent", "name", b"name", "request_id", b"request_id", "user_schema_id", b"user_schema_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -109,7 +109,7 @@ class GroundTruthServiceServicer:
     """
 
     def CreateGroundTruthDataset(self, request, context):
-        """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 request_id used with another body.
+        """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 a dataset has the name, or request_id was used with another body.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,7 +130,7 @@ class GroundTruthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateGroundTruthDataset(self, request, context):
-        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema.
+        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -709,7 +709,7 @@ class GroundTruthRestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateGroundTruthDataset(self, request, context):
-        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema.
+        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,13 +36,13 @@ class GroundTruthServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GroundTruthServiceAsyncStub: ...
     CreateGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]
-    """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 request_id used with another body."""
+    """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 a dataset has the name, or request_id was used with another body."""
     GetGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]
     """Returns one dataset. Errors: 404 no such dataset."""
     ListGroundTruthDatasets: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _ground_truth_service_pb2.ListGroundTruthDatasetsResponse]
     """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
     UpdateGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]
-    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name."""
     DeleteGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, _ground_truth_service_pb2.DeleteGroundTruthDatasetResponse]
     """Deletes a dataset with its entries; benchmarks keep what they were made with. Errors: 404 no such dataset."""
     GetGroundTruthSchema: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _ground_truth_service_pb2.GetGroundTruthSchemaResponse]
@@ -68,13 +68,13 @@ class GroundTruthServiceAsyncStub(GroundTruthServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]  # type: ignore[assignment]
-    """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 request_id used with another body."""
+    """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 a dataset has the name, or request_id was used with another body."""
     GetGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]  # type: ignore[assignment]
     """Returns one dataset. Errors: 404 no such dataset."""
     ListGroundTruthDatasets: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _ground_truth_service_pb2.ListGroundTruthDatasetsResponse]  # type: ignore[assignment]
     """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
     UpdateGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _ground_truth_pb2.GroundTruthDataset]  # type: ignore[assignment]
-    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name."""
     DeleteGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.DeleteGroundTruthDatasetRequest, _ground_truth_service_pb2.DeleteGroundTruthDatasetResponse]  # type: ignore[assignment]
     """Deletes a dataset with its entries; benchmarks keep what they were made with. Errors: 404 no such dataset."""
     GetGroundTruthSchema: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _ground_truth_service_pb2.GetGroundTruthSchemaResponse]  # type: ignore[assignment]
@@ -103,7 +103,7 @@ class GroundTruthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ground_truth_service_pb2.CreateGroundTruthDatasetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ground_truth_pb2.GroundTruthDataset, _abc.Awaitable[_ground_truth_pb2.GroundTruthDataset]]:
-        """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 request_id used with another body."""
+        """Creates an empty dataset. Errors: 400 bad name; 404 no such field schema; 409 a dataset has the name, or request_id was used with another body."""
 
     @_abc_1.abstractmethod
     def GetGroundTruthDataset(
@@ -127,7 +127,7 @@ class GroundTruthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ground_truth_service_pb2.UpdateGroundTruthDatasetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ground_truth_pb2.GroundTruthDataset, _abc.Awaitable[_ground_truth_pb2.GroundTruthDataset]]:
-        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name."""
 
     @_abc_1.abstractmethod
     def DeleteGroundTruthDataset(
@@ -217,7 +217,7 @@ class GroundTruthRestServiceStub:
     ListGroundTruthDatasets: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _httpbody_pb2.HttpBody]
     """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
     UpdateGroundTruthDataset: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]
-    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name."""
     GetGroundTruthSchema: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _httpbody_pb2.HttpBody]
     """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
     CreateEntry: _grpc.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateEntryRequest, _httpbody_pb2.HttpBody]
@@ -239,7 +239,7 @@ class GroundTruthRestServiceAsyncStub(GroundTruthRestServiceStub):
     ListGroundTruthDatasets: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.ListGroundTruthDatasetsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Lists datasets, newest first. Errors: 400 bad limit or cursor."""
     UpdateGroundTruthDataset: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.UpdateGroundTruthDatasetRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+    """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name."""
     GetGroundTruthSchema: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.GetGroundTruthSchemaRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the field schema that a dataset names, else the one that its entries seem to have. Errors: 404 no such dataset; 422 it names none, and none can be inferred."""
     CreateEntry: _aio.UnaryUnaryMultiCallable[_ground_truth_service_pb2.CreateEntryRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -282,7 +282,7 @@ class GroundTruthRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ground_truth_service_pb2.UpdateGroundTruthDatasetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema."""
+        """Changes what is sent and leaves the rest. Errors: 400 bad value; 404 no such dataset or field schema; 409 another dataset has the name."""
 
     @_abc_1.abstractmethod
     def GetGroundTruthSchema(

@@ -33,6 +33,7 @@ class CreateModelRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    IF_ABSENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. A human name of 1 to 200 characters."""
     task_type: _builtins.str
@@ -47,6 +48,8 @@ class CreateModelRequest(_message.Message):
     """Optional. The positive label of a binary classifier; one of `labels` when those are declared."""
     request_id: _builtins.str
     """Optional. Makes a repeated create return the first answer; over REST the header Idempotency-Key."""
+    if_absent: _builtins.bool
+    """Optional. Returns the model that has the id, where it is of the same task type, if there is one, instead of refusing it."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. The label set, in the order that reports use."""
@@ -62,10 +65,11 @@ class CreateModelRequest(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         positive_label: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        if_absent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "labels", b"labels", "model_id", b"model_id", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path", "request_id", b"request_id", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "if_absent", b"if_absent", "labels", b"labels", "model_id", b"model_id", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path", "request_id", b"request_id", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,6 +33,7 @@ class CreateVersionRequest(_message.Message):
     ALGORITHM_FIELD_NUMBER: _builtins.int
     HYPERPARAMETERS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    IF_ABSENT_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -43,6 +44,8 @@ class CreateVersionRequest(_message.Message):
     """Optional. The algorithm's name, of up to 200 characters."""
     request_id: _builtins.str
     """Optional. Makes a repeated create return the first answer; over REST the header Idempotency-Key."""
+    if_absent: _builtins.bool
+    """Optional. Returns the version that has the id, if there is one, instead of refusing it."""
     @_builtins.property
     def hyperparameters(self) -> _struct_pb2.Struct:
         """Optional. The maker's own settings."""
@@ -56,10 +59,11 @@ class CreateVersionRequest(_message.Message):
         algorithm: _builtins.str = ...,
         hyperparameters: _struct_pb2.Struct | None = ...,
         request_id: _builtins.str = ...,
+        if_absent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hyperparameters", b"hyperparameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "hyperparameters", b"hyperparameters", "label", b"label", "model_id", b"model_id", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "hyperparameters", b"hyperparameters", "if_absent", b"if_absent", "label", b"label", "model_id", b"model_id", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

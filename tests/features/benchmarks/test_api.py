@@ -14,6 +14,7 @@ from assay.features.benchmarks.results_service import BenchmarkReader, ResultQue
 from assay.features.benchmarks.snapshot_artifact import read_blob
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.storage.blob_references import BlobReferences
 from tests.support.benchmark_in_process import INVOICE, invoices
 from tests.support.benchmark_rows import (
     DOCUMENT_003,
@@ -572,3 +573,35 @@ def test_benchmarks_of_an_absent_dataset_are_refused(me: Caller, rpc: Running):
     me("CreateBenchmark", dataset_id=dataset_id)
     me("DeleteGroundTruthDataset", dataset_id=dataset_id)
     assert len(me("ListBenchmarks", dataset_id=dataset_id).benchmarks) == 1
+
+
+def test_a_benchmark_is_deleted_unless_others_are_compared_with_it(me: Caller, rpc: Running):
+    """One that others are compared with goes with cascade alone, and they lose their delta."""
+    pairs = three_fields({})
+    dataset_id = add_dataset(rpc, me, pairs)
+    add_run(rpc, me, pairs)
+    first, second = (measured(me, dataset_id).benchmark for _ in range(2))
+    assert second.compared_to_run_id == first.benchmark_id
+    refused = me.refused("DeleteBenchmark", benchmark_id=first.benchmark_id)
+    assert refused.told == ("FAILED_PRECONDITION", "RESOURCE_IN_USE")
+    assert second.benchmark_id in refused.message
+    assert me("DeleteBenchmark", benchmark_id=first.benchmark_id, cascade=True).deleted
+    assert me.refused("GetBenchmark", benchmark_id=first.benchmark_id).code == "NOT_FOUND"
+    left = me("GetBenchmark", benchmark_id=second.benchmark_id).benchmark
+    assert not left.HasField("compared_to_run_id")
+    assert not left.HasField("accuracy_delta")
+    assert left.accuracy_overall == second.accuracy_overall
+    with rpc.backend.store.read() as uow:
+        before = {one for one in uow[BlobReferences].every() if one[0] == me.organization}
+    assert me("DeleteBenchmark", benchmark_id=second.benchmark_id).deleted
+    with rpc.backend.store.read() as uow:
+        after = {one for one in uow[BlobReferences].every() if one[0] == me.organization}
+    assert after < before
+
+
+def test_another_organization_deletes_no_benchmark(me: Caller, other: Caller, rpc: Running):
+    """Another organization's benchmark is absent to who would delete it."""
+    pairs = three_fields({})
+    dataset_id = add_dataset(rpc, me, pairs)
+    made = measured(me, dataset_id).benchmark
+    assert other.refused("DeleteBenchmark", benchmark_id=made.benchmark_id).code == "NOT_FOUND"

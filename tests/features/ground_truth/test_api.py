@@ -287,3 +287,21 @@ def test_ids_that_cannot_be_are_absent(rpc: Running, me: Caller):
             ("GetExtractionRun", "run_id"),
         ):
             assert me.refused(name, **{field: key}).told == ("NOT_FOUND", "NOT_FOUND")
+
+
+def test_a_taken_name_is_refused_with_the_dataset_that_has_it(me: Caller, other: Caller):
+    """A second dataset of a name is 409 and names the first; with if_absent the first is returned."""
+    made = me("CreateGroundTruthDataset", name="payables")
+    refused = me.refused("CreateGroundTruthDataset", name="payables")
+    assert refused.told == ("ALREADY_EXISTS", "ALREADY_EXISTS")
+    assert refused.metadata["resource_id"] == made.dataset_id
+    assert me("CreateGroundTruthDataset", name="payables", if_absent=True) == made
+    second = me("CreateGroundTruthDataset", name="receivables", if_absent=True)
+    assert second.dataset_id != made.dataset_id
+    renamed = {"dataset_id": second.dataset_id, "name": "payables"}
+    assert me.refused("UpdateGroundTruthDataset", **renamed).code == "ALREADY_EXISTS"
+    same = me("UpdateGroundTruthDataset", dataset_id=made.dataset_id, name="payables")
+    assert same.name == "payables"
+    assert other("CreateGroundTruthDataset", name="payables").dataset_id != made.dataset_id
+    me("DeleteGroundTruthDataset", dataset_id=made.dataset_id)
+    assert me("UpdateGroundTruthDataset", **renamed).name == "payables"

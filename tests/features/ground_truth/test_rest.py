@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -41,7 +42,7 @@ def admin(service) -> Iterator[httpx.Client]:
 @pytest.fixture
 def dataset(admin) -> str:
     """The path of a new dataset."""
-    return TRUTH + "/" + created(admin.post(TRUTH, json={"name": "Invoices"}))["id"]
+    return TRUTH + "/" + created(admin.post(TRUTH, json={"name": f"Invoices {uuid4()}"}))["id"]
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def lines(*rows: object) -> bytes:
 
 def test_a_dataset_lives(admin):
     """Document 003: a dataset is created with 201, has its keys and nulls, and is deleted."""
-    made = created(admin.post(TRUTH, json={"name": "Invoices", "description": "d"}))
+    made = created(admin.post(TRUTH, json={"name": f"Invoices {uuid4()}", "description": "d"}))
     path = f"{TRUTH}/{made['id']}"
     assert list(made) == [
         "id", "name", "description", "user_schema_id", "document_count", "created_at",
@@ -77,8 +78,8 @@ def test_a_dataset_lives(admin):
     assert (made["user_schema_id"], made["document_count"]) == (None, 0)
     assert made["links"] == {"self": path, "entries": f"{path}/entries", "schema": f"{path}/schema"}
     assert found(admin.get(path)) == {**made, "samples": []}
-    changed = found(admin.patch(path, json={"name": "Bills"}))
-    assert (changed["name"], changed["description"]) == ("Bills", "d")
+    changed = found(admin.patch(path, json={"name": f"Bills {made['id']}"}))
+    assert (changed["name"], changed["description"]) == (f"Bills {made['id']}", "d")
     assert found(admin.delete(path)) == {"deleted": True}
     check(admin.get(path), 404, "not_found", path)
     check(admin.delete(path), 404, "not_found", path)
@@ -86,7 +87,9 @@ def test_a_dataset_lives(admin):
 
 def test_datasets_are_listed(admin):
     """Document 003: a listing has data and pagination; its cursor leads through all of it."""
-    made = [created(admin.post(TRUTH, json={"name": f"n{number}"})) for number in range(3)]
+    made = [
+        created(admin.post(TRUTH, json={"name": f"n{number} {uuid4()}"})) for number in range(3)
+    ]
     first = found(admin.get(TRUTH, params={"limit": 2}))
     assert first["data"] == [made[2], made[1]]
     page = first["pagination"]
@@ -208,7 +211,7 @@ def test_a_schema_lives(admin, dataset):
     body = check(admin.delete(path), 422, "unprocessable_entity", path)
     assert body["details"][0]["reason"] == "RESOURCE_IN_USE"
     # Nothing leaves the schema as it is, and null takes it away.
-    assert found(admin.patch(dataset, json={"name": "n"}))["user_schema_id"] == made["id"]
+    assert found(admin.patch(dataset, json={"description": "n"}))["user_schema_id"] == made["id"]
     assert found(admin.patch(dataset, json={"user_schema_id": None}))["user_schema_id"] is None
     assert found(admin.delete(path)) == {"deleted": True}
 
@@ -367,7 +370,9 @@ def test_a_cursor_of_another_listing_is_refused(admin, dataset):
     path = f"{dataset}/entries"
     cursor = found(admin.get(path, params={"limit": 1}))["pagination"]["next_cursor"]
     assert found(admin.get(path, params={"cursor": cursor}))["data"][0]["document_id"] == "0"
-    other = TRUTH + "/" + created(admin.post(TRUTH, json={"name": "n"}))["id"] + "/entries"
+    other = (
+        TRUTH + "/" + created(admin.post(TRUTH, json={"name": f"n {uuid4()}"}))["id"] + "/entries"
+    )
     text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     tampered = base64.urlsafe_b64encode(text[:-4] + b'00"]').decode()
     for where, sent in ((other, cursor), (TRUTH, cursor), (path, tampered), (path, cursor[:-3])):

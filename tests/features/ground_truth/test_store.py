@@ -15,7 +15,6 @@ from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse, TooLarge
 from assay.records import replace
 from tests.support.document_rows import (
-    NEW_DATASET,
     NEW_SCHEMA,
     add_dataset,
     add_entries,
@@ -115,17 +114,17 @@ def test_a_dataset_cannot_name_an_absent_schema(store, dataset):
 @pytest.mark.parametrize("noun", [UserSchemas, GroundTruthDatasets])
 def test_pages_of_resources_are_stable(store, clock, noun):
     """Pages repeat and skip nothing while others come in, and count tells how many there are."""
-    new = {UserSchemas: NEW_SCHEMA, GroundTruthDatasets: NEW_DATASET}[noun]
+    add = {UserSchemas: add_schema, GroundTruthDatasets: add_dataset}[noun]
     with store.write() as uow:
-        made = [uow[noun].create(ORG, new) for _ in range(5)]
+        made = [add(uow) for _ in range(5)]
         clock.advance(1)
-        made.append(uow[noun].create(ORG, new))
+        made.append(add(uow))
 
     def page(after):
         with store.write() as uow:
             found = uow[noun].list(ORG, limit=2, after=after)
             clock.advance(1)
-            uow[noun].create(ORG, new)
+            add(uow)
         return found
 
     seen = walk(page)

@@ -434,3 +434,39 @@ def test_a_positive_label_must_fit_the_model(me: Caller):
             pieces(model_id, version_id, binary(4).csv, positive_label=label),
         )
         assert refused.violations[0][0] == "positive_label"
+
+
+def test_a_taken_id_is_taken_over_when_told_to(me: Caller):
+    """With if_absent a model or version that has the id is returned as it is; else it is 409."""
+    fields = {"name": "first", "task_type": "classification", "model_id": "churn"}
+    made = me("CreateModel", **fields)
+    refused = me.refused("CreateModel", **fields)
+    assert refused.told == ("ALREADY_EXISTS", "ALREADY_EXISTS")
+    assert refused.metadata["resource_id"] == "churn"
+    assert me("CreateModel", **(fields | {"name": "second"}), if_absent=True) == made
+    other = fields | {"task_type": "regression"}
+    assert me.refused("CreateModel", **other, if_absent=True).code == "ALREADY_EXISTS"
+    version = {"model_id": "churn", "version_id": "v1"}
+    first = me("CreateVersion", **version, label="first")
+    refused = me.refused("CreateVersion", **version)
+    assert refused.message == (
+        "The model 'churn' has a version 'v1'. Choose another id, or give none."
+    )
+    assert me("CreateVersion", **version, if_absent=True) == first
+    assert (
+        me("CreateVersion", model_id="churn", version_id="v2", if_absent=True).version_number == 2
+    )
+
+
+def test_two_models_may_have_versions_of_one_tag(me: Caller):
+    """A pipeline may call the versions of all its models by one tag, and measure each of them."""
+    made = [me.model().model_id for _ in range(2)]
+    for model_id, seed in zip(made, (1, 2), strict=True):
+        me.version(model_id, version_id="v1")
+        me.measure(model_id, "v1", binary(30, seed=seed).csv)
+        me("PromoteVersion", model_id=model_id, version_id="v1")
+    found = [me("GetPerformanceSummary", model_id=one, version_id="v1") for one in made]
+    assert [one.model_id for one in found] == made
+    assert found[0].metrics != found[1].metrics
+    me("DeleteModel", model_id=made[0])
+    assert me("GetPerformanceSummary", model_id=made[1]).metrics == found[1].metrics

@@ -138,6 +138,7 @@ REFUSED = {
     "extractions.get": lambda uow: uow[Extractions].get(OTHER, run(uow), first_extraction(uow)),
     "extractions.list": lambda uow: uow[Extractions].list(OTHER, run(uow), limit=9),
     "benchmarks.get": lambda uow: uow[Benchmarks].get(OTHER, "one-id"),
+    "benchmarks.delete": lambda uow: uow[Benchmarks].delete(OTHER, "one-id"),
     "benchmarks.finish": lambda uow: uow[Benchmarks].finish(OTHER, "one-id", SCORES),
 }
 EMPTY = {

@@ -73,6 +73,10 @@ class BenchmarkCalls:
         """Ask a benchmark to end."""
         return self._benchmarks.cancel(call.organization_id, request.benchmark_id)
 
+    def deleted(self, request: pb.DeleteBenchmarkRequest, call: Call) -> None:
+        """Delete a benchmark."""
+        self._benchmarks.delete(call.organization_id, request.benchmark_id, cascade=request.cascade)
+
     async def compared(
         self, request: pb.CompareBenchmarksRequest, call: Call
     ) -> ComparedBenchmarks:
@@ -121,6 +125,9 @@ class BenchmarkService(BenchmarkCalls):
         lambda found: page_of(pb.ListBenchmarkResultsResponse, found, convert.document_result),
     )
     CancelBenchmark = handler(BenchmarkCalls.canceled, convert.benchmark)
+    DeleteBenchmark = handler(
+        BenchmarkCalls.deleted, lambda _: pb.DeleteBenchmarkResponse(deleted=True)
+    )
 
     async def CompareBenchmarks(
         self, request: pb.CompareBenchmarksRequest, call: Call

@@ -143,6 +143,16 @@ class BenchmarkUseCases:
             uow[Jobs].request_cancel(organization_id, found.job_id)
             return uow[Benchmarks].get(organization_id, benchmark_id)
 
+    def delete(self, organization_id: str, benchmark_id: str, *, cascade: bool) -> None:
+        """Delete a benchmark.
+
+        Raises:
+            NotFound: no such benchmark.
+            ResourceInUse: it has not ended, or others are compared with it.
+        """
+        with self._store.write() as uow:
+            uow[Benchmarks].delete(organization_id, benchmark_id, cascade=cascade)
+
     def _first(self, organization_id: str, request: CreateRequest) -> Benchmark | None:
         """Return what the same request made before, so that no snapshot is taken in vain."""
         with self._store.read() as uow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import Select, and_, bindparam, delete, func, null, or_, select, tuple_, update
 
 from assay.features.benchmarks.model import (
     Benchmark,
@@ -15,14 +15,17 @@ from assay.features.benchmarks.model import (
 )
 from assay.features.benchmarks.tables import benchmarks
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import AlreadyExists, NotFound
+from assay.kernel.errors import AlreadyExists, NotFound, ResourceInUse
 from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.keyset import PAGE_BYTES, newest_first, page_of, within
 from assay.kernel.storage.mapping import RowMapper, values_of
 from assay.kernel.storage.sql import Prepared, Row, insert_or_ignore
 from assay.kernel.storage.tables import jobs, status_updates
 from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import decode, encode_text
+
+MAX_NAMED = 10  # benchmarks that a refusal names
 
 _B = benchmarks.c
 _J = jobs.c
@@ -57,6 +60,17 @@ _PREVIOUS = Prepared(
     .order_by(_B.created_at.desc(), _B.benchmark_id.desc())
     .limit(1)
 )
+_COMPARES = and_(
+    _B.organization_id == bindparam("org"),
+    or_(_B.compared_to == bindparam("id"), _B.compare_to == bindparam("id")),
+)
+_COMPARED = Prepared(select(_B.benchmark_id).where(_COMPARES).order_by(_B.benchmark_id))
+_FORGET = Prepared(
+    update(benchmarks)
+    .where(_COMPARES)
+    .values(compare_to=null(), compared_to=null(), accuracy_delta=null())
+)
+_DELETE = Prepared(delete(benchmarks).where(_ONE))
 _FINISH = Prepared(
     update(benchmarks)
     .where(_ONE)
@@ -161,6 +175,28 @@ class Benchmarks(SqlStore):
         rows = self._db.select(_filtered(counted, organization_id, dataset_id, status))
         return int(rows[0].benchmarks)
 
+    def delete(self, organization_id: str, benchmark_id: str, *, cascade: bool = False) -> None:
+        """Delete a benchmark and let its blobs go; its job stays.
+
+        ResourceInUse is raised while it has not ended, and without `cascade` while others are
+        compared with it: with it they lose their delta. An absent benchmark raises NotFound.
+        """
+        found = self.get(organization_id, benchmark_id)
+        if found.ended_at is None:
+            raise _in_use(benchmark_id, "has not ended: cancel it first")
+        key = {"org": organization_id, "id": benchmark_id}
+        compared = [row.benchmark_id for row in self._db.all(_COMPARED, **key)]
+        if compared and not cascade:
+            names = ", ".join(compared[:MAX_NAMED])
+            raise _in_use(
+                benchmark_id,
+                f"is what {len(compared)} others are compared with ({names}): send cascade, and "
+                "they lose their accuracy_delta",
+            )
+        self._db.run(_FORGET, **key)
+        self._db.run(_DELETE, **key)
+        self._db[BlobReferences].remove(organization_id, job_owner(found.job_id))
+
     def finish(self, organization_id: str, benchmark_id: str, scores: Scores) -> Benchmark:
         """Store the scores of a benchmark whose job succeeds in the same commit.
 
@@ -195,6 +231,12 @@ class Benchmarks(SqlStore):
             against=against,
         )
         return self.get(organization_id, benchmark_id)
+
+
+def _in_use(benchmark_id: str, why: str) -> ResourceInUse:
+    return ResourceInUse(
+        f"The benchmark '{benchmark_id}' {why}.", metadata={"benchmark_id": benchmark_id}
+    )
 
 
 def _filtered(

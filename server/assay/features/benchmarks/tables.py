@@ -55,5 +55,6 @@ benchmarks = Table(
     ),
     Index("ix_benchmarks_listing", "organization_id", "created_at", "benchmark_id"),
     # Also finds the completed benchmark before another one of its dataset.
+    Index("ix_benchmarks_compared_to", "organization_id", "compared_to"),
     Index("ix_benchmarks_dataset", "organization_id", "dataset_id", "created_at", "benchmark_id"),
 )

@@ -31,6 +31,7 @@ class GroundTruthCalls:
         return self._truth.create(
             call.organization_id,
             value_of(NewDataset, request, created_by=call.caller.subject),
+            if_absent=request.if_absent,
             request_id=call.idempotency_key(request.request_id),
         )
 

@@ -12,7 +12,7 @@ from assay.records import Record
 class NewDataset(Record):
     """What a caller gives to make a dataset; wrong values are refused by name."""
 
-    name: str  # 1 to 200 characters, need not be unique
+    name: str  # 1 to 200 characters, unique in the organization
     description: str = ""  # at most 4 000 characters
     user_schema_id: str | None = None  # the schema of its fields; None: inferred from entries
     created_by: str = ""  # subject of the caller

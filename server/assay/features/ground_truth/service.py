@@ -60,11 +60,19 @@ class GroundTruthUseCases:
         self._store = store
 
     def create(
-        self, organization_id: str, new: NewDataset, *, request_id: str | None = None
+        self,
+        organization_id: str,
+        new: NewDataset,
+        *,
+        if_absent: bool = False,
+        request_id: str | None = None,
     ) -> Dataset:
         """Create a dataset, or return the one that the same request made before.
 
+        With `if_absent` a dataset that has the name is returned as it is.
+
         Raises:
+            AlreadyExists: a dataset has the name.
             NotFound: no such field schema.
             RequestIdReused: the request_id came before with another body.
         """
@@ -74,7 +82,9 @@ class GroundTruthUseCases:
                 uow,
                 organization_id,
                 CreateRequest(method="CreateGroundTruthDataset", request_id=request_id, body=body),
-                make=lambda: uow[GroundTruthDatasets].create(organization_id, new),
+                make=lambda: uow[GroundTruthDatasets].create(
+                    organization_id, new, if_absent=if_absent
+                ),
                 again=lambda key: uow[GroundTruthDatasets].get(organization_id, key),
                 key_of=lambda made: made.dataset_id,
             )
@@ -109,6 +119,7 @@ class GroundTruthUseCases:
         Raises:
             NotFound: no such dataset or field schema.
             InvalidArgument: a value is not allowed.
+            AlreadyExists: another dataset has the name.
         """
         with self._store.write() as uow:
             dataset = change.apply(uow[GroundTruthDatasets].get(organization_id, dataset_id))

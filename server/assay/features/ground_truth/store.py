@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from assay.features.field_schemas.store import SchemaDeletion, UserSchemas
 from assay.features.ground_truth import tables
@@ -32,7 +32,12 @@ _HERE = (_D.organization_id == bindparam("org"), _D.dataset_id == bindparam("id"
 _GET = Prepared(_SELECT.where(*_HERE))
 _LOCK = Prepared(select(_D.document_count).where(*_HERE).with_for_update())
 _COUNT = Prepared(select(func.count()).where(_D.organization_id == bindparam("org")))
-_INSERT = Prepared(insert(tables.ground_truth))
+_INSERT = insert_or_ignore(tables.ground_truth)
+_OF_NAME = Prepared(
+    select(_D.dataset_id).where(
+        _D.organization_id == bindparam("org"), _D.name == bindparam("name")
+    )
+)
 _UPDATE = Prepared(
     update(tables.ground_truth)
     .where(*_HERE)
@@ -73,8 +78,12 @@ class GroundTruthDatasets(SqlStore):
 
     noun = "ground-truth dataset"
 
-    def create(self, organization_id: str, new: NewDataset) -> Dataset:
-        """Store a new, empty dataset under a new UUID; an absent schema raises NotFound."""
+    def create(self, organization_id: str, new: NewDataset, *, if_absent: bool = False) -> Dataset:
+        """Store a new, empty dataset under a new UUID.
+
+        A taken name raises AlreadyExists; with `if_absent` the dataset that has it is returned.
+        An absent schema raises NotFound.
+        """
         if new.user_schema_id is not None:
             self._db[UserSchemas].hold(organization_id, new.user_schema_id)
         now = self._db.now()
@@ -88,8 +97,12 @@ class GroundTruthDatasets(SqlStore):
             created_at=now,
             updated_at=now,
         )
-        self._db.run(_INSERT, **values)
-        return self.get(organization_id, dataset_id)
+        if self._db.run(_INSERT, **values):
+            return self.get(organization_id, dataset_id)
+        there = self._named(organization_id, new.name)
+        if if_absent and there is not None:
+            return self.get(organization_id, there)
+        raise _name_taken(new.name, there)
 
     def get(self, organization_id: str, dataset_id: str) -> Dataset:
         """Return a dataset with the number of its entries, or NotFound."""
@@ -112,11 +125,15 @@ class GroundTruthDatasets(SqlStore):
         """Store name, description and schema of `dataset`; all else of it is ignored.
 
         `updated_at` becomes now. An absent dataset or schema raises NotFound, a wrong value
-        InvalidArgument.
+        InvalidArgument, a name that another dataset has AlreadyExists.
         """
         check_dataset_fields(dataset)
         if dataset.user_schema_id is not None:
             self._db[UserSchemas].hold(organization_id, dataset.user_schema_id)
+        self._existing(_LOCK, organization_id, dataset.dataset_id)
+        there = self._named(organization_id, dataset.name)
+        if there not in (None, dataset.dataset_id):
+            raise _name_taken(dataset.name, there)
         self._change(
             _UPDATE,
             organization_id,
@@ -132,6 +149,10 @@ class GroundTruthDatasets(SqlStore):
         """Delete a dataset with its entries; NotFound if it is absent."""
         self._change(_DELETE, organization_id, dataset_id)
 
+    def _named(self, organization_id: str, name: str) -> str | None:
+        row = self._db.one(_OF_NAME, org=organization_id, name=name)
+        return None if row is None else str(row.dataset_id)
+
     def held(self, organization_id: str, dataset_id: str) -> int:
         """Return how many entries a dataset has, and keep other writers of it waiting."""
         return int(self._existing(_LOCK, organization_id, dataset_id).document_count)
@@ -139,6 +160,14 @@ class GroundTruthDatasets(SqlStore):
     def grow(self, organization_id: str, dataset_id: str, more: int) -> None:
         """Count `more` entries, fewer when it is negative."""
         self._db.run(_GROW, org=organization_id, id=dataset_id, more=more, now=self._db.now())
+
+
+def _name_taken(name: str, dataset_id: str | None) -> AlreadyExists:
+    return AlreadyExists(
+        f"The dataset '{dataset_id}' is called '{name}'. Choose another name, or send if_absent to "
+        "take that dataset.",
+        metadata={"resource_type": "ground-truth dataset", "resource_id": dataset_id, "name": name},
+    )
 
 
 class Entries(SqlStore):

@@ -25,7 +25,7 @@ ground_truth = Table(
     metadata,
     Column("organization_id", Key, nullable=False),
     Column("dataset_id", Key, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", Key, nullable=False),
     Column("description", Text, nullable=False),
     Column("user_schema_id", Key),
     Column("document_count", Integer, nullable=False),  # its entries, kept by every write of them
@@ -33,6 +33,7 @@ ground_truth = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
     PrimaryKeyConstraint("organization_id", "dataset_id"),
+    UniqueConstraint("organization_id", "name"),
     # Without a cascade: a schema that a dataset names cannot be deleted.
     ForeignKeyConstraint(
         ["organization_id", "user_schema_id"],

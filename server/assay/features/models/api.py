@@ -26,6 +26,7 @@ class ModelService:
             self._models.create,
             call.organization_id,
             convert.new_model(request),
+            if_absent=request.if_absent,
             request_id=call.idempotency_key(request.request_id),
         )
         return convert.model(known)
@@ -81,6 +82,7 @@ class VersionService:
             call.organization_id,
             request.model_id,
             convert.new_version(request, call.caller.subject),
+            if_absent=request.if_absent,
             request_id=call.idempotency_key(request.request_id),
         )
         return convert.version(version)

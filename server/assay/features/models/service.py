@@ -66,9 +66,16 @@ class ModelUseCases:
         self._store = store
 
     def create(
-        self, organization_id: str, new: NewModel, *, request_id: str | None = None
+        self,
+        organization_id: str,
+        new: NewModel,
+        *,
+        if_absent: bool = False,
+        request_id: str | None = None,
     ) -> KnownModel:
         """Create a model, or return the one that the same request made before.
+
+        With `if_absent` a model that has the id and the task type is returned as it is.
 
         Raises:
             AlreadyExists: the id or the project path is taken.
@@ -80,7 +87,7 @@ class ModelUseCases:
                 uow,
                 organization_id,
                 request,
-                make=lambda: uow[Models].create(organization_id, new),
+                make=lambda: uow[Models].create(organization_id, new, if_absent=if_absent),
                 again=lambda key: uow[Models].get(organization_id, key),
                 key_of=lambda made: made.model_id,
             )

@@ -62,11 +62,12 @@ class LabelsChange(Hook):
 class Models(SqlStore):
     """Models of an organization."""
 
-    def create(self, organization_id: str, new: NewModel) -> Model:
+    def create(self, organization_id: str, new: NewModel, *, if_absent: bool = False) -> Model:
         """Store a new model and return it.
 
-        A taken id or project path raises AlreadyExists. An id that is not given is
-        generated, and generated anew, longer, when it is taken.
+        A taken id or project path raises AlreadyExists; with `if_absent` the model of that id
+        and task type is returned. An id that is not given is generated, and generated anew,
+        longer, when it is taken.
         """
         now = self._db.now()
         for attempt in range(ID_ATTEMPTS):
@@ -81,6 +82,10 @@ class Models(SqlStore):
             )
             if self._db.run(_INSERT, **values):
                 return self.get(organization_id, model_id)
+            if if_absent and new.model_id is not None:
+                there = self._db.one(_GET, org=organization_id, model_id=model_id)
+                if there is not None and there.task_type == new.task_type:
+                    return MODELS.read(there)
             self._refuse_taken_path(organization_id, new.project_path, model_id)
             if new.model_id is not None:
                 raise AlreadyExists(

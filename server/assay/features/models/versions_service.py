@@ -22,9 +22,12 @@ class VersionUseCases:
         model_id: str,
         new: NewVersion,
         *,
+        if_absent: bool = False,
         request_id: str | None = None,
     ) -> Version:
         """Create a version, or return the one that the same request made before.
+
+        With `if_absent` a version of the model that has the id is returned as it is.
 
         Raises:
             NotFound: no such model.
@@ -42,7 +45,9 @@ class VersionUseCases:
                 uow,
                 organization_id,
                 request,
-                make=lambda: uow[Versions].create(organization_id, model_id, new),
+                make=lambda: uow[Versions].create(
+                    organization_id, model_id, new, if_absent=if_absent
+                ),
                 again=lambda key: uow[Versions].get(organization_id, model_id, key),
                 key_of=lambda made: made.version_id,
             )

@@ -79,12 +79,15 @@ class VersionDeletion(Hook):
 class Versions(SqlStore):
     """Versions of models; their ids are unique in their model."""
 
-    def create(self, organization_id: str, model_id: str, new: NewVersion) -> Version:
+    def create(
+        self, organization_id: str, model_id: str, new: NewVersion, *, if_absent: bool = False
+    ) -> Version:
         """Store a new version and return it.
 
         Its number is one more than the model's highest, and the first is 1; writers at the
         same time get different numbers without a gap. An absent model raises NotFound, a
-        taken id AlreadyExists. An id that is not given is generated, longer when taken.
+        taken id AlreadyExists, or with `if_absent` the version that has it is returned. An id
+        that is not given is generated, longer when taken.
         """
         self._lock_model(organization_id, model_id)
         number = self._db.value(_NEXT_NUMBER, org=organization_id, model_id=model_id)
@@ -104,6 +107,8 @@ class Versions(SqlStore):
             if self._db.run(_INSERT, **values):
                 return self.get(organization_id, model_id, version_id)
             if new.version_id is not None:
+                if if_absent:
+                    return self.get(organization_id, model_id, version_id)
                 raise AlreadyExists(
                     f"The model '{model_id}' has a version '{version_id}'. Choose another id, or "
                     "give none.",

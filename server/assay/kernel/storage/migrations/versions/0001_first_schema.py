@@ -384,6 +384,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
+        "ix_benchmarks_compared_to", "benchmarks", ["organization_id", "compared_to"], unique=False
+    )
+    op.create_index(
         "ix_benchmarks_dataset",
         "benchmarks",
         ["organization_id", "dataset_id", "created_at", "benchmark_id"],
@@ -482,7 +485,9 @@ def upgrade() -> None:
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
         ),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column(
             "user_schema_id",
@@ -500,6 +505,9 @@ def upgrade() -> None:
             name=op.f("fk_ground_truth_user_schemas"),
         ),
         sa.PrimaryKeyConstraint("organization_id", "dataset_id", name=op.f("pk_ground_truth")),
+        sa.UniqueConstraint(
+            "organization_id", "name", name=op.f("uq_ground_truth_organization_id_name")
+        ),
     )
     op.create_index(
         "ix_ground_truth_listing",
