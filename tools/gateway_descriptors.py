@@ -3,7 +3,7 @@
 The transcoder drops the keys that a message does not have, and reads a body even where the
 contract has none. In its own descriptor set the request of each unary method gets one more field,
 a google.api.HttpBody, and that is the body: it then binds path and query, and the server reads
-the JSON.
+the JSON. Whatever answers GET answers HEAD there as well; the gateway drops the body.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def with_raw_bodies(data: bytes) -> bytes:
     files = parse(data)
     requests = set()
     for method in _unary_methods(files):
+        _answer_head(method)
         for rule in _rules(method):
             rule.body = FIELD
             requests.add(method.input_type)
@@ -48,6 +49,13 @@ def _unary_methods(
 def _rules(method: descriptor_pb2.MethodDescriptorProto) -> list[Any]:
     rule: Any = option(method.options, "google.api.http")
     return [] if rule is None else [rule, *rule.additional_bindings]
+
+
+def _answer_head(method: descriptor_pb2.MethodDescriptorProto) -> None:
+    """Bind HEAD to each path of a method that answers GET."""
+    for rule in _rules(method):
+        if rule.get:
+            _rules(method)[0].additional_bindings.add(custom={"kind": "HEAD", "path": rule.get})
 
 
 def _add_body(

@@ -11,10 +11,11 @@ from assay.gateway import process as gateways
 from tests.fixtures.gateway import http_client, settings
 from tests.support.upstream import VENDOR_BODY
 
-KEYS = {
+ORDER = [
     "statusCode", "status", "code", "error", "message", "retryable",
     "request_id", "timestamp", "path", "details", "reportErrorUrl",
-}  # fmt: skip
+]  # fmt: skip
+KEYS = set(ORDER)
 
 
 def check(response, status, code, path):
@@ -41,11 +42,70 @@ def test_unknown_route(web, method):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("PUT", "/api/v1/models"), ("POST", "/api/v1/server")]
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/api/v1/models", "GET, HEAD, OPTIONS, POST"),
+        ("POST", "/api/v1/server", "GET, HEAD, OPTIONS"),
+        ("GET", "/api/v1/jobs/j:cancel", "OPTIONS, POST"),
+        ("DELETE", "/api/v1/jobs/j?x=1", "GET, HEAD, OPTIONS"),
+        ("QUERY", "/api/v1/models", "GET, HEAD, OPTIONS, POST"),
+        ("TRACE", "/api/v1/models/m", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+    ],
 )
-def test_wrong_method(web, method, path):
-    """A known path with a method that no rule has is refused with 404."""
-    check(web.request(method, path), 404, "not_found", path)
+def test_wrong_method(web, method, path, allow):
+    """A known path with a method that it does not take is refused with 405, which names them."""
+    response = web.request(method, path)
+    body = check(response, 405, "method_not_allowed", path.partition("?")[0])
+    assert response.headers["allow"] == allow
+    (info,) = body["details"]
+    assert info["metadata"] == {"method": method, "allow": allow}
+
+
+def test_head_of_a_path_that_only_writes(web):
+    """HEAD is refused where GET is, with the headers alone."""
+    response = web.head("/api/v1/jobs/j:cancel")
+    assert (response.status_code, response.headers["allow"]) == (405, "OPTIONS, POST")
+    assert response.content == b""
+
+
+def test_options(web):
+    """OPTIONS tells what a path takes, and is 404 where there is none."""
+    response = web.options("/api/v1/jobs/j")
+    assert (response.status_code, response.content) == (204, b"")
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
+    check(web.options("/nope"), 404, "not_found", "/nope")
+
+
+@pytest.mark.parametrize("path", ["m", "big", "shaped", "bare", "detailed"])
+def test_head_has_the_status_and_headers_of_get(web, path):
+    """HEAD gives what GET gives, refusals too, without the body; the connection stays usable."""
+    url, plain = f"/api/v1/models/{path}", {"accept-encoding": "identity"}
+    got, head = web.get(url, headers=plain), web.head(url, headers=plain)
+    assert head.content == b""
+    assert head.status_code == got.status_code
+    moving = {"x-request-id", "date", "vary"}  # vary is what the compressor says of a body
+    for name in set(got.headers) - moving:
+        assert head.headers[name] == got.headers[name]
+    assert set(head.headers) - moving == set(got.headers) - moving
+    assert web.get(url).status_code == got.status_code
+
+
+def test_keys_of_every_refusal_stand_in_one_order(web, gateway):
+    """What the gateway refuses itself looks as what the server refuses: order, end and all."""
+    texts = [
+        web.get("/nope").text,
+        web.put("/api/v1/models").text,
+        web.get("/api/v1/models?page_size=abc").text,
+        web.get("/api/v1/models/bare").text,
+        web.post("/api/v1/models", content=b"x" * 70_000).text,
+    ]
+    for path, headers in (("/%00", {}), ("/api/v1/models", {"x-long": "x" * 70_000})):
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.http_port)
+        connection.request("GET", path, headers=headers)
+        texts.append(connection.getresponse().read().decode())
+    for text in texts:
+        assert list(json.loads(text)) == ORDER
+        assert text.endswith("}")
 
 
 def test_query_parameter_of_wrong_type_is_told_in_plain_words(web):
@@ -53,6 +113,12 @@ def test_query_parameter_of_wrong_type_is_told_in_plain_words(web):
     response = web.get("/api/v1/models?page_size=abc")
     body = check(response, 400, "validation_error", "/api/v1/models")
     assert body["message"] == 'page_size: invalid value "abc" for a value of type int32'
+    info, violation = body["details"]
+    assert info["metadata"] == {"field": "page_size"}
+    assert violation == {
+        "field": "page_size",
+        "description": 'invalid value "abc" for a value of type int32',
+    }
 
 
 def test_body_over_the_limit(web):

@@ -105,7 +105,7 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "rest_tls": envoy_tls.listener(settings.tls, "h2", "http/1.1"),
         "grpc_tls": envoy_tls.listener(settings.tls, "h2"),
         "upstream_tls": envoy_tls.upstream(settings.tls, settings.upstreams),
-        "lua": response_filter(),
+        "lua": response_filter(rules["routes"]),
         "request_id": _REQUEST_ID,
         "marks": _marks(settings.secret),
         "stranger_burst": _STRANGER_BURST,
@@ -119,13 +119,43 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
     return fill((_FILES / "envoy.template.yaml").read_text(), values)
 
 
-def response_filter() -> str:
-    """Return the Lua response filter, with the words of each HTTP status in an error body."""
+def response_filter(rules: list[Json]) -> str:
+    """Return the Lua response filter: it knows the words of each HTTP status, and every path."""
     rows = [
         f'["{number}"] = {{"{one.name}", "{one.code}", "{one.phrase}", {json.dumps(one.retryable)}}},'
         for number, one in sorted(http_statuses().items())
     ]
-    return fill((_FILES / "errors.lua").read_text(), {"statuses": "\n".join(rows)})
+    return fill(
+        (_FILES / "errors.lua").read_text(), {"statuses": "\n".join(rows), "paths": _paths(rules)}
+    )
+
+
+def _paths(rules: list[Json]) -> str:
+    """Return a row of Lua for each path with the methods that it takes, specific before general."""
+    allowed: dict[str, set[str]] = {}
+    for rule in rules:
+        its = allowed.setdefault(_lua_pattern(rule["path"]), {"OPTIONS"})
+        its |= {"GET", "HEAD"} if rule["method"] == "GET" else {rule["method"]}
+    # A variable takes a verb such as `:cancel` for a part of an id, so those with one come first.
+    first = sorted(allowed, key=lambda path: (path.count("[^/]") + path.count(".*"), -len(path)))
+    verbs = [path for path in first if ":" in path]
+    plain = [path for path in first if ":" not in path]
+    return "\n".join(
+        f"{{{json.dumps(path)}, {json.dumps(', '.join(sorted(allowed[path])))}}},"
+        for path in (*verbs, *plain)
+    )
+
+
+def _lua_pattern(template: str) -> str:
+    """Return the Lua pattern of the paths that an HTTP rule's template takes."""
+    parts = re.split(r"(\{[^}]*\})", template)
+    found = [
+        (".*" if "**" in part else "[^/]+")
+        if part.startswith("{")
+        else re.sub(r"([^\w/:])", r"%\1", part)
+        for part in parts
+    ]
+    return f"^{''.join(found)}/?$"
 
 
 def _marks(secret: str | None) -> list[Json]:
@@ -212,7 +242,7 @@ def _routes(rules: list[Json]) -> list[Json]:
             "max_stream_duration": _duration(_BODY_SECONDS + _WRITE_SECONDS),
         },
     }
-    return [_two_hosts(), _grpc_web(), *uploads, *watches, read, write]
+    return [_two_hosts(), _grpc_web(), *uploads, *watches, _head(read), read, write]
 
 
 def _two_hosts() -> Json:
@@ -223,6 +253,16 @@ def _two_hosts() -> Json:
         "name": "two-hosts",
         "match": {"prefix": "/", "headers": [joined]},
         "direct_response": {"status": 400, "body": {"inline_string": words}},
+    }
+
+
+def _head(read: Json) -> Json:
+    """Return the route of HEAD: that of a read, whose body the response filter drops."""
+    return {
+        "match": {"prefix": "/", "headers": [_method("HEAD")]},
+        "route": read["route"],
+        "response_headers_to_add": [{"header": {"key": "x-assay-head", "value": "1"}}],
+        "typed_per_filter_config": _uncompressed(),
     }
 
 
@@ -287,13 +327,17 @@ def _watch(rule: Json) -> Json:
             "idle_timeout": f"{_QUIET_SECONDS}s",
             "retry_policy": _READ_RETRIES,  # until the first event has come
         },
-        "typed_per_filter_config": {
-            # An event must leave at once, not when a window of the compressor is full.
-            "envoy.filters.http.compressor": {
-                "@type": f"{_EXTENSION}.compressor.v3.CompressorPerRoute",
-                "disabled": True,
-            }
-        },
+        # An event must leave at once, not when a window of the compressor is full.
+        "typed_per_filter_config": _uncompressed(),
+    }
+
+
+def _uncompressed() -> Json:
+    return {
+        "envoy.filters.http.compressor": {
+            "@type": f"{_EXTENSION}.compressor.v3.CompressorPerRoute",
+            "disabled": True,
+        }
     }
 
 
@@ -327,7 +371,7 @@ def _cors(origins: tuple[str, ...]) -> Json:
     policy = {
         "@type": f"{_EXTENSION}.cors.v3.CorsPolicy",
         "allow_origin_string_match": matches,
-        "allow_methods": "GET,POST,PUT,PATCH,DELETE",
+        "allow_methods": "GET,HEAD,POST,PUT,PATCH,DELETE",
         "allow_headers": _ALLOWED,
         "expose_headers": _EXPOSED,
         "max_age": "600",

@@ -7,6 +7,10 @@
 local STATUSES = {
   ${statuses}
 }
+-- The pattern of each path and the methods that it takes; the first that fits counts.
+local PATHS = {
+  ${paths}
+}
 local INTERNAL = STATUSES["500"]
 local NAMESPACE = "assay" -- where the filter before this one keeps the path and the request's id
 
@@ -15,20 +19,23 @@ local function quoted(text)
   return '"' .. escaped .. '"'
 end
 
--- The body for a refusal of gRPC's own; `message` and `details` are JSON already.
-local function shaped(status, seen, message, details)
+-- The body of a refusal; message, details, path and request_id are JSON already.
+local function shaped(status, told)
   local known = STATUSES[status] or INTERNAL
   return string.format(
     '{"statusCode":%s,"status":"%s","code":"%s","error":"%s","message":%s,"retryable":%s,'
       .. '"request_id":%s,"timestamp":"%s","path":%s,"details":%s,"reportErrorUrl":null}',
-    status, known[1], known[2], known[3], message, tostring(known[4]),
-    quoted(seen.request_id or ""), os.date("!%Y-%m-%dT%H:%M:%S.000Z"),
-    quoted((seen.path or ""):gsub("%?.*", ""):sub(1, 200)), details)
+    status, known[1], known[2], known[3], told.message, tostring(known[4]),
+    told.request_id, told.timestamp or os.date("!%Y-%m-%dT%H:%M:%S.000Z"), told.path, told.details)
+end
+
+local function info(reason, metadata)
+  return string.format('{"reason":"%s","domain":"assay","metadata":{%s}}', reason, metadata)
 end
 
 -- What the transcoder says of a query, and what a caller can do something with.
 local PLAIN = {
-  {'"message":": ', '"message":"'},
+  {'^": ', '"'},
   {"invalid value oneof field '[%w_]+' is already set%. Cannot set '([%w_]+)' for type oneof", "%1 was given twice"},
 }
 
@@ -42,10 +49,101 @@ local function without_types(body)
   return text
 end
 
-local function replace_body(handle, text)
+-- The methods that a path takes, nil for one that nobody knows.
+local function allowed(path)
+  for _, known in ipairs(PATHS) do
+    if path:match(known[1]) then
+      return known[2]
+    end
+  end
+end
+
+local function takes(allow, method)
+  return (", " .. allow .. ","):find(", " .. method .. ",", 1, true) ~= nil
+end
+
+local function replace_body(handle, text, seen)
   handle:headers():replace("content-type", "application/json")
-  local size = handle:body(true):setBytes(text) -- may yield: headers read before are dead after it
-  handle:headers():replace("content-length", tostring(size))
+  -- May yield: headers read before are dead after it.
+  handle:body(true):setBytes(seen.method == "HEAD" and "" or text)
+  handle:headers():replace("content-length", tostring(#text))
+end
+
+local function drop_body(handle)
+  for chunk in handle:bodyChunks() do
+    chunk:setBytes("")
+  end
+end
+
+-- What is known of a refusal without a body of the server's: gRPC's, or the gateway's own, whose
+-- keys stand in the order of the alphabet. Those that are made before this filter note themselves.
+local function told_by(text, seen)
+  local told = {
+    method = seen.method or text:match('"method":"(.-)"') or "",
+    path = quoted((seen.path or ""):gsub("%?.*", ""):sub(1, 200)),
+    request_id = quoted(seen.request_id or ""),
+  }
+  told.message, told.details = text:match('^{"code":%d+,"message":(".*"),"details":(%[.*%])}%s*$')
+  if told.message == nil then
+    told.message = text:match('"message":(".-"),"method":')
+    told.reason = text:match('"reason":"(.-)"')
+    told.timestamp = text:match('"timestamp":"(.-)"')
+  end
+  if seen.path == nil then
+    told.path = text:match('"path":(".-"),"reportErrorUrl":') or '""'
+    told.request_id = text:match('"request_id":(".-"),"retryable":')
+    if told.request_id == nil then
+      told.new_id = text:match('"id":"(.-)"') or ""
+      told.request_id = quoted(told.new_id)
+    end
+  end
+  return told
+end
+
+-- The refusal of a method that a known path does not take.
+local function not_allowed(told, allow)
+  local method = quoted(told.method:sub(1, 40))
+  told.message = '"This path does not take ' .. method:sub(2, -2) .. "; it takes " .. allow .. '."'
+  told.details = "[" .. info("UNIMPLEMENTED", '"method":' .. method .. ',"allow":"' .. allow .. '"') .. "]"
+  return "405"
+end
+
+-- The details of a refusal of the gateway's own; a field that its message begins with is named.
+local function detailed(status, told)
+  local field, fault = told.message:match('^"([%a_][%w_.]*): (.*)"$')
+  if status ~= "400" or field == nil then
+    return "[" .. info(told.reason or "INTERNAL", "") .. "]"
+  end
+  local named = string.format('{"field":"%s","description":"%s"}', field, fault)
+  return "[" .. info(told.reason, '"field":"' .. field .. '"') .. "," .. named .. "]"
+end
+
+local function answer(handle, status)
+  local seen = handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
+  local own = handle:body(true)
+  local told = told_by(own:getBytes(0, own:length()), seen)
+  -- Envoy has rules of its own for QUERY, which no path takes.
+  local allow = (status == "404" or told.method == "QUERY") and allowed(told.path:sub(2, -2))
+  if allow and not takes(allow, told.method) then
+    status = not_allowed(told, allow)
+    handle:headers():replace("allow", allow)
+    handle:headers():replace(":status", status)
+  elseif allow and told.method == "OPTIONS" then
+    handle:headers():replace("allow", allow)
+    handle:headers():replace(":status", "204")
+    handle:headers():remove("content-type")
+    handle:headers():remove("content-length")
+    own:setBytes("")
+    return
+  end
+  if told.message ~= nil then
+    told.message = without_types(told.message)
+    told.details = told.details or detailed(status, told)
+    if told.new_id then
+      handle:headers():replace("x-request-id", told.new_id)
+    end
+    replace_body(handle, shaped(status, told), told)
+  end
 end
 
 function envoy_on_response(handle)
@@ -65,6 +163,10 @@ function envoy_on_response(handle)
     headers:replace(":status", status)
     headers:replace("retry-after", "1")
   end
+  local is_head = headers:get("x-assay-head") ~= nil
+  if is_head then
+    headers:remove("x-assay-head")
+  end
   local failed = status:sub(1, 1) == "4" or status:sub(1, 1) == "5"
   if wanted ~= nil then
     headers:remove("x-http-status")
@@ -81,16 +183,11 @@ function envoy_on_response(handle)
     headers:remove("content-length")
     handle:body(true):setBytes("")
   elseif failed and body ~= nil then
-    replace_body(handle, body)
+    local seen = handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
+    replace_body(handle, body, seen)
   elseif failed then
-    local own = handle:body(true)
-    local text = own:getBytes(0, own:length())
-    local message, details = text:match('^{"code":%d+,"message":(".*"),"details":(%[.*%])}%s*$')
-    if message ~= nil then
-      local seen = handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
-      replace_body(handle, shaped(status, seen, message, details))
-    elseif status == "400" then
-      replace_body(handle, without_types(text))
-    end
+    answer(handle, status)
+  elseif is_head then
+    drop_body(handle)
   end
 end

@@ -99,6 +99,7 @@ def _mapper(reply: LocalReply, *, after_filters: bool = False) -> Json:
 
 
 def _format(reply: LocalReply) -> Json:
+    """Return what errors.lua puts in order; it takes `id` where the request has none, and `method`."""
     return {
         "json_format": {
             "statusCode": "%RESPONSE_CODE%",
@@ -108,6 +109,8 @@ def _format(reply: LocalReply) -> Json:
             "message": reply.message,
             "retryable": reply.status.retryable,
             "request_id": "%REQ(X-REQUEST-ID)%",
+            "id": "req_%UNIQUE_ID%",
+            "method": "%REQ(:METHOD)%",
             "timestamp": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
             "path": "%PATH(NQ:ORIG_OR_PATH):200%",
             "details": [{"reason": reply.reason, "domain": "assay", "metadata": {}}],

@@ -58,6 +58,7 @@ def _status(
 GATEWAY_STATUSES: Mapping[int, StatusMapping] = {
     one.http_status: one
     for one in (
+        _status(405, "UNIMPLEMENTED", "Method Not Allowed"),
         _status(426, "FAILED_PRECONDITION", "Upgrade Required"),
         _status(431, "RESOURCE_EXHAUSTED", "Request Header Fields Too Large", "headers_too_large"),
         _status(501, "UNIMPLEMENTED", "Not Implemented"),

@@ -23,6 +23,7 @@ GATEWAY_PEER = "x-assay-peer"  # host:port of the caller
 GATEWAY_SECRET = "x-assay-gateway"  # noqa: S105 - the name of a header
 
 MAX_PATH_CHARS = 2_048  # of a path in logs and refusals
+GATEWAY_METHOD = "x-envoy-original-method"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -45,6 +46,11 @@ class Call:
     def is_rest(self) -> bool:
         """True when the call came through the transcoding gateway."""
         return GATEWAY_PATH in self.metadata
+
+    @property
+    def is_head(self) -> bool:
+        """True when the caller asked for the headers of a reply alone."""
+        return self.metadata.get(GATEWAY_METHOD) == "HEAD"
 
     @property
     def path(self) -> str:

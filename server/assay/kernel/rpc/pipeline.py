@@ -164,6 +164,8 @@ class Pipeline:
                         if call.headers:
                             await _send_headers(call, context)
                         yield _encode(reply)
+                        if call.is_head:
+                            break
             except Exception as error:  # noqa: BLE001 - the one place where errors become refusals
                 await self._abort(call, context, error)
             except (asyncio.CancelledError, GeneratorExit):
