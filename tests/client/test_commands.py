@@ -180,6 +180,14 @@ def test_labels_are_printed_as_they_are(assay, tmp_path):
     assert ":x:" in done.stdout
 
 
+def test_labels_that_differ_by_case_are_told(assay, tmp_path):
+    """Labels in two cases are two labels, and the report says so."""
+    file = tmp_path / "p.csv"
+    file.write_text("y_true,y_pred\ncat,Cat\nCat,cat\n")
+    done = assay("evaluate", file, "-m", "cases", "-v", "cases-1", "--create")
+    assert "Labels that differ by case alone: Cat, cat." in done.stdout
+
+
 def test_labels_are_declared_afterwards(assay, file, client):
     """The labels of a model are declared later by the command that a report advises."""
     done = assay("evaluate", file, "-m", "later", "-v", "later-1", "--create")

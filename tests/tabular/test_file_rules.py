@@ -84,6 +84,7 @@ def test_json_lines_end_as_on_any_system(end: bytes) -> None:
         (b"y_true,y_pred,feature:a,feature:a\n1,1,2,3\n", "column feature:a: it occurs twice"),
         (b"y_true,y_pred,wieght\n1,1,1\n", "Did you mean 'weight'?"),
         (b"y_true,y_pred,Slice:site\n1,1,1\n", "Did you mean 'slice:site'?"),
+        (b"Y_True,y_pred\n1,1\n", "Rename 'Y_True' to it"),
         (b"label,prediction,proba\n1,1,0.5\n",
          "column y_true: the column is missing; .* there are label, prediction, proba"),
         (b"y_true;score\na;0,9\n", "row 0 (line 2), column score: the text '0,9' is no number"),
@@ -130,6 +131,14 @@ def test_decimals_are_the_nearest_floats(source: str) -> None:
     measured = pa.table({"y_true": scores, "y_pred": scores, "weight": scores})
     [values] = read(written(measured, source), source, Rules(regression=True))
     assert values.predictions.true.tolist() == list(map(float, texts))
+
+
+@pytest.mark.parametrize("source", [CSV, JSON_LINES, *TYPED])
+def test_whole_numbers_are_scores(source: str) -> None:
+    """Scores of 0 and 1 without a point are scores in every format."""
+    table = pa.table({"y_true": [1, 0], "y_pred": [1, 0], "score": [1, 0]})
+    [chunk] = read(written(table, source), source)
+    assert chunk.predictions.scores.tolist() == [[1.0, 0.0]]  # type: ignore[union-attr]  # classes
 
 
 @pytest.mark.parametrize("source", TYPED)

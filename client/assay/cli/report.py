@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
@@ -48,6 +49,11 @@ def evaluation_report(
             "[yellow]The labels were inferred from the predictions; declare them by "
             "`assay models update MODEL --label …`.[/]"
         )
+        alike = _alike(evaluation.labels)
+        if alike:
+            parts.append(
+                f"[yellow]Labels that differ by case alone: {escape(', '.join(alike))}.[/]"
+            )
     if outcomes:
         parts.append(outcome_table(outcomes))
     if evaluation.held_back:
@@ -57,6 +63,11 @@ def evaluation_report(
             f" {evaluation.evaluation_id}`, serves it.[/]"
         )
     return Group(*parts)
+
+
+def _alike(labels: Sequence[str]) -> list[str]:
+    forms = Counter(label.casefold() for label in labels)
+    return [label for label in labels if forms[label.casefold()] > 1]
 
 
 def metrics_table(metrics: Mapping[str, float], undefined: Mapping[str, str]) -> Table:

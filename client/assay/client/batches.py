@@ -103,8 +103,6 @@ def _wire(name: str, column: ArrowColumn, text_labels: bool) -> ArrowColumn:
         return _dictionary(column)
     if name.startswith("slice:"):
         return _dictionary(column)  # rows without a value have no code
-    if name == "score" or name.startswith("score:"):
-        return _score(column)
     return column
 
 
@@ -152,12 +150,3 @@ def _narrow(codes: ArrowColumn, texts: ArrowColumn) -> ArrowColumn:
     size = len(texts)
     code = pa.int8() if size < 1 << 7 else pa.int16() if size < 1 << 15 else pa.int32()
     return pa.DictionaryArray.from_arrays(codes.cast(code), texts)
-
-
-def _score(column: ArrowColumn) -> ArrowColumn:
-    # What is exact in a wider float is widened; the service reads float32 and float64.
-    if pa.types.is_float16(column.type):
-        return pa.array(column.to_numpy(zero_copy_only=False).astype(np.float32))
-    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
-        return pc.cast(column, pa.float64())
-    return column

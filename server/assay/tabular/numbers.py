@@ -19,17 +19,20 @@ WEIGHT = "a weight is a decimal from 0 to 1000000 with at most six places"
 SCORE = "a score is a probability from 0 to 1"
 DECIMAL_POINT = "Write it with a decimal point, as in 0.25"
 EXACT_INTEGERS = 1 << 53  # integers beyond it are not all float64
-SUM_TOLERANCE = {"float": 1e-4, "double": 1e-6}
+SUM_TOLERANCE = {"halffloat": 1e-4, "float": 1e-4, "double": 1e-6}
 
 
 def score_values(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation) -> Floats:
     """Return a score column as float64 in [0, 1], -0.0 as 0.0; refuse every other value."""
     column = _without_decimals(column)
-    if column.type not in (pa.float32(), pa.float64()):
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_float16(kind):
+        column = pc.cast(column, pa.float64(), safe=False)  # what is rounded is not in [0, 1]
+    elif not pa.types.is_floating(kind):
         raise bad_column(
             name,
-            f"its type is {column.type}",
-            f"{SCORE}, sent as float32, float64 or decimal",
+            f"its type is {kind}",
+            f"{SCORE}, sent as a float, a decimal or an integer",
             "Cast the column to float64",
         )
     values = _finite(column, name, location, SCORE)

@@ -47,18 +47,22 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
     """
     refuse_too_many(len(names))
     if "y_true" not in names:
+        near = difflib.get_close_matches("y_true", [name[:60].lower() for name in names], n=1)
+        meant = next((name for name in names if near and name[:60].lower() == near[0]), None)
         raise bad_column(
             "y_true",
             "the column is missing",
             f"the columns are {KNOWN}",
-            "Add the ground truth of every row, or rename the column that holds it; there are "
-            f"{truncate(', '.join(names)) or 'none'}",
+            f"Rename '{truncate(meant, 60)}' to it if that is the ground truth of every row"
+            if meant
+            else "Add the ground truth of every row, or rename the column that holds it; there "
+            f"are {truncate(', '.join(names)) or 'none'}",
         )
     _refuse_names([name for at, name in enumerate(names) if not _is_index(at, name)])
     score_labels = tuple(name.removeprefix("score:") for name in names if name.startswith("score:"))
     if rules.labels is not None:
         _refuse_other_labels(score_labels, rules.labels)
-        score_labels = tuple(label for label in rules.labels if label in set(score_labels))
+        score_labels = rules.labels if score_labels else ()  # all of them have a column now
     roles = Roles(
         has_pred="y_pred" in names,
         has_score="score" in names,
@@ -124,8 +128,9 @@ def _way_out(name: str) -> str:
 def _refuse_other_labels(score_labels: tuple[str, ...], declared: tuple[str, ...]) -> None:
     if not score_labels:
         return
+    known, sent = set(declared), set(score_labels)
     for label in score_labels:
-        if label not in declared:
+        if label not in known:
             raise bad_column(
                 f"score:{label}",
                 f"'{truncate(label)}' is not a declared label",
@@ -133,7 +138,7 @@ def _refuse_other_labels(score_labels: tuple[str, ...], declared: tuple[str, ...
                 "Rename the column, or declare the label with the model",
             )
     for label in declared:
-        if label not in score_labels:
+        if label not in sent:
             raise bad_column(
                 f"score:{label}",
                 "the column is missing",

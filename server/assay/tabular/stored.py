@@ -53,7 +53,8 @@ def stored_scores(
     if renormalize and len(scores) > 1:
         sums = row_sums(scores)
         scores = tuple(column / sums for column in scores)
-    codes = [true.texts.index(label) if label in true.texts else -1 for label in labels]
+    code_of = {text: code for code, text in enumerate(true.texts)}
+    codes = [code_of.get(label, -1) for label in labels]
     pairs = zip(codes, scores, strict=True)
     if weighted:
         weights = weight_values(table["weight"], ANYWHERE)

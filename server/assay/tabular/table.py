@@ -251,7 +251,11 @@ def _scores(
     if rules.renormalize:
         refuse_sums(np.where(sums > 0.0, 1.0, sums), 0.5, location)
         return tuple(column / sums for column in scores)
-    refuse_sums(sums, max(SUM_TOLERANCE[str(table[name].type)] for name in names), location)
+    refuse_sums(
+        sums,
+        max(SUM_TOLERANCE.get(str(table[name].type), SUM_TOLERANCE["double"]) for name in names),
+        location,
+    )
     return scores
 
 
