@@ -2,7 +2,11 @@
 
 import re
 import subprocess
+from importlib.metadata import distributions
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
 
 from tools import generate, protos, requirements
 
@@ -31,6 +35,22 @@ def test_lock_of_the_image_is_part_of_the_lock():
     image = set(re.findall(r"^(\S+==\S+)", IMAGE_LOCK, re.MULTILINE))
     assert image < pins
     assert not {"pytest", "mypy", "ruff"} & {pin.partition("==")[0] for pin in image}
+
+
+@pytest.mark.parametrize("python", ["3.11.2", "3.12.0", "3.13.0"])
+def test_lock_serves_every_python(python):
+    """What a pinned distribution needs on a supported Python is pinned, whichever made the lock."""
+    pinned = {canonical(name) for name in re.findall(r"^([\w.-]+)==", IMAGE_LOCK, re.MULTILINE)}
+    here = {"python_full_version": python, "python_version": python.rpartition(".")[0], "extra": ""}
+    asked = [
+        Requirement(line)
+        for one in distributions()
+        if canonical(one.name) in pinned
+        for line in one.requires or ()
+    ]
+    assert len(asked) > len(pinned)
+    needed = {one.name for one in asked if one.marker is None or one.marker.evaluate(here)}
+    assert {canonical(name) for name in needed} - pinned == set()
 
 
 def test_lock_depends_on_no_machine():
