@@ -52,6 +52,9 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):
     async def _bare(self, context):
         await context.abort(grpc.StatusCode.NOT_FOUND, 'no "such" thing')
 
+    async def _given_up(self, context):
+        await context.abort(grpc.StatusCode.CANCELLED, "")
+
     async def _detailed(self, context):
         status = status_pb2.Status(code=9, message="not yet")
         status.details.add().Pack(error_details_pb2.ErrorInfo(reason="NOT_YET", domain="assay"))
