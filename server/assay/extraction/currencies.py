@@ -35,7 +35,7 @@ _SIGNS: Mapping[str, str] = {
     "bz$": "BZD", "bds$": "BBD", "b$": "BSD BND", "fj$": "FJD", "n$": "NAD", "$u": "UYU",
     "peso": "MXN ARS CLP COP CUP DOP UYU PHP", "pesos": "MXN ARS CLP COP CUP DOP UYU PHP",
     "r$": "BRL", "real": "BRL", "reais": "BRL",
-    "£": _POUNDS, "pound": _POUNDS, "pounds": _POUNDS, "£e": "EGP",
+    "£": _POUNDS, "pound": _POUNDS, "pounds": _POUNDS, "£e": "EGP", "e£": "EGP", "₤": _POUNDS,
     "¥": "JPY CNY", "yen": "JPY", "円": "JPY", "円也": "JPY", "us": "USD", "sterling": "GBP", "£stg": "GBP", "yuan": "CNY", "元": "CNY TWD HKD", "圓": "CNY TWD HKD",
     "rmb": "CNY", "cn¥": "CNY", "jp¥": "JPY", "人民币": "CNY", "人民幣": "CNY",
     "₩": "KRW KPW", "원": "KRW", "won": "KRW KPW",
@@ -53,7 +53,7 @@ _SIGNS: Mapping[str, str] = {
     "₾": "GEL", "₼": "AZN", "r": "ZAR", "rand": "ZAR",
     # Latin America
     "s/": "PEN", "soles": "PEN", "q": "GTQ", "l": "HNL MDL LSL", "lps": "HNL", "bs": "BOB VES",
-    "bss": "VES", "b/": "PAB", "gs": "PYG", "afl": "AWG", "cg": "XCG", "g": "HTG",
+    "bss": "VES", "bsf": "VES", "b/": "PAB", "gs": "PYG", "afl": "AWG", "cg": "XCG", "g": "HTG",
     # Africa
     "ksh": "KES", "kshs": "KES", "tsh": "TZS", "tshs": "TZS", "ush": "UGX", "ushs": "UGX",
     "sh": "KES TZS UGX SOS", "shs": "KES TZS UGX SOS", "gh₵": "GHS", "gh¢": "GHS", "fcfa": "XAF XOF",

@@ -34,6 +34,8 @@ FIRST_YEAR: Final = 1969
 _BUDDHIST: Final = 2400  # in Thailand a year from this one on is of the Buddhist era
 _BUDDHIST_YEARS: Final = -543
 _THAI_YEARS: Final = 2500 + _BUDDHIST_YEARS  # beside a name of a month two digits are of 25..
+_MAX_ATOMS: Final = 32  # words, numbers and Chinese signs; a date has fewer
+_MAX_TIMES: Final = 3  # that may be a time of day; a date of three parts has two such
 _ROC_YEARS: Final = 1911  # of the Republic of China, which Taiwan counts from 1912 on
 
 _ISO = re.compile(r"(\d{4}) ?([-/.]) ?(\d{1,2}) ?\2 ?(\d{1,2})\.?", re.ASCII)
@@ -325,6 +327,8 @@ def _is_year(number: _Number) -> bool:
 def _parts(text: str, words: DateWords, zones: frozenset[Phrase]) -> _Parts | None:
     """Return what the text's words and numbers say; None where one of them is unknown."""
     atoms = [(match[0], match.start(), match.end()) for match in ATOM.finditer(text)]
+    if len(atoms) > _MAX_ATOMS:
+        return None
     found = _Found(words)
     rest, at, place, split = [], 0, 0, False
     while at < len(atoms):
@@ -400,7 +404,8 @@ def _longest(
 def _without_time(text: str) -> Iterator[str]:
     """Yield the text without one time of day, for each that may be one."""
     for pattern in _TIMES:
-        for result in reversed(list(pattern.finditer(text))):
+        results = list(pattern.finditer(text))
+        for result in reversed(results if len(results) <= _MAX_TIMES else ()):
             after = _ZONE.sub(" ", text[result.end() :])
             before = _ZONE_BEFORE.sub("", text[: result.start()])
             yield f"{before} {after}".strip(_EDGES + "-")
