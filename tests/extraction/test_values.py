@@ -1,12 +1,16 @@
 import random
+from decimal import Decimal
 
 import pytest
 from babel import Locale
 from babel.core import get_global
-from babel.localedata import exists
+from babel.localedata import exists, locale_identifiers
+from babel.numbers import format_currency, format_decimal
 
 from assay.extraction.comparison import Comparison, compare
 from assay.extraction.currencies import currencies_of
+from assay.extraction.date_words import LOCALES
+from assay.extraction.numbers import decimal_point
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import Field, FieldSchema, FieldType, SchemaError
 from assay.extraction.schema_inference import SchemaInference
@@ -405,3 +409,24 @@ def test_row_of_which_every_cell_is_misread_is_found():
     assert list(found.values()) == ["correct", "wrong_value"]
     found = outcomes(rows(truth), rows(("Handling fee", 1, "7.00")))
     assert list(found.values()) == ["missed"] * 3 + ["invented"] * 3
+
+
+@pytest.mark.parametrize("locale", [*LOCALES, "ar_EG", "de_AT", "de_CH", "en_IN", "es_MX", "hi_IN"])
+def test_amount_is_read_as_its_locale_writes_it(locale):
+    """What CLDR's formats write for amounts and numbers reads back, minus signs and all."""
+    for value in map(Decimal, ("1234.5", "-1234.5", "0.99", "1234567.25", "-12", "7.5")):
+        for kind in ("standard", "accounting"):
+            for currency in ("EUR", "USD", "GBP", "INR", "PLN", "CHF"):
+                text = format_currency(value, currency, locale=locale, format_type=kind)
+                found = told("money", value, text, locale=locale)
+                assert found.normalised is RIGHT, text
+                assert told("money", {"amount": value, "currency": currency}, text).ambiguous or (
+                    told("money", {"amount": value, "currency": currency}, text).normalised is RIGHT
+                ), text
+        text = format_decimal(value, locale=locale)
+        assert told("number", value, text, locale=locale).normalised is RIGHT, text
+
+
+def test_every_locale_has_a_decimal_sign():
+    """No locale that a schema may name fails when its numbers are read."""
+    assert {decimal_point(name) for name in locale_identifiers()} == {".", ","}

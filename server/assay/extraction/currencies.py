@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -35,7 +36,7 @@ _SIGNS: Mapping[str, str] = {
     "bz$": "BZD", "bds$": "BBD", "b$": "BSD BND", "fj$": "FJD", "n$": "NAD", "$u": "UYU",
     "peso": "MXN ARS CLP COP CUP DOP UYU PHP", "pesos": "MXN ARS CLP COP CUP DOP UYU PHP",
     "r$": "BRL", "real": "BRL", "reais": "BRL",
-    "£": _POUNDS, "pound": _POUNDS, "pounds": _POUNDS, "£e": "EGP", "e£": "EGP", "₤": _POUNDS,
+    "£": _POUNDS, "pound": _POUNDS, "pounds": _POUNDS, "£gb": "GBP", "gb£": "GBP", "uk£": "GBP", "£e": "EGP", "e£": "EGP", "₤": _POUNDS,
     "¥": "JPY CNY", "yen": "JPY", "円": "JPY", "円也": "JPY", "us": "USD", "sterling": "GBP", "£stg": "GBP", "yuan": "CNY", "元": "CNY TWD HKD", "圓": "CNY TWD HKD",
     "rmb": "CNY", "cn¥": "CNY", "jp¥": "JPY", "人民币": "CNY", "人民幣": "CNY",
     "₩": "KRW KPW", "원": "KRW", "won": "KRW KPW",
@@ -43,7 +44,7 @@ _SIGNS: Mapping[str, str] = {
     "kr": "SEK NOK DKK ISK", "kronor": "SEK", "kroner": "NOK DKK", "skr": "SEK", "nkr": "NOK",
     "dkr": "DKK", "sfr": "CHF", "fr": "CHF", "franken": "CHF",
     "zł": "PLN", "zl": "PLN", "złotych": "PLN", "kč": "CZK", "kc": "CZK", "kčs": "CZK", "ft": "HUF",
-    "forint": "HUF", "lei": "RON MDL", "leu": "RON MDL", "лв": "BGN", "лева": "BGN", "lv": "BGN", "kn": "HRK",
+    "forint": "HUF", "lei": "RON MDL", "leu": "RON MDL", "лв": "BGN", "лева": "BGN", "щ.д": "USD", "lv": "BGN", "kn": "HRK",
     "₽": "RUB", "руб": "RUB BYN", "рублей": "RUB", "р": "RUB BYN", "₴": "UAH", "грн": "UAH",
     "din": "RSD", "дин": "RSD", "ден": "MKD", "den": "MKD", "км": "BAM", "km": "BAM",
     "lekë": "ALL", "leke": "ALL", "br": "BYN ETB", "сом": "KGS", "soʻm": "UZS", "сўм": "UZS",
@@ -58,7 +59,7 @@ _SIGNS: Mapping[str, str] = {
     "ksh": "KES", "kshs": "KES", "tsh": "TZS", "tshs": "TZS", "ush": "UGX", "ushs": "UGX",
     "sh": "KES TZS UGX SOS", "shs": "KES TZS UGX SOS", "gh₵": "GHS", "gh¢": "GHS", "fcfa": "XAF XOF",
     "cfa": "XAF XOF", "f": "XAF XOF XPF CHF BIF RWF GNF DJF KMF CDF", "fcfp": "XPF", "fbu": "BIF",
-    "fc": "CDF", "fdj": "DJF", "fg": "GNF", "cf": "KMF", "rf": "RWF", "frw": "RWF", "kz": "AOA",
+    "fc": "CDF", "fdj": "DJF", "fg": "GNF", "cf": "KMF", "rf": "RWF MVR", "ls": "SYP", "frw": "RWF", "kz": "AOA",
     "p": "BWP", "d": "GMD", "e": "SZL", "m": "LSL", "mk": "MWK", "k": "ZMW MMK PGK", "mtn": "MZN",
     "mt": "MZN", "ar": "MGA", "le": "SLE", "nfk": "ERN", "ብር": "ETB", "s": "SOS", "db": "STN",
     "da": "DZD", "dt": "TND", "sr": "SAR SCR", "um": "MRU", "l.e": "EGP",
@@ -103,7 +104,8 @@ def currencies_of(word: str) -> Currencies | None:
 def is_abbreviation(word: str) -> bool:
     """Return whether a word is one for a currency that a point may end, as in Rs. and S/."""
     last = word.rsplit(maxsplit=1)[-1] if word else ""
-    return last in _SIGNS and last.rstrip("/").isalpha() and len(last) <= _LONGEST_ABBREVIATION
+    signs = any(unicodedata.category(letter) == "Sc" for letter in last)
+    return last in _SIGNS and not signs and len(last) <= _LONGEST_ABBREVIATION
 
 
 def decimals_of(currencies: Currencies) -> int | None:

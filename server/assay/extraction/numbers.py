@@ -38,7 +38,7 @@ _DIGITS = re.compile(r"[0-9]")
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _NO_CENTS = re.compile(r"[.,:/](?:-{1,2}|=)")
 _ODD = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "‐": "-", "\u2011": "-", "٫": ".", "٬": "'"}
+    {"−": "-", "–": "-", "—": "-", "‐": "-", "\u2011": "-", "٫": ".", "٬": "'", "،": ","}
     | dict.fromkeys("△▲", "-")  # minus signs of Japanese accounts
 )
 _ASIDE = re.compile(r"[(\[]([^()\[\]0-9]+)[)\]]")  # a currency in brackets, not an amount
@@ -48,6 +48,7 @@ _UNIT = re.compile(
     r"(?P<number>.*[0-9)])(?P<unit> ?[^\W\d_](?:[^\W\d_]|[./°'\"·-](?=[^\W\d_]))*[23]?\.?| ?[°'\"]+[a-z]?)"
 )
 _LONGEST_UNIT = 20
+_ARABIC_POINT = "٫"
 _THREE = 3
 _MULTIPLIERS = (
     "k tsd thousand tausend mille mil mio mln million millions millionen mn mrd bn billion dozen"
@@ -65,10 +66,12 @@ class Amount(NamedTuple):
 
 @lru_cache(maxsize=256)
 def decimal_point(locale: str) -> Point:
-    """Return the sign before the decimals in the locale `locale`, such as de_DE."""
-    parsed = Locale.parse(locale.replace("-", "_"))
-    symbols = parsed.number_symbols[parsed.default_numbering_system]
-    return "," if symbols["decimal"] == "," else "."
+    """Return the sign before the decimals in the locale `locale`, such as de_DE.
+
+    It is that of Latin digits: the sign of Arabic ones, ٫, is not used for anything else.
+    """
+    symbols = Locale.parse(locale.replace("-", "_")).number_symbols
+    return "," if symbols.get("latn", {}).get("decimal") == "," else "."
 
 
 def read_number(text: str, point: Point | None, *, unit: bool = False) -> Amount | None:
@@ -83,6 +86,7 @@ def read_number(text: str, point: Point | None, *, unit: bool = False) -> Amount
         return Amount(Decimal(text), None, ambiguous=False)
     if _EXPONENT.fullmatch(text):
         return Amount(Decimal(text), None, ambiguous=False)
+    point = "." if _ARABIC_POINT in text else point
     if unit:
         text = _without_unit(ascii_digits(text))
     parts = _parts(text)
@@ -98,6 +102,7 @@ def read_money(text: str, point: Point | None) -> Amount | None:
         return None
     if _PLAIN.fullmatch(text):
         return Amount(Decimal(text), None, ambiguous=False)
+    point = "." if _ARABIC_POINT in text else point
     if "(" in text or "[" in text:
         text = _ASIDE.sub(r" \1 ", text)
     parts = _parts(text)
