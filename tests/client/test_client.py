@@ -12,6 +12,7 @@ from assay.client import (
     BadInput,
     Client,
     Conflict,
+    EvaluationFailed,
     FailedPrecondition,
     InvalidRequest,
     NotFound,
@@ -183,6 +184,40 @@ def test_bad_predictions_are_refused_by_row_and_column(client, fresh):
     with pytest.raises(FailedPrecondition) as nothing:
         client.performance.summary(model)
     assert nothing.value.reason == "NO_TRAINED_VERSION"
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        np.ma.masked_array([1.0, 100.0, 3.0], mask=[False, True, False]),
+        [1.0, None, 3.0],
+        np.array([1.0, None, 3.0], dtype=object),
+        pd.Series([1, None, 3], dtype="Int64"),
+    ],
+)
+def test_a_missing_truth_is_named_by_its_row(client, fresh, truth):
+    """What is masked, None or NA is refused as missing, and nothing under a mask is a truth."""
+    model, version = fresh("regression")
+    with pytest.raises(InvalidRequest, match="row 1, column y_true: the value is missing"):
+        client.evaluate(model, version, y_true=truth, y_pred=[1.0, 2.0, 3.0])
+
+
+def test_arguments_in_another_order_are_told(client):
+    """Columns or rows in the place of the split are refused with the order, before any call."""
+    with pytest.raises(BadInput, match="the order is model, version, split and data"):
+        client.evaluate("m", "v", ["a"], ["b"])
+    with pytest.raises(BadInput, match="the order is model, version, rows and split"):
+        client.evaluate_rows("m", "v", "test", [{"y_true": "a", "y_pred": "a"}])
+
+
+def test_a_file_is_measured_as_its_rows_are(client, fresh, tmp_path):
+    """A file that misleads is refused by line, and what is wrong is told as over REST."""
+    file = tmp_path / "p.csv"
+    file.write_text('y_true,y_pred,feature:note\nok,ok,"fine\nbad,ok,x\n')
+    model, version = fresh()
+    with pytest.raises(EvaluationFailed, match=r"row 0 \(line 2\) is no CSV: a quote") as failed:
+        client.evaluate(model, version, "test", file)
+    assert failed.value.reason == "BAD_FILE"
 
 
 def test_duplicates_across_chunks_are_found(client, fresh):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import queue
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,19 @@ def test_files_of_every_format_are_measured(me: Caller, sent: str):
     assert (done.rows, done.metrics) == (120, expected.metrics)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(DATA.csv), DATA.csv.replace(b",", b";"), DATA.csv.replace(b"\n", b"\r")],
+    ids=["gzip", "semicolons", "cr"],
+)
+def test_a_csv_file_is_measured_however_it_is_written(me: Caller, data: bytes):
+    """A packed file, other separators and other line ends give the numbers of the same rows."""
+    model_id, version_id = me.pair()
+    expected = me.measure(model_id, version_id, DATA.csv)
+    done = me.rest().measure(model_id, version_id, data)
+    assert (done.rows, done.metrics) == (120, expected.metrics)
+
+
 @pytest.mark.parametrize("sent", ["application/json", "", "text/csvx", "x" * 5000])
 def test_other_content_types_are_refused(me: Caller, sent: str):
     """A file of another content type is refused as 400, which names those allowed."""
@@ -130,6 +144,11 @@ def test_an_empty_file_is_refused(rpc: Running, me: Caller):
         (csv(y_true=["a", "b"], y_pred=["a", "b"], row_id=["r", "r"]), "r"),
         (b"\xff\xfe\x00\x01" * 100, ""),
         (b"y_true,y_pred\nno\nyes,no,maybe\n", ""),
+        (b'y_true,y_pred,feature:note\nok,ok,"fine\nbad,ok,x\n', "line 2"),
+        (b"y_true,y_pred,feature:a,feature:a\n1,1,2,3\n", "feature:a: it occurs twice"),
+        (b"y_true,y_pred\n1,1.0\n0,0.0\n", "'1.0' is '1' in another notation"),
+        (b"y_true,y_pred\n1,1\nnan,0\n", "row 1 (line 3), column y_true"),
+        (b"y_true,y_pred,wieght\n1,1,2\n", "Did you mean 'weight'?"),
     ],
 )
 def test_a_bad_file_fails_with_the_refusal_of_its_evaluation(me: Caller, data: bytes, named: str):
@@ -276,6 +295,15 @@ def test_a_measurement_that_takes_long_is_answered_202(idle: Running):
     keyed = me.having(idempotency_key="k")
     first = keyed.measure(model_id, version_id, DATA.csv)
     assert keyed.measure(model_id, version_id, DATA.csv).evaluation_id == first.evaluation_id
+
+
+def test_an_answer_may_come_before_the_measurement(idle: Running):
+    """With no_wait the evaluation is answered as soon as its file is stored."""
+    me = idle.organization("at-once")
+    model_id, version_id = me.pair()
+    rest = me.rest()
+    assert rest.measure(model_id, version_id, DATA.csv, no_wait=True).status == "queued"
+    assert rest.headers["x-http-status"] == "202"
 
 
 def test_a_canceled_measurement_is_told_to_its_uploader(idle: Running):
