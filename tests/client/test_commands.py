@@ -2,10 +2,14 @@
 
 import gzip
 import json
+import signal
+import subprocess
+import sys
 from importlib import metadata
 
 import pytest
 
+from assay.cli.interrupted import request_id
 from assay.client import NotFound
 from tools import service as services
 
@@ -338,3 +342,42 @@ def test_jobs_are_listed_shown_and_canceled(assay, client, file):
     assert "JOB_NOT_CANCELABLE" in refused.stderr
     wrong = assay("jobs", "list", "--status", "lost")
     assert (wrong.returncode, "timed_out" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_evaluation_is_taken_up_again(service, client, tmp_path, assay, number):
+    """An interrupt while a job waits says how to go on, and the same command takes the job up."""
+    rows = "".join(f"{one},{one}\n" for one in ("yes", "no") * 200_000)
+    (tmp_path / "long.csv").write_text("y_true,y_pred\n" + rows)
+    name = f"interrupted-{number}"
+    command = ("evaluate", "long.csv", "-m", name, "-v", "v1", "--create")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "assay", *command], cwd=tmp_path, text=True,
+        env={**service.environment(), "NO_COLOR": "1"}, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert "created model" in process.stderr.readline()
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert "The same command" in told or "the same command" in told
+    assert "Traceback" not in told
+    again = assay(*command)
+    assert again.returncode == 0, again.stderr
+    assert len(list(client.evaluations.list(name, "v1"))) <= 2
+
+
+def test_a_rerun_takes_up_what_has_not_ended(client, fresh, tmp_path):
+    """The id of a request stays the same until its evaluation has ended, or the file has changed."""
+    model, version = fresh()
+    file = tmp_path / "p.csv"
+    file.write_text(GOOD)
+    first = request_id(client, file, model, version, "test")
+    assert request_id(client, file, model, version, "test") == first
+    done = client.evaluate(model, version, "test", file, request_id=first)
+    assert client.evaluate(model, version, "test", file, request_id=first) == done
+    later = request_id(client, file, model, version, "test")
+    assert later != first
+    file.write_text(GOOD + "no,no,0.1\n")
+    assert request_id(client, file, model, version, "test") not in {first, later}
+    assert request_id(client, tmp_path / "absent.csv", model, version, "test") == ""

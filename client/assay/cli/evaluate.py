@@ -11,6 +11,7 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 
+from assay.cli import interrupted
 from assay.cli.compare import MaxDrops
 from assay.cli.connection import Json
 from assay.cli.console import err
@@ -98,21 +99,20 @@ def evaluate(
     base = _baseline(client, model, baseline, split) if baseline else None
     told = Console(quiet=True) if as_json else err  # where what is made is told
     declared = {"labels": label or (), "positive_label": positive_label}
-    with _model(client, model, task, declared, told) if create else nullcontext():
+    made = _model(client, model, task, declared, told) if create else nullcontext()
+    with interrupted.told() as listened, made:
         if create:
             version = _created_version(client, model, version, told)
-        with live_progress(file.name, err, hidden=as_json) as on_progress:
-            evaluation = client.evaluate(
-                model,
-                version,
-                split,
-                file,
-                positive_label=positive_label,
-                renormalize=renormalize,
-                require=require or (),
-                replace=replace,
-                on_progress=on_progress,
-            )
+        options: dict[str, Any] = {
+            "positive_label": positive_label,
+            "renormalize": renormalize,
+            "require": tuple(require or ()),
+            "replace": replace,
+        }
+        known = interrupted.request_id(client, file, model, version, split, *options.values())
+        with live_progress(file.name, err, hidden=as_json) as drawn:
+            options |= {"request_id": known, "on_progress": listened(drawn)}
+            evaluation = client.evaluate(model, version, split, file, **options)
     outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
     if base is not None:
         note = f"{base.version_id} had {base.rows:,} rows, this {evaluation.rows:,}"

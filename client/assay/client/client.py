@@ -152,6 +152,7 @@ class Client:
         replace: bool = False,
         batch_bytes: int = BATCH_BYTES,
         on_progress: OnProgress = ignore_progress,
+        request_id: str = "",
     ) -> types.Evaluation:
         """Send predictions, wait until they are measured, and return the evaluation.
 
@@ -181,6 +182,7 @@ class Client:
                 or it is of other rows or labels than the one that is served.
             batch_bytes: size of a batch, at most 1 MiB; smaller ones tell of progress more often.
             on_progress: called after each acknowledged batch and each step of the measuring.
+            request_id: of a file: the same id and file again take up what the first call began.
 
         Raises:
             BadInput: the columns cannot be sent.
@@ -216,6 +218,7 @@ class Client:
             },
             batch_bytes=batch_bytes,
             on_progress=on_progress,
+            request_id=request_id,
         )
         return self.evaluations.run(plan)
 

@@ -30,6 +30,7 @@ class Progress:
     done: int = 0  # tasks, while it is measured
     total: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)  # exact, of `rows`
+    job_id: str = ""  # of the measurement, which goes on whether or not anybody waits for it
 
 
 OnProgress = Callable[[Progress], None]
@@ -57,6 +58,7 @@ class EvaluationPlan:
     columns: Mapping[str, Values | None]
     batch_bytes: int
     on_progress: OnProgress
+    request_id: str = ""  # of a file; "" has one made
 
     def __post_init__(self) -> None:
         split = self.created["split"]
@@ -80,7 +82,7 @@ class EvaluationPlan:
     @property
     def asked(self) -> dict[str, Any]:
         """The fields of a request that sends a file."""
-        fields = {"no_wait": True, **self.created}
+        fields = {"no_wait": True, "request_id": self.request_id, **self.created}
         fields["dataset_split"] = fields.pop("split")
         return fields
 
@@ -95,11 +97,7 @@ class EvaluationPlan:
 
     def report_upload(self, rows: int, total: int | None, metrics: Mapping[str, float]) -> None:
         """Tell of rows that are durable, and of their metrics."""
-        self.on_progress(
-            Progress(
-                phase="upload", rows=rows, total_rows=total, metrics=dict(sorted(metrics.items()))
-            )
-        )
+        self.on_progress(Progress(phase="upload", rows=rows, total_rows=total, metrics=metrics))
 
 
 class UploadWindow:
@@ -113,6 +111,7 @@ class UploadWindow:
         self._size = IN_FLIGHT
         self._sent = 0  # of these, on this connection
         self.next_row = 0
+        self.metrics: Mapping[str, float] = {}  # of the rows that are durable
 
     def requests(self) -> list[UploadPredictionsRequest]:
         """Take batches until the window is full; return the requests to be sent now."""
@@ -138,8 +137,9 @@ class UploadWindow:
         """True while something is not acknowledged."""
         return bool(self._unacknowledged)
 
-    def acknowledge(self, next_row: int) -> None:
-        """Forget what is durable, and let more be in flight."""
+    def acknowledge(self, next_row: int, metrics: Mapping[str, float]) -> None:
+        """Forget what is durable, remember its metrics, and let more be in flight."""
+        self.metrics = dict(sorted(metrics.items()))
         self._size = min(IN_FLIGHT, self._size + 1)
         waiting = len(self._unacknowledged)
         self._forget(next_row)
@@ -160,12 +160,15 @@ class UploadWindow:
 class Measuring:
     """The progress of an evaluation whose rows are sent, as its job's status tells it."""
 
-    def __init__(self, rows: int, on_progress: OnProgress) -> None:
-        """Take the number of rows, which is 0 while only the service knows it."""
+    def __init__(
+        self, job_id: str, rows: int, metrics: Mapping[str, float], on_progress: OnProgress
+    ) -> None:
+        """Take the number of rows, which is 0 while only the service knows it, and their metrics."""
+        self._job_id = job_id
         self._rows = rows
         self._on_progress = on_progress
         self._tasks = (0, 0)
-        self._metrics: Mapping[str, float] = {}
+        self._metrics = metrics
 
     def take(self, item: object) -> None:
         """Tell of one event or status of the job."""
@@ -184,6 +187,7 @@ class Measuring:
                 done=done,
                 total=total,
                 metrics=self._metrics,
+                job_id=self._job_id,
             )
         )
 

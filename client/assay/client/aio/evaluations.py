@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
@@ -31,13 +32,14 @@ class Evaluations(calls.Evaluations, FileSender):
         """
         path = plan.path
         if path is not None:
-            return await self._measured(await self._send(path, plan), 0, plan)
+            return await self._measured(await self._send(path, plan), plan)
         jobs = Jobs(self._transport)
         task_type = (await calls.Models(self._transport).get(plan.created["model_id"])).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
         created = await self.create(**plan.created)
         try:
-            sent = await self._upload(UploadWindow(created.evaluation_id, batches), total, plan)
+            window = UploadWindow(created.evaluation_id, batches)
+            sent = await self._upload(window, total, plan)
             if sent == 0:
                 raise BadInput("There are no rows; send at least one.")
             await self._finish(created.evaluation_id, sent)
@@ -46,7 +48,7 @@ class Evaluations(calls.Evaluations, FileSender):
             with contextlib.suppress(ServiceError):
                 await jobs.cancel(created.job_id)
             raise
-        return await self._measured(created, sent, plan)
+        return await self._measured(created, plan, rows=sent, metrics=window.metrics)
 
     async def _send(self, path: Path, plan: EvaluationPlan) -> types.Evaluation:
         """Send a file as it is, and return its evaluation, which may not be measured yet."""
@@ -56,9 +58,14 @@ class Evaluations(calls.Evaluations, FileSender):
         )
 
     async def _measured(
-        self, created: types.Evaluation, rows: int, plan: EvaluationPlan
+        self,
+        created: types.Evaluation,
+        plan: EvaluationPlan,
+        *,
+        rows: int = 0,
+        metrics: Mapping[str, float] | None = None,
     ) -> types.Evaluation:
-        measuring = Measuring(rows, plan.on_progress)
+        measuring = Measuring(created.job_id, rows, metrics or {}, plan.on_progress)
         async for item in Jobs(self._transport).watch(created.job_id):
             measuring.take(item)
         return succeeded(await self.get(created.evaluation_id))
@@ -100,8 +107,8 @@ class Evaluations(calls.Evaluations, FileSender):
                 if not window.is_waiting:
                     break
                 answer = await anext(answers)
-                window.acknowledge(int(answer.next_row))
-                plan.report_upload(window.next_row, total, answer.metrics)
+                window.acknowledge(int(answer.next_row), answer.metrics)
+                plan.report_upload(window.next_row, total, window.metrics)
             outgoing.put_nowait(None)
             async for _ in answers:  # the status: OK, or raised
                 pass
