@@ -1,4 +1,4 @@
-"""What becomes of an evaluation whose command is interrupted, and how the next one takes it up."""
+"""Interrupts of an evaluation: their message, and the id by which the same command takes it up."""
 
 from __future__ import annotations
 
