@@ -48,7 +48,15 @@ class Deadlines:
             SlowRequest: it did not come within `seconds`.
             InvalidArgument: the call was ended without one.
         """
-        found = await self._read(context, seconds)
+        # As `_read` does, without another coroutine, on the path of every hot read.
+        task = self._await(seconds)
+        try:
+            found: object = await context.read()
+        except asyncio.CancelledError:
+            self._check_late(task)
+            raise
+        finally:
+            del self._awaited[task]
         if type(found) is not bytes:
             raise InvalidArgument("The call was ended without a request. Send one message.")
         return found
@@ -76,6 +84,17 @@ class Deadlines:
 
     async def _read(self, context: Context, seconds: float) -> object:
         """Return the next message, or gRPC's mark of the end."""
+        task = self._await(seconds)
+        try:
+            return await context.read()
+        except asyncio.CancelledError:
+            self._check_late(task)
+            raise
+        finally:
+            del self._awaited[task]
+
+    def _await(self, seconds: float) -> asyncio.Task[Any]:
+        """Note until when the task that is running waits."""
         task = asyncio.current_task()
         assert task is not None, "a call is a task"
         loop = asyncio.get_running_loop()
@@ -83,18 +102,17 @@ class Deadlines:
         if not self._is_watching:
             self._is_watching = True
             loop.call_later(LOOK_SECONDS, self._look)
-        try:
-            return await context.read()
-        except asyncio.CancelledError:
-            if task in self._late and task.uncancel() == 0:
+        return task
+
+    def _check_late(self, task: asyncio.Task[Any]) -> None:
+        """Raise SlowRequest where a task was canceled because it was late, and for nothing else."""
+        if task in self._late:
+            self._late.discard(task)
+            if task.uncancel() == 0:
                 raise SlowRequest(
                     "The request, or the rest of it, did not come in time. Send it again, without "
                     "pauses in it."
                 ) from None
-            raise
-        finally:
-            del self._awaited[task]
-            self._late.discard(task)
 
     def _look(self) -> None:
         """Cancel what is late; look again as long as anything is awaited."""
