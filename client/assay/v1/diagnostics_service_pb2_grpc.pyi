@@ -43,7 +43,7 @@ class DiagnosticsServiceStub:
     GetCalibration: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetCalibrationRequest, _diagnostics_pb2.CalibrationReport]
     """Returns how far confidences are true: the reliability table of the headline and of every class. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no scores, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     ListMisclassificationErrors: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.ListMisclassificationErrorsRequest, _diagnostics_pb2.MisclassificationErrors]
-    """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
+    """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 413 so many features that they are over 8 MiB, where the message says how many mistakes fit; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetResiduals: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetResidualsRequest, _diagnostics_pb2.ResidualReport]
     """Returns the distribution of true less predicted. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetSlices: _grpc.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetSlicesRequest, _diagnostics_pb2.SliceReport]
@@ -65,7 +65,7 @@ class DiagnosticsServiceAsyncStub(DiagnosticsServiceStub):
     GetCalibration: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetCalibrationRequest, _diagnostics_pb2.CalibrationReport]  # type: ignore[assignment]
     """Returns how far confidences are true: the reliability table of the headline and of every class. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a classification model, no scores, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     ListMisclassificationErrors: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.ListMisclassificationErrorsRequest, _diagnostics_pb2.MisclassificationErrors]  # type: ignore[assignment]
-    """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
+    """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 413 so many features that they are over 8 MiB, where the message says how many mistakes fit; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetResiduals: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetResidualsRequest, _diagnostics_pb2.ResidualReport]  # type: ignore[assignment]
     """Returns the distribution of true less predicted. Errors: 400 bad dataset_split; 404 no such model or version; 422 not a regression model, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
     GetSlices: _aio.UnaryUnaryMultiCallable[_diagnostics_service_pb2.GetSlicesRequest, _diagnostics_pb2.SliceReport]  # type: ignore[assignment]
@@ -114,7 +114,7 @@ class DiagnosticsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _diagnostics_service_pb2.ListMisclassificationErrorsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_diagnostics_pb2.MisclassificationErrors, _abc.Awaitable[_diagnostics_pb2.MisclassificationErrors]]:
-        """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
+        """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 413 so many features that they are over 8 MiB, where the message says how many mistakes fit; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored."""
 
     @_abc_1.abstractmethod
     def GetResiduals(

@@ -208,3 +208,27 @@ def test_bad_rows(admin):
     ):
         body = check(admin.post(path, json={"rows": rows}), 400, "validation_error", path)
         assert part in body["message"]
+
+
+def test_a_page_of_long_texts_says_how_many_fit(admin):
+    """Mistakes whose features are over the limit are refused with the number that is answered."""
+    lines = [f"1,0,{'x' * 40_000}{row}" for row in range(500)]
+    made = make(admin, "\n".join(["y_true,y_pred,feature:text", *lines, ""]))
+    path = made.path("misclassification-errors")
+    assert len(admin.get(path, params={"limit": 100}).json()["errors"]) == 100
+    refused = admin.get(path, params={"limit": 500})
+    body = check(refused, 413, "payload_too_large", path)
+    fits = body["details"][0]["metadata"]["limit"]
+    assert f"limit={fits}" in body["message"]
+    assert len(admin.get(path, params={"limit": fits}).json()["errors"]) == int(fits)
+
+
+def test_a_confusion_matrix_of_many_labels(admin):
+    """The matrix of 1300 labels is answered whole: row i is predicted as label 7 i of 1300."""
+    lines = [f"sku_{row},sku_{7 * row % 1300}" for row in range(1300)]
+    made = make(admin, "\n".join(["y_true,y_pred", *lines, ""]))
+    answer = admin.get(made.path("confusion-matrix"))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert sum(map(sum, body["matrix"])) == 1300
+    assert sum(body["matrix"][at][at] for at in range(1300)) == 2

@@ -219,10 +219,11 @@ def test_a_method_without_a_policy_does_not_start():
 
 
 def test_health_is_told_without_a_credential(rpc: Running):
-    """The standard health service reports SERVING for the server as a whole."""
+    """The standard health service reports SERVING for the server as a whole and each service."""
     stub = health_pb2_grpc.HealthStub(rpc.channel)
-    reply = stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
-    assert reply.status == health_pb2.HealthCheckResponse.SERVING
+    for name in ("", "assay.v1.ModelService", "assay.v1.PerformanceService"):
+        reply = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=10)
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_reflection_is_enough_to_call(rpc: Running):

@@ -22,7 +22,7 @@ from assay.features.evaluations.details_service import (
 )
 from assay.features.evaluations.performance_service import EvaluationKey
 from assay.features.models.model import TaskType
-from assay.kernel.errors import InvalidArgument, NoScores, clip
+from assay.kernel.errors import InvalidArgument, NoScores, TooLarge, clip
 from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
@@ -30,6 +30,7 @@ from assay.records import decode
 
 DEFAULT_MISTAKES = 50
 MAX_MISTAKES = 500
+MAX_FEATURE_BYTES = 8 * 1024 * 1024  # JSON of the features of one reply; the gateway holds 16 MiB
 MAX_NAMED = 10  # slice columns that a refusal names
 
 
@@ -137,6 +138,7 @@ class Diagnostics:
         Raises:
             InvalidArgument: a bad limit or confidence, or an unknown label.
             NoScores: a confidence is asked for, and the evaluation has none.
+            TooLarge: the features of so many mistakes are over MAX_FEATURE_BYTES.
             And what DetailsReader.of raises.
         """
         limit = _check_limit(wanted.limit)
@@ -159,12 +161,11 @@ class Diagnostics:
                 "Ask without min_confidence, or evaluate the split again with score columns.",
                 metadata={"evaluation_id": found.performance.evaluation.evaluation_id},
             )
+        ranked = itertools.islice(_ranked(found.details, cells, wanted_cells, least), limit)
         return Mistakes(
             found=found,
             total=sum(cells[number].total for number in wanted_cells),
-            errors=tuple(
-                itertools.islice(_ranked(found.details, cells, wanted_cells, least), limit)
-            ),
+            errors=tuple(_shown(cell, one) for cell, one in _within_size(ranked)),
         )
 
 
@@ -186,7 +187,7 @@ def _check_confidence(sent: float | None) -> float:
 
 def _ranked(
     details: StoredDetails, cells: Sequence[CellHead], wanted: Sequence[int], least: float
-) -> Iterator[Mistake]:
+) -> Iterator[tuple[CellHead, MistakeDetails]]:
     """Yield the mistakes of the cells by falling confidence; a cell is read when it is its turn."""
     # (-confidence, row, cell, place in the cell); of each cell its first mistake not yet yielded.
     turns = [(-(cells[at].best or 0.0), cells[at].first_row, at, 0) for at in wanted]
@@ -197,7 +198,24 @@ def _ranked(
         if place + 1 < len(kept):
             following = kept[place + 1]
             heapq.heappush(turns, (-(following.confidence or 0.0), following.row, at, place + 1))
-        yield _shown(cells[at], kept[place])
+        yield cells[at], kept[place]
+
+
+def _within_size(
+    ranked: Iterator[tuple[CellHead, MistakeDetails]],
+) -> Iterator[tuple[CellHead, MistakeDetails]]:
+    """Yield mistakes; raises TooLarge, which says how many fit, when their features do not."""
+    held = 0
+    for count, (cell, one) in enumerate(ranked):
+        held += len(one.features.encode())
+        if held > MAX_FEATURE_BYTES and count:
+            raise TooLarge(
+                f"The features of more than {count} mistakes are over {MAX_FEATURE_BYTES} bytes. "
+                f"Ask for limit={count}, or narrow them by true_label, predicted_label or "
+                "min_confidence.",
+                metadata={"field": "limit", "limit": count, "max_bytes": MAX_FEATURE_BYTES},
+            )
+        yield cell, one
 
 
 def _shown(cell: CellHead, one: MistakeDetails) -> Mistake:

@@ -129,10 +129,10 @@ class Server:
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         self._health = HealthServicer()
         self.port = 0
-        names = self._register(
+        self._names = self._register(
             {type(handler).__name__: handler for handler in dependencies.handlers}
         )
-        opened = open_services.handlers(self._health, deadlines, strangers, names)
+        opened = open_services.handlers(self._health, deadlines, strangers, self._names)
         self._server.add_generic_rpc_handlers((_AllMethods(opened),))
 
     def _register(self, handlers: dict[str, Any]) -> list[str]:
@@ -163,7 +163,8 @@ class Server:
         except RuntimeError as error:
             raise PortTaken(f"Cannot listen on {address}: is another server there?") from error
         await self._server.start()
-        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        for name in ("", *self._names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self.port
 
     async def stop(self, *, notice: float, grace: float) -> None:
