@@ -28,6 +28,7 @@ from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.interceptors.concurrency import Places
 from assay.kernel.rpc.interceptors.rate_limit import Rates
 from assay.kernel.rpc.server import Server, ServerDependencies
+from assay.kernel.rpc.storage_health import StorageHealth
 from assay.kernel.rpc.tls import server_credentials
 from assay.kernel.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
 from assay.kernel.storage.blobs import BlobStore, open_blobs
@@ -119,6 +120,7 @@ class ServerProcess:
                 inline_reads=backend.store.engine_name == SQLITE,
             )
         )
+        self._storage_health = _storage_health(backend, self._threads, self._server)
 
     async def start(self) -> int:
         """Listen and serve; return the port."""
@@ -127,6 +129,7 @@ class ServerProcess:
         await self._threads(self._backend.pool.warm_up)
         address = f"{settings.grpc_host}:{settings.grpc_port}"
         port = await self._server.start(address, _credentials(settings))
+        await self._storage_health.start()
         # What is loaded now stays for good: the collector need not walk it after every few
         # hundred calls, which cost a hot read a tenth of its CPU.
         gc.collect()
@@ -136,6 +139,7 @@ class ServerProcess:
     async def stop(self, *, notice: float = 0.0) -> None:
         """Report NOT_SERVING, take calls for `notice` seconds more, let them finish, stop."""
         drain = self._backend.settings.drain_seconds
+        await self._storage_health.stop()
         await self._server.stop(notice=min(notice, drain), grace=drain)
         self._threads.close()
 
@@ -213,6 +217,11 @@ def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
 def _key_finder(features: Iterable[Feature], kernel: Kernel) -> FindKey:
     (find_key,) = (one.find_key for one in features if one.find_key is not None)
     return find_key(kernel)
+
+
+def _storage_health(backend: Backend, threads: RunInThread, server: Server) -> StorageHealth:
+    checks = (backend.store.check, backend.blobs.check)
+    return StorageHealth(checks, threads, server.report)
 
 
 def _notifier(store: Store) -> ChangeNotifier:

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import psutil
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from assay.kernel.rpc.storage_health import STORAGE
 from tests.support.rpc_service import binary
 from tools import service as services
 
@@ -22,6 +25,8 @@ CSV = {"content-type": "text/csv"}
 PATIENCE = 60.0  # seconds until something that never comes fails its test
 POLL = 0.1
 LONG = "x" * 4_000
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 NEVER = resource.RLIM_INFINITY
 
 
@@ -71,6 +76,16 @@ class Site:
             time.sleep(POLL)  # the service tells nobody that it can write again
         return answer
 
+    def health(self, wanted: int) -> None:
+        """Watch the storage's health until it is as wanted."""
+        with grpc.insecure_channel(self.service.grpc) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            asked = health_pb2.HealthCheckRequest(service=STORAGE)
+            seen = (one.status for one in stub.Watch(asked, timeout=PATIENCE))
+            assert any(one == wanted for one in seen)
+            own = stub.Check(health_pb2.HealthCheckRequest())
+            assert own.status == SERVING
+
     def restart(self) -> None:
         """Stop the service and start it again."""
         self.web.close()
@@ -105,7 +120,9 @@ def test_a_full_disk_refuses_writes_until_there_is_space(site: Site) -> None:
     path = site.model()
     assert site.upload(path, 100).status_code == 201
     before = site.blobs()
+    site.health(SERVING)
     site.limit_files(1)
+    site.health(NOT_SERVING)
     for _ in range(3):
         made = site.post("models", {"name": "m", "task_type": "regression", "description": LONG})
         assert refused(made) == "STORAGE_UNAVAILABLE"
@@ -114,6 +131,7 @@ def test_a_full_disk_refuses_writes_until_there_is_space(site: Site) -> None:
         assert site.web.get("/healthz").status_code == 200
     assert sorted(site.blobs()) == sorted(before)
     site.limit_files(NEVER)
+    site.health(SERVING)
     assert site.post("models", {"name": "m", "task_type": "regression"}).status_code == 201
     assert site.upload(path, 5_000).status_code == 201
 

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -180,7 +181,9 @@ def _spawn(
         with process.stderr:
             for line in process.stderr:
                 said.append(line.decode(errors="replace").rstrip())
-                sys.stderr.write(f"{said[-1]}\n")
+                # A log on a full disk must not end this thread: Envoy would end with it.
+                with suppress(OSError):
+                    sys.stderr.write(f"{said[-1]}\n")
         process.wait()
         ended.set()
 

@@ -175,6 +175,11 @@ class Server:
         for interceptor in self._interceptors:
             await interceptor.close()
 
+    async def report(self, service: str, is_serving: bool) -> None:
+        """Say of a service in the health protocol whether it serves."""
+        status = health_pb2.HealthCheckResponse
+        await self._health.set(service, status.SERVING if is_serving else status.NOT_SERVING)
+
     async def wait(self) -> None:
         """Return when the server has stopped."""
         await self._server.wait_for_termination()

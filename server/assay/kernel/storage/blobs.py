@@ -105,6 +105,10 @@ class BlobStore(Protocol):
         """Raise DataDamaged unless the blob still has the content that its address names."""
         ...
 
+    def check(self) -> None:
+        """Raise StorageUnavailable unless a small blob could be put now."""
+        ...
+
     def draft(self) -> BlobDraft:
         """Return the same blobs, of which those that are new can be taken back."""
         ...
@@ -214,6 +218,11 @@ class LocalBlobs:
         with failures.files(), self._found(organization_id, address).open("rb") as file:
             if _hash_of(file) != _digest(address):
                 raise _damaged(address)
+
+    def check(self) -> None:
+        """Write a temporary file."""
+        with self.put_stream("check", limit=failures.CHECK_BYTES) as writer:
+            writer.write(bytes(failures.CHECK_BYTES))
 
     def draft(self) -> LocalDraft:
         """Return the same folder, which remembers what it made."""

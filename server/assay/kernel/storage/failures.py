@@ -22,6 +22,7 @@ from assay.kernel.errors import (
     Unavailable,
 )
 
+CHECK_BYTES = 64 * 1024  # that must find space where the storage is said to be well
 RETRY_SECONDS = 5.0  # in which somebody, or the collector, may have made space
 
 FULL = "full"

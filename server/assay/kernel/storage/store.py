@@ -17,12 +17,15 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from assay.kernel.errors import Internal, Unavailable
+from assay.kernel.storage import failures
 from assay.kernel.storage.changes import (
     CHANNEL,
     Changes,
@@ -66,6 +69,10 @@ class Store(ABC):
         Raises Unavailable when the database cannot be written to within 30 s, and
         Internal for a write block inside another one of the same thread.
         """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise Unavailable unless a small write could be made now."""
 
     def scope(self, listing: str) -> str:
         """Return what signs the cursors of a listing: its name and what this installation knows.
@@ -160,6 +167,15 @@ class SqliteStore(Store):
     def write(self) -> AbstractContextManager[UnitOfWork]:
         """Return the process's write block."""
         return self._writer
+
+    def check(self) -> None:
+        """Write a temporary file beside the database, which must be there."""
+        path = Path(self._engine.url.database or "")
+        with failures.files():
+            path.stat()
+            with TemporaryFile(dir=path.parent) as file:
+                file.write(bytes(failures.CHECK_BYTES))
+                file.flush()
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -319,6 +335,11 @@ class PostgresStore(Store):
     def write(self) -> AbstractContextManager[UnitOfWork]:
         """Return a block that commits."""
         return self._block(self._engine, writes=True)
+
+    def check(self) -> None:
+        """Ask the server, which knows its own disks."""
+        with self.read() as uow:
+            uow[Installation].find(CURSORS)
 
     @contextmanager
     def _block(self, engine: Engine, *, writes: bool) -> Iterator[UnitOfWork]:
