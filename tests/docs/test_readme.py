@@ -56,6 +56,20 @@ def test_the_six_calls_work(service, folder):
     assert "promoted churn-2" in out
 
 
+def test_every_shell_block_runs_twice(service, folder):
+    """A second run of a block finds what the first one made, and ends well."""
+    for block in blocks("bash"):
+        for _ in range(2):
+            run(["bash", "-euo", "pipefail", "-c", here(block, service)], service, folder)
+
+
+def test_the_shell_that_calls_finds_the_commands():
+    """What the README exports are the folder of the commands, the address and the key."""
+    exported = re.findall(r"^export (\w+)=(.*)$", "".join(blocks("sh")), re.MULTILINE)
+    assert exported[0] == ("PATH", '"$PWD/.venv/bin:$PATH"')
+    assert [name for name, _ in exported[1:]] == ["ASSAY_URL", "ASSAY_API_KEY"]
+
+
 def test_the_python_block_works(service, folder):
     """The README's Python block runs, tells of progress and prints two numbers."""
     (block,) = blocks("python")
