@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,3 +84,18 @@ def test_refusals_are_as_described(document, admin, service):
     refused = admin.post("/api/v1/models", json={"name": "x", "task_type": "none"})
     assert refused.status_code == 400
     check_reply(document, "/api/v1/models", refused)
+
+
+def test_the_page_of_the_routes_loads_nothing(service, document):
+    """GET / leads to /docs: every route as HTML, without a script or anything of another host."""
+    with httpx.Client(base_url=service.rest, trust_env=False, follow_redirects=True) as nobody:
+        response = nobody.get("/")
+    assert (response.status_code, response.url.path) == (200, "/docs")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert not re.search(
+        r"<script|src=|//|@import|<link",
+        re.sub("<pre>.*?</pre>", "", response.text, flags=re.DOTALL),
+    )
+    for path in document["paths"]:
+        assert f"<code>{path}</code>" in response.text

@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ssay/v1/server_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/metric.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"\x16\n\x14GetServerInfoRequest\"\x13\n\x11GetOpenApiRequest\"\x85\x01\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0fmetrics_version\x18\x02 \x01(\t\x12 \n\x06limits\x18\x03 \x01(\x0b\x32\x10.assay.v1.Limits\x12+\n\x07metrics\x18\x04 \x03(\x0b\x32\x1a.assay.v1.MetricDefinition\"\xab\x01\n\x06Limits\x12\x13\n\x0b\x63hunk_bytes\x18\x01 \x01(\r\x12\x18\n\x10\x63hunks_in_flight\x18\x02 \x01(\r\x12\x12\n\nfile_bytes\x18\x03 \x01(\x01\x12\x12\n\nbody_bytes\x18\x04 \x01(\r\x12\x0e\n\x06labels\x18\x05 \x01(\r\x12\x13\n\x0blabel_chars\x18\x06 \x01(\r\x12\x11\n\tpage_size\x18\x07 \x01(\r\x12\x12\n\ntyped_rows\x18\x08 \x01(\r2\xf2\x01\n\rServerService\x12j\n\rGetServerInfo\x12\x1e.assay.v1.GetServerInfoRequest\x1a\x14.assay.v1.ServerInfo\"#\x90\x02\x01\xca\xf3\x18\x06\x10\x01\x18\x01 \x04\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/server\x12u\n\nGetOpenApi\x12\x1b.assay.v1.GetOpenApiRequest\x1a\x14.google.api.HttpBody\"4\x90\x02\x01\xca\xf3\x18\x18\x10\x01\x18\x01 \x04\x32\x10\x61pplication/json\x82\xd3\xe4\x93\x02\x0f\x12\r/openapi.jsonB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61ssay/v1/server_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/metric.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"\x16\n\x14GetServerInfoRequest\"\x13\n\x11GetOpenApiRequest\"\x10\n\x0eGetDocsRequest\"\x85\x01\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\x0fmetrics_version\x18\x02 \x01(\t\x12 \n\x06limits\x18\x03 \x01(\x0b\x32\x10.assay.v1.Limits\x12+\n\x07metrics\x18\x04 \x03(\x0b\x32\x1a.assay.v1.MetricDefinition\"\xab\x01\n\x06Limits\x12\x13\n\x0b\x63hunk_bytes\x18\x01 \x01(\r\x12\x18\n\x10\x63hunks_in_flight\x18\x02 \x01(\r\x12\x12\n\nfile_bytes\x18\x03 \x01(\x01\x12\x12\n\nbody_bytes\x18\x04 \x01(\r\x12\x0e\n\x06labels\x18\x05 \x01(\r\x12\x13\n\x0blabel_chars\x18\x06 \x01(\r\x12\x11\n\tpage_size\x18\x07 \x01(\r\x12\x12\n\ntyped_rows\x18\x08 \x01(\r2\xd2\x02\n\rServerService\x12j\n\rGetServerInfo\x12\x1e.assay.v1.GetServerInfoRequest\x1a\x14.assay.v1.ServerInfo\"#\x90\x02\x01\xca\xf3\x18\x06\x10\x01\x18\x01 \x04\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/server\x12u\n\nGetOpenApi\x12\x1b.assay.v1.GetOpenApiRequest\x1a\x14.google.api.HttpBody\"4\x90\x02\x01\xca\xf3\x18\x18\x10\x01\x18\x01 \x04\x32\x10\x61pplication/json\x82\xd3\xe4\x93\x02\x0f\x12\r/openapi.json\x12^\n\x07GetDocs\x12\x18.assay.v1.GetDocsRequest\x1a\x14.google.api.HttpBody\"#\x90\x02\x01\xca\xf3\x18\x0f\x10\x01 \x04\x32\ttext/html\x82\xd3\xe4\x93\x02\x07\x12\x05/docsB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,14 +40,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVERSERVICE'].methods_by_name['GetServerInfo']._serialized_options = b'\220\002\001\312\363\030\006\020\001\030\001 \004\202\323\344\223\002\020\022\016/api/v1/server'
   _globals['_SERVERSERVICE'].methods_by_name['GetOpenApi']._loaded_options = None
   _globals['_SERVERSERVICE'].methods_by_name['GetOpenApi']._serialized_options = b'\220\002\001\312\363\030\030\020\001\030\001 \0042\020application/json\202\323\344\223\002\017\022\r/openapi.json'
+  _globals['_SERVERSERVICE'].methods_by_name['GetDocs']._loaded_options = None
+  _globals['_SERVERSERVICE'].methods_by_name['GetDocs']._serialized_options = b'\220\002\001\312\363\030\017\020\001 \0042\ttext/html\202\323\344\223\002\007\022\005/docs'
   _globals['_GETSERVERINFOREQUEST']._serialized_start=146
   _globals['_GETSERVERINFOREQUEST']._serialized_end=168
   _globals['_GETOPENAPIREQUEST']._serialized_start=170
   _globals['_GETOPENAPIREQUEST']._serialized_end=189
-  _globals['_SERVERINFO']._serialized_start=192
-  _globals['_SERVERINFO']._serialized_end=325
-  _globals['_LIMITS']._serialized_start=328
-  _globals['_LIMITS']._serialized_end=499
-  _globals['_SERVERSERVICE']._serialized_start=502
-  _globals['_SERVERSERVICE']._serialized_end=744
+  _globals['_GETDOCSREQUEST']._serialized_start=191
+  _globals['_GETDOCSREQUEST']._serialized_end=207
+  _globals['_SERVERINFO']._serialized_start=210
+  _globals['_SERVERINFO']._serialized_end=343
+  _globals['_LIMITS']._serialized_start=346
+  _globals['_LIMITS']._serialized_end=517
+  _globals['_SERVERSERVICE']._serialized_start=520
+  _globals['_SERVERSERVICE']._serialized_end=858
 # @@protoc_insertion_point(module_scope)

@@ -54,6 +54,23 @@ class GetOpenApiRequest(_message.Message):
 Global___GetOpenApiRequest: _TypeAlias = GetOpenApiRequest  # noqa: Y015
 
 @_typing.final
+class GetDocsRequest(_message.Message):
+    """The request of GetDocs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDocsRequest: _TypeAlias = GetDocsRequest  # noqa: Y015
+
+@_typing.final
 class ServerInfo(_message.Message):
     """What the server is and what it takes."""
 

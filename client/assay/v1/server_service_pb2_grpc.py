@@ -46,6 +46,11 @@ class ServerServiceStub:
                 request_serializer=assay_dot_v1_dot_server__service__pb2.GetOpenApiRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetDocs = channel.unary_unary(
+                '/assay.v1.ServerService/GetDocs',
+                request_serializer=assay_dot_v1_dot_server__service__pb2.GetDocsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class ServerServiceServicer:
@@ -66,6 +71,13 @@ class ServerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDocs(self, request, context):
+        """Returns the REST routes as a page for a browser, which loads nothing else. Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ServerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_ServerServiceServicer_to_server(servicer, server):
             'GetOpenApi': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOpenApi,
                     request_deserializer=assay_dot_v1_dot_server__service__pb2.GetOpenApiRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetDocs': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDocs,
+                    request_deserializer=assay_dot_v1_dot_server__service__pb2.GetDocsRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
@@ -134,6 +151,33 @@ class ServerService:
             target,
             '/assay.v1.ServerService/GetOpenApi',
             assay_dot_v1_dot_server__service__pb2.GetOpenApiRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDocs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.ServerService/GetDocs',
+            assay_dot_v1_dot_server__service__pb2.GetDocsRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

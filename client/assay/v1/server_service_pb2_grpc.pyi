@@ -38,6 +38,8 @@ class ServerServiceStub:
     """Returns versions, limits and the catalogue of metrics. Errors: none of its own."""
     GetOpenApi: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]
     """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
+    GetDocs: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetDocsRequest, _httpbody_pb2.HttpBody]
+    """Returns the REST routes as a page for a browser, which loads nothing else. Errors: none of its own."""
 
 @_typing.type_check_only
 class ServerServiceAsyncStub(ServerServiceStub):
@@ -48,6 +50,8 @@ class ServerServiceAsyncStub(ServerServiceStub):
     """Returns versions, limits and the catalogue of metrics. Errors: none of its own."""
     GetOpenApi: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
+    GetDocs: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetDocsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns the REST routes as a page for a browser, which loads nothing else. Errors: none of its own."""
 
 class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The server's own description."""
@@ -67,5 +71,13 @@ class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """Returns the OpenAPI 3.1 document of the REST routes. Errors: none of its own."""
+
+    @_abc_1.abstractmethod
+    def GetDocs(
+        self,
+        request: _server_service_pb2.GetDocsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns the REST routes as a page for a browser, which loads nothing else. Errors: none of its own."""
 
 def add_ServerServiceServicer_to_server(servicer: ServerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

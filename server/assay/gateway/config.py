@@ -242,7 +242,7 @@ def _routes(rules: list[Json]) -> list[Json]:
             "max_stream_duration": _duration(_BODY_SECONDS + _WRITE_SECONDS),
         },
     }
-    return [_two_hosts(), _grpc_web(), *uploads, *watches, _head(read), read, write]
+    return [_two_hosts(), _root(), _grpc_web(), *uploads, *watches, _head(read), read, write]
 
 
 def _two_hosts() -> Json:
@@ -254,6 +254,20 @@ def _two_hosts() -> Json:
         "match": {"prefix": "/", "headers": [joined]},
         "direct_response": {"status": 400, "body": {"inline_string": words}},
     }
+
+
+def _root() -> Json:
+    """Return the route of `/`, which leads a browser to the page of the routes."""
+    filters = ("transcode_camel", "transcode_snake")
+    return {
+        "match": {"path": "/", "headers": [_method("GET")]},
+        "redirect": {"path_redirect": "/docs", "response_code": "FOUND"},
+        "typed_per_filter_config": {name: _off() for name in filters},
+    }
+
+
+def _off() -> Json:
+    return {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
 
 
 def _head(read: Json) -> Json:
@@ -288,13 +302,7 @@ def _grpc_web() -> Json:
             "x-envoy-original-method",
         ],
         "response_headers_to_remove": ["x-http-status", "x-error-body", "location"],
-        "typed_per_filter_config": {
-            f"envoy.filters.http.{name}": {
-                "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
-                "disabled": True,
-            }
-            for name in rest_only
-        },
+        "typed_per_filter_config": {f"envoy.filters.http.{name}": _off() for name in rest_only},
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from importlib import resources
 
 from google.api import httpbody_pb2
 
+from assay.features.server_info import docs_page
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import message_of
 from assay.metrics.metric import Metric
@@ -38,6 +40,8 @@ class ServerService:
         document = (
             resources.files("assay.features.server_info").joinpath("openapi.json").read_bytes()
         )
+        page = docs_page.render(json.loads(document)).encode()
+        self._page = httpbody_pb2.HttpBody(content_type="text/html; charset=utf-8", data=page)
         self._document = httpbody_pb2.HttpBody(content_type="application/json", data=document)
         self._info = server_service_pb2.ServerInfo(
             version=facts.version,
@@ -57,6 +61,14 @@ class ServerService:
     ) -> httpbody_pb2.HttpBody:
         """Return the OpenAPI document."""
         return self._document
+
+    async def GetDocs(
+        self, request: server_service_pb2.GetDocsRequest, call: Call
+    ) -> httpbody_pb2.HttpBody:
+        """Return the page of the REST routes."""
+        call.headers["content-security-policy"] = docs_page.POLICY
+        call.headers["x-content-type-options"] = "nosniff"
+        return self._page
 
 
 def _definition(metric: Metric) -> metric_pb2.MetricDefinition:
