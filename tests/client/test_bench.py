@@ -287,15 +287,6 @@ def test_a_dataset_that_could_not_be_filled_is_gone(assay, client, tmp_path):
     assert "never" not in {one.name for one in client.ground_truth.list()}
 
 
-def test_a_name_of_two_is_refused(assay, files):
-    """A name that two datasets have is refused with both ids."""
-    for _ in range(2):
-        assay("truth", "create", "the same", files[0])
-    done = assay("bench", "run", "the same", files[1])
-    assert done.returncode == 2
-    assert "2 datasets are called 'the same'" in done.stderr
-
-
 def test_a_benchmark_that_fails_exits_with_1(assay, tmp_path):
     """A benchmark without a result exits with 1, whether it was run or is watched, and says why."""
     (tmp_path / "empty.jsonl").write_text('{"document_id": "d1", "expected_data": {}}\n')

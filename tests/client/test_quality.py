@@ -180,13 +180,14 @@ def test_files_and_rows_are_the_same(client, tmp_path):
     lines, table = tmp_path / "t.jsonl", tmp_path / "t.csv"
     lines.write_text(json.dumps({"document_id": "d1", "expected_data": values}) + "\n")
     table.write_text("document_id,vendor,total\nd1,Müller,12.50\n")
-    for rows in (
+    forms = (
         lines,
         str(table),
         [{"document_id": "d1", "expected_data": values}],
         iter([("d1", values)]),
-    ):
-        dataset = client.ground_truth.create("Formats").dataset_id
+    )
+    for number, rows in enumerate(forms):
+        dataset = client.ground_truth.create(f"Formats {number}").dataset_id
         assert client.ground_truth.import_entries(dataset, rows).imported == 1
         (entry,) = client.ground_truth.list_entries(dataset, document_id="d1")
         assert entry.expected == values
@@ -225,7 +226,7 @@ def test_digits_are_kept(client):
 )
 def test_what_cannot_be_sent_is_refused_at_once(client, rows, told):
     """What is no document is refused by the client, with the row, before anything is stored."""
-    dataset = client.ground_truth.create("Refused").dataset_id
+    dataset = client.ground_truth.create("Refused", if_absent=True).dataset_id
     with pytest.raises(BadInput, match=told):
         client.ground_truth.import_entries(dataset, rows)
     assert client.ground_truth.get(dataset).document_count == 0

@@ -10,6 +10,7 @@ import pytest
 
 from assay.features.evaluations.store import Evaluations
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.storage.blob_references import BlobReferences
 from tests.support.rpc_service import Binary, Caller, binary, csv, message
 
 FIRST, SECOND = binary(120), binary(120, seed=8)
@@ -182,3 +183,14 @@ def test_the_refusals_of_a_comparison(me: Caller, other: Caller, rpc):
     reader = rpc.organization(me.organization, ("model:read",))
     assert reader.refused("StartComparison", **pair).code == "PERMISSION_DENIED"
     assert reader("CompareVersions", **pair).paired_tests.status == "not_started"
+
+
+def test_a_comparison_that_ended_keeps_no_rows(me: Caller, rpc):
+    """Once two versions were compared, deleting them lets their rows go."""
+    pair = two(me, FIRST.csv, BETTER.csv)
+    outcome(me, pair)
+    for version_id in (pair["version_a"], pair["version_b"]):
+        me("DeleteVersion", model_id=pair["model_id"], version_id=version_id, cascade=True)
+    with rpc.backend.store.read() as uow:
+        kept = [one for one in uow[BlobReferences].every() if one[0] == me.organization]
+    assert kept == []

@@ -32,6 +32,7 @@ from assay.features.comparisons.pairing import (
     read_side,
 )
 from assay.features.evaluations.second_pass import BOOTSTRAP_ROWS
+from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import (
     ComputeContext,
     JobKind,
@@ -40,6 +41,8 @@ from assay.kernel.jobs.kind import (
     StageInputs,
     TaskOutput,
 )
+from assay.kernel.storage.blob_references import BlobReferences, job_owner
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.metrics.counts import ConfusionCounts
 from assay.metrics.intervals import Interval, delong_paired, mcnemar
 from assay.metrics.reasons import Reason
@@ -128,6 +131,10 @@ class ComparisonKind(JobKind[ComparisonJob, PairedTests]):
         if not all(part.same for part in parts):
             return PairedTests(rows=0, reason=DIFFERENT_ROWS)
         return _tests(job.spec, parts)
+
+    def on_finished(self, uow: UnitOfWork, job: Job) -> None:
+        """Let the rows go that were compared: the result names none, and their evaluations may."""
+        uow[BlobReferences].remove(job.organization_id, job_owner(job.job_id))
 
 
 def _known(asked: ComparisonJob, most: int) -> str | None:
