@@ -10,6 +10,7 @@ from typing import Any
 from tools.demo.curl import Answer, Curl
 
 TRUTH = "/v1/quality/ground-truth"
+BENCHMARKS = "/v1/quality/benchmarks"
 SCHEMAS = "/v1/quality/schemas"
 RUNS = "/v1/quality/extractions"
 LINES = "application/x-ndjson"
@@ -44,6 +45,10 @@ def ground_truth(
     run = _extractions(curl, folder, status)
     for path in (SCHEMAS, f"{SCHEMAS}/{schema}", TRUTH, dataset, f"{dataset}/schema", entry, RUNS):
         status(curl(path), 200)
+    benchmark = curl(BENCHMARKS, method="POST", body={"dataset_id": made.json["id"]}).json
+    path = str(benchmark["links"]["self"])
+    status(curl(f"{path}:watch.ndjson"), 200)
+    status(curl(path, method="DELETE"), 200)
     status(curl(f"{SCHEMAS}/{schema}", method="DELETE"), 422)
     for path in (entry, run, dataset, f"{SCHEMAS}/{schema}"):
         status(curl(path, method="DELETE"), 200)

@@ -228,6 +228,13 @@ class Story:
         made = self.curl(path, method="POST", body={"rows": [row, row, wrong]})
         self._status(made, 201)
         self.compare.that(made.json["metrics"]["accuracy"] == 2 / 3, "two of three are right")
+        evaluation = f"/api/v1/evaluations/{made.json['evaluation_id']}"
+        version = "/api/v1/models/tumours/versions/tumours-2"
+        self._status(self.curl(f"{version}/evaluations/test/1"), 200)
+        self._status(self.curl(f"{evaluation}:serve", method="POST", body={}), 200)
+        self._status(self.curl(version, method="DELETE"), 422)
+        self._status(self.curl(f"{evaluation}?cascade=true", method="DELETE"), 204)
+        self._status(self.curl(version, method="DELETE"), 204)
 
     def ground_truth(self) -> None:
         """What is known of documents, and what was read from them."""
