@@ -61,7 +61,13 @@ class Backend:
         self.ids = Ids()
         self.store: Store = open_store(
             settings.database,
-            Surroundings(clock=self.clock, ids=self.ids, hooks=hooks_of(features)),
+            Surroundings(
+                clock=self.clock,
+                ids=self.ids,
+                hooks=hooks_of(features),
+                blob_size=lambda org, address: self.blobs.size(org, address),  # noqa: PLW0108  # opened below
+                quota_bytes=settings.quota_bytes,
+            ),
             upgrade=upgrade,
         )
         self.blobs: BlobStore = open_blobs(settings.blobs)

@@ -252,6 +252,13 @@ class Settings(BaseSettings):
         default=4 * 1024**2, ge=1024, description="Bytes of one JSON body; more gets 413."
     )
 
+    quota_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Bytes of uploads and results that one organization may store; more gets 413"
+        " QUOTA_EXCEEDED. When absent: no limit.",
+    )
+
     # --- what is told
     access_log: str = Field(
         default="/dev/stderr",

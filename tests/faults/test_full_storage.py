@@ -33,9 +33,9 @@ NEVER = resource.RLIM_INFINITY
 class Site:
     """A service on a folder, and a caller of its REST routes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.service = services.start(folder, ASSAY_WORKERS="1")
+        self.service = services.start(folder, ASSAY_WORKERS="1", **settings)
         self.web = self._caller()
 
     def _caller(self) -> httpx.Client:
@@ -216,6 +216,22 @@ def test_damaged_blobs_are_never_served(site: Site) -> None:
         blob.write_bytes(data)
     for route in routes:
         assert site.web.get(route).json() == good[route].json()
+
+
+def test_an_organization_stays_within_its_quota(tmp_path: Path) -> None:
+    """An upload beyond the quota is 413 and leaves nothing; with what was deleted it fits again."""
+    site = Site(tmp_path, ASSAY_QUOTA_BYTES="400000")
+    path = site.model()
+    assert site.upload(path, 3_000).status_code == 201
+    before = site.blobs()
+    answer = site.upload(path, 50_000)
+    assert answer.status_code == 413, answer.text
+    assert answer.json()["details"][0]["reason"] == "QUOTA_EXCEEDED"
+    assert site.blobs() == before
+    assert site.web.delete(f"/api/v1/models/{path.split('/')[1]}").status_code in {200, 204}
+    assert site.upload(site.model(), 3_000).status_code == 201
+    site.web.close()
+    site.service.stop()
 
 
 @pytest.mark.slow

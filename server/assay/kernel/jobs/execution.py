@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel.clock import Clock
-from assay.kernel.errors import Internal, StaleLease, StorageUnavailable, Unavailable
+from assay.kernel.errors import Internal, QuotaExceeded, StaleLease, StorageUnavailable, Unavailable
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.executors.base import Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
@@ -233,9 +233,12 @@ class JobExecution:
             done=progress.done, total=progress.done + waiting.unfinished, rows=progress.rows
         )
         events = [event for one in done for event in one.events]
-        self._commit(
-            lambda uow: uow[Jobs].checkpoint(*self._held, records, events=events, status=status)
-        )
+        try:
+            self._commit(
+                lambda uow: uow[Jobs].checkpoint(*self._held, records, events=events, status=status)
+            )
+        except QuotaExceeded as error:  # the caller's to mend, as what a task itself refuses
+            raise TaskError("what its tasks stored", error) from error
         self._tell("checkpoint", self.job)
 
     def _note(self, names: list[str]) -> None:

@@ -186,7 +186,19 @@ blob_references = Table(
     Column("organization_id", Key, nullable=False),
     Column("owner", Key, nullable=False),
     Column("blob", Key, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
     PrimaryKeyConstraint("organization_id", "owner", "blob"),
+)
+
+# What the references of an organization keep; a blob counts once for each of its owners.
+usage = Table(
+    "usage",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("blobs", BigInteger, nullable=False),
+    PrimaryKeyConstraint("organization_id"),
+    CheckConstraint("bytes >= 0 AND blobs >= 0", name="counters"),
 )
 
 events = Table(

@@ -9,7 +9,7 @@ docstring has a test, on both engines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -41,6 +41,8 @@ class Surroundings:
     ids: Ids = field(default_factory=Ids)
     leases: BootClock = field(default_factory=BootClock)
     hooks: tuple[Hook, ...] = ()
+    blob_size: Callable[[str, str], int] = lambda organization_id, address: 0  # noqa: ARG005  # of stores without blobs
+    quota_bytes: int | None = None  # of one organization's blobs
 
 
 class UnitOfWork:
@@ -53,6 +55,7 @@ class UnitOfWork:
     def __init__(self, connection: Connection, engine: str, surroundings: Surroundings) -> None:
         self.connection = connection
         self.engine = engine
+        self.surroundings = surroundings
         self.clock = surroundings.clock
         self.ids = surroundings.ids
         self.leases = surroundings.leases

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column(
             "blob", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
         ),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
             "organization_id", "owner", "blob", name=op.f("pk_blob_references")
         ),
@@ -286,6 +287,18 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_requests_created_at", "requests", ["created_at"], unique=False)
+    op.create_table(
+        "usage",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("blobs", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("bytes >= 0 AND blobs >= 0", name=op.f("ck_usage_counters")),
+        sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_usage")),
+    )
     op.create_table(
         "user_schemas",
         sa.Column(
@@ -819,6 +832,7 @@ def downgrade() -> None:
     op.drop_table("events")
     op.drop_table("benchmarks")
     op.drop_table("user_schemas")
+    op.drop_table("usage")
     op.drop_table("requests")
     op.drop_table("models")
     op.drop_table("jobs")
