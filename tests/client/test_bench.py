@@ -322,3 +322,21 @@ def test_the_job_of_a_benchmark_is_watched(assay, reports):
     assert "submitted" in lines[0]
     assert "finished" in lines[-1]
     assert sum("100 documents compared" in line for line in lines) == 2
+
+
+def test_documents_that_do_not_match_are_named(assay, files, tmp_path):
+    """Extractions of other documents are named with what was meant; where none matches, it is 2."""
+    truth, _ = files
+    assay("truth", "create", "matching", truth)
+    (tmp_path / "none.csv").write_text("document_id,vendor,total\n D1,Müller,1\nother,x,2\n")
+    none = assay("bench", "run", "matching", "none.csv")
+    assert (none.returncode, none.stdout) == (2, "")
+    assert "2 of 2 extractions are of documents that the ground truth does not have" in none.stderr
+    assert "'other'" in none.stderr
+    assert "it has 'd1', which differ by blanks or case" in none.stderr
+    (tmp_path / "some.csv").write_text("document_id,vendor,total\nd1,Müller,12.5\nother,x,2\n")
+    some = assay("bench", "run", "matching", "some.csv")
+    assert some.returncode == 0, some.stderr
+    assert "warning: 1 of 2 extractions" in some.stderr
+    told = json.loads(assay("bench", "run", "matching", "some.csv", "--json").stdout)
+    assert told["unmatched"]["document_ids"] == ["other"]

@@ -32,6 +32,7 @@ from assay.cli.live import live_benchmark
 from assay.cli.max_drop import MaxDrop, field_drops
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of, run_id_of, schema_id_of
 from assay.cli.requirement import Requirement, conclude
+from assay.cli.unmatched import unmatched
 from assay.client import (
     BadInput,
     BenchmarkFailed,
@@ -125,7 +126,7 @@ def run(
             compared_to=other,
             on_progress=told,
         )
-    _finish(report, wanted, as_json=as_json)
+    _finish(client, report, wanted, as_json=as_json)
 
 
 @command(bench, "watch")
@@ -147,7 +148,7 @@ def watch(
             print_json(item)
     with _failure_shown(as_json=as_json), live_benchmark(err, hidden=as_json) as told:
         report = client.benchmarks.follow(benchmark_id, told)
-    _finish(report, wanted, as_json=as_json)
+    _finish(client, report, wanted, as_json=as_json)
 
 
 @command(bench, "compare")
@@ -303,9 +304,23 @@ def _stored(client: Client, file: Path, name: str) -> str:
     return run.run_id
 
 
-def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool) -> None:
+def _finish(
+    client: Client, report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool
+) -> None:
+    """Print a completed benchmark, and end the command by what is required of it."""
     outcomes = judged(report, wanted)
-    conclude(outcomes, lambda: benchmark_page(report, outcomes), as_json=as_json, report=report)
+    foreign = unmatched(client, report)
+    if foreign is not None and not foreign.matched:
+        raise BadInput(f"Benchmark {report.benchmark.benchmark_id} compared nothing: {foreign}")
+    if foreign is not None and not as_json:
+        err.print(f"warning: {foreign}", style="yellow", markup=False)
+    conclude(
+        outcomes,
+        lambda: benchmark_page(report, outcomes),
+        as_json=as_json,
+        report=report,
+        unmatched=foreign,
+    )
 
 
 @contextmanager
