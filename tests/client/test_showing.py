@@ -7,8 +7,11 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from assay.cli.console import show_failure
 from assay.cli.plot_data import Plot
 from assay.cli.plot_text import text_plot
+from assay.client import ServiceUnavailable
+from assay.client.errors import Refusal
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SQUARE = Plot(title="t", x_label="x", y_label="y", points=((0, 0), (0, 1), (1, 1)), diagonal=False)
@@ -174,3 +177,11 @@ def test_dots_lie_where_the_points_are():
     assert [line[5:] for line in lines] == ["⡏⠉⠉⠉", "⡇⠀⠀⠀", "⡇⠀⠀⠀"]
     ascii_lines = text_plot(SQUARE, width=4, height=3, braille=False).plain.splitlines()[2:5]
     assert [line[5:] for line in ascii_lines] == ["****", "*   ", "*   "]
+
+
+@pytest.mark.parametrize(("request_id", "unreached"), [("req_1", False), (None, True)])
+def test_service_that_answered_is_not_called_absent(capsys, request_id, unreached):
+    """A refusal with a request id came from a service: none is told to start one."""
+    refusal = Refusal(message="The service's storage is full.", request_id=request_id)
+    show_failure(ServiceUnavailable(refusal), "grpc://127.0.0.1:50051")
+    assert ("Nothing answers" in capsys.readouterr().err) is unreached

@@ -170,8 +170,9 @@ def test_native_grpc_has_a_listener_of_its_own(gateway):
 
 
 def test_health_of_the_gateway(web):
-    """A balancer in front is told that the gateway has a server."""
-    assert web.get("/healthz").status_code == 200
+    """A balancer in front is told that the gateway has a server, and nothing of a failure."""
+    answer = web.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 def test_access_log(web, access_log):

@@ -36,7 +36,7 @@ Item = TypeVar("Item")
 OK = 0
 NOT_MET = 1  # a requirement failed, or a watched job ended without success
 BAD_INPUT = 2  # wrong usage, or input that the service refuses
-NO_SERVICE = 3  # nothing answers, or the service cannot be started
+NO_SERVICE = 3  # nothing answers, the service cannot answer now, or it cannot be started
 NOT_ALLOWED = 4  # no credential, a wrong one, or one that may not do this
 TOO_MANY = 5  # over the rate limit: later the same command may succeed
 FAULT = 6  # the service or the command broke; trying again is of no use until it is mended
@@ -105,8 +105,9 @@ def _hint(error: ServiceError, url: str | None) -> str:
     """Return the way out of a refusal, where the command knows it better than the service."""
     if isinstance(error, Unauthenticated):
         return "Set ASSAY_API_KEY to prefix.secret, or ASSAY_TOKEN to what `assay token` prints."
-    if isinstance(error, ServiceUnavailable) and url and "Nothing answers" not in error.message:
-        return _way_to_a_service(error, url)
+    # A request id is a service's, which answered: its own message tells the way out.
+    if isinstance(error, ServiceUnavailable) and not error.request_id and url:
+        return "" if "Nothing answers" in error.message else _way_to_a_service(error, url)
     return ""
 
 

@@ -39,7 +39,7 @@ def local_reply_config(max_body_bytes: int) -> Json:
     unknown = StatusMapping(grpc_code="UNKNOWN", http_status=0, phrase="Error", code="error")
     mappers = [_mapper(reply) for reply in local_replies(max_body_bytes)]
     return {
-        "mappers": [_of_grpc(), _mapper(bad_request, after_filters=True), *mappers],
+        "mappers": [_healthy(), _of_grpc(), _mapper(bad_request, after_filters=True), *mappers],
         "body_format": _format(LocalReply(status=unknown, reason="INTERNAL", message=_OWN_WORDS)),
     }
 
@@ -74,6 +74,14 @@ def local_replies(max_body_bytes: int) -> tuple[LocalReply, ...]:
     )
 
 
+def _healthy() -> Json:
+    """Return the mapper of the one answer that is no refusal: that of /healthz."""
+    return {
+        "filter": _answered_with(200),
+        "body_format_override": {"json_format": {"status": "ok"}},
+    }
+
+
 def _of_grpc() -> Json:
     """Return the mapper of grpc-web callers, whose refusals have a message and no body."""
     kind = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
@@ -86,8 +94,7 @@ def _of_grpc() -> Json:
 
 def _mapper(reply: LocalReply, *, after_filters: bool = False) -> Json:
     number = reply.status.http_status
-    value = {"default_value": number, "runtime_key": f"local_reply.{number}"}
-    status: Json = {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+    status = _answered_with(number)
     mapper: Json = {"filter": status, "body_format_override": _format(reply)}
     if after_filters:
         noted = {"filter": "assay", "path": [{"key": "path"}], "value": {"present_match": True}}
@@ -96,6 +103,11 @@ def _mapper(reply: LocalReply, *, after_filters: bool = False) -> Json:
     if number == Unavailable.status.http_status:
         mapper["headers_to_add"] = [{"header": {"key": "retry-after", "value": "1"}}]
     return mapper
+
+
+def _answered_with(status: int) -> Json:
+    value = {"default_value": status, "runtime_key": f"local_reply.{status}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
 
 def _format(reply: LocalReply) -> Json:
