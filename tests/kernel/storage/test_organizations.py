@@ -144,6 +144,7 @@ REFUSED = {
 EMPTY = {
     "models.get_many": lambda uow: uow[Models].get_many(OTHER, ["m"]),
     "models.list": lambda uow: uow[Models].list(OTHER, limit=9).items,
+    "blob_references.usage": lambda uow: uow[BlobReferences].usage(OTHER).blobs,
     "models.count": lambda uow: uow[Models].count(OTHER),
     "versions.counts": lambda uow: uow[Versions].counts(OTHER, ["m"])["m"],
     "keys.list": lambda uow: uow[Keys].list(OTHER, limit=9).items,
