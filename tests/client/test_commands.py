@@ -89,6 +89,18 @@ def test_a_gate_against_the_promoted_version(assay, file, client, tmp_path):
     )
 
 
+def test_a_step_summary_gets_the_verdict(assay, file, tmp_path):
+    """Where GitHub Actions names a summary, verdicts and metrics are appended to it as Markdown."""
+    page = tmp_path / "summary.md"
+    page.write_text("before\n")
+    gate = ("-m", "summary", "-v", "s1", "--create", "-r", "accuracy>=0.99")
+    assert assay("evaluate", file, *gate, GITHUB_STEP_SUMMARY=str(page)).returncode == 1
+    text = page.read_text()
+    assert text.startswith("before\n### Evaluation of `summary` `s1` on test")
+    assert "- ❌ FAIL `accuracy>=0.99` `is 0.75`" in text
+    assert "| accuracy | 0.7500 |" in text
+
+
 def test_machines_get_json(assay, file):
     """With --json one object says whether all requirements hold, with every number."""
     done = assay("evaluate", file, "--model", "gate-json", "--create", "--json", "-r", "mcc>=0.99")

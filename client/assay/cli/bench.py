@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from assay.cli import step_summary
 from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, require_known, requirements
 from assay.cli.bench_markdown import markdown
 from assay.cli.bench_tables import (
@@ -314,6 +315,7 @@ def _finish(
         raise BadInput(f"Benchmark {report.benchmark.benchmark_id} compared nothing: {foreign}")
     if foreign is not None and not as_json:
         err.print(f"warning: {foreign}", style="yellow", markup=False)
+    step_summary.append(f"{markdown(report, None, {})}\n{step_summary.verdicts(outcomes)}")
     conclude(
         outcomes,
         lambda: benchmark_page(report, outcomes),

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 
-from assay.cli import interrupted
+from assay.cli import interrupted, step_summary
+from assay.cli.bench_markdown import code
 from assay.cli.compare import MaxDrops
 from assay.cli.connection import Json
 from assay.cli.console import err
@@ -121,6 +122,8 @@ def evaluate(
     promoted = promote and all(outcome.passed for outcome in outcomes)
     if promoted:
         client.versions.promote(model, version)
+    title = f"Evaluation of {code(model)} {code(version)} on {split}"
+    step_summary.append(step_summary.metrics(title, evaluation.metrics, outcomes))
     conclude(
         outcomes,
         lambda: _page(client, evaluation, outcomes, promoted=promoted),

@@ -99,3 +99,9 @@ def _parsed(name: str, variable: str, text: str) -> object:
 def wants_tracebacks() -> bool:
     """Say whether an unforeseen fault of a command shows its traceback: ASSAY_LOG_LEVEL=debug."""
     return os.environ.get(ENV_PREFIX + "LOG_LEVEL") == "debug"
+
+
+def step_summary_file() -> Path | None:
+    """Return the summary page of a step of GitHub Actions, which its environment names."""
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    return Path(name) if name else None
