@@ -28,7 +28,8 @@ PROBE = "tests/probe"
 # Reasons that other code names because it acts on them.
 ACTED_ON = {
     "INTERNAL", "UNAVAILABLE", "TOO_LARGE", "RATE_LIMITED", "UPLOAD_FINISHED", "NOT_FOUND",
-    "SPLIT_NOT_EVALUATED", "ATTEMPTS_SPENT", "DEADLINE_PASSED", "CANCELED",
+    "SPLIT_NOT_EVALUATED", "NO_PROMOTED_VERSION",
+    "NO_TRAINED_VERSION", "ATTEMPTS_SPENT", "DEADLINE_PASSED", "CANCELED",
     "NO_SCORES", "OUT_OF_RANGE",  # which metrics use as reasons of their own
 }  # fmt: skip  # a list
 # A new refusal in a process of its own, with a status that no other has.
@@ -40,7 +41,7 @@ class Teapot(AssayError):
     status = StatusMapping(
         grpc_code="UNIMPLEMENTED", http_status=418, phrase="I'm a teapot", code="teapot"
     )
-print('["418"]' in response_filter())
+print('["418"]' in response_filter([]))
 """
 
 

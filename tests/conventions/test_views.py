@@ -14,6 +14,7 @@ from tools.openapi_views import views
 # one for each method, and a view has that of its typed method, as the other test says.
 ALIKE = {
     "WatchBenchmarkResponse": "a response for each method, and both stream events of a job",
+    "DeleteBenchmarkResponse": "a response for each method",
     "DeleteEntryResponse": "a response for each method",
     "DeleteExtractionRunResponse": "a response for each method",
     "DeleteFieldSchemaResponse": "a response for each method",
