@@ -379,6 +379,25 @@ def test_an_interrupted_evaluation_is_taken_up_again(service, client, tmp_path, 
     assert len(list(client.evaluations.list(name, "v1"))) <= 2
 
 
+def test_an_interrupted_import_leaves_no_empty_dataset(service, client, tmp_path):
+    """An interrupt while documents are stored takes the dataset back, whose name is free again."""
+    line = '{{"document_id": "d{0}", "expected_data": {{"vendor": "V {0}", "total": "{0}.50"}}}}\n'
+    (tmp_path / "long.jsonl").write_text("".join(line.format(one) for one in range(50_000)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "assay", "truth", "create", "cut-short", "long.jsonl"],
+        cwd=tmp_path, text=True, env={**service.environment(), "NO_COLOR": "1"},
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        while process.poll() is None:
+            if any(one.name == "cut-short" for one in client.ground_truth.list()):
+                process.send_signal(signal.SIGINT)
+                break
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, "Interrupted: cut-short" in told) == (130, True)
+    assert "cut-short" not in {one.name for one in client.ground_truth.list()}
+
+
 def test_a_rerun_takes_up_what_has_not_ended(client, fresh, tmp_path):
     """The id of a request stays the same until its evaluation has ended, or the file has changed."""
     model, version = fresh()

@@ -327,9 +327,19 @@ def _finish(
 
 @contextmanager
 def _failure_shown(*, as_json: bool) -> Iterator[None]:
-    """End the command with 1 when the benchmark ends without numbers, as `assay watch` does."""
+    """End the command with 1 when the benchmark ends without numbers, as `assay watch` does.
+
+    An interrupt ends the command alone, which is said.
+    """
     try:
         yield
+    except KeyboardInterrupt:
+        err.print(
+            "Interrupted. A benchmark that was begun goes on: `assay bench list` shows it, and"
+            " `assay bench watch` follows it.",
+            markup=False,
+        )
+        raise
     except BenchmarkFailed as error:
         show_failure(error, as_json=as_json)
         raise typer.Exit(NOT_MET) from error

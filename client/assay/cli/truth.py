@@ -55,9 +55,13 @@ def create(
             client.ground_truth.update(made.dataset_id, user_schema_id=schema_id)
         if file is not None:
             _tell(client.ground_truth.import_entries(made.dataset_id, file))
-    except Exception:
+    except BaseException as error:  # an interrupt too
         # Nothing was stored; a dataset without documents would only be in the way.
         client.ground_truth.delete(made.dataset_id)
+        if isinstance(error, KeyboardInterrupt):
+            err.print(
+                f"Interrupted: {escape(name)} is deleted again, with nothing of the file kept."
+            )
         raise
     print_made(client.ground_truth.get(made.dataset_id), made.dataset_id, as_json=as_json)
 
