@@ -31,6 +31,7 @@ from assay.kernel.rpc.server import Server, ServerDependencies
 from assay.kernel.rpc.storage_health import StorageHealth
 from assay.kernel.rpc.tls import server_credentials
 from assay.kernel.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
+from assay.kernel.rpc.watch_tokens import WatchTokens
 from assay.kernel.storage.blobs import BlobStore, open_blobs
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.sql import SQLITE
@@ -109,11 +110,7 @@ class ServerProcess:
         self._server = Server(
             ServerDependencies(
                 handlers=[one for feature in backend.features for one in feature.services(kernel)],
-                authenticator=Authenticator(
-                    find_key=_key_finder(backend.features, kernel),
-                    tokens=TokenVerifier(token_rules(settings)),
-                    clock=backend.clock,
-                ),
+                authenticator=self._authenticator(kernel),
                 rates=_rates(settings),
                 limits_storage_url=settings.limits_storage_url,
                 places=Places(watches=settings.max_watches),
@@ -127,6 +124,16 @@ class ServerProcess:
             )
         )
         self._storage_health = _storage_health(backend, self._threads, self._server)
+
+    def _authenticator(self, kernel: Kernel) -> Authenticator:
+        backend = self._backend
+        return Authenticator(
+            find_key=_key_finder(backend.features, kernel),
+            tokens=TokenVerifier(token_rules(backend.settings)),
+            clock=backend.clock,
+            watch_tokens=WatchTokens(backend.store.scope, backend.clock),
+            run_in_thread=self._threads,
+        )
 
     async def start(self) -> int:
         """Listen and serve; return the port."""

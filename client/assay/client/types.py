@@ -73,6 +73,16 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CreateWatchTokenResponse:
+    """The response of CreateWatchToken."""
+
+    # The token, for `access_token` in the URL of a watch.
+    access_token: str
+    # When it ends; a stream that is open then goes on.
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """A benchmark of an organization.
 
@@ -1477,6 +1487,7 @@ class FieldAccuracies:
 register("assay.v1.JobProgress", JobProgress)
 register("assay.v1.JobError", Failure)
 register("assay.v1.Job", Job)
+register("assay.v1.CreateWatchTokenResponse", CreateWatchTokenResponse)
 register("assay.v1.Benchmark", Benchmark)
 register("assay.v1.TrackMeasures", TrackMeasures)
 register("assay.v1.ReliabilityBin", ReliabilityBin)

@@ -410,22 +410,26 @@ class WatchBenchmarkRequest(_message.Message):
     BENCHMARK_ID_FIELD_NUMBER: _builtins.int
     AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
     BOOKMARK_SECONDS_FIELD_NUMBER: _builtins.int
+    ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     benchmark_id: _builtins.str
     """Required. The benchmark."""
     after_sequence: _builtins.int
     """Optional. Only events after this one; 0 is from the start. Over Server-Sent Events the header Last-Event-ID wins."""
     bookmark_seconds: _builtins.float
     """Optional. Seconds between bookmarks of a quiet stream; 10 by default and at most."""
+    access_token: _builtins.str
+    """Optional. A watch token in place of the header Authorization, which a browser's EventSource cannot send; over REST alone."""
     def __init__(
         self,
         *,
         benchmark_id: _builtins.str = ...,
         after_sequence: _builtins.int = ...,
         bookmark_seconds: _builtins.float = ...,
+        access_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "benchmark_id", b"benchmark_id", "bookmark_seconds", b"bookmark_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "after_sequence", b"after_sequence", "benchmark_id", b"benchmark_id", "bookmark_seconds", b"bookmark_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

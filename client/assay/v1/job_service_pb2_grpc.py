@@ -52,6 +52,11 @@ class JobServiceStub:
                 request_serializer=assay_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_job__pb2.Job.FromString,
                 _registered_method=True)
+        self.CreateWatchToken = channel.unary_unary(
+                '/assay.v1.JobService/CreateWatchToken',
+                request_serializer=assay_dot_v1_dot_job__service__pb2.CreateWatchTokenRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_job__service__pb2.CreateWatchTokenResponse.FromString,
+                _registered_method=True)
         self.WatchJob = channel.unary_stream(
                 '/assay.v1.JobService/WatchJob',
                 request_serializer=assay_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
@@ -89,6 +94,13 @@ class JobServiceServicer:
 
     def CancelJob(self, request, context):
         """Cancels a job that has not ended. Best effort for a running one: watch it to see the end. Errors: 404 no such job; 422 the job has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateWatchToken(self, request, context):
+        """Makes a token of 15 minutes with which a page may watch this job and do nothing else: `new EventSource("…:watch?access_token=…")`. Errors: 404 no such job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +144,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=assay_dot_v1_dot_job__service__pb2.CancelJobRequest.FromString,
                     response_serializer=assay_dot_v1_dot_job__pb2.Job.SerializeToString,
+            ),
+            'CreateWatchToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWatchToken,
+                    request_deserializer=assay_dot_v1_dot_job__service__pb2.CreateWatchTokenRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_job__service__pb2.CreateWatchTokenResponse.SerializeToString,
             ),
             'WatchJob': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchJob,
@@ -231,6 +248,33 @@ class JobService:
             '/assay.v1.JobService/CancelJob',
             assay_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
             assay_dot_v1_dot_job__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWatchToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.JobService/CreateWatchToken',
+            assay_dot_v1_dot_job__service__pb2.CreateWatchTokenRequest.SerializeToString,
+            assay_dot_v1_dot_job__service__pb2.CreateWatchTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

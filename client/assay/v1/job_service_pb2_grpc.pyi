@@ -41,6 +41,8 @@ class JobServiceStub:
     """Lists jobs, newest first. Errors: 400 an unknown status, a bad page size or token."""
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_pb2.Job]
     """Cancels a job that has not ended. Best effort for a running one: watch it to see the end. Errors: 404 no such job; 422 the job has ended."""
+    CreateWatchToken: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CreateWatchTokenRequest, _job_service_pb2.CreateWatchTokenResponse]
+    """Makes a token of 15 minutes with which a page may watch this job and do nothing else: `new EventSource("…:watch?access_token=…")`. Errors: 404 no such job."""
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]
     """Streams a job's events after a sequence, then live ones, and ends with the terminal event. Ordered, unique, reliable, atomic, resumable and bookmarkable. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such job."""
     WatchJobEvents: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]
@@ -59,6 +61,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Lists jobs, newest first. Errors: 400 an unknown status, a bad page size or token."""
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_pb2.Job]  # type: ignore[assignment]
     """Cancels a job that has not ended. Best effort for a running one: watch it to see the end. Errors: 404 no such job; 422 the job has ended."""
+    CreateWatchToken: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateWatchTokenRequest, _job_service_pb2.CreateWatchTokenResponse]  # type: ignore[assignment]
+    """Makes a token of 15 minutes with which a page may watch this job and do nothing else: `new EventSource("…:watch?access_token=…")`. Errors: 404 no such job."""
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams a job's events after a sequence, then live ones, and ends with the terminal event. Ordered, unique, reliable, atomic, resumable and bookmarkable. Errors, all before the first message: 400 the sequence is trimmed or in the future; 404 no such job."""
     WatchJobEvents: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -92,6 +96,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_pb2.Job, _abc.Awaitable[_job_pb2.Job]]:
         """Cancels a job that has not ended. Best effort for a running one: watch it to see the end. Errors: 404 no such job; 422 the job has ended."""
+
+    @_abc_1.abstractmethod
+    def CreateWatchToken(
+        self,
+        request: _job_service_pb2.CreateWatchTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.CreateWatchTokenResponse, _abc.Awaitable[_job_service_pb2.CreateWatchTokenResponse]]:
+        """Makes a token of 15 minutes with which a page may watch this job and do nothing else: `new EventSource("…:watch?access_token=…")`. Errors: 404 no such job."""
 
     @_abc_1.abstractmethod
     def WatchJob(

@@ -42,6 +42,7 @@ class Principal:
     subject: str  # the JWT's `sub`, or `key:<prefix>`
     permissions: frozenset[str]  # as granted, unknown words included
     key_prefix: str | None = None  # public half of the API key; None for a JWT
+    job_id: str | None = None  # the one job that a watch token lets it watch; None: no such token
 
     def allows(self, permission: str) -> bool:
         """Return whether this principal may do what `permission` names."""

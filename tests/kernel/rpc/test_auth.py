@@ -18,6 +18,7 @@ from assay.kernel.identity import ApiKey, Principal
 from assay.kernel.ids import Ids
 from assay.kernel.rpc.auth import Authenticator, looks_like_jwt
 from assay.kernel.rpc.tokens import TokenRules, TokenVerifier
+from assay.kernel.rpc.watch_tokens import WatchTokens
 from assay.kernel.storage.store import open_store
 
 SECRET = "0123456789abcdefghijklmnop"
@@ -45,7 +46,13 @@ class House:
         self.keys = {"kp": key()}
         self.asked = 0
         self.authenticator = Authenticator(
-            find_key=self._find, tokens=TokenVerifier(TokenRules()), clock=self.clock
+            find_key=self._find,
+            tokens=TokenVerifier(TokenRules()),
+            clock=self.clock,
+            watch_tokens=WatchTokens(
+                lambda listing: f"a secret of this test alone/{listing}", self.clock
+            ),
+            run_in_thread=asyncio.to_thread,
         )
 
     async def _find(self, prefix: str) -> ApiKey | None:

@@ -918,6 +918,17 @@ class Jobs(Group):
         """
         return await self._one(types.Job, "CancelJob", {"job_id": job_id})
 
+    async def create_watch_token(self, job_id: str) -> types.CreateWatchTokenResponse:
+        """Makes a token of 15 minutes with which a page may watch this job and do nothing else:
+        `new EventSource("…:watch?access_token=…")`.
+
+        Args:
+            job_id: The job.
+        """
+        return await self._one(
+            types.CreateWatchTokenResponse, "CreateWatchToken", {"job_id": job_id}
+        )
+
 
 class Keys(Group):
     """API keys of the caller's organization."""

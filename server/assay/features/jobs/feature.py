@@ -7,10 +7,15 @@ from assay.features.jobs.service import JobUseCases
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
 from assay.kernel.rpc.watch import JobWatch
+from assay.kernel.rpc.watch_tokens import WatchTokens
 
 
 def _services(kernel: Kernel) -> Iterable[object]:
-    yield JobService(JobUseCases(kernel.store), JobWatch(kernel.watches))
+    yield JobService(
+        JobUseCases(kernel.store),
+        JobWatch(kernel.watches),
+        WatchTokens(kernel.store.scope, kernel.clock),
+    )
 
 
 FEATURE = Feature(name="jobs", services=_services)

@@ -20,6 +20,8 @@ from assay.kernel.clock import Clock
 from assay.kernel.errors import Unauthenticated
 from assay.kernel.identity import ApiKey, Principal
 from assay.kernel.rpc.tokens import TokenVerifier
+from assay.kernel.rpc.watch_tokens import WatchTokens
+from assay.kernel.threads import RunInThread
 
 KEY_MEMORY_SECONDS = 2.0
 TOKEN_MEMORY_SECONDS = 300.0
@@ -38,10 +40,20 @@ class _Remembered:
 class Authenticator:
     """Turns an Authorization header into a Principal, or raises Unauthenticated."""
 
-    def __init__(self, *, find_key: FindKey, tokens: TokenVerifier, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        find_key: FindKey,
+        tokens: TokenVerifier,
+        clock: Clock,
+        watch_tokens: WatchTokens,
+        run_in_thread: RunInThread,
+    ) -> None:
         self._find_key = find_key
         self._tokens = tokens
         self._clock = clock
+        self._watch_tokens = watch_tokens
+        self._run_in_thread = run_in_thread
         self._memory: OrderedDict[str, _Remembered] = OrderedDict()
 
     def remembered(self, authorization: str | None) -> Principal | None:
@@ -54,6 +66,12 @@ class Authenticator:
     def knows(self, authorization: str) -> bool:
         """Return whether this held when it was last looked at, some time ago."""
         return authorization in self._memory
+
+    async def watcher(self, token: str) -> Principal:
+        """Return who may watch with a watch token; raises Unauthenticated where it does not hold."""
+        if len(token) > MAX_CREDENTIAL_CHARS:
+            raise Unauthenticated("The watch token is too long to be one of Assay.")
+        return await self._run_in_thread(lambda: self._watch_tokens.read(token))
 
     async def principal(self, authorization: str | None) -> Principal:
         """Return who sent `authorization`.

@@ -17,7 +17,7 @@ from google.protobuf import descriptor_pool, json_format, struct_pb2
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from assay.kernel.errors import InvalidArgument, clip
+from assay.kernel.errors import InvalidArgument, PermissionDenied, clip
 from assay.kernel.jobs.job import Event, StatusUpdate
 from assay.kernel.jobs.kind import JobKind
 from assay.kernel.jobs.payloads import KERNEL_PAYLOADS, Payload, Progress, StateChanged
@@ -113,6 +113,8 @@ class JobWatch:
     def _batches(
         self, call: Call, job_id: str, request: WatchRequest, after_sequence: int | None = None
     ) -> AsyncGenerator[Batch, None]:
+        if call.caller.job_id not in {None, job_id}:
+            raise PermissionDenied("The watch token is for another job. Ask for one for this job.")
         return self._watches.watch(
             call.organization_id,
             job_id,

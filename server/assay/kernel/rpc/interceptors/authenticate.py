@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
 
 from assay.kernel.errors import RateLimited, Unauthenticated
+from assay.kernel.identity import Principal
 from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.interceptors.base import Interceptor
@@ -34,20 +36,27 @@ class Authenticate(Interceptor):
         if call.method.anonymous:
             return None
         authorization = call.metadata.get("authorization")
+        if authorization is None and (token := _watch_token(call)) is not None:
+            return self._resolve(call, token, self._authenticator.watcher)
         call.principal = self._authenticator.remembered(authorization)
-        return None if call.principal is not None else self._resolve(call, authorization)
+        return None if call.principal is not None else self._known(call, authorization)
 
-    async def _resolve(self, call: Call, authorization: str | None) -> None:
+    async def _known(self, call: Call, authorization: str | None) -> None:
         if not authorization:
             call.principal = await self._authenticator.principal(authorization)
             return
+        await self._resolve(call, authorization, self._authenticator.principal)
+
+    async def _resolve(
+        self, call: Call, authorization: str, find: Callable[[str], Awaitable[Principal]]
+    ) -> None:
         key = (_CLASS, call.connection.rpartition(":")[0], "")
         if self._failures.count(key) >= self._limit and not self._authenticator.knows(
             authorization
         ):
             raise self._limited(key)
         try:
-            call.principal = await self._authenticator.principal(authorization)
+            call.principal = await find(authorization)
         except Unauthenticated:
             self._failures.add(key, _WINDOW_SECONDS)
             raise
@@ -65,3 +74,10 @@ class Authenticate(Interceptor):
             },
             retry_after=wait,
         )
+
+
+def _watch_token(call: Call) -> str | None:
+    """Return the token in the query of a watch, which alone takes one."""
+    if "access_token" not in call.method.request.DESCRIPTOR.fields_by_name or not call.query:
+        return None
+    return next(iter(parse_qs(call.query).get("access_token", ())), None)
