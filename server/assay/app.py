@@ -36,7 +36,7 @@ from assay.kernel.storage.blobs import BlobStore, open_blobs
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.sql import SQLITE
 from assay.kernel.storage.store import Store, open_store
-from assay.kernel.storage.unit_of_work import Surroundings
+from assay.kernel.storage.unit_of_work import StoreContext
 from assay.kernel.threads import RunInThread
 from assay.settings import Settings
 
@@ -62,7 +62,7 @@ class Backend:
         self.ids = Ids()
         self.store: Store = open_store(
             settings.database,
-            Surroundings(
+            StoreContext(
                 clock=self.clock,
                 ids=self.ids,
                 hooks=hooks_of(features),

@@ -14,7 +14,7 @@ from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
-from assay.kernel.storage.unit_of_work import Surroundings
+from assay.kernel.storage.unit_of_work import StoreContext
 from assay.records import replace
 from tests.support.store_rows import CHURN, ORG, OTHER, add_evaluation, add_model, add_version
 
@@ -56,7 +56,7 @@ def test_generated_ids_grow_when_they_are_taken(url, clock, lease_clock):
         def new_evaluation_id(self, attempt: int = 0) -> str:
             return "evl-" + "0" * (12 + attempt)
 
-    store = open_store(url, Surroundings(clock=clock, ids=SameIds(), leases=lease_clock))
+    store = open_store(url, StoreContext(clock=clock, ids=SameIds(), leases=lease_clock))
     with store.write() as uow:
         models = [add_model(uow).model_id for _ in range(3)]
         versions = [add_version(uow, models[0]).version_id for _ in range(2)]

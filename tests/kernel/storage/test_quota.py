@@ -7,14 +7,14 @@ import pytest
 from assay.kernel.errors import QuotaExceeded
 from assay.kernel.storage.blob_references import BlobReferences, Usage
 from assay.kernel.storage.store import open_store
-from assay.kernel.storage.unit_of_work import Surroundings
+from assay.kernel.storage.unit_of_work import StoreContext
 from tests.support.store_rows import ORG, OTHER
 
 
 @pytest.fixture
 def limited(url):
     """A store whose blobs have 100 bytes each, of which an organization may keep 250."""
-    store = open_store(url, Surroundings(blob_size=lambda *_: 100, quota_bytes=250))
+    store = open_store(url, StoreContext(blob_size=lambda *_: 100, quota_bytes=250))
     yield store
     store.close()
 

@@ -56,7 +56,7 @@ class BlobReferences(SqlStore):
 
         QuotaExceeded when the organization would keep more than it is allowed.
         """
-        size = self._db.surroundings.blob_size
+        size = self._db.context.blob_size
         more_bytes = more_blobs = 0
         for address in dict.fromkeys(addresses):
             row = {"organization_id": organization_id, "owner": owner, "blob": address}
@@ -66,7 +66,7 @@ class BlobReferences(SqlStore):
                 more_blobs += 1
         if more_blobs:
             used = self._count(organization_id, more_bytes, more_blobs)
-            check_quota(self._db.surroundings.quota_bytes, used)
+            check_quota(self._db.context.quota_bytes, used)
 
     def remove(self, organization_id: str, owner: str) -> None:
         """Let all blobs of `owner` go; one that another owner keeps stays."""

@@ -39,7 +39,7 @@ from assay.kernel.storage.failures import raise_refusal
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.schema import check_revision, migrate, revision_of
 from assay.kernel.storage.sql import POSTGRESQL, SQLITE
-from assay.kernel.storage.unit_of_work import Surroundings, UnitOfWork
+from assay.kernel.storage.unit_of_work import StoreContext, UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,9 @@ class Store(ABC):
 
     engine_name: str  # SQLITE or POSTGRESQL
 
-    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
+    def __init__(self, engine: Engine, context: StoreContext) -> None:
         self._engine = engine
-        self._surroundings = surroundings
+        self._context = context
         self._listeners = CommitListeners()
         self._cursor_key: str | None = None
         self.changes: Changes
@@ -84,7 +84,7 @@ class Store(ABC):
                 self._cursor_key = uow[Installation].find(CURSORS)
         if self._cursor_key is None:
             with self.write() as uow:
-                uow[Installation].add(CURSORS, self._surroundings.ids.new_key_secret())
+                uow[Installation].add(CURSORS, self._context.ids.new_key_secret())
                 self._cursor_key = uow[Installation].find(CURSORS)
         return f"{self._cursor_key}/{listing}"
 
@@ -103,7 +103,7 @@ class Store(ABC):
         self._engine.dispose()
 
     def _unit_of_work(self, connection: Connection) -> UnitOfWork:
-        return UnitOfWork(connection, self.engine_name, self._surroundings)
+        return UnitOfWork(connection, self.engine_name, self._context)
 
     def _committed(self, uow: UnitOfWork) -> None:
         touched = frozenset(uow.touched)
@@ -115,7 +115,7 @@ class Store(ABC):
 
 def open_store(
     url: str,
-    surroundings: Surroundings = Surroundings(),  # noqa: B008  # an immutable value
+    context: StoreContext = StoreContext(),  # noqa: B008  # an immutable value
     *,
     upgrade: bool = False,
 ) -> Store:
@@ -132,7 +132,7 @@ def open_store(
         try:
             check_revision(revision_of(engine))
             kind = SqliteStore if engine_name(url) == SQLITE else PostgresStore
-            return kind(engine, surroundings)
+            return kind(engine, context)
         except BaseException:
             engine.dispose()
             raise
@@ -146,8 +146,8 @@ class SqliteStore(Store):
 
     engine_name = SQLITE
 
-    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
-        super().__init__(engine, surroundings)
+    def __init__(self, engine: Engine, context: StoreContext) -> None:
+        super().__init__(engine, context)
         self.changes = SqliteChanges(engine.connect)
         self._local = threading.local()
         self._readers: weakref.WeakSet[_SqliteRead] = weakref.WeakSet()
@@ -320,8 +320,8 @@ class PostgresStore(Store):
 
     engine_name = POSTGRESQL
 
-    def __init__(self, engine: Engine, surroundings: Surroundings) -> None:
-        super().__init__(engine, surroundings)
+    def __init__(self, engine: Engine, context: StoreContext) -> None:
+        super().__init__(engine, context)
         plain = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.changes = PostgresChanges(lambda: plain)
         self._reading = engine.execution_options(

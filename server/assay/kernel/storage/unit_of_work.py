@@ -34,7 +34,7 @@ class Hook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class StoreContext:
     """Where a unit of work has times and ids from, and what later features are asked."""
 
     clock: Clock = field(default_factory=Clock)
@@ -52,17 +52,17 @@ class UnitOfWork:
     sequence that it wrote to each, so that the events of one commit can be told.
     """
 
-    def __init__(self, connection: Connection, engine: str, surroundings: Surroundings) -> None:
+    def __init__(self, connection: Connection, engine: str, context: StoreContext) -> None:
         self.connection = connection
         self.engine = engine
-        self.surroundings = surroundings
-        self.clock = surroundings.clock
-        self.ids = surroundings.ids
-        self.leases = surroundings.leases
+        self.context = context
+        self.clock = context.clock
+        self.ids = context.ids
+        self.leases = context.leases
         self.driver: Any = connection.connection.driver_connection
         self.touched: set[tuple[str, str]] = set()
         self.batches: dict[tuple[str, str], int] = {}
-        self._hooks = surroundings.hooks
+        self._hooks = context.hooks
         self._stores: dict[type, Any] = {}
 
     def __getitem__(self, kind: type[S]) -> S:
