@@ -282,10 +282,10 @@ def test_bad_files_import_nothing(admin, dataset, route, content, told):
     "kind", ["application/json", "multipart/form-data; boundary=x", "text/html"]
 )
 def test_other_content_types_are_refused(admin, dataset, kind):
-    """400: a body that says it is no CSV is refused, naming what is allowed."""
+    """415: a body that says it is no CSV is refused, naming what is allowed."""
     path = f"{dataset}/entries/import-csv"
     answer = admin.post(path, content="document_id,a\nd,1\n", headers={"content-type": kind})
-    assert "text/csv" in check(answer, 400, "validation_error", path)["message"]
+    assert "text/csv" in check(answer, 415, "unsupported_media_type", path)["message"]
 
 
 def nested(depth: int) -> object:

@@ -86,7 +86,7 @@ def test_results_are_seen_on_the_other_server(both: tuple[Caller, Caller], at_on
                 return
 
     for seed in (1, 2, 3):
-        newer = two.measure(model_id, version_id, binary(30, seed=seed).csv)
+        newer = two.measure(model_id, version_id, binary(30, seed=seed).csv, replace=True)
         agree(one, "evaluation_id", newer.evaluation_id)
         agree(two, "evaluation_id", newer.evaluation_id)
     second = one.version(model_id).version_id
