@@ -431,7 +431,7 @@ def test_details_without_mistakes_or_residuals_are_422(rpc: Running, me: Caller)
 
 
 def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
-    """Details whose blob is gone are told as INTERNAL without a word about blobs."""
+    """Details whose blob is gone are told as DATA_MISSING, by its address and without a path."""
     details = records.replace(BINARY, intervals={})  # read by nobody else
     found = made(rpc, me, details, DATA.csv, labels=["no", "yes"], positive_label="yes")
     with rpc.backend.store.read() as uow:
@@ -442,8 +442,9 @@ def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
     assert path is not None
     path.unlink()
     refused = found.refused("GetRocCurve")
-    assert refused.told == ("INTERNAL", "INTERNAL")
-    assert "sha256" not in refused.message
+    assert refused.told == ("INTERNAL", "DATA_MISSING")
+    assert refused.metadata["blob"] == serving.evaluation.result.details
+    assert str(path.parent) not in refused.message
 
 
 @pytest.mark.parametrize("route", ROUTES)
