@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +41,23 @@ def request_id(client: Client, file: Path, *asked: object) -> str:
         ended = next((one.evaluation_id for one in newest if one.status in TERMINAL_STATES), "")
     parts = [file.absolute(), facts.st_size, facts.st_mtime_ns, ended, *asked]
     return str(uuid.uuid5(_NAMESPACE, "\0".join(map(str, parts))))
+
+
+@contextmanager
+def deferred() -> Iterator[list[int]]:
+    """Have an interrupt wait for the end of the block, whose result is needed to undo it.
+
+    Gives a list that is not empty once an interrupt came.
+    """
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+        yield caught
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

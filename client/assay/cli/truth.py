@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from assay.cli.connection import Json, command
 from assay.cli.console import err, out, print_items, print_json, print_made
+from assay.cli.interrupted import deferred
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client
 from assay.client.types import GroundTruthDataset, Imported
@@ -44,12 +45,15 @@ def create(
     a column document_id, a column for each field, and maybe one notes.
     """
     fields = _read_schema(schema) if schema else None
-    made = client.ground_truth.create(name, if_absent=if_absent)
+    with deferred() as interrupts:
+        made = client.ground_truth.create(name, if_absent=if_absent)
     if made.document_count or made.user_schema_id:  # it was there
         err.print(f"{escape(name)} is there, with {made.document_count:,} documents", style="dim")
         print_made(made, made.dataset_id, as_json=as_json)
         return
     try:
+        if interrupts:
+            raise KeyboardInterrupt
         if fields:
             schema_id = _stored_schema(client, name, fields)
             client.ground_truth.update(made.dataset_id, user_schema_id=schema_id)
