@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,11 +11,12 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from assay.cli.console import BAD_INPUT, err
+from assay.cli.console import BAD_INPUT, NO_SERVICE, err
 from assay.client.settings import ENV_PREFIX
 from assay.commands import logs
 from assay.gateway.config import GatewaySettings
 from assay.gateway.tls import GatewayTls
+from assay.kernel.errors import SchemaMismatch
 from assay.settings import Settings
 
 DataDir = Annotated[
@@ -21,6 +24,19 @@ DataDir = Annotated[
 ]
 GrpcPort = Annotated[int | None, typer.Option("--grpc-port", help="Port of the gRPC server.")]
 HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the gateway for REST.")]
+
+
+@contextmanager
+def schema_required() -> Iterator[None]:
+    """End the command as one that cannot start where the database is of another schema.
+
+    That is no fault of the service: the text names the way out.
+    """
+    try:
+        yield
+    except SchemaMismatch as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}")
+        raise typer.Exit(NO_SERVICE) from error
 
 
 def settings_of(**overrides: Any) -> Settings:

@@ -20,6 +20,7 @@ from assay.commands.options import (
     GrpcPort,
     HttpPort,
     gateway_settings,
+    schema_required,
     server_settings,
     settings_of,
 )
@@ -96,7 +97,8 @@ def migrate(data_dir: DataDir = None) -> None:
     from assay.kernel.storage.schema import migrate as upgrade  # noqa: PLC0415 — loads much
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    out.print(f"the database is at schema {upgrade(settings.database)}")
+    with schema_required():
+        out.print(f"the database is at schema {upgrade(settings.database)}")
 
 
 def settings(

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from assay.app import BALANCER_NOTICE, Backend, RunnerProcess, ServerProcess
 from assay.cli.console import NO_SERVICE, OK, err, print_json
-from assay.commands.options import gateway_settings
+from assay.commands.options import gateway_settings, schema_required
 from assay.features.keys.service import KeyUseCases, MadeKey
 from assay.gateway.process import RunningGateway
 from assay.gateway.supervision import SupervisedGateway
@@ -99,7 +99,8 @@ async def _backend(
     """
     with _stop_signals() as stop:
         async with AsyncExitStack() as closing:
-            backend = Backend(settings, upgrade=upgrade)
+            with schema_required():
+                backend = Backend(settings, upgrade=upgrade)
             closing.push_async_callback(asyncio.to_thread, backend.close)
             yield backend, closing, stop
 
