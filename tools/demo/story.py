@@ -191,6 +191,7 @@ class Story:
         self._status(self.curl(f"/api/v1/jobs?{done}"), 200)
         job = f"/api/v1/jobs/{evaluation.job_id}"
         for path in (
+            "/docs",
             "/openapi.json",
             "/api/v1/server",
             "/api/v1/models",
