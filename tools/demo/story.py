@@ -218,6 +218,7 @@ class Story:
             "/api/v1/keys",
         ):
             self._status(self.curl(path), 200)
+        self._status(self.curl(f"{job}:watchtoken", method="POST", body={}), 200)
 
     def rows(self) -> None:
         """A handful of rows, as JSON."""
