@@ -298,6 +298,18 @@ def test_models_and_versions_are_made_and_listed(assay):
     assert "VERSION_NOT_READY" in early.stderr
 
 
+def test_a_model_is_made_with_a_project_path(assay, client):
+    """A project path is given when a model is made, kept with its spaces, and changed later."""
+    path = "shell/fs/Instabase Drive/Paystubs"
+    made = assay("models", "create", "With a path", "--path", path).stdout.strip()
+    assert [one.model_id for one in client.models.list(project_path=path)] == [made]
+    taken = assay("models", "create", "Again", "--path", path)
+    assert taken.returncode == 2
+    assert path in taken.stderr.replace("\n", "")
+    assert assay("models", "update", made, "--path", "").returncode == 0
+    assert client.models.get(made).project_path is None
+
+
 def test_a_key_works_until_it_is_revoked(assay):
     """A key is shown once, does what it may and no more, and is listed without its secret."""
     made = assay("keys", "create", "shell", "-p", "model:read", "--days", "1")

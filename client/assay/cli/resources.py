@@ -33,7 +33,7 @@ def create_model(
     name: Annotated[str, typer.Argument(help="A human name.")],
     *,
     task: Annotated[
-        str, typer.Option("--task", help="classification or regression.")
+        str, typer.Option("--task", help="classification, regression or extraction.")
     ] = "classification",
     model_id: Annotated[str, typer.Option("--id", help="An id of your choice.")] = "",
     label: Annotated[
@@ -41,6 +41,9 @@ def create_model(
     ] = None,
     positive_label: Annotated[
         str, typer.Option("--positive-label", help="The positive label of a binary classifier.")
+    ] = "",
+    project_path: Annotated[
+        str, typer.Option("--path", help="Its project path: training jobs name it by that.")
     ] = "",
     if_absent: IfAbsent = False,
     as_json: Json = False,
@@ -52,6 +55,7 @@ def create_model(
         model_id=model_id,
         labels=label or (),
         positive_label=positive_label,
+        project_path=project_path,
         if_absent=if_absent,
     )
     print_made(made, made.model_id, as_json=as_json)
@@ -67,7 +71,7 @@ def update_model(
         str | None, typer.Option("--description", help="A new description.")
     ] = None,
     project_path: Annotated[
-        str | None, typer.Option("--project-path", help="A new project path; '' takes it away.")
+        str | None, typer.Option("--path", help="A new project path; '' takes it away.")
     ] = None,
     label: Annotated[
         list[str] | None,

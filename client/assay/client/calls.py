@@ -1006,9 +1006,15 @@ class Models(Group):
         """
         return self._one(types.Model, "GetModel", {"model_id": model_id})
 
-    def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[types.Model]:
-        """Lists models, newest first."""
-        return self._pages(types.Model, "ListModels", {"page_size": page_size})
+    def list(self, *, project_path: str = "", page_size: int = PAGE_SIZE) -> Iterator[types.Model]:
+        """Lists models, newest first.
+
+        Args:
+            project_path: Only the model with exactly this project path.
+        """
+        return self._pages(
+            types.Model, "ListModels", {"project_path": project_path, "page_size": page_size}
+        )
 
     def update(
         self,

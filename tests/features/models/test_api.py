@@ -51,6 +51,17 @@ def test_a_project_path_is_unique(me: Caller):
     assert changed.told == ("ALREADY_EXISTS", "ALREADY_EXISTS")
 
 
+def test_models_are_listed_by_their_project_path(me: Caller, other: Caller):
+    """A listing by project path has the model with exactly it; slashes and spaces are kept."""
+    path = "user1/my-repo/fs/Instabase Drive/W2"
+    other.model(project_path=path)
+    assert not me("ListModels", project_path=path).models
+    made = me.model(project_path=path)
+    me.model()
+    assert list(me("ListModels", project_path=path).models) == [made]
+    assert me.rest()("ListModels", project_path=path).models[0].project_path == path
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

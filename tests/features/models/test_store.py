@@ -43,6 +43,23 @@ def test_a_taken_id_or_path_is_refused(store):
         add_model(uow, OTHER, model_id="m", project_path="p")
 
 
+def test_a_model_is_found_by_its_project_path(store):
+    """A project path finds the model that has exactly it, in its own organization alone."""
+    path = "user1/my-repo/fs/Instabase Drive/PaystubClassifier"
+    with store.write() as uow:
+        add_model(uow, OTHER, project_path=path)
+        mine = add_model(uow, project_path=path)
+        add_model(uow, OTHER, project_path="only theirs")
+    with store.read() as uow:
+        assert uow[Models].by_path(ORG, path) == mine
+        assert [
+            one.model_id for one in uow[Models].list(ORG, limit=9, project_path=path).items
+        ] == [mine.model_id]
+        for absent in (path.lower(), path + "/", " " + path, "only theirs", ""):
+            with pytest.raises(NotFound, match="model project"):
+                uow[Models].by_path(ORG, absent)
+
+
 def test_generated_ids_grow_when_they_are_taken(url, clock, lease_clock):
     """A generated id that is taken is generated anew, longer."""
 

@@ -1018,9 +1018,17 @@ class Models(Group):
         """
         return await self._one(types.Model, "GetModel", {"model_id": model_id})
 
-    def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.Model]:
-        """Lists models, newest first."""
-        return self._pages(types.Model, "ListModels", {"page_size": page_size})
+    def list(
+        self, *, project_path: str = "", page_size: int = PAGE_SIZE
+    ) -> AsyncIterator[types.Model]:
+        """Lists models, newest first.
+
+        Args:
+            project_path: Only the model with exactly this project path.
+        """
+        return self._pages(
+            types.Model, "ListModels", {"project_path": project_path, "page_size": page_size}
+        )
 
     async def update(
         self,

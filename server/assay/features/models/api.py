@@ -43,7 +43,11 @@ class ModelService:
     ) -> model_service_pb2.ListModelsResponse:
         """Return a page of models."""
         page = await call.run(
-            self._models.list, call.organization_id, request.page_size, request.page_token
+            self._models.list,
+            call.organization_id,
+            request.page_size,
+            request.page_token,
+            project_path=request.project_path or None,
         )
         return page_of(model_service_pb2.ListModelsResponse, page, convert.model)
 

@@ -98,12 +98,17 @@ class ModelUseCases:
         with self._store.read() as uow:
             return _known(uow, uow[Models].get(organization_id, model_id))
 
-    def list(self, organization_id: str, size: int, token: str) -> Listing[KnownModel]:
-        """Return a page of models, newest first."""
+    def list(
+        self, organization_id: str, size: int, token: str, *, project_path: str | None = None
+    ) -> Listing[KnownModel]:
+        """Return a page of models, newest first; with a project path that model alone."""
         scope = self._store.scope(f"models/{organization_id}")
         with self._store.read() as uow:
             page = uow[Models].list(
-                organization_id, limit=page_size(size), after=cursor(token, scope)
+                organization_id,
+                limit=page_size(size),
+                after=cursor(token, scope),
+                project_path=project_path,
             )
             counts = uow[Versions].counts(organization_id, [m.model_id for m in page.items])
             return listing(

@@ -30,6 +30,7 @@ _SELECT = select(*MODELS.columns, _V.version_id.label("promoted_version_id")).se
 )
 _ORG = _M.organization_id == bindparam("org")
 _GET = Prepared(_SELECT.where(_ORG, _M.model_id == bindparam("model_id")))
+_BY_PATH = Prepared(_SELECT.where(_ORG, _M.project_path == bindparam("path")))
 _ID_OF_PATH = Prepared(select(_M.model_id).where(_ORG, _M.project_path == bindparam("path")))
 _LOCK = Prepared(
     select(_M.model_id).where(_ORG, _M.model_id == bindparam("model_id")).with_for_update()
@@ -101,6 +102,13 @@ class Models(SqlStore):
             raise NotFound.of("model", model_id)
         return MODELS.read(row)
 
+    def by_path(self, organization_id: str, project_path: str) -> Model:
+        """Return the model with exactly this project path; NotFound if there is none."""
+        row = self._db.one(_BY_PATH, org=organization_id, path=project_path)
+        if row is None:
+            raise NotFound.of("model project", project_path)
+        return MODELS.read(row)
+
     def get_many(self, organization_id: str, model_ids: Iterable[str]) -> dict[str, Model]:
         """Return the models of these ids that exist, by id."""
         rows = self._db.select(
@@ -115,11 +123,14 @@ class Models(SqlStore):
         limit: int,
         after: Cursor | None = None,
         task_type: TaskType | None = None,
+        project_path: str | None = None,
     ) -> Page[Model]:
-        """Return a page of models, of one task type if it is given."""
+        """Return a page of models, of one task type or with one project path if it is given."""
         statement = _SELECT.where(_M.organization_id == organization_id)
         if task_type is not None:
             statement = statement.where(_M.task_type == task_type.value)
+        if project_path is not None:
+            statement = statement.where(_M.project_path == project_path)
         return newest_page(self._db, statement, _M.model_id, MODELS.read, limit=limit, after=after)
 
     def update(self, organization_id: str, model: Model) -> Model:
