@@ -62,10 +62,9 @@ def errors_page(data: bytes) -> str:
         for kind in error_classes()
         if kind is not AssayError and kind.reason in comments
     ]
-    lacking = GATEWAY_STATUSES[501]  # gRPC's own answer, with no class of ours
-    rows.append(_row("`UNIMPLEMENTED`", *_cells(lacking), comments["UNIMPLEMENTED"]))
+    ours = {kind.status for kind in error_classes()}
     gateway = [
-        _row(*_cells(one), one.phrase) for one in GATEWAY_STATUSES.values() if one is not lacking
+        _row(*_cells(one), one.phrase) for one in GATEWAY_STATUSES.values() if one not in ours
     ]
     return "\n".join([MARK, ERRORS_HEAD + "\n".join(rows), GATEWAY_ERRORS + "\n".join(gateway), ""])
 

@@ -30,6 +30,7 @@ ACTED_ON = {
     "INTERNAL", "UNAVAILABLE", "TOO_LARGE", "RATE_LIMITED", "UPLOAD_FINISHED", "NOT_FOUND",
     "SPLIT_NOT_EVALUATED", "NO_PROMOTED_VERSION",
     "NO_TRAINED_VERSION", "ATTEMPTS_SPENT", "DEADLINE_PASSED", "CANCELED",
+    "UNIMPLEMENTED",  # a wrong method's, which the gateway knows
     "NO_SCORES", "OUT_OF_RANGE",  # which metrics use as reasons of their own
 }  # fmt: skip  # a list
 # A new refusal in a process of its own, with a status that no other has.

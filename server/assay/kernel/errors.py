@@ -361,6 +361,13 @@ class DataMissing(DataDamaged):
     reason = "DATA_MISSING"
 
 
+class Unimplemented(AssayError):
+    """The method does not exist."""
+
+    reason = "UNIMPLEMENTED"
+    status = GATEWAY_STATUSES[501]
+
+
 class AttemptsSpent(AssayError):
     """A job took its runner down each time it was tried."""
 

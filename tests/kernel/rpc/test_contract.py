@@ -11,6 +11,7 @@ from google.api import annotations_pb2, field_behavior_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
@@ -22,7 +23,7 @@ from assay.kernel.rpc import methods
 from assay.kernel.rpc.server import MissingHandler
 from assay.v1 import policy_pb2
 from tests.support import rpc_service
-from tests.support.rpc_service import Running
+from tests.support.rpc_service import Refused, Running
 from tools import protos
 
 SERVICES = list(methods.services())
@@ -260,9 +261,42 @@ def test_reflection_describes_every_method(rpc: Running):
             assert method.input_type.full_name.startswith("assay.v1.")
 
 
-def test_an_unknown_method_is_unimplemented(rpc: Running):
-    """A method that the contract does not have answers UNIMPLEMENTED."""
-    call = rpc.channel.unary_unary("/assay.v1.ModelService/Nothing")
+def test_reflection_answers_under_both_of_its_names(rpc: Running):
+    """Clients that ask for reflection v1 get the answers of v1alpha, whose messages are the same."""
+    question = reflection_pb2.ServerReflectionRequest(file_containing_symbol="assay.v1.Model")
+    answers = []
+    for version in ("v1", "v1alpha"):
+        call = rpc.channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        answers += call(iter([question.SerializeToString()]), timeout=10)
+    assert answers[0] == answers[1]
+    assert answers[0].file_descriptor_response.file_descriptor_proto
+
+
+@pytest.mark.parametrize(
+    "path", ["/assay.v1.ModelService/Nothing", "/assay.v1.NothingService/GetModel", "/nothing"]
+)
+@pytest.mark.parametrize("shape", ["unary_unary", "stream_stream"])
+def test_an_unknown_method_is_refused_as_all_else(rpc: Running, path: str, shape: str):
+    """What is no method or no service is UNIMPLEMENTED, with a reason and the call's id."""
+    call = getattr(rpc.channel, shape)(path)
     with pytest.raises(grpc.RpcError) as caught:
-        call(b"", timeout=10)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        sent = b"" if shape == "unary_unary" else iter([b""])
+        told = call(sent, timeout=10, metadata=(("x-request-id", "mine"),))
+        list(told)
+    refused = Refused.of(caught.value)
+    assert refused.told == ("UNIMPLEMENTED", "UNIMPLEMENTED")
+    assert refused.metadata == {"method": path}
+    assert refused.trailers["x-request-id"] == "mine"
+
+
+def test_a_refused_health_check_names_its_reason(rpc: Running):
+    """Services that no interceptor guards refuse with a reason and an id as well."""
+    call = rpc.channel.unary_unary("/grpc.health.v1.Health/Check")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"\xff\xff", timeout=10)
+    refused = Refused.of(caught.value)
+    assert refused.told == ("INVALID_ARGUMENT", "INVALID_VALUE")
+    assert refused.trailers["x-request-id"].startswith("req_")

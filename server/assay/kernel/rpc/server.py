@@ -132,8 +132,11 @@ class Server:
         self._names = self._register(
             {type(handler).__name__: handler for handler in dependencies.handlers}
         )
-        opened = open_services.handlers(self._health, deadlines, strangers, self._names)
-        self._server.add_generic_rpc_handlers((_AllMethods(opened),))
+        refusals = open_services.Refusals(RequestId(dependencies.ids), dependencies.clock)
+        opened = open_services.handlers(self._health, deadlines, strangers, self._names, refusals)
+        self._server.add_generic_rpc_handlers(
+            (_AllMethods(opened), open_services.NoMethod(refusals))
+        )
 
     def _register(self, handlers: dict[str, Any]) -> list[str]:
         names = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 
 from assay.kernel.ids import Ids
 from assay.kernel.rpc.call import Call
@@ -24,8 +25,11 @@ class RequestId(Interceptor):
 
     def before(self, call: Call) -> None:
         """Set `call.request_id`."""
-        sent = call.metadata.get("x-request-id")
+        call.request_id = self.of(call.metadata)
+
+    def of(self, metadata: Mapping[str, str]) -> str:
+        """Return the id of a call with this metadata."""
+        sent = metadata.get("x-request-id")
         if sent is not None and _ALLOWED.fullmatch(sent):
-            call.request_id = sent
-        else:
-            call.request_id = f"{self._prefix}{next(self._count):08x}"
+            return sent
+        return f"{self._prefix}{next(self._count):08x}"
