@@ -340,3 +340,12 @@ def test_documents_that_do_not_match_are_named(assay, files, tmp_path):
     assert "warning: 1 of 2 extractions" in some.stderr
     told = json.loads(assay("bench", "run", "matching", "some.csv", "--json").stdout)
     assert told["unmatched"]["document_ids"] == ["other"]
+
+
+def test_documents_that_nobody_read_are_no_benchmark(assay, tmp_path):
+    """Where no document has an extraction nothing was compared: exit code 2, and no verdict."""
+    (tmp_path / "unread.csv").write_text("document_id,total\nunread-1,1\n")
+    assay("truth", "create", "unread", "unread.csv")
+    done = assay("bench", "run", "unread", "--require", "total>=0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "compared nothing: no document of the ground truth has an extraction" in done.stderr

@@ -210,7 +210,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
     ),
     (
         BenchmarkResult(
-            scores=Scores(overall=None, by_field=(("total", 1.0),)),
+            scores=Scores(overall=None, by_field=(("total", 1.0),), extracted_documents=2),
             documents=2,
             schema_hash="h",
             schema_inferred=True,
@@ -222,7 +222,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
         (
             b'{"blobs":[{"blob":"sha256:dd","documents":2,"first":0}],"details":"sha256:cc","d'
             b'ocuments":2,"normaliser":"1","schema_hash":"h","schema_inferred":true,"scores":'
-            b'{"by_field":[["total",1.0]],"overall":null},"truth":"t"}'
+            b'{"by_field":[["total",1.0]],"extracted_documents":2,"overall":null},"truth":"t"}'
         ),
     ),
     (

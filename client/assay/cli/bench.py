@@ -309,10 +309,11 @@ def _finish(
     client: Client, report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool
 ) -> None:
     """Print a completed benchmark, and end the command by what is required of it."""
-    outcomes = judged(report, wanted)
     foreign = unmatched(client, report)
-    if foreign is not None and not foreign.matched:
-        raise BadInput(f"Benchmark {report.benchmark.benchmark_id} compared nothing: {foreign}")
+    if report.measures is not None and not report.measures.extracted_documents:
+        why = foreign or "no document of the ground truth has an extraction."
+        raise BadInput(f"Benchmark {report.benchmark.benchmark_id} compared nothing: {why}")
+    outcomes = judged(report, wanted)
     if foreign is not None and not as_json:
         err.print(f"warning: {foreign}", style="yellow", markup=False)
     step_summary.append(f"{markdown(report, None, {})}\n{step_summary.verdicts(outcomes)}")

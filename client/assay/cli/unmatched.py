@@ -21,11 +21,6 @@ class Unmatched:
     document_ids: tuple[str, ...]
     meant: tuple[str, ...]  # ids of the ground truth that differ by blanks or case alone
 
-    @property
-    def matched(self) -> int:
-        """How many extractions have ground truth."""
-        return self.extractions - self.unmatched
-
     def __str__(self) -> str:
         text = (
             f"{self.unmatched:,} of {self.extractions:,} extractions are of documents that the"

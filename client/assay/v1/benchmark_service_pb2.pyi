@@ -40,7 +40,9 @@ class CreateBenchmarkRequest(_message.Message):
     user_schema_id: _builtins.str
     """Optional. The field schema; by default that of the dataset, else one that is inferred."""
     compared_to_run_id: _builtins.str
-    """Optional. The benchmark to compare with; by default the dataset's previous completed one."""
+    """Optional. The benchmark to compare with; by default the dataset's previous completed
+    one that compared anything.
+    """
     request_id: _builtins.str
     """Optional. Names the request: a repeat returns the first benchmark."""
     def __init__(

@@ -19,7 +19,7 @@ from tests.support.document_rows import walk
 from tests.support.store_rows import LEASE, ORG
 
 KIND = "benchmark"
-SCORES = Scores(overall=140 / 150, by_field=(("b", 0.9), ("a", 49 / 50)))
+SCORES = Scores(overall=140 / 150, by_field=(("b", 0.9), ("a", 49 / 50)), extracted_documents=50)
 
 
 def add_benchmark(
@@ -114,16 +114,36 @@ def test_the_delta_is_against_the_previous_completed_one(store, runner, clock):
         for number, overall in enumerate(wholes):
             clock.advance(1)
             made = add_benchmark(uow, f"n{number}")
-            found.append(complete(uow, runner, made, Scores(overall=overall, by_field=())))
+            found.append(
+                complete(
+                    uow, runner, made, Scores(overall=overall, by_field=(), extracted_documents=50)
+                )
+            )
         clock.advance(1)
         failed = add_benchmark(uow, "failed")
         fail(uow, runner)
         clock.advance(1)
-        last = complete(uow, runner, add_benchmark(uow, "last"), Scores(overall=0.5, by_field=()))
+        last = complete(
+            uow,
+            runner,
+            add_benchmark(uow, "last"),
+            Scores(overall=0.5, by_field=(), extracted_documents=50),
+        )
         assert uow[Benchmarks].get(ORG, failed.benchmark_id).compared_to is None
     assert [(one.compared_to, one.accuracy_delta) for one in (*found, last)] == [
         (None, None), ("n0-id", 0.25), (None, None), ("n1-id", -0.5), ("n3-id", 0.25),
     ]  # fmt: skip  # a table
+
+
+def test_one_that_compared_nothing_is_never_the_previous_one(store, runner, clock):
+    """A benchmark without an extraction of any document is passed over by those after it."""
+    with store.write() as uow:
+        complete(uow, runner, add_benchmark(uow, "good"))
+        for name, extracted in (("empty", 0), ("next", 1)):
+            clock.advance(1)
+            scores = Scores(overall=0.0, by_field=(), extracted_documents=extracted)
+            found = complete(uow, runner, add_benchmark(uow, name), scores)
+    assert found.compared_to == "good-id"
 
 
 def test_a_later_one_is_never_the_previous_one(store, runner, clock):
@@ -143,14 +163,19 @@ def test_the_delta_is_against_the_one_that_was_asked_for(store, runner, clock):
     """A wish wins over the previous one; where it has no scores there is no delta at all."""
     with store.write() as uow:
         for name, overall in (("a", 0.25), ("b", 0.5)):
-            complete(uow, runner, add_benchmark(uow, name), Scores(overall=overall, by_field=()))
+            complete(
+                uow,
+                runner,
+                add_benchmark(uow, name),
+                Scores(overall=overall, by_field=(), extracted_documents=50),
+            )
             clock.advance(1)
         add_benchmark(uow, "failed")
         fail(uow, runner)
         against = [
             complete(
                 uow, runner, add_benchmark(uow, f"to-{name}", compared_to_run_id=f"{name}-id"),
-                Scores(overall=1.0, by_field=()),
+                Scores(overall=1.0, by_field=(), extracted_documents=50),
             )
             for name in ("a", "failed")
         ]  # fmt: skip  # one call
@@ -193,7 +218,11 @@ def test_a_listing_is_newest_first_and_stable_under_inserts(store, clock):
 
 def test_a_page_is_bounded_in_bytes(store, runner, clock):
     """Benchmarks of many fields share a page only as far as its bytes go, and none is left out."""
-    wide = Scores(overall=1.0, by_field=tuple((f"field-{number}", 1.0) for number in range(50)))
+    wide = Scores(
+        overall=1.0,
+        by_field=tuple((f"field-{number}", 1.0) for number in range(50)),
+        extracted_documents=50,
+    )
     with store.write() as uow:
         for number in range(4):
             clock.advance(1)

@@ -35,7 +35,7 @@ class Benchmarks(Group):
             user_schema_id: The field schema; by default that of the dataset, else one that is
                 inferred.
             compared_to: The benchmark to compare with; by default the dataset's previous
-                completed one.
+                completed one that compared anything.
         """
         return await self._one(
             types.Benchmark,

@@ -247,4 +247,5 @@ def _scores(whole: DocumentBatchStats, schema: FieldSchema) -> Scores:
     return Scores(
         overall=found.overall.normalised.accuracy,
         by_field=tuple((path, value) for path, value in accuracies if value is not None),
+        extracted_documents=found.extracted_documents,
     )

@@ -63,6 +63,7 @@ class Scores(Record):
     overall: float | None  # right comparisons over all of them; None: there was nothing to compare
     # Path and accuracy in the order of the schema, without the fields that were never compared.
     by_field: tuple[tuple[str, float], ...]
+    extracted_documents: int  # documents that have an extraction; 0: nothing was compared
 
 
 class Benchmark(Record):

@@ -53,7 +53,7 @@ class BenchmarkView(Record):
     # accuracy_overall less that of compared_to_run_id; null exactly when that is.
     accuracy_delta: float | None
     # The benchmark that was compared with: the one asked for, else the dataset's previous
-    # completed one; null where there is none.
+    # completed one that compared anything; null where there is none.
     compared_to_run_id: str | None
     created_at: Instant  # When it was created, with milliseconds.
     completed_at: Instant | None  # When it ended, however it did; null until then.

@@ -40,6 +40,7 @@ _SELECT = select(
     *_BENCHMARKS.columns,
     _B.accuracy_overall,
     _B.accuracy_by_field,
+    _B.extracted_documents,
     _J.state,
     _J.error,
     _J.ended_at,
@@ -55,6 +56,7 @@ _PREVIOUS = Prepared(
     _SCORED.where(
         _B.organization_id == bindparam("org"),
         _B.dataset_id == bindparam("dataset"),
+        _B.extracted_documents > 0,
         tuple_(_B.created_at, _B.benchmark_id) < tuple_(bindparam("at"), bindparam("id")),
     )
     .order_by(_B.created_at.desc(), _B.benchmark_id.desc())
@@ -77,6 +79,7 @@ _FINISH = Prepared(
     .values(
         accuracy_overall=bindparam("overall"),
         accuracy_by_field=bindparam("by_field"),
+        extracted_documents=bindparam("extracted"),
         accuracy_delta=bindparam("delta"),
         compared_to=bindparam("against"),
     )
@@ -201,8 +204,9 @@ class Benchmarks(SqlStore):
         """Store the scores of a benchmark whose job succeeds in the same commit.
 
         Its delta is taken against the benchmark that it asked to be compared with, else
-        against the newest completed one of its dataset that was created before it. Where that
-        one or this one has no overall accuracy, there is neither a delta nor what it is against.
+        against the newest completed one of its dataset that was created before it and has an
+        extraction of any document. Where that one or this one has no overall accuracy, there is
+        neither a delta nor what it is against.
         The same scores once more change nothing. An absent benchmark raises NotFound.
         """
         mine = self._db.one(_MINE, org=organization_id, id=benchmark_id)
@@ -227,6 +231,7 @@ class Benchmarks(SqlStore):
             id=benchmark_id,
             overall=scores.overall,
             by_field=encode_text(scores.by_field),
+            extracted=scores.extracted_documents,
             delta=delta,
             against=against,
         )
@@ -262,5 +267,10 @@ def _read(row: Row) -> Benchmark:
     # The scores come in the very commit that ends the job; a state says so sooner than a null.
     if state is JobState.SUCCEEDED and row.accuracy_by_field is not None:
         by_field = decode(tuple[tuple[str, float], ...], row.accuracy_by_field)
-        scores, processed = Scores(overall=row.accuracy_overall, by_field=by_field), total
+        scores = Scores(
+            overall=row.accuracy_overall,
+            by_field=by_field,
+            extracted_documents=row.extracted_documents,
+        )
+        processed = total
     return _BENCHMARKS.read(row, documents_processed=processed, scores=scores)

@@ -35,6 +35,7 @@ benchmarks = Table(
     Column("compare_to", Key),  # as the caller asked
     Column("accuracy_overall", Double),
     Column("accuracy_by_field", Text),  # JSON [[path, accuracy], …]; not null once completed
+    Column("extracted_documents", Integer),  # not null once completed
     Column("accuracy_delta", Double),
     Column("compared_to", Key),  # what the delta is against
     Column("created_at", BigInteger, nullable=False),
@@ -48,6 +49,9 @@ benchmarks = Table(
     ),
     CheckConstraint(
         "accuracy_overall IS NULL OR accuracy_by_field IS NOT NULL", name="accuracy_by_field"
+    ),
+    CheckConstraint(
+        "(accuracy_by_field IS NULL) = (extracted_documents IS NULL)", name="extracted_documents"
     ),
     CheckConstraint("(accuracy_delta IS NULL) = (compared_to IS NULL)", name="compared_to"),
     CheckConstraint(

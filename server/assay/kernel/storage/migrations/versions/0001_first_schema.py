@@ -362,6 +362,7 @@ def upgrade() -> None:
         ),
         sa.Column("accuracy_overall", sa.Double(), nullable=True),
         sa.Column("accuracy_by_field", sa.Text(), nullable=True),
+        sa.Column("extracted_documents", sa.Integer(), nullable=True),
         sa.Column("accuracy_delta", sa.Double(), nullable=True),
         sa.Column(
             "compared_to",
@@ -369,6 +370,10 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(accuracy_by_field IS NULL) = (extracted_documents IS NULL)",
+            name=op.f("ck_benchmarks_extracted_documents"),
+        ),
         sa.CheckConstraint(
             "(accuracy_delta IS NULL) = (compared_to IS NULL)",
             name=op.f("ck_benchmarks_compared_to"),
