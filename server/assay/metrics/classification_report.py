@@ -68,7 +68,11 @@ class ClassCounts:
     @classmethod
     def of(cls, matrix: Counts) -> ClassCounts:
         """Read a (k, k) confusion matrix."""
-        hits, predicted, support = np.diagonal(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
+        return cls.of_totals(np.diagonal(matrix), matrix.sum(axis=0), matrix.sum(axis=1))
+
+    @classmethod
+    def of_totals(cls, hits: Counts, predicted: Counts, support: Counts) -> ClassCounts:
+        """Read (k,) totals: how often each class is predicted rightly, predicted, and true."""
         return cls(
             true_positives=hits,
             predicted=predicted,
