@@ -18,6 +18,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from assay.kernel.rpc.storage_health import STORAGE
+from tests.support.damage import overwrite
 from tests.support.rpc_service import binary
 from tools import service as services
 
@@ -201,7 +202,7 @@ def test_damaged_blobs_are_never_served(site: Site) -> None:
     for blob, data in kept.items():
         at = next(at for at in range(len(data) // 2, len(data)) if chr(data[at]).isdigit())
         digit = b"1" if data[at : at + 1] != b"1" else b"2"
-        blob.write_bytes(data[:at] + digit + data[at + 1 :])
+        overwrite(blob, data[:at] + digit + data[at + 1 :])
     site.restart()
     for route in routes:
         answer = site.web.get(route)

@@ -11,6 +11,7 @@ import pytest
 from assay.features.evaluations.store import Evaluations
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blob_references import BlobReferences
+from tests.support.damage import overwrite
 from tests.support.rpc_service import Binary, Caller, binary, csv, message
 
 FIRST, SECOND = binary(120), binary(120, seed=8)
@@ -142,7 +143,7 @@ def test_a_failed_comparison_can_be_asked_for_again(me: Caller, rpc):
     blob = next(one.blob for one in records if one.rows and one.blob)
     path = rpc.backend.blobs.path(me.organization, blob)
     sound = path.read_bytes()
-    path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    overwrite(path, sound[:-1] + bytes([sound[-1] ^ 1]))
     lost = outcome(me, pair)
     assert (lost.status, lost.HasField("mcnemar")) == ("failed", False)
     again = outcome(me, pair)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,8 +21,9 @@ from assay.kernel.errors import (
     StorageUnavailable,
     TooLarge,
 )
-from assay.kernel.storage import blobs as blob_files
+from assay.kernel.storage import blob_checks
 from assay.kernel.storage.blobs import LocalBlobs, open_blobs
+from tests.support.damage import overwrite
 
 NOW = datetime(2026, 3, 13, tzinfo=UTC)
 DATA = b"some rows"
@@ -32,8 +35,26 @@ def blobs(tmp_path):
     return LocalBlobs(tmp_path / "blobs")
 
 
+@pytest.fixture
+def hashed(monkeypatch):
+    """The hashes of the files that were hashed, in order."""
+    found = []
+
+    def hash_of(file):
+        found.append(hash_file(file))
+        return found[-1]
+
+    hash_file = blob_checks.hash_of
+    monkeypatch.setattr(blob_checks, "hash_of", hash_of)
+    return found
+
+
 def files(blobs: LocalBlobs) -> list[Path]:
-    return [path for path in blobs._root.rglob("*") if path.is_file() and path.name != "lock"]
+    return [
+        path
+        for path in blobs._root.rglob("*")
+        if path.is_file() and path.name not in ("lock", "checks")
+    ]
 
 
 def age(blobs: LocalBlobs, address: str, then: datetime) -> None:
@@ -145,7 +166,7 @@ def test_a_damaged_blob_is_refused_by_every_read(blobs, damage, read_before):
     if read_before:
         os.utime(path, (0, 0))
         assert blobs.read("acme", ADDRESS) == DATA
-    path.write_bytes(damage)
+    overwrite(path, damage)
     for read in (blobs.read, blobs.open, blobs.view, blobs.verify):
         with pytest.raises(DataDamaged, match="damaged"):
             read("acme", ADDRESS)
@@ -153,7 +174,7 @@ def test_a_damaged_blob_is_refused_by_every_read(blobs, damage, read_before):
 
 def test_damage_that_keeps_size_and_time_is_refused(blobs, monkeypatch):
     """A file that is changed and given its old time again is hashed again."""
-    monkeypatch.setattr(blob_files, "TICK_NS", -1)
+    monkeypatch.setattr(blob_checks, "TICK_NS", -1)
     blobs.put("acme", DATA)
     path = blobs.path("acme", ADDRESS)
     was = path.stat()
@@ -165,19 +186,57 @@ def test_damage_that_keeps_size_and_time_is_refused(blobs, monkeypatch):
         blobs.read("acme", ADDRESS)
 
 
-def test_a_file_that_was_checked_is_not_hashed_again(blobs, monkeypatch):
-    """Ranges of a blob are read without the rest of it once the process has checked it."""
-    monkeypatch.setattr(blob_files, "TICK_NS", -1)
+def test_what_was_written_or_put_again_is_not_hashed(blobs, hashed):
+    """Other processes read a blob without hashing it that was hashed as it was written."""
     blobs.put("acme", DATA)
-    assert blobs.read("acme", ADDRESS, 2, 3) == b"me "
-    monkeypatch.setattr(blob_files, "_hash_of", lambda _: pytest.fail("it was hashed again"))
-    assert blobs.read("acme", ADDRESS, 5) == b"rows"
+    others = pickle.loads(pickle.dumps(blobs))
+    assert others.read("acme", ADDRESS) == DATA
+    blobs.put("acme", DATA)
+    assert others.read("acme", ADDRESS) == DATA
+    assert hashed == []
+
+
+def test_a_file_is_checked_once_by_all_who_read_it(blobs, hashed, monkeypatch):
+    """A file that came from elsewhere, as from a backup, is hashed by its first reader alone."""
+    monkeypatch.setattr(blob_checks, "TICK_NS", -1)
+    blobs.put("acme", DATA)
+    overwrite(blobs.path("acme", ADDRESS), DATA)
+    others = pickle.loads(pickle.dumps(blobs))
+    for reader in (others, blobs, others):
+        assert reader.read("acme", ADDRESS, 2, 3) == b"me "
+    assert hashed == [ADDRESS.removeprefix("sha256:")]
+
+
+def test_files_are_checked_each_day(blobs, hashed, monkeypatch):
+    """A note of a file holds for a day, so that decay of a disk is found."""
+    blobs.put("acme", DATA)
+    day = time.time_ns() // blob_checks.DAY_NS
+    monkeypatch.setattr(blob_checks, "_today", lambda: day + 1)
+    assert blobs.read("acme", ADDRESS) == DATA
+    assert len(hashed) == 1
+
+
+@pytest.mark.parametrize("notes", [None, b"", bytes(100), b"x" * 300_000])
+def test_notes_that_are_lost_or_nonsense_do_no_harm(blobs, notes):
+    """Without its notes, or with others, a store reads and refuses as ever."""
+    path = blobs._root / "~tmp" / "checks"
+    path.unlink(missing_ok=True)
+    if notes is None:
+        path.mkdir()  # nothing can be noted there
+    else:
+        path.write_bytes(notes)
+    blobs = LocalBlobs(blobs._root)
+    blobs.put("acme", DATA)
+    assert blobs.read("acme", ADDRESS) == DATA
+    overwrite(blobs.path("acme", ADDRESS), b"some rowt")
+    with pytest.raises(DataDamaged):
+        blobs.read("acme", ADDRESS)
 
 
 def test_a_damaged_blob_is_mended_by_putting_it_again(blobs):
     """Bytes that are put again replace what was damaged."""
     blobs.put("acme", DATA)
-    blobs.path("acme", ADDRESS).write_bytes(b"other")
+    overwrite(blobs.path("acme", ADDRESS), b"other")
     assert blobs.put("acme", DATA) == ADDRESS
     assert blobs.read("acme", ADDRESS) == DATA
 

@@ -6,7 +6,7 @@ returned, and so before any row names it; what no row names is an orphan, collec
 after a day, or taken back at once by whoever put it in vain.
 
 An address says what the bytes must be, and that is checked before any of them is given out: once
-in each process for as long as the file stays as it was, so that ranges of a large blob stay cheap.
+for as long as the file stays as it was (`blob_checks`), so that ranges of a large blob stay cheap.
 A storage that is full, read-only or away raises StorageUnavailable.
 """
 
@@ -19,7 +19,6 @@ import mmap
 import os
 import re
 import secrets
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -38,12 +37,11 @@ from assay.kernel.errors import (
     TooLarge,
 )
 from assay.kernel.storage import failures
+from assay.kernel.storage.blob_checks import CHECKS_NAME, BlobChecks, hash_of
 
 ORPHAN_AGE = timedelta(hours=24)
 _ADDRESS = re.compile(r"sha256:([0-9a-f]{64})")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-MOST_SOUND = 16_384  # files remembered as undamaged
-TICK_NS = 100_000_000  # several ticks of the clock that file systems go by
 _TEMPORARY = "~tmp"  # no organization's folder begins so
 
 BlobView = bytes | mmap.mmap  # a whole blob as a buffer
@@ -150,6 +148,7 @@ class LocalBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        self._checks = BlobChecks(self._root / _TEMPORARY)
         with failures.files():
             _make_folder(self._root / _TEMPORARY)
 
@@ -174,7 +173,7 @@ class LocalBlobs:
             yield writer
 
     def open(self, organization_id: str, address: str) -> BinaryIO:
-        """Open the file of a blob, and check it where this process has not."""
+        """Open the file of a blob, and check it unless that was done."""
         path = self._file(organization_id, _digest(address))
         with failures.files():
             try:
@@ -182,7 +181,7 @@ class LocalBlobs:
             except FileNotFoundError as error:
                 raise self._absent(address) from error
             try:
-                if not _is_sound(file, path):
+                if not self._checks.is_sound(file, path.name):
                     raise _damaged(address)
             except BaseException:
                 file.close()
@@ -216,7 +215,7 @@ class LocalBlobs:
     def verify(self, organization_id: str, address: str) -> None:
         """Hash the file again."""
         with failures.files(), self._found(organization_id, address).open("rb") as file:
-            if _hash_of(file) != _digest(address):
+            if hash_of(file) != _digest(address):
                 raise _damaged(address)
 
     def check(self) -> None:
@@ -226,7 +225,7 @@ class LocalBlobs:
 
     def draft(self) -> LocalDraft:
         """Return the same folder, which remembers what it made."""
-        return LocalDraft(self._root)
+        return LocalDraft(self._root, self._checks)
 
     def _found(self, organization_id: str, address: str) -> Path:
         path = self._file(organization_id, _digest(address))
@@ -255,7 +254,7 @@ class LocalBlobs:
         for folder, _, names in os.walk(self._root):
             for name in names:
                 path = Path(folder) / name
-                if path not in kept and path.name != _LOCK_NAME:
+                if path not in kept and path.name not in _OWN_NAMES:
                     deleted += self._delete_if_old(path, oldest)
         return deleted
 
@@ -275,11 +274,12 @@ class LocalBlobs:
         path = self._file(organization_id, digest)
         try:
             with failures.files(), path.open("rb") as file:
-                if not _is_sound(file, path):
+                if not self._checks.is_sound(file, path.name):
                     return False
                 with self._lock(fcntl.LOCK_SH):
                     now = time.time_ns()  # finer than what the kernel would write by itself
                     os.utime(path, ns=(now, now))
+                    self._checks.wrote(path, digest)
         except (FileNotFoundError, StorageUnavailable):
             return False
         # Whoever renamed it may not have synced the folder yet.
@@ -294,6 +294,7 @@ class LocalBlobs:
         with self._lock(fcntl.LOCK_EX):
             is_new = not path.exists()
             temporary.replace(path)
+            self._checks.wrote(path, digest)
         if is_new:
             self._made_file(path)
         _sync_folder(path.parent)
@@ -312,13 +313,15 @@ class LocalBlobs:
 
 
 _LOCK_NAME = "lock"
+_OWN_NAMES = (_LOCK_NAME, CHECKS_NAME)
 
 
 class LocalDraft(LocalBlobs):
     """A folder of blobs that remembers which files it made."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, checks: BlobChecks) -> None:
         self._root = root
+        self._checks = checks
         self._made: list[tuple[Path, int, int]] = []
 
     def take_back(self) -> None:
@@ -399,47 +402,6 @@ class _LocalWriter:
                 self._blobs.keep(self._organization_id, self._temporary, digest)
             self._finished = f"sha256:{digest}"
         return self._finished
-
-
-class _Sound:
-    """The files that this process found to be what their names say, and how they were then."""
-
-    def __init__(self) -> None:
-        self._marks: dict[Path, tuple[int, ...]] = {}
-        self._lock = threading.Lock()
-
-    def has(self, path: Path, mark: tuple[int, ...]) -> bool:
-        """Return whether a file was found sound, and was not touched since."""
-        return self._marks.get(path) == mark
-
-    def add(self, path: Path, mark: tuple[int, ...]) -> None:
-        """Remember a file; the oldest is forgotten."""
-        with self._lock:
-            if len(self._marks) >= MOST_SOUND:
-                del self._marks[next(iter(self._marks))]
-            self._marks[path] = mark
-
-
-_sound = _Sound()  # of this process: copies of a store are sent to compute processes
-
-
-def _is_sound(file: io.BufferedReader, path: Path) -> bool:
-    """Return whether an open file holds what its name says; it is left at its start."""
-    found = os.fstat(file.fileno())
-    mark = (found.st_ino, found.st_ctime_ns, found.st_size)
-    if _sound.has(path, mark):
-        return True
-    if _hash_of(file) != path.name:
-        return False
-    file.seek(0)
-    # What changes twice within a tick of the clock of files bears one time.
-    if time.time_ns() - found.st_ctime_ns > TICK_NS:
-        _sound.add(path, mark)
-    return True
-
-
-def _hash_of(file: io.BufferedReader) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(address: str) -> DataDamaged:
