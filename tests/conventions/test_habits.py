@@ -19,6 +19,7 @@ SOURCES = re.compile(
 MAY_MAKE = {
     "kernel/clock.py": "the system's clock itself",
     "kernel/ids.py": "the system's ids themselves",
+    "learning/randomness.py": "generators of a seed that is passed in",
     "kernel/jobs/failure_policy.py": "the system's chance itself",
     "commands/": "the edge: a command is given the real clock",
     "cli/": "the edge: a command is given the real clock",

@@ -1,0 +1,31 @@
+"""The errors of learning: rows that cannot be trained on, bytes that are no artifact."""
+
+from __future__ import annotations
+
+
+class DataError(Exception):
+    """Rows are refused, for a reason that their sender can mend.
+
+    The message says what was found, what is allowed and the way out; `row_id` names the row
+    where one row is to blame.
+    """
+
+    def __init__(self, message: str, row_id: str | None = None) -> None:
+        where = "" if row_id is None else f"row {shortened(row_id)}: "
+        super().__init__(where + message)
+        self.message = message
+        self.row_id = row_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders, with all of their parts.
+        return type(self), (self.message, self.row_id)
+
+
+class DamagedArtifact(Exception):
+    """Bytes are no artifact of this format: cut, changed, of another version, or foreign."""
+
+
+def shortened(value: object, limit: int = 100) -> str:
+    """Return `value` as quoted text of at most `limit` characters, for use in a message."""
+    text = str(value)
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

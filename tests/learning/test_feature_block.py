@@ -1,0 +1,43 @@
+"""Blocks of features as bytes."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from assay.learning.artifact import Artifact, encode
+from assay.learning.errors import DamagedArtifact
+from assay.learning.feature_block import FeatureBlock
+
+DENSE = np.array([[0, 1.5, 0], [2, 0, 0], [0, 0, 0]], np.float32)
+
+
+def block_of(features):
+    """Two records, the first of two chunks."""
+    return FeatureBlock(
+        row_ids=("a", "b"),
+        features=features,
+        record_of=np.array([0, 0, 1], np.int32),
+        targets=np.array([1, 1, 0], np.int32),
+    )
+
+
+@pytest.mark.parametrize("features", [DENSE, sparse.csr_array(DENSE)])
+def test_blocks_come_back(features):
+    """A block, dense or sparse, is read back as it was, without a copy."""
+    block = FeatureBlock.decode(block_of(features).encode())
+    assert block.row_ids == ("a", "b")
+    assert (block.records, block.chunks) == (2, 3)
+    dense = block.features.toarray() if sparse.issparse(block.features) else block.features
+    assert dense.dtype == np.float32
+    assert np.array_equal(dense, DENSE)
+    assert block.targets.tolist() == [1, 1, 0]
+
+
+def test_damaged_matrices_are_refused():
+    """Column numbers that lie outside of the matrix are refused, not read."""
+    matrix = sparse.csr_array(DENSE)
+    matrix.indices[0] = 7
+    with pytest.raises(DamagedArtifact):
+        FeatureBlock.decode(block_of(matrix).encode())
+    with pytest.raises(DamagedArtifact):
+        FeatureBlock.decode(encode(Artifact(kind="features")))
