@@ -127,7 +127,7 @@ def run(
             compared_to=other,
             on_progress=told,
         )
-    _finish(client, report, wanted, as_json=as_json)
+    _finish(report, wanted, as_json=as_json)
 
 
 @command(bench, "watch")
@@ -149,7 +149,7 @@ def watch(
             print_json(item)
     with _failure_shown(as_json=as_json), live_benchmark(err, hidden=as_json) as told:
         report = client.benchmarks.follow(benchmark_id, told)
-    _finish(client, report, wanted, as_json=as_json)
+    _finish(report, wanted, as_json=as_json)
 
 
 @command(bench, "compare")
@@ -305,11 +305,9 @@ def _stored(client: Client, file: Path, name: str) -> str:
     return run.run_id
 
 
-def _finish(
-    client: Client, report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool
-) -> None:
+def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool) -> None:
     """Print a completed benchmark, and end the command by what is required of it."""
-    foreign = unmatched(client, report)
+    foreign = unmatched(report)
     if report.measures is not None and not report.measures.extracted_documents:
         why = foreign or "no document of the ground truth has an extraction."
         raise BadInput(f"Benchmark {report.benchmark.benchmark_id} compared nothing: {why}")

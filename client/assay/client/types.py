@@ -83,6 +83,24 @@ class CreateWatchTokenResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnmatchedDocuments:
+    """What of an extraction run and of a ground-truth dataset has no counterpart in the other
+    one; it is not compared.
+    """
+
+    # Extractions of the run of documents that the dataset does not have.
+    extractions: int
+    # The first of these documents, by id; at most 5.
+    extraction_document_ids: tuple[str, ...]
+    # Documents of the dataset whose ids differ from those by blanks or case alone.
+    similar_document_ids: tuple[str, ...]
+    # Entries of the dataset without an extraction: all that is expected of them is missed.
+    entries: int
+    # The first of these documents, by id; at most 5.
+    entry_document_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """A benchmark of an organization.
 
@@ -124,6 +142,9 @@ class Benchmark:
     ended_at: datetime | None
     # The job that computes it; watch that or the benchmark.
     job_id: str
+    # Documents without a counterpart, such as ids that differ by a blank; absent where there
+    # are none.
+    unmatched: UnmatchedDocuments | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1488,6 +1509,7 @@ register("assay.v1.JobProgress", JobProgress)
 register("assay.v1.JobError", Failure)
 register("assay.v1.Job", Job)
 register("assay.v1.CreateWatchTokenResponse", CreateWatchTokenResponse)
+register("assay.v1.UnmatchedDocuments", UnmatchedDocuments)
 register("assay.v1.Benchmark", Benchmark)
 register("assay.v1.TrackMeasures", TrackMeasures)
 register("assay.v1.ReliabilityBin", ReliabilityBin)

@@ -99,6 +99,7 @@ class Benchmark(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     ENDED_AT_FIELD_NUMBER: _builtins.int
     JOB_ID_FIELD_NUMBER: _builtins.int
+    UNMATCHED_FIELD_NUMBER: _builtins.int
     benchmark_id: _builtins.str
     """The benchmark's id, a UUID."""
     name: _builtins.str
@@ -143,6 +144,10 @@ class Benchmark(_message.Message):
     def ended_at(self) -> _timestamp_pb2.Timestamp:
         """When it ended, however it did."""
 
+    @_builtins.property
+    def unmatched(self) -> Global___UnmatchedDocuments:
+        """Documents without a counterpart, such as ids that differ by a blank; absent where there are none."""
+
     def __init__(
         self,
         *,
@@ -164,10 +169,11 @@ class Benchmark(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         job_id: _builtins.str = ...,
+        unmatched: Global___UnmatchedDocuments | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy_delta", b"_accuracy_delta", "_accuracy_overall", b"_accuracy_overall", "_compared_to_run_id", b"_compared_to_run_id", "_duration_ms", b"_duration_ms", "_run_id", b"_run_id", "_user_schema_id", b"_user_schema_id", "accuracy_delta", b"accuracy_delta", "accuracy_overall", b"accuracy_overall", "compared_to_run_id", b"compared_to_run_id", "created_at", b"created_at", "duration_ms", b"duration_ms", "ended_at", b"ended_at", "error", b"error", "run_id", b"run_id", "user_schema_id", b"user_schema_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy_delta", b"_accuracy_delta", "_accuracy_overall", b"_accuracy_overall", "_compared_to_run_id", b"_compared_to_run_id", "_duration_ms", b"_duration_ms", "_run_id", b"_run_id", "_user_schema_id", b"_user_schema_id", "accuracy_delta", b"accuracy_delta", "accuracy_overall", b"accuracy_overall", "compared_to_run_id", b"compared_to_run_id", "created_at", b"created_at", "duration_ms", b"duration_ms", "ended_at", b"ended_at", "error", b"error", "run_id", b"run_id", "unmatched", b"unmatched", "user_schema_id", b"user_schema_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy_delta", b"_accuracy_delta", "_accuracy_overall", b"_accuracy_overall", "_compared_to_run_id", b"_compared_to_run_id", "_duration_ms", b"_duration_ms", "_run_id", b"_run_id", "_user_schema_id", b"_user_schema_id", "accuracy_by_field", b"accuracy_by_field", "accuracy_delta", b"accuracy_delta", "accuracy_overall", b"accuracy_overall", "benchmark_id", b"benchmark_id", "compared_to_run_id", b"compared_to_run_id", "created_at", b"created_at", "dataset_id", b"dataset_id", "documents_processed", b"documents_processed", "documents_total", b"documents_total", "duration_ms", b"duration_ms", "ended_at", b"ended_at", "error", b"error", "job_id", b"job_id", "name", b"name", "run_id", b"run_id", "state", b"state", "status", b"status", "user_schema_id", b"user_schema_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy_delta", b"_accuracy_delta", "_accuracy_overall", b"_accuracy_overall", "_compared_to_run_id", b"_compared_to_run_id", "_duration_ms", b"_duration_ms", "_run_id", b"_run_id", "_user_schema_id", b"_user_schema_id", "accuracy_by_field", b"accuracy_by_field", "accuracy_delta", b"accuracy_delta", "accuracy_overall", b"accuracy_overall", "benchmark_id", b"benchmark_id", "compared_to_run_id", b"compared_to_run_id", "created_at", b"created_at", "dataset_id", b"dataset_id", "documents_processed", b"documents_processed", "documents_total", b"documents_total", "duration_ms", b"duration_ms", "ended_at", b"ended_at", "error", b"error", "job_id", b"job_id", "name", b"name", "run_id", b"run_id", "state", b"state", "status", b"status", "unmatched", b"unmatched", "user_schema_id", b"user_schema_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__accuracy_delta: _TypeAlias = _typing.Literal["accuracy_delta"]  # noqa: Y015
     _WhichOneofArgType__accuracy_delta: _TypeAlias = _typing.Literal["_accuracy_delta", b"_accuracy_delta"]  # noqa: Y015
@@ -195,6 +201,50 @@ class Benchmark(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user_schema_id) -> _WhichOneofReturnType__user_schema_id | None: ...
 
 Global___Benchmark: _TypeAlias = Benchmark  # noqa: Y015
+
+@_typing.final
+class UnmatchedDocuments(_message.Message):
+    """What of an extraction run and of a ground-truth dataset has no counterpart in the other one; it is not compared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXTRACTIONS_FIELD_NUMBER: _builtins.int
+    EXTRACTION_DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    SIMILAR_DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    ENTRY_DOCUMENT_IDS_FIELD_NUMBER: _builtins.int
+    extractions: _builtins.int
+    """Extractions of the run of documents that the dataset does not have."""
+    entries: _builtins.int
+    """Entries of the dataset without an extraction: all that is expected of them is missed."""
+    @_builtins.property
+    def extraction_document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The first of these documents, by id; at most 5."""
+
+    @_builtins.property
+    def similar_document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Documents of the dataset whose ids differ from those by blanks or case alone."""
+
+    @_builtins.property
+    def entry_document_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The first of these documents, by id; at most 5."""
+
+    def __init__(
+        self,
+        *,
+        extractions: _builtins.int = ...,
+        extraction_document_ids: _abc.Iterable[_builtins.str] | None = ...,
+        similar_document_ids: _abc.Iterable[_builtins.str] | None = ...,
+        entries: _builtins.int = ...,
+        entry_document_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "entry_document_ids", b"entry_document_ids", "extraction_document_ids", b"extraction_document_ids", "extractions", b"extractions", "similar_document_ids", b"similar_document_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmatchedDocuments: _TypeAlias = UnmatchedDocuments  # noqa: Y015
 
 @_typing.final
 class BenchmarkMeasures(_message.Message):

@@ -15,6 +15,7 @@ from assay.features.benchmarks.snapshot_artifact import read_blob
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blob_references import BlobReferences
+from assay.records import replace as replace_record
 from tests.support.benchmark_in_process import INVOICE, invoices
 from tests.support.benchmark_rows import (
     DOCUMENT_003,
@@ -68,6 +69,37 @@ def test_the_numbers_of_document_003(rpc: Running, me: Caller):
     assert (found.documents_processed, found.documents_total) == (50, 50)
     took = (found.ended_at.ToNanoseconds() - found.created_at.ToNanoseconds()) // 1_000_000
     assert found.duration_ms == took
+
+
+def test_documents_without_a_counterpart_are_told(rpc: Running, me: Caller):
+    """A benchmark counts and names extractions of other documents, and documents without one."""
+    truth = three_fields({}, 9)
+    dataset_id = add_dataset(rpc, me, truth)
+    renamed = ["DOC-000", " doc-001", "doc-002\u00a0", "ｄoc-003", "other", "zz"]
+    run_id = add_run(
+        rpc, me,
+        [
+            replace_record(one, document_id=name)
+            for one, name in zip(truth, [*renamed, "doc-006"], strict=False)
+        ],
+    )  # fmt: skip  # one call
+    told = me("CreateBenchmark", dataset_id=dataset_id, run_id=run_id).unmatched
+    assert (told.extractions, told.entries) == (6, 8)
+    assert list(told.extraction_document_ids) == sorted(renamed)[:5]
+    assert list(told.similar_document_ids) == ["doc-000", "doc-001", "doc-002"]
+    assert list(told.entry_document_ids) == [f"doc-00{number}" for number in range(5)]
+
+
+def test_all_that_matches_is_not_told(rpc: Running, me: Caller):
+    """Where every document has a counterpart there is nothing to tell, nor of other runs' documents."""
+    pairs = three_fields({}, 4)
+    dataset_id = add_dataset(rpc, me, pairs)
+    run_id = add_run(rpc, me, pairs)
+    add_run(rpc, me, [replace_record(pairs[0], document_id="of another dataset")])
+    for which in ({"run_id": run_id}, {}):
+        assert not me("CreateBenchmark", dataset_id=dataset_id, **which).HasField("unmatched")
+    lone = me("CreateBenchmark", dataset_id=add_dataset(rpc, me, three_fields({}, 5))).unmatched
+    assert (lone.extractions, lone.entries, list(lone.entry_document_ids)) == (0, 1, ["doc-004"])
 
 
 def test_the_newest_extraction_of_each_document_is_taken(rpc: Running, me: Caller):

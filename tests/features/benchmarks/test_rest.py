@@ -103,6 +103,22 @@ def test_the_example_of_document_003(admin, made):
     }  # fmt: skip  # as the document has it
 
 
+def test_documents_that_do_not_match_are_named(admin, store):
+    """The detail of a benchmark names ids that differ by a blank; what document 003 shows stays."""
+    dataset = put_dataset(store, ORG, three_fields({}, 2))
+    shifted = [replace(one, document_id=f" {one.document_id}") for one in three_fields({}, 2)]
+    found = completed(admin, dataset_id=dataset, run_id=put_run(store, ORG, shifted))
+    assert found["unmatched"] == {
+        "extractions": 2,
+        "extraction_document_ids": [" doc-000", " doc-001"],
+        "similar_document_ids": ["doc-000", "doc-001"],
+        "entries": 2,
+        "entry_document_ids": ["doc-000", "doc-001"],
+    }
+    listed = next(one for one in admin.get(PATH).json()["data"] if one["id"] == found["id"])
+    assert list(listed) == RUN
+
+
 def test_the_pagination_of_document_003(admin, made):
     """Document 003: a page tells total, limit, has_more and a cursor that is null at the end."""
     whole = admin.get(PATH).json()

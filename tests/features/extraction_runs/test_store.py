@@ -11,7 +11,14 @@ from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.ground_truth import document_rows as documents
 from assay.kernel.errors import InvalidArgument, NotFound, TooLarge
 from assay.records import replace
-from tests.support.document_rows import NEW_RUN, add_extractions, extraction, walk
+from tests.support.document_rows import (
+    NEW_RUN,
+    add_dataset,
+    add_entries,
+    add_extractions,
+    extraction,
+    walk,
+)
 from tests.support.store_rows import ORG
 
 
@@ -51,6 +58,19 @@ def test_pages_of_runs_are_stable(store, clock):
     assert walk(page) == made[::-1]
     with store.read() as uow:
         assert uow[ExtractionRuns].count(ORG) == 5 + 3
+
+
+def test_extractions_of_documents_that_a_dataset_lacks_are_found(store):
+    """The first documents of a run that a dataset does not have are told, by id."""
+    with store.write() as uow:
+        dataset_id = add_dataset(uow).dataset_id
+        add_entries(uow, dataset_id, "b", "other")
+        add_entries(uow, add_dataset(uow).dataset_id, "a")
+        run_id = add_extractions(uow, "d", "b", "c", "a").run_id
+        add_extractions(uow, "of another run")
+        assert uow[Extractions].foreign(ORG, dataset_id, run_id, 9) == ("a", "c", "d")
+        assert uow[Extractions].foreign(ORG, dataset_id, run_id, 2) == ("a", "c")
+        assert uow[Extractions].foreign(ORG, dataset_id, "absent", 9) == ()
 
 
 def test_extractions_leave_out_documents_that_are_there(store, run):

@@ -142,6 +142,7 @@ REFUSED = {
     "benchmarks.finish": lambda uow: uow[Benchmarks].finish(OTHER, "one-id", SCORES),
 }
 EMPTY = {
+    "extractions.foreign": lambda uow: uow[Extractions].foreign(OTHER, dataset(uow), run(uow), 9),
     "models.get_many": lambda uow: uow[Models].get_many(OTHER, ["m"]),
     "models.list": lambda uow: uow[Models].list(OTHER, limit=9).items,
     "blob_references.usage": lambda uow: uow[BlobReferences].usage(OTHER).blobs,

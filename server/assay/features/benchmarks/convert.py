@@ -14,6 +14,7 @@ from assay.features.benchmarks.results_service import (
     KnownDocument,
     Measured,
 )
+from assay.features.benchmarks.unmatched import Unmatched
 from assay.kernel.rpc import values
 from assay.kernel.rpc.messages import message_of
 from assay.records import encode_text
@@ -34,6 +35,11 @@ def benchmark(stored: Benchmark) -> benchmark_pb2.Benchmark:
         accuracy_by_field={} if scores is None else dict(scores.by_field),
         compared_to_run_id=stored.compared_to,
     )
+
+
+def unmatched(found: Unmatched | None) -> benchmark_pb2.UnmatchedDocuments | None:
+    """Return the documents without a counterpart; None where there are none."""
+    return None if found is None else message_of(benchmark_pb2.UnmatchedDocuments, found)
 
 
 def detailed(found: Detailed) -> benchmark_service_pb2.GetBenchmarkResponse:

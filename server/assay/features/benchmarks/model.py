@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from assay.features.benchmarks.unmatched import Unmatched
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
 from assay.kernel.text import MAX_NAME, check_text
@@ -80,6 +81,7 @@ class Benchmark(Record):
     error: JobError | None  # why it ended without a result
     documents_total: int  # entries of the dataset when it was created
     documents_processed: int  # of these, compared so far
+    unmatched: Unmatched | None  # documents without a counterpart; None: there are none
     scores: Scores | None  # None until it is completed
     accuracy_delta: float | None  # its overall accuracy less that of `compared_to`
     compared_to: str | None  # a completed benchmark; None exactly when the delta is

@@ -98,6 +98,8 @@ class BenchmarkDetailView(BenchmarkView, kw_only=True):
     # The extraction run; null where each document's newest extraction was taken.
     run_id: str | None
     job_id: str  # The job that computes it.
+    # Documents without a counterpart, such as ids that differ by a blank; absent if none.
+    unmatched: benchmark_pb2.UnmatchedDocuments | UnsetType = UNSET
     # Why there are no results, if the benchmark failed.
     error: job_pb2.JobError | UnsetType = UNSET
     # What was measured; absent until completed.
@@ -130,6 +132,7 @@ def detail(found: Detailed) -> BenchmarkDetailView:
         results=tuple(document(one) for one in found.documents),
         run_id=stored.run_id,
         job_id=stored.job_id,
+        unmatched=rest.present(convert.unmatched(stored.unmatched)),
         error=rest.present(job_messages.error(stored.error)),
         measures=rest.present(convert.measures(found.measured, MAX_FIELDS)),
         spec=rest.present(convert.spec(found.measured)),

@@ -15,6 +15,7 @@ from assay.features.benchmarks.model import (
 )
 from assay.features.benchmarks.snapshot_artifact import Snapshot, take_snapshot
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.benchmarks.unmatched import NAMED, Matching, Unmatched
 from assay.features.extraction_runs.model import Pair
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.store import UserSchemas
@@ -87,7 +88,7 @@ class BenchmarkUseCases:
             return first
         with self._store.read() as uow:
             schema, new = _checked(uow, organization_id, new)
-            snapshot = self._snapshot(uow, organization_id, new)
+            snapshot, unmatched = self._snapshot(uow, organization_id, new)
         asked = BenchmarkJob(
             benchmark_id=self._ids.new_uuid(),
             schema=None if schema is None else self._blobs.put(organization_id, schema),
@@ -100,7 +101,9 @@ class BenchmarkUseCases:
                 uow,
                 organization_id,
                 request,
-                make=lambda: self._make(uow, organization_id, new, asked, created_by),
+                make=lambda: self._make(
+                    uow, organization_id, new, asked, unmatched, created_by=created_by
+                ),
                 again=lambda key: uow[Benchmarks].get(organization_id, key),
                 key_of=lambda made: made.benchmark_id,
             )
@@ -160,9 +163,17 @@ class BenchmarkUseCases:
                 uow, organization_id, request, lambda key: uow[Benchmarks].get(organization_id, key)
             )
 
-    def _snapshot(self, uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> Snapshot:
+    def _snapshot(
+        self, uow: UnitOfWork, organization_id: str, new: NewBenchmark
+    ) -> tuple[Snapshot, Unmatched | None]:
+        run_id, held = new.run_id, None
+        foreign: tuple[str, ...] = ()
+        if run_id is not None:
+            held = uow[ExtractionRuns].get(organization_id, run_id).document_count
+            foreign = uow[Extractions].foreign(organization_id, new.dataset_id, run_id, NAMED)
+        matching = Matching(foreign)
         snapshot = take_snapshot(
-            _pairs(uow, organization_id, new),
+            matching.watched(_pairs(uow, organization_id, new)),
             lambda data: self._blobs.put(organization_id, data),
         )
         if not snapshot.documents:
@@ -171,7 +182,7 @@ class BenchmarkUseCases:
                 "compare. Add entries to it first.",
                 metadata={"dataset_id": new.dataset_id},
             )
-        return snapshot
+        return snapshot, matching.found(held)
 
     def _make(
         self,
@@ -179,6 +190,8 @@ class BenchmarkUseCases:
         organization_id: str,
         new: NewBenchmark,
         asked: BenchmarkJob,
+        unmatched: Unmatched | None,
+        *,
         created_by: str,
     ) -> Benchmark:
         job = uow[Jobs].submit(
@@ -198,6 +211,7 @@ class BenchmarkUseCases:
             benchmark_id=asked.benchmark_id,
             job_id=job.job_id,
             documents_total=asked.documents,
+            unmatched=unmatched,
         )
 
 

@@ -14,6 +14,7 @@ from assay.features.benchmarks.model import (
     states_of,
 )
 from assay.features.benchmarks.tables import benchmarks
+from assay.features.benchmarks.unmatched import Unmatched
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import AlreadyExists, NotFound, ResourceInUse
 from assay.kernel.jobs.states import JobState
@@ -97,6 +98,7 @@ class Benchmarks(SqlStore):
         benchmark_id: str,
         job_id: str,
         documents_total: int,
+        unmatched: Unmatched | None = None,
     ) -> Benchmark:
         """Store a benchmark with a name, whose job was submitted before, and return it.
 
@@ -109,6 +111,7 @@ class Benchmarks(SqlStore):
             benchmark_id=benchmark_id,
             job_id=job_id,
             documents_total=documents_total,
+            unmatched=unmatched,
             compare_to=new.compared_to_run_id,
             created_at=self._db.now(),
         )

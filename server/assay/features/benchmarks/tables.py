@@ -33,6 +33,7 @@ benchmarks = Table(
     Column("job_id", Key, nullable=False),
     Column("documents_total", Integer, nullable=False),
     Column("compare_to", Key),  # as the caller asked
+    Column("unmatched", Text),  # JSON of Unmatched; NULL where every document has a counterpart
     Column("accuracy_overall", Double),
     Column("accuracy_by_field", Text),  # JSON [[path, accuracy], …]; not null once completed
     Column("extracted_documents", Integer),  # not null once completed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from assay.features.extraction_runs.model import (
     Extraction,
@@ -72,6 +72,20 @@ _OF_RUN = (
     )
     .scalar_subquery()
     .label("extraction_id")
+)
+_FOREIGN = Prepared(
+    select(_X.document_id)
+    .where(
+        _X.organization_id == bindparam("org"),
+        _X.run_id == bindparam("run"),
+        ~exists().where(
+            _E.organization_id == _X.organization_id,
+            _E.dataset_id == bindparam("dataset"),
+            _E.document_id == _X.document_id,
+        ),
+    )
+    .order_by(_X.document_id)
+    .limit(bindparam("most"))
 )
 _PAIRS_OF_RUN = Prepared(NEXT_ENTRIES.add_columns(_OF_RUN))
 _PAIRS_OF_ALL = Prepared(NEXT_ENTRIES.add_columns(_NEWEST))
@@ -227,6 +241,18 @@ class Extractions(SqlStore):
             _pair(entry, read.get(row.extraction_id))
             for entry, row in zip(entries, listed, strict=True)
         )
+
+    def foreign(
+        self, organization_id: str, dataset_id: str, run_id: str, limit: int
+    ) -> tuple[str, ...]:
+        """Return the first documents, by id, that a run has extractions of and a dataset lacks.
+
+        Run and dataset need not exist: the run has no documents then, the dataset lacks them all.
+        """
+        rows = self._db.all(
+            _FOREIGN, org=organization_id, dataset=dataset_id, run=run_id, most=limit
+        )
+        return tuple(row.document_id for row in rows)
 
     def _sizes(self, organization_id: str, extraction_ids: Sequence[str]) -> dict[str, int]:
         """Return the bytes of those of the extractions that exist, by id."""

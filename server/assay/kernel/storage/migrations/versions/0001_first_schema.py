@@ -360,6 +360,7 @@ def upgrade() -> None:
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=True,
         ),
+        sa.Column("unmatched", sa.Text(), nullable=True),
         sa.Column("accuracy_overall", sa.Double(), nullable=True),
         sa.Column("accuracy_by_field", sa.Text(), nullable=True),
         sa.Column("extracted_documents", sa.Integer(), nullable=True),
