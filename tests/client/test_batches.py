@@ -79,13 +79,23 @@ def test_scores_are_named_by_their_labels():
         ({"scores": np.ones((2, 2))}, "need as many labels"),
         ({"scores": np.ones((2, 2)), "labels": [0.5, 1.5]}, "is a float"),
         ({"scores": np.ones((2, 2, 2))}, "3 dimensions"),
-        ({"y_true": ["a", 1]}, "not of one type"),
+        ({"y_true": ["a", 1]}, "row 0 is 'a', of the type str, and row 1 is 1, a number"),
+        ({"y_true": [1, 2.5, None, "a"]}, "row 0 is 1, a number, and row 3 is 'a', of the type"),
+        ({"y_true": [True, np.nan, 1]}, "row 0 is True, of the type bool, and row 2 is 1"),
+        ({"y_true": [object(), object()]}, "y_true holds what is neither text, number nor truth"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_before_anything_is(changes, told):
     """Columns that do not fit together are refused with the reason."""
     with pytest.raises(BadInput, match=told):
         sent(columns(**changes))
+
+
+def test_blocks_of_other_types_are_refused_by_column():
+    """Rows whose later blocks have another type are refused by the column and both types."""
+    blocks = [pa.table({"y_true": ["a"], "y_pred": [value]}) for value in ("a", 1)]
+    with pytest.raises(BadInput, match="y_pred is string, and later y_pred is int64"):
+        list(encode_batches(blocks, text_labels=True))
 
 
 def test_batches_stay_under_the_limit_and_cover_every_row():

@@ -51,9 +51,13 @@ PLAIN = b"y_true,y_pred,score,slice:site\nyes,yes,0.75,a b\nno,yes,0.5,c\n"
         PLAIN.replace(b"0.75", b" 0.75 "),
         b",".join([b"", PLAIN]).replace(b"\nyes", b"\n0,yes").replace(b"\nno", b"\n1,no"),
         PLAIN.replace(b"y_true", b'"y_true"').replace(b"a b", b'"a b"'),
+        b"sep=;\n" + PLAIN.replace(b",", b";"),
+        b'\xef\xbb\xbf"sep=,"\r\n' + PLAIN.replace(b"\n", b"\r\n"),
+        b"SEP=\t\r" + PLAIN.replace(b",", b"\t").replace(b"\n", b"\r"),
     ],
     ids=["crlf", "cr", "blank lines", "semicolons", "tabs", "mark", "gzip", "all at once",
-         "blanks in the header", "blanks around numbers", "index", "quotes"],
+         "blanks in the header", "blanks around numbers", "index", "quotes", "said separator",
+         "said in quotes", "said tab"],
 )  # fmt: skip  # names beside the files
 def test_a_csv_file_is_read_however_it_is_written(data: bytes) -> None:
     """Line ends, separators, packing, blanks in a header and an index change no value."""
@@ -88,6 +92,9 @@ def test_json_lines_end_as_on_any_system(end: bytes) -> None:
         (b"label,prediction,proba\n1,1,0.5\n",
          "column y_true: the column is missing; .* there are label, prediction, proba"),
         (b"y_true;score\na;0,9\n", "row 0 (line 2), column score: the text '0,9' is no number"),
+        (b"sep=;\ny_true;score\na;0.1\na;0,9\n", "row 1 (line 4), column score: the text '0,9'"),
+        (b"sep=|\ny_true|y_pred\na|a\n", "The first line says that '|' stands between columns"),
+        (b"y_true,y_pred,customer\n1,1,1\n", "Rename it to 'feature:customer' to keep it"),
         (b"y_true,y_pred\ncat, cat\ndog, dog\n", "row 0 (line 2), column y_pred: the label ' cat'"),
         (b"y_true,y_pred\n1,1.0\n0,0.0\n1,1.0\n0,1.0\n", "the label '1.0' is '1' in another"),
         (b"y_true,y_pred\ntrue,True\n", "the label 'True' is 'true' in another notation"),

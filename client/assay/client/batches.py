@@ -16,6 +16,7 @@ from assay.client.errors import BadInput
 
 FIRST_ROWS = 1_024  # rows of the first batch; the next ones follow from its size
 HEAD_ROWS = 4_096  # among which all labels are looked for first
+MAX_SHOWN = 10  # columns that a message names
 AIM = 0.9  # of the limit, so that uneven rows seldom need a second try
 
 
@@ -82,8 +83,18 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     try:
         return pa.concat_tables(tables) if len(tables) > 1 else tables[0]
     except pa.ArrowInvalid as error:
-        text = str(error).splitlines()[0]
-        raise BadInput(f"The rows are not of one type throughout: {text}") from error
+        other = next(one for one in tables if one.schema != tables[0].schema)
+        raise BadInput(
+            f"The rows are not of one type throughout: {_shown(tables[0], other)}, and later"
+            f" {_shown(other, tables[0])}."
+        ) from error
+
+
+def _shown(table: pa.Table, other: pa.Table) -> str:
+    """Return the columns of a table, with their types, that another one does not have so."""
+    theirs = list(other.schema)
+    own = [field for field in table.schema if field not in theirs] or list(table.schema)
+    return ", ".join(f"{field.name} is {field.type}" for field in own[:MAX_SHOWN])
 
 
 def _encode(table: pa.Table, text_labels: bool) -> bytes:

@@ -6,8 +6,10 @@ true/false), numbers stay as they are, and every value is checked by the service
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -161,7 +163,7 @@ def _reader(name: str, values: Values) -> tuple[int, Callable[[int, int], ArrowC
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return len(values), lambda start, stop: values.slice(start, stop - start)
     if isinstance(values, (list, tuple)):
-        return len(values), lambda start, stop: _array(name, values[start:stop])
+        return len(values), lambda start, stop: _array(name, values[start:stop], start)
     if isinstance(values, np.ma.MaskedArray):
         return len(values), lambda start, stop: _unmasked(name, values[start:stop])
     if hasattr(values, "to_arrow"):  # of polars, whose own way to NumPy makes NaN of null
@@ -171,10 +173,10 @@ def _reader(name: str, values: Values) -> tuple[int, Callable[[int, int], ArrowC
     array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
     if array.ndim != 1:
         raise BadInput(f"{name} has {array.ndim} dimensions; a column has 1.")
-    return len(array), lambda start, stop: _array(name, array[start:stop])
+    return len(array), lambda start, stop: _array(name, array[start:stop], start)
 
 
-def _array(name: str, values: Values) -> ArrowColumn:
+def _array(name: str, values: Values, first_row: int) -> ArrowColumn:
     try:
         # Among objects, and in a data frame's slices and features, NaN is a missing value.
         nan_is_null = name.startswith(("slice:", "feature:")) or not _is_numeric(values)
@@ -186,9 +188,25 @@ def _array(name: str, values: Values) -> ArrowColumn:
         if name.startswith("slice:") and pa.types.is_null(made.type):
             made = made.cast(pa.string())
     except (pa.ArrowException, TypeError, ValueError) as error:
-        text = str(error).splitlines()[0]
-        raise BadInput(f"{name} holds values that are not of one type: {text}") from error
+        raise BadInput(_of_no_type(name, values, first_row)) from error
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+
+
+def _of_no_type(name: str, values: Iterable[object], first_row: int) -> str:
+    """Return why values have no type of Arrow: two of them differ, or nothing is known of one."""
+    first: dict[str, str] = {}
+    for row, value in enumerate(values, first_row):
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        is_missing = value is None or (isinstance(value, Real) and math.isnan(value))
+        if not is_missing:
+            kind = "a number" if number else f"of the type {type(value).__name__}"
+            first.setdefault(kind, f"row {row} is {value!r:.100}, {kind}")
+            if len(first) == 2:
+                break
+    told = ", and ".join(first.values())
+    if len(first) == 1:
+        return f"{name} holds what is neither text, number nor truth: {told}."
+    return f"{name} holds values that are not of one type: {told}. Write all of them alike."
 
 
 def _unmasked(name: str, values: np.ma.MaskedArray[Any, Any]) -> ArrowColumn:

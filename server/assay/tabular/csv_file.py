@@ -91,7 +91,11 @@ def _tables(
     """Yield the file's blocks with typed columns."""
     reader = pacsv.open_csv(
         cast(IO[bytes], file),  # Arrow asks for no more than these methods
-        read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        read_options=pacsv.ReadOptions(
+            use_threads=False,
+            block_size=BLOCK_BYTES,
+            skip_rows=1 if lines.text.said_separator() else 0,
+        ),
         parse_options=pacsv.ParseOptions(newlines_in_values=True, delimiter=lines.separator),
         convert_options=pacsv.ConvertOptions(
             column_types={name: pa.string() for name in lines.written_names},

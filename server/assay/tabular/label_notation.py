@@ -48,11 +48,15 @@ def shown(label: str) -> str:
 
 
 def are_measured(labels: Sequence[str], rows: int) -> bool:
-    """Say whether labels are numbers as they are measured: with fractions, or hardly twice each."""
-    if not labels or not all(map(_DECIMAL.fullmatch, labels)):
+    """Say whether labels are numbers as they are measured: with fractions, or hardly twice each.
+
+    A fraction may stand behind a decimal comma.
+    """
+    numbers = [label.replace(",", ".") for label in labels]
+    if not numbers or not all(map(_DECIMAL.fullmatch, numbers)):
         return False
-    has_fraction = any("." in plain_form(label) for label in labels)
-    return has_fraction or (len(labels) > MANY_NUMBERS and rows < 2 * len(labels))
+    has_fraction = any("." in plain_form(number) for number in numbers)
+    return has_fraction or (len(numbers) > MANY_NUMBERS and rows < 2 * len(numbers))
 
 
 def two_notations(labels: Iterable[str]) -> tuple[str, str] | None:

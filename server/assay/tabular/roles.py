@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from assay.records.predictions import MAX_LABEL_CHARS
 from assay.tabular.chunk import MAX_COLUMNS, Rules
 from assay.tabular.errors import InputError, InputErrorCode, bad_column, truncate
+from assay.tabular.suggestion import nearest
 
 KNOWN = (
     "y_true, y_pred, score, score:<label>, weight, row_id, slice:<name>, feature:<name> and "
@@ -47,8 +47,7 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
     """
     refuse_too_many(len(names))
     if "y_true" not in names:
-        near = difflib.get_close_matches("y_true", [name[:60].lower() for name in names], n=1)
-        meant = next((name for name in names if near and name[:60].lower() == near[0]), None)
+        meant = nearest("y_true", names)
         raise bad_column(
             "y_true",
             "the column is missing",
@@ -118,9 +117,9 @@ def _way_out(name: str) -> str:
         return "Name the column, or leave it out; data frames leave out their index by index=False"
     prefix, colon, rest = name.strip().partition(":")
     known = ("score", *(kept.removesuffix(":") for kept in KEPT_PREFIXES)) if colon else PARTS
-    near = difflib.get_close_matches(prefix[:60].lower(), known, n=1)
+    near = nearest(prefix, known)
     question = (
-        f"Did you mean '{near[0]}{colon}{truncate(rest, 60)}'? If not, rename" if near else "Rename"
+        f"Did you mean '{near}{colon}{truncate(rest, 60)}'? If not, rename" if near else "Rename"
     )
     return f"{question} it to 'feature:{truncate(name, 60)}' to keep it, or leave it out"
 

@@ -1,14 +1,16 @@
 """Text files, read line by line and never whole: the one reader of CSV and of JSON Lines.
 
 Text is UTF-8, packed by gzip or not. Lines end as on any system; a byte order mark and blank
-lines are passed over. Columns stand between commas, semicolons or tabs, whichever the header
-has; blanks around their names are no part of them. Lines count from 1, rows from 0, and every
+lines are passed over. Columns stand between commas, semicolons or tabs, whichever the header has,
+or a first line `sep=;` before it says, as spreadsheets write it; blanks around their names are no
+part of them. Lines count from 1, rows from 0, and every
 refusal names them.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -20,6 +22,7 @@ BLOCK_BYTES = 1 << 20
 CSV_FORMAT = "a CSV file is UTF-8 text with one header line and one line per row (RFC 4180)"
 JSON_FORMAT = "JSON Lines is UTF-8 text with one JSON object per line"
 SEPARATORS: Mapping[str, str] = {",": "comma", ";": "semicolon", "\t": "tab"}
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 _OTHER_ENCODINGS: Mapping[bytes, str] = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # What nobody sees around a name: blanks of any kind, marks without a width.
 _UNSEEN = " \t\r\n\x0b\x0c\x00\x85\xa0\u2000\u2007\u2009\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
@@ -63,13 +66,31 @@ class TextFile:
                 yield number, text
 
     def separator(self, needed: str) -> str:
-        """Return what stands between the columns of a CSV file; `needed` is one of their names."""
+        """Return what stands between the columns of a CSV file; `needed` is one of their names.
+
+        Raises InputError where the first line says what is none of SEPARATORS.
+        """
+        said = self.said_separator()
+        if said:
+            return said
         for _, line in self.rows():
             for mark in SEPARATORS:
                 if needed in (clean_name(name).strip('"') for name in line.split(mark)):
                     return mark
             break
         return ","
+
+    def said_separator(self) -> str:
+        """Return what the first line of a CSV file, which is no header, says of columns, or ""."""
+        said = next((_SEPARATOR_LINE.fullmatch(line) for _, line in self.lines()), None)
+        if said and said[1] not in SEPARATORS:
+            raise bad_file(
+                f"The first line says that '{said[1]}' stands between columns",
+                f"allowed are {', '.join(SEPARATORS.values())}",
+                "Save the file again with one of these",
+                line=1,
+            )
+        return said[1] if said else ""
 
     def records(
         self, separator: str, *, as_written: bool = False
@@ -80,7 +101,10 @@ class TextFile:
         """
         csv.field_size_limit(self.line_bytes)
         before = records = 0
-        lines = (text for _, text in self.lines())
+        lines = (
+            "\n" if number == 1 and _SEPARATOR_LINE.fullmatch(text) else text
+            for number, text in self.lines()
+        )
         reader = csv.reader(lines, strict=True, delimiter=separator)
         try:
             for record in reader:

@@ -29,6 +29,7 @@ def chunk(true: list[str], predicted: list[str]) -> bytes:
     [
         ([chunk(["1", "0"], ["1", "0"]), chunk(["1.0"], ["0.0"])], "in another notation"),
         ([chunk(["1.5", "2.5", "3"], ["1.5", "2.0", "3"])], "task type regression"),
+        ([chunk(["1,5", "2,5", "3"], ["1,5", "2,5", "3"])], "task type regression"),
         ([chunk([str(n) for n in range(60)], [str(n + 1) for n in range(60)])], "look measured"),
         ([chunk(["cat", "dog"], ["0", "1"])], "No predicted label occurs in the truth"),
     ],

@@ -75,8 +75,9 @@ def test_json_lines_are_read_with_every_digit():
         b"document_id\ttotal\r\na\t5\r\nb\t6\r\n",
         b",document_id,total\n0,a,5\n1,b,6\n",
         gzip.compress(b"document_id,total\na,5\nb,6\n"),
+        b"sep=;\r\ndocument_id;total\r\na;5\r\nb;6\r\n",
     ],
-    ids=["blank in the header", "semicolons and cr", "tabs and crlf", "index", "gzip"],
+    ids=["blank in the header", "semicolons and cr", "tabs and crlf", "index", "gzip", "said"],
 )
 def test_a_csv_file_is_read_however_it_is_written(data):
     """Separators, line ends, packing, blanks around names and an index change no value."""

@@ -14,10 +14,10 @@ from typing import Any
 from assay.features.imports import documents
 from assay.kernel.errors import clip
 from assay.kernel.input_errors import input_refused
-from assay.kernel.suggestion import nearest
 from assay.records import Record, decode
 from assay.tabular.errors import bad_file
 from assay.tabular.opening import CSV, JSON_LINES, OpenFile, unpacked
+from assay.tabular.suggestion import nearest
 from assay.tabular.text_file import CSV_FORMAT, JSON_FORMAT, TextFile, no_object
 
 TYPED = "typed"  # lines that a server made of messages: [document_id, JSON text, more]

@@ -31,7 +31,8 @@ from assay.kernel.rpc.json_reading import (
     object_reader,
     singular_reader,
 )
-from assay.kernel.suggestion import advice, nearest
+from assay.kernel.suggestion import advice
+from assay.tabular.suggestion import nearest
 
 RAW_BODY = 18_999  # number of the field that carries a JSON body; 19000 to 19999 are protobuf's
 JSON_TYPES = re.compile(r"application/(?:[\w.+-]+\+)?json", re.ASCII)
