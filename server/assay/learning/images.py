@@ -1,0 +1,141 @@
+"""Images as numbers: PNG and JPEG files decoded under limits, and the features that are read off.
+
+An image is turned upright (EXIF), laid on white where it is transparent, scaled to a square and
+read twice: its grey values as histograms of oriented gradients, and its colours in an 8 × 8 raster.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from assay.learning.errors import DataError
+from assay.learning.gradients import BLOCK, ORIENTATIONS, gradient_features
+
+CELL: Final = 8  # pixels to a side of a cell of gradients
+RASTER: Final = 8  # colours are read in a raster of 8 × 8
+MIN_SIZE: Final = CELL * BLOCK
+MAX_SIZE: Final = 128
+MAX_PIXELS: Final = 32_000_000  # of one image, before it is decoded: 128 MB at four bytes each
+MAX_SIDE: Final = 32_000  # pixels
+_TOO_LARGE: Final = (
+    f"the image is too large: at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} to a side, are decoded."
+    " Scale it down"
+)
+_FORMATS: Final = ("PNG", "JPEG")
+_WHITE = (255, 255, 255, 255)
+_DEEP_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
+
+
+def decode_image(data: bytes, size: int, row_id: str) -> NDArray[np.uint8]:
+    """Return a PNG or JPEG file as (size, size, 3) pixels, upright and on white.
+
+    Of an animation it is the first frame. Raises DataError, naming the row, for bytes that are no
+    such image, that are cut off or damaged, and for more than MAX_PIXELS, which are not decoded.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of images that the limit below refuses, and of harmless oddities.
+            warnings.simplefilter("ignore")
+            return _decoded(data, size)
+    except (_TooLarge, Image.DecompressionBombError) as error:
+        raise DataError(_TOO_LARGE, row_id) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow raise whatever it meets
+        raise DataError(f"the image cannot be decoded: {_cause(data)}", row_id) from error
+
+
+def decode_images(files: Sequence[bytes], size: int, ids: Sequence[str]) -> NDArray[np.uint8]:
+    """Return files as (n, size, size, 3) pixels; raises DataError as `decode_image` does."""
+    pixels = np.empty((len(files), size, size, 3), dtype=np.uint8)
+    for place, (data, row_id) in enumerate(zip(files, ids, strict=True)):
+        pixels[place] = decode_image(data, size, row_id)
+    return pixels
+
+
+def is_coloured(pixels: NDArray[np.uint8]) -> bool:
+    """Say whether any of (n, size, size, 3) pixels is not grey."""
+    return bool((pixels != pixels[..., :1]).any())
+
+
+def image_features(pixels: NDArray[np.uint8], *, colour: bool) -> NDArray[np.float32]:
+    """Return the features of (n, size, size, 3) pixels as (n, feature_count), in [0, 1].
+
+    First the gradients of the grey image, then the raster: red, green and blue with `colour`, else
+    grey. Each row depends on its own image alone, to the bit.
+    """
+    grey = _grey(pixels)
+    raster = _raster(pixels if colour else grey[..., np.newaxis])
+    return np.concatenate([gradient_features(grey, CELL), raster], axis=1)
+
+
+def feature_count(size: int, *, colour: bool) -> int:
+    """Return how many features an image of `size` has."""
+    blocks = (size // CELL - BLOCK + 1) ** 2
+    return blocks * BLOCK * BLOCK * ORIENTATIONS + RASTER * RASTER * (3 if colour else 1)
+
+
+class _TooLarge(Exception):
+    """An image has more pixels than are decoded."""
+
+
+def _decoded(data: bytes, size: int) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+            raise _TooLarge
+        # JPEG decodes at a half, a quarter or an eighth for less; the rest is scaled below.
+        image.draft(None, (2 * size, 2 * size))
+        image.load()
+        # Before what is transparent or upside down is dealt with: on few pixels that is cheap.
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(_on_white(upright).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return an image of any mode as RGB."""
+    if image.mode in _DEEP_GREY:
+        return _from_deep_grey(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_deep_grey(image: Image.Image) -> Image.Image:
+    """Return 16-bit grey as RGB; Pillow's own conversion cuts off all above 255."""
+    values = np.asarray(image).astype(np.float64)
+    return Image.fromarray(np.rint(np.clip(values, 0, 65535) / 257).astype(np.uint8)).convert("RGB")
+
+
+def _cause(data: bytes) -> str:
+    if not data:
+        return "it is empty"
+    if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        return "the file is cut off or damaged"
+    return "it is no PNG and no JPEG file"
+
+
+def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the luma of (n, height, width, 3) pixels, by the integers of ITU-R 601."""
+    red, green, blue = (pixels[..., channel].astype(np.uint32) for channel in range(3))
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+
+
+def _raster(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the means of (n, size, size, channels) pixels in a raster, as (n, cells), in [0, 1]."""
+    n, size, _, channels = pixels.shape
+    edges = np.arange(RASTER) * size // RASTER
+    rows = np.add.reduceat(pixels.astype(np.int64), edges, axis=1)
+    cells = np.add.reduceat(rows, edges, axis=2)
+    sides = np.diff(np.append(edges, size))
+    area = (sides[:, np.newaxis] * sides)[..., np.newaxis]
+    means: NDArray[np.float32] = (cells / (area * 255)).astype(np.float32)
+    return means.reshape(n, RASTER * RASTER * channels)
