@@ -21,30 +21,35 @@ class InProcessRun:
     result: bytes
     tasks: list[str]  # keys in the order in which they ran
     events: dict[str, NewEvent] = field(default_factory=dict)  # by the key of the task
+    records: list[TaskRecord] = field(default_factory=list)  # in the order in which they ran
 
 
 def run_in_process(
-    kind: JobKind[Any, Any], spec: Any, blobs: JobBlobs, batches: Iterable[TaskRecord] = ()
+    kind: JobKind[Any, Any], spec: Any, blobs: JobBlobs, finished: Iterable[TaskRecord] = ()
 ) -> InProcessRun:
-    """Run a job of `kind`; the tasks of a wave run in a shuffled order, parallel stages willing."""
+    """Run a job of `kind`; tasks that may run side by side run in a shuffled order.
+
+    What has `finished` before, batches or tasks, is not run again.
+    """
     view = JobView(organization_id="acme", job_id="job", spec=spec)
     context = ComputeContext(blobs=blobs)
-    progress = StageProgress(kind, batches)
+    progress = StageProgress(kind, view, finished)
     run = InProcessRun(result=b"", tasks=[])
-    while wave := progress.next_wave():
-        names = tuple(stage.name for stage in wave)
+    while stages := progress.next_stages():
+        names = tuple(stage.name for stage in stages)
         waiting = progress.begin(
-            plan_stages(kind, view, names, progress.read_by_plans(wave), context)
+            plan_stages(kind, view, names, progress.read_by_plans(stages), context)
         )
         while fresh := waiting.take(1_000_000):
             random.Random(7).shuffle(fresh)
             for task in fresh:
                 call = TaskCall(
-                    kind=kind, job=view, stage=task.stage.name, number=task.number,
+                    kind=kind, job=view, stage=task.stage.name, key=task.key,
                     payload=task.payload, finished=progress.read_by_task(task),
                 )  # fmt: skip  # one call
                 done = run_task(call, context)
                 progress.add(done.records)
+                run.records.extend(done.records)
                 waiting.finished(task, ends_stage=done.ends_stage)
                 run.tasks.append(task.key)
                 for event in done.events:

@@ -1,4 +1,4 @@
-"""Job kinds: stages in waves, ordered stages and chains, and payloads that must be registered."""
+"""Job kinds: parallel and ordered stages and chains, and payloads that must be registered."""
 
 from __future__ import annotations
 

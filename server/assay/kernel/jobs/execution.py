@@ -156,18 +156,15 @@ class JobExecution:
             raise TaskError("its specification", error) from error
 
     def _compute(self) -> bytes:
-        """Run the stages in waves: all those whose inputs have finished, until none is left."""
-        org, job_id = self.job.organization_id, self.job.job_id
-        progress = StageProgress(
-            self._kind, self._patiently(self._store.read, lambda uow: uow[Jobs].tasks(org, job_id))
-        )
-        while wave := progress.next_wave():
-            names = tuple(stage.name for stage in wave)
-            finished = progress.read_by_plans(wave)
+        """Plan and run what can be planned, all stages whose inputs have finished, until none is left."""
+        progress = self._read_progress()
+        while stages := progress.next_stages():
+            names = tuple(stage.name for stage in stages)
+            finished = progress.read_by_plans(stages)
             plans = self._await(
                 "its plan", plan_stages, self._kind, self._view, names, finished, self._compute_with
             )
-            self._run_wave(progress, progress.begin(plans))
+            self._run_planned(progress, progress.begin(plans))
         return self._await(
             "its end",
             finish_job,
@@ -177,7 +174,15 @@ class JobExecution:
             self._compute_with,
         )
 
-    def _run_wave(self, progress: StageProgress, waiting: WaitingTasks) -> None:
+    def _read_progress(self) -> StageProgress:
+        org, job_id = self.job.organization_id, self.job.job_id
+        records = self._patiently(self._store.read, lambda uow: uow[Jobs].tasks(org, job_id))
+        try:
+            return StageProgress(self._kind, self._view, records)
+        except Exception as error:
+            raise TaskError("its specification", error) from error
+
+    def _run_planned(self, progress: StageProgress, waiting: WaitingTasks) -> None:
         """Run tasks, a window of them at a time, and checkpoint them as they finish."""
         running: dict[Future[Any], Task] = {}
         try:
@@ -197,7 +202,7 @@ class JobExecution:
             kind=self._kind,
             job=self._view,
             stage=task.stage.name,
-            number=task.number,
+            key=task.key,
             payload=task.payload,
             finished=finished,
         )
@@ -230,7 +235,9 @@ class JobExecution:
         progress.add(records)
         status: dict[str, Any] = {name: one for each in done for name, one in each.status.items()}
         status[Progress.name] = Progress(
-            done=progress.done, total=progress.done + waiting.unfinished, rows=progress.rows
+            done=progress.done,
+            total=progress.done + waiting.unfinished + progress.expected,
+            rows=progress.rows,
         )
         events = [event for one in done for event in one.events]
         try:

@@ -174,7 +174,7 @@ class TaskRecord:
     blob: str | None = None  # address of a batch, or of what a task wrote beside its partial
     partial: bytes | None = None  # partial result, up to 64 KiB
     partial_blob: str | None = None  # address of a larger partial
-    ends_stage: bool = False  # of a chain: no task follows
+    ends_stage: bool = False  # no task of its stage follows
 
     @property
     def blobs(self) -> tuple[str, ...]:

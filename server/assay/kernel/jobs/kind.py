@@ -1,8 +1,9 @@
 """Job kinds: a typed specification, stages of typed tasks, typed events, and a typed result.
 
-A kind is a subclass of `JobKind` in its feature's job.py. Its stages run in waves: all stages
-begin whose inputs have finished. A stage plans its tasks once, each from a typed payload; tasks
-run in any process, read blobs by address alone and leave a typed partial result.
+A kind is a subclass of `JobKind` in its feature's job.py. A stage begins when its inputs have
+finished, beside all others of which that is true. It plans its tasks at once or in waves, each from
+a typed payload; tasks run in any process, read blobs by address alone and leave a typed partial
+result.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class TaskOutput(Generic[Partial]):
     batches: tuple[StoredBatch, ...] = ()  # rows that came to rest: they name their blobs
     blob: str | None = None  # address of what the task wrote beside its partial
     rows: int | None = None  # durable with this task, as progress tells them
-    ends_stage: bool = False  # of a chain: no task follows, although more were planned
+    ends_stage: bool = False  # of stages one by one: no task follows, although more were planned
 
 
 class StageMode(Enum):
@@ -84,6 +85,7 @@ class StageMode(Enum):
     PARALLEL = auto()  # any, many at a time
     ORDERED = auto()  # one after another
     CHAIN = auto()  # one after another, each given the last one's partial
+    WAVES = auto()  # many at a time; those of a wave are planned from what the waves before it left
 
 
 class Stage(Generic[TaskPayload, Partial]):
@@ -106,8 +108,16 @@ class Stage(Generic[TaskPayload, Partial]):
     def plan(
         self, job: JobView[Any], inputs: StageInputs, context: ComputeContext
     ) -> Iterable[TaskPayload]:
-        """Return the payloads of all tasks in order; the same ones each time it is asked."""
+        """Return the payloads of all tasks in order; the same ones each time it is asked.
+
+        A stage in WAVES returns those of its next wave, and none at its end. It reads the partials of
+        its own waves so far, whole: what a plan costs grows with them, so make waves large.
+        """
         raise NotImplementedError
+
+    def expected(self, job: JobView[Any]) -> int:  # noqa: ARG002  # for stages that can tell
+        """Return about how many tasks there will be, for progress before they are planned; 0: unknown."""
+        return 0
 
     def run(
         self, job: JobView[Any], payload: TaskPayload, inputs: StageInputs, context: ComputeContext

@@ -53,7 +53,7 @@ class Progress(StatusPayload):
     message: ClassVar[str | None] = "assay.v1.JobProgress"
 
     done: int = 0  # tasks that are finished
-    total: int = 0  # tasks known so far
+    total: int = 0  # tasks planned so far, and those that are expected besides
     rows: int = 0  # rows that are durable
 
 

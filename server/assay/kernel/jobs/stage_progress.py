@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.kernel.jobs.job import TaskRecord, TaskRole
-from assay.kernel.jobs.kind import JobKind, Stage, StageMode
+from assay.kernel.jobs.kind import JobKind, JobView, Stage, StageMode
 from assay.kernel.jobs.work import Finished
 
 AnyStage = Stage[Any, Any]
@@ -21,28 +21,46 @@ class Task:
     stage: AnyStage
     number: int  # in its stage, from 0
     payload: bytes  # encoded
+    wave: int | None = None  # of a stage in waves, from 0
 
     @property
     def key(self) -> str:
-        """Its key in the ledger."""
-        return self.stage.key(self.number)
+        """Its key in the ledger; that of a wave's task says which wave it is of."""
+        if self.wave is None:
+            return self.stage.key(self.number)
+        return f"{self.stage.name}-{self.wave:06d}-{self.number:06d}"
 
 
 class StageProgress:
     """What of a job has finished, from the ledger's rows on."""
 
-    def __init__(self, kind: JobKind[Any, Any], records: Iterable[TaskRecord]) -> None:
+    def __init__(
+        self, kind: JobKind[Any, Any], job: JobView[Any], records: Iterable[TaskRecord]
+    ) -> None:
         self._kind = kind
         self._tasks: dict[str, TaskRecord] = {}
         self._batches: dict[str, TaskRecord] = {}
-        self._planned: dict[str, int] = {}  # tasks of each stage that has begun
+        self._keys: dict[str, list[str]] = {}  # of each stage that has begun: its planned tasks
+        self._waves: dict[str, int] = {}  # of each stage in waves: how many were planned
+        self._planned: set[str] = set()  # stages of which no more tasks will be planned
+        self._expected = {stage.name: stage.expected(job) for stage in kind.stages}
         self.rows = 0  # durable, as progress tells them
         self.add(records)
+        self._resume_waves()
 
     @property
     def done(self) -> int:
         """Return how many tasks have finished; an upload's batches came finished."""
         return len(self._tasks)
+
+    @property
+    def expected(self) -> int:
+        """Return how many tasks stages expect beside those that are planned."""
+        return sum(
+            max(0, count - len(self._keys.get(name, ())))
+            for name, count in self._expected.items()
+            if name not in self._planned
+        )
 
     def add(self, records: Iterable[TaskRecord]) -> None:
         """Take finished tasks in."""
@@ -52,8 +70,11 @@ class StageProgress:
                 ours[record.key] = record
                 self.rows += record.rows or 0
 
-    def next_wave(self) -> list[AnyStage]:
-        """Return the stages that have not begun and whose inputs have finished."""
+    def next_stages(self) -> list[AnyStage]:
+        """Return the stages to plan now: their inputs have finished, and they may have more tasks.
+
+        It is asked when all planned tasks have finished.
+        """
         return [
             stage
             for stage in self._kind.stages
@@ -66,11 +87,7 @@ class StageProgress:
         waiting = WaitingTasks()
         for name, payloads in plans.items():
             stage = self._kind.stage(name)
-            self._planned[name] = len(payloads)
-            tasks = [
-                Task(stage=stage, number=number, payload=payload)
-                for number, payload in enumerate(payloads)
-            ]
+            tasks = self._take_plan(stage, payloads)
             finished = [self._tasks.get(task.key) for task in tasks]
             if not any(record is not None and record.ends_stage for record in finished):
                 rest = [task for task, one in zip(tasks, finished, strict=True) if one is None]
@@ -78,8 +95,12 @@ class StageProgress:
         return waiting
 
     def read_by_plans(self, stages: Iterable[AnyStage]) -> Finished:
-        """Return what the plans of stages read."""
-        return self._finished({one for stage in stages for one in stage.reads})
+        """Return what the plans of stages read; one in waves reads its own waves so far too."""
+        read: dict[type[AnyStage], None] = {}
+        for stage in stages:
+            own = (type(stage),) if stage.mode is StageMode.WAVES else ()
+            read |= dict.fromkeys((*stage.reads, *own))
+        return self._finished(read)
 
     def read_by_task(self, task: Task) -> Finished:
         """Return what a task reads; of a chain the last result alone, whatever its length."""
@@ -95,12 +116,39 @@ class StageProgress:
         """Return what the end of the job reads: all stages."""
         return self._finished(type(stage) for stage in self._kind.stages)
 
+    def _resume_waves(self) -> None:
+        """Take in as planned the waves before the newest one of which a task has finished."""
+        for stage in self._kind.stages:
+            if stage.mode is not StageMode.WAVES:
+                continue
+            split = [key.rsplit("-", 2) for key in sorted(self._tasks)]
+            own = [parts for parts in split if parts[0] == stage.name]
+            if own:
+                newest = own[-1][1]
+                self._waves[stage.name] = int(newest)
+                self._keys[stage.name] = ["-".join(key) for key in own if key[1] < newest]
+
+    def _take_plan(self, stage: AnyStage, payloads: Sequence[bytes]) -> list[Task]:
+        """Return the tasks of a plan, from now on known as planned."""
+        keys = self._keys.setdefault(stage.name, [])
+        wave = None
+        if stage.mode is StageMode.WAVES:
+            wave = self._waves.get(stage.name, 0)
+            self._waves[stage.name] = wave + 1
+        if wave is None or not payloads:
+            self._planned.add(stage.name)
+        tasks = [
+            Task(stage=stage, number=number, payload=payload, wave=wave)
+            for number, payload in enumerate(payloads, start=len(keys))
+        ]
+        keys.extend(task.key for task in tasks)
+        return tasks
+
     def _finished(self, stages: Iterable[type[AnyStage]]) -> Finished:
         return Finished(records={stage.name: self._of(stage.name) for stage in stages})
 
     def _of(self, name: str) -> tuple[TaskRecord, ...]:
-        stage = self._kind.stage(name)
-        records = (self._tasks.get(stage.key(number)) for number in range(self._planned[name]))
+        records = (self._tasks.get(key) for key in self._keys.get(name, ()))
         return tuple(record for record in records if record is not None)  # a chain may end early
 
 
@@ -118,7 +166,7 @@ class WaitingTasks:
     def add(self, stage: AnyStage, tasks: list[Task]) -> None:
         """Add the tasks of a stage, in order."""
         self.unfinished += len(tasks)
-        if stage.mode is StageMode.PARALLEL:
+        if stage.mode in (StageMode.PARALLEL, StageMode.WAVES):
             self._ready.extend(tasks)
         elif tasks:
             self._ready.append(tasks[0])

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.kernel.jobs.job import MAX_INLINE_PARTIAL, NewEvent, TaskRecord
-from assay.kernel.jobs.kind import ComputeContext, JobKind, JobView, StageInputs, StoredBatch
+from assay.kernel.jobs.kind import (
+    ComputeContext,
+    JobKind,
+    JobView,
+    StageInputs,
+    StageMode,
+    StoredBatch,
+)
 from assay.kernel.jobs.payloads import StatusPayload
 from assay.records import arrays, decode, encode
 
@@ -58,7 +65,7 @@ class TaskCall:
     kind: Kind
     job: View
     stage: str  # name
-    number: int  # in its stage
+    key: str  # in the ledger
     payload: bytes  # encoded
     finished: Finished  # what it reads
 
@@ -72,13 +79,15 @@ def run_task(call: TaskCall, context: ComputeContext) -> Done:
     payload = decode(stage.payload, call.payload)
     with _drafting(context) as own:
         output = stage.run(call.job, payload, call.finished.inputs(own), own)
+        if output.ends_stage and stage.mode not in (StageMode.ORDERED, StageMode.CHAIN):
+            raise TypeError(f"a task of '{stage.name}' ends its stage, where others run beside it")
         for emitted in (*output.events, *output.status):
             call.kind.check_emitted(emitted)
         partial = arrays.encode(output.partial)
         large = len(partial) > MAX_INLINE_PARTIAL
         partial_blob = own.blobs.put(partial) if large else None
     record = TaskRecord(
-        key=stage.key(call.number),
+        key=call.key,
         rows=output.rows,
         blob=output.blob,
         partial=None if large else partial,
