@@ -88,6 +88,7 @@ def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[P
         Path("docs/errors.md"): pages.errors_page(documented),
         Path("docs/states.md"): pages.states_page(),
         Path("docs/settings.md"): pages.settings_page(),
+        Path("docs/hyperparameters.md"): pages.hyperparameters_page(),
     }
 
 

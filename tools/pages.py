@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from google.protobuf import descriptor_pb2
 from assay.features.benchmarks import model as benchmark
 from assay.kernel.errors import GATEWAY_STATUSES, AssayError, StatusMapping, error_classes
 from assay.kernel.jobs import states
+from assay.learning.hyperparameter import Affects, Hyperparameter
+from assay.learning.hyperparameter_table import TABLE
 from assay.settings import documented_settings
 from tools.routes import routes
 
@@ -113,6 +116,45 @@ def settings_page() -> str:
         shown = f"`{default}`" if default else ""
         lines.append(f"| `{variable}` | {shown} | {meaning.replace('|', chr(92) + '|')} |")
     return re.sub(r"\n{3,}", "\n\n", "\n".join([*lines, ""]))
+
+
+HYPERPARAMETERS_HEAD = """\
+# Hyperparameters
+
+A training job takes these in `hyperparams`, and answers with the values of all. Another or a misspelt name
+is refused, as is a value outside of what is allowed. Where *has an effect* names task types or
+algorithms, the hyperparameter is accepted everywhere and changes nothing elsewhere, unless it is
+marked *alone*: then it is refused elsewhere. A search may change those marked ◆.
+
+| name | allowed | default | has an effect in | meaning |
+|---|---|---|---|---|
+"""
+
+
+def hyperparameters_page() -> str:
+    """Render docs/hyperparameters.md from the table of learning."""
+    rows = [
+        _row(
+            f"`{row.name}`{_searched(row)}", row.allowed, _defaults(row), _scopes(row), row.meaning
+        )
+        for row in TABLE
+    ]
+    return "\n".join([MARK, HYPERPARAMETERS_HEAD + "\n".join(rows), ""])
+
+
+def _searched(row: Hyperparameter) -> str:
+    return " ◆" if row.affects is Affects.LEARNING else ""
+
+
+def _defaults(row: Hyperparameter) -> str:
+    others = [f"{scope}: `{json.dumps(value)}`" for scope, value in row.defaults.items()]
+    return "; ".join([f"`{json.dumps(row.default)}`", *others])
+
+
+def _scopes(row: Hyperparameter) -> str:
+    if row.affects is Affects.NOTHING:
+        return "no effect here"
+    return (", ".join(sorted(row.scopes)) or "all") + " alone" * row.own
 
 
 def gateway_page(data: bytes) -> str:
