@@ -14,6 +14,7 @@ from assay.features.evaluations.performance_service import (
     DEFAULT_AVERAGE,
     DEFAULT_SPLIT,
 )
+from assay.features.jobs.rest import JOB_TYPES
 from assay.features.models.model import TaskType
 from assay.kernel.jobs.states import JobState, ModelStatus, VersionStatus
 from assay.kernel.rpc.paging import DEFAULT_LIMIT, DEFAULT_PAGE
@@ -34,6 +35,7 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "Evaluation.status": _JOB,
     "Job.status": _JOB,
     "ListJobsRequest.status": _JOB,
+    "GetJobStatusRequest.type": JOB_TYPES,
     "Benchmark.status": BenchmarkStatus,
     "ListBenchmarksRequest.status": BenchmarkStatus,
 }

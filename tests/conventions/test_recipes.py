@@ -87,7 +87,7 @@ def files_of_rpc(name: str) -> set[str]:
         for path, text in by_hand().items()
         if name in text and re.search(rf"\b{name}\b", text) and not path.startswith("tools/")
     }
-    (folder,) = {path.rpartition("/")[0] for path in files if path.endswith("api.py")}
+    (folder,) = {path.rpartition("/")[0] for path in files if path.endswith(("api.py", "rest.py"))}
     return files | {f"{folder}/service.py", f"{folder}/convert.py"} & by_hand().keys()
 
 

@@ -19,6 +19,8 @@ ALIKE = {
     "DeleteExtractionRunResponse": "a response for each method",
     "DeleteFieldSchemaResponse": "a response for each method",
 }
+# Views without a typed method of their name, each with the one that tells the same.
+ALONE = {"JobRestService.GetJobStatus": "JobService.GetJob, in the words of the model API"}
 HTTP_BODY = "google.api.HttpBody"
 
 
@@ -46,5 +48,6 @@ def test_a_typed_method_stands_beside_each_view():
             beside = typed[name.replace("RestService", "Service")].methods_by_name
             for method in service.methods:
                 assert method.output_type.full_name == HTTP_BODY, method.full_name
-                assert beside[method.name].input_type is method.input_type, method.full_name
+                if f"{name}.{method.name}" not in ALONE:
+                    assert beside[method.name].input_type is method.input_type, method.full_name
                 assert f"{name}.{method.name}" in described, method.full_name

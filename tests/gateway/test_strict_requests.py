@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tests.gateway.test_refusals import check
 from tests.support.rpc_service import CALLS
@@ -27,12 +27,19 @@ class Route:
     uploads: bool
 
     @property
+    def request(self) -> Descriptor:
+        """The request, of the typed method or of a view that has none beside it."""
+        return next(
+            method.request.DESCRIPTOR for method, _ in CALLS.values() if method.name == self.rpc
+        )
+
+    @property
     def path(self) -> str:
         return re.sub(r"\{([^}=]+)[^}]*\}", self._absent, self.template)
 
     def _absent(self, variable: re.Match[str]) -> str:
         """Return a value of the variable's type that nothing has: the rest is checked behind it."""
-        field = CALLS[self.rpc][0].request.DESCRIPTOR.fields_by_name[variable[1]]
+        field = self.request.fields_by_name[variable[1]]
         return "absent" if field.type == FieldDescriptor.TYPE_STRING else "999"
 
     @property
@@ -42,7 +49,7 @@ class Route:
     @property
     def fields(self) -> dict[str, FieldDescriptor]:
         """The fields of the request that are no part of the path."""
-        fields = CALLS[self.rpc][0].request.DESCRIPTOR.fields
+        fields = self.request.fields
         return {field.name: field for field in fields if field.name not in self.variables}
 
     def __str__(self) -> str:
@@ -194,7 +201,7 @@ def test_json_by_any_of_its_names_is_read(admin):
 )
 def test_a_query_or_body_cannot_override_the_path(admin, route, variable):
     """400: a variable of the path is refused in the query of every route, and in every body."""
-    field = CALLS[route.rpc][0].request.DESCRIPTOR.fields_by_name[variable]
+    field = route.request.fields_by_name[variable]
     for name in {field.name, field.json_name}:
         message = f"'{name}' is part of the path of {route.rpc} and must not stand in the "
         body = refused(admin.request(route.method, f"{route.path}?{name}=8"))

@@ -30,7 +30,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61ssay/v1/job_service.proto\x12\x08\x61ssay.v1\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\rGetJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xfc\x01\n\x0fListJobsRequest\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06status\x18\x02 \x03(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0bresource_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x37\n\rcreated_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x38\n\x0e\x63reated_before\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"H\n\x10ListJobsResponse\x12\x1b\n\x04jobs\x18\x01 \x03(\x0b\x32\r.assay.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x10\x43\x61ncelJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x81\x01\n\x0fWatchJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x62ookmark_seconds\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"/\n\x17\x43reateWatchTokenRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"`\n\x18\x43reateWatchTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x10WatchJobResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.assay.v1.JobEvent\x12#\n\x06status\x18\x02 \x03(\x0b\x32\x13.assay.v1.JobStatus\x12\x10\n\x08\x62ookmark\x18\x03 \x01(\x04\x32\xf2\x06\n\nJobService\x12\x64\n\x06GetJob\x12\x17.assay.v1.GetJobRequest\x1a\r.assay.v1.Job\"2\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/jobs/{job_id}\x12j\n\x08ListJobs\x12\x19.assay.v1.ListJobsRequest\x1a\x1a.assay.v1.ListJobsResponse\"\'\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/jobs\x12t\n\tCancelJob\x12\x1a.assay.v1.CancelJobRequest\x1a\r.assay.v1.Job\"<\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/jobs/{job_id}:cancel:\x01*\x12\x96\x01\n\x10\x43reateWatchToken\x12!.assay.v1.CreateWatchTokenRequest\x1a\".assay.v1.CreateWatchTokenResponse\";\xca\xf3\x18\x0c\n\x08job:read \x02\x82\xd3\xe4\x93\x02%\" /api/v1/jobs/{job_id}:watchtoken:\x01*\x12X\n\x08WatchJob\x12\x19.assay.v1.WatchJobRequest\x1a\x1a.assay.v1.WatchJobResponse\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x03\x30\x01\x12\x8e\x01\n\x0eWatchJobEvents\x12\x19.assay.v1.WatchJobRequest\x1a\x14.google.api.HttpBody\"I\x90\x02\x01\xca\xf3\x18\x1f\n\x08job:read \x03\x32\x11text/event-stream\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/jobs/{job_id}:watch0\x01\x12\x97\x01\n\rWatchJobLines\x12\x19.assay.v1.WatchJobRequest\x1a\x14.google.api.HttpBody\"S\x90\x02\x01\xca\xf3\x18\"\n\x08job:read \x03\x32\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02$\x12\"/api/v1/jobs/{job_id}:watch.ndjson0\x01\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61ssay/v1/job_service.proto\x12\x08\x61ssay.v1\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\rGetJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x13GetJobStatusRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x04type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x42\x07\n\x05_type\"\xfc\x01\n\x0fListJobsRequest\x12\x12\n\x04kind\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06status\x18\x02 \x03(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0bresource_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x37\n\rcreated_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x38\n\x0e\x63reated_before\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"H\n\x10ListJobsResponse\x12\x1b\n\x04jobs\x18\x01 \x03(\x0b\x32\r.assay.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x10\x43\x61ncelJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x81\x01\n\x0fWatchJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x42\x04\xe2\x41\x01\x01\x12\x1e\n\x10\x62ookmark_seconds\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"/\n\x17\x43reateWatchTokenRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"`\n\x18\x43reateWatchTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x10WatchJobResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.assay.v1.JobEvent\x12#\n\x06status\x18\x02 \x03(\x0b\x32\x13.assay.v1.JobStatus\x12\x10\n\x08\x62ookmark\x18\x03 \x01(\x04\x32\xf2\x06\n\nJobService\x12\x64\n\x06GetJob\x12\x17.assay.v1.GetJobRequest\x1a\r.assay.v1.Job\"2\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/jobs/{job_id}\x12j\n\x08ListJobs\x12\x19.assay.v1.ListJobsRequest\x1a\x1a.assay.v1.ListJobsResponse\"\'\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/jobs\x12t\n\tCancelJob\x12\x1a.assay.v1.CancelJobRequest\x1a\r.assay.v1.Job\"<\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/jobs/{job_id}:cancel:\x01*\x12\x96\x01\n\x10\x43reateWatchToken\x12!.assay.v1.CreateWatchTokenRequest\x1a\".assay.v1.CreateWatchTokenResponse\";\xca\xf3\x18\x0c\n\x08job:read \x02\x82\xd3\xe4\x93\x02%\" /api/v1/jobs/{job_id}:watchtoken:\x01*\x12X\n\x08WatchJob\x12\x19.assay.v1.WatchJobRequest\x1a\x1a.assay.v1.WatchJobResponse\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x03\x30\x01\x12\x8e\x01\n\x0eWatchJobEvents\x12\x19.assay.v1.WatchJobRequest\x1a\x14.google.api.HttpBody\"I\x90\x02\x01\xca\xf3\x18\x1f\n\x08job:read \x03\x32\x11text/event-stream\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/jobs/{job_id}:watch0\x01\x12\x97\x01\n\rWatchJobLines\x12\x19.assay.v1.WatchJobRequest\x1a\x14.google.api.HttpBody\"S\x90\x02\x01\xca\xf3\x18\"\n\x08job:read \x03\x32\x14\x61pplication/x-ndjson\x82\xd3\xe4\x93\x02$\x12\"/api/v1/jobs/{job_id}:watch.ndjson0\x01\x32\x85\x01\n\x0eJobRestService\x12s\n\x0cGetJobStatus\x12\x1d.assay.v1.GetJobStatusRequest\x1a\x14.google.api.HttpBody\".\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/jobs/statusB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\010assay.v1P\001Z\020assay/v1;assayv1'
   _globals['_GETJOBREQUEST'].fields_by_name['job_id']._loaded_options = None
   _globals['_GETJOBREQUEST'].fields_by_name['job_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETJOBSTATUSREQUEST'].fields_by_name['job_id']._loaded_options = None
+  _globals['_GETJOBSTATUSREQUEST'].fields_by_name['job_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETJOBSTATUSREQUEST'].fields_by_name['type']._loaded_options = None
+  _globals['_GETJOBSTATUSREQUEST'].fields_by_name['type']._serialized_options = b'\342A\001\001'
   _globals['_LISTJOBSREQUEST'].fields_by_name['kind']._loaded_options = None
   _globals['_LISTJOBSREQUEST'].fields_by_name['kind']._serialized_options = b'\342A\001\001'
   _globals['_LISTJOBSREQUEST'].fields_by_name['status']._loaded_options = None
@@ -80,22 +84,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSERVICE'].methods_by_name['WatchJobEvents']._serialized_options = b'\220\002\001\312\363\030\037\n\010job:read \0032\021text/event-stream\202\323\344\223\002\035\022\033/api/v1/jobs/{job_id}:watch'
   _globals['_JOBSERVICE'].methods_by_name['WatchJobLines']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['WatchJobLines']._serialized_options = b'\220\002\001\312\363\030\"\n\010job:read \0032\024application/x-ndjson\202\323\344\223\002$\022\"/api/v1/jobs/{job_id}:watch.ndjson'
+  _globals['_JOBRESTSERVICE'].methods_by_name['GetJobStatus']._loaded_options = None
+  _globals['_JOBRESTSERVICE'].methods_by_name['GetJobStatus']._serialized_options = b'\220\002\001\312\363\030\014\n\010job:read \001\202\323\344\223\002\025\022\023/api/v1/jobs/status'
   _globals['_GETJOBREQUEST']._serialized_start=206
   _globals['_GETJOBREQUEST']._serialized_end=243
-  _globals['_LISTJOBSREQUEST']._serialized_start=246
-  _globals['_LISTJOBSREQUEST']._serialized_end=498
-  _globals['_LISTJOBSRESPONSE']._serialized_start=500
-  _globals['_LISTJOBSRESPONSE']._serialized_end=572
-  _globals['_CANCELJOBREQUEST']._serialized_start=574
-  _globals['_CANCELJOBREQUEST']._serialized_end=614
-  _globals['_WATCHJOBREQUEST']._serialized_start=617
-  _globals['_WATCHJOBREQUEST']._serialized_end=746
-  _globals['_CREATEWATCHTOKENREQUEST']._serialized_start=748
-  _globals['_CREATEWATCHTOKENREQUEST']._serialized_end=795
-  _globals['_CREATEWATCHTOKENRESPONSE']._serialized_start=797
-  _globals['_CREATEWATCHTOKENRESPONSE']._serialized_end=893
-  _globals['_WATCHJOBRESPONSE']._serialized_start=895
-  _globals['_WATCHJOBRESPONSE']._serialized_end=1004
-  _globals['_JOBSERVICE']._serialized_start=1007
-  _globals['_JOBSERVICE']._serialized_end=1889
+  _globals['_GETJOBSTATUSREQUEST']._serialized_start=245
+  _globals['_GETJOBSTATUSREQUEST']._serialized_end=322
+  _globals['_LISTJOBSREQUEST']._serialized_start=325
+  _globals['_LISTJOBSREQUEST']._serialized_end=577
+  _globals['_LISTJOBSRESPONSE']._serialized_start=579
+  _globals['_LISTJOBSRESPONSE']._serialized_end=651
+  _globals['_CANCELJOBREQUEST']._serialized_start=653
+  _globals['_CANCELJOBREQUEST']._serialized_end=693
+  _globals['_WATCHJOBREQUEST']._serialized_start=696
+  _globals['_WATCHJOBREQUEST']._serialized_end=825
+  _globals['_CREATEWATCHTOKENREQUEST']._serialized_start=827
+  _globals['_CREATEWATCHTOKENREQUEST']._serialized_end=874
+  _globals['_CREATEWATCHTOKENRESPONSE']._serialized_start=876
+  _globals['_CREATEWATCHTOKENRESPONSE']._serialized_end=972
+  _globals['_WATCHJOBRESPONSE']._serialized_start=974
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1083
+  _globals['_JOBSERVICE']._serialized_start=1086
+  _globals['_JOBSERVICE']._serialized_end=1968
+  _globals['_JOBRESTSERVICE']._serialized_start=1971
+  _globals['_JOBRESTSERVICE']._serialized_end=2104
 # @@protoc_insertion_point(module_scope)

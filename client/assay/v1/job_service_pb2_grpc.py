@@ -365,3 +365,79 @@ class JobService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class JobRestServiceStub:
+    """REST views of JobService.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetJobStatus = channel.unary_unary(
+                '/assay.v1.JobRestService/GetJobStatus',
+                request_serializer=assay_dot_v1_dot_job__service__pb2.GetJobStatusRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class JobRestServiceServicer:
+    """REST views of JobService.
+    """
+
+    def GetJobStatus(self, request, context):
+        """Returns where a job of any kind stands, as polling scripts of the model API read it: 200 also where it ended without a result, with status ERROR. While the job goes on, the answer comes after a tenth of a second, so that a loop without a pause stays below the rate of reads. Errors: 400 an unknown type; 404 no such job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_JobRestServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetJobStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJobStatus,
+                    request_deserializer=assay_dot_v1_dot_job__service__pb2.GetJobStatusRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'assay.v1.JobRestService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('assay.v1.JobRestService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class JobRestService:
+    """REST views of JobService.
+    """
+
+    @staticmethod
+    def GetJobStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.JobRestService/GetJobStatus',
+            assay_dot_v1_dot_job__service__pb2.GetJobStatusRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

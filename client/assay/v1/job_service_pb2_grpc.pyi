@@ -130,3 +130,34 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams a job as NDJSON, one event or status value a line. Errors: as WatchJob."""
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class JobRestServiceStub:
+    """REST views of JobService."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> JobRestServiceAsyncStub: ...
+    GetJobStatus: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobStatusRequest, _httpbody_pb2.HttpBody]
+    """Returns where a job of any kind stands, as polling scripts of the model API read it: 200 also where it ended without a result, with status ERROR. While the job goes on, the answer comes after a tenth of a second, so that a loop without a pause stays below the rate of reads. Errors: 400 an unknown type; 404 no such job."""
+
+@_typing.type_check_only
+class JobRestServiceAsyncStub(JobRestServiceStub):
+    """REST views of JobService."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetJobStatus: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobStatusRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns where a job of any kind stands, as polling scripts of the model API read it: 200 also where it ended without a result, with status ERROR. While the job goes on, the answer comes after a tenth of a second, so that a loop without a pause stays below the rate of reads. Errors: 400 an unknown type; 404 no such job."""
+
+class JobRestServiceServicer(metaclass=_abc_1.ABCMeta):
+    """REST views of JobService."""
+
+    @_abc_1.abstractmethod
+    def GetJobStatus(
+        self,
+        request: _job_service_pb2.GetJobStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns where a job of any kind stands, as polling scripts of the model API read it: 200 also where it ended without a result, with status ERROR. While the job goes on, the answer comes after a tenth of a second, so that a loop without a pause stays below the rate of reads. Errors: 400 an unknown type; 404 no such job."""
+
+def add_JobRestServiceServicer_to_server(servicer: JobRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

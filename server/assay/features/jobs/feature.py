@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from assay.features.jobs.api import JobService
+from assay.features.jobs.rest import JobRestService
 from assay.features.jobs.service import JobUseCases
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
@@ -11,11 +12,9 @@ from assay.kernel.rpc.watch_tokens import WatchTokens
 
 
 def _services(kernel: Kernel) -> Iterable[object]:
-    yield JobService(
-        JobUseCases(kernel.store),
-        JobWatch(kernel.watches),
-        WatchTokens(kernel.store.scope, kernel.clock),
-    )
+    jobs = JobUseCases(kernel.store)
+    yield JobService(jobs, JobWatch(kernel.watches), WatchTokens(kernel.store.scope, kernel.clock))
+    yield JobRestService(jobs)
 
 
 FEATURE = Feature(name="jobs", services=_services)
