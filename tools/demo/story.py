@@ -213,6 +213,7 @@ class Story:
             f"{model}/performance/misclassification-errors?limit=3",
             f"/api/v1/models/{self.regression}/performance/residuals",
             job,
+            f"/api/v1/jobs/status?job_id={evaluation.job_id}&type=flow",
             f"{job}:watch",
             f"{job}:watch.ndjson?after_sequence=1",
             "/api/v1/keys",
