@@ -9,7 +9,7 @@ import pytest
 
 from assay.kernel.errors import FailedPrecondition, JobNotCancelable, StaleLease, UploadFinished
 from assay.kernel.jobs.events import Events
-from assay.kernel.jobs.job import Event, JobError
+from assay.kernel.jobs.job import Event, JobError, NewJob, TaskRecord
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import CAUSES, JobState
 from tests.support.store_rows import EXPIRED, LEASE, ORG, add_job, add_upload, claimed
@@ -72,6 +72,19 @@ def test_QUEUED_to_RUNNING(store, runner):
     assert (queued.epoch, queued.attempts, queued.started_at) == (0, 0, None)
     assert (job.epoch, job.attempts, job.lease_owner) == (1, 1, runner.text())
     assert job.started_at == job.updated_at
+
+
+def test_QUEUED_to_SUCCEEDED(store):
+    """A job whose work another one has done ends as it is submitted, with its rows."""
+    done = TaskRecord.batch(first_row=0, rows=2, sha256="a", blob="sha256:a")
+    with store.write() as uow:
+        job = uow[Jobs].record(
+            ORG, NewJob(kind="evaluation", spec=b"{}"), batches=[done], result=b"{}"
+        )
+        check(uow, job, "QUEUED", "SUCCEEDED")
+        assert (job.next_row, job.result, job.started_at) == (2, b"{}", None)
+        assert uow[Jobs].tasks(ORG, job.job_id) == [done]
+        assert not uow[Jobs].claimable(["evaluation"])
 
 
 def test_QUEUED_to_FAILED(store, runner):

@@ -74,6 +74,35 @@ class JobsBase(SqlStore):
         self._events.append(organization_id, job_id, [submitted])
         return self.get(organization_id, job_id)
 
+    def record(
+        self,
+        organization_id: str,
+        new: NewJob,
+        *,
+        batches: Sequence[TaskRecord],
+        result: bytes,
+        blobs: Iterable[str] = (),
+    ) -> Job:
+        """Store a QUEUED job whose work another one has done, with its rows; it ends SUCCEEDED.
+
+        `blobs` are the addresses that the result names; those of the batches are kept as well.
+        """
+        job = self.submit(organization_id, new)
+        named = {"organization_id": organization_id, "job_id": job.job_id}
+        for record in batches:
+            self._db.run(sql.ADD_TASK, **values_of(tables.tasks, record, **named))
+        kept = (*blobs, *(address for record in batches for address in record.blobs))
+        self._blobs.add(organization_id, job_owner(job.job_id), kept)
+        rows = sum(record.rows or 0 for record in batches)
+        self._db.run(
+            sql.ACCEPT_ROWS,
+            org=organization_id,
+            job=job.job_id,
+            next_row=rows,
+            updated_at=self._db.now(),
+        )
+        return self._move(replace(job, next_row=rows), JobState.SUCCEEDED, result=result)
+
     def get(self, organization_id: str, job_id: str) -> Job:
         """Return a job, or NotFound."""
         row = self._db.one(sql.GET, org=organization_id, job=job_id)

@@ -52,6 +52,7 @@ CAUSES: Mapping[tuple[JobState, JobState], str] = MappingProxyType(
         (JobState.OPEN, JobState.CANCELED): "cancel asked",
         (JobState.OPEN, JobState.TIMED_OUT): "deadline passed",
         (JobState.QUEUED, JobState.RUNNING): "claimed",
+        (JobState.QUEUED, JobState.SUCCEEDED): "done already, by another job",
         (JobState.QUEUED, JobState.FAILED): "attempts spent",
         (JobState.QUEUED, JobState.CANCELED): "cancel asked",
         (JobState.QUEUED, JobState.TIMED_OUT): "deadline passed",
