@@ -3,18 +3,19 @@
 import json
 import os
 from importlib.util import find_spec
+from math import nan
 
 import numpy as np
 import pytest
 
 from assay.cli.console import show_failure
-from assay.cli.plot_data import Plot
+from assay.cli.plot_data import Line, Plot, loss_plot
 from assay.cli.plot_text import text_plot
-from assay.client import ServiceUnavailable
+from assay.client import BadInput, ServiceUnavailable
 from assay.client.errors import Refusal
 
 PNG = b"\x89PNG\r\n\x1a\n"
-SQUARE = Plot(title="t", x_label="x", y_label="y", points=((0, 0), (0, 1), (1, 1)), diagonal=False)
+SQUARE = Plot(title="t", x_label="x", y_label="y", lines=(Line(points=((0, 0), (0, 1), (1, 1))),))
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,23 @@ def test_dots_lie_where_the_points_are():
     assert [line[5:] for line in lines] == ["⡏⠉⠉⠉", "⡇⠀⠀⠀", "⡇⠀⠀⠀"]
     ascii_lines = text_plot(SQUARE, width=4, height=3, braille=False).plain.splitlines()[2:5]
     assert [line[5:] for line in ascii_lines] == ["****", "*   ", "*   "]
+
+
+def test_losses_are_drawn_on_axes_of_their_own():
+    """Each split is a line of its own sign, epochs go from 1 to the last, losses from 0 up."""
+    plot = loss_plot("Loss", train=[4.0, 2.0, 0.0], validation=[nan, 4.0, 4.0])
+    lines = text_plot(plot, width=5, height=3, braille=False).plain.splitlines()
+    assert lines[:3] == ["Loss", "* train  o validation", "loss"]
+    assert [line[:3] + line[-1] for line in lines[3:6]] == ["4 |o", "2 | ", "  |*"]
+    assert lines[3][3] == "*"
+    assert lines[6:] == ["0 +-----", "  1  2  3", "   epoch"]
+
+
+def test_losses_of_one_epoch_and_of_none():
+    """A single epoch is a mark; without any there is nothing to draw, and the message says why."""
+    assert "train" not in text_plot(loss_plot("Loss", train=[1.0], validation=[])).plain
+    with pytest.raises(BadInput, match="no epoch has ended"):
+        loss_plot("Loss", train=[nan], validation=[])
 
 
 @pytest.mark.parametrize(("request_id", "unreached"), [("req_1", False), (None, True)])

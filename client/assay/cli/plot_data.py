@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 from assay.client import BadInput, Client, InvalidRequest
 from assay.client.types import CalibrationReport, PrCurve, RocCurve
@@ -21,14 +23,24 @@ class PlotKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of a plot."""
+
+    points: tuple[tuple[float, float], ...]  # (x, y), x never falling
+    name: str = ""  # in the legend, where a plot has several
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plot:
-    """One line in the unit square."""
+    """Lines in a rectangle, which is the unit square where nothing else is said."""
 
     title: str
     x_label: str
     y_label: str
-    points: tuple[tuple[float, float], ...]  # (x, y), x never falling
-    diagonal: bool = True  # what chance, or perfect calibration, would give
+    lines: tuple[Line, ...]
+    x_range: tuple[float, float] = (0.0, 1.0)  # from left to right
+    y_range: tuple[float, float] = (0.0, 1.0)  # from below to above
+    diagonal: bool = False  # what chance, or perfect calibration, would give
     steps: bool = False  # y holds from the point before up to x
     marks: bool = False  # each point counts by itself
 
@@ -81,7 +93,8 @@ def roc_plot(curve: RocCurve) -> Plot:
         title=f"ROC of {curve.version_id} on {curve.dataset_split}: {of}{area}",
         x_label="false positive rate",
         y_label="true positive rate",
-        points=tuple((point.fpr, point.tpr) for point in curve.points),
+        lines=(Line(points=tuple((point.fpr, point.tpr) for point in curve.points)),),
+        diagonal=True,
     )
 
 
@@ -96,8 +109,7 @@ def pr_plot(curve: PrCurve) -> Plot:
         f" {curve.class_label}{of}",
         x_label="recall",
         y_label="precision",
-        points=tuple((point.recall, point.precision) for point in curve.points),
-        diagonal=False,
+        lines=(Line(points=tuple((point.recall, point.precision) for point in curve.points)),),
         steps=True,
     )
 
@@ -119,12 +131,46 @@ def reliability_plot(found: CalibrationReport, class_label: str = "") -> Plot:
         f" ECE {table.ece:.4f}",
         x_label="mean confidence",
         y_label="share that was right",
-        points=tuple(
-            (one.mean_confidence, one.accuracy)
-            for one in table.bins
-            if one.mean_confidence is not None and one.accuracy is not None
+        lines=(
+            Line(
+                points=tuple(
+                    (one.mean_confidence, one.accuracy)
+                    for one in table.bins
+                    if one.mean_confidence is not None and one.accuracy is not None
+                )
+            ),
         ),
+        diagonal=True,
         marks=True,
+    )
+
+
+def loss_plot(title: str, **losses: Sequence[float]) -> Plot:
+    """Return losses by epoch, from 1, as a plot of one line each; NaN is no point.
+
+    Args:
+        title: what was trained.
+        losses: of each split, by its name.
+    """
+    lines = tuple(
+        Line(
+            name=name,
+            points=tuple((float(at), loss) for at, loss in enumerate(found, 1) if isfinite(loss)),
+        )
+        for name, found in losses.items()
+    )
+    lines = tuple(line for line in lines if line.points)
+    if not lines:
+        raise BadInput("There is no loss to draw: no epoch has ended.")
+    highest = max(y for line in lines for _, y in line.points)
+    last = max(line.points[-1][0] for line in lines)
+    return Plot(
+        title=title,
+        x_label="epoch",
+        y_label="loss",
+        lines=lines,
+        x_range=(1.0, max(last, 2.0)),
+        y_range=(0.0, highest or 1.0),
     )
 
 

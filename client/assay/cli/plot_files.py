@@ -11,6 +11,7 @@ from assay.cli.plot_data import Plot
 
 INCHES = (6.0, 6.0)
 DOTS_PER_INCH = 120
+COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
 
 
 def write_png(plot: Plot, file: Path) -> None:
@@ -21,22 +22,32 @@ def write_png(plot: Plot, file: Path) -> None:
     axes = figure.add_subplot()
     if plot.diagonal:
         axes.plot((0, 1), (0, 1), color="0.6", linestyle="--", linewidth=1)
-    axes.plot(
-        [x for x, _ in plot.points],
-        [y for _, y in plot.points],
-        drawstyle="steps-pre" if plot.steps else "default",
-        marker="o" if plot.marks else "",
-        color="tab:blue",
-        linewidth=1.8,
-    )
+    for line, color in zip(plot.lines, COLORS, strict=False):
+        axes.plot(
+            [x for x, _ in line.points],
+            [y for _, y in line.points],
+            drawstyle="steps-pre" if plot.steps else "default",
+            marker="o" if plot.marks or len(line.points) == 1 else "",
+            color=color,
+            linewidth=1.8,
+            label=line.name,
+        )
     axes.set_title(_literal(plot.title), fontsize=10, wrap=True)
     axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
-    axes.set_aspect("equal")
+    axes.set_xlim(*_widened(plot.x_range))
+    axes.set_ylim(*_widened(plot.y_range))
+    axes.set_box_aspect(1)
     axes.grid(visible=True, color="0.9")
+    if len(plot.lines) > 1:
+        axes.legend(frameon=False)
     figure.savefig(file, format="png")
+
+
+def _widened(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = ends
+    margin = (high - low) / 100
+    return low - margin, high + margin
 
 
 def _literal(text: str) -> str:
