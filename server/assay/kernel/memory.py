@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 ARENAS = 2
-LARGE_BYTES = 256 * 1024  # an allocation from this size on is given back as soon as it is freed
+LARGE_BYTES = 2 * 1024 * 1024  # from this size on given back when freed; batches are smaller
+FREE_BYTES = 16 * 1024 * 1024  # kept at an arena's end, so that each batch finds its pages there
 TRIM_SECONDS = 1.0  # after large work; what comes within them is trimmed with it
 
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
 
 
 def keep_small() -> None:
@@ -25,6 +26,7 @@ def keep_small() -> None:
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, ARENAS)
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, FREE_BYTES)
 
 
 def trim() -> None:
