@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.tabular.arrow import END_MARK, first_line
-from assay.tabular.blocks import FileBlock, blocks, lean
-from assay.tabular.chunk import MAX_COLUMNS, Rules
+from assay.tabular.blocks import lean
+from assay.tabular.chunk import MAX_COLUMNS
 from assay.tabular.errors import bad_file
-from assay.tabular.labels import is_text
+from assay.tabular.file_columns import FileColumns, FileTables
 from assay.tabular.opening import OpenFile, arrow_source, size_of
-from assay.tabular.roles import assign_roles, refuse_too_many
+from assay.tabular.roles import refuse_too_many
 
 STREAM = "an Arrow stream is the IPC streaming format, with its end mark"
 FILE = "an Arrow file is the IPC file format (Feather 2)"
@@ -34,8 +34,8 @@ _MAGIC = b"ARROW1\0\0"  # the first bytes of an Arrow file; its schema follows, 
 _GOES_ON = b"\xff\xff\xff\xff"  # the first bytes of a message; the size of its head follows
 
 
-def read_arrow_stream(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the rows of an Arrow IPC stream. Raises InputError."""
+def read_arrow_stream(open_file: OpenFile, columns: FileColumns) -> FileTables:
+    """Return the rows of an Arrow IPC stream. Raises InputError."""
     with open_file() as file:
         file.seek(-min(len(END_MARK), size_of(open_file)), io.SEEK_END)
         if file.read() != END_MARK:
@@ -45,36 +45,36 @@ def read_arrow_stream(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
 
     def tables() -> Iterator[pa.Table]:
         with open_file() as file, pa.ipc.open_stream(arrow_source(file)) as reader:
-            yield from _checked(iter(reader), reader.schema, rules)
+            yield from _checked(iter(reader), reader.schema, columns)
 
-    return blocks(_guarded(tables, STREAM), size_of(open_file), rules, allowed=STREAM)
+    return FileTables(tables=_guarded(tables, STREAM), allowed=STREAM)
 
 
-def read_arrow_file(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the rows of an Arrow IPC file. Raises InputError."""
+def read_arrow_file(open_file: OpenFile, columns: FileColumns) -> FileTables:
+    """Return the rows of an Arrow IPC file. Raises InputError."""
     with open_file() as file:
         _check_schema(file, len(_MAGIC))
 
     def tables() -> Iterator[pa.Table]:
         with open_file() as file, pa.ipc.open_file(arrow_source(file)) as reader:
             batches = (reader.get_batch(at) for at in range(reader.num_record_batches))
-            yield from _checked(batches, reader.schema, rules)
+            yield from _checked(batches, reader.schema, columns)
 
-    return blocks(_guarded(tables, FILE), size_of(open_file), rules, allowed=FILE)
+    return FileTables(tables=_guarded(tables, FILE), allowed=FILE)
 
 
-def read_parquet(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the rows of a Parquet file. Raises InputError."""
+def read_parquet(open_file: OpenFile, columns: FileColumns) -> FileTables:
+    """Return the rows of a Parquet file. Raises InputError."""
     _check_footer(open_file)
 
     def tables() -> Iterator[pa.Table]:
         with open_file() as file, pq.ParquetFile(file, pre_buffer=False) as opened:
             schema = opened.schema_arrow
             refuse_too_many(opened.metadata.num_columns)
-            assign_roles(schema.names, rules)
+            columns.check(schema.names)
+            rows = _batch_rows(opened.metadata, columns.block_bytes)
         # Strings are most often labels here: their dictionaries are kept as they are stored.
-        coded = [f.name for f in schema if f.name in ("y_true", "y_pred") and is_text(f.type)]
-        rows = min(BATCH_ROWS, max(1, BATCH_CELLS // max(len(schema.names), 1)))
+        coded = columns.coded(schema)
         with (
             open_file() as file,
             pq.ParquetFile(
@@ -82,15 +82,23 @@ def read_parquet(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
             ) as opened,
         ):
             batches = opened.iter_batches(batch_size=rows, use_threads=False)
-            yield from _checked(batches, schema, rules)
+            yield from _checked(batches, schema, columns)
 
-    return blocks(_guarded(tables, PARQUET), size_of(open_file), rules, allowed=PARQUET)
+    return FileTables(tables=_guarded(tables, PARQUET), allowed=PARQUET)
+
+
+def _batch_rows(metadata: pq.FileMetaData, block_bytes: int) -> int:
+    """Return how many rows are decoded at once: rows of pictures or pages are large."""
+    rows = min(BATCH_ROWS, max(1, BATCH_CELLS // max(metadata.num_columns, 1)))
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    largest = max((one.total_byte_size // max(one.num_rows, 1) for one in groups), default=0)
+    return max(1, min(rows, 8 * block_bytes // max(largest, 1)))
 
 
 def _checked(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, rules: Rules
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, columns: FileColumns
 ) -> Iterator[pa.Table]:
-    assign_roles(schema.names, rules)  # wrong columns are told before anything is decoded
+    columns.check(schema.names)  # wrong columns are told before anything is decoded
     for batch in batches:
         batch.validate(full=True)
         yield lean(batch)

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from assay.tabular.arrow import encode
 from assay.tabular.chunk import Chunk, Rules
-from assay.tabular.errors import ErrorLocation, InputError, InputErrorCode, LineOf, bad_file
-from assay.tabular.opening import FREE_BYTES, MOST_EXPANSION
+from assay.tabular.errors import ErrorLocation, bad_file
+from assay.tabular.file_columns import FileTables
+from assay.tabular.opening import Expansion
 from assay.tabular.table import chunk_from_table
 
 CHUNK_BYTES = 1 << 20
@@ -28,35 +29,25 @@ class FileBlock:
     encoded: bytes  # one Arrow IPC stream of about 1 MiB at most
 
 
-def blocks(
-    tables: Iterable[pa.Table],
-    size: int,
-    rules: Rules,
-    *,
-    allowed: str,
-    line_of: LineOf | None = None,
-    nothing: str = "The file holds no rows",
-) -> Iterator[FileBlock]:
+def blocks(file: FileTables, size: int, rules: Rules) -> Iterator[FileBlock]:
     """Yield the rows of a file's tables in order, as blocks of at most CHUNK_BYTES or so.
 
     `size` is the file's, in bytes. Raises InputError naming row and column, InputError for no rows at all, and InputError when
     a small file unpacks to far more rows than it can honestly hold.
     """
-    most = max(FREE_BYTES, size * MOST_EXPANSION)
-    first_row = written = 0
-    for table in _gathered(tables):
+    expansion = Expansion(size)
+    first_row = 0
+    for table in _gathered(file.tables):
         for piece in _pieces(table):
             chunk = chunk_from_table(
-                piece, rules, ErrorLocation(first_row=first_row, line_of=line_of)
+                piece, rules, ErrorLocation(first_row=first_row, line_of=file.line_of)
             )
             encoded = encode(piece)
             yield FileBlock(chunk=chunk, encoded=encoded)
             first_row += piece.num_rows
-            written += len(encoded)
-            if written > most:
-                raise _expands(size, first_row, most)
+            expansion.add(len(encoded), first_row)
     if first_row == 0:
-        raise bad_file(nothing, allowed, "Send at least one row", rows=0)
+        raise bad_file(file.nothing, file.allowed, "Send at least one row", rows=0)
 
 
 def lean(batch: pa.RecordBatch) -> pa.Table:
@@ -104,13 +95,3 @@ def _pieces(table: pa.Table) -> Iterator[pa.Table]:
     step = min(step, MOST_ROWS)
     for at in range(0, table.num_rows, step):
         yield table.slice(at, step)
-
-
-def _expands(size: int, rows: int, most: int) -> InputError:
-    return InputError(
-        InputErrorCode.TOO_LARGE,
-        f"The first {rows} rows of the file, which has {size} bytes, take more than {most} bytes; "
-        f"a file may unpack to {MOST_EXPANSION} times its size, or to {FREE_BYTES} bytes. Upload "
-        "such rows in chunks.",
-        {"bytes": size, "rows": rows, "limit": most},
-    )

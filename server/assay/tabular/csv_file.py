@@ -15,43 +15,47 @@ from typing import IO, NoReturn, cast
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from assay.tabular.blocks import FileBlock, blocks
-from assay.tabular.chunk import Rules
 from assay.tabular.errors import ErrorLocation, bad_file
-from assay.tabular.numbers import SCORE, WEIGHT, parse_floats
-from assay.tabular.opening import OpenFile, size_of, unpacked
-from assay.tabular.roles import Roles, assign_roles, refuse_too_many
-from assay.tabular.text_file import BLOCK_BYTES, CSV_FORMAT, SEPARATORS, TextFile
+from assay.tabular.file_columns import FileColumns, FileTables
+from assay.tabular.opening import OpenFile, unpacked
+from assay.tabular.roles import refuse_too_many
+from assay.tabular.text_file import CSV_FORMAT, SEPARATORS, TextFile
 
 LINE_BYTES = 1 << 24  # columns are many
 NO_ROWS = "The file has a header but no rows"
 
 
-def read_csv(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the file's rows in order, in blocks that do not depend on anything but the file.
+def read_csv(open_file: OpenFile, columns: FileColumns) -> FileTables:
+    """Return the file's rows in order, in tables that do not depend on anything but the file.
 
     Raises InputError when the file is empty, truncated or no CSV, and InputError, naming row,
     line and column, when its rows break a rule.
     """
     open_text = unpacked(open_file)
-    lines = _Lines(text=TextFile(open=open_text, allowed=CSV_FORMAT, line_bytes=LINE_BYTES))
+    text = TextFile(open=open_text, allowed=CSV_FORMAT, line_bytes=LINE_BYTES)
+    lines = _Lines(text=text, key=columns.key, block_bytes=columns.block_bytes)
     names = lines.header()
-    roles = assign_roles(names, rules)
+    columns.check(names)
+    return FileTables(
+        tables=_tables(open_text, names, columns, lines),
+        allowed=CSV_FORMAT,
+        line_of=lines.of,
+        nothing=NO_ROWS,
+    )
+
+
+def _tables(
+    open_text: OpenFile, names: list[str], columns: FileColumns, lines: _Lines
+) -> Iterator[pa.Table]:
+    """Yield the file's blocks with typed columns."""
     rows = 0
     with open_text() as file:
         counted = _Counter(file)
         try:
-            tables = _tables(counted, names, roles, rules, lines)
-            for block in blocks(
-                tables,
-                size_of(open_file),
-                rules,
-                allowed=CSV_FORMAT,
-                line_of=lines.of,
-                nothing=NO_ROWS,
-            ):
-                rows += block.chunk.rows
-                yield block
+            for batch in _batches(counted, lines):
+                location = ErrorLocation(first_row=rows, line_of=lines.of)
+                yield columns.from_texts(names, batch.columns, location)
+                rows += batch.num_rows
         except pa.ArrowException as error:
             lines.refuse(len(names), error)
     if counted.quotes and (counted.quotes % 2 or counted.line_ends > rows + 1):
@@ -85,15 +89,13 @@ class _Counter:
         return False
 
 
-def _tables(
-    file: _Counter, names: list[str], roles: Roles, rules: Rules, lines: _Lines
-) -> Iterator[pa.Table]:
-    """Yield the file's blocks with typed columns."""
-    reader = pacsv.open_csv(
+def _batches(file: _Counter, lines: _Lines) -> Iterator[pa.RecordBatch]:
+    """Yield the file's blocks with every column as text."""
+    return pacsv.open_csv(
         cast(IO[bytes], file),  # Arrow asks for no more than these methods
         read_options=pacsv.ReadOptions(
             use_threads=False,
-            block_size=BLOCK_BYTES,
+            block_size=lines.block_bytes,
             skip_rows=1 if lines.text.said_separator() else 0,
         ),
         parse_options=pacsv.ParseOptions(newlines_in_values=True, delimiter=lines.separator),
@@ -104,48 +106,19 @@ def _tables(
             quoted_strings_can_be_null=False,
         ),
     )
-    first_row = 0
-    for batch in reader:
-        yield _typed(
-            batch, names, roles, rules, ErrorLocation(first_row=first_row, line_of=lines.of)
-        )
-        first_row += batch.num_rows
-
-
-def _typed(
-    batch: pa.RecordBatch, names: list[str], roles: Roles, rules: Rules, location: ErrorLocation
-) -> pa.Table:
-    """Return a block with numbers as float64 and labels as dictionaries."""
-    numbers = {*roles.score_columns, "weight"}
-    if rules.regression:
-        numbers |= {"y_true", "y_pred"}
-    value = "a regression's value is a finite number" if rules.regression else SCORE
-    columns = {}
-    for name, sent in zip(names, batch.columns, strict=True):
-        if name.startswith("slice:"):
-            columns[name] = sent  # a field without a character is no value, "" is the empty text
-            continue
-        column = sent.fill_null("")
-        if name in numbers:
-            allowed = WEIGHT if name == "weight" else value
-            columns[name] = parse_floats(column, name, location, allowed)
-        elif name in ("y_true", "y_pred"):
-            columns[name] = column.dictionary_encode()
-        else:
-            columns[name] = column
-    return pa.table(columns)
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Lines:
     """The file as Python's own parser sees it; used for the header and to explain refusals."""
 
     text: TextFile
+    key: str  # a column that the file has
+    block_bytes: int  # of one row at most
 
     @cached_property
     def separator(self) -> str:
         """What stands between the columns."""
-        return self.text.separator("y_true")
+        return self.text.separator(self.key)
 
     @cached_property
     def written_names(self) -> list[str]:
@@ -196,7 +169,7 @@ class _Lines:
         raise bad_file(
             f"The file cannot be read as CSV ({text})",
             CSV_FORMAT,
-            f"Keep each row under {BLOCK_BYTES} bytes and close every quote",
+            f"Keep each row under {self.block_bytes} bytes and close every quote",
         ) from cause
 
     def refuse_open_quote(self) -> None:

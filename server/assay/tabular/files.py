@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from assay.tabular.arrow_files import read_arrow_file, read_arrow_stream, read_parquet
-from assay.tabular.blocks import FileBlock
+from assay.tabular.blocks import FileBlock, blocks
 from assay.tabular.chunk import Rules
 from assay.tabular.csv_file import read_csv
 from assay.tabular.errors import bad_file
+from assay.tabular.file_columns import FileColumns, FileTables
 from assay.tabular.json_lines import read_json_lines
 from assay.tabular.opening import (
     ARROW_FILE,
@@ -19,9 +20,11 @@ from assay.tabular.opening import (
     JSON_LINES,
     PARQUET,
     OpenFile,
+    size_of,
 )
+from assay.tabular.prediction_columns import PredictionColumns
 
-Reader = Callable[[OpenFile, Rules], Iterator[FileBlock]]
+Reader = Callable[[OpenFile, FileColumns], FileTables]
 
 READERS: Mapping[str, tuple[str, Reader]] = MappingProxyType(
     {
@@ -45,11 +48,19 @@ BEGINNINGS: Mapping[bytes, str] = MappingProxyType(
 
 
 def read_file(open_file: OpenFile, source: str, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the file's rows in order, in blocks that do not depend on anything but the file.
+    """Yield the predictions of a file in order, in blocks that depend on nothing but the file.
 
-    `open_file` may be called more than once; `source` is a key of READERS. Raises InputError when the file is not what it is said to be,
-    naming row and column when its rows break a rule, or when it unpacks to far more than its size.
+    `open_file` may be called more than once; `source` is a key of READERS. Raises InputError when
+    the file is not what it is said to be, naming row and column when its rows break a rule, or
+    when it unpacks to far more than its size.
     """
+    return blocks(
+        read_tables(open_file, source, PredictionColumns(rules)), size_of(open_file), rules
+    )
+
+
+def read_tables(open_file: OpenFile, source: str, columns: FileColumns) -> FileTables:
+    """Return the file's rows as tables of these columns; arguments and errors as of `read_file`."""
     name, reader = READERS[source]
     with open_file() as file:
         start = file.read(8)
@@ -70,4 +81,4 @@ def read_file(open_file: OpenFile, source: str, rules: Rules) -> Iterator[FileBl
             f"it was sent as {name}",
             "Name the format that the file has",
         )
-    return reader(open_file, rules)
+    return reader(open_file, columns)

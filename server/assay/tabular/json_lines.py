@@ -12,27 +12,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.tabular.blocks import FileBlock, blocks
-from assay.tabular.chunk import Rules
 from assay.tabular.errors import ErrorLocation, bad_column, bad_file, truncate
-from assay.tabular.opening import OpenFile, size_of, unpacked
-from assay.tabular.roles import assign_roles
+from assay.tabular.file_columns import FileColumns, FileTables
+from assay.tabular.opening import OpenFile, unpacked
 from assay.tabular.text_file import JSON_FORMAT, TextFile, no_object
-from assay.tabular.values import table_of_values
 
-LINE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 20
 
 Row = dict[str, Any]
 
 
-def read_json_lines(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
-    """Yield the file's rows in order, in blocks that do not depend on anything but the file.
+def read_json_lines(open_file: OpenFile, columns: FileColumns) -> FileTables:
+    """Return the file's rows in order, in tables that do not depend on anything but the file.
 
     Raises InputError, naming the line, when a line is no JSON object, and InputError, naming
     row, line and column, when a row breaks a rule.
     """
-    text = TextFile(open=unpacked(open_file), allowed=JSON_FORMAT, line_bytes=LINE_BYTES)
+    text = TextFile(open=unpacked(open_file), allowed=JSON_FORMAT, line_bytes=columns.line_bytes)
 
     def line_of(row: int) -> int:
         for number, (line, _) in enumerate(text.rows()):
@@ -40,23 +36,23 @@ def read_json_lines(open_file: OpenFile, rules: Rules) -> Iterator[FileBlock]:
                 return line
         raise AssertionError(f"the file has no row {row}, though it was read")
 
-    tables = _tables(text, rules, ErrorLocation(line_of=line_of))
-    return blocks(tables, size_of(open_file), rules, allowed=JSON_FORMAT, line_of=line_of)
+    tables = _tables(text, columns, ErrorLocation(line_of=line_of))
+    return FileTables(tables=tables, allowed=JSON_FORMAT, line_of=line_of)
 
 
-def _tables(text: TextFile, rules: Rules, location: ErrorLocation) -> Iterator[pa.Table]:
-    columns: dict[str, None] = {}
+def _tables(text: TextFile, columns: FileColumns, location: ErrorLocation) -> Iterator[pa.Table]:
+    names: dict[str, None] = {}
     first_row = 0
     for lines in _line_blocks(text):
-        if not columns:
-            columns = dict.fromkeys(_row(*lines[0], hook=_columns))
-            assign_roles(list(columns), rules)  # wrong columns are told before rows are read
+        if not names:
+            names = dict.fromkeys(_row(*lines[0], hook=_columns))
+            columns.check(list(names))  # wrong columns are told before rows are read
         rows = _rows(lines)
         here = ErrorLocation(first_row=first_row, line_of=location.line_of)
         for at, row in enumerate(rows):
-            if row.keys() != columns.keys():
-                _refuse_keys(at, row, columns, here)
-        yield _table(rows, list(columns), rules, here)
+            if row.keys() != names.keys():
+                _refuse_keys(at, row, names, here)
+        yield columns.from_values({name: [row.get(name) for row in rows] for name in names}, here)
         first_row += len(rows)
 
 
@@ -92,11 +88,6 @@ def _rows(lines: list[tuple[int, str]]) -> list[Row]:
 
 def _is_plain(data: str) -> bool:
     return data[0] == "{" and data[-1] == "}" and data.count("{") == 1 and data.count("}") == 1
-
-
-def _table(rows: list[Row], names: list[str], rules: Rules, location: ErrorLocation) -> pa.Table:
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    return table_of_values(columns, rules, location)
 
 
 def _columns(pairs: list[tuple[str, Any]]) -> Row:

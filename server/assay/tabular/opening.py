@@ -79,6 +79,27 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
+class Expansion:
+    """The bytes that have come out of a file, and the refusal of far too many."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size  # of the file, in bytes
+        self._most = max(FREE_BYTES, size * MOST_EXPANSION)
+        self._bytes = 0
+
+    def add(self, count: int, rows: int) -> None:
+        """Count `count` more bytes, with which `rows` rows are read; raises InputError."""
+        self._bytes += count
+        if self._bytes > self._most:
+            raise InputError(
+                InputErrorCode.TOO_LARGE,
+                f"The first {rows} rows of the file, which has {self._size} bytes, take more than "
+                f"{self._most} bytes; a file may unpack to {MOST_EXPANSION} times its size, or to "
+                f"{FREE_BYTES} bytes. Upload such rows in chunks.",
+                {"bytes": self._size, "rows": rows, "limit": self._most},
+            )
+
+
 def arrow_source(file: BinaryIO) -> pa.NativeFile:
     """Return what Arrow reads an open file from: its pages, or ranges of one that is not local."""
     try:
