@@ -8,7 +8,7 @@ from typing import Any
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldType
 from assay.features.benchmarks.model import BenchmarkStatus
-from assay.features.evaluations.model import SPLITS
+from assay.features.datasets.model import SPLITS
 from assay.features.evaluations.performance_service import (
     AVERAGES,
     DEFAULT_AVERAGE,

@@ -11,7 +11,7 @@ from assay.features.extraction_runs.model import NewExtraction, NewExtractionRun
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.model import NewUserSchema
 from assay.features.field_schemas.store import UserSchemas
-from assay.features.ground_truth.model import NewDataset, NewEntry
+from assay.features.ground_truth.model import NewEntry, NewGroundTruthDataset
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.storage.store import Store
 from tests.support.rpc_service import Caller, Running, message
@@ -25,7 +25,7 @@ def add_dataset(rpc: Running, me: Caller, pairs: Sequence[Pair], **fields: Any) 
 def put_dataset(store: Store, organization_id: str, pairs: Sequence[Pair], **fields: Any) -> str:
     """Store the ground truth of documents in an organization; return the dataset's id."""
     with store.write() as uow:
-        new = NewDataset(name=f"invoices {uow.ids.new_uuid()}", **fields)
+        new = NewGroundTruthDataset(name=f"invoices {uow.ids.new_uuid()}", **fields)
         dataset_id = uow[GroundTruthDatasets].create(organization_id, new).dataset_id
         entries = [NewEntry(document_id=one.document_id, expected=one.expected) for one in pairs]
         uow[Entries].add_many(organization_id, dataset_id, entries)

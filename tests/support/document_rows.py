@@ -9,7 +9,7 @@ from assay.features.extraction_runs.model import ExtractionRun, NewExtraction, N
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.model import NewUserSchema, UserSchema
 from assay.features.field_schemas.store import UserSchemas
-from assay.features.ground_truth.model import Dataset, NewDataset, NewEntry
+from assay.features.ground_truth.model import GroundTruthDataset, NewEntry, NewGroundTruthDataset
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.storage.unit_of_work import UnitOfWork
@@ -19,7 +19,7 @@ from tests.support.store_rows import ORG
 T = TypeVar("T")
 
 NEW_SCHEMA = NewUserSchema(name="invoice", definition=b'{"fields":[]}')
-NEW_DATASET = NewDataset(name="invoices")
+NEW_DATASET = NewGroundTruthDataset(name="invoices")
 NEW_RUN = NewExtractionRun(name="nightly")
 
 
@@ -27,7 +27,7 @@ def add_schema(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> U
     return uow[UserSchemas].create(organization_id, replace(NEW_SCHEMA, **changes))
 
 
-def add_dataset(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> Dataset:
+def add_dataset(uow: UnitOfWork, organization_id: str = ORG, **changes: Any) -> GroundTruthDataset:
     new = replace(NEW_DATASET, **{"name": f"invoices {uow.ids.new_uuid()}", **changes})
     return uow[GroundTruthDatasets].create(organization_id, new)
 

@@ -2,6 +2,7 @@
 
 from assay.features.benchmarks.feature import FEATURE as BENCHMARKS
 from assay.features.comparisons.feature import FEATURE as COMPARISONS
+from assay.features.datasets.feature import FEATURE as DATASETS
 from assay.features.evaluations.feature import FEATURE as EVALUATIONS
 from assay.features.extraction_runs.feature import FEATURE as EXTRACTION_RUNS
 from assay.features.field_schemas.feature import FEATURE as FIELD_SCHEMAS
@@ -16,6 +17,7 @@ FEATURES = (
     KEYS,
     JOBS,
     MODELS,
+    DATASETS,
     EVALUATIONS,
     COMPARISONS,
     FIELD_SCHEMAS,

@@ -26,6 +26,10 @@ class Ids:
         """Return `ver-` and 5 hex digits, 2 more for each attempt."""
         return f"ver-{_hex(5 + 2 * attempt)}"
 
+    def new_dataset_id(self, attempt: int = 0) -> str:
+        """Return `dst-` and 10 hex digits, 2 more for each attempt."""
+        return f"dst-{_hex(10 + 2 * attempt)}"
+
     def new_evaluation_id(self, attempt: int = 0) -> str:
         """Return `evl-` and 12 hex digits, 2 more for each attempt."""
         return f"evl-{_hex(12 + 2 * attempt)}"

@@ -107,6 +107,7 @@ def _batches(file: _Counter, lines: _Lines) -> Iterator[pa.RecordBatch]:
         ),
     )
 
+
 @dataclass(frozen=True, kw_only=True)
 class _Lines:
     """The file as Python's own parser sees it; used for the header and to explain refusals."""

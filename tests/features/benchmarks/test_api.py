@@ -458,9 +458,11 @@ def failed(rpc: Running, me: Caller, dataset_id: str) -> Any:
 
 def add_empty(uow: Any, me: Caller) -> str:
     """Store a dataset whose only document has no fields."""
-    from assay.features.ground_truth.model import NewDataset, NewEntry
+    from assay.features.ground_truth.model import NewEntry, NewGroundTruthDataset
 
-    dataset_id = uow[GroundTruthDatasets].create(me.organization, NewDataset(name="n")).dataset_id
+    dataset_id = (
+        uow[GroundTruthDatasets].create(me.organization, NewGroundTruthDataset(name="n")).dataset_id
+    )
     uow[Entries].add(me.organization, dataset_id, NewEntry(document_id="d", expected="{}"))
     return dataset_id
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import records
-from assay.features.evaluations import model as evaluation
+from assay.features.datasets.model import check_split
 from assay.features.evaluations.model import ClassScores, EvaluationResult, EvaluationSpec
 from assay.features.models.model import NewModel, NewVersion, TaskType
 from assay.kernel import identity, ids
@@ -94,7 +94,7 @@ def test_a_wrong_version_or_job_is_refused_by_field():
         ("request_id", lambda: NewJob(kind="k", spec=b"", request_id="")),
         ("request_id", lambda: NewJob(kind="k", spec=b"", request_id="a\nb")),
         ("request_id", lambda: NewJob(kind="k", spec=b"", request_id="x" * 129)),
-        ("dataset_split", lambda: evaluation.check_split("dataset_split", "dev")),
+        ("dataset_split", lambda: check_split("dataset_split", "dev")),
     ):
         with pytest.raises(InvalidArgument, match=field):
             make()

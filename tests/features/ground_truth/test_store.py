@@ -10,7 +10,7 @@ from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.model import NewUserSchema
 from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth import document_rows as documents
-from assay.features.ground_truth.model import NewDataset, NewEntry
+from assay.features.ground_truth.model import NewEntry, NewGroundTruthDataset
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse, TooLarge
 from assay.records import replace
@@ -79,7 +79,7 @@ def test_a_dataset_is_stored_as_it_was_given(store):
     """A created dataset reads back, empty, under a UUID with every field that was given."""
     with store.write() as uow:
         schema = add_schema(uow)
-        new = NewDataset(name="n", description="d", user_schema_id=schema.user_schema_id)
+        new = NewGroundTruthDataset(name="n", description="d", user_schema_id=schema.user_schema_id)
         made = uow[GroundTruthDatasets].create(ORG, new)
     with store.read() as uow:
         assert uow[GroundTruthDatasets].get(ORG, made.dataset_id) == made
@@ -357,11 +357,11 @@ def test_writers_of_one_dataset_at_once_count_right(store, dataset, open_another
     [
         (lambda: NewUserSchema(name="", definition=b"{}"), "name"),
         (lambda: NewUserSchema(name="n", definition=b"{}", description="x" * 4001), "description"),
-        (lambda: NewDataset(name="x" * 201), "name"),
-        (lambda: NewDataset(name="\t\n "), "name"),
-        (lambda: NewDataset(name="a\0b"), "name"),
-        (lambda: NewDataset(name="a\ud800b"), "name"),
-        (lambda: NewDataset(name="n", description="\0"), "description"),
+        (lambda: NewGroundTruthDataset(name="x" * 201), "name"),
+        (lambda: NewGroundTruthDataset(name="\t\n "), "name"),
+        (lambda: NewGroundTruthDataset(name="a\0b"), "name"),
+        (lambda: NewGroundTruthDataset(name="a\ud800b"), "name"),
+        (lambda: NewGroundTruthDataset(name="n", description="\0"), "description"),
         (lambda: entry(""), "document_id"),
         (lambda: entry(" "), "document_id"),
         (lambda: entry("x" * 501), "document_id"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from assay.features.evaluations.model import Evaluation, EvaluationSpec, check_split
+from assay.features.datasets.model import check_split
+from assay.features.evaluations.model import Evaluation, EvaluationSpec
 from assay.features.evaluations.service import (
     EvaluationRequest,
     EvaluationUseCases,

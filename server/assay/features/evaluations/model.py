@@ -7,23 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from assay.features.datasets.model import check_split
 from assay.features.models.model import TaskType
-from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
 from assay.records import Record
-
-SPLITS = ("train", "validation", "test")
-
-
-def check_split(field_name: str, split: str) -> str:
-    """Return `split` when it is one of SPLITS; else raise InvalidArgument."""
-    if split not in SPLITS:
-        raise InvalidArgument.of(
-            field_name, f"'{clip(split)}' is not a split; allowed: {', '.join(SPLITS)}", value=split
-        )
-    return split
 
 
 class EvaluationSpec(Record):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.features.evaluations.model import Evaluation, EvaluationResult, check_split
+from assay.features.datasets.model import check_split
+from assay.features.evaluations.model import Evaluation, EvaluationResult
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.model import Model, TaskType, Version
 from assay.features.models.versions_store import Versions, no_version

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from assay.features.datasets.model import SPLITS
 from assay.features.evaluations import performance_convert as convert
-from assay.features.evaluations.model import SPLITS, EvaluationResult
+from assay.features.evaluations.model import EvaluationResult
 from assay.features.evaluations.performance_service import (
     Performance,
     PerformanceReader,

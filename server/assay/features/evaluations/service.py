@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from assay.features.datasets.model import check_split
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
-from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation, check_split
+from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation
 from assay.features.evaluations.requirement import check_requirements
 from assay.features.evaluations.revisions_store import Revisions
 from assay.features.evaluations.store import Evaluations

@@ -18,8 +18,8 @@ from sqlalchemy import (
     update,
 )
 
+from assay.features.datasets.model import SPLITS
 from assay.features.evaluations.model import (
-    SPLITS,
     Evaluation,
     EvaluationResult,
     EvaluationSpec,

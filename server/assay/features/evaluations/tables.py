@@ -17,7 +17,8 @@ from sqlalchemy import (
     text,
 )
 
-from assay.features.evaluations.model import SPLITS, HeldBack
+from assay.features.datasets.model import SPLITS
+from assay.features.evaluations.model import HeldBack
 from assay.kernel.storage.tables import JOB, Key, metadata, one_of
 
 evaluations = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from assay.features.ground_truth import convert
-from assay.features.ground_truth.model import Dataset, Entry, NewDataset
+from assay.features.ground_truth.model import Entry, GroundTruthDataset, NewGroundTruthDataset
 from assay.features.ground_truth.schema_service import DatasetSchemas
 from assay.features.ground_truth.service import GroundTruthUseCases
 from assay.features.imports.convert import import_file, import_rows
@@ -26,20 +26,26 @@ class GroundTruthCalls:
         self._truth = truth
         self._schemas = schemas
 
-    def created(self, request: pb.CreateGroundTruthDatasetRequest, call: Call) -> Dataset:
+    def created(
+        self, request: pb.CreateGroundTruthDatasetRequest, call: Call
+    ) -> GroundTruthDataset:
         """Create an empty dataset."""
         return self._truth.create(
             call.organization_id,
-            value_of(NewDataset, request, created_by=call.caller.subject),
+            value_of(NewGroundTruthDataset, request, created_by=call.caller.subject),
             if_absent=request.if_absent,
             request_id=call.idempotency_key(request.request_id),
         )
 
-    def listed(self, request: pb.ListGroundTruthDatasetsRequest, call: Call) -> Counted[Dataset]:
+    def listed(
+        self, request: pb.ListGroundTruthDatasetsRequest, call: Call
+    ) -> Counted[GroundTruthDataset]:
         """Return a page of datasets."""
         return self._truth.list(call.organization_id, requested_limit(request), request.cursor)
 
-    def changed(self, request: pb.UpdateGroundTruthDatasetRequest, call: Call) -> Dataset:
+    def changed(
+        self, request: pb.UpdateGroundTruthDatasetRequest, call: Call
+    ) -> GroundTruthDataset:
         """Change what is sent."""
         return self._truth.update(call.organization_id, request.dataset_id, convert.change(request))
 

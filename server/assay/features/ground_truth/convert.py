@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from google.protobuf import struct_pb2
 
 from assay.features.field_schemas import convert as field_schemas
-from assay.features.ground_truth.model import Dataset, Entry, NewEntry
+from assay.features.ground_truth.model import Entry, GroundTruthDataset, NewEntry
 from assay.features.ground_truth.schema_service import DatasetSchema
-from assay.features.ground_truth.service import DatasetChange
+from assay.features.ground_truth.service import GroundTruthDatasetChange
 from assay.features.imports import documents
 from assay.features.imports.document_files import TypedRow
 from assay.kernel.errors import InvalidArgument
@@ -25,7 +25,7 @@ from assay.v1 import (
 
 def change(
     request: ground_truth_service_pb2.UpdateGroundTruthDatasetRequest,
-) -> DatasetChange:
+) -> GroundTruthDatasetChange:
     """Return what the request changes; a null takes the schema away, nothing leaves it."""
     schema_id: str | None = None
     if request.HasField("user_schema_id"):
@@ -33,10 +33,10 @@ def change(
         if sent.WhichOneof("kind") not in {"null_value", "string_value"}:
             raise InvalidArgument.of("user_schema_id", "a schema's id or null is allowed")
         schema_id = sent.string_value
-    return value_of(DatasetChange, request, user_schema_id=schema_id)
+    return value_of(GroundTruthDatasetChange, request, user_schema_id=schema_id)
 
 
-def dataset(stored: Dataset) -> ground_truth_pb2.GroundTruthDataset:
+def dataset(stored: GroundTruthDataset) -> ground_truth_pb2.GroundTruthDataset:
     """Return a dataset as a message."""
     return message_of(ground_truth_pb2.GroundTruthDataset, stored, values.instant)
 

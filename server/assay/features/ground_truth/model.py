@@ -9,7 +9,7 @@ from assay.kernel.text import MAX_NAME, MAX_TEXT, check_document_id, check_text
 from assay.records import Record
 
 
-class NewDataset(Record):
+class NewGroundTruthDataset(Record):
     """What a caller gives to make a dataset; wrong values are refused by name."""
 
     name: str  # 1 to 200 characters, unique in the organization
@@ -21,7 +21,7 @@ class NewDataset(Record):
         check_dataset_fields(self)
 
 
-class Dataset(Record):
+class GroundTruthDataset(Record):
     """A ground-truth dataset as it is stored."""
 
     organization_id: str  # the organization that owns it
@@ -60,7 +60,7 @@ class Entry(Record):
     created_at: datetime  # those of one import are a microsecond apart, in the file's order
 
 
-def check_dataset_fields(dataset: NewDataset | Dataset) -> None:
+def check_dataset_fields(dataset: NewGroundTruthDataset | GroundTruthDataset) -> None:
     """Raise InvalidArgument that names the first field of `dataset` with a wrong value."""
     check_text("name", dataset.name, 1, MAX_NAME)
     check_text("description", dataset.description, 0, MAX_TEXT)

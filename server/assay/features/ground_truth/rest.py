@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from assay.features.field_schemas.convert import FieldJson
 from assay.features.ground_truth.api import GroundTruthCalls
-from assay.features.ground_truth.model import Dataset, Entry
+from assay.features.ground_truth.model import Entry, GroundTruthDataset
 from assay.features.ground_truth.schema_service import DatasetSchema
 from assay.features.ground_truth.service import SampledDataset
 from assay.kernel.rpc import rest
@@ -85,7 +85,7 @@ class DatasetSchemaView(Record):
     reasons: dict[str, str]  # Why each field of an inferred schema has its type, by its path.
 
 
-def dataset(stored: Dataset) -> DatasetView:
+def dataset(stored: GroundTruthDataset) -> DatasetView:
     """Return the view of a dataset."""
     return DatasetView(**_shown(stored))
 
@@ -96,7 +96,7 @@ def sampled(found: SampledDataset) -> SampledDatasetView:
     return SampledDatasetView(**_shown(found.dataset), samples=samples)
 
 
-def _shown(stored: Dataset) -> dict[str, Any]:
+def _shown(stored: GroundTruthDataset) -> dict[str, Any]:
     path = f"{PATH}/{stored.dataset_id}"
     return {
         "id": stored.dataset_id,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.features.ground_truth.model import ENTRY_ROWS, Dataset, Entry, NewDataset, NewEntry
+from assay.features.ground_truth.model import (
+    ENTRY_ROWS,
+    Entry,
+    GroundTruthDataset,
+    NewEntry,
+    NewGroundTruthDataset,
+)
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.features.imports.model import StagedRow
 from assay.features.imports.service import ImportTarget
@@ -20,7 +26,7 @@ SAMPLES_BYTES = 256 * 1024  # JSON of these
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetChange:
+class GroundTruthDatasetChange:
     """The fields to change; None leaves a field as it is."""
 
     name: str | None = None
@@ -29,11 +35,11 @@ class DatasetChange:
 
     def __post_init__(self) -> None:
         # What is wrong for every dataset is refused before anything is said of this one.
-        NewDataset(
+        NewGroundTruthDataset(
             name="any" if self.name is None else self.name, description=self.description or ""
         )
 
-    def apply(self, dataset: Dataset) -> Dataset:
+    def apply(self, dataset: GroundTruthDataset) -> GroundTruthDataset:
         """Return `dataset` with the changes made."""
         changed = replace(
             dataset,
@@ -49,7 +55,7 @@ class DatasetChange:
 class SampledDataset:
     """A dataset and its newest entries."""
 
-    dataset: Dataset
+    dataset: GroundTruthDataset
     samples: tuple[Entry, ...]  # at most SAMPLES, fewer when they are large
 
 
@@ -62,11 +68,11 @@ class GroundTruthUseCases:
     def create(
         self,
         organization_id: str,
-        new: NewDataset,
+        new: NewGroundTruthDataset,
         *,
         if_absent: bool = False,
         request_id: str | None = None,
-    ) -> Dataset:
+    ) -> GroundTruthDataset:
         """Create a dataset, or return the one that the same request made before.
 
         With `if_absent` a dataset that has the name is returned as it is.
@@ -89,7 +95,7 @@ class GroundTruthUseCases:
                 key_of=lambda made: made.dataset_id,
             )
 
-    def get(self, organization_id: str, dataset_id: str) -> Dataset:
+    def get(self, organization_id: str, dataset_id: str) -> GroundTruthDataset:
         """Return one dataset; raises NotFound."""
         with self._store.read() as uow:
             return uow[GroundTruthDatasets].get(organization_id, dataset_id)
@@ -104,7 +110,7 @@ class GroundTruthUseCases:
                 .items,
             )
 
-    def list(self, organization_id: str, limit: int, token: str) -> Counted[Dataset]:
+    def list(self, organization_id: str, limit: int, token: str) -> Counted[GroundTruthDataset]:
         """Return a page of datasets, newest first; raises BadPageToken."""
         scope = self._store.scope(f"ground_truth/{organization_id}")
         after = place_of(token, scope)
@@ -113,7 +119,9 @@ class GroundTruthUseCases:
             total = uow[GroundTruthDatasets].count(organization_id)
         return counted(page, scope, total=total, limit=limit)
 
-    def update(self, organization_id: str, dataset_id: str, change: DatasetChange) -> Dataset:
+    def update(
+        self, organization_id: str, dataset_id: str, change: GroundTruthDatasetChange
+    ) -> GroundTruthDataset:
         """Change a dataset.
 
         Raises:

@@ -10,10 +10,10 @@ from assay.features.field_schemas.store import SchemaDeletion, UserSchemas
 from assay.features.ground_truth import tables
 from assay.features.ground_truth.document_rows import Documents, check_room
 from assay.features.ground_truth.model import (
-    Dataset,
     Entry,
-    NewDataset,
+    GroundTruthDataset,
     NewEntry,
+    NewGroundTruthDataset,
     check_dataset_fields,
 )
 from assay.kernel.cursor import Cursor, Page
@@ -26,7 +26,7 @@ from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 _D = tables.ground_truth.c
 _E = tables.entries.c
 
-_DATASETS = RowMapper(Dataset, tables.ground_truth)
+_DATASETS = RowMapper(GroundTruthDataset, tables.ground_truth)
 _SELECT = select(*_DATASETS.columns)
 _HERE = (_D.organization_id == bindparam("org"), _D.dataset_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(*_HERE))
@@ -78,7 +78,9 @@ class GroundTruthDatasets(SqlStore):
 
     noun = "ground-truth dataset"
 
-    def create(self, organization_id: str, new: NewDataset, *, if_absent: bool = False) -> Dataset:
+    def create(
+        self, organization_id: str, new: NewGroundTruthDataset, *, if_absent: bool = False
+    ) -> GroundTruthDataset:
         """Store a new, empty dataset under a new UUID.
 
         A taken name raises AlreadyExists; with `if_absent` the dataset that has it is returned.
@@ -104,13 +106,13 @@ class GroundTruthDatasets(SqlStore):
             return self.get(organization_id, there)
         raise _name_taken(new.name, there)
 
-    def get(self, organization_id: str, dataset_id: str) -> Dataset:
+    def get(self, organization_id: str, dataset_id: str) -> GroundTruthDataset:
         """Return a dataset with the number of its entries, or NotFound."""
         return _DATASETS.read(self._existing(_GET, organization_id, dataset_id))
 
     def list(
         self, organization_id: str, *, limit: int, after: Cursor | None = None
-    ) -> Page[Dataset]:
+    ) -> Page[GroundTruthDataset]:
         """Return a page of datasets."""
         statement = _SELECT.where(_D.organization_id == organization_id)
         return newest_page(
@@ -121,7 +123,7 @@ class GroundTruthDatasets(SqlStore):
         """Return how many datasets the organization has."""
         return int(self._db.value(_COUNT, org=organization_id))
 
-    def update(self, organization_id: str, dataset: Dataset) -> Dataset:
+    def update(self, organization_id: str, dataset: GroundTruthDataset) -> GroundTruthDataset:
         """Store name, description and schema of `dataset`; all else of it is ignored.
 
         `updated_at` becomes now. An absent dataset or schema raises NotFound, a wrong value

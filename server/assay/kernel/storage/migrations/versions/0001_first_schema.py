@@ -56,6 +56,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counters")),
     )
     op.create_table(
+        "datasets",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "dataset_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("task_type", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "task_type IN ('tabular_classification', 'tabular_regression', 'text_classification', 'image_classification', 'extraction')",
+            name=op.f("ck_datasets_task_type"),
+        ),
+        sa.CheckConstraint("revision >= 0", name=op.f("ck_datasets_revision")),
+        sa.PrimaryKeyConstraint("organization_id", "dataset_id", name=op.f("pk_datasets")),
+        sa.UniqueConstraint(
+            "organization_id", "name", name=op.f("uq_datasets_organization_id_name")
+        ),
+    )
+    op.create_index(
+        "ix_datasets_listing",
+        "datasets",
+        ["organization_id", "created_at", "dataset_id"],
+        unique=False,
+    )
+    op.create_table(
         "extraction_runs",
         sa.Column(
             "organization_id",
@@ -416,6 +453,45 @@ def upgrade() -> None:
         "benchmarks",
         ["organization_id", "created_at", "benchmark_id"],
         unique=False,
+    )
+    op.create_table(
+        "dataset_revisions",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "dataset_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("content_hash", sa.Text(), nullable=False),
+        sa.Column("splits", sa.Text(), nullable=False),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint("revision >= 1", name=op.f("ck_dataset_revisions_revision")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dataset_id"],
+            ["datasets.organization_id", "datasets.dataset_id"],
+            name=op.f("fk_dataset_revisions_datasets"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_dataset_revisions_jobs"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "dataset_id", "revision", name=op.f("pk_dataset_revisions")
+        ),
+        sa.UniqueConstraint(
+            "organization_id", "job_id", name=op.f("uq_dataset_revisions_organization_id_job_id")
+        ),
     )
     op.create_table(
         "events",
@@ -836,6 +912,7 @@ def downgrade() -> None:
     op.drop_table("ground_truth")
     op.drop_table("extractions")
     op.drop_table("events")
+    op.drop_table("dataset_revisions")
     op.drop_table("benchmarks")
     op.drop_table("user_schemas")
     op.drop_table("usage")
@@ -844,6 +921,7 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_table("installation")
     op.drop_table("extraction_runs")
+    op.drop_table("datasets")
     op.drop_table("counters")
     op.drop_table("blob_references")
     op.drop_table("api_keys")

@@ -1,0 +1,1 @@
+"""Datasets: rows stored with splits, to train on and to evaluate against."""
