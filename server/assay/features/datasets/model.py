@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from assay.kernel.errors import InvalidArgument, clip
-from assay.kernel.suggestion import nearest
 from assay.kernel.text import MAX_NAME, MAX_TEXT, check_text
 from assay.learning.rows import TaskType
 from assay.records import Record
+from assay.tabular.suggestion import nearest
 
 SPLITS = ("train", "validation", "test")
 

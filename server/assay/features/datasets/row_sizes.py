@@ -39,14 +39,14 @@ def value_sizes(values: Column) -> Sizes:
 
 def text_sizes(values: Column) -> Sizes:
     """Return (values,) the bytes of each text, 0 of null."""
-    found: Column = pc.fill_null(pc.binary_length(values), 0)
-    return numbers(found).astype(np.int64)
+    lengths: Column = pc.binary_length(values)
+    return numbers(lengths.fill_null(0)).astype(np.int64)
 
 
 def list_sizes(lists: Column) -> Sizes:
     """Return (lists,) the number of items of each, 0 of null."""
-    found: Column = pc.fill_null(pc.list_value_length(lists), 0)
-    return numbers(found).astype(np.int64)
+    lengths: Column = pc.list_value_length(lists)
+    return numbers(lengths.fill_null(0)).astype(np.int64)
 
 
 def sums_of_lists(lists: Column, of_items: Sizes) -> Sizes:
