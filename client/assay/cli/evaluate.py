@@ -17,14 +17,11 @@ from assay.cli.compare import MaxDrops
 from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.live import live_progress
-from assay.cli.max_drop import PROMOTED, MaxDrop, metric_drops
-from assay.cli.metric_direction import Catalogue, catalogue_of, require_direction, require_known
 from assay.cli.report import evaluation_report
-from assay.cli.requirement import Outcome, Requirement, conclude
-from assay.client import BadInput, Client, FailedPrecondition, NotFound, ServiceError
-from assay.client.types import Evaluation, PerformanceSummary
-
-UNPROMOTED = frozenset({"NO_PROMOTED_VERSION", "NO_TRAINED_VERSION"})
+from assay.cli.requirement import Outcome, conclude
+from assay.cli.version_gate import VersionGate
+from assay.client import BadInput, Client, NotFound, ServiceError
+from assay.client.types import Evaluation
 
 
 def evaluate(
@@ -91,13 +88,13 @@ def evaluate(
     Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong;
     `assay --help` tells of all.
     """
-    requirements, drops = _gate(require or [], max_drop or [], baseline)
+    gate = VersionGate.parse(require or [], max_drop or [], baseline)
     if not version and not create:
         text = "name a version with --version, or make a new one with --create"
         raise BadInput(text)
-    catalogue = _checked(client, model, task, requirements, drops)
+    gate.check(client, model, task)
     # Read first: measuring the served version again may replace what it is held against.
-    base = _baseline(client, model, baseline, split) if baseline else None
+    base = gate.baseline_of(client, model, split)
     told = Console(quiet=True) if as_json else err  # where what is made is told
     declared = {"labels": label or (), "positive_label": positive_label}
     made = _model(client, model, task, declared, told) if create else nullcontext()
@@ -114,11 +111,7 @@ def evaluate(
         with live_progress(file.name, err, hidden=as_json) as drawn:
             options |= {"request_id": known, "on_progress": listened(drawn)}
             evaluation = client.evaluate(model, version, split, file, **options)
-    outcomes = [one.judge(evaluation.metrics, evaluation.undefined) for one in requirements]
-    if base is not None:
-        note = f"{base.version_id} had {base.rows:,} rows, this {evaluation.rows:,}"
-        note = note if base.rows != evaluation.rows else ""
-        outcomes += metric_drops(drops, base.metrics, evaluation.metrics, catalogue, note)
+    outcomes = gate.judge(evaluation, base)
     promoted = promote and all(outcome.passed for outcome in outcomes)
     if promoted:
         client.versions.promote(model, version)
@@ -131,50 +124,6 @@ def evaluate(
         promoted=promoted,
         evaluation=evaluation,
     )
-
-
-def _gate(
-    require: Sequence[str], max_drop: Sequence[str], baseline: str
-) -> tuple[list[Requirement], list[MaxDrop]]:
-    """Return what is required, as it was written; raises BadInput."""
-    requirements = [Requirement.parse(text) for text in require]
-    drops = [MaxDrop.parse(text, needs_name=True) for text in max_drop]
-    if bool(drops) is not bool(baseline):
-        example = "--baseline promoted --max-drop roc_auc=0.01"
-        raise BadInput(f"--baseline and --max-drop go together, as in {example}.")
-    return requirements, drops
-
-
-def _checked(
-    client: Client,
-    model: str,
-    task: str,
-    requirements: Sequence[Requirement],
-    drops: Sequence[MaxDrop],
-) -> Catalogue:
-    """Return the server's metrics; raises BadInput where something else is required of."""
-    if not requirements and not drops:
-        return {}
-    with suppress(NotFound):  # with --create it is made; without it the upload is refused
-        task = client.models.get(model).task_type or task
-    catalogue = catalogue_of(client)
-    names = [one.metric for one in requirements] + [one.name for one in drops]
-    require_known(names, catalogue, task)
-    require_direction([one.name for one in drops], catalogue)
-    return catalogue
-
-
-def _baseline(client: Client, model: str, version: str, split: str) -> PerformanceSummary | None:
-    """Return the numbers of a version; None, saying so, where none is promoted yet."""
-    try:
-        return client.performance.summary(model, "" if version == PROMOTED else version, split)
-    except (NotFound, FailedPrecondition) as error:
-        # The first version of a model has nothing to be held against.
-        first = isinstance(error, NotFound) or error.reason in UNPROMOTED
-        if version != PROMOTED or not first:
-            raise
-        err.print("No version is promoted yet: --max-drop is held against nothing.", style="dim")
-        return None
 
 
 @contextmanager
