@@ -208,7 +208,8 @@ def test_damaged_blobs_are_never_served(site: Site) -> None:
         answer = site.web.get(route)
         assert answer.status_code == 500
         assert answer.json()["details"][0]["reason"] == "DATA_DAMAGED"
-        assert "Stored data are damaged" in answer.json()["message"]
+        assert "Stored data of the evaluation" in answer.json()["message"]
+        assert not any(blob.name in answer.text for blob in kept)
     for blob in kept:
         blob.unlink()
     for route in routes:

@@ -28,6 +28,9 @@ from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, decode
 
 
+ABSENT = f"sha256:{'0' * 64}"  # a blob that nobody put
+
+
 class StepPayload(Record):
     """What a task does besides."""
 
@@ -109,6 +112,8 @@ class Step(Stage[StepPayload, StepResult]):
                 starts.write(f"{payload.key} {time.time():.6f}\n")
         time.sleep(spec.seconds)
         act(payload.do, spec)
+        if payload.do == "read":
+            context.blobs.read(ABSENT)
         text = f"{payload.key} ran" + ("." * 100_000 if payload.do == "large" else "")
         if spec.log:
             with Path(spec.log).open("a") as log:

@@ -350,15 +350,38 @@ class StorageUnavailable(Unavailable):
 
 
 class DataDamaged(AssayError):
-    """Stored data are not what was stored; no number is made of them."""
+    """Stored data are not what was stored; no number is made of them.
+
+    The message and the metadata name the blob, for the log; `published` is what callers get.
+    """
 
     reason = "DATA_DAMAGED"
+    trouble: ClassVar[str] = "damaged"
+
+    def of(self, kind: str, key: str) -> DataDamaged:
+        """Return this error as one of the data of a `kind` of thing with the id `key`."""
+        whose = {"resource_type": kind, "resource_id": key}
+        return type(self)(self.message, metadata={**self.metadata, **whose})
+
+    @property
+    def published(self) -> DataDamaged:
+        """This error in the words that name a resource and no blob."""
+        if "blob" not in self.metadata:
+            return self
+        whose = {name: value for name, value in self.metadata.items() if name != "blob"}
+        of = " of the {resource_type} '{resource_id}'".format(**whose) if whose else ""
+        return type(self)(
+            f"Stored data{of} are {self.trouble}. Have them restored from a backup (the service's "
+            "log names the file), or store them again.",
+            metadata=whose,
+        )
 
 
 class DataMissing(DataDamaged):
     """Stored data are gone; they are served again once they are put back."""
 
     reason = "DATA_MISSING"
+    trouble = "missing"
 
 
 class Unimplemented(AssayError):

@@ -430,8 +430,10 @@ def test_details_without_mistakes_or_residuals_are_422(rpc: Running, me: Caller)
     assert plain.refused("GetResiduals").reason == "DETAILS_NOT_STORED"
 
 
-def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
-    """Details whose blob is gone are told as DATA_MISSING, by its address and without a path."""
+def test_lost_details_are_a_fault_of_the_service(
+    rpc: Running, me: Caller, caplog: pytest.LogCaptureFixture
+):
+    """Details whose blob is gone are told as DATA_MISSING of the evaluation; the log has the blob."""
     details = records.replace(BINARY, intervals={})  # read by nobody else
     found = made(rpc, me, details, DATA.csv, labels=["no", "yes"], positive_label="yes")
     with rpc.backend.store.read() as uow:
@@ -443,8 +445,11 @@ def test_lost_details_are_a_fault_of_the_service(rpc: Running, me: Caller):
     path.unlink()
     refused = found.refused("GetRocCurve")
     assert refused.told == ("INTERNAL", "DATA_MISSING")
-    assert refused.metadata["blob"] == serving.evaluation.result.details
-    assert str(path.parent) not in refused.message
+    evaluation_id = serving.evaluation.evaluation_id
+    assert refused.metadata == {"resource_type": "evaluation", "resource_id": evaluation_id}
+    assert f"Stored data of the evaluation '{evaluation_id}' are missing." in refused.message
+    assert path.name not in refused.message
+    assert any(path.name in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize("route", ROUTES)

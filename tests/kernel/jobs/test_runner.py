@@ -21,7 +21,7 @@ from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.store import open_store
 from assay.kernel.trace import TraceParent
 from tests.fixtures.jobs import ORG, PATIENCE, TEST_KINDS, Gate, JobHarness
-from tests.support.job_kinds import keys
+from tests.support.job_kinds import ABSENT, keys
 
 OTHER = Owner(host="elsewhere", boot_id="b", pid=1, started="1", name="other")
 
@@ -125,6 +125,20 @@ def test_a_refusal_in_a_shard_is_the_jobs_error(harness: JobHarness) -> None:
     assert error is not None
     assert error.metadata == {"row": "7"}
     assert ("settled", {"state": "FAILED"}) in harness.events(job)
+
+
+def test_missing_data_are_told_without_their_blob(
+    harness: JobHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A task whose stored data are gone fails the job; which blob it was is in the log alone."""
+    job = harness.steps({"do": {"step-000": "read"}})
+    harness.runner()
+    harness.signals.wait("ended", job)
+    state, reason, message = error_of(harness, job)
+    assert (state, reason) == (JobState.FAILED, "DATA_MISSING")
+    assert message.startswith(f"Stored data of the steps '{job.job_id}' are missing.")
+    assert ABSENT not in f"{message}{harness.job(job).error}"
+    assert ABSENT in caplog.text
 
 
 def test_an_unknown_exception_tells_nothing(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from assay.kernel.errors import FailedPrecondition, InvalidArgument, clip
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.paging import Counted, page_limit, place_of
 from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.failures import data_of
 from assay.kernel.storage.indexed_json import SectionIndex
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
@@ -117,7 +118,7 @@ class BenchmarkReader:
         if result is None:
             return Detailed(benchmark=benchmark, measured=None, documents=())
         sections = {
-            name: self._section(organization_id, result.details, name)
+            name: self._section(benchmark, result.details, name)
             for name in ("overall", "fields", "calibration", "schema", "environment")
         }
         page = self._walk(benchmark, result, ResultFilter(), 0)
@@ -154,9 +155,9 @@ class BenchmarkReader:
         start = 0 if after is None else int(after.id)
         total = result.documents
         if not wanted.is_empty:
-            counts = self._section(organization_id, result.details, "filters")
+            counts = self._section(benchmark, result.details, "filters")
             if wanted.field not in counts:
-                self._check_field(organization_id, result, wanted.field)
+                self._check_field(benchmark, result, wanted.field)
             total = wanted.count(counts)
         page, place = _page(self._walk(benchmark, result, wanted, start), limit)
         token = None
@@ -177,13 +178,13 @@ class BenchmarkReader:
                 yield _Step(place=ref.first, size=0, document=None)
                 return
             looked += 1
-            with closing(self._blobs.open(benchmark.organization_id, ref.blob)) as file:
+            with closing(self._open(benchmark, ref.blob)) as file:
                 blob = ResultBlob(file)
-            yield from self._steps(benchmark.organization_id, blob, ref, wanted, start)
+            yield from self._steps(benchmark, blob, ref, wanted, start)
 
     def _steps(
         self,
-        organization_id: str,
+        benchmark: Benchmark,
         blob: ResultBlob,
         ref: ResultBlobRef,
         wanted: ResultFilter,
@@ -194,7 +195,7 @@ class BenchmarkReader:
             if place < start:
                 continue
             line = blob.line(number)
-            with closing(self._blobs.open(organization_id, line.blob)) as file:
+            with closing(self._open(benchmark, line.blob)) as file:
                 file.seek(line.offset)
                 document = blob.result(number, read_line(file.read(line.size)))
             if not wanted.is_empty:
@@ -203,9 +204,9 @@ class BenchmarkReader:
             size = line.size + SHOWN_BYTES * len(document.fields)
             yield _Step(place=place, size=size, document=document)
 
-    def _check_field(self, organization_id: str, result: BenchmarkResult, path: str) -> None:
+    def _check_field(self, benchmark: Benchmark, result: BenchmarkResult, path: str) -> None:
         """Raise InvalidArgument for a field that the schema has not; it need not have a value."""
-        schema = FieldSchema.from_mapping(self._section(organization_id, result.details, "schema"))
+        schema = FieldSchema.from_mapping(self._section(benchmark, result.details, "schema"))
         paths = schema.leaf_paths()
         if path and path not in paths:
             some = ", ".join(clip(one, 40) for one in paths[:MAX_SHOWN_FIELDS])
@@ -214,9 +215,13 @@ class BenchmarkReader:
                 "field", f"'{clip(path)}' was sent; the fields are {some}{more}", value=path
             )
 
-    def _section(self, organization_id: str, address: str, name: str) -> Any:
+    def _open(self, benchmark: Benchmark, address: str) -> BinaryIO:
+        with data_of("benchmark", benchmark.benchmark_id):
+            return self._blobs.open(benchmark.organization_id, address)
+
+    def _section(self, benchmark: Benchmark, address: str, name: str) -> Any:
         def read() -> tuple[Any, int]:
-            with closing(self._blobs.open(organization_id, address)) as file:
+            with closing(self._open(benchmark, address)) as file:
                 index = SectionIndex.of(file)
                 return index.read(file, name, object), index.places[name][1]
 

@@ -27,6 +27,7 @@ from assay.features.models.model import TaskType
 from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import DetailsNotStored
 from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.failures import data_of
 from assay.kernel.storage.indexed_json import SectionIndex
 from assay.metrics.curves import Curve
 from assay.metrics.intervals import Interval
@@ -156,12 +157,14 @@ class DetailsReader:
         address = found.result.details
         if address is None:
             raise not_stored(found)
+
+        def open_() -> BinaryIO:
+            with data_of("evaluation", found.evaluation.evaluation_id):
+                return self._blobs.open(organization_id, address)
+
         # An address names its content, so that organizations may share what is remembered of it:
         # whoever comes this far has an evaluation with this very content.
-        details = StoredDetails(
-            address, lambda: self._blobs.open(organization_id, address), self._memory
-        )
-        return Detailed(performance=found, details=details)
+        return Detailed(performance=found, details=StoredDetails(address, open_, self._memory))
 
 
 def not_stored(found: Performance) -> DetailsNotStored:

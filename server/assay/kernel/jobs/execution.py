@@ -15,7 +15,14 @@ from enum import Enum, auto
 from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel.clock import Clock
-from assay.kernel.errors import Internal, QuotaExceeded, StaleLease, StorageUnavailable, Unavailable
+from assay.kernel.errors import (
+    DataDamaged,
+    Internal,
+    QuotaExceeded,
+    StaleLease,
+    StorageUnavailable,
+    Unavailable,
+)
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.executors.base import Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
@@ -359,6 +366,9 @@ class JobExecution:
 
     def _fail(self, task_name: str, cause: BaseException) -> None:
         """End the job for a fault of its own."""
+        if isinstance(cause, DataDamaged):
+            log.error("job %s: %s", self.job.job_id, cause.message)
+            cause = cause.of(self.job.kind, self.job.resource or self.job.job_id).published
         error = own_error(cause)
         if error is None:
             log.error("job %s failed in %s", self.job.job_id, task_name, exc_info=cause)

@@ -18,7 +18,14 @@ from google.protobuf.message import DecodeError, Message
 
 from assay.kernel import memory, trace
 from assay.kernel.clock import Clock
-from assay.kernel.errors import AssayError, Canceled, Internal, InvalidArgument, RateLimited
+from assay.kernel.errors import (
+    AssayError,
+    Canceled,
+    DataDamaged,
+    Internal,
+    InvalidArgument,
+    RateLimited,
+)
 from assay.kernel.rpc.call import Call, believe
 from assay.kernel.rpc.http_binding import HttpBinding
 from assay.kernel.rpc.interceptors.base import Interceptor
@@ -254,6 +261,9 @@ class Pipeline:
     def _published(self, call: Call, error: Exception) -> AssayError:
         if isinstance(error, OSError):
             error = of_disk(error) or error
+        if isinstance(error, DataDamaged):
+            log.error("%s", error.message, extra={"request_id": call.request_id})
+            return error.published
         if isinstance(error, Internal) or not isinstance(error, AssayError):
             log.error("call failed", exc_info=error, extra={"request_id": call.request_id})
             return error if isinstance(error, Internal) else Internal("unexpected")

@@ -100,6 +100,15 @@ def files() -> Iterator[None]:
         raise refusal from error
 
 
+@contextmanager
+def data_of(kind: str, key: str) -> Iterator[None]:
+    """Have blobs that are damaged or gone inside the block told as data of one resource."""
+    try:
+        yield
+    except DataDamaged as error:
+        raise error.of(kind, key) from error
+
+
 def raise_refusal(error: BaseException) -> None:
     """Raise our own error for one of a database's driver; return for all others."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
