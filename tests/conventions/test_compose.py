@@ -37,6 +37,14 @@ def test_variables_of_the_images_are_settings():
     assert used <= {variable for _, variable, _, _ in documented_settings()}
 
 
+def test_server_and_gateway_share_a_secret():
+    """In docker-compose.yml the server believes its own gateway alone, by a secret that is asked for."""
+    services = COMPOSE["services"]
+    told = [services[name]["environment"]["ASSAY_GATEWAY_SECRET"] for name in ("server", "gateway")]
+    assert told[0] == told[1]
+    assert told[0].startswith("${ASSAY_GATEWAY_SECRET:?")
+
+
 def test_image_does_not_run_as_root():
     """The image's last user is not root, and owns the data folder only."""
     assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["assay"]

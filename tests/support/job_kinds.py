@@ -27,7 +27,6 @@ from assay.kernel.jobs.payloads import EventPayload, StatusPayload
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, decode
 
-
 ABSENT = f"sha256:{'0' * 64}"  # a blob that nobody put
 
 

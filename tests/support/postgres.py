@@ -24,6 +24,8 @@ from urllib.parse import quote
 import psycopg
 from sqlalchemy.engine import make_url
 
+from assay.kernel.storage.schema import FINGERPRINT, HEAD, fingerprint
+
 URL_VARIABLE = "ASSAY_TEST_POSTGRES_URL"
 _NOBODY = 65534  # PostgreSQL refuses to run as root
 _PR_SET_PDEATHSIG = 1
@@ -59,13 +61,14 @@ class Postgres:
         """Return a database like `template` without rows, given back by another test or made."""
         return self._free.pop() if self._free else self.create(template)
 
-    def give_back(self, name: str, tables: Sequence[str], revision: str) -> None:
+    def give_back(self, name: str, tables: Sequence[str]) -> None:
         """Empty a database for the next test; drop it if its schema was changed."""
         with psycopg.connect(_plain(self.url(name))) as connection:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            clean = found == (revision,)
+            clean = found == (HEAD,) and _is_marked(connection)
             for table in tables if clean else ():
-                connection.execute(f"DELETE FROM {table}")
+                kept = f" WHERE name <> '{FINGERPRINT}'" if table == "installation" else ""
+                connection.execute(f"DELETE FROM {table}{kept}")
         if clean:
             self._free.append(name)
         else:
@@ -99,6 +102,11 @@ class Postgres:
     def _run(self, sql: str) -> None:
         with psycopg.connect(_plain(self._url), autocommit=True) as connection:
             connection.execute(sql)
+
+
+def _is_marked(connection: psycopg.Connection) -> bool:
+    mark = connection.execute("SELECT value FROM installation WHERE name = %s", (FINGERPRINT,))
+    return mark.fetchone() == (fingerprint(HEAD),)
 
 
 def _plain(url: str) -> str:

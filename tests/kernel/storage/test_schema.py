@@ -161,6 +161,26 @@ def test_a_newer_database_is_refused(url):
             refused(url)
 
 
+@pytest.mark.parametrize("kept", [None, "of other migrations"])
+def test_a_database_of_other_migrations_is_refused(url, kept):
+    """A database of the same number that other migrations made is refused and left as it is."""
+    engine = make_engine(url)
+    one = tables.installation
+    with engine.begin() as connection:
+        connection.execute(one.delete().where(one.c.name == schema.FINGERPRINT))
+        if kept is not None:
+            connection.execute(one.insert().values(name=schema.FINGERPRINT, value=kept))
+    before = shape(url)
+    for refused in (open_store, schema.migrate):
+        with pytest.raises(SchemaMismatch, match=r"another state of Assay .* another data folder"):
+            refused(url)
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(one.c.value)).scalars().all()
+    engine.dispose()
+    assert found == ([] if kept is None else [kept])
+    assert shape(url) == before
+
+
 def test_the_first_schema_can_be_taken_back(url):
     """A downgrade of the first revision leaves no table of Assay behind."""
     from alembic import command

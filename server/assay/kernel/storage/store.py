@@ -37,7 +37,7 @@ from assay.kernel.storage.changes import (
 from assay.kernel.storage.engine import BUSY_SECONDS, engine_name, make_engine
 from assay.kernel.storage.failures import raise_refusal
 from assay.kernel.storage.installation import Installation
-from assay.kernel.storage.schema import check_revision, migrate, revision_of
+from assay.kernel.storage.schema import check_schema, migrate
 from assay.kernel.storage.sql import POSTGRESQL, SQLITE
 from assay.kernel.storage.unit_of_work import StoreContext, UnitOfWork
 
@@ -130,7 +130,7 @@ def open_store(
             migrate(url)
         engine = make_engine(url)
         try:
-            check_revision(revision_of(engine))
+            check_schema(engine)
             kind = SqliteStore if engine_name(url) == SQLITE else PostgresStore
             return kind(engine, context)
         except BaseException:
