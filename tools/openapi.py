@@ -11,6 +11,7 @@ from google.protobuf import descriptor_pb2
 
 from tools.openapi_errors import ERROR_SCHEMA, error_responses, shared_responses, successes
 from tools.openapi_examples import EXAMPLES
+from tools.openapi_files import media
 from tools.openapi_schemas import REQUIRED, Contract, Method, Schemas, behaviour, leaves, said
 from tools.openapi_views import components, view_name, views
 from tools.protos import ROOT, option
@@ -22,8 +23,16 @@ HTTP_BODY = ".google.api.HttpBody"
 ABOUT = """\
 Quality numbers of machine-learned models, computed exactly and served over gRPC and REST from one
 contract. Every refusal has the body `Error`; numbers that are undefined are absent and listed in
-`undefined` with their reason. Unknown keys of a JSON body and unknown query parameters are refused
-with the nearest name that is allowed."""
+`undefined` with their reason.
+
+Unknown keys of a JSON body and unknown query parameters are refused with 400 and the nearest name
+that is allowed, because a filter or an expiry that is misspelt must not be left out in silence. So a
+parameter that only defeats caches, such as `?_=1`, is refused on purpose as well: send the header
+`Cache-Control: no-cache` instead. In a JSON body null is absence.
+
+`limit` and `page_size` are the most items that a page may have: what is above the cap is taken as
+the cap, what is below 1 (of `page_size`: below 0) is refused. A page may hold fewer and yet lead on
+to more, where its items are large."""
 SECURITY: Json = {
     "bearer": {
         "type": "http",
@@ -171,7 +180,8 @@ class _Operation:
         description = schema.pop("description", "")
         if schema.get("format") in {"int64", "uint64"}:
             # Of a query the transcoder reads digits, whatever their number.
-            schema = {"type": "integer", "format": schema["format"]}
+            lowest = {"minimum": 0} if schema["format"] == "uint64" else {}
+            schema = {"type": "integer", "format": schema["format"], **lowest}
         required = place == "path" or REQUIRED in behaviour(one)
         found: Json = {"name": name, "in": place, "required": required, "schema": schema}
         return {**found, "description": description} if description else found
@@ -190,7 +200,9 @@ class _Operation:
         one = next(one for one in self._fields() if one.name == self._body)
         description = said(self._contract.comments[f"{self._request}.{one.name}"])
         if one.type_name == HTTP_BODY:
-            content: Json = {kind: {"schema": {}} for kind in self._policy.consumes}
+            content: Json = {
+                kind: media(self._method.descriptor.name, kind) for kind in self._policy.consumes
+            }
         else:
             schema = self._schemas.of_message(one.type_name, sent=True)
             content = {"application/json": {"schema": schema}}
@@ -214,7 +226,9 @@ class _Operation:
     def _content(self) -> Json:
         output = self._method.descriptor.output_type
         if output == HTTP_BODY and self._view is None:
-            return {kind: {"schema": {}} for kind in self._policy.produces}
+            return {
+                kind: media(self._method.descriptor.name, kind) for kind in self._policy.produces
+            }
         if self._view is None:
             schema = self._schemas.of_message(output, sent=False)
         else:

@@ -138,6 +138,18 @@ def behaviour(one: Field) -> frozenset[int]:
     return frozenset(found or ())
 
 
+def nullable(schema: Json) -> Json:
+    """Return the schema of what may be null too: in a body null is absence, as proto JSON has it."""
+    if "$ref" in schema:
+        rest = {name: value for name, value in schema.items() if name != "$ref"}
+        return {"anyOf": [{"$ref": schema["$ref"]}, {"type": "null"}], **rest}
+    kind = schema.get("type")
+    if not isinstance(kind, str):  # any value at all, or with null already
+        return schema
+    words = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, "type": [kind, "null"], **words}
+
+
 class Schemas:
     """Makes schemas and gathers those that have a name."""
 
@@ -175,6 +187,12 @@ class Schemas:
         """Return the schema of a message's fields, apart from those that go elsewhere."""
         fields = [one for one in self._contract.messages[name].field if one.name not in without]
         shown = {self.name_of(one): self.of_field(name, one, sent=sent) for one in fields}
+        if sent:
+            shown |= {
+                self.name_of(one): nullable(shown[self.name_of(one)])
+                for one in fields
+                if REQUIRED not in behaviour(one)
+            }
         required = [
             self.name_of(one)
             for one in fields
@@ -188,7 +206,10 @@ class Schemas:
         if sent:
             schema["additionalProperties"] = False
         choices = [
-            {"required": [self.name_of(one)]}
+            {
+                "required": [self.name_of(one)],
+                "properties": {self.name_of(one): {"not": {"type": "null"}}},
+            }
             for one in fields
             if sent and one.HasField("oneof_index") and not one.proto3_optional
         ]

@@ -9,6 +9,8 @@ from assay.extraction.outcome import Outcome
 from assay.extraction.schema import FieldType
 from assay.features.benchmarks.model import BenchmarkStatus
 from assay.features.datasets.model import SPLITS
+from assay.features.evaluations.curves_service import DEFAULT_RESOLUTION
+from assay.features.evaluations.diagnostics_service import DEFAULT_MISTAKES
 from assay.features.evaluations.performance_service import (
     AVERAGES,
     DEFAULT_AVERAGE,
@@ -17,10 +19,12 @@ from assay.features.evaluations.performance_service import (
 from assay.features.jobs.rest import JOB_TYPES
 from assay.features.models.model import TaskType
 from assay.kernel.jobs.states import JobState, ModelStatus, VersionStatus
+from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS
 from assay.kernel.rpc.paging import DEFAULT_LIMIT, DEFAULT_PAGE
 
 Json = dict[str, Any]
 
+_INT32 = 2**31 - 1
 _JOB = tuple(state.value.lower() for state in JobState)
 # By `Message.field`, or by the name alone of a field that means the same in every message.
 _WORDS: Mapping[str, Iterable[str]] = {
@@ -42,11 +46,22 @@ _WORDS: Mapping[str, Iterable[str]] = {
 _DEFAULTS: Mapping[str, Json] = {
     "dataset_split": {"default": DEFAULT_SPLIT},
     "average": {"default": DEFAULT_AVERAGE},
-    "page_size": {"minimum": 0, "default": DEFAULT_PAGE},
-}
-_OF_LISTINGS: Mapping[str, Json] = {
-    "limit": {"minimum": 1, "default": DEFAULT_LIMIT},
-    "dataset_split": {},  # a filter: absent, it takes all splits
+    # The caps are no maxima: what is above them is taken as they are. An int32 is all that is read.
+    "page_size": {"minimum": 0, "maximum": _INT32, "default": DEFAULT_PAGE},
+    "limit": {"minimum": 1, "maximum": _INT32, "default": DEFAULT_LIMIT},
+    "ListMisclassificationErrorsRequest.limit": {
+        "minimum": 1,
+        "maximum": _INT32,
+        "default": DEFAULT_MISTAKES,
+    },
+    "resolution": {"minimum": 2, "maximum": _INT32, "default": DEFAULT_RESOLUTION},
+    "min_confidence": {"minimum": 0, "maximum": 1},
+    "bookmark_seconds": {
+        "minimum": 0,
+        "maximum": MAX_BOOKMARK_SECONDS,
+        "default": MAX_BOOKMARK_SECONDS,
+    },
+    "ListEvaluationsRequest.dataset_split": {},  # a filter: absent, it takes all splits
 }
 
 
@@ -59,5 +74,4 @@ def narrowed(schema: Json, message: str, field: str, *, is_optional: bool) -> Js
         schema = {**schema, "items": schema["items"] | values} if is_list else schema | values
     if not is_optional:
         return schema
-    of_listing = _OF_LISTINGS if message.startswith("List") else {}
-    return schema | of_listing.get(field, _DEFAULTS.get(field, {}))
+    return schema | _DEFAULTS.get(f"{message}.{field}", _DEFAULTS.get(field, {}))

@@ -165,4 +165,44 @@ def test_types_are_exact():
     assert report["average"] == {"type": "string", "enum": averages, "default": "weighted"}
     listing = {one["name"]: one["schema"] for one in BY_ID["ListBenchmarks"]["parameters"]}
     assert (listing["limit"]["minimum"], listing["limit"]["default"]) == (1, 20)
+    models = {one["name"]: one["schema"] for one in BY_ID["ListModels"]["parameters"]}
+    assert (models["page_size"]["minimum"], models["page_size"]["default"]) == (0, 50)
+    mistakes = BY_ID["ListMisclassificationErrors"]["parameters"]
+    limits = next(one["schema"] for one in mistakes if one["name"] == "limit")
+    assert (limits["minimum"], limits["maximum"], limits["default"]) == (1, 2**31 - 1, 50)
     assert set(listing["status"]["enum"]) == set(words)
+
+
+def test_every_bound_of_a_page_is_in_the_document():
+    """Each `limit` and `page_size` has its least, its most that is read, and its default."""
+    found = [
+        one["schema"]
+        for operation in OPERATIONS.values()
+        for one in operation["parameters"]
+        if one["name"] in {"limit", "page_size"}
+    ]
+    assert len(found) >= 10
+    assert all({"minimum", "maximum", "default"} <= set(one) for one in found)
+
+
+def test_null_is_absence_in_a_body():
+    """Of a JSON body what is not required may be null; what is required, and items, may not."""
+    body = BY_ID["CreateModel"]["requestBody"]["content"]["application/json"]["schema"]
+    valid = Draft202012Validator({**body, "components": DOCUMENT["components"]})
+    plain = {"name": "n", "task_type": "classification"}
+    assert valid.is_valid({**plain, "description": None, "labels": None})
+    assert not valid.is_valid({**plain, "name": None})
+    assert not valid.is_valid({**plain, "labels": [None]})
+
+
+def test_files_and_streams_have_a_schema():
+    """A body that is no JSON is text, with an example where rows are read, or binary."""
+    body = BY_ID["UploadEvaluationFile"]["requestBody"]["content"]
+    assert body["text/csv"]["schema"]["type"] == "string"
+    assert body["text/csv"]["example"].startswith("y_true,y_pred")
+    assert body["application/vnd.apache.parquet"]["schema"]["format"] == "binary"
+    for operation in OPERATIONS.values():
+        content = dict(operation.get("requestBody", {}).get("content", {}))
+        for response in operation["responses"].values():
+            content |= response.get("content", {})
+        assert all(one["schema"] for one in content.values()), operation["operationId"]

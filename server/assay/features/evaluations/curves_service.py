@@ -11,6 +11,7 @@ from assay.features.evaluations.details_service import Detailed, DetailsReader, 
 from assay.features.evaluations.performance_service import EvaluationKey
 from assay.features.models.model import TaskType
 from assay.kernel.errors import InvalidArgument, NoScores, clip
+from assay.kernel.rpc.paging import most_items
 from assay.metrics.curves import Curve, ThresholdRow
 
 DEFAULT_RESOLUTION = 100
@@ -57,11 +58,7 @@ class Thresholds:
 
 def check_resolution(sent: int | None, most: int) -> int:
     """Return how many points are wanted, at most `most`; raises InvalidArgument below 2."""
-    if sent is None:
-        return min(DEFAULT_RESOLUTION, most)
-    if sent < 2:
-        raise InvalidArgument.of("resolution", f"{sent} was sent; 2 to {most} are allowed")
-    return min(sent, most)
+    return most_items("resolution", sent, default=DEFAULT_RESOLUTION, most=most, least=2)
 
 
 def check_costs(false_positive: float | None, false_negative: float | None) -> Costs | None:

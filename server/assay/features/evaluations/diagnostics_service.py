@@ -23,6 +23,7 @@ from assay.features.evaluations.details_service import (
 from assay.features.evaluations.performance_service import EvaluationKey
 from assay.features.models.model import TaskType
 from assay.kernel.errors import InvalidArgument, NoScores, TooLarge, clip
+from assay.kernel.rpc.paging import most_items
 from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
@@ -141,7 +142,7 @@ class Diagnostics:
             TooLarge: the features of so many mistakes are over MAX_FEATURE_BYTES.
             And what DetailsReader.of raises.
         """
-        limit = _check_limit(wanted.limit)
+        limit = most_items("limit", wanted.limit, default=DEFAULT_MISTAKES, most=MAX_MISTAKES)
         least = _check_confidence(wanted.min_confidence)
         found = self._details.of(key, TaskType.CLASSIFICATION)
         true = check_label(found, "true_label", wanted.true_label)
@@ -167,14 +168,6 @@ class Diagnostics:
             total=sum(cells[number].total for number in wanted_cells),
             errors=tuple(_shown(cell, one) for cell, one in _within_size(ranked)),
         )
-
-
-def _check_limit(sent: int | None) -> int:
-    if sent is None:
-        return DEFAULT_MISTAKES
-    if sent < 1:
-        raise InvalidArgument.of("limit", f"{sent} was sent; 1 to {MAX_MISTAKES} are allowed")
-    return min(sent, MAX_MISTAKES)
 
 
 def _check_confidence(sent: float | None) -> float:

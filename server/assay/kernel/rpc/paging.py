@@ -35,17 +35,24 @@ class Counted(Generic[T]):
     next_cursor: str | None  # leads to the next page; None on the last one
 
 
-def page_limit(sent: int | None) -> int:
-    """Return how many items to list: None is the default, too many is the most allowed.
+def most_items(field: str, sent: int | None, *, default: int, most: int, least: int = 1) -> int:
+    """Return how many items a field asks for: None is the default, too many are the most.
 
     Raises:
-        InvalidArgument: zero or negative.
+        InvalidArgument: fewer than `least`.
     """
-    if sent is not None and sent < 1:
+    if sent is not None and sent < least:
         raise InvalidArgument.of(
-            "limit", f"{sent} was sent; 1 to {MAX_PAGE} is allowed, {DEFAULT_LIMIT} is the default"
+            field,
+            f"{sent} was sent; {least} or more is allowed, {default} is the default, and what is "
+            f"above {most} is taken as {most}",
         )
-    return min(DEFAULT_LIMIT if sent is None else sent, MAX_PAGE)
+    return min(default if sent is None else sent, most)
+
+
+def page_limit(sent: int | None) -> int:
+    """Return how many items of a listing under /v1/quality a page has, as `most_items`."""
+    return most_items("limit", sent, default=DEFAULT_LIMIT, most=MAX_PAGE)
 
 
 def requested_limit(request: Any) -> int:
@@ -54,17 +61,12 @@ def requested_limit(request: Any) -> int:
 
 
 def page_size(sent: int) -> int:
-    """Return how many items to list: 0 is the default, too many is the most allowed.
+    """Return how many items to list, as `most_items`; here 0 is the default.
 
     Raises:
         InvalidArgument: negative.
     """
-    if sent < 0:
-        raise InvalidArgument.of(
-            "page_size",
-            f"{sent} was sent; 0 (the default, {DEFAULT_PAGE}) to {MAX_PAGE} is allowed",
-        )
-    return min(sent or DEFAULT_PAGE, MAX_PAGE)
+    return most_items("page_size", sent or None, default=DEFAULT_PAGE, most=MAX_PAGE, least=0)
 
 
 def cursor(token: str, scope: str) -> Cursor | None:
