@@ -406,7 +406,7 @@ def test_an_interrupted_import_leaves_no_empty_dataset(service, client, tmp_path
                 process.send_signal(signal.SIGINT)
                 break
         _, told = process.communicate(timeout=60)
-    assert (process.returncode, "Interrupted: cut-short" in told) == (130, True)
+    assert (process.returncode, "cut-short is deleted again" in told) == (130, True)
     assert "cut-short" not in {one.name for one in client.ground_truth.list()}
 
 

@@ -29,6 +29,7 @@ from assay.cli.console import (
     show,
     show_failure,
 )
+from assay.cli.interrupted import deferred, take_back
 from assay.cli.live import live_benchmark
 from assay.cli.max_drop import MaxDrop, field_drops
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of, run_id_of, schema_id_of
@@ -37,12 +38,14 @@ from assay.cli.unmatched import unmatched
 from assay.client import (
     BadInput,
     BenchmarkFailed,
+    BenchmarkProgress,
     Client,
     FailedPrecondition,
     PermissionDenied,
     Refusal,
+    ServiceUnavailable,
 )
-from assay.client.benchmarking import leaf_paths
+from assay.client.benchmarking import OnBenchmark, leaf_paths
 from assay.client.types import BenchmarkReport, DocumentResult
 
 bench = typer.Typer(
@@ -110,23 +113,19 @@ def run(
         require_known(wanted, _paths(client, dataset_id, schema))
     other = benchmark_id_of(client, compared_to) if compared_to else ""
     run_id = run_id_of(client, run_id) if run_id else ""
-    if detach:
-        run_id = _stored(client, file, name) if file else run_id
-        made = client.benchmarks.create(
-            dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
-        )
-        print_made(made, made.benchmark_id, as_json=as_json)
-        return
-    with _failure_shown(as_json=as_json), live_benchmark(err, hidden=as_json) as told:
-        report = client.benchmarks.run(
-            dataset_id,
-            file,
-            name=name,
-            run_id=run_id,
-            user_schema_id=schema,
-            compared_to=other,
-            on_progress=told,
-        )
+    with live_benchmark(err, hidden=as_json or detach) as told:
+        run_id = _stored(client, file, name, told) if file else run_id
+        with deferred() as passed_on:
+            made = client.benchmarks.create(
+                dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
+            )
+        if detach:
+            print_made(made, made.benchmark_id, as_json=as_json)
+            passed_on()
+            return
+        with _failure_shown(made.benchmark_id, as_json=as_json):
+            passed_on()
+            report = client.benchmarks.follow(made.benchmark_id, told)
     _finish(report, wanted, as_json=as_json)
 
 
@@ -147,7 +146,7 @@ def watch(
     if as_json:
         for item in client.benchmarks.watch(benchmark_id):
             print_json(item)
-    with _failure_shown(as_json=as_json), live_benchmark(err, hidden=as_json) as told:
+    with live_benchmark(err, hidden=as_json) as told, _failure_shown(benchmark_id, as_json=as_json):
         report = client.benchmarks.follow(benchmark_id, told)
     _finish(report, wanted, as_json=as_json)
 
@@ -299,9 +298,18 @@ def _unfinished(found: BenchmarkReport) -> Refusal:
     )
 
 
-def _stored(client: Client, file: Path, name: str) -> str:
-    run = client.extraction_runs.create(name or file.stem)
-    client.extraction_runs.import_extractions(run.run_id, file)
+def _stored(client: Client, file: Path, name: str, told: OnBenchmark) -> str:
+    """Return the id of a run that is made of a file; without its extractions it goes again."""
+    told(BenchmarkProgress(phase="upload"))
+    with deferred() as passed_on:
+        run = client.extraction_runs.create(name or file.stem)
+    try:
+        passed_on()
+        done = client.extraction_runs.import_extractions(run.run_id, file)
+    except BaseException as error:  # an interrupt too
+        take_back(error, f"The run '{run.name}'", lambda: client.extraction_runs.delete(run.run_id))
+        raise
+    told(BenchmarkProgress(phase="upload", documents=done.imported))
     return run.run_id
 
 
@@ -325,18 +333,17 @@ def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool
 
 
 @contextmanager
-def _failure_shown(*, as_json: bool) -> Iterator[None]:
+def _failure_shown(benchmark_id: str, *, as_json: bool) -> Iterator[None]:
     """End the command with 1 when the benchmark ends without numbers, as `assay watch` does.
 
-    An interrupt ends the command alone, which is said.
+    An interrupt, or a connection that is lost, ends the command alone, which is noted.
     """
     try:
         yield
-    except KeyboardInterrupt:
-        err.print(
-            "Interrupted. A benchmark that was begun goes on: `assay bench list` shows it, and"
-            " `assay bench watch` follows it.",
-            markup=False,
+    except (KeyboardInterrupt, ServiceUnavailable) as error:
+        error.add_note(
+            f"The benchmark goes on: `assay bench watch {benchmark_id}` follows it, and"
+            f" `assay bench report {benchmark_id}` shows it once it is completed."
         )
         raise
     except BenchmarkFailed as error:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import INTERRUPTED, TERMINATED, exit_code_of, show_failure
+from assay.cli.console import INTERRUPTED, TERMINATED, exit_code_of, show_failure, show_interrupt
 from assay.client import BadInput, Client, RetryPolicy, ServiceError
 from assay.client.settings import ClientSettings
 
@@ -51,7 +51,9 @@ def connected(url: str | None, api_key: str | None, *, as_json: bool = False) ->
         show_failure(error, target, as_json=as_json)
         raise typer.Exit(exit_code_of(error)) from error
     except KeyboardInterrupt as error:  # 1, which typer would choose, means a failed requirement
-        raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from error
+        code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        show_interrupt(error, code, as_json=as_json)
+        raise typer.Exit(code) from error
 
 
 def _terminate(*_: object) -> None:

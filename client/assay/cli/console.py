@@ -76,6 +76,7 @@ def show_failure(error: Exception, url: str | None = None, *, as_json: bool = Fa
         return
     if not isinstance(error, ServiceError):
         err.print(f"[bold red]error:[/] {escape(str(error))}")
+        _show_notes(error)
         return
     err.print(f"[bold red]{escape(error.reason)}:[/] {escape(error.message)}")
     for violation in error.violations:
@@ -87,18 +88,42 @@ def show_failure(error: Exception, url: str | None = None, *, as_json: bool = Fa
     hint = _hint(error, url)
     if hint:
         err.print(f"  {escape(hint)}")
+    _show_notes(error)
     if error.request_id:
         err.print(f"  request id: {escape(error.request_id)}", style="dim")
 
 
+def show_interrupt(error: KeyboardInterrupt, code: int, *, as_json: bool = False) -> None:
+    """Print what becomes of what an interrupted command began, where anything is noted of it."""
+    told = " ".join(_notes(error))
+    if told and as_json:
+        said = {"reason": "INTERRUPTED", "message": told, "exit_code": code}
+        print(json.dumps({"error": said}, ensure_ascii=False), file=sys.stderr)
+    elif told:
+        err.print(f"Interrupted. {told}", markup=False)
+
+
 def _failure(error: Exception, url: str | None) -> dict[str, object]:
     """Return what went wrong as machines read it: of the shape of the service's refusals."""
-    if not isinstance(error, ServiceError):
+    if isinstance(error, ServiceError):
+        hint = " ".join(filter(None, (_hint(error, url), *_notes(error))))
+        found = {**jsonable(error.refusal), "hint": hint, "exit_code": exit_code_of(error)}
+    else:
         code = getattr(error, "exit_code", None) or exit_code_of(error)
         reason = "INVALID_ARGUMENT" if code == BAD_INPUT else "INTERNAL"
-        return {"reason": reason, "message": str(error), "exit_code": code}
-    found = {**jsonable(error.refusal), "hint": _hint(error, url), "exit_code": exit_code_of(error)}
+        hint = " ".join(_notes(error))
+        found = {"reason": reason, "message": str(error), "hint": hint, "exit_code": code}
     return {name: value for name, value in found.items() if value not in (None, "", [], {})}
+
+
+def _notes(error: BaseException) -> list[str]:
+    """Return what is noted on an error, such as what became of what was begun."""
+    return list(getattr(error, "__notes__", ()))
+
+
+def _show_notes(error: BaseException) -> None:
+    for note in _notes(error):
+        err.print(f"  {note}", markup=False)
 
 
 def _hint(error: ServiceError, url: str | None) -> str:

@@ -98,8 +98,10 @@ def evaluate(
     told = Console(quiet=True) if as_json else err  # where what is made is told
     declared = {"labels": label or (), "positive_label": positive_label}
     made = _model(client, model, task, declared, told) if create else nullcontext()
-    with interrupted.told() as listened, made:
+    with interrupted.told() as standing, made:
         if create:
+            if not version:
+                standing.again = "the same command with the --version that was created"
             version = _created_version(client, model, version, told)
         options: dict[str, Any] = {
             "positive_label": positive_label,
@@ -109,7 +111,7 @@ def evaluate(
         }
         known = interrupted.request_id(client, file, model, version, split, *options.values())
         with live_progress(file.name, err, hidden=as_json) as drawn:
-            options |= {"request_id": known, "on_progress": listened(drawn)}
+            options |= {"request_id": known, "on_progress": standing.heard(drawn)}
             evaluation = client.evaluate(model, version, split, file, **options)
     outcomes = gate.judge(evaluation, base)
     promoted = promote and all(outcome.passed for outcome in outcomes)
@@ -137,12 +139,14 @@ def _model(
     try:
         client.models.get(model)
     except NotFound:
-        client.models.create(model, task, model_id=model, **declared)
+        with interrupted.deferred() as passed_on:
+            client.models.create(model, task, model_id=model, **declared)
         told.print(f"created model {model}", style="dim")
     else:
         yield
         return
     try:
+        passed_on()
         yield
     except (ServiceError, BadInput):
         with suppress(ServiceError):
@@ -158,8 +162,10 @@ def _created_version(client: Client, model: str, version: str, told: Console) ->
             return client.versions.get(model, version).version_id
         except NotFound:
             pass
-    made = client.versions.create(model, version_id=version).version_id
+    with interrupted.deferred() as passed_on:
+        made = client.versions.create(model, version_id=version).version_id
     told.print(f"created version {made}", style="dim")
+    passed_on()
     return made
 
 

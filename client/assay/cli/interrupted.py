@@ -1,4 +1,4 @@
-"""Interrupts of an evaluation: their message, and the id by which the same command takes it up."""
+"""Interrupts of commands: what becomes of what was begun, and how the same command takes it up."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from assay.cli.console import err
-from assay.client import Client, NotFound, Progress
+from assay.cli.connection import Terminated
+from assay.client import Client, NotFound, Progress, ServiceError, ServiceUnavailable
 from assay.client.evaluating import OnProgress
 from assay.client.methods import TERMINAL_STATES
 
@@ -44,51 +44,83 @@ def request_id(client: Client, file: Path, *asked: object) -> str:
 
 
 @contextmanager
-def deferred() -> Iterator[list[int]]:
-    """Have an interrupt wait for the end of the block, whose result is needed to undo it.
+def deferred() -> Iterator[Callable[[], None]]:
+    """Have an interrupt wait for the end of the block, whose result is needed to undo or name it.
 
-    Gives a list that is not empty once an interrupt came.
+    Gives what raises the interrupt that came, if one did. A second one is not kept waiting.
     """
-    caught: list[int] = []
+    caught: list[KeyboardInterrupt] = []
+
+    def later(number: int, _: object) -> None:
+        caught.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        if len(caught) > 1:
+            raise caught[0]
+
+    def passed_on() -> None:
+        if caught:
+            raise caught[0]
+
     if threading.current_thread() is not threading.main_thread():  # which alone gets signals
-        yield caught
+        yield passed_on
         return
-    before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    before = {number: signal.signal(number, later) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield caught
+        yield passed_on
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-@contextmanager
-def told() -> Iterator[Callable[[OnProgress], OnProgress]]:
-    """Say, at an interrupt inside the block, what goes on without the command.
+def take_back(error: BaseException, name: str, delete: Callable[[], None]) -> None:
+    """Delete what a command made and could not fill, and note on the error what became of it."""
+    try:
+        delete()
+    except ServiceError:
+        error.add_note(f"{name} is there without documents, and could not be deleted again.")
+    else:
+        error.add_note(f"{name} is deleted again, and nothing of the file is kept.")
 
-    Gives what makes of a callback one that is listened to.
-    """
-    last: list[Progress] = []
 
-    def listened(on_progress: OnProgress) -> OnProgress:
+class Evaluating:
+    """What is known of an evaluation that is under way, for whoever interrupts it."""
+
+    def __init__(self, again: str = "the same command") -> None:
+        self.again = again  # how it is asked for again
+        self.is_sent = False  # or is being sent
+        self.job_id = ""  # "" until the service has the file
+
+    def heard(self, on_progress: OnProgress) -> OnProgress:
+        """Return a callback that is listened to, while the file is sent and measured."""
+        self.is_sent = True
+
         def kept(standing: Progress) -> None:
-            last[:] = [standing]
+            self.job_id = standing.job_id or self.job_id
             on_progress(standing)
 
         return kept
 
+    def __str__(self) -> str:
+        if self.job_id:
+            return (
+                f"The file is sent, and job {self.job_id} goes on: {self.again} takes it up again,"
+                f" `assay watch {self.job_id}` follows it, `assay jobs cancel {self.job_id}` ends"
+                " it."
+            )
+        if not self.is_sent:
+            return f"Nothing was sent yet; {self.again} begins again."
+        return (
+            f"The service had not answered yet: {self.again} takes the file up if all of it"
+            " arrived; if not, nothing of it is kept, and it is sent again from its beginning."
+        )
+
+
+@contextmanager
+def told() -> Iterator[Evaluating]:
+    """Note on an interrupt, or on a connection that is lost, inside the block what goes on."""
+    standing = Evaluating()
     try:
-        yield listened
-    except KeyboardInterrupt:
-        job = last[0].job_id if last else ""
-        if job:
-            err.print(
-                f"Interrupted. The file is sent, and job {job} goes on: the same command takes it up"
-                f" again, `assay watch {job}` follows it, `assay jobs cancel {job}` ends it.",
-                markup=False,
-            )
-        else:
-            err.print(
-                "Interrupted before the file was sent: nothing of it is kept. The same command sends"
-                " it anew.",
-                markup=False,
-            )
+        yield standing
+    except (KeyboardInterrupt, ServiceUnavailable) as error:
+        if standing.is_sent or isinstance(error, KeyboardInterrupt):
+            error.add_note(str(standing))
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated
@@ -69,7 +70,7 @@ def application() -> typer.Typer:
 
 
 def options(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 — an eager option, whose callback does it
         bool,
         typer.Option(
             "--version", help="Show the version and leave.", callback=_show_version, is_eager=True
@@ -77,6 +78,9 @@ def options(
     ] = False,
 ) -> None:
     """Take the options of `assay` itself; one that is eager ends it."""
+    # A command begins: from here on an interrupt is an exception, which lets it undo what it began.
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run() -> None:

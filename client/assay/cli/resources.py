@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from assay.cli.connection import Json, command
 from assay.cli.console import NOT_MET, err, number, out, print_items, print_json, print_made
+from assay.cli.interrupted import deferred
 from assay.cli.metric_direction import catalogue_of, in_order
 from assay.client import BadInput, Client
 from assay.client.types import ApiKey, JobEvent, JobStatus, Model, Version
@@ -49,16 +50,18 @@ def create_model(
     as_json: Json = False,
 ) -> None:
     """Create a model and print its id."""
-    made = client.models.create(
-        name,
-        task,
-        model_id=model_id,
-        labels=label or (),
-        positive_label=positive_label,
-        project_path=project_path,
-        if_absent=if_absent,
-    )
+    with deferred() as passed_on:
+        made = client.models.create(
+            name,
+            task,
+            model_id=model_id,
+            labels=label or (),
+            positive_label=positive_label,
+            project_path=project_path,
+            if_absent=if_absent,
+        )
     print_made(made, made.model_id, as_json=as_json)
+    passed_on()
 
 
 @command(models, "update")
@@ -139,10 +142,12 @@ def create_version(
     as_json: Json = False,
 ) -> None:
     """Create a version and print its id."""
-    made = client.versions.create(
-        model, version_id=version_id, label=label, algorithm=algorithm, if_absent=if_absent
-    )
+    with deferred() as passed_on:
+        made = client.versions.create(
+            model, version_id=version_id, label=label, algorithm=algorithm, if_absent=if_absent
+        )
     print_made(made, made.version_id, as_json=as_json)
+    passed_on()
 
 
 @command(versions, "delete")
@@ -247,12 +252,14 @@ def create_key(
 ) -> None:
     """Make a key and print its secret, this once."""
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    made = client.keys.create(name, permission, expires_at=expires)
+    with deferred() as passed_on:  # a secret that nobody saw would work all the same
+        made = client.keys.create(name, permission, expires_at=expires)
     if as_json:
         print_json(made)
     else:
         print(made.secret)
         err.print("Keep it now: it is not shown again.", style="dim")
+    passed_on()
 
 
 @command(keys, "list")

@@ -12,9 +12,9 @@ from rich.markup import escape
 
 from assay.cli.connection import Json, command
 from assay.cli.console import err, out, print_items, print_json, print_made
-from assay.cli.interrupted import deferred
+from assay.cli.interrupted import deferred, take_back
 from assay.cli.name_lookup import dataset_id_of
-from assay.client import BadInput, Client
+from assay.client import BadInput, Client, ServiceUnavailable
 from assay.client.types import GroundTruthDataset, Imported
 
 truth = typer.Typer(help="Keep the ground truth of documents.", no_args_is_help=True)
@@ -45,15 +45,14 @@ def create(
     a column document_id, a column for each field, and maybe one notes.
     """
     fields = _read_schema(schema) if schema else None
-    with deferred() as interrupts:
+    with deferred() as passed_on:
         made = client.ground_truth.create(name, if_absent=if_absent)
     if made.document_count or made.user_schema_id:  # it was there
         err.print(f"{escape(name)} is there, with {made.document_count:,} documents", style="dim")
         print_made(made, made.dataset_id, as_json=as_json)
         return
     try:
-        if interrupts:
-            raise KeyboardInterrupt
+        passed_on()
         if fields:
             schema_id = _stored_schema(client, name, fields)
             client.ground_truth.update(made.dataset_id, user_schema_id=schema_id)
@@ -61,11 +60,7 @@ def create(
             _tell(client.ground_truth.import_entries(made.dataset_id, file))
     except BaseException as error:  # an interrupt too
         # Nothing was stored; a dataset without documents would only be in the way.
-        client.ground_truth.delete(made.dataset_id)
-        if isinstance(error, KeyboardInterrupt):
-            err.print(
-                f"Interrupted: {escape(name)} is deleted again, with nothing of the file kept."
-            )
+        take_back(error, name, lambda: _delete(client, made.dataset_id))
         raise
     print_made(client.ground_truth.get(made.dataset_id), made.dataset_id, as_json=as_json)
 
@@ -79,7 +74,15 @@ def import_file(
     as_json: Json = False,
 ) -> None:
     """Add the documents of a file: all of them, or none where anything is wrong."""
-    done = client.ground_truth.import_entries(dataset_id_of(client, dataset), file)
+    dataset_id = dataset_id_of(client, dataset)
+    try:
+        done = client.ground_truth.import_entries(dataset_id, file)
+    except (KeyboardInterrupt, ServiceUnavailable) as error:
+        error.add_note(
+            "All documents of the file are stored, or none; the same command stores those that are"
+            " not there yet."
+        )
+        raise
     if as_json:
         print_json(done)
     else:
@@ -127,6 +130,14 @@ def schema_of(
     if found.inferred:
         err.print(f"inferred from {found.documents:,} documents", style="dim")
     print(json.dumps(found.schema.to_mapping(), indent=2, ensure_ascii=False, default=str))
+
+
+def _delete(client: Client, dataset_id: str) -> None:
+    """Delete a dataset that was just made, and the schema that was made for it."""
+    schema_id = client.ground_truth.get(dataset_id).user_schema_id
+    client.ground_truth.delete(dataset_id)
+    if schema_id:
+        client.field_schemas.delete(schema_id)
 
 
 def _read_schema(file: Path) -> dict[str, Any]:

@@ -171,13 +171,17 @@ class Measuring:
         self._metrics = metrics
 
     def take(self, item: object) -> None:
-        """Tell of one event or status of the job."""
+        """Take one event or status of the job, and tell of it."""
         if isinstance(item, types.JobStatus):
             if item.progress is not None:
                 self._tasks = item.progress.done, item.progress.total
                 self._rows = max(self._rows, item.progress.rows)
             if item.metrics is not None:
                 self._metrics = item.metrics.metrics
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell where the job stands."""
         done, total = self._tasks
         self._on_progress(
             Progress(

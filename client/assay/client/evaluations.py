@@ -44,10 +44,13 @@ class Evaluations(calls.Evaluations, FileSender):
             if sent == 0:
                 raise BadInput("There are no rows; send at least one.")
             self._finish(created.evaluation_id, sent)
-        except BaseException:  # an interrupt too
+        except BaseException as error:  # an interrupt too
             # Nobody will go on with this upload; its refusal is what the caller sees.
             with contextlib.suppress(ServiceError):
                 jobs.cancel(created.job_id)
+                error.add_note(
+                    f"The upload is canceled, and nothing of it is kept: {created.job_id}."
+                )
             raise
         return self._measured(created, plan, rows=sent, metrics=window.metrics)
 
@@ -67,6 +70,7 @@ class Evaluations(calls.Evaluations, FileSender):
         metrics: Mapping[str, float] | None = None,
     ) -> types.Evaluation:
         measuring = Measuring(created.job_id, rows, metrics or {}, plan.on_progress)
+        measuring.tell()  # whoever is interrupted from now on knows the job
         for item in Jobs(self._transport).watch(created.job_id):
             measuring.take(item)
         return succeeded(self.get(created.evaluation_id))

@@ -10,11 +10,12 @@ from google.api import httpbody_pb2
 
 from assay.client.aio.concurrency import off_loop
 from assay.client.aio.groups import Group
-from assay.client.connection import is_cut
+from assay.client.connection import is_cut, is_unreachable
 from assay.client.errors import from_rpc
 from assay.client.messages import from_message
 
 BLOCK_BYTES = 256 * 1024
+MOST_BREAKS = 5  # of the connection, while one file is sent
 
 Value = TypeVar("Value")
 
@@ -30,10 +31,14 @@ class FileSender(Group):
         content_type: str,
         source: IO[bytes],
     ) -> Value:
-        """Send a file, which is closed then, and return what the service answers."""
+        """Send a file, which is closed then, and return what the service answers.
+
+        A connection that breaks on its way has the file sent again from its beginning, at most
+        MOST_BREAKS times; one that does not come about is tried for as long as any call.
+        """
         rpc = self._rpc(method)
         request_id = self._transport.new_request_id()
-        waits = self._transport.retry.waits()
+        waits, breaks = self._transport.retry.waits(), 0
         with source as file:
             while True:
                 file.seek(0)
@@ -44,7 +49,10 @@ class FileSender(Group):
                 try:
                     return from_message(answer, await self._transport.stream(rpc, requests))
                 except grpc.RpcError as error:
-                    if not (is_cut(error) and await self._transport.pause(waits)):
+                    if not is_unreachable(error):  # it worked for a while: patience starts anew
+                        waits, breaks = self._transport.retry.waits(), breaks + 1
+                    again = is_cut(error) and breaks <= MOST_BREAKS
+                    if not (again and await self._transport.pause(waits)):
                         raise from_rpc(error) from error
 
 
