@@ -9,7 +9,7 @@ from importlib import metadata
 
 import pytest
 
-from assay.cli.interrupted import request_id
+from assay.cli.interrupted import request
 from assay.client import NotFound
 from tools import service as services
 
@@ -415,12 +415,12 @@ def test_a_rerun_takes_up_what_has_not_ended(client, fresh, tmp_path):
     model, version = fresh()
     file = tmp_path / "p.csv"
     file.write_text(GOOD)
-    first = request_id(client, file, model, version, "test")
-    assert request_id(client, file, model, version, "test") == first
+    first = request(client, file, model, version, "test").request_id
+    assert request(client, file, model, version, "test").request_id == first
     done = client.evaluate(model, version, "test", file, request_id=first)
     assert client.evaluate(model, version, "test", file, request_id=first) == done
-    later = request_id(client, file, model, version, "test")
+    later = request(client, file, model, version, "test").request_id
     assert later != first
     file.write_text(GOOD + "no,no,0.1\n")
-    assert request_id(client, file, model, version, "test") not in {first, later}
-    assert request_id(client, tmp_path / "absent.csv", model, version, "test") == ""
+    assert request(client, file, model, version, "test").request_id not in {first, later}
+    assert request(client, tmp_path / "absent.csv", model, version, "test").request_id == ""

@@ -11,7 +11,7 @@ import pytest
 
 from assay.cli import interrupted
 from assay.cli.connection import Terminated
-from assay.cli.console import show_interrupt
+from assay.cli.console import err, show_interrupt
 from assay.client import Client, Progress, RetryPolicy, ServiceUnavailable
 from assay.client.sending import MOST_BREAKS
 
@@ -74,13 +74,23 @@ def test_what_is_said_is_true_of_where_it_stood(capsys, standing, said, as_json)
     """Before sending, while sending and once a job goes on, another thing is said to do."""
     with pytest.raises(KeyboardInterrupt) as caught, interrupted.told() as under_way:
         if standing is not None:
-            under_way.heard(lambda _: None)(standing)
+            under_way.heard(lambda _: None, err, frozenset())(standing)
         raise KeyboardInterrupt
     show_interrupt(caught.value, 130, as_json=as_json)
     told = capsys.readouterr().err
     assert said in told
     assert told.startswith('{"error": {"reason": "INTERRUPTED"' if as_json else "Interrupted. ")
     assert ("nothing of it is kept" in told) == (standing is not None and not standing.job_id)
+
+
+def test_a_job_that_an_earlier_command_began_is_told_once(capsys):
+    """A rerun whose file the service has already says which job is taken up."""
+    standing = Progress(phase="measure", rows=0, total_rows=None, job_id="j1")
+    for unended in (frozenset({"j1", "j2"}), frozenset({"j2"})):
+        heard = interrupted.Evaluating().heard(lambda _: None, err, unended)
+        heard(standing)
+        heard(standing)
+    assert capsys.readouterr().err == "job j1 has this file already: it is taken up again\n"
 
 
 def test_an_interrupted_upload_of_rows_is_canceled_and_says_so(client, fresh):

@@ -109,9 +109,10 @@ def evaluate(
             "require": tuple(require or ()),
             "replace": replace,
         }
-        known = interrupted.request_id(client, file, model, version, split, *options.values())
+        known = interrupted.request(client, file, model, version, split, *options.values())
         with live_progress(file.name, err, hidden=as_json) as drawn:
-            options |= {"request_id": known, "on_progress": standing.heard(drawn)}
+            heard = standing.heard(drawn, told, known.unended)
+            options |= {"request_id": known.request_id, "on_progress": heard}
             evaluation = client.evaluate(model, version, split, file, **options)
     outcomes = gate.judge(evaluation, base)
     promoted = promote and all(outcome.passed for outcome in outcomes)

@@ -7,23 +7,35 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from rich.console import Console
 
 from assay.cli.connection import Terminated
 from assay.client import Client, NotFound, Progress, ServiceError, ServiceUnavailable
 from assay.client.evaluating import OnProgress
 from assay.client.methods import TERMINAL_STATES
+from assay.client.types import Evaluation
 
 _NAMESPACE = uuid.UUID("6f0c7a52-4a3e-4d0b-8d55-2a7e1c9b6f10")
 _NEWEST = 50  # evaluations among which one that has ended is looked for
 
 
-def request_id(client: Client, file: Path, *asked: object) -> str:
-    """Return the id of a request to measure a file, which a rerun of the command has too.
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request to measure a file, as a rerun of the command makes it too."""
+
+    request_id: str = ""  # "" where nothing can be told of the file
+    unended: frozenset[str] = frozenset()  # jobs, of which one may be that of the same request
+
+
+def request(client: Client, file: Path, *asked: object) -> Request:
+    """Return the request to measure a file, by whose id a rerun of the command is known.
 
     It changes once an evaluation of the version has ended, and with the file: then the rerun is a
-    new request. "" where nothing can be told of the file.
+    new request.
 
     Args:
         client: asked for the version's evaluations.
@@ -34,13 +46,16 @@ def request_id(client: Client, file: Path, *asked: object) -> str:
     try:
         facts = file.stat()
     except OSError:
-        return ""  # sending it says what is wrong
-    ended = ""
+        return Request()  # sending it says what is wrong
+    newest: list[Evaluation] = []
     with suppress(NotFound):
-        newest = islice(client.evaluations.list(model, version, split), _NEWEST)
-        ended = next((one.evaluation_id for one in newest if one.status in TERMINAL_STATES), "")
+        newest += islice(client.evaluations.list(model, version, split), _NEWEST)
+    ended = next((one.evaluation_id for one in newest if one.status in TERMINAL_STATES), "")
     parts = [file.absolute(), facts.st_size, facts.st_mtime_ns, ended, *asked]
-    return str(uuid.uuid5(_NAMESPACE, "\0".join(map(str, parts))))
+    return Request(
+        request_id=str(uuid.uuid5(_NAMESPACE, "\0".join(map(str, parts)))),
+        unended=frozenset(one.job_id for one in newest if one.status not in TERMINAL_STATES),
+    )
 
 
 @contextmanager
@@ -89,11 +104,16 @@ class Evaluating:
         self.is_sent = False  # or is being sent
         self.job_id = ""  # "" until the service has the file
 
-    def heard(self, on_progress: OnProgress) -> OnProgress:
-        """Return a callback that is listened to, while the file is sent and measured."""
+    def heard(self, on_progress: OnProgress, told: Console, unended: frozenset[str]) -> OnProgress:
+        """Return a callback that is listened to, while the file is sent and measured.
+
+        A job that is one of `unended` was begun by an earlier command, which is told.
+        """
         self.is_sent = True
 
         def kept(standing: Progress) -> None:
+            if standing.job_id in unended and not self.job_id:
+                told.print(f"job {standing.job_id} has this file already: it is taken up again")
             self.job_id = standing.job_id or self.job_id
             on_progress(standing)
 
