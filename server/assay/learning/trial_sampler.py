@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -17,6 +16,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from assay.learning.hyperparameter import Value
+from assay.learning.randomness import generator
 from assay.learning.search import WAVE, SearchPlan, TrialResult
 from assay.learning.search_space import Parameter, ParameterType
 
@@ -64,10 +64,8 @@ def _study(
     distributions: Mapping[str, BaseDistribution],
 ) -> optuna.Study:
     """Return a study of the finished trials, with a seed of the wave's own."""
-    seed = np.random.SeedSequence(plan.seed, spawn_key=(SEED_PATH, len(results)))
-    sampler = optuna.samplers.TPESampler(
-        seed=int(seed.generate_state(1)[0]), n_startup_trials=WAVE, multivariate=True
-    )
+    seed = int(generator(plan.seed, SEED_PATH, len(results)).integers(2**32))
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=WAVE, multivariate=True)
     study = optuna.create_study(sampler=sampler, direction="maximize")
     for result in results:
         study.add_trial(_told(result, distributions))
