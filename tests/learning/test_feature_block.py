@@ -1,5 +1,7 @@
 """Blocks of features as bytes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -31,6 +33,16 @@ def test_blocks_come_back(features):
     assert dense.dtype == np.float32
     assert np.array_equal(dense, DENSE)
     assert block.targets.tolist() == [1, 1, 0]
+
+
+def test_what_a_family_adds_comes_back():
+    """Arrays that a family keeps beside its features are read back under their names."""
+    ends = np.array([2, 3])
+    block = replace(block_of(DENSE), extras={"ends": ends})
+    found = FeatureBlock.decode(block.encode())
+    assert set(found.extras) == {"ends"}
+    assert found.extras["ends"].tolist() == ends.tolist()
+    assert FeatureBlock.decode(block_of(DENSE).encode()).extras == {}
 
 
 def test_damaged_matrices_are_refused():

@@ -13,7 +13,7 @@ from PIL import Image
 
 from assay.learning import images
 from assay.learning.errors import DataError
-from assay.learning.images import decode_image, decode_images, image_features, is_coloured
+from assay.learning.images import decode_image, decode_images, image_features
 
 SIZE = 32
 
@@ -186,29 +186,31 @@ def test_features_depend_on_their_image_alone():
         saved(Image.fromarray(rng.integers(0, 256, (40, 30, 3)).astype(np.uint8))) for _ in range(9)
     ]
     pixels = decode_images(files, SIZE, [str(n) for n in range(9)])
-    for colour in (True, False):
-        whole = image_features(pixels, colour=colour)
-        parts = [image_features(pixels[n : n + 1], colour=colour) for n in range(9)]
-        assert np.array_equal(np.concatenate(parts), whole)
-        assert whole.shape == (9, images.feature_count(SIZE, colour=colour))
-        assert whole.min() >= 0
-        assert whole.max() <= 1
+    whole = image_features(pixels)
+    parts = [image_features(pixels[n : n + 1]) for n in range(9)]
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert whole.shape == (9, images.feature_count(SIZE))
 
 
 def test_the_raster_holds_mean_colours():
-    """The last features are the means of the image in 8 × 8 cells."""
+    """The last features are the means of the image in 8 × 8 cells: bright, blue and red."""
     pixels = np.random.default_rng(0).integers(0, 256, (2, 20, 20, 3)).astype(np.uint8)
-    raster = image_features(pixels, colour=True)[:, -192:].reshape(2, 8, 8, 3)
+    raster = image_features(pixels)[:, -192:].reshape(2, 8, 8, 3)
     edges = [n * 20 // 8 for n in range(9)]
     for y in range(8):
         for x in range(8):
             cell = pixels[:, edges[y] : edges[y + 1], edges[x] : edges[x + 1]] / 255
-            assert np.allclose(raster[:, y, x], cell.mean(axis=(1, 2)))
+            red, green, blue = cell.mean(axis=(1, 2)).T
+            bright = 0.299 * red + 0.587 * green + 0.114 * blue
+            wanted = np.stack([bright, (blue - bright) * 0.564, (red - bright) * 0.713], axis=1)
+            assert np.allclose(raster[:, y, x], wanted, atol=1e-3)
 
 
-def test_grey_images_are_told_from_coloured_ones():
-    """An image whose channels are the same is grey, whatever its mode."""
-    grey = decode_images([saved(scene().convert("L").convert("RGB"))], SIZE, ["r"])
-    coloured = decode_images([saved(scene())], SIZE, ["r"])
-    assert not is_coloured(grey)
-    assert is_coloured(np.concatenate([grey, coloured]))
+def test_grey_images_have_no_colours():
+    """A grey image of any mode has the same features, and its colours are exactly zero."""
+    grey = scene().convert("L")
+    files = [saved(grey), saved(grey.convert("RGB")), saved(grey.convert("LA"))]
+    found = image_features(decode_images(files, SIZE, ["a", "b", "c"]))
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+    assert not found[:, -192:].reshape(3, 64, 3)[..., 1:].any()

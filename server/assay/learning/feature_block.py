@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from assay.learning.predictions import Codes
 
 KIND = "features"
 Matrix = sparse.csr_array | NDArray[np.floating]
+
+_EXTRA = "extra."
 
 UNKNOWN = -1  # the target of a chunk whose label is no class of the model, or is not given
 
@@ -31,6 +34,7 @@ class FeatureBlock:
     features: Matrix  # (chunks, features), CSR or dense, float32 (trees: float64)
     record_of: Codes  # (chunks,), the number of each chunk's record in this block, rising
     targets: NDArray[np.int32] | NDArray[np.float64]  # (chunks,)
+    extras: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of the family alone
 
     @property
     def records(self) -> int:
@@ -51,6 +55,7 @@ class FeatureBlock:
             "row_ids.bytes": texts["bytes"],
             "row_ids.ends": texts["ends"],
             **pack_matrix("features", self.features),
+            **{f"{_EXTRA}{name}": array for name, array in self.extras.items()},
         }
         return encode(Artifact(kind=KIND, facts={"columns": self.features.shape[1]}, arrays=arrays))
 
@@ -68,6 +73,11 @@ class FeatureBlock:
                 features=unpack_matrix("features", artifact),
                 record_of=arrays["record_of"],
                 targets=arrays["targets"],
+                extras={
+                    name.removeprefix(_EXTRA): array
+                    for name, array in arrays.items()
+                    if name.startswith(_EXTRA)
+                },
             )
         except (KeyError, ValueError, TypeError) as error:
             raise DamagedArtifact(f"the bytes are no block of features: {error}") from error

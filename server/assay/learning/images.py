@@ -60,26 +60,32 @@ def decode_images(files: Sequence[bytes], size: int, ids: Sequence[str]) -> NDAr
     return pixels
 
 
-def is_coloured(pixels: NDArray[np.uint8]) -> bool:
-    """Say whether any of (n, size, size, 3) pixels is not grey."""
-    return bool((pixels != pixels[..., :1]).any())
+def image_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the features of (n, size, size, 3) pixels as (n, feature_count(size)).
 
-
-def image_features(pixels: NDArray[np.uint8], *, colour: bool) -> NDArray[np.float32]:
-    """Return the features of (n, size, size, 3) pixels as (n, feature_count), in [0, 1].
-
-    First the gradients of the grey image, then the raster: red, green and blue with `colour`, else
-    grey. Each row depends on its own image alone, to the bit.
+    First the gradients of the grey image, in [0, 1], then the raster: of each cell the mean
+    brightness, in [0, 1], and how blue and how red it is, in [-0.5, 0.5] and 0 where it is grey.
+    Each row depends on its own image alone, to the bit.
     """
-    grey = _grey(pixels)
-    raster = _raster(pixels if colour else grey[..., np.newaxis])
-    return np.concatenate([gradient_features(grey, CELL), raster], axis=1)
+    red, green, blue = (pixels[..., channel].astype(np.int64) for channel in range(3))
+    # By the whole numbers that JPEG files are made with (ITU-R 601), in units of 1/65536.
+    bright = red * 19595 + green * 38470 + blue * 7471
+    colours = np.stack(
+        [
+            bright,
+            red * -11059 + green * -21709 + blue * 32768,
+            red * 32768 + green * -27439 + blue * -5329,
+        ],
+        axis=-1,
+    )
+    grey = ((bright + 0x8000) >> 16).astype(np.uint8)
+    return np.concatenate([gradient_features(grey, CELL), _raster(colours)], axis=1)
 
 
-def feature_count(size: int, *, colour: bool) -> int:
+def feature_count(size: int) -> int:
     """Return how many features an image of `size` has."""
     blocks = (size // CELL - BLOCK + 1) ** 2
-    return blocks * BLOCK * BLOCK * ORIENTATIONS + RASTER * RASTER * (3 if colour else 1)
+    return blocks * BLOCK * BLOCK * ORIENTATIONS + RASTER * RASTER * 3
 
 
 class _TooLarge(Exception):
@@ -123,19 +129,13 @@ def _cause(data: bytes) -> str:
     return "it is no PNG and no JPEG file"
 
 
-def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the luma of (n, height, width, 3) pixels, by the integers of ITU-R 601."""
-    red, green, blue = (pixels[..., channel].astype(np.uint32) for channel in range(3))
-    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
-
-
-def _raster(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the means of (n, size, size, channels) pixels in a raster, as (n, cells), in [0, 1]."""
-    n, size, _, channels = pixels.shape
+def _raster(colours: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the means of (n, size, size, 3) colours in a raster, as (n, cells * 3)."""
+    n, size, _, channels = colours.shape
     edges = np.arange(RASTER) * size // RASTER
-    rows = np.add.reduceat(pixels.astype(np.int64), edges, axis=1)
+    rows = np.add.reduceat(colours, edges, axis=1)
     cells = np.add.reduceat(rows, edges, axis=2)
     sides = np.diff(np.append(edges, size))
     area = (sides[:, np.newaxis] * sides)[..., np.newaxis]
-    means: NDArray[np.float32] = (cells / (area * 255)).astype(np.float32)
+    means: NDArray[np.float32] = (cells / (area * (255 << 16))).astype(np.float32)
     return means.reshape(n, RASTER * RASTER * channels)
