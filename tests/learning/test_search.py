@@ -13,18 +13,8 @@ import pytest
 
 from assay.learning.hyperparameters import resolve
 from assay.learning.rows import TaskType
-from assay.learning.search import (
-    WAVE,
-    Pruner,
-    SearchPlan,
-    Trial,
-    TrialResult,
-    next_wave,
-    plan_search,
-    pruner,
-    ranked,
-    search_table,
-)
+from assay.learning.search import Pruner, next_wave, plan_search, pruner, ranked, search_table
+from assay.learning.trials import WAVE, SearchPlan, Trial, TrialResult
 from assay.records import decode, encode
 
 RATE = {"name": "learning_rate", "type": "float", "low": 0.001, "high": 1, "log": True}

@@ -16,40 +16,13 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
-from assay.learning.hyperparameter import Value
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.search_space import SearchSpace, read_space
+from assay.learning.trials import WAVE, SearchPlan, Trial, TrialResult
 from assay.records import Record
 
-WAVE: Final = 8  # trials that run side by side before any of them is learned from
 PRUNED_AFTER: Final = 4  # finished trials that there must be before any is pruned
 WARM_UP: Final = 2  # first epochs in which no trial is pruned
-
-
-class SearchPlan(Record):
-    """A whole search: the space, the values without it, and how many trials there are."""
-
-    space: SearchSpace
-    given: dict[str, Value]
-    trials: int
-    seed: int
-
-
-class Trial(Record):
-    """Values to train with."""
-
-    number: int
-    values: dict[str, Value]  # by name, in the order of the space
-
-
-class TrialResult(Record):
-    """The outcome of a trial; of higher numbers the model is better."""
-
-    number: int
-    values: dict[str, Value]
-    objective: float | None = None  # None: pruned, or there is none, as of a model of no numbers
-    steps: tuple[float, ...] = ()  # the objective after each epoch
-    is_pruned: bool = False
 
 
 class Pruner(Record):

@@ -17,8 +17,8 @@ from optuna.trial import TrialState
 
 from assay.learning.hyperparameter import Value
 from assay.learning.randomness import generator
-from assay.learning.search import WAVE, SearchPlan, TrialResult
 from assay.learning.search_space import Parameter, ParameterType
+from assay.learning.trials import WAVE, SearchPlan, TrialResult
 
 MOST_COUNTED: Final = 100_000  # combinations
 MOST_DRAWS: Final = 20  # of one trial, until it is one that was not tried
