@@ -22,7 +22,7 @@ from assay.tabular.label_notation import (
     two_notations,
 )
 
-FILL_IN = "Fill it in, or leave the row out of the evaluation"
+FILL_IN = "Fill it in, or leave the row out"
 ALLOWED = "a label is a string, an integer or a boolean"
 
 

@@ -57,7 +57,7 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
             else "Add the ground truth of every row, or rename the column that holds it; there "
             f"are {truncate(', '.join(names)) or 'none'}",
         )
-    _refuse_names([name for at, name in enumerate(names) if not _is_index(at, name)])
+    _refuse_names([name for at, name in enumerate(names) if not is_index(at, name)])
     score_labels = tuple(name.removeprefix("score:") for name in names if name.startswith("score:"))
     if rules.labels is not None:
         _refuse_other_labels(score_labels, rules.labels)
@@ -85,7 +85,8 @@ def refuse_too_many(columns: int) -> None:
         )
 
 
-def _is_index(at: int, name: str) -> bool:
+def is_index(at: int, name: str) -> bool:
+    """Say whether a column is the index of a data frame, by its place and name."""
     return (at == 0 and not name) or bool(INDEX.fullmatch(name))
 
 

@@ -131,7 +131,9 @@ def _check_total(weights: Weights | None, location: ErrorLocation) -> None:
         ) from error
 
 
-def read_row_ids(table: pa.Table, location: ErrorLocation) -> RowIds:
+def read_row_ids(
+    table: pa.Table, location: ErrorLocation, *, holder: str = "an evaluation"
+) -> RowIds:
     """Return the column `row_id`; refuses nulls, empty or long ids and duplicates."""
     column = table["row_id"]
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
@@ -164,7 +166,7 @@ def read_row_ids(table: pa.Table, location: ErrorLocation) -> RowIds:
             second,
             "row_id",
             f"the id '{truncate(text)}' is that of row {location.first_row + first} too",
-            "each id occurs once in an evaluation",
+            f"each id occurs once in {holder}",
             "Remove the repeated row, or give it its own id",
         )
     return ids

@@ -42,11 +42,11 @@ def table_of_values(
     for name, values in columns.items():
         if name in numbers:
             allowed = WEIGHT if name == "weight" else TARGET if rules.regression else SCORE
-            arrays.append(_numbers(values, name, location, allowed))
+            arrays.append(number_column(values, name, location, allowed))
         elif name.startswith("feature:"):
             arrays.append(_feature(values, name, location))
         else:
-            texts = _texts(values, name, location)
+            texts = text_column(values, name, location)
             is_label = name in ("y_true", "y_pred")
             arrays.append(texts.dictionary_encode() if is_label else texts)
     return pa.Table.from_arrays(arrays, names=list(columns))
@@ -89,7 +89,10 @@ def _validity(values: Values) -> pa.Buffer | None:
     return pa.py_buffer(np.packbits(present, bitorder="little").tobytes())
 
 
-def _numbers(values: Values, name: str, location: ErrorLocation, allowed: str) -> pa.Array[Any]:
+def number_column(
+    values: Values, name: str, location: ErrorLocation, allowed: str
+) -> pa.Array[Any]:
+    """Return floats and whole numbers as float64; raises InputError for any other value."""
     if set(map(type, values)) == {float}:
         return number_array(cast(Sequence[float], values))
     taken: list[float | None] = []
@@ -98,16 +101,17 @@ def _numbers(values: Values, name: str, location: ErrorLocation, allowed: str) -
             taken.append(value)
         elif isinstance(value, int) and not isinstance(value, bool):
             if abs(value) > EXACT_INTEGERS:
-                raise _wrong(
+                raise wrong_value(
                     row, name, f"the integer {value} has no exact float64", allowed, location
                 )
             taken.append(float(value))
         else:
-            raise _wrong(row, name, f"{_kind(value)} is no number", allowed, location)
+            raise wrong_value(row, name, f"{kind_of(value)} is no number", allowed, location)
     return number_array(taken)
 
 
-def _texts(values: Values, name: str, location: ErrorLocation) -> pa.Array[Any]:
+def text_column(values: Values, name: str, location: ErrorLocation) -> pa.Array[Any]:
+    """Return texts, whole numbers and booleans as texts; raises InputError for any other value."""
     if set(map(type, values)) == {str}:
         return _encoded(cast(Sequence[str], values), name, location)
     taken: list[str | None] = []
@@ -119,7 +123,7 @@ def _texts(values: Values, name: str, location: ErrorLocation) -> pa.Array[Any]:
         elif isinstance(value, int):
             taken.append(_decimal(value, row, name, location))
         else:
-            raise _wrong(row, name, f"{_kind(value)} was sent", ALLOWED, location)
+            raise wrong_value(row, name, f"{kind_of(value)} was sent", ALLOWED, location)
     return _encoded(taken, name, location)
 
 
@@ -127,10 +131,10 @@ def _feature(values: Values, name: str, location: ErrorLocation) -> pa.Array[Any
     """Return a feature's values: all numbers, or all as texts."""
     for row, value in enumerate(values):
         if not (value is None or isinstance(value, str | int | float)):
-            raise _wrong(row, name, f"{_kind(value)} was sent", FEATURE, location)
+            raise wrong_value(row, name, f"{kind_of(value)} was sent", FEATURE, location)
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {float, int} and float in kinds:
-        return _numbers(values, name, location, FEATURE)
+        return number_column(values, name, location, FEATURE)
     if kinds == {int} and all(abs(v) < 1 << 63 for v in values if isinstance(v, int)):
         return _integers(values)
     texts = [str(v).lower() if isinstance(v, bool) else v for v in values]
@@ -150,21 +154,25 @@ def _encoded(texts: Sequence[str | None], name: str, location: ErrorLocation) ->
         for row, text in enumerate(texts):
             if text is not None and any("\ud800" <= char <= "\udfff" for char in text):
                 sent = "the text holds half of a surrogate pair"
-                raise _wrong(row, name, sent, "a text is valid Unicode", location) from None
+                raise wrong_value(row, name, sent, "a text is valid Unicode", location) from None
         raise
 
 
 def _decimal(value: int, row: int, name: str, location: ErrorLocation) -> str:
     if abs(value) >= 1 << 64:
-        raise _wrong(row, name, "the integer has more than 64 bits", ALLOWED, location)
+        raise wrong_value(row, name, "the integer has more than 64 bits", ALLOWED, location)
     return str(value)
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """Return what a value of JSON is, for a message."""
     kinds = {bool: "a boolean", dict: "an object", list: "a list", str: "a text"}
     shown = repr(value) if isinstance(value, float) else ""
     return f"the number {shown}" if shown else kinds.get(type(value), type(value).__name__)
 
 
-def _wrong(row: int, name: str, sent: str, allowed: str, location: ErrorLocation) -> InputError:
+def wrong_value(
+    row: int, name: str, sent: str, allowed: str, location: ErrorLocation
+) -> InputError:
+    """Return the error of the value at `row` of a block."""
     return location.bad_value(row, name, sent, allowed, "Correct the value, or leave the row out")

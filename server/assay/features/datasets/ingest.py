@@ -1,0 +1,100 @@
+"""The intake of a split: a file's rows checked, made canonical and stored as blocks.
+
+It decodes what a user sent, so it runs in compute children alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from assay.features.datasets.canonical import CanonicalRows
+from assay.features.datasets.dataset_columns import (
+    DatasetColumns,
+    FeatureScan,
+    Kinds,
+    kinds_of_types,
+)
+from assay.features.datasets.split_writer import PutBlob, SplitWriter
+from assay.features.datasets.stored_split import BLOCK_BYTES, FeatureColumn, SplitManifest
+from assay.learning.rows import TaskType
+from assay.tabular.errors import ErrorLocation, bad_file
+from assay.tabular.files import read_tables
+from assay.tabular.opening import CSV, JSON_LINES, Expansion, OpenFile, size_of
+
+PIECE_ROWS = 1 << 16  # made canonical at once
+PIECE_BYTES = BLOCK_BYTES
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitFile:
+    """A file of rows of one split."""
+
+    open: OpenFile
+    source: str  # a format of assay.tabular.opening
+    task_type: TaskType  # of its dataset
+    like: Sequence[FeatureColumn] | None = (
+        None  # features of the other splits; None: there are none
+    )
+
+
+def ingest_split(file: SplitFile, blobs: PutBlob) -> SplitManifest:
+    """Store the rows of a file, and return their manifest.
+
+    Raises InputError, naming row, line and column where one of them is to blame. Ids that occur
+    twice far from each other are not found here.
+    """
+    expansion = Expansion(size_of(file.open))
+    columns = DatasetColumns(file.task_type, like=file.like, kinds=_known_kinds(file))
+    tables = read_tables(file.open, file.source, columns)
+    rows: CanonicalRows | None = None
+    writer: SplitWriter | None = None
+    first_row = 0
+    for table in tables.tables:
+        for piece in _pieces(table):
+            if rows is None:
+                rows = _canonical(columns, file, piece.schema)
+                writer = SplitWriter(file.task_type, rows.schema, blobs)
+            location = ErrorLocation(first_row=first_row, line_of=tables.line_of)
+            batch, lengths = rows.read(piece, location)
+            assert writer is not None, "it is made together with the reader of rows"
+            writer.add(batch, lengths)
+            first_row += piece.num_rows
+            expansion.add(batch.nbytes, first_row)
+    if writer is None:
+        raise bad_file(tables.nothing, tables.allowed, "Send at least one row", rows=0)
+    return writer.finish()
+
+
+def _canonical(columns: DatasetColumns, file: SplitFile, schema: pa.Schema) -> CanonicalRows:
+    found = columns.found
+    assert found is not None, "a reader checks the columns before it yields rows"
+    kinds = _kinds_like(file) or columns.kinds or kinds_of_types(found.features, schema)
+    return CanonicalRows(found, kinds)
+
+
+def _known_kinds(file: SplitFile) -> Kinds:
+    """Return the kinds of a text file's features, for which all of it may have to be read."""
+    if not file.task_type.is_tabular or file.source not in (CSV, JSON_LINES):
+        return {}
+    if file.like is not None:
+        return _kinds_like(file)
+    scan = FeatureScan(file.task_type)
+    for _ in read_tables(file.open, file.source, scan).tables:
+        if scan.is_complete:
+            break
+    return scan.every_kind()
+
+
+def _kinds_like(file: SplitFile) -> Kinds:
+    return {one.name: one.kind for one in file.like or ()}
+
+
+def _pieces(table: pa.Table) -> Iterator[pa.Table]:
+    """Yield a table in pieces of about PIECE_BYTES, and of no row none."""
+    step = max(1, table.num_rows * PIECE_BYTES // max(table.nbytes, 1))
+    step = min(step, PIECE_ROWS)
+    for at in range(0, table.num_rows, step):
+        yield table.slice(at, step)
