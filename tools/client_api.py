@@ -18,6 +18,7 @@ from tools.client_types import (
     GROUPS,
     INPUTS,
     MARK,
+    REPORTS,
     WELL_KNOWN,
     answer_of,
     class_of,
@@ -103,7 +104,7 @@ def _group(method: Method) -> tuple[str, str]:
 
 def _method(contract: Contract, method: Method) -> list[str]:
     request = contract.messages[method.descriptor.input_type]
-    token = next((one for one in ("page_token", "cursor") if has(request, one)), "")
+    token = _token(method, request)
     page = {"": "", "page_token": "page_size", "cursor": "limit"}[token]
     shown = [one for one in request.field if one.name not in {token, page, *HIDDEN}]
     optional: list[Field] = []
@@ -142,6 +143,12 @@ def _method(contract: Contract, method: Method) -> list[str]:
         _said_of(method.comment), indent=8, arguments=_arguments(contract, request, shown)
     )
     return [*lines, f'        {prefix}self.{call}"{method.descriptor.name}", {{{values}}})']
+
+
+def _token(method: Method, request: Message) -> str:
+    """Return what a listing's request calls its cursor; nothing where it is no listing."""
+    names = () if method.descriptor.name in REPORTS else ("page_token", "cursor")
+    return next((one for one in names if has(request, one)), "")
 
 
 def _said_of(comment: str) -> str:

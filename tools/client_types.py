@@ -38,6 +38,8 @@ TYPES = {
     "JobError": "Failure",
     "PromoteVersionResponse": "Promotion",
 }
+# Methods with pages that callers ask for one by one: each tells more than its items.
+REPORTS = {"ListMisclassificationErrors"}
 # Messages that no unary answer holds: they come on streams, or inside an Any.
 STREAMED = (
     "ImportResponse",
@@ -230,6 +232,8 @@ def _default(kind: str) -> str:
 def answer_of(contract: Contract, method: Method) -> str:
     """Return the message that a caller gets: of a listing, that of its items."""
     name = method.descriptor.output_type.removeprefix(".assay.v1.")
+    if method.descriptor.name in REPORTS:
+        return name
     message = contract.messages.get(method.descriptor.output_type)
     if message is not None and (has(message, "next_page_token") or has(message, "next_cursor")):
         return next(type_name(one) for one in message.field if one.label == one.LABEL_REPEATED)

@@ -721,6 +721,8 @@ class MisclassificationErrors:
     total: int
     # The most confident of them, first.
     errors: tuple[MisclassificationError, ...]
+    # Where the next page starts; empty on the last page.
+    next_cursor: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -529,6 +529,7 @@ class MisclassificationErrors(_message.Message):
     DATASET_SPLIT_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model."""
     version_id: _builtins.str
@@ -537,6 +538,8 @@ class MisclassificationErrors(_message.Message):
     """The split that it was measured on."""
     total: _builtins.float
     """Mistakes with the labels asked for, whatever their confidence."""
+    next_cursor: _builtins.str
+    """Where the next page starts; empty on the last page."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___MisclassificationError]:
         """The most confident of them, first."""
@@ -549,10 +552,11 @@ class MisclassificationErrors(_message.Message):
         dataset_split: _builtins.str = ...,
         total: _builtins.float = ...,
         errors: _abc.Iterable[Global___MisclassificationError] | None = ...,
+        next_cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "errors", b"errors", "model_id", b"model_id", "total", b"total", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "errors", b"errors", "model_id", b"model_id", "next_cursor", b"next_cursor", "total", b"total", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -196,6 +196,7 @@ class ListMisclassificationErrorsRequest(_message.Message):
     TRUE_LABEL_FIELD_NUMBER: _builtins.int
     PREDICTED_LABEL_FIELD_NUMBER: _builtins.int
     MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -203,13 +204,15 @@ class ListMisclassificationErrorsRequest(_message.Message):
     dataset_split: _builtins.str
     """Optional. train, validation or test, which is the default."""
     limit: _builtins.int
-    """Optional. At most this many; 50 by default, more than 500 is 500."""
+    """Optional. At most this many; 50 by default, more than 500 is 500. Long features end a page sooner."""
     true_label: _builtins.str
     """Optional. Only records whose true label is this one."""
     predicted_label: _builtins.str
     """Optional. Only records that were predicted to be this."""
     min_confidence: _builtins.float
     """Optional. Only mistakes of at least this confidence, 0 to 1."""
+    cursor: _builtins.str
+    """Optional. Where to go on, as the page before told."""
     def __init__(
         self,
         *,
@@ -220,10 +223,11 @@ class ListMisclassificationErrorsRequest(_message.Message):
         true_label: _builtins.str = ...,
         predicted_label: _builtins.str = ...,
         min_confidence: _builtins.float | None = ...,
+        cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_min_confidence", b"_min_confidence", "limit", b"limit", "min_confidence", b"min_confidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_min_confidence", b"_min_confidence", "dataset_split", b"dataset_split", "limit", b"limit", "min_confidence", b"min_confidence", "model_id", b"model_id", "predicted_label", b"predicted_label", "true_label", b"true_label", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_min_confidence", b"_min_confidence", "cursor", b"cursor", "dataset_split", b"dataset_split", "limit", b"limit", "min_confidence", b"min_confidence", "model_id", b"model_id", "predicted_label", b"predicted_label", "true_label", b"true_label", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015

@@ -111,7 +111,7 @@ class DiagnosticsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMisclassificationErrors(self, request, context):
-        """Returns the most confident mistakes with the features of their rows. Errors: 400 bad dataset_split, limit or min_confidence, or an unknown label; 404 no such model or version; 413 so many features that they are over 8 MiB, where the message says how many mistakes fit; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored.
+        """Returns the most confident mistakes with the features of their rows; a page holds fewer when these are large. Errors: 400 bad dataset_split, limit, cursor or min_confidence, or an unknown label; 404 no such model or version; 422 not a classification model, no scores to compare min_confidence with, no trained version, none promoted, the split is not evaluated, or evaluated before such details were stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -210,17 +210,23 @@ def test_bad_rows(admin):
         assert part in body["message"]
 
 
-def test_a_page_of_long_texts_says_how_many_fit(admin):
-    """Mistakes whose features are over the limit are refused with the number that is answered."""
+def test_a_page_of_long_texts_is_shorter_and_leads_on(admin):
+    """Mistakes whose features are over the limit of a page come in several, none twice or left out."""
     lines = [f"1,0,{'x' * 40_000}{row}" for row in range(500)]
     made = make(admin, "\n".join(["y_true,y_pred,feature:text", *lines, ""]))
     path = made.path("misclassification-errors")
-    assert len(admin.get(path, params={"limit": 100}).json()["errors"]) == 100
-    refused = admin.get(path, params={"limit": 500})
-    body = check(refused, 413, "payload_too_large", path)
-    fits = body["details"][0]["metadata"]["limit"]
-    assert f"limit={fits}" in body["message"]
-    assert len(admin.get(path, params={"limit": fits}).json()["errors"]) == int(fits)
+    sizes, seen, cursor = [], [], ""
+    while cursor or not sizes:
+        page = admin.get(path, params={"limit": 300, "cursor": cursor}).json()
+        assert page["total"] == 500
+        sizes.append(len(page["errors"]))
+        seen += [one["row"] for one in page["errors"]]
+        cursor = page["next_cursor"]
+    assert seen == list(range(500))
+    assert max(sizes) < 300
+    assert len(sizes) == 3
+    other = admin.get(path, params={"cursor": "x", "limit": 2})
+    assert check(other, 400, "validation_error", path)["details"][0]["reason"] == "BAD_PAGE_TOKEN"
 
 
 def test_a_confusion_matrix_of_many_labels(admin):

@@ -189,3 +189,18 @@ def test_get_many_returns_those_that_exist(store):
         wanted = [model.model_id, hidden.model_id, "no"]
         assert uow[Models].get_many(ORG, wanted) == {model.model_id: model}
         assert uow[Jobs].get_many(ORG, [job.job_id, "no"]) == {job.job_id: job}
+
+
+def test_a_page_of_many_long_labels_is_shorter_and_leads_on(store):
+    """Models whose labels are over the bytes of a page come in several, the newest first."""
+    labels = tuple(f"{'x' * 1000}{number}" for number in range(500))
+    with store.write() as uow:
+        made = [add_model(uow, labels=labels, positive_label=None).model_id for _ in range(9)]
+    with store.read() as uow:
+        first = uow[Models].list(ORG, limit=500)
+        second = uow[Models].list(ORG, limit=500, after=first.next)
+        third = uow[Models].list(ORG, limit=500, after=second.next)
+    pages = [first, second, third]
+    assert [len(page.items) for page in pages] == [4, 4, 1]
+    assert {one.model_id for page in pages for one in page.items} == set(made)
+    assert third.next is None

@@ -14,6 +14,7 @@ from assay.kernel.errors import (
     VersionNotReady,
 )
 from assay.kernel.jobs.states import ModelStatus, VersionStatus, model_status
+from assay.kernel.storage.keyset import PAGE_BYTES
 from assay.records import replace
 from tests.support.store_rows import (
     ORG,
@@ -231,3 +232,19 @@ def test_a_version_shows_the_metrics_of_its_current_test_evaluation(store, model
             finish(uow, runner, evaluation, accuracy)
         add_evaluation(uow, model.model_id, version.version_id)
         assert uow[Versions].get(ORG, model.model_id, version.version_id).metrics["accuracy"] == 0.8
+
+
+def test_a_page_of_large_settings_is_shorter_and_leads_on(store, model):
+    """Versions whose settings are over the bytes of a page come in several, the newest first."""
+    settings = {"table": "x" * 60_000}
+    with store.write() as uow:
+        for _ in range(40):
+            new = NewVersion(hyperparameters=settings)
+            uow[Versions].create(ORG, model.model_id, new)
+    with store.read() as uow:
+        first = uow[Versions].list(ORG, model.model_id, limit=500)
+        rest = uow[Versions].list(ORG, model.model_id, limit=500, after=first.next)
+    assert len(first.items) == PAGE_BYTES // 60_012
+    numbers = [one.version_number for one in (*first.items, *rest.items)]
+    assert numbers == list(range(40, 0, -1))
+    assert rest.next is None

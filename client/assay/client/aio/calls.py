@@ -302,17 +302,21 @@ class Diagnostics(Group):
         true_label: str = "",
         predicted_label: str = "",
         min_confidence: float | None = None,
+        cursor: str = "",
     ) -> types.MisclassificationErrors:
-        """Returns the most confident mistakes with the features of their rows.
+        """Returns the most confident mistakes with the features of their rows; a page holds fewer
+        when these are large.
 
         Args:
             model_id: The model.
             version_id: The version; the promoted one when empty.
             split: train, validation or test, which is the default.
-            limit: At most this many; 50 by default, more than 500 is 500.
+            limit: At most this many; 50 by default, more than 500 is 500. Long features end a
+                page sooner.
             true_label: Only records whose true label is this one.
             predicted_label: Only records that were predicted to be this.
             min_confidence: Only mistakes of at least this confidence, 0 to 1.
+            cursor: Where to go on, as the page before told.
         """
         return await self._one(
             types.MisclassificationErrors,
@@ -325,6 +329,7 @@ class Diagnostics(Group):
                 "true_label": true_label,
                 "predicted_label": predicted_label,
                 "min_confidence": min_confidence,
+                "cursor": cursor,
             },
         )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,9 @@ from assay.features.evaluations.details_service import (
 )
 from assay.features.evaluations.performance_service import EvaluationKey
 from assay.features.models.model import TaskType
-from assay.kernel.errors import InvalidArgument, NoScores, TooLarge, clip
-from assay.kernel.rpc.paging import most_items
+from assay.kernel.cursor import Cursor
+from assay.kernel.errors import InvalidArgument, NoScores, clip
+from assay.kernel.rpc.paging import most_items, place_of
 from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualSummary
 from assay.metrics.reliability import Calibration
@@ -43,6 +45,12 @@ class MistakeFilter:
     true_label: str = ""  # empty: any
     predicted_label: str = ""  # empty: any
     min_confidence: float | None = None  # None: any
+    cursor: str = ""  # empty: from the first on
+
+    @property
+    def words(self) -> str:
+        """What a cursor is good for, beside the evaluation."""
+        return json.dumps([self.true_label, self.predicted_label, self.min_confidence])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +72,7 @@ class Mistakes:
     found: Detailed
     total: int  # with the labels asked for, whatever their confidence
     errors: tuple[Mistake, ...]
+    next_cursor: str  # leads to the next page; empty on the last one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +87,10 @@ class Intervals:
 class Diagnostics:
     """Reads tables; blocking."""
 
-    def __init__(self, details: DetailsReader) -> None:
+    def __init__(self, details: DetailsReader, scope: Callable[[str], str]) -> None:
+        """Take the details of evaluations and what signs the cursors of a listing."""
         self._details = details
+        self._scope = scope
 
     def calibration(self, key: EvaluationKey) -> tuple[Detailed, Calibration]:
         """Return the calibration of a classifier.
@@ -134,12 +145,14 @@ class Diagnostics:
         )
 
     def mistakes(self, key: EvaluationKey, wanted: MistakeFilter) -> Mistakes:
-        """Return the most confident mistakes, first those of the highest confidence.
+        """Return a page of mistakes, first those of the highest confidence.
+
+        A page holds fewer than its limit when the features of more are over MAX_FEATURE_BYTES.
 
         Raises:
             InvalidArgument: a bad limit or confidence, or an unknown label.
+            BadPageToken: the cursor is of another listing, or of what was served before.
             NoScores: a confidence is asked for, and the evaluation has none.
-            TooLarge: the features of so many mistakes are over MAX_FEATURE_BYTES.
             And what DetailsReader.of raises.
         """
         limit = most_items("limit", wanted.limit, default=DEFAULT_MISTAKES, most=MAX_MISTAKES)
@@ -162,11 +175,19 @@ class Diagnostics:
                 "Ask without min_confidence, or evaluate the split again with score columns.",
                 metadata={"evaluation_id": found.performance.evaluation.evaluation_id},
             )
-        ranked = itertools.islice(_ranked(found.details, cells, wanted_cells, least), limit)
+        evaluation = found.performance.evaluation
+        listing = f"mistakes/{key.organization_id}/{evaluation.evaluation_id}/{wanted.words}"
+        scope = self._scope(listing)
+        after = place_of(wanted.cursor, scope)
+        start = 0 if after is None else int(after.id)
+        ranked = _ranked(found.details, cells, wanted_cells, least)
+        errors, has_more = _page(itertools.islice(ranked, start, None), limit)
+        next_ = Cursor(created_at=evaluation.created_at, id=str(start + len(errors)))
         return Mistakes(
             found=found,
             total=sum(cells[number].total for number in wanted_cells),
-            errors=tuple(_shown(cell, one) for cell, one in _within_size(ranked)),
+            errors=errors,
+            next_cursor=next_.token(scope) if has_more else "",
         )
 
 
@@ -194,21 +215,18 @@ def _ranked(
         yield cells[at], kept[place]
 
 
-def _within_size(
-    ranked: Iterator[tuple[CellHead, MistakeDetails]],
-) -> Iterator[tuple[CellHead, MistakeDetails]]:
-    """Yield mistakes; raises TooLarge, which says how many fit, when their features do not."""
+def _page(
+    ranked: Iterator[tuple[CellHead, MistakeDetails]], limit: int
+) -> tuple[tuple[Mistake, ...], bool]:
+    """Return at most `limit` mistakes, of MAX_FEATURE_BYTES or one, and whether more follow."""
+    page: list[Mistake] = []
     held = 0
-    for count, (cell, one) in enumerate(ranked):
+    for cell, one in ranked:
         held += len(one.features.encode())
-        if held > MAX_FEATURE_BYTES and count:
-            raise TooLarge(
-                f"The features of more than {count} mistakes are over {MAX_FEATURE_BYTES} bytes. "
-                f"Ask for limit={count}, or narrow them by true_label, predicted_label or "
-                "min_confidence.",
-                metadata={"field": "limit", "limit": count, "max_bytes": MAX_FEATURE_BYTES},
-            )
-        yield cell, one
+        if len(page) == limit or (page and held > MAX_FEATURE_BYTES):
+            return tuple(page), True
+        page.append(_shown(cell, one))
+    return tuple(page), False
 
 
 def _shown(cell: CellHead, one: MistakeDetails) -> Mistake:

@@ -49,7 +49,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
     yield EvaluationService(evaluations, uploads, files, rows)
     yield PerformanceService(performance)
     yield PerformanceRestService(performance)
-    yield DiagnosticsService(Curves(details), Diagnostics(details))
+    yield DiagnosticsService(Curves(details), Diagnostics(details, kernel.store.scope))
 
 
 def _files(kernel: Kernel, evaluations: EvaluationUseCases, wait_seconds: float) -> FileUploads:

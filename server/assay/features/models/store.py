@@ -60,6 +60,9 @@ class LabelsChange(Hook):
         """Raise a refusal where something that is served has a label that is not declared."""
 
 
+_SIZE = func.length(_M.description) + func.coalesce(func.length(_M.labels), 0)
+
+
 class Models(SqlStore):
     """Models of an organization."""
 
@@ -125,13 +128,18 @@ class Models(SqlStore):
         task_type: TaskType | None = None,
         project_path: str | None = None,
     ) -> Page[Model]:
-        """Return a page of models, of one task type or with one project path if it is given."""
+        """Return a page of models, of one task type or with one project path if it is given.
+
+        A page holds fewer than `limit` when their texts and labels would be over PAGE_BYTES.
+        """
         statement = _SELECT.where(_M.organization_id == organization_id)
         if task_type is not None:
             statement = statement.where(_M.task_type == task_type.value)
         if project_path is not None:
             statement = statement.where(_M.project_path == project_path)
-        return newest_page(self._db, statement, _M.model_id, MODELS.read, limit=limit, after=after)
+        return newest_page(
+            self._db, statement, _M.model_id, MODELS.read, limit=limit, after=after, size=_SIZE
+        )
 
     def update(self, organization_id: str, model: Model) -> Model:
         """Store name, project path, labels, positive label and description of `model`.

@@ -20,7 +20,7 @@ from assay.kernel.errors import (
     clip,
 )
 from assay.kernel.jobs.states import VERSION_TRANSITIONS, VersionStatus
-from assay.kernel.storage.keyset import page_of
+from assay.kernel.storage.keyset import PAGE_BYTES, page_of, within
 from assay.kernel.storage.mapping import RowMapper, bound, values_of
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
@@ -141,7 +141,8 @@ class Versions(SqlStore):
     ) -> Page[Version]:
         """Return a page of a model's versions by falling number, of one status if given.
 
-        An absent model raises NotFound.
+        A page holds fewer than `limit` when their settings would be over PAGE_BYTES. An absent
+        model raises NotFound.
         """
         self._require_model(organization_id, model_id)
         mine = and_(_V.organization_id == organization_id, _V.model_id == model_id)
@@ -156,10 +157,13 @@ class Versions(SqlStore):
                 other.c.version_id == after.id,
             )
             statement = statement.where(_V.version_number < last.scalar_subquery())
-        statement = statement.order_by(_V.version_number.desc()).limit(limit + 1)
+        statement = statement.order_by(_V.version_number.desc())
+        sizes = statement.with_only_columns(func.length(_V.hyperparameters).label("size"))
+        listed = self._db.select(sizes.limit(limit + 1))
+        kept = within(listed, limit, PAGE_BYTES, lambda row: row.size)
         return page_of(
-            self._db.select(statement),
-            limit,
+            self._db.select(statement.limit(kept + 1)),
+            kept,
             VERSIONS.read,
             lambda version: Cursor(created_at=version.created_at, id=version.version_id),
         )

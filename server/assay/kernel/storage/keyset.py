@@ -47,9 +47,18 @@ def newest_page(
     *,
     limit: int,
     after: Cursor | None,
+    size: ColumnElement[int] | None = None,
+    max_bytes: int = PAGE_BYTES,
 ) -> Page[T]:
-    """Return a page of a table by its `created_at` and `key`, newest first."""
+    """Return a page of a table by its `created_at` and `key`, newest first.
+
+    Where rows are large `size` says how large, and is looked at before any of them is read.
+    """
     created_at = key.table.c.created_at
+    if size is not None:
+        sizes = statement.with_only_columns(size.label("size"), maintain_column_froms=True)
+        listed = db.select(newest_first(sizes, created_at, key, limit=limit, after=after))
+        limit = within(listed, limit, max_bytes, lambda row: row.size) or limit
     rows = db.select(newest_first(statement, created_at, key, limit=limit, after=after))
     place = attrgetter("created_at", key.name)
 
