@@ -86,6 +86,7 @@ def canonical_schema(
     *,
     group: bool = False,
     boxes: bool = False,
+    answers: bool = True,
 ) -> pa.Schema:
     """Return the schema of rows of `task_type`: row_id, group, features, content, answer.
 
@@ -94,8 +95,10 @@ def canonical_schema(
         features: The feature columns of a tabular task type, float64 or string.
         group: Whether rows have a group.
         boxes: Whether words have boxes; of extraction alone.
+        answers: Whether rows have what a model predicts.
     """
-    fields = [_REQUIRED, *(_OPTIONAL if group else ()), *features, *_CONTENT[task_type]]
+    content = [one for one in _CONTENT[task_type] if answers or one.name not in ANSWERS]
+    fields = [_REQUIRED, *(_OPTIONAL if group else ()), *features, *content]
     return pa.schema(fields + [_BOXES] * boxes)
 
 

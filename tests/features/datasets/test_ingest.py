@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assay.features.datasets.ingest import SplitFile, ingest_split
+from assay.features.datasets.ingest import SplitFile, ingest_split, read_rows
 from assay.features.datasets.stored_split import (
     FeatureColumn,
     FeatureKind,
@@ -84,6 +84,30 @@ def refused(blobs, task_type: TaskType, source: str, data: bytes, like=None) -> 
     with pytest.raises(InputError) as caught:
         taken(blobs, task_type, source, data, like)
     return caught.value
+
+
+def unanswered(task_type: TaskType, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return rows as they are read where they are to be predicted."""
+    file = SplitFile(
+        open=lambda: io.BytesIO(json_lines(rows)),
+        source=JSON_LINES,
+        task_type=task_type,
+        answers=False,
+    )
+    return [row for batch, _ in read_rows(file) for row in batch.to_pylist()]
+
+
+def test_rows_to_be_predicted_may_lack_what_is_learned():
+    """Where answers are not asked for, rows are read with and without them, and nothing else."""
+    text = {"row_id": "a", "text": "so it goes"}
+    assert unanswered(TEXT, text) == [{"row_id": "a", "pages": ["so it goes"]}]
+    assert unanswered(TEXT, {**text, "label": "en"})[0]["label"] == "en"
+    words = {"row_id": "a", "words": ["Total", "7"]}
+    assert unanswered(TaskType.EXTRACTION, words) == [words]
+    table = {"row_id": "a", "sex": "x", "age": 7}
+    assert unanswered(TaskType.TABULAR_CLASSIFICATION, table) == [{**table, "age": 7.0}]
+    with pytest.raises(InputError, match="row_id"):
+        unanswered(TEXT, {"text": "so it goes"})
 
 
 TEXTS = [

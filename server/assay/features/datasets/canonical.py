@@ -74,6 +74,7 @@ class CanonicalRows:
             ],
             group=columns.has(GROUP),
             boxes=columns.has(BOXES),
+            answers=columns.has_answers,
         )
 
     def read(self, table: pa.Table, location: ErrorLocation) -> tuple[pa.RecordBatch, Lengths]:
@@ -104,6 +105,8 @@ class CanonicalRows:
         return batch, lengths
 
     def _answer(self, table: pa.Table, location: ErrorLocation) -> Mapping[str, Column]:
+        if not self._columns.has_answers:
+            return {}
         if self._columns.task_type is TaskType.TABULAR_REGRESSION:
             values = target_values(table[TARGET], TARGET, location)
             return {TARGET: number_array(values.tolist())}
@@ -165,20 +168,22 @@ class CanonicalRows:
         self, table: pa.Table, location: ErrorLocation
     ) -> tuple[Mapping[str, Column], Lengths]:
         words = texts_of_lists(table[WORDS], WORDS, location)
-        labels = texts_of_lists(table[LABELS], LABELS, location)
         sizes = list_sizes(words)
+        found: dict[str, Column] = {WORDS: pc.cast(words, pa.list_(pa.string()))}
+        if self._columns.has_answers:
+            found[LABELS] = self._word_labels(table, sizes, location)
+        if self._columns.has(BOXES):
+            found[BOXES] = boxes_of(table[BOXES], sizes, location)
+        return found, {"words": sizes}
+
+    def _word_labels(self, table: pa.Table, sizes: Sizes, location: ErrorLocation) -> Column:
+        labels = texts_of_lists(table[LABELS], LABELS, location)
         refuse_other_sizes(LABELS, list_sizes(labels), sizes, location)
         if len(labels.flatten()):
             items = ItemLocation.of(labels, location)
             coded = code_labels(pa.chunked_array([labels.flatten()]), LABELS, items)
             self._note_labels(coded, LABELS, items)
-        found = {
-            WORDS: pc.cast(words, pa.list_(pa.string())),
-            LABELS: pc.cast(labels, pa.list_(pa.string())),
-        }
-        if self._columns.has(BOXES):
-            found[BOXES] = boxes_of(table[BOXES], sizes, location)
-        return found, {"words": sizes}
+        return pc.cast(labels, pa.list_(pa.string()))
 
 
 def _pages(table: pa.Table, location: ErrorLocation) -> tuple[Column, Lengths]:

@@ -29,7 +29,10 @@ Values = Sequence[object]
 
 
 class DatasetColumns:
-    """The columns that rows of a task type have; `kinds` are those of features, where known."""
+    """The columns that rows of a task type have; `kinds` are those of features, where known.
+
+    Without `answers` rows may lack what is learned.
+    """
 
     key = "row_id"
     line_bytes = 1 << 24  # an image of 8 MiB in base64, and more
@@ -41,15 +44,17 @@ class DatasetColumns:
         *,
         like: Sequence[FeatureColumn] | None = None,
         kinds: Kinds | None = None,
+        answers: bool = True,
     ) -> None:
         self._task_type = task_type
         self._like = like
+        self._answers = answers
         self.kinds = kinds or {}
         self.found: RowColumns | None = None  # once the file's names were checked
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse columns that have no part, or lack one."""
-        self.found = columns_of(self._task_type, names, self._like)
+        self.found = columns_of(self._task_type, names, self._like, answers=self._answers)
 
     def coded(self, schema: pa.Schema) -> list[str]:
         """Return the label, of which there are few."""
@@ -111,8 +116,8 @@ class FeatureScan(DatasetColumns):
     first value is; once all of them had one, `is_complete`.
     """
 
-    def __init__(self, task_type: TaskType) -> None:
-        super().__init__(task_type)
+    def __init__(self, task_type: TaskType, *, answers: bool = True) -> None:
+        super().__init__(task_type, answers=answers)
         self.kinds: dict[str, FeatureKind] = {}
         self.is_complete = False
 

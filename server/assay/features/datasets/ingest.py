@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from assay.features.datasets.canonical import CanonicalRows
+from assay.features.datasets.canonical import CanonicalRows, Lengths
 from assay.features.datasets.dataset_columns import (
     DatasetColumns,
     FeatureScan,
@@ -38,6 +38,7 @@ class SplitFile:
     like: Sequence[FeatureColumn] | None = (
         None  # features of the other splits; None: there are none
     )
+    answers: bool = True  # False: rows may lack what is learned, which is to be predicted
 
 
 def ingest_split(file: SplitFile, blobs: PutBlob) -> SplitManifest:
@@ -46,26 +47,38 @@ def ingest_split(file: SplitFile, blobs: PutBlob) -> SplitManifest:
     Raises InputError, naming row, line and column where one of them is to blame. Ids that occur
     twice far from each other are not found here.
     """
+    writer: SplitWriter | None = None
+    for batch, lengths in read_rows(file):
+        if writer is None:
+            writer = SplitWriter(file.task_type, batch.schema, blobs)
+        writer.add(batch, lengths)
+    assert writer is not None, "a file without rows is refused when it is read"
+    return writer.finish()
+
+
+def read_rows(file: SplitFile) -> Iterator[tuple[pa.RecordBatch, Lengths]]:
+    """Yield the canonical rows of a file in batches of one schema, and how long they are by unit.
+
+    Raises InputError, naming row, line and column where one of them is to blame.
+    """
     expansion = Expansion(size_of(file.open))
-    columns = DatasetColumns(file.task_type, like=file.like, kinds=_known_kinds(file))
+    columns = DatasetColumns(
+        file.task_type, like=file.like, kinds=_known_kinds(file), answers=file.answers
+    )
     tables = read_tables(file.open, file.source, columns)
     rows: CanonicalRows | None = None
-    writer: SplitWriter | None = None
     first_row = 0
     for table in tables.tables:
         for piece in _pieces(table):
             if rows is None:
                 rows = _canonical(columns, file, piece.schema)
-                writer = SplitWriter(file.task_type, rows.schema, blobs)
             location = ErrorLocation(first_row=first_row, line_of=tables.line_of)
             batch, lengths = rows.read(piece, location)
-            assert writer is not None, "it is made together with the reader of rows"
-            writer.add(batch, lengths)
             first_row += piece.num_rows
             expansion.add(batch.nbytes, first_row)
-    if writer is None:
+            yield batch, lengths
+    if rows is None:
         raise bad_file(tables.nothing, tables.allowed, "Send at least one row", rows=0)
-    return writer.finish()
 
 
 def _canonical(columns: DatasetColumns, file: SplitFile, schema: pa.Schema) -> CanonicalRows:
@@ -81,7 +94,7 @@ def _known_kinds(file: SplitFile) -> Kinds:
         return {}
     if file.like is not None:
         return _kinds_like(file)
-    scan = FeatureScan(file.task_type)
+    scan = FeatureScan(file.task_type, answers=file.answers)
     for _ in read_tables(file.open, file.source, scan).tables:
         if scan.is_complete:
             break

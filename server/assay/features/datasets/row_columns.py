@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from assay.features.datasets.stored_split import FeatureColumn
 from assay.learning.rows import (
+    ANSWERS,
     BOXES,
     GROUP,
     IMAGE,
@@ -54,6 +55,11 @@ class RowColumns:
         """Say whether rows have a column."""
         return name in self.names
 
+    @property
+    def has_answers(self) -> bool:
+        """Say whether rows have what is learned."""
+        return all(map(self.has, ANSWERS.intersection(_NEEDED[self.task_type])))
+
 
 def known_columns(task_type: TaskType) -> tuple[str, ...]:
     """Return the columns that rows of a task type may have, features aside."""
@@ -61,11 +67,19 @@ def known_columns(task_type: TaskType) -> tuple[str, ...]:
 
 
 def columns_of(
-    task_type: TaskType, names: Sequence[str], like: Sequence[FeatureColumn] | None = None
+    task_type: TaskType,
+    names: Sequence[str],
+    like: Sequence[FeatureColumn] | None = None,
+    *,
+    answers: bool = True,
 ) -> RowColumns:
     """Return the parts of a file's columns; raises InputError for any that has none, or is missing.
 
-    `like` are the features of the dataset's other splits, which are the same; None: it has none.
+    Args:
+        task_type: what is learned.
+        names: of the columns.
+        like: the features of the dataset's other splits, which are the same; None: it has none.
+        answers: False lets rows lack what is learned, which is to be predicted.
     """
     refuse_too_many(len(names))
     kept = [name for at, name in enumerate(names) if not is_index(at, name)]
@@ -74,7 +88,7 @@ def columns_of(
     known = known_columns(task_type)
     others = sorted(found.difference(known))
     for name in (ROW_ID, *_NEEDED[task_type]):
-        if name not in found:
+        if name not in found and (answers or name not in ANSWERS):
             raise _missing(name, task_type, others)
     if task_type is TaskType.TEXT_CLASSIFICATION:
         _refuse_two_texts(found, others)
