@@ -14,7 +14,7 @@ import pytest
 
 from assay.app import Backend
 from assay.features.evaluations import feature
-from assay.features.evaluations.file_upload import FORMATS
+from assay.kernel.file_formats import FORMATS
 from tests.support import rpc_service
 from tests.support.file_formats import written
 from tests.support.rpc_service import Caller, LoopThread, Running, binary, csv, message, pieces

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.features.datasets.dataset_columns import FEATURE_NUMBER, Kinds
-from assay.features.datasets.images import MAX_PIXELS, image_size
+from assay.features.datasets.images import MAX_PIXELS, MAX_SIDE, image_size
 from assay.features.datasets.list_columns import (
     ItemLocation,
     boxes_of,
@@ -263,12 +263,12 @@ def _pixels(data: bytes, row: int, location: ErrorLocation) -> int:
             "Convert it, or leave the row out",
         )
     width, height = size
-    if width * height > MAX_PIXELS:
+    if width * height > MAX_PIXELS or max(size) > MAX_SIDE:
         raise location.bad_value(
             row,
             IMAGE,
             f"the image has {width} x {height} pixels",
-            f"at most {MAX_PIXELS} are allowed",
+            f"at most {MAX_PIXELS} are allowed, and {MAX_SIDE} to a side",
             "Scale it down; learners do so anyway",
         )
     return width * height

@@ -8,19 +8,18 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from assay.features.datasets.row_digests import row_digests
 from assay.features.datasets.row_sizes import Column, Sizes, row_sizes
 from assay.features.datasets.stored_split import (
     BLOCK_BYTES,
     BLOCK_ROWS,
+    DIGEST,
     FeatureColumn,
     FeatureKind,
     Lengths,
     SplitManifest,
     StoredBlock,
-    StoredDigests,
 )
 from assay.learning.rows import (
     BOXES,
@@ -33,8 +32,6 @@ from assay.learning.rows import (
     features_of,
 )
 from assay.tabular.arrays import from_numbers, numbers
-
-DIGEST_ROWS = 1 << 20  # of one blob of digests
 
 
 class PutBlob(Protocol):
@@ -51,28 +48,29 @@ class SplitWriter:
     def __init__(self, task_type: TaskType, schema: pa.Schema, blobs: PutBlob) -> None:
         self._task_type = task_type
         self._schema = schema
+        self._stored = schema.append(DIGEST)
         self._blobs = blobs
         self._held: list[pa.RecordBatch] = []
         self._held_rows = self._held_bytes = 0
         self._blocks: list[StoredBlock] = []
-        self._digests: list[StoredDigests] = []
-        self._pending: list[NDArray[np.uint64]] = []
         self._counts = _Counts(task_type, schema)
 
     def add(self, batch: pa.RecordBatch, lengths: dict[str, Sizes] | None = None) -> None:
         """Take the next rows; `lengths` are (rows,) by unit, for the profile."""
         self._counts.add(batch, lengths or {})
-        self._pending.append(row_digests(self._task_type, batch))
-        if sum(map(len, self._pending)) >= DIGEST_ROWS:
-            self._write_digests()
         sizes = row_sizes(batch)
+        digests = row_digests(self._task_type, batch)
+        words = pa.Array.from_buffers(
+            DIGEST.type, len(digests), [None, pa.py_buffer(digests.tobytes())]
+        )
+        stored = pa.RecordBatch.from_arrays([*batch.columns, words], schema=self._stored)
         at = 0
         while at < batch.num_rows:
             end = self._fitting(sizes, at)
             if end == at:
                 self._write_block()
                 continue
-            self._held.append(batch.slice(at, end - at))
+            self._held.append(stored.slice(at, end - at))
             self._held_rows += end - at
             self._held_bytes += int(sizes[at:end].sum())
             at = end
@@ -81,8 +79,6 @@ class SplitWriter:
         """Write what is held, and return the manifest."""
         if self._held:
             self._write_block()
-        if self._pending:
-            self._write_digests()
         return SplitManifest(
             task_type=self._task_type,
             rows=self._counts.rows,
@@ -92,7 +88,6 @@ class SplitWriter:
             labels=dict(sorted(self._counts.labels.items())),
             lengths=self._counts.lengths,
             blocks=tuple(self._blocks),
-            digests=tuple(self._digests),
         )
 
     def _fitting(self, sizes: Sizes, at: int) -> int:
@@ -103,24 +98,18 @@ class SplitWriter:
         return at + (count if count or self._held_rows else min(1, room))
 
     def _write_block(self) -> None:
-        held = pa.Table.from_batches(self._held, self._schema).combine_chunks()
+        held = pa.Table.from_batches(self._held, self._stored).combine_chunks()
         # Taken row by row: what is left of a slice's buffers would be bytes that are no value.
         every = from_numbers(np.arange(held.num_rows))
         (batch,) = held.take(every).combine_chunks().to_batches()
         sink = pa.BufferOutputStream()
         options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
-        with pa.ipc.new_stream(sink, self._schema, options=options) as writer:
+        with pa.ipc.new_stream(sink, self._stored, options=options) as writer:
             writer.write_batch(batch)
         data = sink.getvalue().to_pybytes()
         stored = StoredBlock(blob=self._blobs.put(data), rows=batch.num_rows, bytes=len(data))
         self._blocks.append(stored)
         self._held, self._held_rows, self._held_bytes = [], 0, 0
-
-    def _write_digests(self) -> None:
-        every = np.concatenate(self._pending)
-        data = every.astype("<u8").tobytes()
-        self._digests.append(StoredDigests(blob=self._blobs.put(data), rows=len(every)))
-        self._pending = []
 
 
 class _Counts:

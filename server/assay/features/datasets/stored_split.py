@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from assay.kernel.storage.blobs import BlobView
 from assay.learning.rows import CATEGORY, NUMBER, TaskType, canonical_schema
 from assay.records import Record, decode
+from assay.tabular.arrays import numbers
 
 BLOCK_BYTES = 8 << 20  # of the values of a block; a single row has no more
 BLOCK_ROWS = 50_000
@@ -33,6 +34,11 @@ class SplitBlobs(Protocol):
     def view(self, address: str) -> BlobView:
         """Return a whole blob as a buffer."""
         ...
+
+
+# The digest of what a row holds beside id, group and answer: the last column of a block, by which
+# equal rows of two splits are found. It is no part of the canonical rows.
+DIGEST = pa.field("", pa.uint64(), nullable=False)
 
 
 class FeatureKind(StrEnum):
@@ -68,13 +74,6 @@ class StoredBlock(Record):
     bytes: int  # of the blob
 
 
-class StoredDigests(Record):
-    """The digests of what rows hold beside their id, group and label."""
-
-    blob: str  # address of little-endian 64-bit words, one a row
-    rows: int  # how many
-
-
 class SplitManifest(Record):
     """Everything that is known of a split but its rows; a blob of its own."""
 
@@ -86,7 +85,6 @@ class SplitManifest(Record):
     labels: Mapping[str, int] = {}  # rows of each class; of extraction, rows that have the field
     lengths: Mapping[str, Lengths] = {}  # by unit: characters, pages, words, pixels, bytes
     blocks: tuple[StoredBlock, ...]  # in the order of the rows
-    digests: tuple[StoredDigests, ...]  # in the order of the rows
 
     @property
     def schema(self) -> pa.Schema:
@@ -102,8 +100,7 @@ class SplitManifest(Record):
     @property
     def addresses(self) -> tuple[str, ...]:
         """The blobs that it names."""
-        blocks = (one.blob for one in self.blocks)
-        return (*blocks, *(one.blob for one in self.digests))
+        return tuple(one.blob for one in self.blocks)
 
 
 def read_manifest(address: str, blobs: SplitBlobs) -> SplitManifest:
@@ -115,12 +112,9 @@ def read_block(
     manifest: SplitManifest, number: int, blobs: SplitBlobs, *, columns: tuple[str, ...] = ()
 ) -> pa.RecordBatch:
     """Return the rows of block `number`, from 0: all columns, or those of `columns` alone."""
-    data = pa.py_buffer(cast(bytes, blobs.view(manifest.blocks[number].blob)))
     schema = manifest.schema
     wanted = sorted(schema.get_field_index(name) for name in columns)
-    options = pa.ipc.IpcReadOptions(included_fields=wanted, use_threads=False)
-    with pa.ipc.open_stream(data, options=options) as reader:
-        return reader.read_next_batch()
+    return _read(manifest.blocks[number], wanted or list(range(len(schema))), blobs)
 
 
 def read_blocks(
@@ -132,7 +126,15 @@ def read_blocks(
 
 
 def read_digests(manifest: SplitManifest, blobs: SplitBlobs) -> Iterator[NDArray[np.uint64]]:
-    """Yield the digests of a split's rows in order, each part (rows,)."""
-    for one in manifest.digests:
-        found: NDArray[Any] = np.frombuffer(cast(bytes, blobs.view(one.blob)), "<u8")
+    """Yield the digests of each block's rows, (rows,), in order."""
+    last = len(manifest.schema)
+    for block in manifest.blocks:
+        found: NDArray[np.uint64] = numbers(_read(block, [last], blobs).column(0))
         yield found
+
+
+def _read(block: StoredBlock, fields: list[int], blobs: SplitBlobs) -> pa.RecordBatch:
+    data = pa.py_buffer(cast(bytes, blobs.view(block.blob)))
+    options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+    with pa.ipc.open_stream(data, options=options) as reader:
+        return reader.read_next_batch()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from assay.features.datasets.model import check_split
 from assay.features.evaluations.model import Evaluation, EvaluationSpec
@@ -15,30 +14,14 @@ from assay.features.evaluations.service import (
 )
 from assay.features.evaluations.store import Evaluations
 from assay.kernel.body_reader import Receiver
-from assay.kernel.errors import AssayError, BadContentType, clip, error_classes
+from assay.kernel.file_formats import file_format
 from assay.kernel.idempotency import CreateRequest, create_once
-from assay.kernel.jobs.job import JobError
-from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS, Watches
+from assay.kernel.jobs.watch import Watches
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
-from assay.tabular.opening import ARROW_FILE, ARROW_STREAM, CSV, JSON_LINES, PARQUET
 
 WAIT_SECONDS = 60.0
-FORMATS: Mapping[str, str] = {
-    "text/csv": CSV,
-    "application/csv": CSV,
-    "text/tab-separated-values": CSV,
-    "application/vnd.apache.parquet": PARQUET,
-    "application/x-parquet": PARQUET,
-    "application/vnd.apache.arrow.stream": ARROW_STREAM,
-    "application/vnd.apache.arrow.file": ARROW_FILE,
-    "application/x-ndjson": JSON_LINES,
-    "application/jsonl": JSON_LINES,
-}
-ALLOWED = (
-    "text/csv, application/x-ndjson and application/vnd.apache.(parquet|arrow.stream|arrow.file)"
-)
 
 
 class FileUploads:
@@ -81,20 +64,20 @@ class FileUploads:
             TooLarge: the file is over its limit; nothing of it stays.
             BadFile, BadPredictions: the file cannot be measured; the evaluation is FAILED.
         """
-        source = _source(content_type)
+        source = file_format(content_type)
         await self._run_in_thread(lambda: self.check(organization_id, request))
         async with self._receiver.received(organization_id, pieces) as body:
             evaluation = await self._run_in_thread(
                 lambda: self._submit(organization_id, request, source, body.address)
             )
         if wait:
-            await self._wait(organization_id, evaluation.job_id)
+            await self._watches.wait(organization_id, evaluation.job_id, self._wait_seconds)
         known = await self._run_in_thread(
             lambda: self._evaluations.get(organization_id, evaluation.evaluation_id)
         )
         if known.evaluation.error is not None:
             await self._run_in_thread(body.take_back)
-            raise _as_error(known.evaluation.error, evaluation.evaluation_id)
+            raise known.evaluation.error.refusal(evaluation_id=evaluation.evaluation_id)
         return known
 
     def check(self, organization_id: str, request: EvaluationRequest) -> EvaluationSpec:
@@ -123,41 +106,3 @@ class FileUploads:
                 again=lambda key: uow[Evaluations].get(organization_id, key),
                 key_of=lambda evaluation: evaluation.evaluation_id,
             )
-
-    async def _wait(self, organization_id: str, job_id: str) -> None:
-        try:
-            async with asyncio.timeout(self._wait_seconds):
-                async for _ in self._watches.watch(
-                    organization_id,
-                    job_id,
-                    after_sequence=0,
-                    bookmark_seconds=MAX_BOOKMARK_SECONDS,
-                ):
-                    pass
-        except TimeoutError:
-            return  # the caller gets 202 and goes on by itself
-
-
-def _source(content_type: str) -> str:
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind not in FORMATS:
-        raise BadContentType(
-            f"The content type '{clip(kind) or 'none'}' was sent; allowed are {ALLOWED}. "
-            "Send the file as what it is, such as 'Content-Type: text/csv'.",
-            metadata={"content_type": kind, "allowed": ALLOWED},
-        )
-    return FORMATS[kind]
-
-
-def _as_error(stored: JobError, evaluation_id: str) -> AssayError:
-    """Return the error that ended a job as the refusal that its uploader gets."""
-    kinds = {kind.reason: kind for kind in error_classes()}
-    kind = kinds.get(stored.reason, AssayError)
-    error = AssayError.__new__(kind)
-    AssayError.__init__(
-        error,
-        stored.message,
-        metadata={**stored.metadata, "evaluation_id": evaluation_id},
-        violations=stored.violations,
-    )
-    return error

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from assay.features.evaluations import duplicates, slice_areas
+from assay.features.evaluations import slice_areas
 from assay.features.evaluations.ingest import ingest_file, rules_of
 from assay.features.evaluations.job_details import evaluation_details
 from assay.features.evaluations.job_results import evaluation_result, live_numbers, measure
@@ -31,8 +31,9 @@ from assay.features.evaluations.second_pass import (
     second_pass,
 )
 from assay.features.evaluations.store import Evaluations
-from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_values
+from assay.features.evaluations.stored_rows import Manifest, ScoreReader, read_row_ids, read_values
 from assay.features.models.versions_store import Versions
+from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job, TaskRecord
 from assay.kernel.jobs.kind import (
@@ -57,6 +58,7 @@ from assay.metrics.ranking import MAX_ROWS, RankCounts, RankRange, count_range, 
 from assay.metrics.slice_ranks import SliceRanks
 from assay.metrics.statistics import ClassificationStatistic, RegressionStatistic
 from assay.records import Record, arrays, decode, encode
+from assay.tabular import repeated_ids
 
 ONE_TASK_CELLS = 2_000_000  # scores that are sorted in a single task
 SECOND_PASS_ROWS = 1_000_000  # of a task that reads the rows again
@@ -227,12 +229,12 @@ class RankScores(Stage[RankPayload, RankCounts]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FindDuplicates(Stage[RowIdPayload, duplicates.Duplicates]):
+class FindDuplicates(Stage[RowIdPayload, repeated_ids.Duplicates]):
     """Finds repeated row ids, by ranges of their hash."""
 
     name: ClassVar[str] = "row-ids"
     payload = RowIdPayload
-    partial = duplicates.Duplicates
+    partial = repeated_ids.Duplicates
     reads = (MergeRows,)
     max_rows: int = MAX_ROWS  # of a task
 
@@ -244,16 +246,19 @@ class FindDuplicates(Stage[RowIdPayload, duplicates.Duplicates]):
         address = _address(job, inputs, context)
         return [
             RowIdPayload(manifest=address, low=f"{low:x}", high=f"{high:x}")
-            for low, high in duplicates.id_ranges(merged.rows, self.max_rows)
+            for low, high in repeated_ids.id_ranges(merged.rows, self.max_rows)
         ]
 
     def run(
         self, job: Asked, payload: RowIdPayload, inputs: StageInputs, context: ComputeContext
-    ) -> TaskOutput[duplicates.Duplicates]:
+    ) -> TaskOutput[repeated_ids.Duplicates]:
         """Return the repeated ids of a range."""
         manifest = _read_manifest(payload.manifest, context)
         low, high = int(payload.low, 16), int(payload.high, 16)
-        return TaskOutput(partial=duplicates.find_duplicates(manifest, low, high, context.blobs))
+        ids = repeated_ids.StoredIds(
+            rows=manifest.rows, read=lambda: read_row_ids(manifest, context.blobs)
+        )
+        return TaskOutput(partial=repeated_ids.find_duplicates(ids, low, high))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,7 +386,8 @@ class EvaluationKind(JobKind[EvaluationJob, EvaluationResult]):
 
         Raises BadPredictions for repeated ids and for slices of too many values.
         """
-        duplicates.refuse(inputs.partials(FindDuplicates))
+        with input_refused():
+            repeated_ids.refuse(inputs.partials(FindDuplicates), "an evaluation")
         seen = merge_second_passes(inputs.partials(SecondPass))
         measured = measure(
             inputs.partials(MergeRows)[0],

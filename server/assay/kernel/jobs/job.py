@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from assay.kernel import trace
-from assay.kernel.errors import AssayError, InvalidArgument, Violation
+from assay.kernel.errors import AssayError, InvalidArgument, Violation, error_classes
 from assay.kernel.jobs.payloads import EventPayload
 from assay.kernel.jobs.states import JobState, is_terminal
 from assay.records import Record, convert, sha256_hex
@@ -38,6 +38,19 @@ class JobError(Record):
             metadata=dict(error.metadata),
             violations=error.violations,
         )
+
+    def refusal(self, **metadata: object) -> AssayError:
+        """Return the error as the refusal that a caller gets; `metadata` is added to its own."""
+        kinds = {kind.reason: kind for kind in error_classes()}
+        kind = kinds.get(self.reason, AssayError)
+        error = AssayError.__new__(kind)
+        AssayError.__init__(
+            error,
+            self.message,
+            metadata={**self.metadata, **metadata},
+            violations=self.violations,
+        )
+        return error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -112,6 +112,18 @@ class Watches:
                 changed = _changed(folds, batch.events, changed)
                 status = tuple(_folded(fold, batch.bookmark) for fold in changed)
                 yield replace(batch, status=(*batch.status, *status)) if status else batch
+
+    async def wait(self, organization_id: str, job_id: str, seconds: float) -> None:
+        """Return when a job has ended, or some seconds have passed; raises NotFound."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for _ in self.watch(
+                    organization_id,
+                    job_id,
+                    after_sequence=0,
+                    bookmark_seconds=MAX_BOOKMARK_SECONDS,
+                ):
+                    pass
 
     def _fold(
         self, organization_id: str, job_id: str, sequence: int, folds: list[StatusFold]
