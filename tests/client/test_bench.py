@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from assay.cli.bench_gate import FIELD_METRIC, holm, requirements
-from assay.cli.bench_markdown import code
+from assay.cli.bench_gate import FIELD_METRIC, BenchmarkGate, holm
+from assay.cli.markdown import code
 from assay.cli.requirement import Requirement
 from tests.fixtures.client import COUNT, sent
 from tools.demo.extractors import CANDIDATE, PRODUCTION, as_json_lines
@@ -143,6 +143,43 @@ def test_few_documents_hide_no_fall(assay, files):
     assert assay(*pair, "--max-drop", "much").returncode == 2
 
 
+def test_a_new_benchmark_is_held_against_the_one_before(assay, files, tmp_path):
+    """--max-drop of a run is held against the dataset's previous benchmark, or the one named."""
+    truth, read = files
+    (tmp_path / "worse.csv").write_text(READ.replace("MÜLLER", "Meier"))
+    (tmp_path / "one.csv").write_text("document_id,vendor,total\nd1,Müller,12.5\n")
+    run = ("bench", "run", "a gate of runs")
+    assay("truth", "create", "a gate of runs", truth)
+    first = assay(*run, read, "--name", "gate-first", "--max-drop", "0")
+    assert first.returncode == 0, first.stderr
+    assert "held against nothing" in first.stderr
+    worse = assay(*run, "worse.csv", "--max-drop", "vendor=0.5", "--max-drop", "0.1")
+    assert worse.returncode == 1
+    assert "pass  max drop vendor=0.5" in worse.stdout
+    assert "FAIL  max drop vendor=0.1" in worse.stdout
+    assert "worse by 0.3333; against gate-first" in worse.stdout
+    kept = assay(*run, "one.csv", "--compared-to", "gate-first", "--max-drop", "overall=1")
+    assert kept.returncode == 0, kept.stdout
+    assert "in 3 documents (1 read," in kept.stdout
+    wrong = assay(*run, read, "--max-drop", "vndor=0.1")
+    assert (wrong.returncode, "did you mean 'vendor'?" in wrong.stderr) == (2, True)
+    assert assay(*run, read, "--detach", "--max-drop", "0.1").returncode == 2
+
+
+def test_one_is_no_plural(assay, tmp_path):
+    """One document is no `documents`, wherever a benchmark speaks of it."""
+    (tmp_path / "single.csv").write_text("document_id,total\nsingle,1\n")
+    (tmp_path / "wrong.csv").write_text("document_id,total\nsingle,2\n")
+    made = assay("truth", "create", "single", "single.csv")
+    assert "1 document imported" in made.stderr
+    for file, name in (("wrong.csv", "single-b"), ("single.csv", "single-a")):
+        done = assay("bench", "run", "single", file, "--name", name)
+        assert "of 1 comparison right in 1 document (1 read" in done.stdout
+    text = assay("bench", "report", "single-a", "--compare", "single-b", "--markdown").stdout
+    assert " 1 document fixed, 0 broken" in text
+    assert "<summary>1 document fixed</summary>" in text
+
+
 def test_fields_stand_in_the_order_of_the_schema(assay, ids):
     """Reports and comparisons list fields as the schema does, and all of them last."""
     for command in (("report", ids[0]), ("compare", *ids)):
@@ -179,6 +216,13 @@ def test_a_pull_request_gets_markdown(assay, ids):
     assert re.search(r"^\| `invoice_date` \| 0\.\d{4} \| -0\.\d{4} ▼ \|", text, re.MULTILINE)
     assert "<summary>Examples from the weakest fields</summary>" in text
     assert "assay-normaliser/" in text
+    gate = ("--compare", ids[1], "--max-drop", "0.01", "--require", "invoice_date>=0.5")
+    judged = assay("bench", "report", ids[0], *gate, "--markdown")
+    assert judged.returncode == 1
+    assert "**❌ FAIL**: 1 of 2 requirements\n\n- ✅ pass `invoice_date>=0.5`\n" in judged.stdout
+    assert "- ❌ FAIL `max drop invoice_date=0.01` `is 0." in judged.stdout
+    bare = assay("bench", "report", ids[0], "--max-drop", "0.01")
+    assert (bare.returncode, "need --compare" in bare.stderr) == (2, True)
     alone = assay("bench", "report", ids[0], "--markdown").stdout
     assert "Against" not in alone
     assert alone.count("</details>") == alone.count("<details>") == 1
@@ -212,12 +256,12 @@ def test_p_values_are_adjusted_as_holm_did():
 
 def test_paths_of_fields_can_be_required():
     """Requirements of a benchmark name fields by their paths, with dots, brackets and colons."""
-    (found,) = requirements(["line_items[].amount:recall >= 0.9"])
+    (found,) = BenchmarkGate.parse(["line_items[].amount:recall >= 0.9"], []).requirements
     assert (found.metric, found.comparison, found.threshold) == (
         "line_items[].amount:recall", ">=", 0.9,
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"such as 'accuracy_overall>=0\.93'"):
-        requirements([">=0.9"])
+        BenchmarkGate.parse([">=0.9"], [])
     with pytest.raises(ValueError, match="is no requirement"):
         Requirement.parse("a=>0.9", FIELD_METRIC)
 
@@ -242,7 +286,7 @@ def test_rows_that_are_left_out_are_told(assay, files, tmp_path):
     assert assay("truth", "create", "left out", files[0]).returncode == 0
     (tmp_path / "more.csv").write_text("document_id,vendor\nd1,x\nd9,y\n")
     done = assay("truth", "import", "left out", "more.csv")
-    assert "1 documents imported, 1 left out" in done.stderr
+    assert "1 document imported, 1 left out" in done.stderr
     assert "row 0: d1, already_stored" in done.stderr
     told = json.loads(assay("truth", "import", "left out", "more.csv", "--json").stdout)
     assert (told["imported"], told["skipped"]) == (0, 2)

@@ -45,6 +45,15 @@ def test_a_better_version_passes_the_gate(assay, pair):
     assert done.stdout.count("pass  better") == 3
 
 
+def test_a_difference_without_a_test_is_called_so(assay, client, fresh):
+    """Versions that were measured on other rows differ by their numbers alone, which is said."""
+    model, first = fresh()
+    second = client.versions.create(model).version_id
+    client.evaluate(model, first, y_true=["a", "b", "b"], y_pred=["a", "a", "b"])
+    client.evaluate(model, second, y_true=["a", "b"], y_pred=["a", "b"])
+    assert "better, untested" in assay("compare", model, first, second).stdout
+
+
 def test_a_worse_version_stops_the_gate(assay, pair):
     """The other way round the gate exits with 1 and says by how much."""
     model, a, b = pair

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from importlib.util import find_spec
 from math import nan
 
@@ -72,6 +73,22 @@ def test_a_report_shows_every_part(assay, shown):
     assert "west" in text
     assert "the 3 most confident of" in text
     assert "age=" in text
+
+
+def test_a_pull_request_gets_the_report_as_markdown(assay, shown, client, fresh):
+    """With --markdown the parts of a report are tables, of which the longer ones are folded."""
+    model, version = shown
+    text = assay("report", model, "--markdown", "--mistakes", "1").stdout
+    assert text.startswith(f"### `{model}` `{version}` on test\n\n300 rows, measured ")
+    assert re.search(r"^\| accuracy \| 0\.\d{4} \| 0\.\d{4} to 0\.\d{4} \|$", text, re.MULTILINE)
+    assert "| `b[a]d` |" in text
+    for title in ("Calibration of the positive class", "Slices by site", "The 1 most confident of"):
+        assert f"<details><summary>{title}" in text
+    assert text.count("</details>") == 3
+    regression, version = fresh("regression")
+    client.evaluate(regression, version, y_true=[1.0, 2.0], y_pred=[1.0, 2.5])
+    text = assay("report", regression, "-v", version, "--markdown").stdout
+    assert "Residuals, true less predicted" in text
 
 
 def test_a_report_of_a_regression_shows_residuals(assay, client, fresh):

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group
 
 from assay.cli import step_summary
-from assay.cli.bench_gate import ALPHA, in_order, judged, no_regression, require_known, requirements
+from assay.cli.bench_gate import ALPHA, BenchmarkGate, in_order, judged
 from assay.cli.bench_markdown import markdown
 from assay.cli.bench_tables import (
     BENCHMARK_COLUMNS,
@@ -21,19 +22,18 @@ from assay.cli.bench_tables import (
 from assay.cli.connection import Json, command
 from assay.cli.console import (
     NOT_MET,
+    OK,
     err,
     out,
     print_items,
     print_json,
     print_made,
-    show,
     show_failure,
 )
 from assay.cli.interrupted import deferred, take_back
 from assay.cli.live import live_benchmark
-from assay.cli.max_drop import MaxDrop, field_drops
 from assay.cli.name_lookup import benchmark_id_of, dataset_id_of, run_id_of, schema_id_of
-from assay.cli.requirement import Requirement, conclude
+from assay.cli.requirement import conclude
 from assay.cli.unmatched import unmatched
 from assay.client import (
     BadInput,
@@ -63,6 +63,15 @@ Required = Annotated[
         " ('due:recall>=0.9'); repeat for more.",
     ),
 ]
+MaxDrops = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--max-drop", help="How much less accurate: 0.01 of all fields, 'total=0.01' of one."
+    ),
+]
+NoRegression = Annotated[
+    bool, typer.Option("--no-regression", help="Stop where it is worse by more than chance.")
+]
 Alpha = Annotated[
     float, typer.Option("--alpha", min=1e-12, max=0.5, help="Below it a p-value is no chance.")
 ]
@@ -90,6 +99,7 @@ def run(
         str, typer.Option("--compared-to", help="A benchmark; the dataset's previous one without.")
     ] = "",
     require: Required = None,
+    max_drop: MaxDrops = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Queue it, print its id and do not wait.")
     ] = False,
@@ -98,19 +108,20 @@ def run(
     """Compare extractions with ground truth, and check what is required of the numbers.
 
     A line of a .jsonl file is {"document_id": …, "data": {…}, "confidence": {…}}. Without file and
-    run, each document's newest stored extraction is taken.
+    run, each document's newest stored extraction is taken. --max-drop is held against the
+    benchmark of --compared-to, without it the dataset's previous one.
 
     Exit codes: 0 all requirements hold, 1 one does not, or the benchmark fails, 2 the input or the
     usage is wrong; `assay --help` tells of all.
     """
-    wanted = requirements(require or [])
-    if detach and wanted:
+    gate = BenchmarkGate.parse(require or [], max_drop or [])
+    if detach and gate.asks:
         text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
         raise BadInput(text)
     dataset_id = dataset_id_of(client, dataset)
     schema = schema_id_of(client, schema) if schema else ""
-    if wanted:
-        require_known(wanted, _paths(client, dataset_id, schema))
+    if gate.asks:
+        gate.check(_paths(client, dataset_id, schema))
     other = benchmark_id_of(client, compared_to) if compared_to else ""
     run_id = run_id_of(client, run_id) if run_id else ""
     with live_benchmark(err, hidden=as_json or detach) as told:
@@ -126,7 +137,7 @@ def run(
         with _failure_shown(made.benchmark_id, as_json=as_json):
             passed_on()
             report = client.benchmarks.follow(made.benchmark_id, told)
-    _finish(report, wanted, as_json=as_json)
+    _finish(client, report, gate, as_json=as_json)
 
 
 @command(bench, "watch")
@@ -135,20 +146,21 @@ def watch(
     benchmark: Which,
     *,
     require: Required = None,
+    max_drop: MaxDrops = None,
     as_json: Json = False,
 ) -> None:
     """Follow a benchmark to its end; exits with 1 when it fails, or a requirement does not hold.
 
     With --json every event is a line, and the report the last one.
     """
-    wanted = requirements(require or [])
+    gate = BenchmarkGate.parse(require or [], max_drop or [])
     benchmark_id = benchmark_id_of(client, benchmark)
     if as_json:
         for item in client.benchmarks.watch(benchmark_id):
             print_json(item)
     with live_benchmark(err, hidden=as_json) as told, _failure_shown(benchmark_id, as_json=as_json):
         report = client.benchmarks.follow(benchmark_id, told)
-    _finish(report, wanted, as_json=as_json)
+    _finish(client, report, gate, as_json=as_json)
 
 
 @command(bench, "compare")
@@ -158,16 +170,8 @@ def compare(
     run_b: Annotated[str, typer.Argument(help="What it is compared with: id or name.")],
     *,
     require: Required = None,
-    regression: Annotated[
-        bool,
-        typer.Option("--no-regression", help="Stop where a is worse than b."),
-    ] = False,
-    max_drop: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--max-drop", help="How much less accurate: 0.01 of all fields, 'total=0.01' of one."
-        ),
-    ] = None,
+    regression: NoRegression = False,
+    max_drop: MaxDrops = None,
     alpha: Alpha = ALPHA,
     as_json: Json = False,
 ) -> None:
@@ -181,15 +185,11 @@ def compare(
     Exit codes: 0 what is required holds, 1 it does not, 2 the usage is wrong; `assay --help` tells
     of all.
     """
-    wanted = requirements(require or [])
-    drops = [MaxDrop.parse(text, needs_name=False) for text in max_drop or []]
+    gate = BenchmarkGate.parse(require or [], max_drop or [], regression=regression, alpha=alpha)
     a, b = benchmark_id_of(client, run_a), benchmark_id_of(client, run_b)
     found = client.benchmarks.compare(a, b)
     report = client.benchmarks.get(a)
-    found, outcomes = in_order(found, report), judged(report, wanted)
-    outcomes += field_drops(drops, found)
-    if regression:
-        outcomes += no_regression(found, alpha)
+    found, outcomes = in_order(found, report), gate.judge(report, found)
     conclude(
         outcomes,
         lambda: comparison_page(found, outcomes, alpha),
@@ -237,13 +237,23 @@ def report(
     compare_with: Annotated[
         str, typer.Option("--compare", help="Another benchmark of the same documents: id or name.")
     ] = "",
+    require: Required = None,
+    regression: NoRegression = False,
+    max_drop: MaxDrops = None,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Markdown, for a pull request.")
     ] = False,
     alpha: Alpha = ALPHA,
     as_json: Json = False,
 ) -> None:
-    """Show all numbers of a completed benchmark, and with --compare those against another one."""
+    """Show all numbers of a completed benchmark, and with --compare those against another one.
+
+    What is required is judged as `assay bench compare` does, and shown in every form; exits with 1
+    where it does not hold. --no-regression and --max-drop need --compare.
+    """
+    gate = BenchmarkGate.parse(require or [], max_drop or [], regression=regression, alpha=alpha)
+    if not compare_with and (regression or gate.drops):
+        raise BadInput("--no-regression and --max-drop need --compare, a benchmark to hold it to.")
     found = client.benchmarks.get(benchmark_id_of(client, benchmark))
     if found.measures is None:
         raise FailedPrecondition(_unfinished(found))
@@ -251,16 +261,20 @@ def report(
     if compare_with:
         b = benchmark_id_of(client, compare_with)
         other = in_order(client.benchmarks.compare(found.benchmark.benchmark_id, b), found)
-    examples = _examples(client, found) if as_markdown else {}
-    if as_json:
-        print_json({"report": found, "comparison": other})
-    elif as_markdown:
-        print(markdown(found, other, examples, alpha), end="")
-    else:
-        show(benchmark_page(found, []))
-        if other is not None:
-            out.print()
-            show(comparison_page(other, [], alpha))
+    outcomes = gate.judge(found, other) if other else judged(found, gate.requirements)
+    if as_markdown and not as_json:
+        print(markdown(found, other, _examples(client, found), outcomes, alpha), end="")
+        raise typer.Exit(OK if all(one.passed for one in outcomes) else NOT_MET)
+    conclude(
+        outcomes,
+        lambda: Group(
+            benchmark_page(found, [] if other else outcomes),
+            *(["", comparison_page(other, outcomes, alpha)] if other else []),
+        ),
+        as_json=as_json,
+        report=found,
+        comparison=other,
+    )
 
 
 def _paths(client: Client, dataset_id: str, schema_id: str) -> list[str]:
@@ -313,16 +327,16 @@ def _stored(client: Client, file: Path, name: str, told: OnBenchmark) -> str:
     return run.run_id
 
 
-def _finish(report: BenchmarkReport, wanted: list[Requirement], *, as_json: bool) -> None:
+def _finish(client: Client, report: BenchmarkReport, gate: BenchmarkGate, *, as_json: bool) -> None:
     """Print a completed benchmark, and end the command by what is required of it."""
     foreign = unmatched(report)
     if report.measures is not None and not report.measures.extracted_documents:
         why = foreign or "no document of the ground truth has an extraction."
         raise BadInput(f"Benchmark {report.benchmark.benchmark_id} compared nothing: {why}")
-    outcomes = judged(report, wanted)
+    outcomes = gate.judge_alone(client, report)
     if foreign is not None and not as_json:
         err.print(f"warning: {foreign}", style="yellow", markup=False)
-    step_summary.append(f"{markdown(report, None, {})}\n{step_summary.verdicts(outcomes)}")
+    step_summary.append(markdown(report, None, {}, outcomes))
     conclude(
         outcomes,
         lambda: benchmark_page(report, outcomes),

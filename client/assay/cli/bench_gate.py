@@ -7,9 +7,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from assay.cli.console import counted, err
+from assay.cli.max_drop import (
+    OVERALL,
+    MaxDrop,
+    accuracies,
+    both_accuracies,
+    field_drops,
+    require_fields,
+)
 from assay.cli.nearest import nearest
 from assay.cli.requirement import FIELD_METRIC, Outcome, Requirement
-from assay.client import BadInput, BenchmarkComparison
+from assay.client import BadInput, BenchmarkComparison, Client
 from assay.client.types import AccuracyDifference, BenchmarkReport, FieldMeasures
 
 ALPHA = 0.05
@@ -20,12 +29,79 @@ _MEASURES = (
 _OVERALL = ("accuracy_overall", "document_accuracy", *_MEASURES[1:])
 _PLAIN = re.compile(r"[\w\[\].-]+")
 EXAMPLE = "accuracy_overall>=0.93"
-OVERALL = "overall"
 
 
-def requirements(texts: Sequence[str]) -> list[Requirement]:
-    """Return the requirements that are written; raises BadInput."""
-    return [Requirement.parse(text, FIELD_METRIC, EXAMPLE) for text in texts]
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkGate:
+    """Requirements of a benchmark, and of what it is compared with."""
+
+    requirements: Sequence[Requirement]
+    drops: Sequence[MaxDrop]
+    regression: bool = False  # True: nothing may be worse by more than chance
+    alpha: float = ALPHA
+
+    @classmethod
+    def parse(
+        cls,
+        require: Sequence[str],
+        max_drop: Sequence[str],
+        *,
+        regression: bool = False,
+        alpha: float = ALPHA,
+    ) -> BenchmarkGate:
+        """Return the gate that options write; raises BadInput."""
+        return cls(
+            requirements=[Requirement.parse(text, FIELD_METRIC, EXAMPLE) for text in require],
+            drops=[MaxDrop.parse(text, needs_name=False) for text in max_drop],
+            regression=regression,
+            alpha=alpha,
+        )
+
+    @property
+    def asks(self) -> bool:
+        """True where anything is required."""
+        return bool(self.requirements or self.drops or self.regression)
+
+    def check(self, paths: Sequence[str]) -> None:
+        """Raise BadInput where something is required of a field that is none of these."""
+        if not all(map(_PLAIN.fullmatch, paths)):
+            return  # other names are written otherwise in paths: the report will tell
+        require_known(self.requirements, paths)
+        require_fields(self.drops, [OVERALL, *paths])
+
+    def judge(self, report: BenchmarkReport, found: BenchmarkComparison) -> list[Outcome]:
+        """Return what comes of all that is required of benchmark a of a comparison.
+
+        Raises:
+            BadInput: there is no such field or measure.
+        """
+        outcomes = judged(report, self.requirements)
+        outcomes += field_drops(self.drops, *both_accuracies(found))
+        return outcomes + (no_regression(found, self.alpha) if self.regression else [])
+
+    def judge_alone(self, client: Client, report: BenchmarkReport) -> list[Outcome]:
+        """Return what comes of all that is required of a benchmark that was just made.
+
+        Limits are held against what it was compared with: by numbers alone, as its documents
+        may be others.
+        """
+        outcomes = judged(report, self.requirements)
+        if not self.drops:
+            return outcomes
+        other = report.benchmark.compared_to_run_id
+        if not other:
+            err.print(
+                "There is no benchmark of the dataset before: --max-drop is held against nothing.",
+                style="dim",
+            )
+            return outcomes
+        base = client.benchmarks.get(other)
+        same = base.spec is not None and base.spec == report.spec
+        note = f"against {base.benchmark.name}"
+        note += "" if same else ", whose ground truth or schema is another one"
+        return outcomes + field_drops(
+            self.drops, accuracies(base.benchmark), accuracies(report.benchmark), note
+        )
 
 
 def judged(report: BenchmarkReport, wanted: Sequence[Requirement]) -> list[Outcome]:
@@ -44,8 +120,6 @@ def judged(report: BenchmarkReport, wanted: Sequence[Requirement]) -> list[Outco
 
 def require_known(wanted: Sequence[Requirement], paths: Sequence[str]) -> None:
     """Raise BadInput at what is neither a measure of all fields nor of one of these."""
-    if not all(map(_PLAIN.fullmatch, paths)):
-        return  # other names are written otherwise in paths: the report will tell
     known = {*_OVERALL, *paths, *(f"{path}:{one}" for path in paths for one in _MEASURES)}
     for one in wanted:
         if one.metric not in known:
@@ -159,7 +233,7 @@ def no_regression(found: BenchmarkComparison, alpha: float) -> list[Outcome]:
         outcomes.insert(0, _outcome(OVERALL, overall, overall.p_value))
     return outcomes or [
         Outcome(
-            requirement=f"no regression in {len(found.by_field)} fields",
+            requirement=f"no regression in {counted(len(found.by_field), 'field')}",
             metric="regression",
             value=overall.delta,
             passed=True,
@@ -193,5 +267,5 @@ def _outcome(path: str, one: AccuracyDifference, p_value: float) -> Outcome:
         metric=path,
         value=one.delta,
         passed=False,
-        why=f"{delta}{one.broken} documents broken and {one.fixed} fixed, p = {p_value:.3g}",
+        why=f"{delta}{counted(one.broken, 'document')} broken and {one.fixed} fixed, p = {p_value:.3g}",
     )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from assay.cli.bench_gate import ALPHA, FieldVerdict, overall_sign, verdicts
 from assay.cli.bench_tables import LIVE, TESTS, numbers_of, spanned, winner
-from assay.cli.console import number
+from assay.cli.console import counted, number
+from assay.cli.markdown import code, folded, row, verdict_lines
+from assay.cli.requirement import Outcome
 from assay.client import BenchmarkComparison
 from assay.client.types import BenchmarkReport, DocumentResult, FieldMeasures, FieldResult
 
 MAX_FIELDS = 100
 MAX_DOCUMENTS = 20
-MAX_TEXT = 80  # characters of a value
 SIGNS = {1: " ▲", -1: " ▼", 0: ""}
 
 
@@ -21,6 +21,7 @@ def markdown(
     report: BenchmarkReport,
     comparison: BenchmarkComparison | None,
     examples: Mapping[str, Sequence[DocumentResult]],
+    outcomes: Sequence[Outcome] = (),
     alpha: float = ALPHA,
 ) -> str:
     """Return a completed benchmark, against another one where there is a comparison.
@@ -29,6 +30,7 @@ def markdown(
         report: the benchmark.
         comparison: this benchmark as a, against another one as b.
         examples: documents with wrong values, by the field that they are wrong in.
+        outcomes: what came of each requirement.
         alpha: below it a difference is more than chance.
     """
     measures = report.measures
@@ -36,11 +38,13 @@ def markdown(
     accuracy = report.benchmark.accuracy_overall
     right = "nothing" if accuracy is None else number(accuracy)
     summary = (
-        f"**{right}** of {measures.overall.comparisons:,} comparisons right in"
-        f" {measures.documents:,} documents ({measures.extracted_documents:,} read,"
+        f"**{right}** of {counted(measures.overall.comparisons, 'comparison')} right in"
+        f" {counted(measures.documents, 'document')} ({measures.extracted_documents:,} read,"
         f" {measures.perfect_documents:,} without any error)."
     )
     lines = [f"### Extraction benchmark: {code(report.benchmark.name)}", "", summary, ""]
+    if outcomes:
+        lines += [*verdict_lines(outcomes), ""]
     if comparison is not None:
         lines += [_against(comparison), ""]
     lines += _table(report, comparison, alpha)
@@ -56,7 +60,7 @@ def _against(found: BenchmarkComparison) -> str:
     mark = {1: "✅", -1: "❌", 0: "➖"}[overall_sign(found)]
     return (
         f"{mark} Against {code(found.run_b.name)}: {winner(found, code)}"
-        f" {overall.fixed:,} documents fixed, {overall.broken:,} broken"
+        f" {counted(overall.fixed, 'document')} fixed, {overall.broken:,} broken"
         f" (McNemar, exact: p = {overall.p_value:.2g})."
     )
 
@@ -69,20 +73,20 @@ def _table(
     more = ("Δ", "95 % interval", "p") if comparison else ()
     first, *others = LIVE[1:]
     names = ("field", first, *more, *others)
-    lines = [_row(names), _row(["---", *["---:"] * (len(names) - 1)])]
+    lines = [row(names), row(["---", *["---:"] * (len(names) - 1)])]
     fields = list(report.measures.by_field.items())
     for path, one in fields[:MAX_FIELDS]:
         cells = _compared(known.get(path)) if comparison else []
-        lines.append(_row([code(path), *_cells(one, cells)]))
+        lines.append(row([code(path), *_cells(one, cells)]))
     if len(fields) > MAX_FIELDS:
-        lines.append(_row([f"… {len(fields) - MAX_FIELDS} more", *[""] * (len(names) - 1)]))
+        lines.append(row([f"… {len(fields) - MAX_FIELDS} more", *[""] * (len(names) - 1)]))
     cells = []
     if comparison is not None:
         whole = comparison.overall
         sign = SIGNS[overall_sign(comparison)]
         delta = "–" if whole.delta is None else f"{whole.delta:+.4f}{sign}"
         cells = [delta, spanned(whole) or "–", f"{whole.p_value:.2g}"]
-    lines.append(_row(["**all fields**", *_cells(report.measures.overall, cells)]))
+    lines.append(row(["**all fields**", *_cells(report.measures.overall, cells)]))
     return lines
 
 
@@ -109,8 +113,8 @@ def _examples(examples: Mapping[str, Sequence[DocumentResult]]) -> list[str]:
     if not rows:
         return []
     names = ("where", "document", "outcome", "expected", "extracted")
-    table = [_row(names), _row(["---"] * len(names)), *map(_row, rows)]
-    return _folded("Examples from the weakest fields", table)
+    lines = [row(names), row(["---"] * len(names)), *map(row, rows)]
+    return folded("Examples from the weakest fields", lines)
 
 
 def _values(one: FieldResult) -> list[str]:
@@ -123,11 +127,9 @@ def _documents(word: str, count: int, ids: Sequence[str]) -> list[str]:
         return []
     shown = ids[:MAX_DOCUMENTS]
     listed = ", ".join(map(code, shown))
-    return _folded(f"{count:,} documents {word}", [listed + (" …" if count > len(shown) else "")])
-
-
-def _folded(title: str, lines: Iterable[str]) -> list[str]:
-    return ["", f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
+    return folded(
+        f"{counted(count, 'document')} {word}", [listed + (" …" if count > len(shown) else "")]
+    )
 
 
 def _small(report: BenchmarkReport, comparison: BenchmarkComparison | None) -> list[str]:
@@ -142,17 +144,3 @@ def _small(report: BenchmarkReport, comparison: BenchmarkComparison | None) -> l
     if comparison is not None:
         parts.append(TESTS)
     return [f"<sub>{' · '.join(parts)}</sub>"]
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def code(text: str) -> str:
-    """Return a text as code in a table's cell: one line, cut, without a way out of the cell."""
-    flat = " ".join(text.split())
-    cut = flat if len(flat) <= MAX_TEXT else flat[: MAX_TEXT - 1] + "…"
-    ticks = max((len(run) for run in re.findall("`+", cut)), default=0) + 1
-    room = " " if cut.startswith("`") or cut.endswith("`") or not cut else ""
-    safe = cut.replace("|", "\\|")  # tables are cut at bars before code is looked for
-    return f"{'`' * ticks}{room}{safe}{room}{'`' * ticks}"

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.bench_gate import ALPHA, overall_sign, verdicts
-from assay.cli.console import NONE, number, optional_number, quiet_table
+from assay.cli.console import NONE, counted, number, optional_number, quiet_table
 from assay.cli.requirement import Outcome, outcome_table
 from assay.client import BenchmarkComparison, BenchmarkProgress
 from assay.client.types import (
@@ -73,12 +73,14 @@ def headline(report: BenchmarkReport) -> str:
     head = f"[bold]{escape(one.name)}[/] {one.benchmark_id}: "
     if measures is None:
         return (
-            f"{head}{one.status}, {one.documents_processed:,} of {one.documents_total:,} documents"
+            f"{head}{one.status}, {one.documents_processed:,} of"
+            f" {counted(one.documents_total, 'document')}"
         )
     overall = measures.overall
     right = "nothing" if one.accuracy_overall is None else number(one.accuracy_overall)
     text = (
-        f"{head}{right} of {overall.comparisons:,} comparisons right in {measures.documents:,} documents"
+        f"{head}{right} of {counted(overall.comparisons, 'comparison')} right in"
+        f" {counted(measures.documents, 'document')}"
         f" ({measures.extracted_documents:,} read, {measures.perfect_documents:,} without any error)"
     )
     if one.accuracy_delta is not None:
@@ -138,7 +140,7 @@ def comparison_page(
         f"a: [bold]{escape(found.run_a.name)}[/] {found.run_a.benchmark_id}",
         f"b: [bold]{escape(found.run_b.name)}[/] {found.run_b.benchmark_id}",
         table,
-        f"[dim]{found.documents:,} documents; {TESTS}[/]",
+        f"[dim]{counted(found.documents, 'document')}; {TESTS}[/]",
         f"[bold]{escape(winner(found))}[/]",
     ]
     if outcomes:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from assay.cli.console import number, quiet_table
+from assay.cli.console import counted, number, quiet_table
 from assay.cli.metric_direction import Catalogue, in_order, sign_of, span_of
 from assay.cli.requirement import Outcome, outcome_table
 from assay.client.types import Comparison, PairedTests
@@ -35,8 +35,6 @@ def comparison_report(
     if not found.comparable:
         parts.append("[bold yellow]Not comparable: measured by different metric definitions.[/]")
     parts.append(_metrics(found, catalogue))
-    if any(span_of(found, name) is None for name in found.metric_deltas):
-        parts.append("[dim](in brackets: not tested on the same rows)[/]")
     parts += _tests(found.paired_tests)
     for name, one in found.config_diff.items():
         parts.append(escape(f"{name}: {one.version_a!r} → {one.version_b!r}"))
@@ -66,7 +64,7 @@ def _verdict(sign: int, *, tested: bool) -> str:
     if not sign:
         return ""
     word, color = ("better", "green") if sign > 0 else ("worse", "red")
-    return f"[{color}]{word}[/]" if tested else f"[dim]({word})[/]"
+    return f"[{color}]{word}[/]" if tested else f"[dim]{word}, untested[/]"
 
 
 _NAMES = {"mcnemar": "McNemar", "roc_auc": "DeLong", "differences": "Intervals of differences"}
@@ -82,7 +80,7 @@ def _tests(tests: PairedTests) -> list[str]:
     if tests.mcnemar is not None:
         one = tests.mcnemar
         lines.append(
-            f"McNemar, exact, {tests.rows:,} rows: a alone is right in {one.only_a:,.10g},"
+            f"McNemar, exact, {counted(tests.rows or 0, 'row')}: a alone is right in {one.only_a:,.10g},"
             f" b alone in {one.only_b:,.10g}; {_chance(one.p_value)}"
         )
     if tests.roc_auc is not None and tests.roc_auc.p_value is not None:

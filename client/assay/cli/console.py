@@ -218,6 +218,11 @@ def jsonable(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def counted(count: float, noun: str) -> str:
+    """Return how many there are of something, whose plural has an s."""
+    return f"{count:,.10g} {noun}{'' if count == 1 else 's'}"
+
+
 def optional_number(value: float | None) -> str:
     """Return a metric as people read it, or a dash where it is absent."""
     return NONE if value is None else number(value)

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from assay.cli.connection import Json, command
-from assay.cli.console import out, print_items
+from assay.cli.console import counted, out, print_items
 from assay.cli.name_lookup import run_id_of, schema_id_of
 from assay.client import Client
 from assay.client.types import ExtractionRun, FieldSchema
@@ -39,7 +39,8 @@ def delete_run(
     found = client.extraction_runs.get(run_id_of(client, run))
     client.extraction_runs.delete(found.run_id)
     out.print(
-        f"{escape(found.name)} ({found.run_id}) is deleted with {found.document_count:,} extractions"
+        f"{escape(found.name)} ({found.run_id}) is deleted with"
+        f" {counted(found.document_count, 'extraction')}"
     )
 
 

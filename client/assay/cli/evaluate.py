@@ -12,11 +12,11 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 
 from assay.cli import interrupted, step_summary
-from assay.cli.bench_markdown import code
 from assay.cli.compare import MaxDrops
 from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.live import live_progress
+from assay.cli.markdown import code
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, conclude
 from assay.cli.version_gate import VersionGate

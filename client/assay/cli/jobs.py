@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from assay.cli.connection import Json, command
-from assay.cli.console import out, print_items, print_json
+from assay.cli.console import counted, out, print_items, print_json
 from assay.client import Client
 from assay.client.types import Job
 
@@ -69,7 +69,7 @@ def _show(job: Job, *, as_json: bool) -> None:
         return
     out.print(f"{job.job_id}  {escape(job.kind)}  [bold]{job.status}[/]")
     out.print(
-        f"  {_done(job)} tasks, {job.progress.rows:,} rows,"
+        f"  {_done(job)} tasks, {counted(job.progress.rows, 'row')},"
         f" attempt {job.attempts} of {job.max_attempts}"
     )
     for word, time in (

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from assay.cli.bench_tables import live_fields
-from assay.cli.console import number
+from assay.cli.console import counted, number
 from assay.client import BenchmarkProgress
 from assay.client import Progress as Standing
 from assay.client.benchmarking import OnBenchmark, ignore_benchmark
@@ -122,11 +122,11 @@ def _screen(console: Console, title: str, count: str) -> Iterator[Callable[..., 
 def _line(console: Console, standing: BenchmarkProgress) -> None:
     if standing.phase == "upload":
         if standing.documents:
-            console.print(f"{standing.documents:,} extractions are stored", style="dim")
+            console.print(f"{counted(standing.documents, 'extraction')} stored", style="dim")
         return
     if standing.overall is not None:
         console.print(
-            f"{standing.documents:,}/{standing.documents_total:,} documents,"
+            f"{standing.documents:,}/{counted(standing.documents_total or 0, 'document')},"
             f" {standing.overall.accuracy:.4f} right",
             style="dim",
         )

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from assay.cli.console import counted
 from assay.cli.metric_direction import Catalogue, worse_by
 from assay.cli.nearest import nearest
 from assay.cli.requirement import Outcome
 from assay.client import BadInput, BenchmarkComparison
+from assay.client.types import Benchmark
 
 OVERALL = "overall"  # of a benchmark: all fields together
 PROMOTED = "promoted"  # in place of a version's id
@@ -61,30 +63,62 @@ def metric_drops(
     return outcomes
 
 
-def field_drops(wanted: Sequence[MaxDrop], found: BenchmarkComparison) -> list[Outcome]:
-    """Say of each limit whether the accuracies of benchmark a keep it against those of b.
+def field_drops(
+    wanted: Sequence[MaxDrop],
+    baseline: Mapping[str, float],
+    values: Mapping[str, float],
+    note: str = "",
+) -> list[Outcome]:
+    """Say of each limit whether accuracies keep it against those of the baseline.
+
+    Args:
+        wanted: the limits.
+        baseline: accuracies by field, and that of all of them as OVERALL.
+        values: those that are judged.
+        note: what is to be known of the verdicts.
 
     Raises:
         BadInput: there is no such field.
     """
-    known = {OVERALL: found.overall, **found.by_field}
+    known = list(dict.fromkeys((OVERALL, *values, *baseline)))
+    require_fields(wanted, known)
     outcomes = []
     for limit in wanted:
-        if limit.name and limit.name not in known:
-            raise BadInput(f"There is no field '{limit.name}'; {nearest(limit.name, list(known))}")
+        both = [name for name in known if name in baseline and name in values]
         failed = []
-        for name in [limit.name] if limit.name else known:
-            one = known[name]
-            if one.delta is None or one.accuracy_a is None or one.accuracy_b is None:
-                if limit.name:
-                    failed.append(_outcome(name, limit.limit, None, "nothing was compared"))
+        for name in [limit.name] if limit.name else both:
+            if name not in both:
+                failed.append(_outcome(name, limit.limit, None, "nothing was compared", note))
                 continue
-            why = _why(-one.delta, limit.limit, one.accuracy_b, one.accuracy_a)
+            drop = baseline[name] - values[name]
+            why = _why(drop, limit.limit, baseline[name], values[name])
             if why:
-                failed.append(_outcome(name, limit.limit, -one.delta, why))
-        of = limit.name or f"{len(found.by_field)} fields"
-        outcomes += failed or [_outcome(of, limit.limit, None, "")]
+                failed.append(_outcome(name, limit.limit, drop, why, note))
+        of = limit.name or counted(len(both) - (OVERALL in both), "field")
+        outcomes += failed or [_outcome(of, limit.limit, None, "", note)]
     return outcomes
+
+
+def require_fields(wanted: Sequence[MaxDrop], known: Sequence[str]) -> None:
+    """Raise BadInput at a limit of a field that there is none of."""
+    for limit in wanted:
+        if limit.name and limit.name not in known:
+            raise BadInput(f"There is no field '{limit.name}'; {nearest(limit.name, known)}")
+
+
+def accuracies(one: Benchmark) -> dict[str, float]:
+    """Return the accuracies of a benchmark by field, and that of all of them as OVERALL."""
+    overall = {} if one.accuracy_overall is None else {OVERALL: one.accuracy_overall}
+    return {**overall, **one.accuracy_by_field}
+
+
+def both_accuracies(found: BenchmarkComparison) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the accuracies of benchmark b and of a, on the documents that both have."""
+    fields = {OVERALL: found.overall, **found.by_field}.items()
+    return (
+        {name: one.accuracy_b for name, one in fields if one.accuracy_b is not None},
+        {name: one.accuracy_a for name, one in fields if one.accuracy_a is not None},
+    )
 
 
 def _why(drop: float, limit: float, before: float, after: float) -> str:

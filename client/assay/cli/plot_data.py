@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 
+from assay.cli.console import counted
 from assay.client import BadInput, Client, InvalidRequest
 from assay.client.types import CalibrationReport, PrCurve, RocCurve
 
@@ -90,7 +91,7 @@ def roc_plot(curve: RocCurve) -> Plot:
     of = curve.class_label or "macro average"
     area = "" if curve.roc_auc is None else f", area {curve.roc_auc:.4f}"
     return Plot(
-        title=f"ROC of {curve.version_id} on {curve.dataset_split}: {of}{area}",
+        title=f"ROC of {curve.model_id} {curve.version_id} on {curve.dataset_split}: {of}{area}",
         x_label="false positive rate",
         y_label="true positive rate",
         lines=(Line(points=tuple((point.fpr, point.tpr) for point in curve.points)),),
@@ -105,7 +106,7 @@ def pr_plot(curve: PrCurve) -> Plot:
     area = curve.average_precision
     of = "" if area is None else f", average precision {area:.4f}"
     return Plot(
-        title=f"Precision and recall of {curve.version_id} on {curve.dataset_split}:"
+        title=f"Precision and recall of {curve.model_id} {curve.version_id} on {curve.dataset_split}:"
         f" {curve.class_label}{of}",
         x_label="recall",
         y_label="precision",
@@ -127,8 +128,8 @@ def reliability_plot(found: CalibrationReport, class_label: str = "") -> Plot:
         )
     of = class_label or ("top label" if found.target == "top_label" else "positive class")
     return Plot(
-        title=f"Reliability of {found.version_id} on {found.dataset_split}: {of},"
-        f" ECE {table.ece:.4f}",
+        title=f"Reliability of {found.model_id} {found.version_id} on {found.dataset_split}: {of},"
+        f" {counted(sum(one.count for one in table.bins), 'record')}, ECE {table.ece:.4f}",
         x_label="mean confidence",
         y_label="share that was right",
         lines=(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.console import err
+from assay.cli.console import counted, err
 from assay.client.protos import export
 
 protos = typer.Typer(help="The contract as .proto files.", no_args_is_help=True)
@@ -24,4 +24,4 @@ def export_protos(
 ) -> None:
     """Write the .proto files with their imports: protoc and buf compile them as they are."""
     written = export(folder)
-    err.print(f"{len(written)} files in {folder}", style="dim", markup=False)
+    err.print(f"{counted(len(written), 'file')} in {folder}", style="dim", markup=False)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from assay.cli.console import NONE, number, optional_number, quiet_table
+from assay.cli.console import NONE, counted, number, optional_number, quiet_table
 from assay.cli.requirement import Outcome, outcome_table
 from assay.client.types import (
     ClassificationReport,
@@ -39,7 +39,7 @@ def evaluation_report(
     head = (
         f"[bold]{escape(evaluation.model_id)}[/] {escape(evaluation.version_id)}"
         f" on [bold]{evaluation.dataset_split}[/], revision {evaluation.revision}:"
-        f" {evaluation.rows:,} rows"
+        f" {counted(evaluation.rows, 'row')}"
     )
     parts: list[RenderableType] = [head, metrics_table(evaluation.metrics, evaluation.undefined)]
     if report is not None:
@@ -153,9 +153,14 @@ def residual_table(found: ResidualReport) -> Table:
     return table
 
 
+def slice_metrics(parts: Sequence[Slice]) -> list[str]:
+    """Return the metrics that are shown of slices: those of SLICE_METRICS that any has."""
+    return [name for name in SLICE_METRICS if any(name in one.metrics for one in parts)]
+
+
 def slice_table(parts: Sequence[Slice]) -> Table:
     """Return the metrics of each value's rows, one line a value."""
-    shown = [name for name in SLICE_METRICS if any(name in one.metrics for one in parts)]
+    shown = slice_metrics(parts)
     table = quiet_table("value", "rows", *shown)
     for one in parts[:MAX_SLICES]:
         cells = [number(one.metrics[name]) if name in one.metrics else NONE for name in shown]
@@ -175,12 +180,12 @@ def mistake_table(found: MisclassificationErrors) -> Table:
             escape(one.true_label),
             escape(one.predicted_label),
             optional_number(one.confidence),
-            escape("  ".join(f"{name}={_plain(value)}" for name, value in one.features.items())),
+            escape("  ".join(f"{name}={plain(value)}" for name, value in one.features.items())),
         )
     return table
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """Return a feature's value; whole numbers, which JSON makes floats, without a fraction."""
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
     return f"{value:.0f}" if whole else str(value)

@@ -11,7 +11,16 @@ import typer
 from rich.markup import escape
 
 from assay.cli.connection import Json, command
-from assay.cli.console import NOT_MET, err, number, out, print_items, print_json, print_made
+from assay.cli.console import (
+    NOT_MET,
+    counted,
+    err,
+    number,
+    out,
+    print_items,
+    print_json,
+    print_made,
+)
 from assay.cli.interrupted import deferred
 from assay.cli.metric_direction import catalogue_of, in_order
 from assay.client import BadInput, Client
@@ -215,7 +224,7 @@ def _told(event: JobEvent) -> str:
     if (compared := event.documents_compared) is not None:
         right = sum(one.right for one in compared.documents)
         comparisons = sum(one.comparisons for one in compared.documents)
-        return f"{len(compared.documents)} documents compared, {right:,} of {comparisons:,} right"
+        return f"{counted(len(compared.documents), 'document')} compared, {right:,} of {comparisons:,} right"
     if (change := event.state_changed) is not None:
         why = f"  {change.failure.reason}: {change.failure.message}" if change.failure else ""
         cause = f" ({change.cause})" if change.cause else ""
@@ -227,7 +236,7 @@ def _show_status(status: JobStatus) -> None:
     if status.progress is not None:
         err.print(
             f"      {status.progress.done}/{status.progress.total} tasks,"
-            f" {status.progress.rows:,} rows",
+            f" {counted(status.progress.rows, 'row')}",
             style="dim",
         )
     elif status.metrics is not None:

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from assay.cli.connection import Json, command
-from assay.cli.console import err, out, print_items, print_json, print_made
+from assay.cli.console import counted, err, out, print_items, print_json, print_made
 from assay.cli.interrupted import deferred, take_back
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client, ServiceUnavailable
@@ -48,7 +48,9 @@ def create(
     with deferred() as passed_on:
         made = client.ground_truth.create(name, if_absent=if_absent)
     if made.document_count or made.user_schema_id:  # it was there
-        err.print(f"{escape(name)} is there, with {made.document_count:,} documents", style="dim")
+        err.print(
+            f"{escape(name)} is there, with {counted(made.document_count, 'document')}", style="dim"
+        )
         print_made(made, made.dataset_id, as_json=as_json)
         return
     try:
@@ -107,7 +109,8 @@ def delete(client: Client, dataset: Dataset) -> None:
     found = client.ground_truth.get(dataset_id_of(client, dataset))
     client.ground_truth.delete(found.dataset_id)
     out.print(
-        f"{escape(found.name)} ({found.dataset_id}) is deleted with {found.document_count:,} documents"
+        f"{escape(found.name)} ({found.dataset_id}) is deleted with"
+        f" {counted(found.document_count, 'document')}"
     )
 
 
@@ -128,7 +131,7 @@ def schema_of(
         client.ground_truth.update(dataset_id, user_schema_id=_stored_schema(client, name, fields))
     found = client.ground_truth.schema(dataset_id)
     if found.inferred:
-        err.print(f"inferred from {found.documents:,} documents", style="dim")
+        err.print(f"inferred from {counted(found.documents, 'document')}", style="dim")
     print(json.dumps(found.schema.to_mapping(), indent=2, ensure_ascii=False, default=str))
 
 
@@ -170,7 +173,9 @@ def _stored_schema(client: Client, name: str, data: dict[str, Any]) -> str:
 
 
 def _tell(done: Imported) -> None:
-    err.print(f"{done.imported:,} documents imported, {done.skipped:,} left out", style="dim")
+    err.print(
+        f"{counted(done.imported, 'document')} imported, {done.skipped:,} left out", style="dim"
+    )
     for one in done.skipped_rows[:10]:
         name = one.document_id or "no document_id"
         err.print(f"  row {one.row}: {escape(name)}, {one.reason}", style="dim")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from assay.cli.console import err
+from assay.cli.console import counted, err
 from assay.cli.max_drop import PROMOTED, MaxDrop, metric_drops
 from assay.cli.metric_direction import Catalogue, catalogue_of, require_direction, require_known
 from assay.cli.requirement import Outcome, Requirement
@@ -75,7 +75,7 @@ class VersionGate:
         """Return what comes of each requirement, and of each limit where there is a baseline."""
         outcomes = [one.judge(found.metrics, found.undefined) for one in self.requirements]
         if base is not None:
-            note = f"{base.version_id} had {base.rows:,} rows, this {found.rows:,}"
+            note = f"{base.version_id} had {counted(base.rows, 'row')}, this {found.rows:,}"
             note = note if base.rows != found.rows else ""
             outcomes += metric_drops(self.drops, base.metrics, found.metrics, self._catalogue, note)
         return outcomes
