@@ -255,8 +255,8 @@ class Settings(BaseSettings):
     quota_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="Bytes of uploads and results that one organization may store; more gets 413"
-        " QUOTA_EXCEEDED. When absent: no limit.",
+        description="Bytes of uploads, documents and results that one organization may store; more"
+        " gets 413 QUOTA_EXCEEDED. When absent: no limit.",
     )
 
     # --- what is told

@@ -16,12 +16,14 @@ from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.tables import Tables
 from assay.kernel.storage.unit_of_work import Hook, SqlStore
+from assay.kernel.storage.usage import Usages
 
 # The stores that the kernel itself has.
 KERNEL_STORES: tuple[type[SqlStore], ...] = (
     Installation,
     Requests,
     BlobReferences,
+    Usages,
     Jobs,
     Events,
     StatusUpdates,

@@ -10,8 +10,9 @@ from assay.features.datasets.model import SPLITS, Dataset, NewDataset, StoredSpl
 from assay.features.datasets.store import Datasets, content_hash, dataset_owner
 from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse
 from assay.kernel.jobs.ledger_runs import Jobs
-from assay.kernel.storage.blob_references import BlobReferences, Usage
+from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.kernel.storage.usage import Usage, Usages
 from assay.learning.rows import TaskType
 from assay.records import replace
 from tests.support.store_rows import NEW_JOB, ORG, OTHER
@@ -124,7 +125,7 @@ def test_a_dataset_keeps_its_blobs_for_as_long_as_it_stands(store):
         made = add_dataset(uow)
         add_revision(uow, made.dataset_id, train=split(1))
         add_revision(uow, made.dataset_id, train=split(1), test=split(2))
-        assert uow[BlobReferences].usage(ORG) == Usage(bytes=0, blobs=2)
+        assert uow[Usages].of(ORG) == Usage(bytes=0, blobs=2)
         assert (ORG, address(1)) in uow[BlobReferences].every()
         uow[Datasets].delete(ORG, made.dataset_id, cascade=True)
         assert uow[BlobReferences].every() == set()

@@ -31,6 +31,7 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.requests import Requests
+from assay.kernel.storage.usage import Usages
 from tests.features.benchmarks.test_store import SCORES, add_benchmark
 from tests.support.document_rows import NEW_DATASET, NEW_RUN, NEW_SCHEMA, entry, extraction
 from tests.support.store_rows import (
@@ -145,7 +146,7 @@ EMPTY = {
     "extractions.foreign": lambda uow: uow[Extractions].foreign(OTHER, dataset(uow), run(uow), 9),
     "models.get_many": lambda uow: uow[Models].get_many(OTHER, ["m"]),
     "models.list": lambda uow: uow[Models].list(OTHER, limit=9).items,
-    "blob_references.usage": lambda uow: uow[BlobReferences].usage(OTHER).blobs,
+    "usages.of": lambda uow: uow[Usages].of(OTHER).blobs,
     "models.count": lambda uow: uow[Models].count(OTHER),
     "versions.counts": lambda uow: uow[Versions].counts(OTHER, ["m"])["m"],
     "keys.list": lambda uow: uow[Keys].list(OTHER, limit=9).items,
@@ -158,14 +159,17 @@ EMPTY = {
     "ground_truth_datasets.count": lambda uow: uow[GroundTruthDatasets].count(OTHER),
     "extraction_runs.list": lambda uow: uow[ExtractionRuns].list(OTHER, limit=9).items,
     "extraction_runs.count": lambda uow: uow[ExtractionRuns].count(OTHER),
-    "ground_truth_datasets.grow": lambda uow: uow[GroundTruthDatasets].grow(OTHER, dataset(uow), 9),
-    "extraction_runs.grow": lambda uow: uow[ExtractionRuns].grow(OTHER, run(uow), 9),
+    "ground_truth_datasets.grow": lambda uow: uow[GroundTruthDatasets].grow(
+        OTHER, dataset(uow), 9, 9
+    ),
+    "extraction_runs.grow": lambda uow: uow[ExtractionRuns].grow(OTHER, run(uow), 9, 9),
     "entries.by_id": lambda uow: uow[Entries].by_id(OTHER, [first_entry(uow)]),
     "benchmarks.list": lambda uow: uow[Benchmarks].list(OTHER, limit=9).items,
     "benchmarks.count": lambda uow: uow[Benchmarks].count(OTHER),
 }
 # These make rows of the organization that they are given, whatever others have.
 FREE = {
+    "usages.count": lambda uow: uow[Usages].count(OTHER, 5),
     "blob_references.add": lambda uow: uow[BlobReferences].add(OTHER, "job/queued", ["sha256:x"]),
     "blob_references.remove": lambda uow: uow[BlobReferences].remove(OTHER, "job/queued"),
     "models.create": lambda uow: uow[Models].create(OTHER, records.replace(CHURN, model_id="m")),

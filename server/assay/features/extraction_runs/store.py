@@ -14,7 +14,7 @@ from assay.features.extraction_runs.model import (
     Pair,
 )
 from assay.features.extraction_runs.tables import extraction_runs, extractions
-from assay.features.ground_truth.document_rows import LOOK_UP, Documents, check_room
+from assay.features.ground_truth.document_rows import LOOK_UP, Documents, check_room, size_of
 from assay.features.ground_truth.model import Entry
 from assay.features.ground_truth.store import NEXT_ENTRIES, Entries, GroundTruthDatasets
 from assay.features.ground_truth.tables import entries
@@ -24,6 +24,7 @@ from assay.kernel.storage.keyset import PAGE_BYTES, newest_page, within
 from assay.kernel.storage.mapping import RowMapper, values_of
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import SqlStore
+from assay.kernel.storage.usage import ROW_BYTES, Usages
 
 _R = extraction_runs.c
 _X = extractions.c
@@ -39,9 +40,12 @@ _INSERT = Prepared(insert(extraction_runs))
 _GROW = Prepared(
     update(extraction_runs)
     .where(*_HERE)
-    .values(document_count=_R.document_count + bindparam("more"))
+    .values(
+        document_count=_R.document_count + bindparam("more"),
+        document_bytes=_R.document_bytes + bindparam("more_bytes"),
+    )
 )
-_DELETE = Prepared(delete(extraction_runs).where(*_HERE))
+_DELETE = Prepared(delete(extraction_runs).where(*_HERE).returning(_R.document_bytes))
 
 _EXTRACTIONS = RowMapper(Extraction, extractions)
 _GET_EXTRACTION = Prepared(
@@ -105,6 +109,7 @@ class ExtractionRuns(SqlStore):
             organization_id=organization_id,
             run_id=run_id,
             document_count=0,
+            document_bytes=0,
             created_at=self._db.now(),
         )
         self._db.run(_INSERT, **values)
@@ -127,15 +132,21 @@ class ExtractionRuns(SqlStore):
 
     def delete(self, organization_id: str, run_id: str) -> None:
         """Delete a run with its extractions; NotFound if it is absent."""
-        self._change(_DELETE, organization_id, run_id)
+        gone = self._existing(_DELETE, organization_id, run_id)
+        self._db[Usages].count(organization_id, -gone.document_bytes)
 
     def held(self, organization_id: str, run_id: str) -> int:
         """Return how many extractions a run has, and keep other writers of it waiting."""
         return int(self._existing(_LOCK, organization_id, run_id).document_count)
 
-    def grow(self, organization_id: str, run_id: str, more: int) -> None:
-        """Count `more` extractions."""
-        self._db.run(_GROW, org=organization_id, id=run_id, more=more)
+    def grow(self, organization_id: str, run_id: str, more: int, size: int) -> None:
+        """Count `more` extractions of `size` bytes together.
+
+        More bytes than the organization is allowed raise QuotaExceeded.
+        """
+        grown = size + more * ROW_BYTES
+        if self._db.run(_GROW, org=organization_id, id=run_id, more=more, more_bytes=grown):
+            self._db[Usages].count(organization_id, grown)
 
 
 class Extractions(SqlStore):
@@ -168,7 +179,8 @@ class Extractions(SqlStore):
         left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_EXTRACTION, rows)
         more = len(rows) - len(left_out)
         check_room("extraction run", run_id, held + more)
-        self._db[ExtractionRuns].grow(organization_id, run_id, more)
+        size = size_of(rows, left_out)
+        self._db[ExtractionRuns].grow(organization_id, run_id, more, size)
         return left_out
 
     def get(self, organization_id: str, run_id: str, extraction_id: str) -> Extraction:

@@ -29,6 +29,7 @@ extraction_runs = Table(
     Column("model", Text),  # what made the extractions, in its owner's words
     Column("version", Text),
     Column("document_count", Integer, nullable=False),  # its extractions
+    Column("document_bytes", BigInteger, nullable=False),  # what they count as in the usage
     Column("created_at", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
     PrimaryKeyConstraint("organization_id", "run_id"),

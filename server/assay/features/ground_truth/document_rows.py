@@ -22,6 +22,11 @@ NewRow = Mapping[str, Any]  # the values of a new row by column
 LOOK_UP = 500  # ids in one look-up
 
 
+def size_of(rows: Sequence[NewRow], left_out: Sequence[int]) -> int:
+    """Return the bytes of the rows that were not left out."""
+    return sum(int(row["size"]) for row in rows) - sum(int(rows[at]["size"]) for at in left_out)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Documents:
     """The columns by which the documents of a table are found."""

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from assay.features.field_schemas.store import SchemaDeletion, UserSchemas
 from assay.features.ground_truth import tables
-from assay.features.ground_truth.document_rows import Documents, check_room
+from assay.features.ground_truth.document_rows import Documents, check_room, size_of
 from assay.features.ground_truth.model import (
     Entry,
     GroundTruthDataset,
@@ -22,6 +22,7 @@ from assay.kernel.storage.keyset import PAGE_BYTES, newest_page, within
 from assay.kernel.storage.mapping import RowMapper, bound, values_of
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
+from assay.kernel.storage.usage import ROW_BYTES, Usages
 
 _D = tables.ground_truth.c
 _E = tables.entries.c
@@ -46,9 +47,13 @@ _UPDATE = Prepared(
 _GROW = Prepared(
     update(tables.ground_truth)
     .where(*_HERE)
-    .values(document_count=_D.document_count + bindparam("more"), updated_at=bindparam("now"))
+    .values(
+        document_count=_D.document_count + bindparam("more"),
+        document_bytes=_D.document_bytes + bindparam("more_bytes"),
+        updated_at=bindparam("now"),
+    )
 )
-_DELETE = Prepared(delete(tables.ground_truth).where(*_HERE))
+_DELETE = Prepared(delete(tables.ground_truth).where(*_HERE).returning(_D.document_bytes))
 _NAMES_SCHEMA = Prepared(
     select(_D.dataset_id)
     .where(_D.organization_id == bindparam("org"), _D.user_schema_id == bindparam("id"))
@@ -59,7 +64,9 @@ _NAMES_SCHEMA = Prepared(
 _ENTRIES = RowMapper(Entry, tables.entries)
 _IN = (_E.organization_id == bindparam("org"), _E.dataset_id == bindparam("dataset"))
 _GET_ENTRY = Prepared(select(*_ENTRIES.columns).where(*_IN, _E.entry_id == bindparam("id")))
-_DELETE_ENTRY = Prepared(delete(tables.entries).where(*_IN, _E.entry_id == bindparam("id")))
+_DELETE_ENTRY = Prepared(
+    delete(tables.entries).where(*_IN, _E.entry_id == bindparam("id")).returning(_E.size)
+)
 _INSERT_ENTRY = insert_or_ignore(tables.entries)
 NEXT_ENTRIES = (
     select(_E.entry_id, _E.document_id, _E.size)
@@ -96,6 +103,7 @@ class GroundTruthDatasets(SqlStore):
             organization_id=organization_id,
             dataset_id=dataset_id,
             document_count=0,
+            document_bytes=0,
             created_at=now,
             updated_at=now,
         )
@@ -149,7 +157,8 @@ class GroundTruthDatasets(SqlStore):
 
     def delete(self, organization_id: str, dataset_id: str) -> None:
         """Delete a dataset with its entries; NotFound if it is absent."""
-        self._change(_DELETE, organization_id, dataset_id)
+        gone = self._existing(_DELETE, organization_id, dataset_id)
+        self._db[Usages].count(organization_id, -gone.document_bytes)
 
     def _named(self, organization_id: str, name: str) -> str | None:
         row = self._db.one(_OF_NAME, org=organization_id, name=name)
@@ -159,9 +168,16 @@ class GroundTruthDatasets(SqlStore):
         """Return how many entries a dataset has, and keep other writers of it waiting."""
         return int(self._existing(_LOCK, organization_id, dataset_id).document_count)
 
-    def grow(self, organization_id: str, dataset_id: str, more: int) -> None:
-        """Count `more` entries, fewer when it is negative."""
-        self._db.run(_GROW, org=organization_id, id=dataset_id, more=more, now=self._db.now())
+    def grow(self, organization_id: str, dataset_id: str, more: int, size: int) -> None:
+        """Count `more` entries of `size` bytes together, fewer when both are negative.
+
+        More bytes than the organization is allowed raise QuotaExceeded.
+        """
+        grown = size + more * ROW_BYTES
+        now = self._db.now()
+        key = {"org": organization_id, "id": dataset_id}
+        if self._db.run(_GROW, **key, more=more, more_bytes=grown, now=now):
+            self._db[Usages].count(organization_id, grown)
 
 
 def _name_taken(name: str, dataset_id: str | None) -> AlreadyExists:
@@ -237,10 +253,10 @@ class Entries(SqlStore):
     def delete(self, organization_id: str, dataset_id: str, entry_id: str) -> None:
         """Delete an entry; NotFound if the dataset or the entry in it is absent."""
         self._db[GroundTruthDatasets].held(organization_id, dataset_id)
-        gone = self._db.run(_DELETE_ENTRY, org=organization_id, dataset=dataset_id, id=entry_id)
-        if not gone:
+        gone = self._db.one(_DELETE_ENTRY, org=organization_id, dataset=dataset_id, id=entry_id)
+        if gone is None:
             raise NotFound.of("entry", entry_id)
-        self._db[GroundTruthDatasets].grow(organization_id, dataset_id, -1)
+        self._db[GroundTruthDatasets].grow(organization_id, dataset_id, -1, -gone.size)
 
     def by_document(
         self,
@@ -279,7 +295,7 @@ class Entries(SqlStore):
                 "dataset_id": dataset_id,
                 "document_id": one.document_id,
                 "expected": one.expected,
-                "size": len(one.expected.encode()),
+                "size": len(one.expected.encode()) + len((one.notes or "").encode()),
                 "notes": one.notes,
                 # One microsecond apart, so that a listing keeps the order of a file.
                 "created_at": now + place,
@@ -289,7 +305,8 @@ class Entries(SqlStore):
         left_out = _DOCUMENTS.add(self._db, organization_id, _INSERT_ENTRY, rows)
         more = len(rows) - len(left_out)
         check_room("dataset", dataset_id, held + more)
-        self._db[GroundTruthDatasets].grow(organization_id, dataset_id, more)
+        size = size_of(rows, left_out)
+        self._db[GroundTruthDatasets].grow(organization_id, dataset_id, more, size)
         return tuple(str(row["entry_id"]) for row in rows), left_out
 
 

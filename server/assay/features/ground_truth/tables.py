@@ -29,6 +29,7 @@ ground_truth = Table(
     Column("description", Text, nullable=False),
     Column("user_schema_id", Key),
     Column("document_count", Integer, nullable=False),  # its entries, kept by every write of them
+    Column("document_bytes", BigInteger, nullable=False),  # what they count as in the usage
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
@@ -52,7 +53,7 @@ entries = Table(
     Column("dataset_id", Key, nullable=False),
     Column("document_id", Key, nullable=False),
     Column("expected", Text, nullable=False),  # JSON object
-    Column("size", Integer, nullable=False),  # bytes of `expected`
+    Column("size", Integer, nullable=False),  # bytes of `expected` and `notes`
     Column("notes", Text),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("organization_id", "entry_id"),

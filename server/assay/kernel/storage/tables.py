@@ -190,7 +190,7 @@ blob_references = Table(
     PrimaryKeyConstraint("organization_id", "owner", "blob"),
 )
 
-# What the references of an organization keep; a blob counts once for each of its owners.
+# What an organization keeps: bytes of documents and blobs, each of these once for each owner.
 usage = Table(
     "usage",
     metadata,

@@ -42,7 +42,7 @@ class StoreContext:
     leases: BootClock = field(default_factory=BootClock)
     hooks: tuple[Hook, ...] = ()
     blob_size: Callable[[str, str], int] = lambda organization_id, address: 0  # noqa: ARG005  # of stores without blobs
-    quota_bytes: int | None = None  # of one organization's blobs
+    quota_bytes: int | None = None  # of one organization's blobs and documents
 
 
 class UnitOfWork:
