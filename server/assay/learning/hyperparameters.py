@@ -15,6 +15,8 @@ from assay.learning.hyperparameter_table import ALGORITHMS, BY_NAME, TABLE
 from assay.learning.rows import TaskType
 from assay.records import Record
 
+MAX_STEP_CHUNKS = 8192  # of all batches of a step
+
 
 class Hyperparameters(Record):
     """The value of every hyperparameter of a task type and algorithm, in the table's order."""
@@ -62,6 +64,13 @@ def resolve(task_type: TaskType, given: Mapping[str, object]) -> Hyperparameters
         name: row.checked(given.get(name, row.default_of(algorithm, task_type)))
         for name, row in known.items()
     }
+    together = cast(int, values["batch_size"]) * cast(int, values["gradient_accumulation_steps"])
+    if together > MAX_STEP_CHUNKS:
+        raise HyperparameterError(
+            "gradient_accumulation_steps",
+            f"batch_size times gradient_accumulation_steps is {together}; allowed is at most"
+            f" {MAX_STEP_CHUNKS}",
+        )
     if cast(int, values["chunk_overlap"]) >= cast(int, values["max_length"]):
         if "chunk_overlap" in given:
             raise HyperparameterError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+Generator = np.random.Generator
 
-def generator(seed: int, *path: int) -> np.random.Generator:
+
+def generator(seed: int, *path: int) -> Generator:
     """Return the generator of one purpose: equal seeds and paths give equal numbers.
 
     `path` tells purposes of one seed apart: an epoch's number, a block's.

@@ -141,7 +141,7 @@ def default_space(hyperparameters: Hyperparameters) -> SearchSpace:
     return SearchSpace(parameters=chosen)
 
 
-_RATE = Parameter(name="learning_rate", type=ParameterType.FLOAT, low=0.002, high=0.5, log=True)
+_RATE = Parameter(name="learning_rate", type=ParameterType.FLOAT, low=1e-5, high=1e-3, log=True)
 _EPOCHS = Parameter(name="num_train_epochs", type=ParameterType.INT, low=3, high=30, step=1)
 _CLASS_WEIGHTS = Parameter(
     name="class_weights_ins_power", type=ParameterType.FLOAT, low=0.0, high=1.0

@@ -1,0 +1,26 @@
+"""The families of models, by task type and algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from assay.learning.hyperparameter_table import LINEAR
+from assay.learning.hyperparameters import Hyperparameters
+from assay.learning.learner import Family
+from assay.learning.rows import TaskType
+from assay.learning.text import TextFamily
+
+
+def _text(hyperparameters: Hyperparameters) -> Family:
+    return TextFamily(hyperparameters=hyperparameters)
+
+
+FAMILIES: Final[Mapping[tuple[TaskType, str], Callable[[Hyperparameters], Family]]] = {
+    (TaskType.TEXT_CLASSIFICATION, LINEAR): _text,
+}
+
+
+def family_of(hyperparameters: Hyperparameters) -> Family:
+    """Return the family that trains what the hyperparameters say."""
+    return FAMILIES[hyperparameters.task_type, hyperparameters.algorithm](hyperparameters)

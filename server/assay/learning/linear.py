@@ -1,0 +1,339 @@
+"""Linear models, trained by minibatches: softmax for classes, least squares for numbers.
+
+On sparse features a step is one of gradient descent and touches only the columns that its batch
+has; weights that no batch touched since are decayed by a common factor. On dense features it is
+one of AdamW. Sparse rows are expected to have a length near 1, dense columns to be standardized;
+then the default learning rate suits both.
+
+    step = learning_rate * factor of the schedule * 2e5   (sparse)   or   * 200   (dense)
+    decay = learning_rate * factor of the schedule * 200 * weight_decay, of each weight a step
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from assay.learning.artifact import Artifact
+from assay.learning.calibration import Calibration
+from assay.learning.class_scores import class_predictions, softmax
+from assay.learning.errors import DataError
+from assay.learning.feature_block import (
+    UNKNOWN,
+    Blocks,
+    FeatureBlock,
+    Matrix,
+    pack_matrix,
+    unpack_matrix,
+)
+from assay.learning.hyperparameters import Hyperparameters
+from assay.learning.learner import State
+from assay.learning.predictions import Predictions, ValuePredictions
+from assay.learning.row_order import Sample, batches
+from assay.learning.schedule import Schedule
+
+KIND = "state"
+MAX_WEIGHTS = 1 << 25
+SPARSE_STEP: Final = 2e5  # of gradient descent, at learning_rate 1
+DENSE_STEP: Final = 200.0  # of Adam
+BETAS: Final = (0.9, 0.999)
+_ROWS = 256  # dense rows are multiplied so many at a time, so that a row's bits are its own
+_SMALL = 1e-3  # below this the factor of decay is moved into the weights
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearLearner:
+    """A linear model of classes, or without labels of a number."""
+
+    hyperparameters: Hyperparameters
+    columns: int
+    labels: tuple[str, ...] = ()
+    class_weights: NDArray[np.float64] = field(default_factory=lambda: np.ones(0))  # (classes,)
+    priors: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))  # first intercepts
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        weights = self.columns * self.outputs
+        if weights > MAX_WEIGHTS:
+            raise DataError(
+                f"{self.outputs} classes times {self.columns} features are {weights} weights; at"
+                f" most {MAX_WEIGHTS} are allowed. Use fewer classes or fewer features"
+            )
+
+    @property
+    def outputs(self) -> int:
+        """Return the number of columns of weights."""
+        return len(self.labels) or 1
+
+    def start(self, seed: int) -> State:
+        """Return weights of zero; the intercepts are the classes' frequencies."""
+        shape = (self.columns, self.outputs)
+        return Artifact(
+            kind=KIND,
+            facts={"seed": seed, "steps": 0},
+            arrays={
+                "weights": np.zeros(shape, np.float32),
+                "intercepts": self.priors.astype(np.float32),
+            },
+        )
+
+    def epoch(self, state: State, blocks: Blocks, number: int) -> tuple[State, float]:
+        """Return the state after one pass over the blocks, and the mean loss while it ran.
+
+        Raises DataError when the weights are no longer finite, or no chunk has a target.
+        """
+        size = self.hyperparameters.integer("batch_size")
+        size *= self.hyperparameters.integer("gradient_accumulation_steps")
+        chunks = sum(block.chunks for block in blocks)
+        schedule = Schedule.of(self.hyperparameters, -(-chunks // size))
+        descent = Descent(self.hyperparameters, state)
+        loss, weight = 0.0, 0.0
+        seed = int(state.facts["seed"])
+        for sample in batches(blocks, size=size, seed=seed, epoch=number):
+            part = self._known(sample)
+            if not len(part.targets):
+                continue
+            errors, losses, weights = self._errors(descent.outputs(part.features), part.targets)
+            loss += float(losses.sum())
+            weight += float(weights.sum())
+            descent.step(part.features, errors / np.float32(len(errors)), schedule)
+        if not weight:
+            raise DataError("no row of the training split has a known label")
+        if not math.isfinite(loss) or not descent.is_finite():
+            raise DataError(
+                f"training diverged in epoch {number}: use a smaller learning_rate or max_grad_norm"
+            )
+        return descent.state(), loss / weight
+
+    def loss(self, state: State, blocks: Blocks) -> float:
+        """Return the mean loss of the chunks that have a target; NaN when none has one."""
+        losses: list[float] = []
+        weights: list[float] = []
+        for block in blocks:
+            part = self._known(Sample(features=block.features, targets=block.targets))
+            _, some, theirs = self._errors(outputs(state, part.features), part.targets)
+            losses += some.tolist()
+            weights += theirs.tolist()
+        return math.fsum(losses) / math.fsum(weights) if losses else math.nan
+
+    def predict(
+        self, state: State, block: FeatureBlock, calibration: Calibration | None = None
+    ) -> Predictions:
+        """Return probabilities of classes, or numbers in the unit of the target."""
+        found = outputs(state, block.features).astype(np.float64)
+        if self.labels:
+            return class_predictions(self.labels, softmax(found), block, calibration)
+        values = found[:, 0] * self.target_scale + self.target_mean
+        return ValuePredictions(row_ids=block.row_ids, values=values)
+
+    def finish(self, state: State) -> State:
+        """Return the weights and intercepts alone."""
+        keep = {
+            name: array
+            for name, array in state.arrays.items()
+            if name.partition(".")[0] in {"weights", "intercepts"}
+        }
+        return Artifact(kind=KIND, arrays=keep, libraries=state.libraries)
+
+    def _known(self, sample: Sample) -> Sample:
+        """Return the chunks that have a target."""
+        known = sample.targets != UNKNOWN if self.labels else ~np.isnan(sample.targets)
+        return sample if known.all() else sample.rows(np.flatnonzero(known))
+
+    def _errors(
+        self, found: Floats, targets: NDArray[Any]
+    ) -> tuple[Floats, NDArray[np.float64], NDArray[np.float64]]:
+        """Return the loss's gradient by each output, the losses, and the weights in them."""
+        if not self.labels:
+            wanted = (targets - self.target_mean) / self.target_scale
+            errors = found.astype(np.float64)[:, 0] - wanted
+            return errors[:, np.newaxis].astype(np.float32), errors**2, np.ones(len(errors))
+        probabilities = softmax(found)
+        rows = np.arange(len(targets))
+        weights = self.class_weights[targets]
+        right = probabilities[rows, targets].astype(np.float64)
+        losses = -np.log(np.maximum(right, np.finfo(np.float32).tiny)) * weights
+        probabilities[rows, targets] -= np.float32(1)
+        probabilities *= weights[:, np.newaxis].astype(np.float32)
+        return probabilities, losses, weights
+
+
+def outputs(state: State, features: Matrix) -> Floats:
+    """Return (chunks, outputs) sums of weighted features; a row's bits do not depend on others."""
+    weights = unpack_matrix("weights", state)
+    found: Floats = product(features, weights) + state.arrays["intercepts"]
+    return found
+
+
+def product(features: Matrix, weights: Matrix) -> Floats:
+    """Return features @ weights, each row as if it were alone."""
+    if sparse.issparse(weights):
+        return np.asarray((sparse.csr_array(features) @ weights).todense(), np.float32)
+    if sparse.issparse(features):
+        return np.asarray(features @ weights, np.float32)
+    found = np.empty((len(features), weights.shape[1]), np.float32)
+    for start in range(0, len(features), _ROWS):
+        rows = features[start : start + _ROWS]
+        padded = np.zeros((_ROWS, features.shape[1]), np.float32)
+        padded[: len(rows)] = rows
+        found[start : start + _ROWS] = (padded @ weights)[: len(rows)]
+    return found
+
+
+class Descent:
+    """The weights of a state while an epoch runs, as copies that it changes."""
+
+    def __init__(self, hyperparameters: Hyperparameters, state: State) -> None:
+        self._given = hyperparameters
+        self._facts = dict(state.facts)
+        weights = unpack_matrix("weights", state)
+        # Of a pruned model only the weights that it kept are trained.
+        self._pattern = weights if sparse.issparse(weights) else None
+        self._weights: Floats = weights.toarray() if sparse.issparse(weights) else weights.copy()
+        self._mask = None if self._pattern is None else _mask(self._pattern)
+        self._intercepts: Floats = state.arrays["intercepts"].copy()
+        self._moments = {
+            name: array.copy()
+            for name, array in state.arrays.items()
+            if name.startswith(("first.", "second."))
+        }
+        self._steps = int(state.facts.get("steps", 0))
+        self._decay = 1.0  # the weights are this times `weights`
+
+    def outputs(self, features: Matrix) -> Floats:
+        """Return (chunks, outputs) sums of weighted features."""
+        found = np.asarray(features @ self._weights, np.float32)
+        if self._decay != 1.0:
+            found *= np.float32(self._decay)
+        return found + self._intercepts
+
+    def step(self, features: Matrix, errors: Floats, schedule: Schedule) -> None:
+        """Move the weights against the gradient of a batch.
+
+        Args:
+            features: Of the batch.
+            errors: (chunks, outputs), the gradient of the mean loss by the outputs.
+            schedule: The course of the learning rate.
+        """
+        rate = self._given.number("learning_rate") * schedule.factor(self._steps)
+        self._steps += 1
+        decay = min(1.0, rate * DENSE_STEP * self._given.number("weight_decay"))
+        if sparse.issparse(features):
+            self._descend(features, errors, rate * SPARSE_STEP, decay)
+        else:
+            gradient = np.asarray(features.T @ errors, np.float32)
+            self._adam(gradient, errors, rate * DENSE_STEP, decay)
+
+    def _descend(
+        self, features: sparse.csr_array, errors: Floats, size: float, decay: float
+    ) -> None:
+        touched = np.zeros(features.shape[1], np.bool_)
+        touched[features.indices] = True
+        columns = np.flatnonzero(touched)
+        place = np.cumsum(touched, dtype=np.int32) - np.int32(1)
+        local = sparse.csr_array(
+            (features.data, place[features.indices], features.indptr),
+            shape=(features.shape[0], len(columns)),
+        )
+        gradient = np.asarray(local.T @ errors, np.float32)
+        of_intercepts = errors.sum(axis=0)
+        scale = self._clipping(gradient, of_intercepts) * size
+        self._decay *= 1.0 - decay
+        if self._decay < _SMALL:
+            self._weights *= np.float32(self._decay)
+            self._decay = 1.0
+        gradient *= np.float32(-scale / self._decay)
+        if self._mask is not None:
+            gradient *= self._mask[columns]
+        self._weights[columns] += gradient
+        self._intercepts -= np.float32(scale) * of_intercepts
+
+    def _adam(self, gradient: Floats, errors: Floats, size: float, decay: float) -> None:
+        of_intercepts = errors.sum(axis=0)
+        scale = np.float32(self._clipping(gradient, of_intercepts))
+        self._weights *= np.float32(1.0 - decay)
+        self._weights -= self._moved("weights", gradient * scale, size)
+        if self._mask is not None:
+            self._weights *= self._mask
+        self._intercepts -= self._moved("intercepts", of_intercepts * scale, size)
+
+    def _moved(self, name: str, gradient: Floats, size: float) -> Floats:
+        """Return Adam's step, and keep the moments of the gradient."""
+        moments = []
+        for order, beta in zip(("first", "second"), BETAS, strict=True):
+            moment = self._moments.setdefault(f"{order}.{name}", np.zeros_like(gradient))
+            moment *= np.float32(beta)
+            moment += np.float32(1 - beta) * (gradient if order == "first" else gradient**2)
+            moments.append(moment / np.float32(1 - beta**self._steps))
+        step: Floats = np.asarray(np.float32(size) * moments[0], np.float32)
+        step /= np.sqrt(moments[1]) + np.float32(self._given.number("adam_epsilon"))
+        return step
+
+    def _clipping(self, *gradients: Floats) -> float:
+        """Return the factor that brings the gradient down to max_grad_norm."""
+        most = self._given.number("max_grad_norm")
+        norm = math.sqrt(sum(float(np.vdot(one, one)) for one in gradients))
+        return most / norm if 0 < most < norm else 1.0
+
+    def is_finite(self) -> bool:
+        """Say whether all weights are finite."""
+        return bool(np.isfinite(self._weights).all() and np.isfinite(self._intercepts).all())
+
+    def state(self) -> State:
+        """Return what the next epoch starts from."""
+        whole: NDArray[np.float32] = self._weights * np.float32(self._decay)
+        weights: Matrix = whole
+        if self._pattern is not None:
+            kept = self._pattern
+            rows = np.repeat(np.arange(kept.shape[0]), np.diff(kept.indptr))
+            data: Floats = whole[rows, kept.indices]
+            weights = sparse.csr_array((data, kept.indices, kept.indptr), shape=kept.shape)
+        return Artifact(
+            kind=KIND,
+            facts={**self._facts, "steps": self._steps},
+            arrays={
+                **pack_matrix("weights", weights),
+                "intercepts": self._intercepts,
+                **self._moments,
+            },
+        )
+
+
+def _mask(pattern: sparse.csr_array) -> Floats:
+    kept = sparse.csr_array(
+        (np.ones(len(pattern.data), np.float32), pattern.indices, pattern.indptr),
+        shape=pattern.shape,
+    )
+    return np.asarray(kept.toarray(), np.float32)
+
+
+def class_weights(
+    hyperparameters: Hyperparameters, counts: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return each class's weight in the loss; of all chunks together their mean is 1.
+
+    Args:
+        hyperparameters: loss_type and class_weights_ins_power.
+        counts: (classes,), training chunks of each class, at least 1.
+    """
+    if hyperparameters.text("loss_type") != "ce_ins":
+        return np.ones(len(counts))
+    # By logarithms of ratios: powers of large counts would be 0.
+    power = hyperparameters.number("class_weights_ins_power")
+    weights = np.exp(-power * np.log(counts / counts.min()))
+    scaled: NDArray[np.float64] = weights * (counts.sum() / (weights * counts).sum())
+    return scaled
+
+
+def priors(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the logarithms of the classes' frequencies."""
+    logarithms: NDArray[np.float64] = np.log(counts / counts.sum())
+    return logarithms
