@@ -146,6 +146,15 @@ def test_a_space_is_limited_and_has_each_name_once() -> None:
         read_space(given([entry] * 1000))
 
 
+def test_values_that_do_not_go_together_are_refused_before_any_trial() -> None:
+    """A limit on two hyperparameters together holds for all combinations of a space."""
+    steps = {"name": "gradient_accumulation_steps", "type": "categorical", "choices": [1, 512]}
+    with pytest.raises(HyperparameterError, match=r"space: its largest values do not go together"):
+        read_space(given([BATCH | {"low": 8, "high": 32}, steps]))
+    names = [one.name for one in read_space(given([], batch_size=8192)).parameters]
+    assert "gradient_accumulation_steps" not in names
+
+
 @pytest.mark.parametrize("task_type", list(TaskType))
 @pytest.mark.parametrize("loss", ["ce", "ce_ins"])
 def test_every_task_type_has_a_space_of_its_own(task_type: TaskType, loss: str) -> None:

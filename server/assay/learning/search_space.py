@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from assay.learning.errors import shortened
 from assay.learning.hyperparameter import Hyperparameter, HyperparameterError, Value
-from assay.learning.hyperparameter_table import GRADIENT, GRADIENT_BOOSTING
-from assay.learning.hyperparameters import Hyperparameters, searchable
+from assay.learning.hyperparameter_table import BY_NAME, GRADIENT, GRADIENT_BOOSTING
+from assay.learning.hyperparameters import MAX_STEP_CHUNKS, Hyperparameters, searchable
 from assay.learning.rows import TaskType
 from assay.records import Record
 
@@ -57,6 +57,14 @@ class Parameter(Record):
         if self.low == self.high:
             return 1
         return None if self.step is None else _steps(self.low, self.high, self.step) + 1
+
+    @property
+    def largest(self) -> Value:
+        """Return the largest value; of choices that are no numbers the first."""
+        if self.type is not ParameterType.CATEGORICAL:
+            return self.high
+        numbers = [one for one in self.choices if not isinstance(one, str)]
+        return max(numbers, default=self.choices[0])
 
     def values(self) -> Iterator[Value]:
         """Yield the values of a parameter that has a size, in their order."""
@@ -96,6 +104,10 @@ class SearchSpace(Record):
         sizes = [one.size for one in self.parameters]
         return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
+    def largest(self) -> dict[str, Value]:
+        """Return the largest value of each parameter whose values are numbers, else the first."""
+        return {one.name: one.largest for one in self.parameters}
+
     def grid(self) -> Iterator[dict[str, Value]]:
         """Yield all combinations of a space that has a size; the last parameter changes first."""
         names = [one.name for one in self.parameters]
@@ -123,7 +135,12 @@ def read_space(hyperparameters: Hyperparameters) -> SearchSpace:
         if parameter.name in parameters:
             raise _refusal(f"{parameter.name} is there twice; each name stands once", number)
         parameters[parameter.name] = parameter
-    return SearchSpace(parameters=tuple(parameters.values()))
+    space = SearchSpace(parameters=tuple(parameters.values()))
+    try:
+        hyperparameters.changed(space.largest())
+    except HyperparameterError as error:
+        raise _refusal(f"its largest values do not go together: {error.message}") from error
+    return space
 
 
 def default_space(hyperparameters: Hyperparameters) -> SearchSpace:
@@ -135,13 +152,27 @@ def default_space(hyperparameters: Hyperparameters) -> SearchSpace:
     if algorithm == GRADIENT_BOOSTING:
         chosen = _BOOSTING
     elif algorithm in GRADIENT:
-        chosen = (_RATE, _EPOCHS, _CLASS_WEIGHTS if weighs else _WEIGHT_DECAY, _ACCUMULATION)
+        rate = _rate(algorithm, hyperparameters.task_type)
+        chosen = (rate, _EPOCHS, _CLASS_WEIGHTS if weighs else _WEIGHT_DECAY)
+        if hyperparameters.integer("batch_size") <= MAX_STEP_CHUNKS // int(_ACCUMULATION.high):
+            chosen = (*chosen, _ACCUMULATION)
     else:
         chosen = (_EPOCHS, _CLASS_WEIGHTS) if weighs else (_EPOCHS,)
     return SearchSpace(parameters=chosen)
 
 
-_RATE = Parameter(name="learning_rate", type=ParameterType.FLOAT, low=1e-5, high=1e-3, log=True)
+def _rate(*scopes: str) -> Parameter:
+    """Return learning rates from a fifth of the default to twenty times as much."""
+    usual = float(str(BY_NAME["learning_rate"].default_of(*scopes)))
+    return Parameter(
+        name="learning_rate",
+        type=ParameterType.FLOAT,
+        low=float(f"{usual / 5:.3g}"),
+        high=float(f"{usual * 20:.3g}"),
+        log=True,
+    )
+
+
 _EPOCHS = Parameter(name="num_train_epochs", type=ParameterType.INT, low=3, high=30, step=1)
 _CLASS_WEIGHTS = Parameter(
     name="class_weights_ins_power", type=ParameterType.FLOAT, low=0.0, high=1.0
