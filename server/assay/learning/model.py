@@ -15,6 +15,7 @@ from assay.learning.families import family_of
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.learner import Featurizer, State
 from assay.learning.predictions import Predictions
+from assay.learning.sparse_weights import compact, expanded
 
 KIND = "model"
 
@@ -43,7 +44,7 @@ class Model:
 
     def encode(self) -> bytes:
         """Return the model as the canonical bytes of an artifact."""
-        parts = {"featurizer": self.featurizer.artifact(), "state": self.state}
+        parts = {"featurizer": self.featurizer.artifact(), "state": compact(self.state)}
         if self.calibration is not None:
             parts["calibration"] = self.calibration.artifact()
         facts = {
@@ -77,7 +78,7 @@ class Model:
         model = cls(
             hyperparameters=hyperparameters,
             featurizer=family.read_featurizer(whole.part("featurizer", "featurizer")),
-            state=whole.part("state", "state"),
+            state=expanded(whole.part("state", "state")),
             calibration=calibration,
         )
         family.learner(model.featurizer)

@@ -10,6 +10,7 @@ about 2 + log2(m / n) bits a value, within half a bit of the least that is possi
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +19,12 @@ from scipy import sparse
 
 from assay.learning.artifact import Artifact
 from assay.learning.errors import DamagedArtifact
+from assay.learning.feature_block import pack_matrix, unpack_matrix
 
 Floats = NDArray[np.float32]
 Weights = Floats | sparse.csr_array  # (features, outputs), float32
 _PARTS: Final = ("high", "low", "upper", "lower", "shape")
+_CSR: Final = ("data", "indices", "indptr", "columns")  # as `pack_matrix` names them
 
 
 def rounded(weights: Floats) -> Floats:
@@ -95,6 +98,32 @@ def unpack_weights(name: str, artifact: Artifact) -> Weights:
     except (KeyError, ValueError, TypeError, ZeroDivisionError) as error:
         raise DamagedArtifact(f"the weights {name} of the artifact are damaged: {error}") from error
     return matrix
+
+
+def compact(state: Artifact) -> Artifact:
+    """Return a state whose CSR matrices are packed, as they are stored."""
+    arrays = dict(state.arrays)
+    for name in _names(state, ".data"):
+        weights = unpack_matrix(name, state)
+        for part in _CSR:
+            del arrays[f"{name}.{part}"]
+        arrays |= pack_weights(name, weights)
+    return replace(state, arrays=arrays)
+
+
+def expanded(state: Artifact) -> Artifact:
+    """Return a stored state with its packed matrices in CSR; raises DamagedArtifact."""
+    arrays = dict(state.arrays)
+    for name in _names(state, ".high"):
+        weights = unpack_weights(name, state)
+        for part in _PARTS:
+            del arrays[f"{name}.{part}"]
+        arrays |= pack_matrix(name, weights)
+    return replace(state, arrays=arrays)
+
+
+def _names(state: Artifact, end: str) -> list[str]:
+    return [name.removesuffix(end) for name in state.arrays if name.endswith(end)]
 
 
 def _nonzero(weights: Weights) -> int:
