@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from assay.learning.errors import DataError, shortened
 from assay.learning.feature_block import UNKNOWN
 from assay.learning.rows import LABEL, ROW_ID
+from assay.records.predictions import MAX_LABELS
 
-MAX_CLASSES = 10_000
+MAX_CLASSES = MAX_LABELS  # more cannot be measured
 
 
 def label_counts(batch: pa.RecordBatch) -> dict[str, int]:

@@ -58,9 +58,7 @@ def joined(samples: list[Sample]) -> Sample:
     return Sample(features=stack(matrices), targets=targets)
 
 
-def _windows(
-    blocks: Blocks, sizes: NDArray[np.int64], draw: Generator
-) -> Iterator[Sample]:
+def _windows(blocks: Blocks, sizes: NDArray[np.int64], draw: Generator) -> Iterator[Sample]:
     """Yield the chunks of a few runs at a time, gathered from their blocks."""
     total = int(sizes.sum())
     runs = draw.permutation(-(-total // RUN))
