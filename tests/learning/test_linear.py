@@ -1,6 +1,7 @@
 """Linear learners against scikit-learn and against the plain formulas."""
 
 import math
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from assay.learning.artifact import Artifact
-from assay.learning.errors import DataError
+from assay.learning.errors import DataError, Diverged
 from assay.learning.feature_block import FeatureBlock, pack_matrix, unpack_matrix
 from assay.learning.hyperparameters import resolve
 from assay.learning.linear import LinearLearner, class_weights, outputs, priors
@@ -256,9 +257,11 @@ def test_training_that_diverges_is_an_error():
     learner = learner_of(NUMBERS, 1, learning_rate=10)
     with (
         np.errstate(all="ignore"),
-        pytest.raises(DataError, match=r"training diverged in epoch \d+: use a smaller"),
+        pytest.raises(Diverged, match=r"training diverged in epoch \d+: use a smaller"),
     ):
         trained(learner, [block])
+    crossed = pickle.loads(pickle.dumps(Diverged(7)))  # as from a compute process
+    assert (crossed.epoch, crossed.message) == (7, Diverged(7).message)
 
 
 def test_class_weights_are_those_of_the_document():

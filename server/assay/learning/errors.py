@@ -21,6 +21,19 @@ class DataError(Exception):
         return type(self), (self.message, self.row_id)
 
 
+class Diverged(DataError):
+    """Training with these hyperparameters came to numbers that are not finite."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(
+            f"training diverged in epoch {epoch}: use a smaller learning_rate or max_grad_norm"
+        )
+        self.epoch = epoch
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.epoch,)
+
+
 class DamagedArtifact(Exception):
     """Bytes are no artifact of this format: cut, changed, of another version, or foreign."""
 

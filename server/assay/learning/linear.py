@@ -22,7 +22,7 @@ from scipy import sparse
 from assay.learning.artifact import Artifact
 from assay.learning.calibration import Calibration
 from assay.learning.class_scores import class_predictions, softmax
-from assay.learning.errors import DataError
+from assay.learning.errors import DataError, Diverged
 from assay.learning.feature_block import (
     UNKNOWN,
     Blocks,
@@ -108,9 +108,7 @@ class LinearLearner:
         if not weight:
             raise DataError("no row of the training split has a known label")
         if not math.isfinite(loss) or not descent.is_finite():
-            raise DataError(
-                f"training diverged in epoch {number}: use a smaller learning_rate or max_grad_norm"
-            )
+            raise Diverged(number)
         return descent.state(), loss / weight
 
     def loss(self, state: State, blocks: Blocks) -> float:
