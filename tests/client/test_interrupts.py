@@ -134,3 +134,19 @@ def test_what_could_not_be_filled_is_deleted_again(assay, client, tmp_path: Path
         run = assay("bench", "run", "refused", "bad.csv", "--name", "refused-run", *more)
         assert (run.returncode, "The run 'refused-run' is deleted" in run.stderr) == (2, True)
     assert "refused-run" not in {one.name for one in client.extraction_runs.list()}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate", "absent.csv", "-m", "for-nothing", "--create"),
+        ("truth", "create", "for-nothing", "absent.csv"),
+        ("bench", "run", "for-nothing", "absent.csv"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_made_for_a_file_that_is_not_there(assay, command):
+    """A file that cannot be opened is refused before the service is asked for anything."""
+    done = assay(*command, ASSAY_URL="grpc://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: absent.csv cannot be read: No such file or directory.\n"

@@ -41,6 +41,13 @@ def test_a_name_that_nothing_has_is_refused(text):
         _id_of("benchmark", text, NEWEST_FIRST)
 
 
+def test_a_taken_name_tells_the_option_that_takes_it(assay, files):
+    """A dataset whose name is taken is refused with the option of the command that takes it."""
+    assay("truth", "create", "taken name", files[2])
+    again = assay("truth", "create", "taken name", files[2])
+    assert (again.returncode, "Give --if-absent to take it" in again.stderr) == (2, True)
+
+
 def test_a_nightly_block_runs_twice(assay, files):
     """Ground truth and benchmarks made by name a second time are those of the second run."""
     _, _, truth, read = files

@@ -46,6 +46,7 @@ from assay.client import (
     ServiceUnavailable,
 )
 from assay.client.benchmarking import OnBenchmark, leaf_paths
+from assay.client.files import TEXTS, check_file
 from assay.client.types import BenchmarkReport, DocumentResult
 
 bench = typer.Typer(
@@ -115,6 +116,8 @@ def run(
     usage is wrong; `assay --help` tells of all.
     """
     gate = BenchmarkGate.parse(require or [], max_drop or [])
+    if file is not None:
+        check_file(file, TEXTS)
     if detach and gate.asks:
         text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
         raise BadInput(text)

@@ -79,10 +79,17 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
         with connected(url, api_key, as_json=bool(values.get("as_json"))) as client:
             command(client, **values)
 
+    made.__doc__ = _unwrapped(command)
     parameters = [*own, *options]
     vars(made)["__signature__"] = signature.replace(parameters=parameters)
     made.__annotations__ = {one.name: one.annotation for one in parameters}
     return made
+
+
+def _unwrapped(command: Callable[..., None]) -> str:
+    """Return a docstring, a line a paragraph: a terminal wraps help by its own width."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(one.split()) for one in paragraphs)
 
 
 def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -130,6 +130,8 @@ def _hint(error: ServiceError, url: str | None) -> str:
     """Return the way out of a refusal, where the command knows it better than the service."""
     if isinstance(error, Unauthenticated):
         return "Set ASSAY_API_KEY to prefix.secret, or ASSAY_TOKEN to what `assay token` prints."
+    if isinstance(error, Conflict) and "if_absent" in error.message:
+        return "Give --if-absent to take it as it is."
     # A request id is a service's, which answered: its own message tells the way out.
     if isinstance(error, ServiceUnavailable) and not error.request_id and url:
         return "" if "Nothing answers" in error.message else _way_to_a_service(error, url)

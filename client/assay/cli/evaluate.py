@@ -21,6 +21,7 @@ from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, conclude
 from assay.cli.version_gate import VersionGate
 from assay.client import BadInput, Client, NotFound, ServiceError
+from assay.client.files import TABLES, TEXTS, check_file
 from assay.client.types import Evaluation
 
 
@@ -92,6 +93,7 @@ def evaluate(
     if not version and not create:
         text = "name a version with --version, or make a new one with --create"
         raise BadInput(text)
+    check_file(file, {**TEXTS, **TABLES})
     gate.check(client, model, task)
     # Read first: measuring the served version again may replace what it is held against.
     base = gate.baseline_of(client, model, split)

@@ -122,9 +122,9 @@ class Evaluating:
     def __str__(self) -> str:
         if self.job_id:
             return (
-                f"The file is sent, and job {self.job_id} goes on: {self.again} takes it up again,"
-                f" `assay watch {self.job_id}` follows it, `assay jobs cancel {self.job_id}` ends"
-                " it."
+                f"The file is sent, and job {self.job_id} goes on: {self.again} takes it up again"
+                f" while it runs, `assay watch {self.job_id}` follows it, and `assay jobs cancel"
+                f" {self.job_id}` ends it."
             )
         if not self.is_sent:
             return f"Nothing was sent yet; {self.again} begins again."

@@ -15,6 +15,7 @@ from assay.cli.console import counted, err, out, print_items, print_json, print_
 from assay.cli.interrupted import deferred, take_back
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client, ServiceUnavailable
+from assay.client.files import TEXTS, check_file
 from assay.client.types import GroundTruthDataset, Imported
 
 truth = typer.Typer(help="Keep the ground truth of documents.", no_args_is_help=True)
@@ -45,6 +46,8 @@ def create(
     a column document_id, a column for each field, and maybe one notes.
     """
     fields = _read_schema(schema) if schema else None
+    if file is not None:
+        check_file(file, TEXTS)
     with deferred() as passed_on:
         made = client.ground_truth.create(name, if_absent=if_absent)
     if made.document_count or made.user_schema_id:  # it was there

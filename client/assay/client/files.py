@@ -24,6 +24,11 @@ TABLES: Mapping[str, str] = {
 }
 
 
+def check_file(path: Path, kinds: Mapping[str, str]) -> None:
+    """Raise BadInput where `open_file` would, before anything is made for the file."""
+    open_file(path, kinds)[1].close()
+
+
 def open_file(path: Path, kinds: Mapping[str, str]) -> tuple[str, IO[bytes]]:
     """Return the content type of a file, which is one of `kinds`, and the file, opened.
 
