@@ -11,6 +11,7 @@ import pytest
 
 from assay import records
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.datasets.store import Datasets
 from assay.features.evaluations.model import NewEvaluation
 from assay.features.evaluations.revisions_store import Revisions
 from assay.features.evaluations.store import Evaluations
@@ -33,6 +34,7 @@ from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.usage import Usages
 from tests.features.benchmarks.test_store import SCORES, add_benchmark
+from tests.features.datasets.test_store import TEXTS
 from tests.support.document_rows import NEW_DATASET, NEW_RUN, NEW_SCHEMA, entry, extraction
 from tests.support.store_rows import (
     CHURN,
@@ -65,6 +67,7 @@ CHUNK = {"first_row": 0, "rows": 1, "sha256": "a", "blob": None, "partial": None
 # Every method that takes an organization, with arguments that name ORG's rows.
 REFUSED = {
     "models.get": lambda uow: uow[Models].get(OTHER, "m"),
+    "models.by_path": lambda uow: uow[Models].by_path(OTHER, "p"),
     "models.update": lambda uow: uow[Models].update(OTHER, uow[Models].get(ORG, "m")),
     "models.delete": lambda uow: uow[Models].delete(OTHER, "m"),
     "versions.create": lambda uow: uow[Versions].create(OTHER, "m", NewVersion()),
@@ -142,7 +145,22 @@ REFUSED = {
     "benchmarks.delete": lambda uow: uow[Benchmarks].delete(OTHER, "one-id"),
     "benchmarks.finish": lambda uow: uow[Benchmarks].finish(OTHER, "one-id", SCORES),
 }
+REFUSED |= {
+    "datasets.get": lambda uow: uow[Datasets].get(OTHER, rows_of(uow)),
+    "datasets.find": lambda uow: uow[Datasets].find(OTHER, rows_of(uow)),
+    "datasets.hold": lambda uow: uow[Datasets].hold(OTHER, rows_of(uow)),
+    "datasets.delete": lambda uow: uow[Datasets].delete(OTHER, rows_of(uow), cascade=True),
+    "datasets.add_revision": lambda uow: uow[Datasets].add_revision(
+        OTHER, rows_of(uow), {}, blobs=(), job_id="done", created_by="x"
+    ),
+    "datasets.revision": lambda uow: uow[Datasets].revision(OTHER, rows_of(uow)),
+    "datasets.list_revisions": lambda uow: uow[Datasets].list_revisions(
+        OTHER, rows_of(uow), limit=9
+    ),
+}
 EMPTY = {
+    "datasets.list": lambda uow: uow[Datasets].list(OTHER, limit=9).items,
+    "datasets.revision_of": lambda uow: uow[Datasets].revision_of(OTHER, "done"),
     "extractions.foreign": lambda uow: uow[Extractions].foreign(OTHER, dataset(uow), run(uow), 9),
     "models.get_many": lambda uow: uow[Models].get_many(OTHER, ["m"]),
     "models.list": lambda uow: uow[Models].list(OTHER, limit=9).items,
@@ -169,11 +187,15 @@ EMPTY = {
 }
 # These make rows of the organization that they are given, whatever others have.
 FREE = {
+    "datasets.create": lambda uow: uow[Datasets].create(OTHER, TEXTS),
     "usages.count": lambda uow: uow[Usages].count(OTHER, 5),
     "blob_references.add": lambda uow: uow[BlobReferences].add(OTHER, "job/queued", ["sha256:x"]),
     "blob_references.remove": lambda uow: uow[BlobReferences].remove(OTHER, "job/queued"),
     "models.create": lambda uow: uow[Models].create(OTHER, records.replace(CHURN, model_id="m")),
     "jobs.submit": lambda uow: uow[Jobs].submit(OTHER, replace(NEW_JOB, job_id="queued")),
+    "jobs.record": lambda uow: uow[Jobs].record(
+        OTHER, replace(NEW_JOB, job_id="running"), batches=(), result=b"{}"
+    ),
     "requests.record": lambda uow: uow[Requests].record(
         OTHER, "method", "r", body_hash="h", resource_id="x"
     ),
@@ -191,6 +213,10 @@ def schema(uow):
 
 def dataset(uow):
     return uow[GroundTruthDatasets].list(ORG, limit=1).items[0].dataset_id
+
+
+def rows_of(uow):
+    return uow[Datasets].find(ORG, TEXTS.name).dataset_id
 
 
 def first_entry(uow):
@@ -226,6 +252,8 @@ def furnished(store, runner):
         uow[ExtractionRuns].create(ORG, NEW_RUN)
         uow[Extractions].add_many(ORG, run(uow), [extraction("d")])
         add_benchmark(uow, "one")
+        rows = uow[Datasets].create(ORG, TEXTS).dataset_id
+        uow[Datasets].add_revision(ORG, rows, {}, blobs=(), job_id="done", created_by="x")
     return store
 
 
