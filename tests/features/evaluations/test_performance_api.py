@@ -59,6 +59,24 @@ def test_the_summary_has_the_documented_fields(me: Caller):
     assert len(shown["metric_spec_hash"]) == 64
 
 
+def test_what_a_class_lacks_is_listed(me: Caller):
+    """An area that one class does not have is absent from its scores and listed with the reason."""
+    model_id, _ = me.ready(DATA.csv, labels=["no", "yes"], positive_label="yes")
+    report = me("GetClassificationReport", model_id=model_id)
+    assert not report.per_class["no"].HasField("average_precision")
+    assert [(one.metric, one.reason) for one in report.undefined] == [
+        ("average_precision:no", "NO_SCORES")
+    ]
+    rows = b"y_true,y_pred,score:a,score:b,score:c\na,a,0.9,0.1,0\nb,a,0.6,0.4,0\nb,b,0.1,0.9,0\n"
+    model_id, _ = me.ready(rows, labels=["a", "b", "c"])
+    listed = {
+        one.metric: one.reason
+        for one in me("GetClassificationReport", model_id=model_id).undefined
+        if ":" in one.metric
+    }
+    assert listed == {"roc_auc:c": "NO_POSITIVES", "average_precision:c": "NO_POSITIVES"}
+
+
 def test_the_report_has_the_documented_fields(me: Caller):
     """Document 002's example holds: scores and support by label, and the overall block."""
     model_id, version_id = me.ready(DATA.csv, labels=["no", "yes"])

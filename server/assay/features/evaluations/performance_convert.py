@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from assay.features.evaluations.model import EvaluationResult
+from assay.features.evaluations.model import ClassScores, EvaluationResult
 from assay.features.evaluations.performance_service import EvaluationKey, Performance
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import message_of
+from assay.metrics.reasons import Reason
 from assay.v1 import metric_pb2, performance_pb2
 
 
@@ -69,8 +70,29 @@ def report(found: Performance, average: str) -> performance_pb2.ClassificationRe
             average=average,
         ),
         labels=result.labels,
-        undefined=values.undefined(result.undefined),
+        undefined=values.undefined({**_absent(result), **result.undefined}),
     )
+
+
+def _absent(result: EvaluationResult) -> dict[str, str]:
+    """Return the areas that single classes lack, as `metric:label`, and why they do.
+
+    Where no class has one, that is said of the metric as a whole.
+    """
+    rows = sum(one.support for one in result.per_class)
+    found: dict[str, str] = {}
+    for metric in ("roc_auc", "average_precision"):
+        lacking = [one for one in result.per_class if getattr(one, metric) is None]
+        if len(lacking) < len(result.per_class):
+            found |= {f"{metric}:{one.label}": _why_absent(one, rows) for one in lacking}
+    return found
+
+
+def _why_absent(one: ClassScores, rows: int) -> str:
+    if one.support == 0:
+        return Reason.NO_POSITIVES.value
+    # A lone score column is of one label; of the other it says an area, and no precision.
+    return (Reason.NO_NEGATIVES if one.support == rows else Reason.NO_SCORES).value
 
 
 def confusion(found: Performance, *, normalize: bool) -> performance_pb2.ConfusionMatrix:
