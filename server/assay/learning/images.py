@@ -20,6 +20,7 @@ from assay.learning.gradients import BLOCK, ORIENTATIONS, gradient_features
 
 CELL: Final = 8  # pixels to a side of a cell of gradients
 RASTER: Final = 8  # colours are read in a raster of 8 × 8
+SCALE: Final = 4.0  # of features: their spread is near 1 then, as the learner's steps expect
 MIN_SIZE: Final = CELL * BLOCK
 MAX_SIZE: Final = 128
 MAX_PIXELS: Final = 32_000_000  # of one image, before it is decoded: 128 MB at four bytes each
@@ -29,6 +30,8 @@ _TOO_LARGE: Final = (
     " Scale it down"
 )
 _FORMATS: Final = ("PNG", "JPEG")
+# Brightness by the whole numbers that JPEG files are made with (ITU-R 601), in units of 1/65536.
+_LUMA: Final = (19595, 38470, 7471)
 _WHITE = (255, 255, 255, 255)
 _DEEP_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 
@@ -63,23 +66,15 @@ def decode_images(files: Sequence[bytes], size: int, ids: Sequence[str]) -> NDAr
 def image_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the features of (n, size, size, 3) pixels as (n, feature_count(size)).
 
-    First the gradients of the grey image, in [0, 1], then the raster: of each cell the mean
-    brightness, in [0, 1], and how blue and how red it is, in [-0.5, 0.5] and 0 where it is grey.
-    Each row depends on its own image alone, to the bit.
+    First the gradients of the grey image, from 0 to SCALE, then the raster: of each cell the mean
+    brightness, from 0 to SCALE, and how blue and how red it is, from -SCALE / 2 to SCALE / 2 and 0
+    where it is grey. Each row depends on its own image alone, to the bit.
     """
-    red, green, blue = (pixels[..., channel].astype(np.int64) for channel in range(3))
-    # By the whole numbers that JPEG files are made with (ITU-R 601), in units of 1/65536.
-    bright = red * 19595 + green * 38470 + blue * 7471
-    colours = np.stack(
-        [
-            bright,
-            red * -11059 + green * -21709 + blue * 32768,
-            red * 32768 + green * -27439 + blue * -5329,
-        ],
-        axis=-1,
-    )
-    grey = ((bright + 0x8000) >> 16).astype(np.uint8)
-    return np.concatenate([gradient_features(grey, CELL), _raster(colours)], axis=1)
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    grey = ((red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2] + 0x8000) >> 16).astype(np.uint8)
+    features = np.concatenate([gradient_features(grey, CELL), _raster(pixels)], axis=1)
+    features *= np.float32(SCALE)
+    return features
 
 
 def feature_count(size: int) -> int:
@@ -129,13 +124,21 @@ def _cause(data: bytes) -> str:
     return "it is no PNG and no JPEG file"
 
 
-def _raster(colours: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the means of (n, size, size, 3) colours in a raster, as (n, cells * 3)."""
-    n, size, _, channels = colours.shape
+def _raster(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the mean colours of (n, size, size, 3) pixels in a raster, as (n, cells * 3)."""
+    n, size, _, _ = pixels.shape
     edges = np.arange(RASTER) * size // RASTER
-    rows = np.add.reduceat(colours, edges, axis=1)
-    cells = np.add.reduceat(rows, edges, axis=2)
+    rows = np.add.reduceat(pixels, edges, axis=1, dtype=np.int64)
+    red, green, blue = np.moveaxis(np.add.reduceat(rows, edges, axis=2), 3, 0)
+    cells = np.stack(
+        [
+            red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2],
+            red * -11059 + green * -21709 + blue * 32768,
+            red * 32768 + green * -27439 + blue * -5329,
+        ],
+        axis=-1,
+    )
     sides = np.diff(np.append(edges, size))
     area = (sides[:, np.newaxis] * sides)[..., np.newaxis]
     means: NDArray[np.float32] = (cells / (area * (255 << 16))).astype(np.float32)
-    return means.reshape(n, RASTER * RASTER * channels)
+    return means.reshape(n, RASTER * RASTER * 3)
