@@ -74,6 +74,16 @@ def test_marginals_are_the_gradient_of_the_sum():
             assert (high - low) / (2 * step) == pytest.approx(gradient[place], abs=1e-6)
 
 
+def test_sequences_may_count_more_than_others():
+    """Transitions of a sequence that counts twice are counted as if it stood there twice."""
+    emissions, transitions, _ = example(4, [3, 5], 3)
+    two = Chains(np.array([0, 3, 8]))
+    weighted = marginals(emissions, transitions, two, np.repeat([2.0, 1.0], [3, 5]))
+    thrice = Chains(np.array([0, 3, 6, 11]))
+    again = marginals(np.concatenate([emissions[:3], emissions]), transitions, thrice)
+    assert np.allclose(weighted.pairs, again.pairs)
+
+
 def test_what_is_forbidden_is_on_no_path():
     """However much the words speak for it, a transition of -inf is never taken."""
     transitions = np.array([[0.0, -np.inf], [0.0, 0.0]])

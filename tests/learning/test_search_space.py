@@ -159,7 +159,7 @@ def test_values_that_do_not_go_together_are_refused_before_any_trial() -> None:
 @pytest.mark.parametrize("loss", ["ce", "ce_ins"])
 def test_every_task_type_has_a_space_of_its_own(task_type: TaskType, loss: str) -> None:
     """Without a space, or with an empty one, hyperparameters that have an effect are searched."""
-    for algorithm in ("linear", "gradient_boosting", "perceptron", "maximum_entropy"):
+    for algorithm in ("linear", "gradient_boosting", "maximum_entropy"):
         try:
             found = resolve(task_type, {"algorithm": algorithm, "loss_type": loss})
         except HyperparameterError:

@@ -53,13 +53,16 @@ class Marginals:
     log_totals: Floats  # (words,): summed over a sequence, the log of the sum over its paths
 
 
-def marginals(emissions: Floats, transitions: Floats, chains: Chains) -> Marginals:
+def marginals(
+    emissions: Floats, transitions: Floats, chains: Chains, weights: Floats | None = None
+) -> Marginals:
     """Return the marginals of sequences, by the forward-backward algorithm.
 
     Args:
         emissions: (words, labels) scores.
         transitions: (labels, labels) scores; from each label at least one is not -inf.
         chains: Where sequences start and end.
+        weights: (words,), how much the transition to each word counts in `pairs`; 1 if left out.
     """
     greatest = emissions.max(axis=1, keepdims=True) if emissions.size else emissions[:, :1]
     local = np.exp(np.maximum(emissions - greatest, _LEAST))
@@ -80,8 +83,10 @@ def marginals(emissions: Floats, transitions: Floats, chains: Chains) -> Margina
     for words, after in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
         weight = local[after] * backward[after] / totals[after][:, np.newaxis]
         continued = words[: len(after)]
-        pairs += forward[continued].T @ weight
         backward[continued] = weight @ moves.T
+        if weights is not None:
+            weight *= weights[after][:, np.newaxis]
+        pairs += forward[continued].T @ weight
     labels = forward * backward
     labels /= labels.sum(axis=1, keepdims=True)
     log_totals = np.log(totals) + greatest[:, 0]

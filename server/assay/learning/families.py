@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from assay.learning.hyperparameter_table import LINEAR
+from assay.learning.hyperparameter_table import LINEAR, MAXIMUM_ENTROPY
 from assay.learning.hyperparameters import Hyperparameters
+from assay.learning.image_family import ImageFamily
 from assay.learning.learner import Family
 from assay.learning.rows import TaskType
 from assay.learning.text import TextFamily
+from assay.learning.word_tagging import WordFamily
 
 
 def _text(hyperparameters: Hyperparameters) -> Family:
     return TextFamily(hyperparameters=hyperparameters)
 
 
+def _image(hyperparameters: Hyperparameters) -> Family:
+    return ImageFamily(hyperparameters=hyperparameters)
+
+
+def _words(hyperparameters: Hyperparameters) -> Family:
+    return WordFamily(hyperparameters=hyperparameters)
+
+
 FAMILIES: Final[Mapping[tuple[TaskType, str], Callable[[Hyperparameters], Family]]] = {
     (TaskType.TEXT_CLASSIFICATION, LINEAR): _text,
+    (TaskType.IMAGE_CLASSIFICATION, LINEAR): _image,
+    (TaskType.EXTRACTION, MAXIMUM_ENTROPY): _words,
 }
 
 

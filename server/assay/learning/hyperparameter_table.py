@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from assay.learning.hyperparameter import Affects, Hyperparameter
+from assay.learning.images import MAX_SIZE, MIN_SIZE
 from assay.learning.rows import TaskType
 
 TEXT = TaskType.TEXT_CLASSIFICATION
@@ -13,14 +14,13 @@ EXTRACTION = TaskType.EXTRACTION
 
 LINEAR = "linear"
 GRADIENT_BOOSTING = "gradient_boosting"
-PERCEPTRON = "perceptron"
 MAXIMUM_ENTROPY = "maximum_entropy"
 ALGORITHMS: Final = {
     TaskType.TABULAR_CLASSIFICATION: (GRADIENT_BOOSTING, LINEAR),
     TaskType.TABULAR_REGRESSION: (GRADIENT_BOOSTING, LINEAR),
     TEXT: (LINEAR,),
     IMAGE: (LINEAR,),
-    EXTRACTION: (PERCEPTRON, MAXIMUM_ENTROPY),
+    EXTRACTION: (MAXIMUM_ENTROPY,),
 }  # the first of each is the default
 GRADIENT = frozenset({LINEAR, MAXIMUM_ENTROPY})  # algorithms that step down a gradient
 CLASSES = frozenset({TaskType.TABULAR_CLASSIFICATION, TEXT, IMAGE})
@@ -35,10 +35,10 @@ _GIVEN = (
         type=str,
         default=LINEAR,
         defaults={task_type: names[0] for task_type, names in ALGORITHMS.items()},
-        choices=(LINEAR, GRADIENT_BOOSTING, PERCEPTRON, MAXIMUM_ENTROPY),
+        choices=(LINEAR, GRADIENT_BOOSTING, MAXIMUM_ENTROPY),
         affects=_FEATURES,
         meaning="Family of models. Tabular rows: gradient_boosting or linear; texts and images:"
-        " linear; extraction: perceptron or maximum_entropy.",
+        " linear; extraction: maximum_entropy.",
     ),
     Hyperparameter(
         name="seed",
@@ -69,12 +69,13 @@ _GIVEN = (
         above=True,
         affects=_LEARNING,
         meaning="Size of a step, in a unit in which 5e-05 suits most texts (times 2e5 for gradient"
-        " descent on texts, times 200 for Adam); of gradient boosting the shrinkage of a tree.",
+        " descent on texts, times 200 for Adam, times 1000 for Adam on words of extraction); of gradient boosting the shrinkage of a tree.",
     ),
     Hyperparameter(
         name="batch_size",
         type=int,
         default=32,
+        defaults={EXTRACTION: 8},
         low=1,
         high=8192,
         affects=_LEARNING,
@@ -168,7 +169,7 @@ _GIVEN = (
         low=8,
         high=65_536,
         affects=_FEATURES,
-        scopes=frozenset({TEXT}),
+        scopes=frozenset({TEXT, EXTRACTION}),
         meaning="Most words of a chunk; a longer record is cut into several.",
     ),
     Hyperparameter(
@@ -178,7 +179,7 @@ _GIVEN = (
         low=0,
         high=65_535,
         affects=_FEATURES,
-        scopes=frozenset({TEXT}),
+        scopes=frozenset({TEXT, EXTRACTION}),
         meaning="Words that a chunk shares with the one before; less than max_length.",
     ),
     Hyperparameter(
@@ -321,7 +322,7 @@ _OF_TEXT = (
         low=8,
         high=22,
         affects=_FEATURES,
-        scopes=frozenset({TEXT}),
+        scopes=frozenset({TEXT, EXTRACTION}),
         own=True,
         meaning="Features are counted in 2 ** hash_bits places, by their hash.",
     ),
@@ -332,9 +333,23 @@ _OF_TEXT = (
         low=1,
         high=1_000_000,
         affects=_FEATURES,
-        scopes=frozenset({TEXT}),
+        scopes=frozenset({TEXT, EXTRACTION}),
         own=True,
-        meaning="Training chunks that a feature must be in.",
+        meaning="Training chunks, of extraction words, that a feature must be in.",
+    ),
+)
+
+_OF_IMAGES = (
+    Hyperparameter(
+        name="image_size",
+        type=int,
+        default=32,
+        low=MIN_SIZE,
+        high=MAX_SIZE,
+        affects=_FEATURES,
+        scopes=frozenset({IMAGE}),
+        own=True,
+        meaning="Side, in pixels, of the square that images are scaled to.",
     ),
 )
 
@@ -407,5 +422,5 @@ _OF_TABLES = (
     ),
 )
 
-TABLE: Final = (*_GIVEN, *_OF_TEXT, *_OF_TABLES)
+TABLE: Final = (*_GIVEN, *_OF_TEXT, *_OF_IMAGES, *_OF_TABLES)
 BY_NAME: Final = {row.name: row for row in TABLE}

@@ -142,7 +142,7 @@ def _on_the_page(around: _Surroundings, part: Indices) -> Hashes:
 def _captioned(around: _Surroundings, part: Indices, kind: Hashes) -> Hashes:
     """Return features of the captions that words and those above them stand under."""
     layout = around.layout
-    above = layout.above[part]
+    above = layout.above[layout.head[part]]
     own = around.captions[layout.caption[part]]
     over = np.where(above >= 0, around.captions[layout.caption[above]], _NOBODY)
     rank = np.minimum(layout.rank[part], _FARTHEST).astype(np.uint32)

@@ -39,6 +39,7 @@ class Layout:
     first: Indices  # (lines of all windows + 1,): the first entry of each line; the last is -1
     line_of: Indices  # the number of its line among all
     rank: Indices  # how many entries of its cell stand before it
+    head: Indices  # the first entry of its cell
     caption: Indices  # the number of the caption that it stands under
     captions: Indices  # (captions, CAPTION): the entries of each caption, -1 where it is shorter
 
@@ -92,7 +93,7 @@ def lay_out(
     left, right = _beside(order, sorted_line)
     name, distance = _names(order, starts, names)
     gap = np.where(boxed, places[:, 0] - places[left, 2] > _GAP * sizes[:, 0], names & ~names[left])
-    rank, caption, captions = _captions(order, sorted_line, (left < 0) | gap, names)
+    rank, head, caption, captions = _captions(order, sorted_line, (left < 0) | gap, names)
     return Layout(
         left=left,
         right=right,
@@ -104,6 +105,7 @@ def lay_out(
         first=np.r_[order[starts], -1],
         line_of=line_of,
         rank=rank,
+        head=head,
         caption=caption,
         captions=captions,
     )
@@ -111,8 +113,8 @@ def lay_out(
 
 def _captions(
     order: Indices, line: Indices, starts_cell: NDArray[np.bool_], names: NDArray[np.bool_]
-) -> tuple[Indices, Indices, Indices]:
-    """Return each entry's rank in its cell and its caption, and the entries of captions.
+) -> tuple[Indices, Indices, Indices, Indices]:
+    """Return each entry's rank in its cell, its head and its caption, and the entries of captions.
 
     Args:
         order: The entries by lines, and on a line from left to right.
@@ -134,9 +136,9 @@ def _captions(
     none = (own < 0) | (line[starts[own]] != line[starts])
     source = np.where(none, len(starts), own)
     captions = np.concatenate([captions, np.full((1, CAPTION), -1)])
-    ranks, caption = np.empty(count, np.int64), np.empty(count, np.int64)
-    ranks[order], caption[order] = rank, source[cell]
-    return ranks, caption, captions
+    ranks, heads, caption = (np.empty(count, np.int64) for _ in range(3))
+    ranks[order], heads[order], caption[order] = rank, order[starts[cell]], source[cell]
+    return ranks, heads, caption, captions
 
 
 def _medians(values: Numbers, group: Indices, groups: int) -> Numbers:

@@ -1,0 +1,269 @@
+"""The learner of extraction: a linear-chain conditional random field, trained by minibatches.
+
+The emissions of a word are its weighted features. What is minimised is the negative log-likelihood
+of the windows' labels, divided by their words; what is reported is the mean of -log p over words,
+p being the marginal probability of the true label. Under loss_type "ce_ins" a window counts as
+much as its words do on average. Steps are those of AdamW:
+
+    step = learning_rate * factor of the schedule * 1000
+
+A word of several windows has the mean of its emissions; labels are the best path through the
+whole record, and confidences its marginal probabilities.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from assay.learning.adam import Adam
+from assay.learning.artifact import Artifact, unpack_texts
+from assay.learning.calibration import Calibration
+from assay.learning.chain import Chains, Floats, Indices, Marginals, best_paths, marginals
+from assay.learning.errors import DataError
+from assay.learning.feature_block import (
+    UNKNOWN,
+    Blocks,
+    FeatureBlock,
+    Matrix,
+    pack_matrix,
+    unpack_matrix,
+)
+from assay.learning.hyperparameters import Hyperparameters
+from assay.learning.learner import State
+from assay.learning.linear import KIND, MAX_WEIGHTS, product
+from assay.learning.predictions import WordPredictions
+from assay.learning.schedule import Schedule
+from assay.learning.window_order import WINDOWS, WindowSample, window_batches, window_count
+from assay.learning.word_fields import predicted_fields
+
+# Of a block's extras, beside WINDOWS:
+WORD_OF: Final = "word_of"  # (entries,), the number of each entry's word
+OFFSETS: Final = "offsets"  # (records + 1,), where each record's words start
+TEXTS: Final = "texts"  # the words, packed
+
+STEP: Final = 1000.0  # of Adam, at learning_rate 1
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WordTagger:
+    """A chain of labels."""
+
+    hyperparameters: Hyperparameters
+    columns: int
+    labels: tuple[str, ...]
+    possible: NDArray[np.bool_]  # (labels, labels), which may follow which
+    class_weights: Floats  # (labels,)
+
+    def __post_init__(self) -> None:
+        weights = self.columns * len(self.labels)
+        if weights > MAX_WEIGHTS:
+            raise DataError(
+                f"{len(self.labels)} labels times {self.columns} features are {weights} weights; at"
+                f" most {MAX_WEIGHTS} are allowed. Use fewer labels, or raise min_document_frequency"
+            )
+
+    def start(self, seed: int) -> State:
+        """Return weights of zero."""
+        size = len(self.labels)
+        return Artifact(
+            kind=KIND,
+            facts={"seed": seed, "steps": 0},
+            arrays={
+                "weights": np.zeros((self.columns, size), np.float32),
+                "intercepts": np.zeros(size, np.float32),
+                "transitions": np.zeros((size, size), np.float32),
+            },
+        )
+
+    @np.errstate(invalid="ignore", over="ignore", divide="ignore")  # found when it ends
+    def epoch(self, state: State, blocks: Blocks, number: int) -> tuple[State, float]:
+        """Return the state after one pass over the blocks, and the mean loss while it ran.
+
+        Raises DataError when the weights are no longer finite, or no word has a label.
+        """
+        given = self.hyperparameters
+        size = given.integer("batch_size") * given.integer("gradient_accumulation_steps")
+        schedule = Schedule.of(given, -(-window_count(blocks) // size))
+        adam, pattern = self._optimizer(state)
+        loss, weight = 0.0, 0.0
+        seed = int(state.facts["seed"])
+        for batch in window_batches(blocks, size=size, seed=seed, epoch=number):
+            sample = _labelled(batch)
+            if not len(sample.targets):
+                continue
+            rate = given.number("learning_rate") * STEP * schedule.factor(adam.steps)
+            gradients, losses, weights = self._gradients(adam, sample)
+            adam.step(gradients, dict.fromkeys(gradients, rate))
+            loss += float((losses * weights).sum())
+            weight += float(weights.sum())
+        if not weight:
+            raise DataError("no word of the training split has a known label")
+        if not (math.isfinite(loss) and adam.is_finite):
+            raise DataError(f"training diverged in epoch {number}: use a smaller learning_rate")
+        return self._state(state, adam, pattern), loss / weight
+
+    def loss(self, state: State, blocks: Blocks) -> float:
+        """Return the mean loss of the words that have a known label; NaN when none has one."""
+        losses: list[float] = []
+        weights: list[float] = []
+        for block in blocks:
+            known = np.flatnonzero(block.targets != UNKNOWN)
+            chains = Chains(block.extras[WINDOWS])
+            found = self._marginals(state, _emissions(state, block.features), chains)
+            targets = block.targets[known]
+            theirs = self.class_weights[targets]
+            right = found.labels[known, targets]
+            losses += (-np.log(np.maximum(right, _TINY)) * theirs).tolist()
+            weights += theirs.tolist()
+        return math.fsum(losses) / math.fsum(weights) if losses else math.nan
+
+    def probabilities(self, state: State, block: FeatureBlock) -> Floats:
+        """Return the (words, labels) marginal probabilities of a block's words."""
+        chains = Chains(block.extras[OFFSETS])
+        return self._marginals(state, _of_words(state, block), chains).labels
+
+    def predict(
+        self, state: State, block: FeatureBlock, calibration: Calibration | None = None
+    ) -> WordPredictions:
+        """Return the labels and fields of a block's records.
+
+        A calibration, of the probabilities of words, changes confidences and no label.
+        """
+        emissions = _of_words(state, block)
+        offsets = block.extras[OFFSETS]
+        chains = Chains(offsets)
+        codes = best_paths(emissions, self._transitions(state), chains)
+        shares = self._marginals(state, emissions, chains).labels
+        if calibration is not None:
+            shares = calibration.chunks.apply(shares)
+        confidences = shares[np.arange(len(codes)), codes]
+        texts = unpack_texts(block.extras[f"{TEXTS}.bytes"], block.extras[f"{TEXTS}.ends"])
+        return WordPredictions(
+            row_ids=block.row_ids,
+            labels=self.labels,
+            codes=codes,
+            offsets=offsets,
+            confidences=confidences,
+            fields=predicted_fields(codes, confidences, texts, offsets, self.labels),
+        )
+
+    def finish(self, state: State) -> State:
+        """Return the weights alone."""
+        keep = {
+            name: array
+            for name, array in state.arrays.items()
+            if name.partition(".")[0] in {"weights", "intercepts", "transitions"}
+        }
+        return Artifact(kind=KIND, arrays=keep, libraries=state.libraries)
+
+    def _transitions(self, state: State) -> Floats:
+        return self._possible(state.arrays["transitions"])
+
+    def _possible(self, transitions: NDArray[Any]) -> Floats:
+        """Return transitions, of which those that are not possible are -inf."""
+        found: Floats = np.where(self.possible, transitions.astype(np.float64), -np.inf)
+        return found
+
+    def _marginals(self, state: State, emissions: Floats, chains: Chains) -> Marginals:
+        return marginals(emissions, self._transitions(state), chains)
+
+    def _gradients(
+        self, adam: Adam, sample: WindowSample
+    ) -> tuple[dict[str, NDArray[Any]], Floats, Floats]:
+        """Return the gradients of a batch, and the losses and weights of its words."""
+        values, targets = adam.values, sample.targets
+        words, lengths = np.arange(len(targets)), np.diff(sample.starts)
+        emissions = np.asarray(sample.features @ values["weights"]) + values["intercepts"]
+        allowed = self._possible(values["transitions"])
+        weights = self.class_weights[targets]
+        of_window = np.add.reduceat(weights, sample.starts[:-1]) / lengths
+        scale = np.repeat(of_window, lengths)
+        found = marginals(emissions.astype(np.float64), allowed, Chains(sample.starts), scale)
+        losses = -np.log(np.maximum(found.labels[words, targets], _TINY))
+        errors = found.labels.copy()
+        errors[words, targets] -= 1.0
+        errors *= (scale / len(words))[:, np.newaxis]
+        follows = np.ones(len(words), np.bool_)
+        follows[sample.starts[:-1]] = False
+        second = np.flatnonzero(follows)
+        pairs = found.pairs
+        np.subtract.at(pairs, (targets[second - 1], targets[second]), scale[second])
+        narrow = errors.astype(np.float32)
+        gradients = {
+            "weights": np.asarray(sample.features.T @ narrow),
+            "intercepts": errors.sum(axis=0).astype(np.float32),
+            "transitions": (np.where(self.possible, pairs, 0) / len(words)).astype(np.float32),
+        }
+        return gradients, losses, weights
+
+    def _optimizer(self, state: State) -> tuple[Adam, sparse.csr_array | None]:
+        """Return Adam where a state left off, and of a pruned model the weights that it kept."""
+        weights = unpack_matrix("weights", state)
+        pattern = weights if isinstance(weights, sparse.csr_array) else None
+        masks: dict[str, NDArray[Any]] = {}
+        if pattern is not None:
+            ones = np.ones(pattern.nnz, np.float32)
+            kept = sparse.csr_array((ones, pattern.indices, pattern.indptr), pattern.shape)
+            masks["weights"] = kept.toarray()
+        values: dict[str, NDArray[Any]] = {
+            "weights": weights.toarray() if isinstance(weights, sparse.csr_array) else weights,
+            "intercepts": state.arrays["intercepts"],
+            "transitions": state.arrays["transitions"],
+        }
+        adam = Adam(
+            self.hyperparameters,
+            values,
+            moments=state.arrays,
+            steps=int(state.facts.get("steps", 0)),
+            decayed=frozenset({"weights"}),
+            masks=masks,
+        )
+        return adam, pattern
+
+    def _state(self, state: State, adam: Adam, pattern: sparse.csr_array | None) -> State:
+        weights: Matrix = adam.values["weights"]
+        if pattern is not None:
+            rows = np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr))
+            data = weights[rows, pattern.indices]
+            weights = sparse.csr_array((data, pattern.indices, pattern.indptr), pattern.shape)
+        others = {name: array for name, array in adam.values.items() if name != "weights"}
+        return Artifact(
+            kind=KIND,
+            facts={**state.facts, "steps": adam.steps},
+            arrays={**pack_matrix("weights", weights), **others, **adam.moments},
+        )
+
+
+def _emissions(state: State, features: Matrix) -> Floats:
+    """Return (entries, labels) weighted features; a row's bits do not depend on others."""
+    found = product(features, unpack_matrix("weights", state)) + state.arrays["intercepts"]
+    wide: Floats = found.astype(np.float64)
+    return wide
+
+
+def _of_words(state: State, block: FeatureBlock) -> Floats:
+    """Return the (words, labels) means of each word's emissions over its windows."""
+    emissions = _emissions(state, block.features)
+    word_of: Indices = block.extras[WORD_OF]
+    count = int(block.extras[OFFSETS][-1])
+    if len(word_of) == count:  # no record has a second window
+        return emissions
+    sums = np.zeros((count, emissions.shape[1]))
+    np.add.at(sums, word_of, emissions)
+    return sums / np.bincount(word_of, minlength=count)[:, np.newaxis]
+
+
+def _labelled(sample: WindowSample) -> WindowSample:
+    """Return the windows whose words all have a known label."""
+    unknown = sample.targets == UNKNOWN
+    if not unknown.any():
+        return sample
+    bad = np.add.reduceat(unknown, sample.starts[:-1], dtype=np.int64) > 0
+    return sample.chosen(np.flatnonzero(~bad))
