@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -69,7 +70,7 @@ def window_batches(blocks: Blocks, *, size: int, seed: int, epoch: int) -> Itera
         yield rest
 
 
-def _gathered(blocks: Blocks, draw: np.random.Generator) -> Iterator[WindowSample]:
+def _gathered(blocks: Blocks, draw: Generator) -> Iterator[WindowSample]:
     """Yield the windows of a few runs at a time."""
     lengths = [np.diff(block.extras[WINDOWS]) for block in blocks]
     ends = np.cumsum([len(part) for part in lengths])
