@@ -1,4 +1,4 @@
-"""What stands on invoices beside the values, in six languages: the ways to say each thing."""
+"""Wording of invoices beside their values, in six languages: the ways to say each thing."""
 
 from __future__ import annotations
 
