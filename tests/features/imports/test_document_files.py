@@ -163,3 +163,10 @@ def test_a_bad_csv_file_is_told_by_its_place(data, told, metadata):
 def test_bad_json_lines_are_told_by_their_place(data, told):
     """What is wrong with a JSON Lines file is told with row and line."""
     assert told in refusal(data, JSON_LINES).message
+
+
+def test_a_confidence_with_a_decimal_comma_is_told():
+    """A cell of a confidence column that is no number is told as any other text that is none."""
+    error = refusal("document_id;total;confidence:total\na;1,5;0,9\n", shape=EXTRACTION_ROWS)
+    assert "row 0 (line 2), column confidence:total: the text '0,9' is no number" in error.message
+    assert "JSON" not in error.message

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.features.imports import documents
-from assay.kernel.errors import clip
+from assay.kernel.errors import BadDocument, clip
 from assay.kernel.input_errors import input_refused
 from assay.records import Record, decode
 from assay.tabular.errors import bad_file
@@ -240,7 +240,17 @@ class _Columns:
         if self._note is not None:
             return record[self._note] or None
         sure = {name: record[at] for at, name in self._sure if record[at]}
-        return {
-            name: documents.decode(f"{place}, column {CONFIDENCE}:{name}", text)
-            for name, text in sure.items()
-        } or None
+        return {name: _sureness(place, name, text) for name, text in sure.items()} or None
+
+
+def _sureness(place: str, name: str, text: str) -> Any:
+    """Return what a cell of a confidence column says, as JSON would."""
+    field = f"{place}, column {CONFIDENCE}:{name}"
+    try:
+        return documents.decode(field, text)
+    except BadDocument:
+        raise documents.bad_document(
+            field,
+            f"the text '{clip(text, 40)}' is no number; a confidence is from 0 to 1, with a decimal"
+            " point, as in 0.25",
+        ) from None
