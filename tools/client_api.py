@@ -43,12 +43,14 @@ METHODS = {
     "GetEntry": "get_entry",
     "GetExtraction": "get_extraction",
     "GetGroundTruthSchema": "schema",
+    "GetModelMetrics": "metrics",
     "GetPerformanceSummary": "summary",
     "GetServerInfo": "info",
     "ListBenchmarkResults": "results",
     "ListMisclassificationErrors": "misclassification_errors",
     "ServeEvaluation": "serve",
     "StartComparison": "start",
+    "SubmitModelJob": "submit",
 }
 HIDDEN = {"request_id", "expected_data"}  # the client's own, and what JSON has for expected_json
 PARAMETERS = {"dataset_split": "split", "compared_to_run_id": "compared_to"}

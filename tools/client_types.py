@@ -23,6 +23,7 @@ GROUPS = {
     "ModelService": ("Models", "Model"),
     "PerformanceService": ("Performance", "Performance"),
     "ServerService": ("Server", "ServerInfo"),
+    "TrainingService": ("Training", "ModelJob"),
     "VersionService": ("Versions", "Version"),
 }
 # Services whose methods have a group of another name, or none.
@@ -49,6 +50,10 @@ STREAMED = (
     "LiveMetrics",
     "DocumentsCompared",
     "FieldAccuracies",
+    "EpochFinished",
+    "TrialFinished",
+    "CalibrationFinished",
+    "SplitMeasured",
 )
 # Values that have methods of their own, in assay.client.methods.
 METHODS_OF_VALUES = {
@@ -67,7 +72,7 @@ ATTRIBUTES = {"error": "failure"}
 COUNTS = {"clipped_rows", "file_bytes", "next_row", "row", "rows", "total", "zero_targets"}
 ALWAYS = {"created_at", "updated_at", "at", "progress", "headline", "overall", "exact", "normalised",
           "benchmark", "schema", "key", "version_a", "version_b", "paired_tests", "limits", "run_a",
-          "run_b", "metric_deltas", "metrics", "hyperparameters", "features"}  # fmt: skip
+          "run_b", "metric_deltas", "metrics", "hyperparameters", "hyperparams", "features"}  # fmt: skip
 SOMETIMES = {"FieldSchema.created_at", "FieldSchema.updated_at"}  # absent in an inferred one
 SCALARS = {
     1: "float",
@@ -91,6 +96,7 @@ WELL_KNOWN = {
 FORMS = {
     "ConfusionMatrix.counts": "tuple[tuple[int, ...], ...]",
     "ConfusionMatrix.shares": "tuple[tuple[float, ...], ...] | None",
+    "MetricTable.rows": "tuple[tuple[str | float, ...], ...]",
     "ResidualReport.quantiles": "Mapping[float, float]",
     "SchemaField.default": "Any",
     "SliceReport.columns": "Mapping[str, tuple[Slice, ...]]",

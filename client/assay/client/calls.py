@@ -1144,6 +1144,105 @@ class Server(Group):
         return self._one(types.ServerInfo, "GetServerInfo", {})
 
 
+class Training(Group):
+    """Training, pruning and evaluation jobs of the caller's models."""
+
+    service = "assay.v1.TrainingService"
+
+    def submit(
+        self,
+        job_type: str,
+        model_project_path: str,
+        dataset_id: str,
+        *,
+        hyperparams: Mapping[str, object] | None = None,
+        version_id: str = "",
+        version_label: str = "",
+        target_sparsity: float | None = None,
+    ) -> types.ModelJob:
+        """Queues a job.
+
+        A training makes a new version of the model from the dataset's splits, ready when the job
+        is done; a pruning makes a smaller version of a ready one; an evaluation measures a ready
+        one.
+
+        Args:
+            job_type: training, pruning or evaluation.
+            model_project_path: The model's own path.
+            dataset_id: The dataset, by its id.
+            hyperparams: Hyperparameters by name; the others have their defaults.
+            version_id: Of a pruning or an evaluation: the version; absent, the promoted one. Of a
+                training: a draft or failed version to be trained; absent, a new one.
+            version_label: A human label of the new version.
+            target_sparsity: Of a pruning: the share of weights that become zero, from 0 to 1.
+        """
+        return self._one(
+            types.ModelJob,
+            "SubmitModelJob",
+            {
+                "job_type": job_type,
+                "model_project_path": model_project_path,
+                "dataset_id": dataset_id,
+                "hyperparams": hyperparams,
+                "version_id": version_id,
+                "version_label": version_label,
+                "target_sparsity": target_sparsity,
+            },
+        )
+
+    def get(self, job_id: str) -> types.ModelJob:
+        """Returns one job.
+
+        Args:
+            job_id: The job.
+        """
+        return self._one(types.ModelJob, "GetModelJob", {"job_id": job_id})
+
+    def list(
+        self, *, model_project_path: str = "", job_type: str = "", page_size: int = PAGE_SIZE
+    ) -> Iterator[types.ModelJob]:
+        """Lists jobs, newest first.
+
+        Args:
+            model_project_path: Only jobs of the model with this path.
+            job_type: Only jobs of this type.
+        """
+        return self._pages(
+            types.ModelJob,
+            "ListModelJobs",
+            {
+                "model_project_path": model_project_path,
+                "job_type": job_type,
+                "page_size": page_size,
+            },
+        )
+
+    def cancel(self, job_id: str) -> types.ModelJob:
+        """Cancels a job that has not ended.
+
+        Best effort for a running one: watch it to see the end.
+
+        Args:
+            job_id: The job.
+        """
+        return self._one(types.ModelJob, "CancelModelJob", {"job_id": job_id})
+
+    def metrics(self, model_project_path: str, job_id: str, job_type: str) -> types.ModelMetrics:
+        """Returns the metrics of a job: while it runs what is known so far, held back up to a
+        second for news.
+
+        Args:
+            model_project_path: The model's own path.
+            job_id: The job.
+            job_type: training, pruning or evaluation.
+        """
+        return self._one(
+            types.ModelMetrics,
+            "GetModelMetrics",
+            {"model_project_path": model_project_path, "job_id": job_id, "job_type": job_type},
+        )
+
+
 class Versions(Group):
     """Versions of a model."""
 

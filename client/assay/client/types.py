@@ -1310,6 +1310,102 @@ class ServerInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelJob:
+    """A training, pruning or evaluation job of a model."""
+
+    # The job's id, a UUID.
+    job_id: str
+    # training, pruning or evaluation.
+    job_type: str
+    # OK, or ERROR for a job that ended without a result.
+    status: str
+    # PENDING, or DONE for a job that has ended.
+    state: str
+    # Why the job ended without a result.
+    msg: str | None
+    # The model.
+    model_id: str
+    # The model's own path; absent once it was taken away.
+    model_project_path: str | None
+    # The dataset.
+    dataset_id: str
+    # The dataset's revision when the job was submitted.
+    dataset_revision: int
+    # The version that the job makes, or evaluates; it may be deleted since.
+    version_id: str
+    # The version that is pruned or evaluated; absent of a training.
+    source_version_id: str | None
+    # Every hyperparameter, resolved.
+    hyperparams: Mapping[str, object]
+    # What may spoil the numbers, such as records that two splits share.
+    warnings: tuple[str, ...]
+    # How far the job is.
+    progress: JobProgress
+    # The state of the job as a word, as in Job.
+    job_status: str
+    # Why the job failed, if it did.
+    failure: Failure | None
+    # When the job was submitted.
+    created_at: datetime
+    # When a runner first took it.
+    started_at: datetime | None
+    # When it ended.
+    ended_at: datetime | None
+    # Who submitted the job.
+    created_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricTable:
+    """A table of a job's metrics."""
+
+    # What the table shows.
+    title: str
+    # What its data are.
+    subtitle: str
+    # The names of the columns.
+    headers: tuple[str, ...]
+    # The rows; a cell is a text or a number.
+    rows: tuple[tuple[str | float, ...], ...]
+    # False where the table is not meant for a list of a job's metrics.
+    show: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMetrics:
+    """The metrics of a job, as far as it is."""
+
+    # OK, or ERROR for a job that ended without a result.
+    status: str
+    # PENDING, or DONE for a job that has ended.
+    state: str
+    # Why the job ended without a result.
+    msg: str | None
+    # The tables; at least one.
+    metrics: tuple[MetricTable, ...]
+    # Assay's release.
+    platform_version: str
+    # The version of the learning component.
+    ibformers_version: str
+    # Annotated training records by class; one entry for a model without classes.
+    train_count: Mapping[str, int]
+    # Training records.
+    train_total: int
+    # Datasets with annotated training records.
+    train_datasets: tuple[str, ...]
+    # Annotated test records by class; one entry for a model without classes.
+    test_count: Mapping[str, int]
+    # Test records.
+    test_total: int
+    # Datasets with annotated test records.
+    test_datasets: tuple[str, ...]
+    # Every hyperparameter, resolved.
+    hyperparams: Mapping[str, object]
+    # What may spoil the numbers, such as records that two splits share.
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """A version of a model."""
 
@@ -1507,6 +1603,58 @@ class FieldAccuracies:
     documents: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class EpochFinished:
+    """The event of an epoch that was trained."""
+
+    # Its number, from 1.
+    epoch: int
+    # Epochs that are planned; early stopping may run fewer.
+    epochs: int
+    # The loss on the training rows.
+    train_loss: float
+    # The loss on the validation rows; absent where there are none.
+    validation_loss: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFinished:
+    """The event of a trial of a search for hyperparameters."""
+
+    # Its number, from 0.
+    trial: int
+    # Trials that are planned.
+    trials: int
+    # complete, or pruned when it was given up early.
+    outcome: str
+    # The hyperparameters that were tried.
+    hyperparams: Mapping[str, object]
+    # Macro F1, or R² of a regression, on the validation rows; absent of a pruned trial.
+    objective: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationFinished:
+    """The event of a calibration."""
+
+    # The expected calibration error on held-out rows before.
+    ece_before: float
+    # And after.
+    ece_after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitMeasured:
+    """The event of a split on which the version was measured."""
+
+    # train, validation or test.
+    dataset_split: str
+    # Rows.
+    rows: int
+    # The headline metrics, by name.
+    metrics: Mapping[str, float]
+
+
 register("assay.v1.JobProgress", JobProgress)
 register("assay.v1.JobError", Failure)
 register("assay.v1.Job", Job)
@@ -1572,6 +1720,9 @@ register("assay.v1.ConfusionMatrix", ConfusionMatrix)
 register("assay.v1.Limits", Limits)
 register("assay.v1.MetricDefinition", MetricDefinition)
 register("assay.v1.ServerInfo", ServerInfo)
+register("assay.v1.ModelJob", ModelJob)
+register("assay.v1.MetricTable", MetricTable)
+register("assay.v1.ModelMetrics", ModelMetrics)
 register("assay.v1.Version", Version)
 register("assay.v1.PromoteVersionResponse", Promotion)
 register("assay.v1.SkippedRow", SkippedRow)
@@ -1585,3 +1736,7 @@ register("assay.v1.ComparedDocument", ComparedDocument)
 register("assay.v1.FieldAccuracy", FieldAccuracy)
 register("assay.v1.DocumentsCompared", DocumentsCompared)
 register("assay.v1.FieldAccuracies", FieldAccuracies)
+register("assay.v1.EpochFinished", EpochFinished)
+register("assay.v1.TrialFinished", TrialFinished)
+register("assay.v1.CalibrationFinished", CalibrationFinished)
+register("assay.v1.SplitMeasured", SplitMeasured)

@@ -12,6 +12,7 @@ from assay.features.jobs.feature import FEATURE as JOBS
 from assay.features.keys.feature import FEATURE as KEYS
 from assay.features.models.feature import FEATURE as MODELS
 from assay.features.server_info.feature import FEATURE as SERVER_INFO
+from assay.features.training.feature import FEATURE as TRAINING
 
 FEATURES = (
     KEYS,
@@ -25,5 +26,6 @@ FEATURES = (
     GROUND_TRUTH,
     EXTRACTION_RUNS,
     BENCHMARKS,
+    TRAINING,
     SERVER_INFO,
 )

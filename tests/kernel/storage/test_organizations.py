@@ -23,6 +23,8 @@ from assay.features.models.model import NewVersion
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.features.registry import FEATURES
+from assay.features.training.model import Artifact, Facts, JobType, NewModelJob, Split
+from assay.features.training.store import ModelJobs, VersionArtifacts
 from assay.kernel.errors import NotFound
 from assay.kernel.feature import KERNEL_STORES
 from assay.kernel.identity import ApiKey
@@ -33,6 +35,7 @@ from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.requests import Requests
 from assay.kernel.storage.usage import Usages
+from assay.learning.rows import TaskType
 from tests.features.benchmarks.test_store import SCORES, add_benchmark
 from tests.features.datasets.test_store import TEXTS
 from tests.support.document_rows import NEW_DATASET, NEW_RUN, NEW_SCHEMA, entry, extraction
@@ -61,6 +64,22 @@ KEY = ApiKey(
 STORES = (*KERNEL_STORES, *(store for feature in FEATURES for store in feature.stores))
 EVALUATION = NewEvaluation(
     model_id="m", version_id="v", dataset_split="test", job_id="queued", spec=SPEC
+)
+MODEL_JOB = NewModelJob(
+    job_type=JobType.TRAINING,
+    model_id="m",
+    dataset_id="d",
+    dataset_revision=1,
+    version_id="v",
+    facts=Facts(platform_version="1", learning_version="1", train=Split(), test=Split()),
+)
+ARTIFACT = Artifact(
+    blob="sha256:x",
+    bytes=1,
+    task_type=TaskType.TEXT_CLASSIFICATION,
+    labels=("a", "b"),
+    learning_version="1",
+    libraries={},
 )
 CHUNK = {"first_row": 0, "rows": 1, "sha256": "a", "blob": None, "partial": None}
 
@@ -144,6 +163,12 @@ REFUSED = {
     "benchmarks.get": lambda uow: uow[Benchmarks].get(OTHER, "one-id"),
     "benchmarks.delete": lambda uow: uow[Benchmarks].delete(OTHER, "one-id"),
     "benchmarks.finish": lambda uow: uow[Benchmarks].finish(OTHER, "one-id", SCORES),
+    "model_jobs.create": lambda uow: uow[ModelJobs].create(OTHER, "queued", MODEL_JOB),
+    "model_jobs.get": lambda uow: uow[ModelJobs].get(OTHER, "done"),
+    "model_jobs.set_facts": lambda uow: uow[ModelJobs].set_facts(OTHER, "done", MODEL_JOB.facts),
+    "version_artifacts.put": lambda uow: uow[VersionArtifacts].put(
+        OTHER, "m", "v", job_id="done", artifact=ARTIFACT
+    ),
 }
 REFUSED |= {
     "datasets.get": lambda uow: uow[Datasets].get(OTHER, rows_of(uow)),
@@ -184,6 +209,8 @@ EMPTY = {
     "entries.by_id": lambda uow: uow[Entries].by_id(OTHER, [first_entry(uow)]),
     "benchmarks.list": lambda uow: uow[Benchmarks].list(OTHER, limit=9).items,
     "benchmarks.count": lambda uow: uow[Benchmarks].count(OTHER),
+    "model_jobs.list": lambda uow: uow[ModelJobs].list(OTHER, limit=9).items,
+    "version_artifacts.find": lambda uow: uow[VersionArtifacts].find(OTHER, "m", "v"),
 }
 # These make rows of the organization that they are given, whatever others have.
 FREE = {
@@ -254,6 +281,8 @@ def furnished(store, runner):
         add_benchmark(uow, "one")
         rows = uow[Datasets].create(ORG, TEXTS).dataset_id
         uow[Datasets].add_revision(ORG, rows, {}, blobs=(), job_id="done", created_by="x")
+        uow[ModelJobs].create(ORG, "done", MODEL_JOB)
+        uow[VersionArtifacts].put(ORG, "m", "v", job_id="done", artifact=ARTIFACT)
     return store
 
 

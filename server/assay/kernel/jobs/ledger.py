@@ -37,12 +37,19 @@ from assay.kernel.storage import tables
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.keyset import page_of
 from assay.kernel.storage.mapping import stored, values_of
-from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
+from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
 
 MAX_BATCH_ROWS = 2**31  # far above what a batch's bytes can hold
 
 CANCELED = JobError(reason="CANCELED", message="The job was canceled before it ended.")
 DEADLINE_PASSED = JobError(reason="DEADLINE_PASSED", message="The job's deadline passed.")
+
+
+class Cancellation(Hook):
+    """Told of a job that is canceled before a runner has it, whose kind nobody asks."""
+
+    def canceled(self, uow: UnitOfWork, job: Job) -> None:
+        """Write what the end of the job means for other rows, in the same commit."""
 
 
 class JobsBase(SqlStore):
@@ -210,7 +217,10 @@ class JobsBase(SqlStore):
                 metadata={"job_id": job_id, "state": job.state},
             )
         if job.state is not JobState.RUNNING:
-            return self._move(job, JobState.CANCELED, error=CANCELED)
+            canceled = self._move(job, JobState.CANCELED, error=CANCELED)
+            for hook in self._db.hooks(Cancellation):
+                hook.canceled(self._db, canceled)
+            return canceled
         now = self._db.now()
         self._db.run(sql.ASK_CANCEL, org=organization_id, job=job_id, on=True, updated_at=now)
         self._db.touched.add((organization_id, job_id))

@@ -619,6 +619,72 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "model_jobs",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("job_type", sa.Text(), nullable=False),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "dataset_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("dataset_revision", sa.Integer(), nullable=False),
+        sa.Column(
+            "version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "source_version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "(job_type = 'training') = (source_version_id IS NULL)",
+            name=op.f("ck_model_jobs_source_version_id"),
+        ),
+        sa.CheckConstraint(
+            "job_type IN ('training', 'pruning', 'evaluation')", name=op.f("ck_model_jobs_job_type")
+        ),
+        sa.CheckConstraint("dataset_revision >= 1", name=op.f("ck_model_jobs_dataset_revision")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_model_jobs_jobs"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "model_id"],
+            ["models.organization_id", "models.model_id"],
+            name=op.f("fk_model_jobs_models"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_model_jobs")),
+    )
+    op.create_index(
+        "ix_model_jobs_listing",
+        "model_jobs",
+        ["organization_id", "created_at", "job_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_model_jobs_model",
+        "model_jobs",
+        ["organization_id", "model_id", "created_at", "job_id"],
+        unique=False,
+    )
+    op.create_table(
         "retry_states",
         sa.Column(
             "organization_id",
@@ -902,15 +968,51 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_current = 1"),
         postgresql_where=sa.text("is_current"),
     )
+    op.create_table(
+        "version_artifacts",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("artifact", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_version_artifacts_jobs"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "model_id", "version_id"],
+            ["versions.organization_id", "versions.model_id", "versions.version_id"],
+            name=op.f("fk_version_artifacts_versions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "model_id", "version_id", name=op.f("pk_version_artifacts")
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("version_artifacts")
     op.drop_table("evaluations")
     op.drop_table("entries")
     op.drop_table("versions")
     op.drop_table("tasks")
     op.drop_table("status_updates")
     op.drop_table("retry_states")
+    op.drop_table("model_jobs")
     op.drop_table("ground_truth")
     op.drop_table("extractions")
     op.drop_table("events")
