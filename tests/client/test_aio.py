@@ -179,7 +179,7 @@ def test_refusals_are_those_of_the_synchronous_client(service, fresh):
             await aio.evaluate(model, version, y_true=[], y_pred=[])
         rows = [{"y_true": 1.0, "y_pred": 2.0, "row_id": "twice"}] * 2
         with pytest.raises(InvalidRequest, match="twice"):
-            await aio.evaluate_rows(model, version, rows)
+            await aio.evaluate_rows(model, version, rows=rows)
 
     run(service, story)
 

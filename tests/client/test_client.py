@@ -206,8 +206,10 @@ def test_arguments_in_another_order_are_told(client):
     """Columns or rows in the place of the split are refused with the order, before any call."""
     with pytest.raises(BadInput, match="the order is model, version, split and data"):
         client.evaluate("m", "v", ["a"], ["b"])
-    with pytest.raises(BadInput, match="the order is model, version, rows and split"):
-        client.evaluate_rows("m", "v", "test", [{"y_true": "a", "y_pred": "a"}])
+    with pytest.raises(BadInput, match="the order is model, version, split and rows"):
+        client.evaluate_rows("m", "v", [{"y_true": "a", "y_pred": "a"}])
+    with pytest.raises(BadInput, match="pass a list of mappings"):
+        client.evaluate_rows("m", "v", "test", {"y_true": "a"})
 
 
 def test_a_file_is_measured_as_its_rows_are(client, fresh, tmp_path):

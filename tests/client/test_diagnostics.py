@@ -149,7 +149,7 @@ def test_a_few_rows_are_measured_in_one_request(client, fresh):
         for number, (one, at) in enumerate(zip(truth, score, strict=True))
     ]  # fmt: skip
     rows = [{**row, "slices": {"half": str(row["slices"]["half"])}} for row in rows]
-    done = client.evaluate_rows(model, version, rows)
+    done = client.evaluate_rows(model, version, "test", rows)
     as_columns = client.evaluate(model, version, "train", y_true=truth, scores=score)
     assert (done.status, done.rows) == ("succeeded", 50)
     assert done.metrics == as_columns.metrics
@@ -161,9 +161,9 @@ def test_rows_that_are_none_are_refused_by_number(client, fresh):
     """An unknown field is refused here with its row, a wrong value by the service."""
     model, version = fresh()
     with pytest.raises(BadInput, match=r"rows\[1\]: 'guess' is no part"):
-        client.evaluate_rows(model, version, [{"y_true": "a"}, {"y_true": "a", "guess": "b"}])
+        client.evaluate_rows(model, version, rows=[{"y_true": "a"}, {"y_true": "a", "guess": "b"}])
     with pytest.raises(InvalidRequest):
-        client.evaluate_rows(model, version, [{"y_true": "yes", "score": 1.5}])
+        client.evaluate_rows(model, version, rows=[{"y_true": "yes", "score": 1.5}])
 
 
 def test_versions_are_compared_metric_by_metric(client, fresh):

@@ -104,7 +104,8 @@ def test_an_interrupted_upload_of_rows_is_canceled_and_says_so(client, fresh):
         client.evaluate(model, version, y_true=ROWS, y_pred=ROWS, on_progress=interrupt)
     (left,) = client.evaluations.list(model, version)
     assert left.status == "canceled"
-    assert "The upload is canceled, and nothing of it is kept" in caught.value.__notes__[0]
+    told = f"Its job {left.job_id} is canceled: nothing of the upload is kept."
+    assert caught.value.__notes__ == [told]
 
 
 def test_a_file_is_sent_again_a_bounded_number_of_times(service, client, fresh, cutter, tmp_path):

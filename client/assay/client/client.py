@@ -21,6 +21,7 @@ from assay.client.evaluating import (
     EvaluationPlan,
     OnProgress,
     Values,
+    check_split,
     ignore_progress,
     succeeded,
 )
@@ -226,8 +227,8 @@ class Client:
         self,
         model_id: str,
         version_id: str,
-        rows: Iterable[Mapping[str, object]],
         split: str = "test",
+        rows: Iterable[Mapping[str, object]] = (),
         *,
         positive_label: str = "",
         renormalize: bool = False,
@@ -239,10 +240,10 @@ class Client:
         Args:
             model_id: the model.
             version_id: the version.
+            split: train, validation or test.
             rows: of each `y_true`, and `y_pred`, `score`, `scores` (label → probability), `row_id`,
                 `slices` (name → value), `weight`, `features` (name → value). What one row has the
                 others have too, but for features.
-            split: train, validation or test.
             positive_label: the positive label, where the model declares none.
             renormalize: divide each row of scores by its sum instead of refusing it.
             require: of the numbers, such as `accuracy>=0.93`: a promoted version keeps what is
@@ -256,13 +257,11 @@ class Client:
             ServiceError: refused.
 
         Example:
-            >>> client.evaluate_rows("mdl-1", "ver-1", [{"y_true": "cat", "y_pred": "dog"}])
+            >>> client.evaluate_rows("mdl-1", "ver-1", rows=[{"y_true": "a", "y_pred": "b"}])
         """
+        check_split(split, "split and rows")
         if isinstance(rows, (str, Mapping)):
-            raise BadInput(
-                f"rows is a {type(rows).__name__}; the order is model, version, rows and split, "
-                "and each row is a mapping."
-            )
+            raise BadInput(f"rows is a {type(rows).__name__}; pass a list of mappings, one a row.")
         made = self.evaluations.create_from_rows(
             model_id=model_id,
             version_id=version_id,

@@ -49,6 +49,14 @@ def _encoder() -> Callable[..., tuple[Iterator[EncodedBatch], int | None]]:
     return encoded
 
 
+def check_split(split: object, order: str, way_out: str = "") -> None:
+    """Raise BadInput where something else than a split stands in its place."""
+    if not isinstance(split, str):
+        kind = type(split).__name__
+        text = f"split is a {kind}; the order is model, version, {order}. {way_out}"
+        raise BadInput(text.rstrip())
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
     """One evaluation to be made: what it is of, its rows, and who is told of its progress."""
@@ -61,12 +69,9 @@ class EvaluationPlan:
     request_id: str = ""  # of a file; "" has one made
 
     def __post_init__(self) -> None:
-        split = self.created["split"]
-        if not isinstance(split, str):
-            raise BadInput(
-                f"split is a {type(split).__name__}; the order is model, version, split and data. "
-                "Pass columns by keyword, such as y_true=…."
-            )
+        check_split(
+            self.created["split"], "split and data", "Pass columns by keyword, such as y_true=…."
+        )
         if self.path is None:
             _encoder()
 

@@ -49,7 +49,7 @@ class Evaluations(calls.Evaluations, FileSender):
             with contextlib.suppress(ServiceError):
                 jobs.cancel(created.job_id)
                 error.add_note(
-                    f"The upload is canceled, and nothing of it is kept: {created.job_id}."
+                    f"Its job {created.job_id} is canceled: nothing of the upload is kept."
                 )
             raise
         return self._measured(created, plan, rows=sent, metrics=window.metrics)
