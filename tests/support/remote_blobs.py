@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, BinaryIO, cast
 
 from assay.kernel.errors import DataDamaged, DataMissing, TooLarge
-from assay.kernel.storage.blobs import ORPHAN_AGE, BlobView
+from assay.kernel.storage.blobs import ORPHAN_AGE, BlobMark, BlobView
 
 
 class RemoteBlobs:
@@ -65,6 +65,14 @@ class RemoteBlobs:
     def draft(self) -> RemoteBlobs:
         """Return these blobs."""
         return self
+
+    @property
+    def made(self) -> tuple[BlobMark, ...]:
+        """Return nothing: it deletes nothing."""
+        return ()
+
+    def discard(self, marks: Iterable[BlobMark]) -> None:
+        """Delete nothing."""
 
     def take_back(self) -> None:
         """Delete nothing."""

@@ -293,6 +293,19 @@ def test_what_is_put_in_vain_is_taken_back(blobs):
         blobs.read("acme", addresses[b"mine"])
 
 
+def test_what_a_draft_made_can_be_discarded_later(blobs):
+    """Marks of what a draft made delete it from any process, unless it was put again since."""
+    draft = blobs.draft()
+    addresses = [draft.put("acme", data) for data in (b"one", b"two", b"one")]
+    marks = pickle.loads(pickle.dumps(draft.made))
+    assert [mark.address for mark in marks] == addresses[:2]
+    blobs.discard(mark for mark in marks if mark.address == addresses[1])
+    with pytest.raises(DataMissing):
+        blobs.read("acme", addresses[1])
+    blobs.discard(marks)  # `one` was put a second time
+    assert blobs.read("acme", addresses[0]) == b"one"
+
+
 def test_orphans_are_collected_after_a_day(blobs):
     """A blob that no row names is deleted a day after it was last put, and no other one."""
     named = blobs.put("acme", b"named")

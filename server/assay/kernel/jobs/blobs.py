@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from assay.kernel.jobs.job import TaskRecord
-from assay.kernel.storage.blobs import BlobDraft, BlobStore, BlobView
+from assay.kernel.storage.blobs import BlobDraft, BlobMark, BlobStore, BlobView
 
 
 class JobBlobs:
@@ -32,6 +32,11 @@ class JobBlobs:
         """Store bytes, synced, and return their address."""
         return self._store.put(self._organization_id, data)
 
+    @property
+    def made(self) -> tuple[BlobMark, ...]:
+        """Return nothing: a draft alone remembers what was put."""
+        return ()
+
     def draft(self) -> JobDraft:
         """Return the same blobs, of which those that are new can be taken back."""
         return JobDraft(self._store.draft(), self._organization_id)
@@ -50,6 +55,11 @@ class JobDraft(JobBlobs):
     def __init__(self, draft: BlobDraft, organization_id: str) -> None:
         super().__init__(draft, organization_id)
         self._draft = draft
+
+    @property
+    def made(self) -> tuple[BlobMark, ...]:
+        """Return the blobs that were put here and were not there before."""
+        return self._draft.made
 
     def take_back(self) -> None:
         """Delete what was put here and was not there before, nor was put by others since."""

@@ -42,7 +42,7 @@ from assay.kernel.jobs.payloads import Progress
 from assay.kernel.jobs.stage_progress import StageProgress, Task, WaitingTasks
 from assay.kernel.jobs.states import JobState
 from assay.kernel.jobs.work import Done, Finished, TaskCall, finish_job, plan_stages, run_task
-from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.blobs import BlobMark, BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 
@@ -120,6 +120,7 @@ class JobExecution:
         )
         self._inbox: queue.SimpleQueue[Future[Any] | Stop] = queue.SimpleQueue()
         self._halted = threading.Event()
+        self._made: dict[str, BlobMark] = {}  # blobs that chains made in this run, by address
         # A job that took a runner down may do so again: then it is known what ran.
         self._is_suspect = job.attempts > 1 or job.max_attempts == 1
         is_last = 1 < job.attempts == job.max_attempts  # one by one, so that one is to blame
@@ -247,12 +248,19 @@ class JobExecution:
             rows=progress.rows,
         )
         events = [event for one in done for event in one.events]
+        superseded = [address for one in done for address in one.superseded]
         try:
             self._commit(
-                lambda uow: uow[Jobs].checkpoint(*self._held, records, events=events, status=status)
+                lambda uow: uow[Jobs].checkpoint(
+                    *self._held, records, events=events, status=status, superseded=superseded
+                )
             )
         except QuotaExceeded as error:  # the caller's to mend, as what a task itself refuses
             raise TaskError("what its tasks stored", error) from error
+        self._made.update((mark.address, mark) for one in done for mark in one.made)
+        # Of those that another run made nobody knows who else put them: they wait for the collector.
+        known = [self._made.pop(address) for address in superseded if address in self._made]
+        self._context.blobs.discard(known)
         self._tell("checkpoint", self.job)
 
     def _note(self, names: list[str]) -> None:

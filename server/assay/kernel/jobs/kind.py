@@ -75,6 +75,7 @@ class TaskOutput(Generic[Partial]):
     events: tuple[EventPayload, ...] = ()  # logged, never dropped
     batches: tuple[StoredBatch, ...] = ()  # rows that came to rest: they name their blobs
     blob: str | None = None  # address of what the task wrote beside its partial
+    superseded: tuple[str, ...] = ()  # blobs of earlier tasks that nobody will read any more
     rows: int | None = None  # durable with this task, as progress tells them
     ends_stage: bool = False  # of stages one by one: no task follows, although more were planned
 

@@ -207,8 +207,11 @@ class Jobs(JobsBase):
         *,
         events: Sequence[NewEvent] = (),
         status: Mapping[str, Mapping[str, Any] | Record] | None = None,
+        superseded: Sequence[str] = (),
     ) -> bool:
         """Store finished tasks, append events and overwrite status values; return True.
+
+        The job keeps the `superseded` blobs no more.
 
         When every task was stored before, nothing is written and False is returned. A stale
         epoch raises StaleLease and writes nothing.
@@ -221,6 +224,7 @@ class Jobs(JobsBase):
         if records and not added:
             return False
         named = [address for record in records for address in record.blobs]
+        self._blobs.drop(organization_id, job_owner(job_id), superseded)
         self._blobs.add(organization_id, job_owner(job_id), named)
         if events:
             self._events.append(organization_id, job_id, events)

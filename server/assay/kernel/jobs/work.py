@@ -17,6 +17,7 @@ from assay.kernel.jobs.kind import (
     StoredBatch,
 )
 from assay.kernel.jobs.payloads import StatusPayload
+from assay.kernel.storage.blobs import BlobMark
 from assay.records import arrays, decode, encode
 
 Kind = JobKind[Any, Any]
@@ -44,6 +45,8 @@ class Done:
     status: Mapping[str, StatusPayload]  # by name
     events: tuple[NewEvent, ...]
     ends_stage: bool
+    made: tuple[BlobMark, ...]  # new blobs of a chain's task, for when they are superseded
+    superseded: tuple[str, ...]  # addresses
 
 
 def plan_stages(
@@ -86,6 +89,7 @@ def run_task(call: TaskCall, context: ComputeContext) -> Done:
         partial = arrays.encode(output.partial)
         large = len(partial) > MAX_INLINE_PARTIAL
         partial_blob = own.blobs.put(partial) if large else None
+        made = own.blobs.made if stage.mode is StageMode.CHAIN else ()
     record = TaskRecord(
         key=call.key,
         rows=output.rows,
@@ -99,6 +103,8 @@ def run_task(call: TaskCall, context: ComputeContext) -> Done:
         status={one.name: one for one in output.status},
         events=tuple(NewEvent.of(one) for one in output.events),
         ends_stage=output.ends_stage,
+        made=made,
+        superseded=output.superseded,
     )
 
 

@@ -22,6 +22,15 @@ _REMOVE = Prepared(
         _R.organization_id == bindparam("org"), _R.owner == bindparam("owner")
     )
 )
+_DROP = Prepared(
+    delete(tables.blob_references)
+    .where(
+        _R.organization_id == bindparam("org"),
+        _R.owner == bindparam("owner"),
+        _R.blob == bindparam("blob"),
+    )
+    .returning(_R.bytes)
+)
 _ALL = Prepared(select(_R.organization_id, _R.blob).distinct())
 _KEPT = Prepared(
     select(func.coalesce(func.sum(_R.bytes), 0).label("bytes"), func.count().label("blobs")).where(
@@ -54,6 +63,15 @@ class BlobReferences(SqlStore):
         if kept is not None and kept.blobs:
             self._db.run(_REMOVE, org=organization_id, owner=owner)
             self._db[Usages].count(organization_id, -int(kept.bytes), -kept.blobs)
+
+    def drop(self, organization_id: str, owner: str, addresses: Iterable[str]) -> None:
+        """Let some blobs of `owner` go; those that it does not keep are passed over."""
+        rows = [
+            self._db.one(_DROP, org=organization_id, owner=owner, blob=address)
+            for address in addresses
+        ]
+        dropped = [int(row.bytes) for row in rows if row is not None]
+        self._db[Usages].count(organization_id, -sum(dropped), -len(dropped))
 
     def every(self) -> set[tuple[str, str]]:
         """Return the (organization, address) of every blob that is kept, of all organizations."""

@@ -22,6 +22,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +63,20 @@ class BlobWriter(Protocol):
     def size(self) -> int:
         """How many bytes were written."""
         ...
+
+
+@dataclass(frozen=True)
+class BlobMark:
+    """A blob that a draft made, as it left it."""
+
+    path: Path
+    number: int  # of the file
+    time: int  # nanoseconds: when it was put last
+
+    @property
+    def address(self) -> str:
+        """Its address."""
+        return f"sha256:{self.path.name}"
 
 
 class BlobStore(Protocol):
@@ -111,6 +126,10 @@ class BlobStore(Protocol):
         """Return the same blobs, of which those that are new can be taken back."""
         ...
 
+    def discard(self, marks: Iterable[BlobMark]) -> None:
+        """Delete blobs that a draft made, but for those that were put again since."""
+        ...
+
     def collect(
         self, referenced: Iterable[tuple[str, str]], now: datetime, age: timedelta = ORPHAN_AGE
     ) -> int:
@@ -124,6 +143,11 @@ class BlobStore(Protocol):
 
 class BlobDraft(BlobStore, Protocol):
     """Blobs of which those that were put here, and nowhere else since, can be taken back."""
+
+    @property
+    def made(self) -> tuple[BlobMark, ...]:
+        """Return the blobs that were put here and were not there before."""
+        ...
 
     def take_back(self) -> None:
         """Delete what was put here and was not there before, nor was put by others since."""
@@ -227,6 +251,14 @@ class LocalBlobs:
         """Return the same folder, which remembers what it made."""
         return LocalDraft(self._root, self._checks)
 
+    def discard(self, marks: Iterable[BlobMark]) -> None:
+        """Delete files that are as a draft left them."""
+        for mark in marks:
+            # Whoever puts the same bytes gives the file another time, or another number.
+            with suppress(OSError), self._lock(fcntl.LOCK_EX):
+                if _mark(mark.path) == mark:
+                    mark.path.unlink()
+
     def _found(self, organization_id: str, address: str) -> Path:
         path = self._file(organization_id, _digest(address))
         with failures.files():
@@ -322,26 +354,26 @@ class LocalDraft(LocalBlobs):
     def __init__(self, root: Path, checks: BlobChecks) -> None:
         self._root = root
         self._checks = checks
-        self._made: list[tuple[Path, int, int]] = []
+        self._made: list[BlobMark] = []
+
+    @property
+    def made(self) -> tuple[BlobMark, ...]:
+        """Return the files that it made."""
+        return tuple(self._made)
 
     def take_back(self) -> None:
         """Delete the files that it made and that are as it left them."""
         made, self._made = self._made, []
-        for path, *left in made:
-            # Whoever puts the same bytes gives the file another time, or another number.
-            with suppress(OSError), self._lock(fcntl.LOCK_EX):
-                if _mark(path) == left:
-                    path.unlink()
+        self.discard(made)
 
     def _made_file(self, path: Path) -> None:
         with suppress(OSError):
-            number, time_ = _mark(path)
-            self._made.append((path, number, time_))
+            self._made.append(_mark(path))
 
 
-def _mark(path: Path) -> list[int]:
+def _mark(path: Path) -> BlobMark:
     found = path.stat()
-    return [found.st_ino, found.st_mtime_ns]
+    return BlobMark(path, found.st_ino, found.st_mtime_ns)
 
 
 class _LocalWriter:
