@@ -25,7 +25,7 @@ from assay.learning.adam import Adam
 from assay.learning.artifact import Artifact, unpack_texts
 from assay.learning.calibration import Calibration
 from assay.learning.chain import Chains, Floats, Indices, Marginals, best_paths, marginals
-from assay.learning.errors import DataError
+from assay.learning.errors import DataError, Diverged
 from assay.learning.feature_block import (
     UNKNOWN,
     Blocks,
@@ -106,7 +106,7 @@ class WordTagger:
         if not weight:
             raise DataError("no word of the training split has a known label")
         if not (math.isfinite(loss) and adam.is_finite):
-            raise DataError(f"training diverged in epoch {number}: use a smaller learning_rate")
+            raise Diverged(number)
         return self._state(state, adam, pattern), loss / weight
 
     def loss(self, state: State, blocks: Blocks) -> float:

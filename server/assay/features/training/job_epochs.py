@@ -20,6 +20,7 @@ from assay.kernel.jobs.kind import (
     TaskOutput,
 )
 from assay.learning import artifact
+from assay.learning.hyperparameter_table import GRADIENT_BOOSTING
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.learner import EpochLearner, Learner, State, WholeLearner
 from assay.records import Record, decode, encode
@@ -66,6 +67,12 @@ class TrainEpochs(Stage[EpochPayload, Trained]):
             for number in range(1, epochs + 1)
         ]
 
+    def expected(self, job: Asked) -> int:
+        """Return the number of epochs that were asked for; an ensemble of trees is one task."""
+        given = job.spec.hyperparameters
+        is_one = given.algorithm == GRADIENT_BOOSTING
+        return 1 if is_one else given.integer("num_train_epochs")
+
     def run(
         self, job: Asked, payload: EpochPayload, inputs: StageInputs, context: ComputeContext
     ) -> TaskOutput[Trained]:
@@ -92,8 +99,14 @@ class TrainEpochs(Stage[EpochPayload, Trained]):
                 )
                 for number, one in enumerate(trained.epochs, start=first)
             ),
+            superseded=() if last is None else _superseded(last, trained),
             ends_stage=0 < patience <= trained.number - trained.best_number,
         )
+
+
+def _superseded(last: Trained, now: Trained) -> tuple[str, ...]:
+    """Return the addresses of states that are neither the newest nor the best any more."""
+    return tuple({last.state, last.best} - {now.state, now.best})
 
 
 def last_trained(trained: list[Trained], resolved: Hyperparameters) -> str:

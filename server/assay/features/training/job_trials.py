@@ -25,6 +25,7 @@ from assay.kernel.jobs.kind import (
     TaskOutput,
 )
 from assay.learning import search, trials
+from assay.learning.errors import Diverged
 from assay.learning.feature_block import Blocks, FeatureBlock
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.learner import EpochLearner, Learner, State
@@ -146,7 +147,10 @@ def _tried(course: Course, payload: TrialPayload, blobs: JobBlobs) -> TrialResul
     steps: list[float] = []
     losses: list[float] = []
     for number in range(1, course.hyperparameters.integer("num_train_epochs") + 1):
-        state, _ = learner.epoch(state, train, number)
+        try:
+            state, _ = learner.epoch(state, train, number)
+        except Diverged:
+            return TrialResult(number=asked.number, values=asked.values, steps=tuple(steps))
         steps.append(objective(learner, state, validation))
         if payload.pruner.prunes(steps):
             return TrialResult(
