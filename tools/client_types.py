@@ -13,6 +13,7 @@ MARK = "# Made by `make generate` from protos/assay/v1; never edited.\n"
 GROUPS = {
     "BenchmarkService": ("Benchmarks", "Benchmark"),
     "ComparisonService": ("Comparisons", "Comparison"),
+    "DatasetService": ("Datasets", "Dataset"),
     "DiagnosticsService": ("Diagnostics", "Diagnostics"),
     "EvaluationService": ("Evaluations", "Evaluation"),
     "ExtractionService": ("ExtractionRuns", "ExtractionRun"),

@@ -554,6 +554,176 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatasetSplit:
+    """A split of a revision."""
+
+    # Rows of the split.
+    rows: int
+    # Bytes of its rows as they rest.
+    bytes: float
+    # SHA-256 of its rows, in hex: equal rows have equal hashes.
+    content_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset: rows to learn from and to measure on, stored with splits."""
+
+    # The dataset's id, `dst-` and hex digits.
+    dataset_id: str
+    # A human name, unique in the organization.
+    name: str
+    # tabular_classification, tabular_regression, text_classification, image_classification or
+    # extraction.
+    task_type: str
+    # Free text.
+    description: str
+    # The newest revision; 0 before a split is stored.
+    revision: int
+    # SHA-256 of what the newest revision holds, in hex; absent before a split is stored.
+    content_hash: str | None
+    # The splits of the newest revision, by name.
+    splits: Mapping[str, DatasetSplit]
+    # When the dataset was created.
+    created_at: datetime
+    # When its newest revision was made, or the dataset itself.
+    updated_at: datetime
+    # Who created it.
+    created_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRevision:
+    """The splits of a dataset at one time; never changed."""
+
+    # The dataset.
+    dataset_id: str
+    # The revision's number in the dataset, from 1.
+    revision: int
+    # SHA-256 of the task type and the splits, in hex: equal rows have equal hashes.
+    content_hash: str
+    # The splits by name: train, validation, test.
+    splits: Mapping[str, DatasetSplit]
+    # The job that made the revision.
+    job_id: str
+    # When it was made.
+    created_at: datetime
+    # Who had it made.
+    created_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitChange:
+    """What a job that makes splits has come to."""
+
+    # The dataset.
+    dataset_id: str
+    # The job.
+    job_id: str
+    # The job's state as a word: queued, running, succeeded, failed, canceled or timed_out.
+    status: str
+    # The revision that the job made, once it has succeeded.
+    revision: DatasetRevision | None
+    # What speaks against learning from the revision, such as rows that stand in two splits.
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCount:
+    """Rows of one class."""
+
+    # The class, or the field.
+    label: str
+    # Rows that have it.
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureProfile:
+    """What is known of a feature."""
+
+    # The column's name.
+    name: str
+    # number or category.
+    kind: str
+    # Rows without a value.
+    missing: int
+    # The least value of a number; absent where no row has one.
+    least: float | None
+    # The greatest value of a number; absent where no row has one.
+    most: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthProfile:
+    """How long, or how large, rows are in one unit."""
+
+    # characters, pages, words, pixels or bytes.
+    unit: str
+    # The shortest row.
+    least: float
+    # The longest row.
+    most: float
+    # The mean over the rows.
+    mean: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitProfile:
+    """What one split holds."""
+
+    # train, validation or test.
+    split: str
+    # Rows of the split.
+    rows: int
+    # Bytes of its rows as they rest.
+    bytes: float
+    # Rows of each class, in the order of the labels; of extraction, rows that have the field.
+    labels: tuple[LabelCount, ...]
+    # The features of tabular rows, by name.
+    features: tuple[FeatureProfile, ...]
+    # How long, or how large, rows are.
+    lengths: tuple[LengthProfile, ...]
+    # Rows whose content is that of a row before them.
+    repeated_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOverlap:
+    """What two splits have in common."""
+
+    # The split that is seen earlier, such as train.
+    first: str
+    # The split whose rows are counted.
+    second: str
+    # Rows of the second whose content, id, group and label aside, is that of a row of the
+    # first.
+    equal_rows: int
+    # Rows of the second whose id a row of the first has.
+    row_ids: int
+    # Groups that stand in both.
+    groups: int
+    # Ids of up to three of the equal rows.
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetProfile:
+    """The profile of a revision."""
+
+    # The dataset.
+    dataset_id: str
+    # The revision.
+    revision: int
+    # What each split holds: train, validation, test.
+    splits: tuple[SplitProfile, ...]
+    # What each two splits have in common.
+    overlaps: tuple[SplitOverlap, ...]
+    # What speaks against learning from the revision, for people.
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RocPoint:
     """One point of a ROC curve."""
 
@@ -1682,6 +1852,16 @@ register("assay.v1.AreasTest", AreasTest)
 register("assay.v1.MetricInterval", MetricInterval)
 register("assay.v1.PairedTests", PairedTests)
 register("assay.v1.CompareVersionsResponse", Comparison)
+register("assay.v1.DatasetSplit", DatasetSplit)
+register("assay.v1.Dataset", Dataset)
+register("assay.v1.DatasetRevision", DatasetRevision)
+register("assay.v1.SplitChange", SplitChange)
+register("assay.v1.LabelCount", LabelCount)
+register("assay.v1.FeatureProfile", FeatureProfile)
+register("assay.v1.LengthProfile", LengthProfile)
+register("assay.v1.SplitProfile", SplitProfile)
+register("assay.v1.SplitOverlap", SplitOverlap)
+register("assay.v1.DatasetProfile", DatasetProfile)
 register("assay.v1.RocPoint", RocPoint)
 register("assay.v1.RocCurve", RocCurve)
 register("assay.v1.PrPoint", PrPoint)

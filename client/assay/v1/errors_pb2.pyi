@@ -104,6 +104,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """413. The organization would hold more than its quota. Delete something, or ask for a larger quota."""
     ERROR_REASON_SLOW_REQUEST: _ErrorReason.ValueType  # 41
     """408. The request, or the rest of it, did not come in time. Send it again, without pauses."""
+    ERROR_REASON_BAD_ROWS: _ErrorReason.ValueType  # 42
+    """400. Rows or columns of a dataset are wrong; the message names them. Nothing was kept."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -190,4 +192,6 @@ ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 40
 """413. The organization would hold more than its quota. Delete something, or ask for a larger quota."""
 ERROR_REASON_SLOW_REQUEST: ErrorReason.ValueType  # 41
 """408. The request, or the rest of it, did not come in time. Send it again, without pauses."""
+ERROR_REASON_BAD_ROWS: ErrorReason.ValueType  # 42
+"""400. Rows or columns of a dataset are wrong; the message names them. Nothing was kept."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

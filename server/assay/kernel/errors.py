@@ -147,6 +147,12 @@ class BadPredictions(InvalidArgument):
     reason = "BAD_PREDICTIONS"
 
 
+class BadRows(InvalidArgument):
+    """Rows or columns of a dataset are wrong; nothing of the file was kept."""
+
+    reason = "BAD_ROWS"
+
+
 class BadFile(InvalidArgument):
     """A file is truncated, corrupt or not of the format it claims."""
 

@@ -10,19 +10,18 @@ from assay.tabular.errors import InputError, InputErrorCode
 
 _REFUSALS: Mapping[InputErrorCode, type[AssayError]] = {
     InputErrorCode.BAD_FILE: BadFile,
-    InputErrorCode.BAD_ROWS: BadPredictions,
     InputErrorCode.TOO_LARGE: TooLarge,
 }
 
 
 @contextmanager
-def input_refused() -> Iterator[None]:
-    """Raise BadFile, BadPredictions or TooLarge, in the same words, for an InputError inside."""
+def input_refused(*, rows: type[AssayError] = BadPredictions) -> Iterator[None]:
+    """Raise BadFile, TooLarge or, for wrong rows, `rows`, in the same words as an InputError inside."""
     try:
         yield
     except InputError as error:
         violation = Violation(field=error.location, description=error.description)
-        raise _REFUSALS[error.code](
+        raise _REFUSALS.get(error.code, rows)(
             error.message,
             metadata=error.metadata,
             violations=(violation,) if error.location else (),

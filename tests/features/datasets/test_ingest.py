@@ -94,7 +94,7 @@ def unanswered(task_type: TaskType, *rows: dict[str, Any]) -> list[dict[str, Any
         task_type=task_type,
         answers=False,
     )
-    return [row for batch, _ in read_rows(file) for row in batch.to_pylist()]
+    return [row for batch in read_rows(file) for row in batch.to_pylist()]
 
 
 def test_rows_to_be_predicted_may_lack_what_is_learned():

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from assay.features.datasets.model import SPLITS, Dataset, NewDataset, StoredSplit
+from assay.features.datasets.profile import RevisionProfile
 from assay.features.datasets.store import Datasets, content_hash, dataset_owner
-from assay.kernel.errors import AlreadyExists, InvalidArgument, NotFound, ResourceInUse
+from assay.kernel.cursor import Page
+from assay.kernel.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceInUse,
+)
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.unit_of_work import UnitOfWork
@@ -97,16 +106,60 @@ def test_a_revision_takes_over_the_splits_that_it_does_not_bring(store, clock):
         clock.advance(60)
         second = add_revision(uow, made.dataset_id, test=split(3))
         stored = uow[Datasets]
-        assert stored.get(ORG, made.dataset_id) == replace(made, revision=2, updated_at=clock.now())
+        assert stored.get(ORG, made.dataset_id) == replace(
+            made,
+            revision=2,
+            content_hash=second.content_hash,
+            splits=second.splits,
+            updated_at=clock.now(),
+        )
         assert stored.revision(ORG, made.dataset_id) == second
         assert stored.revision(ORG, made.dataset_id, 1) == first
         assert stored.revision_of(ORG, second.job_id) == second
-        assert stored.list_revisions(ORG, made.dataset_id, limit=5) == (second, first)
-        assert stored.list_revisions(ORG, made.dataset_id, limit=5, before=2) == (first,)
+        assert stored.list_revisions(ORG, made.dataset_id, limit=5).items == (second, first)
+        page = stored.list_revisions(ORG, made.dataset_id, limit=1)
+        assert page.items == (second,)
+        assert stored.list_revisions(ORG, made.dataset_id, limit=1, after=page.next) == Page(
+            items=(first,), next=None
+        )
         with pytest.raises(NotFound, match="revisions 1 to 2"):
             stored.revision(ORG, made.dataset_id, 3)
     assert (first.revision, first.splits) == (1, {"train": split(1), "test": split(2)})
     assert (second.revision, second.splits) == (2, {"train": split(1), "test": split(3)})
+
+
+def test_splits_of_one_dataset_have_the_same_features(store):
+    """A split whose features are not those of a split that stays is refused."""
+    with store.write() as uow:
+        made = add_dataset(uow)
+        add_revision(uow, made.dataset_id, train=split(1))
+        with pytest.raises(FailedPrecondition, match="different features"):
+            add_revision(uow, made.dataset_id, test=replace(split(2), schema_hash="other"))
+        other = replace(split(2), schema_hash="other")
+        assert add_revision(uow, made.dataset_id, train=other).splits == {"train": other}
+
+
+def test_a_profile_is_kept_with_its_revision(store):
+    """A revision has the profile that was stored of it, or none."""
+    profile = RevisionProfile(splits=(), overlaps=(), warnings=("w",))
+    with store.write() as uow:
+        made = add_dataset(uow)
+        add_revision(uow, made.dataset_id, train=split(1))
+        assert uow[Datasets].profile(ORG, made.dataset_id, 1) is None
+        uow[Datasets].put_profile(ORG, made.dataset_id, 1, profile)
+        assert uow[Datasets].profile(ORG, made.dataset_id, 1) == profile
+        assert uow[Datasets].profile(OTHER, made.dataset_id, 1) is None
+
+
+def test_a_dataset_is_kept_while_a_job_of_it_goes_on(store):
+    """A dataset is not deleted while a job that makes a revision of it has not ended."""
+    with store.write() as uow:
+        made = add_dataset(uow)
+        job = uow[Jobs].submit(ORG, dataclasses.replace(NEW_JOB, resource=made.dataset_id))
+        with pytest.raises(ResourceInUse, match=job.job_id):
+            uow[Datasets].delete(ORG, made.dataset_id)
+        uow[Jobs].request_cancel(ORG, job.job_id)
+        uow[Datasets].delete(ORG, made.dataset_id)
 
 
 def test_equal_splits_have_one_content_hash():

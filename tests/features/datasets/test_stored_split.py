@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -116,12 +115,9 @@ def test_equal_rows_are_equal_bytes_however_they_came(blobs, monkeypatch):
 
 def test_the_manifest_counts_what_it_holds(blobs):
     """Rows of each class or field, missing values, ranges and lengths are in the manifest."""
-    writer = SplitWriter(TaskType.TEXT_CLASSIFICATION, TEXT, blobs)
-    writer.add(texts(2), {"characters": np.array([4, 9])})
-    writer.add(texts(1), {"characters": np.array([5])})
-    counted = writer.finish()
+    counted = written(blobs, TaskType.TEXT_CLASSIFICATION, TEXT, texts(2, 4), texts(1, 9))
     assert (counted.rows, counted.labels) == (3, {"a": 2, "b": 1})
-    assert counted.lengths == {"characters": Lengths(least=4, most=9, total=18)}
+    assert counted.lengths["characters"] == Lengths(least=4, most=9, total=17)
     words = rows_of(
         WORDS,
         [

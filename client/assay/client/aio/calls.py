@@ -170,6 +170,136 @@ class Comparisons(Group):
         )
 
 
+class Datasets(Group):
+    """Datasets and their splits."""
+
+    service = "assay.v1.DatasetService"
+
+    async def create(
+        self, name: str, task_type: str, *, description: str = "", if_absent: bool = False
+    ) -> types.Dataset:
+        """Creates a dataset without rows.
+
+        Args:
+            name: A human name, 1 to 200 characters, unique in the organization.
+            task_type: tabular_classification, tabular_regression, text_classification,
+                image_classification or extraction.
+            description: Free text of at most 4000 characters.
+            if_absent: Returns the dataset that has the name, where one of the same task type has.
+        """
+        return await self._one(
+            types.Dataset,
+            "CreateDataset",
+            {
+                "name": name,
+                "task_type": task_type,
+                "description": description,
+                "if_absent": if_absent,
+            },
+        )
+
+    async def get(self, dataset_id: str) -> types.Dataset:
+        """Returns one dataset with the splits of its newest revision.
+
+        Args:
+            dataset_id: The dataset's id or, where none has it as id, its name.
+        """
+        return await self._one(types.Dataset, "GetDataset", {"dataset_id": dataset_id})
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[types.Dataset]:
+        """Lists datasets, newest first."""
+        return self._pages(types.Dataset, "ListDatasets", {"page_size": page_size})
+
+    async def delete(self, dataset_id: str, *, cascade: bool = False) -> None:
+        """Deletes a dataset with its revisions.
+
+        Args:
+            dataset_id: The dataset's id.
+            cascade: Deletes the revisions with it.
+        """
+        await self._none("DeleteDataset", {"dataset_id": dataset_id, "cascade": cascade})
+
+    async def make_splits(
+        self,
+        dataset_id: str,
+        fractions: Mapping[str, float],
+        *,
+        source: str = "",
+        seed: int = 0,
+        stratified: bool | None = None,
+        grouped: bool | None = None,
+        replace: bool = False,
+    ) -> types.SplitChange:
+        """Makes splits from one that is stored, by a seed: 201 with the revision that it makes,
+        or 202 and the Location of the job when that takes longer than a minute.
+
+        Args:
+            dataset_id: The dataset.
+            source: The split whose rows are shared out; train by default.
+            fractions: The fraction of the rows that each split gets, by name; what is left of 1
+                stays in the source.
+            seed: Decides which rows go where; 0 by default.
+            stratified: Shares out each class by the fractions; by default where rows have one
+                class.
+            grouped: Keeps the rows of a group in one split; by default where rows have groups.
+            replace: Replaces splits that are there already.
+        """
+        return await self._one(
+            types.SplitChange,
+            "MakeSplits",
+            {
+                "dataset_id": dataset_id,
+                "source": source,
+                "fractions": fractions,
+                "seed": seed,
+                "stratified": stratified,
+                "grouped": grouped,
+                "replace": replace,
+            },
+        )
+
+    def revisions(
+        self, dataset_id: str, *, page_size: int = PAGE_SIZE
+    ) -> AsyncIterator[types.DatasetRevision]:
+        """Lists a dataset's revisions, newest first.
+
+        Args:
+            dataset_id: The dataset.
+        """
+        return self._pages(
+            types.DatasetRevision,
+            "ListDatasetRevisions",
+            {"dataset_id": dataset_id, "page_size": page_size},
+        )
+
+    async def revision(self, dataset_id: str, revision: int) -> types.DatasetRevision:
+        """Returns one revision.
+
+        Args:
+            dataset_id: The dataset.
+            revision: The revision's number, from 1.
+        """
+        return await self._one(
+            types.DatasetRevision,
+            "GetDatasetRevision",
+            {"dataset_id": dataset_id, "revision": revision},
+        )
+
+    async def profile(self, dataset_id: str, *, revision: int = 0) -> types.DatasetProfile:
+        """Returns what a revision holds: counts by class and split, missing values, lengths, and
+        rows that stand in two splits.
+
+        Args:
+            dataset_id: The dataset.
+            revision: The revision; 0 is the newest.
+        """
+        return await self._one(
+            types.DatasetProfile,
+            "GetDatasetProfile",
+            {"dataset_id": dataset_id, "revision": revision},
+        )
+
+
 class Diagnostics(Group):
     """Curves, tables and mistakes of stored evaluations, read; no row is looked at again."""
 

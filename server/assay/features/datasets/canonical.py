@@ -25,7 +25,6 @@ from assay.features.datasets.row_sizes import (
     Sizes,
     list_sizes,
     row_sizes,
-    sums_of_lists,
     value_sizes,
 )
 from assay.features.datasets.stored_split import BLOCK_BYTES, FeatureKind
@@ -56,8 +55,6 @@ from assay.tabular.values import number_array, text_array
 HOLDER = "a split"
 NO_VALUE = "Leave the value out where it is missing: null, or an empty field of CSV"
 
-Lengths = dict[str, Sizes]
-
 
 class CanonicalRows:
     """Makes canonical rows of a file's tables, in order; holds the labels seen so far."""
@@ -77,8 +74,8 @@ class CanonicalRows:
             answers=columns.has_answers,
         )
 
-    def read(self, table: pa.Table, location: ErrorLocation) -> tuple[pa.RecordBatch, Lengths]:
-        """Return the rows of a table, and how long they are by unit.
+    def read(self, table: pa.Table, location: ErrorLocation) -> pa.RecordBatch:
+        """Return the rows of a table.
 
         Raises InputError naming the first row that breaks a rule, and its column.
         """
@@ -87,22 +84,20 @@ class CanonicalRows:
         }
         if self._columns.has(GROUP):
             found[GROUP] = _names(table[GROUP], GROUP, location)
-        lengths: Lengths = {}
         match self._columns.task_type:
             case TaskType.TEXT_CLASSIFICATION:
-                found[PAGES], lengths = _pages(table, location)
+                found[PAGES] = _pages(table, location)
             case TaskType.IMAGE_CLASSIFICATION:
-                found[IMAGE], lengths = _images(table[IMAGE], location)
+                found[IMAGE] = _images(table[IMAGE], location)
             case TaskType.EXTRACTION:
-                words, lengths = self._words(table, location)
-                found |= words
+                found |= self._words(table, location)
             case _:
                 found |= {name: self._feature(table, name, location) for name in self._kinds}
         found |= self._answer(table, location)
         arrays = [found[name] for name in self.schema.names]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
         _refuse_large(batch, location)
-        return batch, lengths
+        return batch
 
     def _answer(self, table: pa.Table, location: ErrorLocation) -> Mapping[str, Column]:
         if not self._columns.has_answers:
@@ -164,9 +159,7 @@ class CanonicalRows:
             return pc.cast(column, pa.string())
         return _number_feature(column, name, location)
 
-    def _words(
-        self, table: pa.Table, location: ErrorLocation
-    ) -> tuple[Mapping[str, Column], Lengths]:
+    def _words(self, table: pa.Table, location: ErrorLocation) -> Mapping[str, Column]:
         words = texts_of_lists(table[WORDS], WORDS, location)
         sizes = list_sizes(words)
         found: dict[str, Column] = {WORDS: pc.cast(words, pa.list_(pa.string()))}
@@ -174,7 +167,7 @@ class CanonicalRows:
             found[LABELS] = self._word_labels(table, sizes, location)
         if self._columns.has(BOXES):
             found[BOXES] = boxes_of(table[BOXES], sizes, location)
-        return found, {"words": sizes}
+        return found
 
     def _word_labels(self, table: pa.Table, sizes: Sizes, location: ErrorLocation) -> Column:
         labels = texts_of_lists(table[LABELS], LABELS, location)
@@ -186,7 +179,7 @@ class CanonicalRows:
         return pc.cast(labels, pa.list_(pa.string()))
 
 
-def _pages(table: pa.Table, location: ErrorLocation) -> tuple[Column, Lengths]:
+def _pages(table: pa.Table, location: ErrorLocation) -> Column:
     if TEXT in table.column_names:
         refuse_null(table[TEXT], TEXT, location)
         texts = _plain(table[TEXT])
@@ -208,12 +201,10 @@ def _pages(table: pa.Table, location: ErrorLocation) -> tuple[Column, Lengths]:
             FILL_IN,
             count=len(empty),
         )
-    characters: Column = pc.utf8_length(pages.flatten())
-    of_pages = numbers(characters).astype(np.int64)
-    return pages, {"characters": sums_of_lists(pages, of_pages), "pages": sizes}
+    return pages
 
 
-def _images(sent: Column, location: ErrorLocation) -> tuple[Column, Lengths]:
+def _images(sent: Column, location: ErrorLocation) -> Column:
     refuse_null(sent, IMAGE, location)
     column = _plain(sent)
     if pa.types.is_struct(column.type) and "bytes" in column.type.names:
@@ -230,12 +221,12 @@ def _images(sent: Column, location: ErrorLocation) -> tuple[Column, Lengths]:
             "an image is the bytes of a PNG or JPEG file, in JSON and CSV as base64",
             "Send the files as they are",
         )
-    pixels = [_pixels(data, row, location) for row, data in enumerate(files)]
+    for row, data in enumerate(files):
+        _check_image(data, row, location)
     sizes = np.array([len(data) for data in files], np.int64)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     buffers = [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(b"".join(files))]
-    images = pa.Array.from_buffers(pa.large_binary(), len(files), buffers)
-    return images, {"pixels": np.array(pixels, np.int64), "bytes": sizes}
+    return pa.Array.from_buffers(pa.large_binary(), len(files), buffers)
 
 
 def _unpacked(text: str, row: int, location: ErrorLocation) -> bytes:
@@ -252,7 +243,7 @@ def _unpacked(text: str, row: int, location: ErrorLocation) -> bytes:
         ) from None
 
 
-def _pixels(data: bytes, row: int, location: ErrorLocation) -> int:
+def _check_image(data: bytes, row: int, location: ErrorLocation) -> None:
     size = image_size(data)
     if size is None:
         raise location.bad_value(
@@ -271,7 +262,6 @@ def _pixels(data: bytes, row: int, location: ErrorLocation) -> int:
             f"at most {MAX_PIXELS} are allowed, and {MAX_SIDE} to a side",
             "Scale it down; learners do so anyway",
         )
-    return width * height
 
 
 def _names(sent: Column, name: str, location: ErrorLocation) -> Column:

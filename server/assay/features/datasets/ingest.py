@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from assay.features.datasets.canonical import CanonicalRows, Lengths
+from assay.features.datasets.canonical import CanonicalRows
 from assay.features.datasets.dataset_columns import (
     DatasetColumns,
     FeatureScan,
@@ -35,9 +35,7 @@ class SplitFile:
     open: OpenFile
     source: str  # a format of assay.tabular.opening
     task_type: TaskType  # of its dataset
-    like: Sequence[FeatureColumn] | None = (
-        None  # features of the other splits; None: there are none
-    )
+    like: Sequence[FeatureColumn] | None = None  # of the other splits; None: there are none
     answers: bool = True  # False: rows may lack what is learned, which is to be predicted
 
 
@@ -48,16 +46,16 @@ def ingest_split(file: SplitFile, blobs: PutBlob) -> SplitManifest:
     twice far from each other are not found here.
     """
     writer: SplitWriter | None = None
-    for batch, lengths in read_rows(file):
+    for batch in read_rows(file):
         if writer is None:
             writer = SplitWriter(file.task_type, batch.schema, blobs)
-        writer.add(batch, lengths)
+        writer.add(batch)
     assert writer is not None, "a file without rows is refused when it is read"
     return writer.finish()
 
 
-def read_rows(file: SplitFile) -> Iterator[tuple[pa.RecordBatch, Lengths]]:
-    """Yield the canonical rows of a file in batches of one schema, and how long they are by unit.
+def read_rows(file: SplitFile) -> Iterator[pa.RecordBatch]:
+    """Yield the canonical rows of a file in batches of one schema.
 
     Raises InputError, naming row, line and column where one of them is to blame.
     """
@@ -73,10 +71,10 @@ def read_rows(file: SplitFile) -> Iterator[tuple[pa.RecordBatch, Lengths]]:
             if rows is None:
                 rows = _canonical(columns, file, piece.schema)
             location = ErrorLocation(first_row=first_row, line_of=tables.line_of)
-            batch, lengths = rows.read(piece, location)
+            batch = rows.read(piece, location)
             first_row += piece.num_rows
             expansion.add(batch.nbytes, first_row)
-            yield batch, lengths
+            yield batch
     if rows is None:
         raise bad_file(tables.nothing, tables.allowed, "Send at least one row", rows=0)
 

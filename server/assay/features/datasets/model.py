@@ -46,6 +46,7 @@ class StoredSplit(Record):
     manifest: str  # address of its SplitManifest
     rows: int  # how many there are
     bytes: int  # of its rows as they rest
+    schema_hash: str = ""  # of the names and kinds of its features
 
 
 class Dataset(Record):
@@ -57,6 +58,8 @@ class Dataset(Record):
     task_type: TaskType  # what is learned from its rows
     description: str  # free text, may be empty
     revision: int  # the newest; 0: it has no rows yet
+    content_hash: str | None  # of the newest revision; None: it has no rows yet
+    splits: Mapping[str, StoredSplit]  # of the newest revision, by name
     created_at: datetime  # when it was made
     updated_at: datetime  # when its newest revision, or it itself, was made
     created_by: str  # subject of the caller that made it

@@ -37,13 +37,13 @@ def row_digests(task_type: TaskType, batch: pa.RecordBatch) -> Digests:
     state = np.zeros(batch.num_rows, np.uint64)
     for field in features_of(batch.schema):
         column = batch.column(field.name)
-        state = mix(state ^ (_of_numbers(column) if field.type == NUMBER else _of_texts(column)))
+        state = mix(state ^ (_of_numbers(column) if field.type == NUMBER else text_digests(column)))
     return state
 
 
 def group_digests(groups: Column) -> Digests:
     """Return (rows,) digests of the groups' names; rows without one are left out."""
-    return _of_texts(groups.drop_null())
+    return text_digests(groups.drop_null())
 
 
 def _of_values(column: Column) -> Digests:
@@ -62,8 +62,8 @@ def _of_numbers(column: Column) -> Digests:
     return np.where(missing, _MISSING, bits)
 
 
-def _of_texts(column: Column) -> Digests:
-    """Return the digests of categories: each different one is hashed once."""
+def text_digests(column: Column) -> Digests:
+    """Return (rows,) digests of texts: each different one is hashed once; null has one too."""
     coded = column.dictionary_encode()
     texts = coded.dictionary
     known = np.concatenate([_hashed(_cut(texts, text_sizes(texts))), [_MISSING]])

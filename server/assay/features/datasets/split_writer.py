@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assay.features.datasets.row_digests import row_digests
+from assay.features.datasets.row_lengths import row_lengths
 from assay.features.datasets.row_sizes import Column, Sizes, row_sizes
 from assay.features.datasets.stored_split import (
     BLOCK_BYTES,
@@ -55,9 +56,9 @@ class SplitWriter:
         self._blocks: list[StoredBlock] = []
         self._counts = _Counts(task_type, schema)
 
-    def add(self, batch: pa.RecordBatch, lengths: dict[str, Sizes] | None = None) -> None:
-        """Take the next rows; `lengths` are (rows,) by unit, for the profile."""
-        self._counts.add(batch, lengths or {})
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take the next rows."""
+        self._counts.add(batch)
         sizes = row_sizes(batch)
         digests = row_digests(self._task_type, batch)
         words = pa.Array.from_buffers(
@@ -133,7 +134,7 @@ class _Counts:
         """Return the features with what is known of their values."""
         return tuple(self._features.values())
 
-    def add(self, batch: pa.RecordBatch, lengths: dict[str, Sizes]) -> None:
+    def add(self, batch: pa.RecordBatch) -> None:
         """Count the rows of a batch."""
         self.rows += batch.num_rows
         if self._task_type is TaskType.EXTRACTION:
@@ -142,7 +143,7 @@ class _Counts:
             self._count(batch.column(LABEL))
         for name, known in self._features.items():
             self._features[name] = _with_values(known, batch.column(name))
-        for unit, sizes in lengths.items():
+        for unit, sizes in row_lengths(self._task_type, batch).items():
             if len(sizes):
                 self.lengths[unit] = _with_sizes(self.lengths.get(unit), sizes)
 

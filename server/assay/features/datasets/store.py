@@ -4,32 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
 from assay.features.datasets.model import Dataset, DatasetRevision, NewDataset, StoredSplit
+from assay.features.datasets.profile import RevisionProfile
 from assay.features.datasets.tables import datasets, revisions
 from assay.kernel.cursor import Cursor, Page
-from assay.kernel.errors import AlreadyExists, Internal, NotFound, ResourceInUse
+from assay.kernel.errors import AlreadyExists, FailedPrecondition, Internal, NotFound, ResourceInUse
+from assay.kernel.jobs.job import JobFilter
+from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.storage.blob_references import BlobReferences
-from assay.kernel.storage.keyset import newest_page
+from assay.kernel.storage.keyset import newest_page, page_of
 from assay.kernel.storage.mapping import RowMapper, bound, values_of
 from assay.kernel.storage.sql import Prepared, insert_or_ignore
 from assay.kernel.storage.unit_of_work import Hook, SqlStore, UnitOfWork
 from assay.learning.rows import TaskType
-from assay.records import encode, sha256_hex
+from assay.records import decode, encode, encode_text, sha256_hex
 
 _D = datasets.c
 _R = revisions.c
 
+GOING = tuple(state for state in JobState if not is_terminal(state))
 ID_ATTEMPTS = 8  # generated ids grow with each, so the eighth has never been needed
 
 _DATASETS = RowMapper(Dataset, datasets)
-_SELECT = select(*_DATASETS.columns)
+_NEWEST = and_(
+    _R.organization_id == _D.organization_id,
+    _R.dataset_id == _D.dataset_id,
+    _R.revision == _D.revision,
+)
+_SELECT = select(
+    *_DATASETS.columns, _R.content_hash, func.coalesce(_R.splits, "{}").label("splits")
+).select_from(datasets.outerjoin(revisions, _NEWEST))
 _ORG = _D.organization_id == bindparam("org")
 _HERE = (_ORG, _D.dataset_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(*_HERE))
 _NAMED = Prepared(_SELECT.where(_ORG, _D.name == bindparam("name")))
-_LOCK = Prepared(_SELECT.where(*_HERE).with_for_update())
+_LOCK = Prepared(_SELECT.where(*_HERE).with_for_update(of=datasets))
 _INSERT = insert_or_ignore(datasets)
 _ADVANCE = Prepared(update(datasets).where(*_HERE).values(bound("revision", "updated_at")))
 _DELETE = Prepared(delete(datasets).where(*_HERE))
@@ -51,6 +63,9 @@ _LIST_REVISIONS = Prepared(
     .limit(bindparam("most"))
 )
 _INSERT_REVISION = Prepared(insert(revisions))
+_NUMBERED = (*_IN, _R.revision == bindparam("number"))
+_PROFILE = Prepared(select(_R.profile).where(*_NUMBERED))
+_PUT_PROFILE = Prepared(update(revisions).where(*_NUMBERED).values(bound("profile")))
 
 
 class DatasetDeletion(Hook):
@@ -120,7 +135,8 @@ class Datasets(SqlStore):
     def delete(self, organization_id: str, dataset_id: str, *, cascade: bool = False) -> None:
         """Delete a dataset; with `cascade` its revisions go with it.
 
-        Without `cascade` a dataset that has rows raises ResourceInUse. An absent one raises NotFound.
+        Without `cascade` a dataset that has rows raises ResourceInUse, and so does one of which a
+        job has not ended. An absent one raises NotFound.
         """
         dataset = self.hold(organization_id, dataset_id)
         if dataset.revision and not cascade:
@@ -129,6 +145,7 @@ class Datasets(SqlStore):
                 "cascade to delete them with it.",
                 metadata={"dataset_id": dataset_id, "revisions": dataset.revision},
             )
+        self._refuse_busy(organization_id, dataset_id)
         for hook in self._db.hooks(DatasetDeletion):
             hook.check(self._db, organization_id, dataset_id, cascade=cascade)
         self._db[BlobReferences].remove(organization_id, dataset_owner(dataset_id))
@@ -147,10 +164,12 @@ class Datasets(SqlStore):
         """Store the newest revision: that before it, with `splits` in place of those of their name.
 
         `blobs` are the addresses of what the new splits hold; they are kept as long as the dataset.
-        An absent dataset raises NotFound; more bytes than are allowed raise QuotaExceeded.
+        An absent dataset raises NotFound, more bytes than are allowed QuotaExceeded, and features
+        that are not those of a split that stays FailedPrecondition.
         """
         dataset = self.hold(organization_id, dataset_id)
-        merged = {**self._splits(dataset), **splits}
+        merged = {**dataset.splits, **splits}
+        _refuse_other_features(merged)
         self._db[BlobReferences].add(organization_id, dataset_owner(dataset_id), blobs)
         now, number = self._db.now(), dataset.revision + 1
         values = values_of(
@@ -190,23 +209,46 @@ class Datasets(SqlStore):
         return None if row is None else _REVISIONS.read(row)
 
     def list_revisions(
-        self, organization_id: str, dataset_id: str, *, limit: int, before: int | None = None
-    ) -> tuple[DatasetRevision, ...]:
-        """Return up to `limit` revisions, newest first, those older than the number `before`.
-
-        An absent dataset raises NotFound.
-        """
+        self, organization_id: str, dataset_id: str, *, limit: int, after: Cursor | None = None
+    ) -> Page[DatasetRevision]:
+        """Return a page of a dataset's revisions; an absent dataset raises NotFound."""
         dataset = self.get(organization_id, dataset_id)
-        first = dataset.revision + 1 if before is None else before
+        first = dataset.revision + 1 if after is None else int(after.id)
         rows = self._db.all(
-            _LIST_REVISIONS, org=organization_id, id=dataset_id, before=first, most=limit
+            _LIST_REVISIONS, org=organization_id, id=dataset_id, before=first, most=limit + 1
         )
-        return tuple(map(_REVISIONS.read, rows))
+        return page_of(
+            rows,
+            limit,
+            _REVISIONS.read,
+            lambda one: Cursor(created_at=one.created_at, id=str(one.revision)),
+        )
 
-    def _splits(self, dataset: Dataset) -> Mapping[str, StoredSplit]:
-        if not dataset.revision:
-            return {}
-        return self.revision(dataset.organization_id, dataset.dataset_id).splits
+    def profile(self, organization_id: str, dataset_id: str, number: int) -> RevisionProfile | None:
+        """Return the profile of a revision; None: none was stored."""
+        row = self._db.one(_PROFILE, org=organization_id, id=dataset_id, number=number)
+        return None if row is None or row.profile is None else decode(RevisionProfile, row.profile)
+
+    def put_profile(
+        self, organization_id: str, dataset_id: str, number: int, profile: RevisionProfile
+    ) -> None:
+        """Store the profile of a revision, if that is still there."""
+        self._db.run(
+            _PUT_PROFILE,
+            org=organization_id,
+            id=dataset_id,
+            number=number,
+            profile=encode_text(profile),
+        )
+
+    def _refuse_busy(self, organization_id: str, dataset_id: str) -> None:
+        going = JobFilter(resource=dataset_id, states=GOING)
+        for job in self._db[Jobs].list(organization_id, limit=1, chosen=going).items:
+            raise ResourceInUse(
+                f"The dataset '{dataset_id}' cannot be deleted while the job '{job.job_id}' has not "
+                "ended. Wait for it, or cancel it.",
+                metadata={"dataset_id": dataset_id, "job_id": job.job_id},
+            )
 
 
 def dataset_owner(dataset_id: str) -> str:
@@ -219,6 +261,17 @@ def content_hash(task_type: TaskType, splits: Mapping[str, StoredSplit]) -> str:
     return sha256_hex(
         encode({"task_type": task_type, "splits": {k: v.manifest for k, v in splits.items()}})
     )
+
+
+def _refuse_other_features(splits: Mapping[str, StoredSplit]) -> None:
+    by_hash = {one.schema_hash: name for name, one in splits.items()}
+    if len(by_hash) > 1:
+        first, second = list(by_hash.values())[:2]
+        raise FailedPrecondition(
+            f"The splits {first} and {second} have different features; they were uploaded at the "
+            "same time. Upload one of them again: it is read as the other one is.",
+            metadata={"splits": ", ".join(splits)},
+        )
 
 
 def _numbers(newest: int) -> str:

@@ -46,6 +46,7 @@ revisions = Table(
     Column("content_hash", Text, nullable=False),
     Column("splits", Text, nullable=False),  # JSON object: a StoredSplit of each name
     Column("job_id", Key, nullable=False),
+    Column("profile", Text),  # JSON of RevisionProfile, once somebody has asked for it
     Column("created_at", BigInteger, nullable=False),
     Column("created_by", Text, nullable=False),
     PrimaryKeyConstraint("organization_id", "dataset_id", "revision"),

@@ -473,6 +473,7 @@ def upgrade() -> None:
         sa.Column(
             "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
         ),
+        sa.Column("profile", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.CheckConstraint("revision >= 1", name=op.f("ck_dataset_revisions_revision")),
