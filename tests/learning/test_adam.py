@@ -54,6 +54,21 @@ def test_training_goes_on_where_it_stopped():
     assert all(np.array_equal(adam.values[name], whole.values[name]) for name in whole.values)
 
 
+def test_rows_without_a_gradient_stay_as_they_are():
+    """Of rows that are not given, values and moments stay, and the others move as in a whole array."""
+    rows = np.array([0, 2])
+    some, whole = adam_of(start()), adam_of(start())
+    for step in range(3):
+        full = gradients(step)
+        rates = {"w": 0.01, "b": 0.01}
+        some.step({**full, "w": full["w"][rows]}, rates, {"w": rows})
+        whole.step(full, rates)
+    assert np.array_equal(some.values["w"][rows], whole.values["w"][rows])
+    assert np.array_equal(some.values["b"], whole.values["b"])
+    assert (some.values["w"][[1, 3]] == 1).all()
+    assert not some.moments["second.w"][[1, 3]].any()
+
+
 def test_gradients_are_clipped_together():
     """The norm of all gradients together is brought down to max_grad_norm, and never up."""
     big = {name: array * 1000 for name, array in gradients(0).items()}

@@ -171,7 +171,7 @@ def test_gradients_are_those_of_the_likelihood(loss_type):
             total += weight[a:b].mean() * (whole - score)
         return total / len(block.targets)
 
-    gradients, _, _ = learner._gradients(adam, sample)
+    gradients, _, _ = learner._gradients(adam, sample, np.arange(featurizer.columns))
     step = 1e-5
     used = np.flatnonzero(np.abs(gradients["weights"]).sum(axis=1))
     places = {

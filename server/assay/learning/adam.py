@@ -60,8 +60,17 @@ class Adam:
         return all(bool(np.isfinite(array).all()) for array in self.values.values())
 
     @np.errstate(invalid="ignore", over="ignore")  # what diverges is found by `is_finite`
-    def step(self, gradients: Arrays, rates: Mapping[str, float]) -> None:
-        """Move every array of values against its gradient, which is clipped, at its rate."""
+    def step(
+        self,
+        gradients: Arrays,
+        rates: Mapping[str, float],
+        rows: Mapping[str, NDArray[np.int64]] | None = None,
+    ) -> None:
+        """Move every array of values against its gradient, which is clipped, at its rate.
+
+        Of an array in `rows` the gradient has these rows (rising), and is 0 in all others: values
+        and moments of the others stay as they are, but for the decay.
+        """
         self.steps += 1
         clip = self._clipping(gradients)
         for name, gradient in gradients.items():
@@ -69,14 +78,28 @@ class Adam:
             one = array.dtype.type
             if self._decay and name in self._decayed:
                 array *= one(1.0 - min(1.0, rate * self._decay))
-            first, second = (self._moments[f"{moment}.{name}"] for moment in _MOMENTS)
-            clipped = gradient * one(clip)
-            first += one(1 - BETAS[0]) * (clipped - first)
-            second += one(1 - BETAS[1]) * (clipped * clipped - second)
-            root = np.sqrt(second / one(1 - BETAS[1] ** self.steps)) + one(self._epsilon)
-            array -= one(rate / (1 - BETAS[0] ** self.steps)) * first / root
+            index = (rows or {}).get(name, slice(None))
+            move = self._moved(name, index, gradient * one(clip), rate)
             if name in self._masks:
-                array *= self._masks[name]
+                move *= self._masks[name][index]
+            array[index] -= move
+
+    def _moved(
+        self, name: str, index: NDArray[np.int64] | slice, gradient: NDArray[Any], rate: float
+    ) -> NDArray[Any]:
+        """Return the step of some rows, and keep their moments."""
+        one = gradient.dtype.type
+        first, second = (self._moments[f"{moment}.{name}"][index] for moment in _MOMENTS)
+        first += one(1 - BETAS[0]) * (gradient - first)
+        gradient *= gradient
+        second += one(1 - BETAS[1]) * (gradient - second)
+        for moment, array in zip(_MOMENTS, (first, second), strict=True):
+            self._moments[f"{moment}.{name}"][index] = array
+        root = np.sqrt(second / one(1 - BETAS[1] ** self.steps))
+        root += one(self._epsilon)
+        move: NDArray[Any] = first / root
+        move *= one(rate / (1 - BETAS[0] ** self.steps))
+        return move
 
     def _clipping(self, gradients: Arrays) -> float:
         """Return the factor that brings the norm of all gradients down to max_grad_norm."""

@@ -14,7 +14,7 @@ whole record, and confidences its marginal probabilities.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -99,8 +99,10 @@ class WordTagger:
             if not len(sample.targets):
                 continue
             rate = given.number("learning_rate") * STEP * schedule.factor(adam.steps)
-            gradients, losses, weights = self._gradients(adam, sample)
-            adam.step(gradients, dict.fromkeys(gradients, rate))
+            columns, compact = _used(sample.features)
+            sample = replace(sample, features=compact)
+            gradients, losses, weights = self._gradients(adam, sample, columns)
+            adam.step(gradients, dict.fromkeys(gradients, rate), {"weights": columns})
             loss += float((losses * weights).sum())
             weight += float(weights.sum())
         if not weight:
@@ -175,12 +177,15 @@ class WordTagger:
         return marginals(emissions, self._transitions(state), chains)
 
     def _gradients(
-        self, adam: Adam, sample: WindowSample
+        self, adam: Adam, sample: WindowSample, columns: Indices
     ) -> tuple[dict[str, NDArray[Any]], Floats, Floats]:
-        """Return the gradients of a batch, and the losses and weights of its words."""
+        """Return the gradients of a batch, and the losses and weights of its words.
+
+        The batch has the features `columns` alone, and so has the gradient of the weights.
+        """
         values, targets = adam.values, sample.targets
         words, lengths = np.arange(len(targets)), np.diff(sample.starts)
-        emissions = np.asarray(sample.features @ values["weights"]) + values["intercepts"]
+        emissions = np.asarray(sample.features @ values["weights"][columns]) + values["intercepts"]
         allowed = self._possible(values["transitions"])
         weights = self.class_weights[targets]
         of_window = np.add.reduceat(weights, sample.starts[:-1]) / lengths
@@ -239,6 +244,17 @@ class WordTagger:
             facts={**state.facts, "steps": adam.steps},
             arrays={**pack_matrix("weights", weights), **others, **adam.moments},
         )
+
+
+def _used(features: Matrix) -> tuple[Indices, sparse.csr_array]:
+    """Return which columns of a batch are not empty, and the batch with these alone."""
+    matrix = sparse.csr_array(features)
+    used = np.zeros(matrix.shape[1], np.bool_)
+    used[matrix.indices] = True
+    columns = np.flatnonzero(used)
+    place = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    compact = (matrix.data, place[matrix.indices], matrix.indptr)
+    return columns, sparse.csr_array(compact, shape=(matrix.shape[0], len(columns)))
 
 
 def _emissions(state: State, features: Matrix) -> Floats:
