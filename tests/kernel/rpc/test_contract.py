@@ -23,7 +23,7 @@ from assay.kernel.rpc import methods
 from assay.kernel.rpc.server import MissingHandler
 from assay.v1 import policy_pb2
 from tests.support import rpc_service
-from tests.support.rpc_service import Refused, Running
+from tests.support.rpc_service import BINARY_CSV, Caller, Refused, Running
 from tools import protos
 
 SERVICES = list(methods.services())
@@ -127,7 +127,7 @@ def test_http_rules_are_legal():
     for method, verb, path, body in rules():
         if path in {"/openapi.json", "/docs"}:
             continue  # where tools and people look for them
-        assert path.startswith(("/api/v1/", "/v1/quality/")), method.full_name
+        assert path.startswith(("/api/v1/", "/api/v2/", "/v1/quality/")), method.full_name
         for segment in path.split("/")[1:]:
             assert SEGMENT.fullmatch(segment), (method.full_name, segment)
         names = re.findall(r"\{([a-z_]+)\}", path)
@@ -300,3 +300,14 @@ def test_a_refused_health_check_names_its_reason(rpc: Running):
     refused = Refused.of(caught.value)
     assert refused.told == ("INVALID_ARGUMENT", "INVALID_VALUE")
     assert refused.trailers["x-request-id"].startswith("req_")
+
+
+def test_a_native_caller_asks_for_no_headers_alone(me: Caller):
+    """HEAD is a method of REST: a native caller who claims it gets its stream to the end."""
+    model_id, version_id = me.pair()
+    job_id = me.measure(model_id, version_id, BINARY_CSV).job_id
+    head = Caller(me.channel, me.credential, me.organization, **{"x-envoy-original-method": "HEAD"})
+    asked = rpc_service.message("WatchJobEvents", job_id=job_id)
+    whole = me.raw("WatchJobEvents", asked)
+    assert len(whole) > 1
+    assert head.raw("WatchJobEvents", asked) == whole

@@ -50,7 +50,7 @@ class Call:
     @property
     def is_head(self) -> bool:
         """True when the caller asked for the headers of a reply alone."""
-        return self.metadata.get(GATEWAY_METHOD) == "HEAD"
+        return self.is_rest and self.metadata.get(GATEWAY_METHOD) == "HEAD"
 
     @property
     def path(self) -> str:
