@@ -70,6 +70,9 @@ class Learner(Protocol):
     def finish(self, state: State) -> State:
         """Return what of the state predictions need."""
 
+    def check(self, state: State) -> None:
+        """Raise DamagedArtifact unless `state`, which was read, is a finished one of this learner."""
+
 
 @runtime_checkable
 class EpochLearner(Learner, Protocol):

@@ -22,7 +22,7 @@ from scipy import sparse
 from assay.learning.artifact import Artifact
 from assay.learning.calibration import Calibration
 from assay.learning.class_scores import class_predictions, softmax
-from assay.learning.errors import DataError, Diverged
+from assay.learning.errors import DamagedArtifact, DataError, Diverged
 from assay.learning.feature_block import (
     UNKNOWN,
     Blocks,
@@ -141,6 +141,10 @@ class LinearLearner:
         }
         return Artifact(kind=KIND, arrays=keep, libraries=state.libraries)
 
+    def check(self, state: State) -> None:
+        """Raise DamagedArtifact unless the state has weights of these features and classes."""
+        check_weights(state, self.columns, self.outputs)
+
     def _known(self, sample: Sample) -> Sample:
         """Return the chunks that have a target."""
         known = sample.targets != UNKNOWN if self.labels else ~np.isnan(sample.targets)
@@ -169,6 +173,15 @@ def outputs(state: State, features: Matrix) -> Floats:
     weights = unpack_matrix("weights", state)
     found: Floats = product(features, weights) + state.arrays["intercepts"]
     return found
+
+
+def check_weights(state: State, columns: int, outputs: int) -> None:
+    """Raise DamagedArtifact unless a state has (columns, outputs) weights, and intercepts."""
+    found = unpack_matrix("weights", state).shape
+    if found != (columns, outputs) or state.arrays["intercepts"].shape != (outputs,):
+        raise DamagedArtifact(
+            f"the model has {found} weights; its features and classes need {(columns, outputs)}"
+        )
 
 
 def product(features: Matrix, weights: Matrix) -> Floats:

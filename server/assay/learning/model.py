@@ -81,5 +81,5 @@ class Model:
             state=expanded(whole.part("state", "state")),
             calibration=calibration,
         )
-        family.learner(model.featurizer)
+        family.learner(model.featurizer).check(model.state)
         return model

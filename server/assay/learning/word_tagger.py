@@ -25,7 +25,7 @@ from assay.learning.adam import Adam
 from assay.learning.artifact import Artifact, unpack_texts
 from assay.learning.calibration import Calibration
 from assay.learning.chain import Chains, Floats, Indices, Marginals, best_paths, marginals
-from assay.learning.errors import DataError, Diverged
+from assay.learning.errors import DamagedArtifact, DataError, Diverged
 from assay.learning.feature_block import (
     UNKNOWN,
     Blocks,
@@ -36,7 +36,7 @@ from assay.learning.feature_block import (
 )
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.learner import State
-from assay.learning.linear import KIND, MAX_WEIGHTS, product
+from assay.learning.linear import KIND, MAX_WEIGHTS, check_weights, product
 from assay.learning.predictions import WordPredictions
 from assay.learning.schedule import Schedule
 from assay.learning.window_order import WINDOWS, WindowSample, window_batches, window_count
@@ -164,6 +164,13 @@ class WordTagger:
             if name.partition(".")[0] in {"weights", "intercepts", "transitions"}
         }
         return Artifact(kind=KIND, arrays=keep, libraries=state.libraries)
+
+    def check(self, state: State) -> None:
+        """Raise DamagedArtifact unless the state has weights of these features and labels."""
+        size = len(self.labels)
+        check_weights(state, self.columns, size)
+        if state.arrays["transitions"].shape != (size, size):
+            raise DamagedArtifact("the model's transitions are not those of its labels")
 
     def _transitions(self, state: State) -> Floats:
         return self._possible(state.arrays["transitions"])

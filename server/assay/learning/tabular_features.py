@@ -1,0 +1,273 @@
+"""Features of tabular rows, for linear models and for trees.
+
+Linear: a number is standardized, and 0 where it is missing; a category is a column of its own,
+categories that are rare or were never seen share one. Where training rows lack a value there is a
+column that says so. Numbers that are all alike in training have no column.
+
+Features without any value in training are not read.
+
+Trees: numbers stay as they are, NaN where they are missing; categories are numbered, and those
+that were never seen are missing. Columns of categories come first, as scikit-learn orders them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from assay import records
+from assay.learning.artifact import Artifact
+from assay.learning.errors import DamagedArtifact, DataError, shortened
+from assay.learning.feature_block import FeatureBlock
+from assay.learning.labels import class_codes
+from assay.learning.rows import CATEGORY, NUMBER, TARGET, TaskType, features_of, row_ids
+from assay.learning.tabular_summary import (
+    FeatureSummary,
+    NumberSummary,
+    numbers,
+    targets,
+)
+from assay.records import Record
+
+KIND = "featurizer"
+MAX_COLUMNS = 2048
+MAX_TREE_CATEGORIES = 255  # what a byte can number, less one for what is missing
+MAX_COLUMN_CATEGORIES = 255
+
+
+class NumberColumn(Record, tag="number"):
+    """How a number becomes features."""
+
+    name: str
+    mean: float
+    deviation: float  # 0: of a linear model without a column
+    missing: bool  # whether a linear model has a column for it
+
+    def width(self, *, trees: bool) -> int:
+        """Return the number of columns."""
+        return 1 if trees else (self.deviation > 0) + self.missing
+
+    def values(self, batch: pa.RecordBatch, *, trees: bool) -> NDArray[np.float64]:
+        """Return the (rows, width) columns."""
+        found = numbers(batch, self.name)
+        if trees:
+            return found[:, np.newaxis]
+        absent = np.isnan(found)
+        columns = []
+        if self.deviation > 0:
+            columns.append(np.where(absent, 0.0, (found - self.mean) / self.deviation))
+        if self.missing:
+            columns.append(absent.astype(np.float64))
+        return np.column_stack(columns) if columns else np.empty((len(found), 0))
+
+
+class CategoryColumn(Record, tag="category"):
+    """How a category becomes features."""
+
+    name: str
+    categories: tuple[str, ...]  # with a number of their own, sorted
+    rare: bool  # whether others share one
+    missing: bool  # whether a linear model has a column for none
+
+    def width(self, *, trees: bool) -> int:
+        """Return the number of columns."""
+        return 1 if trees else len(self.categories) + self.rare + self.missing
+
+    def values(self, batch: pa.RecordBatch, *, trees: bool) -> NDArray[np.float64]:
+        """Return the (rows, width) columns."""
+        codes = self._codes(batch)
+        if trees:
+            return np.where(codes < 0, np.nan, codes)[:, np.newaxis]
+        if self.missing:
+            codes = np.where(codes == _MISSING, len(self.categories) + self.rare, codes)
+        one_hot: NDArray[np.float64] = np.zeros((len(codes), self.width(trees=False)))
+        known = np.flatnonzero(codes >= 0)
+        one_hot[known, codes[known]] = 1.0
+        return one_hot
+
+    def _codes(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """Return the (rows,) numbers of categories, negative where there is none."""
+        column: Any = batch.column(self.name)
+        encoded = column.dictionary_encode()
+        other = len(self.categories) if self.rare else _UNKNOWN
+        place = {category: code for code, category in enumerate(self.categories)}
+        codes = [place.get(category, other) for category in encoded.dictionary.to_pylist()]
+        indices = encoded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
+        found: NDArray[np.int64] = np.array([*codes, _MISSING], np.int64)[indices]
+        return found
+
+
+Column = NumberColumn | CategoryColumn
+_UNKNOWN, _MISSING = -1, -2
+
+
+class TableColumns(Record):
+    """The columns of a table, and whether they are for trees."""
+
+    columns: tuple[Column, ...]
+    trees: bool
+
+    @classmethod
+    def of(
+        cls, features: Sequence[FeatureSummary], *, trees: bool, min_count: int, most: int
+    ) -> TableColumns:
+        """Return the columns of features.
+
+        Args:
+            features: Their summaries.
+            trees: Whether they are for trees.
+            min_count: Rows that a category of its own needs.
+            most: The largest number of categories of a feature, with the rare ones.
+        """
+        made = [_column(feature, min_count, most) for feature in features if _has_values(feature)]
+        if trees:
+            made.sort(key=lambda column: isinstance(column, NumberColumn))
+        return cls(columns=tuple(made), trees=trees)
+
+    @property
+    def width(self) -> int:
+        """Return the number of features."""
+        return sum(column.width(trees=self.trees) for column in self.columns)
+
+    @property
+    def categorical(self) -> NDArray[np.bool_]:
+        """Return which columns of trees hold categories."""
+        return np.array([isinstance(column, CategoryColumn) for column in self.columns])
+
+    def values(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
+        """Return the (rows, width) features; raises DataError when a column is not there."""
+        types = {field.name: field.type for field in features_of(batch.schema)}
+        for column in self.columns:
+            wanted = NUMBER if isinstance(column, NumberColumn) else CATEGORY
+            if types.get(column.name) != wanted:
+                found = types.get(column.name, "not there")
+                raise DataError(
+                    f"feature {shortened(column.name)} is {found}; the model was trained on {wanted}"
+                )
+        made = [column.values(batch, trees=self.trees) for column in self.columns]
+        return np.hstack([np.empty((batch.num_rows, 0)), *made])
+
+
+def _has_values(feature: FeatureSummary) -> bool:
+    return bool(feature.moments.count if isinstance(feature, NumberSummary) else feature.counts)
+
+
+def _column(feature: FeatureSummary, min_count: int, most: int) -> Column:
+    if isinstance(feature, NumberSummary):
+        return NumberColumn(
+            name=feature.name,
+            mean=feature.moments.mean(),
+            deviation=feature.moments.deviation(),
+            missing=feature.missing > 0,
+        )
+    by_count = sorted(feature.counts, key=lambda category: (-feature.counts[category], category))
+    kept = [category for category in by_count if feature.counts[category] >= min_count]
+    if len(kept) > most or len(kept) < len(by_count):
+        kept = kept[: most - 1]
+    return CategoryColumn(
+        name=feature.name,
+        categories=tuple(sorted(kept)),
+        rare=len(kept) < len(by_count),
+        missing=feature.missing > 0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFeaturizer:
+    """The features of tabular rows."""
+
+    task_type: TaskType
+    table: TableColumns
+    labels: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()  # training rows of each class
+    target_mean: float = 0.0
+    target_deviation: float = 1.0
+    kept: tuple[int, ...] | None = None  # columns of the table, rising; None is all
+
+    def __post_init__(self) -> None:
+        if self.table.width > MAX_COLUMNS:
+            raise DataError(
+                f"the features make {self.table.width} columns; at most {MAX_COLUMNS} are allowed."
+                " Leave features out, or use a larger min_category_count"
+            )
+
+    @property
+    def columns(self) -> int:
+        """Return the number of features."""
+        return self.table.width if self.kept is None else len(self.kept)
+
+    def transform(self, batch: pa.RecordBatch) -> FeatureBlock:
+        """Return the features of rows, float64 for trees and else float32."""
+        values = self.table.values(batch)
+        if self.kept is not None:
+            values = values[:, list(self.kept)]
+        return FeatureBlock(
+            row_ids=row_ids(batch),
+            features=values if self.table.trees else values.astype(np.float32),
+            record_of=np.arange(batch.num_rows, dtype=np.int32),
+            targets=self._targets(batch),
+        )
+
+    def _targets(self, batch: pa.RecordBatch) -> NDArray[Any]:
+        if self.task_type is not TaskType.TABULAR_REGRESSION:
+            return class_codes(batch, self.labels)
+        if TARGET not in batch.schema.names:
+            return np.full(batch.num_rows, np.nan)
+        return targets(batch)
+
+    def select(self, columns: NDArray[np.int64]) -> TableFeaturizer:
+        """Return the featurizer of these columns alone."""
+        before = range(self.table.width) if self.kept is None else self.kept
+        return replace(self, kept=tuple(before[column] for column in columns.tolist()))
+
+    def artifact(self) -> Artifact:
+        """Return what `read` reads."""
+        return Artifact(kind=KIND, facts=records.plain(_Stored.of(self)))
+
+    @classmethod
+    def read(cls, task_type: TaskType, artifact: Artifact) -> TableFeaturizer:
+        """Return the featurizer of an artifact; raises DamagedArtifact."""
+        try:
+            stored = records.convert(_Stored, artifact.facts)
+        except records.DamagedRecord as error:
+            raise DamagedArtifact(f"the featurizer has another form: {error}") from error
+        if len(stored.labels) != len(stored.counts):
+            raise DamagedArtifact("the featurizer has classes without counts")
+        if any(not 0 <= column < stored.table.width for column in stored.kept or ()):
+            raise DamagedArtifact("the featurizer keeps columns that it does not have")
+        return cls(
+            task_type=task_type,
+            table=stored.table,
+            labels=stored.labels,
+            counts=stored.counts,
+            target_mean=stored.target_mean,
+            target_deviation=stored.target_deviation,
+            kept=stored.kept,
+        )
+
+
+class _Stored(Record):
+    """A featurizer as it is stored."""
+
+    table: TableColumns
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    target_mean: float
+    target_deviation: float
+    kept: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, featurizer: TableFeaturizer) -> _Stored:
+        return cls(
+            table=featurizer.table,
+            labels=featurizer.labels,
+            counts=featurizer.counts,
+            target_mean=featurizer.target_mean,
+            target_deviation=featurizer.target_deviation,
+            kept=featurizer.kept,
+        )
