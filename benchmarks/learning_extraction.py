@@ -27,8 +27,8 @@ from assay.learning.hyperparameters import resolve
 from assay.learning.model import Model
 from assay.learning.predictions import WordPredictions
 from assay.learning.rows import TaskType, canonical_schema
-from assay.learning.word_counts import count_extractions
-from assay.learning.word_fields import predicted_fields
+from assay.learning.word_fields import predicted_fields, true_fields
+from assay.learning.word_rows import read_labels, read_words
 from assay.metrics.tag_counts import TagCounts
 from tools.demo.invoices import invoices
 from tools.demo.pages import FIELDS, Page, pages
@@ -73,10 +73,18 @@ def train(batches: Sequence[pa.RecordBatch]) -> tuple[Model, list[FeatureBlock]]
     return Model.decode(model.encode()), blocks
 
 
+def count(found: WordPredictions, batch: pa.RecordBatch) -> TagCounts:
+    given, words = read_labels(batch), read_words(batch)
+    assert given is not None
+    labels, codes = given
+    expected = true_fields(codes, words.texts, words.offsets, labels)
+    return TagCounts.of_fields(expected, found.fields, FIELDS)
+
+
 def fields_of(model: Model, batch: pa.RecordBatch) -> TagCounts:
     found = model.predict(batch)
     assert isinstance(found, WordPredictions)
-    return count_extractions(found, batch, FIELDS).fields
+    return count(found, batch)
 
 
 def word_by_word(model: Model, blocks: Sequence[FeatureBlock], batch: pa.RecordBatch) -> TagCounts:
@@ -97,7 +105,7 @@ def word_by_word(model: Model, blocks: Sequence[FeatureBlock], batch: pa.RecordB
         confidences=sure,
         fields=predicted_fields(codes, sure, texts, offsets, model.labels),
     )
-    return count_extractions(found, batch, FIELDS).fields
+    return count(found, batch)
 
 
 def show(name: str, counts: TagCounts) -> float:
@@ -122,8 +130,8 @@ def main() -> int:
     other = split(OTHERS, 2)
     start = time.perf_counter()
     model.predict(rows(other))
-    count = sum(len(page.words) for page in other)
-    print(f"Predicted: {count / (time.perf_counter() - start):,.0f} words a second")
+    read = sum(len(page.words) for page in other)
+    print(f"Predicted: {read / (time.perf_counter() - start):,.0f} words a second")
     print(f"\n  {'F1 of fields on other invoices':44}{'micro':>8}{'macro':>8}")
     test = [page for page in other if page.locale not in LEFT_OUT]
     value = show("locales that were trained on", fields_of(model, rows(test)))

@@ -2,7 +2,6 @@
 
 import math
 import random
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +12,7 @@ from scipy import sparse
 from assay.learning import artifact
 from assay.learning.calibration import Calibration, Sigmoids
 from assay.learning.chain import Chains, path_score
-from assay.learning.errors import DamagedArtifact, DataError
+from assay.learning.errors import DamagedArtifact, DataError, Diverged
 from assay.learning.feature_block import FeatureBlock, pack_matrix, unpack_matrix
 from assay.learning.hyperparameters import resolve
 from assay.learning.learner import EpochLearner, Family, Featurizer
@@ -348,14 +347,13 @@ def test_rare_features_are_left_out():
 def test_training_that_diverges_says_so():
     """Weights that are no longer finite end the training with the way out."""
     family = family_of(learning_rate=10, max_grad_norm=0, weight_decay=1)
-    family = replace(family, hyperparameters=family.hyperparameters)
     featurizer = family.featurizer(family.summarize(batch_of(letters(20, 1))))
     learner = family.learner(featurizer)
     state = learner.start(0)
     broken = replace_arrays(
         state, {**state.arrays, "transitions": np.full((3, 3), np.inf, np.float32)}
     )
-    with pytest.raises(DataError, match="diverged in epoch 1: use a smaller learning_rate"):
+    with pytest.raises(Diverged, match="diverged in epoch 1: use a smaller learning_rate"):
         learner.epoch(broken, [featurizer.transform(batch_of(letters(20, 1)))], 1)
 
 

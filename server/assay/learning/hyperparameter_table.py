@@ -217,8 +217,9 @@ _GIVEN = (
         type=bool,
         default=False,
         affects=_JOB,
-        scopes=CLASSES,
-        meaning="Fit the probabilities to how often they are right, on the validation rows.",
+        scopes=CLASSES | {EXTRACTION},
+        meaning="Fit the probabilities to how often they are right, on the validation rows; of extraction"
+        " those of words.",
     ),
     Hyperparameter(
         name="calibration_model",
@@ -226,7 +227,7 @@ _GIVEN = (
         default="PlattScalingCalibrationModel",
         choices=("PlattScalingCalibrationModel",),
         affects=_JOB,
-        scopes=CLASSES,
+        scopes=CLASSES | {EXTRACTION},
         meaning="Form of the calibration: a sigmoid for each class.",
     ),
     Hyperparameter(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assay.learning import rows
-from assay.learning.errors import DataError, shortened
+from assay.learning.errors import DataError
 
 Indices = NDArray[np.int64]
 
@@ -177,12 +177,3 @@ def label_codes(
     index = {label: number for number, label in enumerate(classes)}
     places = np.array([index.get(name, unknown) for name in names], dtype=np.int32)
     return places[codes] if len(places) else np.empty(0, np.int32)
-
-
-def refuse_too_many(names: Sequence[str], most: int) -> None:
-    """Raise DataError for more labels than a model may have."""
-    if len(names) > most:
-        raise DataError(
-            f"the words have {len(names):,} labels, such as {shortened(names[-1])}; a model has at"
-            f" most {most:,} fields"
-        )

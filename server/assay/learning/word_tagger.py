@@ -86,7 +86,7 @@ class WordTagger:
     def epoch(self, state: State, blocks: Blocks, number: int) -> tuple[State, float]:
         """Return the state after one pass over the blocks, and the mean loss while it ran.
 
-        Raises DataError when the weights are no longer finite, or no word has a label.
+        Raises Diverged when the weights are no longer finite, DataError when no word has a label.
         """
         given = self.hyperparameters
         size = given.integer("batch_size") * given.integer("gradient_accumulation_steps")
