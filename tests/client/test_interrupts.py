@@ -118,7 +118,8 @@ def test_a_file_is_sent_again_a_bounded_number_of_times(service, client, fresh, 
     broken = Client(relay.address, api_key=service.key, retry=patience)
     with broken, pytest.raises(ServiceUnavailable):
         broken.evaluate(model, version, "test", file)
-    assert relay.cuts == MOST_BREAKS + 1
+    # A call may also begin on a connection that is known to be broken only then.
+    assert 1 < relay.cuts <= MOST_BREAKS + 1
     assert list(client.evaluations.list(model, version)) == []
 
 

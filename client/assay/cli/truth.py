@@ -59,8 +59,10 @@ def create(
     try:
         passed_on()
         if fields:
-            schema_id = _stored_schema(client, name, fields)
-            client.ground_truth.update(made.dataset_id, user_schema_id=schema_id)
+            with deferred() as passed_on:  # a schema that no dataset names would not be found again
+                schema_id = _stored_schema(client, name, fields)
+                client.ground_truth.update(made.dataset_id, user_schema_id=schema_id)
+            passed_on()
         if file is not None:
             _tell(client.ground_truth.import_entries(made.dataset_id, file))
     except BaseException as error:  # an interrupt too
@@ -131,7 +133,10 @@ def schema_of(
     dataset_id = dataset_id_of(client, dataset)
     if fields:
         name = client.ground_truth.get(dataset_id).name
-        client.ground_truth.update(dataset_id, user_schema_id=_stored_schema(client, name, fields))
+        with deferred() as passed_on:
+            schema_id = _stored_schema(client, name, fields)
+            client.ground_truth.update(dataset_id, user_schema_id=schema_id)
+        passed_on()
     found = client.ground_truth.schema(dataset_id)
     if found.inferred:
         err.print(f"inferred from {counted(found.documents, 'document')}", style="dim")
