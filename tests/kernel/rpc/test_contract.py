@@ -168,6 +168,7 @@ def test_methods_without_http_have_a_rest_face():
         "CreateEvaluation", "UploadPredictions", "FinishEvaluation",  # chunks are for clients
         "WatchJob",  # WatchJobEvents/Lines
         "WatchBenchmark",  # WatchBenchmarkEvents/Lines
+        "WatchModelJob",  # the events of its job over REST
         "ImportEntries", "ImportExtractions",  # files over REST
     }  # fmt: skip  # grouped by reason
 
@@ -181,7 +182,7 @@ def test_reads_are_gets_and_creates_answer_201():
         assert (verb == "get") == safe, method.path
         creates = verb == "post" and re.search(
             r"/(models|versions|keys|evaluations(:rows)?|benchmarks|schemas|ground-truth|entries"
-            r"|extractions)$",
+            r"|extractions|datasets|splits(/\{split\}|:make)?|jobs)$",
             path,
         )
         # A delete of the quality family has a body: {"deleted": true}.

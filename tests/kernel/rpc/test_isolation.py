@@ -22,6 +22,8 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
     others = {
         "name": "n", "task_type": "regression", "dataset_split": "test", "rows": 20,
         "revision": 1, "permissions": ["model:read"], "document_id": "d2", "expected_json": "{}",
+        "split": "train", "fractions": {"train": 0.5, "test": 0.5}, "job_type": "training",
+        "model_project_path": "mine",
     }  # fmt: skip  # a table
     made: dict[str, Any] = {}
     for name, (method, _) in CALLS.items():
@@ -88,7 +90,7 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
     walked = set(requests(mine))
     assert set(CALLS) - walked == {
         "CreateModel", "CreateKey", "ListModels", "ListKeys", "ListJobs", "GetServerInfo",
-        "GetOpenApi", "GetDocs",
+        "GetOpenApi", "GetDocs", "ListModelJobs", "CreateDataset", "ListDatasets",
         "CreateFieldSchema", "FieldSchemaRest.CreateFieldSchema",
         "ListFieldSchemas", "FieldSchemaRest.ListFieldSchemas",
         "ListGroundTruthDatasets", "GroundTruthRest.ListGroundTruthDatasets",

@@ -11,6 +11,7 @@ import pytest
 
 from assay import records
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.datasets.profile import RevisionProfile
 from assay.features.datasets.store import Datasets
 from assay.features.evaluations.model import NewEvaluation
 from assay.features.evaluations.revisions_store import Revisions
@@ -185,6 +186,10 @@ REFUSED |= {
 }
 EMPTY = {
     "datasets.list": lambda uow: uow[Datasets].list(OTHER, limit=9).items,
+    "datasets.profile": lambda uow: uow[Datasets].profile(OTHER, rows_of(uow), 1),
+    "datasets.put_profile": lambda uow: uow[Datasets].put_profile(
+        OTHER, rows_of(uow), 1, RevisionProfile(splits=(), overlaps=(), warnings=())
+    ),
     "datasets.revision_of": lambda uow: uow[Datasets].revision_of(OTHER, "done"),
     "extractions.foreign": lambda uow: uow[Extractions].foreign(OTHER, dataset(uow), run(uow), 9),
     "models.get_many": lambda uow: uow[Models].get_many(OTHER, ["m"]),
@@ -218,6 +223,7 @@ FREE = {
     "usages.count": lambda uow: uow[Usages].count(OTHER, 5),
     "blob_references.add": lambda uow: uow[BlobReferences].add(OTHER, "job/queued", ["sha256:x"]),
     "blob_references.remove": lambda uow: uow[BlobReferences].remove(OTHER, "job/queued"),
+    "blob_references.drop": lambda uow: uow[BlobReferences].drop(OTHER, "job/queued", ["sha256:x"]),
     "models.create": lambda uow: uow[Models].create(OTHER, records.replace(CHURN, model_id="m")),
     "jobs.submit": lambda uow: uow[Jobs].submit(OTHER, replace(NEW_JOB, job_id="queued")),
     "jobs.record": lambda uow: uow[Jobs].record(
