@@ -16,7 +16,8 @@ BITS = 16
 
 def features(words, boxes=None, most=512, overlap=64):
     found = read_words(word_batch(words, boxes=boxes))
-    return word_features(found, Windows.cut(found.offsets, most, overlap), BITS)
+    parts = word_features(found, Windows.cut(found.offsets, most, overlap), BITS)
+    return np.concatenate(list(parts))
 
 
 def on_lines(*lines):

@@ -62,6 +62,8 @@ def test_rows_without_labels_are_read():
         ([["a"], ["b"]], [["O"], [None]], None, "a label is empty"),
         ([["a"], ["b"]], [["O"], [""]], None, "a label is empty"),
         ([["a"], [None]], [["O"], ["O"]], None, "a word is null"),
+        ([["a"], ["b"] * 200_001], None, None, "200,001 words; at most 200,000 are allowed"),
+        ([["a"], ["b" * 1_000_001] * 10], None, None, "10,000,010 bytes; at most 10,000,000 are"),
         ([["a"], ["b", "c"]], None, [[BOX], [BOX]], "2 words and 1 boxes"),
         ([["a"], ["b"]], None, [[BOX], [None]], "a box is null"),
         ([["a"], ["b"]], None, [[BOX], [[0, 0, None, 1]]], "missing or not finite"),

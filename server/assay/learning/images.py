@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from assay.learning.errors import DataError
 from assay.learning.gradients import BLOCK, ORIENTATIONS, gradient_features
@@ -33,6 +33,15 @@ _FORMATS: Final = ("PNG", "JPEG")
 # Brightness by the whole numbers that JPEG files are made with (ITU-R 601), in units of 1/65536.
 _LUMA: Final = (19595, 38470, 7471)
 _WHITE = (255, 255, 255, 255)
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # by EXIF's orientation
 _DEEP_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 
 
@@ -95,25 +104,24 @@ def _decoded(data: bytes, size: int) -> NDArray[np.uint8]:
         # JPEG decodes at a half, a quarter or an eighth for less; the rest is scaled below.
         image.draft(None, (2 * size, 2 * size))
         image.load()
-        # Before what is transparent or upside down is dealt with: on few pixels that is cheap.
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_on_white(upright).resize((size, size), Image.Resampling.BILINEAR))
+        # Whatever else is done is done to the small square, for which there is always memory.
+        square = _square(image, size)
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return np.asarray(square if turn is None else square.transpose(turn))
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    """Return an image of any mode as RGB."""
+def _square(image: Image.Image, size: int) -> Image.Image:
+    """Return an image of any mode as RGB of `size` × `size`, on white."""
+    side, method = (size, size), Image.Resampling.BILINEAR
     if image.mode in _DEEP_GREY:
-        return _from_deep_grey(image)
+        # Pillow's own conversion cuts off all above 255.
+        deep = np.asarray(image.convert("F").resize(side, method), np.float64)
+        grey = np.rint(np.clip(deep, 0, 65535) / 257).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Return 16-bit grey as RGB; Pillow's own conversion cuts off all above 255."""
-    values = np.asarray(image).astype(np.float64)
-    return Image.fromarray(np.rint(np.clip(values, 0, 65535) / 257).astype(np.uint8)).convert("RGB")
+        rgba = image.convert("RGBA").resize(side, method)
+        return Image.alpha_composite(Image.new("RGBA", side, _WHITE), rgba).convert("RGB")
+    return image.convert("RGB").resize(side, method)
 
 
 def _cause(data: bytes) -> str:

@@ -7,6 +7,7 @@ that its hash falls to.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,16 +28,15 @@ _MIX = (np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))  # of MurmurHash3
 _GOLDEN = 0x9E3779B9
 
 
-def word_features(found: WordRows, windows: Windows, bits: int) -> NDArray[np.int32]:
-    """Return the (entries, features) columns, in [0, 2 ** bits), of the words of windows."""
+def word_features(found: WordRows, windows: Windows, bits: int) -> Iterator[NDArray[np.int32]]:
+    """Yield the (entries, features) columns, in [0, 2 ** bits), of the words of windows.
+
+    They come some thousand entries at a time, in their order; of no entries comes one empty array.
+    """
     around = _Surroundings.of(found, windows)
     entries = len(windows.word_of)
-    parts = [
-        np.arange(start, min(start + _SLICE, entries))
-        for start in range(0, max(entries, 1), _SLICE)
-    ]
-    columns = [_columns(around, part, bits) for part in parts]
-    return np.concatenate(columns)
+    for start in range(0, max(entries, 1), _SLICE):
+        yield _columns(around, np.arange(start, min(start + _SLICE, entries)), bits)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

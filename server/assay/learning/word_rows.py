@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from assay.learning import rows
 from assay.learning.errors import DataError
+
+MAX_WORDS: Final = 200_000  # of a record
+MAX_BYTES: Final = 10_000_000  # of a record's words
 
 Indices = NDArray[np.int64]
 
@@ -42,10 +45,11 @@ def read_words(batch: pa.RecordBatch) -> WordRows:
     """Return the words and boxes of canonical rows.
 
     Raises DataError, naming the row, where there are more or fewer boxes than words, a word or a
-    number of a box is missing, or a number is not finite.
+    number of a box is missing, a number is not finite, or a record is too long.
     """
     ids = rows.row_ids(batch)
     offsets, words = _flat(batch.column(rows.WORDS))
+    _refuse_long(offsets, words, ids)
     if words.null_count:
         raise DataError("a word is null; leave it out", _owner(words.is_null(), offsets, ids))
     encoded: Any = words.dictionary_encode()
@@ -81,6 +85,20 @@ def read_labels(batch: pa.RecordBatch) -> tuple[tuple[str, ...], Indices] | None
         tuple(encoded.dictionary.to_pylist()),
         encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64),
     )
+
+
+def _refuse_long(offsets: Indices, words: Any, ids: Sequence[str]) -> None:
+    """Raise DataError for a record of more words or bytes than are read at a time."""
+    size = pc.fill_null(pc.binary_length(words), 0).to_numpy(zero_copy_only=False)
+    bytes_ = np.diff(np.concatenate([[0], np.cumsum(size, dtype=np.int64)])[offsets])
+    for counts, most, name in (
+        (np.diff(offsets), MAX_WORDS, "words"),
+        (bytes_, MAX_BYTES, "bytes"),
+    ):
+        long = np.flatnonzero(counts > most)
+        if len(long):
+            message = f"the record has {counts[long[0]]:,} {name}; at most {most:,} are allowed"
+            raise DataError(f"{message}. Cut it into several rows", ids[int(long[0])])
 
 
 def _flat(column: Any) -> tuple[Indices, Any]:

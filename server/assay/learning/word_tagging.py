@@ -12,7 +12,7 @@ or from "O" (a record may lack any field), or if both are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -155,9 +155,10 @@ class WordFeaturizer:
             else label_codes(labels, self.labels, UNKNOWN)
         )
         texts = pack_texts(found.texts)
+        hashed = word_features(found, windows, _bits(self.hyperparameters))
         return FeatureBlock(
             row_ids=found.row_ids,
-            features=self._rows(word_features(found, windows, _bits(self.hyperparameters))),
+            features=self._rows(hashed, len(windows.word_of)),
             record_of=windows.record_of.astype(np.int32),
             targets=codes[windows.word_of],
             extras={
@@ -169,17 +170,26 @@ class WordFeaturizer:
             },
         )
 
-    def _rows(self, hashed: NDArray[np.int32]) -> sparse.csr_array:
+    def _rows(self, hashed: Iterable[NDArray[np.int32]], entries: int) -> sparse.csr_array:
+        """Return the columns that are features, of so many entries, as a matrix."""
         column_of = np.full(1 << _bits(self.hyperparameters), -1, np.int32)
         column_of[self.places] = np.arange(self.columns, dtype=np.int32)
-        columns = column_of[hashed]
-        known = columns >= 0
-        indices = columns[known]
-        ends = np.concatenate([[0], np.cumsum(known.sum(axis=1, dtype=np.int64))])
-        data = np.full(len(indices), 1 / np.sqrt(hashed.shape[1]), np.float32)
-        narrow = np.int32 if len(indices) < 2**31 else np.int64
+        indices, ends = np.empty(0, np.int32), np.zeros(entries + 1, np.int64)
+        row, end, width = 0, 0, 1
+        for part in hashed:
+            rows, width = part.shape
+            if not row:  # memory that is never written to is never taken
+                indices = np.empty(entries * width, np.int32)
+            columns = column_of[part]
+            known = columns >= 0
+            ends[row + 1 : row + rows + 1] = end + np.cumsum(known.sum(axis=1))
+            row, first = row + rows, end
+            end = int(ends[row])
+            indices[first:end] = columns[known]
+        data = np.full(end, 1 / np.sqrt(width), np.float32)
+        narrow = np.int32 if end < 2**31 else np.int64
         return sparse.csr_array(
-            (data, indices, ends.astype(narrow)), shape=(len(hashed), self.columns)
+            (data, indices[:end], ends.astype(narrow)), shape=(entries, self.columns)
         )
 
     def select(self, columns: NDArray[np.int64]) -> Featurizer:
@@ -203,9 +213,11 @@ class WordFamily:
         check_schema(TaskType.EXTRACTION, batch.schema)
         found = read_words(batch)
         bits = _bits(self.hyperparameters)
-        hashed = word_features(found, _windows(found.offsets, self.hyperparameters), bits)
-        counts = LabelCounts.of(batch, found.offsets)
-        return _summary(counts, np.bincount(hashed.ravel(), minlength=1 << bits))
+        windows = _windows(found.offsets, self.hyperparameters)
+        frequencies = np.zeros(1 << bits, np.int64)
+        for part in word_features(found, windows, bits):
+            frequencies += np.bincount(part.ravel(), minlength=1 << bits)
+        return _summary(LabelCounts.of(batch, found.offsets), frequencies)
 
     def merge(self, summaries: Sequence[Summary]) -> Summary:
         """Return the sums of all counts."""
