@@ -6,6 +6,7 @@ from assay.features.training import tables
 from assay.features.training.api import TrainingService
 from assay.features.training.job import TrainingKind
 from assay.features.training.job_evaluation import VersionEvaluationKind
+from assay.features.training.job_pruning import PruningKind
 from assay.features.training.metrics_service import MetricsReader
 from assay.features.training.rest import TrainingRestService
 from assay.features.training.service import ModelJobUseCases
@@ -32,6 +33,6 @@ FEATURE = Feature(
     tables=(tables.model_jobs, tables.version_artifacts),
     stores=(ModelJobs, VersionArtifacts),
     hooks=(JobsOfModels(), JobsOfVersions(), VersionsOfCanceledJobs()),
-    kinds=(TrainingKind(), VersionEvaluationKind()),
+    kinds=(TrainingKind(), PruningKind(), VersionEvaluationKind()),
     services=_services,
 )

@@ -43,6 +43,22 @@ class VersionEvaluation(Record):
     manifest: str  # address of the split's
 
 
+class VersionPruning(Record):
+    """The spec of a pruning of a stored version."""
+
+    model_id: str
+    version_id: str  # that it makes
+    artifact: str  # address of the version that is pruned
+    manifests: Mapping[str, str]  # addresses of the splits' manifests, by split
+    task_type: TaskType
+    labels: tuple[str, ...]  # that the version knows, in their order
+    positive_label: str | None  # declared with the model
+    target_sparsity: float | None  # None: a size is the target
+    target_bytes: int | None = None  # of the artifact; None: a sparsity is the target
+    tuning: Hyperparameters | None = None  # of the epochs after it was pruned; None: none
+    learning_version: str  # of the learning component
+
+
 class EvaluatedResult(ModelJobResult):
     """What came of a job that measured a version."""
 

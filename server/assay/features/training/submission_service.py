@@ -16,6 +16,7 @@ from assay.features.training.job_spec import (
     TRAIN,
     TrainingJob,
     VersionEvaluation,
+    VersionPruning,
     settings_of,
 )
 from assay.features.training.model import (
@@ -26,14 +27,16 @@ from assay.features.training.model import (
     NewModelJob,
     job_type,
 )
+from assay.features.training.pruning_settings import PruningSettings, pruning_settings
 from assay.features.training.store import ModelJobs
 from assay.features.training.training_data import (
     TrainingData,
     check_hyperparams,
     find_source,
     read_data,
+    unlearnable,
 )
-from assay.kernel.errors import InvalidArgument
+from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.idempotency import CreateRequest, answered, create_once
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
@@ -68,7 +71,7 @@ class Draft:
     """A job that was checked, before it is queued."""
 
     new: NewModelJob  # without the version where that is made
-    spec: TrainingJob | VersionEvaluation  # likewise
+    spec: TrainingJob | VersionPruning | VersionEvaluation  # likewise
     blobs: tuple[str, ...]  # that the job reads
     makes: NewVersion | None = None  # None: no new version
 
@@ -114,15 +117,14 @@ class Submissions:
             )
 
     def _drafts(self, wanted: JobType) -> Callable[[UnitOfWork, str, JobRequest], Draft]:
-        drafts = {JobType.TRAINING: self._training, JobType.EVALUATION: self._evaluation}
-        if wanted not in drafts:
-            raise InvalidArgument.of(
-                "job_type", f"'{wanted}' was sent; {', '.join(drafts)} are allowed"
-            )
-        return drafts[wanted]
+        return {
+            JobType.TRAINING: self._training,
+            JobType.PRUNING: self._pruning,
+            JobType.EVALUATION: self._evaluation,
+        }[wanted]
 
     def _training(self, uow: UnitOfWork, organization_id: str, request: JobRequest) -> Draft:
-        _refuse_fields(request, target_sparsity="only a pruning has one")
+        _check_training(request)
         model = uow[Models].by_path(organization_id, request.model_project_path)
         dataset = uow[Datasets].find(organization_id, request.dataset_id)
         data = read_data(uow, self._blobs, model, dataset)
@@ -161,8 +163,7 @@ class Submissions:
         )
 
     def _evaluation(self, uow: UnitOfWork, organization_id: str, request: JobRequest) -> Draft:
-        why = "an evaluation makes no version"
-        _refuse_fields(request, target_sparsity=why, version_label=why, hyperparams=why)
+        _refuse_fields(request, "target_sparsity", "version_label", "hyperparams")
         model = uow[Models].by_path(organization_id, request.model_project_path)
         dataset = uow[Datasets].find(organization_id, request.dataset_id)
         source = find_source(uow, model, request.version_id)
@@ -191,6 +192,45 @@ class Submissions:
             blobs=(*data.blobs, source.artifact.blob),
         )
 
+    def _pruning(self, uow: UnitOfWork, organization_id: str, request: JobRequest) -> Draft:
+        model = uow[Models].by_path(organization_id, request.model_project_path)
+        dataset = uow[Datasets].find(organization_id, request.dataset_id)
+        source = find_source(uow, model, request.version_id)
+        artifact = source.artifact
+        data = read_data(uow, self._blobs, model, dataset, learned=artifact)
+        made = uow[ModelJobs].get(organization_id, source.job_id).facts
+        settings = pruning_settings(
+            data.task_type, made.settings, request.target_sparsity, request.hyperparams
+        )
+        _check_pruning(data, artifact.labels, is_tuned=settings.is_tuned)
+        spec = VersionPruning(
+            model_id=model.model_id,
+            version_id="",
+            artifact=artifact.blob,
+            manifests=data.manifests,
+            task_type=data.task_type,
+            labels=artifact.labels,
+            positive_label=model.positive_label,
+            target_sparsity=settings.target_sparsity,
+            target_bytes=settings.target_bytes,
+            tuning=settings.hyperparameters if settings.is_tuned else None,
+            learning_version=artifact.learning_version,
+        )
+        facts = replace(
+            made,
+            platform_version=self._release,
+            test=data.split(data.measured_split, model),
+            settings=settings.shown,
+            warnings=data.warnings,
+        )
+        new = _new(JobType.PRUNING, data, spec, facts, request)
+        return Draft(
+            new=replace(new, source_version_id=source.version_id),
+            spec=spec,
+            blobs=(*data.blobs, artifact.blob),
+            makes=_pruned_version(settings, request),
+        )
+
     def _make(self, uow: UnitOfWork, organization_id: str, draft: Draft) -> str:
         spec, model_id = draft.spec, draft.spec.model_id
         if draft.makes is not None:
@@ -216,7 +256,7 @@ class Submissions:
 def _new(
     wanted: JobType,
     data: TrainingData,
-    spec: TrainingJob | VersionEvaluation,
+    spec: TrainingJob | VersionPruning | VersionEvaluation,
     facts: Facts,
     request: JobRequest,
 ) -> NewModelJob:
@@ -232,12 +272,39 @@ def _new(
     )
 
 
-def _refuse_fields(request: JobRequest, **reasons: str) -> None:
-    """Raise InvalidArgument for a field that was sent and that the type of job does not have."""
-    for name, why in reasons.items():
-        if getattr(request, name):
-            raise InvalidArgument.of(name, why)
+def _pruned_version(settings: PruningSettings, request: JobRequest) -> NewVersion:
+    return NewVersion(
+        label=request.version_label or None,
+        status=VersionStatus.TRAINING,
+        algorithm=settings.hyperparameters.algorithm,
+        hyperparameters={one.name: one.value for one in settings.shown},
+        created_by=request.created_by,
+    )
+
+
+def _check_training(request: JobRequest) -> None:
+    """Raise InvalidArgument for fields that a training does not have, or not together."""
+    if request.target_sparsity is not None:
+        raise InvalidArgument.of("target_sparsity", "only a pruning has one")
     if request.version_id and request.version_label:
         raise InvalidArgument.of(
             "version_label", "a version that is named by version_id keeps its own label"
         )
+
+
+def _check_pruning(data: TrainingData, labels: tuple[str, ...], *, is_tuned: bool) -> None:
+    """Raise FailedPrecondition for data that a version of these labels is not measured on."""
+    present = {label for split in data.splits.values() for label in split.labels}
+    if foreign := sorted(present - set(labels)):
+        raise unlearnable(
+            data.dataset, f"has the label '{clip(foreign[0])}', which the version knows nothing of"
+        )
+    if is_tuned and TRAIN not in data.manifests:
+        raise unlearnable(data.dataset, "has no train split to train on with. Upload one")
+
+
+def _refuse_fields(request: JobRequest, *names: str) -> None:
+    """Raise InvalidArgument for a field that was sent and that an evaluation does not have."""
+    for name in names:
+        if getattr(request, name) not in (None, "", {}):
+            raise InvalidArgument.of(name, "an evaluation makes no version")
