@@ -36,9 +36,9 @@ def hashed(texts, **ngrams):
     ends = [0, *words.text_ends.tolist()]
     found = [Counter() for _ in texts]
     first = 0
-    for chunks, chunk_of, hashes in hash_chunks(words, list(pairwise(ends)), **ngrams):
-        for chunk, value in zip(chunk_of.tolist(), hashes.tolist(), strict=True):
-            found[first + chunk][value] += 1
+    for chunks, keys in hash_chunks(words, list(pairwise(ends)), bits=32, **ngrams):
+        for key in keys.tolist():
+            found[first + (key >> 32)][key & 0xFFFFFFFF] += 1
         first += chunks
     assert first == len(texts)
     return found
@@ -82,6 +82,18 @@ def test_n_grams_do_not_depend_on_the_texts_beside():
     together = hashed(TEXTS, word_ngrams=2, char_ngrams=3)
     for text, found in zip(TEXTS, together, strict=True):
         assert hashed([text], word_ngrams=2, char_ngrams=3) == [found]
+
+
+@pytest.mark.parametrize("bits", [8, 29, 31])
+def test_keys_are_as_short_as_they_can_be(bits):
+    """Hashes of fewer bits are the upper bits of longer ones, in keys of 32 bits if they suffice."""
+    words = words_of(TEXTS)
+    ends = [0, *words.text_ends.tolist()]
+    given = {"word_ngrams": 1, "char_ngrams": 2}
+    ((_, whole),) = hash_chunks(words, list(pairwise(ends)), bits=32, **given)
+    ((_, keys),) = hash_chunks(words, list(pairwise(ends)), bits=bits, **given)
+    assert keys.dtype == (np.uint64 if bits > 29 else np.uint32)
+    assert np.array_equal(keys, whole >> np.uint64(32 - bits))
 
 
 def test_many_parts_are_one():

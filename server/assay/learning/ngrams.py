@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.int64]
+Keys = NDArray[np.uint32] | NDArray[np.uint64]
 
 MAX_WORD = 64  # characters
-PART = 1 << 20  # characters whose n-grams are hashed at once
+PART = 1 << 17  # characters whose n-grams are hashed at once: they stay in the cache
 SPACE = 32
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)  # odd: of the polynomial over code points
 _WORD_STEP: Final = np.uint64(0xD6E8FEB86659FD93)  # odd: of the polynomial over words
@@ -41,12 +42,12 @@ class Words:
 
 def words_of(texts: Sequence[str]) -> Words:
     """Return the words of texts, in lower case."""
-    lowered = "\n".join(texts).lower() + "\n"
-    codes = np.frombuffer(lowered.encode("utf-32-le"), np.uint32)
+    lowered = [text.lower() for text in texts]
+    codes = np.frombuffer("\n".join([*lowered, ""]).encode("utf-32-le"), np.uint32)
     inside = np.concatenate([[False], _word_characters()[codes]])
     edges = np.flatnonzero(inside[1:] != inside[:-1])
     starts, lengths = _cut(edges[::2], edges[1::2] - edges[::2])
-    breaks = np.cumsum([len(text.lower()) + 1 for text in texts], dtype=np.int64)
+    breaks = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)
     return Words(
         codes=codes,
         starts=starts,
@@ -95,8 +96,13 @@ def chunk_words(words: int, length: int, overlap: int) -> list[tuple[int, int]]:
 
 
 def hash_chunks(
-    words: Words, chunks: Sequence[tuple[int, int]], *, word_ngrams: int, char_ngrams: int
-) -> Iterator[tuple[int, NDArray[np.int32], Hashes]]:
+    words: Words,
+    chunks: Sequence[tuple[int, int]],
+    *,
+    word_ngrams: int,
+    char_ngrams: int,
+    bits: int,
+) -> Iterator[tuple[int, Keys]]:
     """Yield the n-grams of a few chunks at a time.
 
     Args:
@@ -104,23 +110,54 @@ def hash_chunks(
         chunks: The first and last word (exclusive) of each chunk.
         word_ngrams: The longest sequence of words.
         char_ngrams: The longest sequence of characters.
+        bits: How many bits of a hash are kept, up to 32.
 
     Yields:
-        How many chunks, and of each n-gram its chunk, counted from the first of them, and its
-        hash.
+        How many chunks, and of each n-gram its chunk, counted from the first of them, times
+        2 ** bits, plus the kept bits of its hash. Keys have 32 bits where that is enough.
     """
     for first, last in _parts(words, chunks):
         bounds = np.array(chunks[first:last], np.int64)
         sizes = bounds[:, 1] - bounds[:, 0]
-        index = _counted(sizes) + np.repeat(bounds[:, 0], sizes)
-        chunk_of = np.repeat(np.arange(last - first, dtype=np.int32), sizes)
-        found = [
-            *_of_words(words, index, chunk_of, word_ngrams),
-            *_of_characters(words, index, chunk_of, char_ngrams),
-        ]
-        owners = [owner for owner, _ in found] or [np.empty(0, np.int32)]
-        hashes = [value for _, value in found] or [np.empty(0, np.uint64)]
-        yield last - first, np.concatenate(owners), np.concatenate(hashes)
+        kind = np.uint32 if (last - first) << bits <= 1 << 32 else np.uint64
+        chunk_of: Keys = np.repeat((np.arange(last - first) << bits).astype(kind), sizes)
+        letters = _Letters.of(words, _counted(sizes) + np.repeat(bounds[:, 0], sizes))
+        found = [np.empty(0, kind)]
+        if len(chunk_of):
+            drop = np.uint64(64 - bits)
+            found += _of_words(letters, chunk_of, word_ngrams, drop)
+            found += _of_characters(letters, chunk_of, char_ngrams, drop)
+        yield last - first, np.concatenate(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Letters:
+    """The code points of words, each word between two spaces."""
+
+    codes: Hashes  # (letters,), plus 1
+    place: NDArray[np.int32]  # (letters,), in the word
+    left: NDArray[np.int32]  # (letters,), up to the end of the word
+    starts: Places  # (words,)
+    lengths: Places  # (words,)
+
+    @classmethod
+    def of(cls, words: Words, index: Places) -> _Letters:
+        lengths = words.lengths[index] + 2
+        ends = np.cumsum(lengths)
+        starts = ends - lengths
+        letter = np.arange(ends[-1] if len(ends) else 0, dtype=np.int32)
+        # The first letter of a word is taken from before it and the last from behind.
+        source = letter + np.repeat((words.starts[index] - starts - 1).astype(np.int32), lengths)
+        codes = words.codes[source].astype(np.uint64)
+        codes[starts] = codes[ends - 1] = SPACE
+        codes += np.uint64(1)
+        return cls(
+            codes=codes,
+            place=letter - np.repeat(starts.astype(np.int32), lengths),
+            left=np.repeat(ends.astype(np.int32), lengths) - letter,
+            starts=starts,
+            lengths=lengths,
+        )
 
 
 def _parts(words: Words, chunks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -135,54 +172,46 @@ def _parts(words: Words, chunks: Sequence[tuple[int, int]]) -> Iterator[tuple[in
     yield from pairwise(cuts)
 
 
-def _of_words(
-    words: Words, index: Places, chunk_of: NDArray[np.int32], longest: int
-) -> Iterator[tuple[NDArray[np.int32], Hashes]]:
-    """Yield the n-grams of words, for each n."""
-    if not longest or not len(index):
+def _of_words(letters: _Letters, chunk_of: Keys, longest: int, drop: np.uint64) -> Iterator[Keys]:
+    """Yield the keys of the n-grams of words, for each n."""
+    if not longest:
         return
-    place = _counted(words.lengths[index])
-    codes = words.codes[place + np.repeat(words.starts[index], words.lengths[index])]
-    powers = np.cumprod(np.full(MAX_WORD, _STEP))
-    ends = np.cumsum(words.lengths[index])
-    single = np.add.reduceat(
-        (codes.astype(np.uint64) + 1) * powers[place], ends - words.lengths[index]
-    )
-    single = _mixed(single, 1)
+    powers = np.cumprod(np.full(MAX_WORD + 2, _STEP))
+    single = _mixed(np.add.reduceat(letters.codes * powers[letters.place], letters.starts), 1)
     grams = single
-    yield chunk_of, grams
+    yield chunk_of | (single >> drop).astype(chunk_of.dtype)
     for n in range(2, longest + 1):
         grams = grams[:-1] * _WORD_STEP + single[n - 1 :]
-        whole = chunk_of[: len(grams)] == chunk_of[n - 1 :]
-        yield chunk_of[: len(grams)][whole], _mixed(grams[whole], n)
+        owner = chunk_of[: len(grams)]
+        keys = owner | (_mixed(grams, n) >> drop).astype(owner.dtype)
+        yield keys[owner == chunk_of[n - 1 :]]
 
 
 def _of_characters(
-    words: Words, index: Places, chunk_of: NDArray[np.int32], longest: int
-) -> Iterator[tuple[NDArray[np.int32], Hashes]]:
-    """Yield the n-grams of characters, for each n."""
-    if not longest or not len(index):
+    letters: _Letters, chunk_of: Keys, longest: int, drop: np.uint64
+) -> Iterator[Keys]:
+    """Yield the keys of the n-grams of characters, for each n."""
+    if not longest:
         return
-    lengths = words.lengths[index] + 2
-    place = _counted(lengths)
-    word_of = np.repeat(np.arange(len(index), dtype=np.int32), lengths)
-    space = (place == 0) | (place == (lengths - 1)[word_of])
-    source = words.starts[index][word_of] + place - 1
-    codes = np.where(space, np.uint32(SPACE), words.codes[np.where(space, 0, source)])
-    single = codes.astype(np.uint64) + 1
-    owner = chunk_of[word_of]
-    yield owner[~space], _mixed(single[~space], 101)
-    grams = single
-    for n in range(2, longest + 1):
-        grams = grams[:-1] * _STEP + single[n - 1 :]
-        whole = word_of[: len(grams)] == word_of[n - 1 :]
-        yield owner[: len(grams)][whole], _mixed(grams[whole], 100 + n)
+    owner = np.repeat(chunk_of, letters.lengths)
+    grams = letters.codes
+    for n in range(1, longest + 1):
+        if n > 1:
+            grams = grams[:-1] * _STEP
+            grams += letters.codes[n - 1 :]
+        hashes = _mixed(grams, 100 + n)
+        hashes >>= drop
+        keys = hashes.astype(owner.dtype)
+        keys |= owner[: len(keys)]
+        left = letters.left[: len(keys)]
+        # A space alone is no feature, and an n-gram ends with its word.
+        yield keys[left >= n] if n > 1 else keys[(left > 1) & (letters.place > 0)]
 
 
 def _mixed(values: Hashes, kind: int) -> Hashes:
-    """Return hashes whose every bit depends on every bit of `values` and on the kind."""
-    mixed = (values + np.uint64(kind * int(_STEP) % 2**64)) * _MIX
+    """Return hashes whose upper bits depend on every bit of `values` and on the kind."""
+    mixed = values + np.uint64(kind * int(_STEP) % 2**64)
+    mixed *= _MIX
     mixed ^= mixed >> np.uint64(31)
     mixed *= _STEP
-    mixed ^= mixed >> np.uint64(29)
     return mixed

@@ -219,20 +219,19 @@ class ChunkedText:
         The arrays are chunk (from 0 in each part), place and count, in the order of chunks and
         places.
         """
-        bits = np.uint64(self.hyperparameters.integer("hash_bits"))
-        for chunks, chunk_of, hashes in hash_chunks(
+        bits = self.hyperparameters.integer("hash_bits")
+        for chunks, keys in hash_chunks(
             self.words,
             self.chunks,
             word_ngrams=self.hyperparameters.integer("word_ngrams"),
             char_ngrams=self.hyperparameters.integer("char_ngrams"),
+            bits=bits,
         ):
-            keys = (chunk_of.astype(np.uint64) << bits) | (hashes >> (np.uint64(64) - bits))
             keys.sort()
             starts = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
-            found = keys[starts]
             counts = np.diff(np.append(starts, len(keys)))
-            places = (found & np.uint64((1 << int(bits)) - 1)).astype(np.int64)
-            yield chunks, (found >> bits).astype(np.int64), places, counts
+            found = keys[starts].astype(np.int64)
+            yield chunks, found >> bits, found & ((1 << bits) - 1), counts
 
 
 def _texts(batch: pa.RecordBatch, most_pages: int) -> Iterator[str]:
