@@ -21,6 +21,7 @@ from assay.client import (
     EvaluationFailed,
     FailedPrecondition,
     InvalidRequest,
+    JobFailed,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -51,7 +52,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 _EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
     (BAD_INPUT, (BadInput, InvalidRequest, NotFound, Conflict, TooLarge)),
-    (BAD_INPUT, (FailedPrecondition, EvaluationFailed)),
+    (BAD_INPUT, (FailedPrecondition, EvaluationFailed, JobFailed)),
     (NO_SERVICE, (ServiceUnavailable,)),
     (NOT_ALLOWED, (Unauthenticated, PermissionDenied)),
     (TOO_MANY, (RateLimited,)),

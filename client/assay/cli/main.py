@@ -14,6 +14,7 @@ from assay.cli.bench import bench
 from assay.cli.compare import compare
 from assay.cli.connection import with_client
 from assay.cli.console import FAULT, show_failure
+from assay.cli.datasets import datasets
 from assay.cli.documents import runs, schemas
 from assay.cli.evaluate import evaluate
 from assay.cli.evaluations import evaluations
@@ -56,6 +57,7 @@ def application() -> typer.Typer:
         plugin.load()(app)
     for command in (evaluate, report, plot, compare, resources.promote, resources.watch):
         app.command(rich_help_panel=USE)(with_client(command))
+    app.add_typer(datasets, name="datasets", rich_help_panel=USE)
     app.add_typer(truth, name="truth", rich_help_panel=USE)
     app.add_typer(bench, name="bench", rich_help_panel=USE)
     app.add_typer(resources.models, name="models", rich_help_panel=USE)

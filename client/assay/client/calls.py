@@ -229,7 +229,7 @@ class Datasets(Group):
         replace: bool = False,
     ) -> types.SplitChange:
         """Makes splits from one that is stored, by a seed: 201 with the revision that it makes,
-        or 202 and the Location of the job when that takes longer than a minute.
+        or 202 and the Location of the job when that takes longer than 20 s.
 
         Args:
             dataset_id: The dataset.

@@ -15,6 +15,7 @@ from assay.client import calls, types
 from assay.client.benchmarks import Benchmarks
 from assay.client.comparisons import Comparisons
 from assay.client.connection import BATCH_BYTES, Address, RetryPolicy
+from assay.client.datasets import Datasets
 from assay.client.documents import ExtractionRuns, GroundTruth
 from assay.client.errors import BadInput
 from assay.client.evaluating import (
@@ -104,6 +105,7 @@ class Client:
         )
         self.benchmarks = Benchmarks(transport)
         self.comparisons = Comparisons(transport)
+        self.datasets = Datasets(transport)
         self.diagnostics = calls.Diagnostics(transport)
         self.evaluations = Evaluations(transport)
         self.extraction_runs = ExtractionRuns(transport)

@@ -131,6 +131,10 @@ class BenchmarkFailed(ServiceError):
     """The benchmark's job ended without a result; `metadata` names the benchmark."""
 
 
+class JobFailed(ServiceError):
+    """A job ended without a result, for the reason that is told; `metadata` names it."""
+
+
 class ServiceUnavailable(ServiceError):
     """Nothing answers at the target, though the call was repeated."""
 

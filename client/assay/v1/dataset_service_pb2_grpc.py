@@ -124,7 +124,7 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def MakeSplits(self, request, context):
-        """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than a minute. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows.
+        """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than 20 s. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,7 @@ class DatasetServiceStub:
     UploadSplit: _grpc.StreamUnaryMultiCallable[_dataset_service_pb2.UploadSplitRequest, _dataset_pb2.SplitChange]
     """Stores a file of rows as a split, in place of one of that name: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, which are named; 404 no such dataset; 409 the idempotency key was used with another body; 413 too large; 422 other features than the splits that stay."""
     MakeSplits: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.MakeSplitsRequest, _dataset_pb2.SplitChange]
-    """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than a minute. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows."""
+    """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than 20 s. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows."""
     ListDatasetRevisions: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetRevisionsRequest, _dataset_service_pb2.ListDatasetRevisionsResponse]
     """Lists a dataset's revisions, newest first. Errors: 400 bad page size or token; 404 no such dataset."""
     GetDatasetRevision: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDatasetRevisionRequest, _dataset_pb2.DatasetRevision]
@@ -70,7 +70,7 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     UploadSplit: _aio.StreamUnaryMultiCallable[_dataset_service_pb2.UploadSplitRequest, _dataset_pb2.SplitChange]  # type: ignore[assignment]
     """Stores a file of rows as a split, in place of one of that name: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, which are named; 404 no such dataset; 409 the idempotency key was used with another body; 413 too large; 422 other features than the splits that stay."""
     MakeSplits: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.MakeSplitsRequest, _dataset_pb2.SplitChange]  # type: ignore[assignment]
-    """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than a minute. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows."""
+    """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than 20 s. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows."""
     ListDatasetRevisions: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetRevisionsRequest, _dataset_service_pb2.ListDatasetRevisionsResponse]  # type: ignore[assignment]
     """Lists a dataset's revisions, newest first. Errors: 400 bad page size or token; 404 no such dataset."""
     GetDatasetRevision: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDatasetRevisionRequest, _dataset_pb2.DatasetRevision]  # type: ignore[assignment]
@@ -127,7 +127,7 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dataset_service_pb2.MakeSplitsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_pb2.SplitChange, _abc.Awaitable[_dataset_pb2.SplitChange]]:
-        """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than a minute. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows."""
+        """Makes splits from one that is stored, by a seed: 201 with the revision that it makes, or 202 and the Location of the job when that takes longer than 20 s. Errors: 400 bad split, fraction or seed; 404 no such dataset; 409 a split would be replaced and replace was not sent, or the idempotency key was used with another body; 422 the dataset has no such split, or a split would have no rows."""
 
     @_abc_1.abstractmethod
     def ListDatasetRevisions(

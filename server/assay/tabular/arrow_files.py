@@ -72,7 +72,7 @@ def read_parquet(open_file: OpenFile, columns: FileColumns) -> FileTables:
             schema = opened.schema_arrow
             refuse_too_many(opened.metadata.num_columns)
             columns.check(schema.names)
-            rows = _batch_rows(opened.metadata, columns.block_bytes)
+            rows = _batch_rows(opened.metadata, columns.batch_bytes)
         # Strings are most often labels here: their dictionaries are kept as they are stored.
         coded = columns.coded(schema)
         with (
@@ -87,12 +87,12 @@ def read_parquet(open_file: OpenFile, columns: FileColumns) -> FileTables:
     return FileTables(tables=_guarded(tables, PARQUET), allowed=PARQUET)
 
 
-def _batch_rows(metadata: pq.FileMetaData, block_bytes: int) -> int:
+def _batch_rows(metadata: pq.FileMetaData, batch_bytes: int) -> int:
     """Return how many rows are decoded at once: rows of pictures or pages are large."""
     rows = min(BATCH_ROWS, max(1, BATCH_CELLS // max(metadata.num_columns, 1)))
     groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
     largest = max((one.total_byte_size // max(one.num_rows, 1) for one in groups), default=0)
-    return max(1, min(rows, 8 * block_bytes // max(largest, 1)))
+    return max(1, min(rows, batch_bytes // max(largest, 1)))
 
 
 def _checked(

@@ -23,6 +23,7 @@ class PredictionColumns:
     key = "y_true"
     line_bytes = 1 << 20
     block_bytes = 1 << 20
+    batch_bytes = 8 << 20
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import pickle
 import shutil
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -342,3 +344,15 @@ def test_blobs_are_opened_by_path_or_url(tmp_path):
     for wrong in ("s3://bucket/x", "file://host/x"):
         with pytest.raises(InvalidArgument, match="blob_url"):
             open_blobs(wrong)
+
+
+def test_data_that_were_put_are_let_go_at_once(blobs):
+    """Nothing keeps data that were put, not even until the next collection of garbage."""
+    data = bytes(1000)
+    held = sys.getrefcount(data)
+    gc.disable()
+    try:
+        blobs.put("acme", data)
+        assert sys.getrefcount(data) == held
+    finally:
+        gc.enable()

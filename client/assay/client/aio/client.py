@@ -13,6 +13,7 @@ from assay.client import types
 from assay.client.aio import calls
 from assay.client.aio.benchmarks import Benchmarks
 from assay.client.aio.comparisons import Comparisons
+from assay.client.aio.datasets import Datasets
 from assay.client.aio.documents import ExtractionRuns, GroundTruth
 from assay.client.aio.evaluations import Evaluations
 from assay.client.aio.jobs import Jobs
@@ -103,6 +104,7 @@ class Client:
         )
         self.benchmarks = Benchmarks(transport)
         self.comparisons = Comparisons(transport)
+        self.datasets = Datasets(transport)
         self.diagnostics = calls.Diagnostics(transport)
         self.evaluations = Evaluations(transport)
         self.extraction_runs = ExtractionRuns(transport)

@@ -36,7 +36,7 @@ class DatasetColumns:
 
     key = "row_id"
     line_bytes = 1 << 24  # an image of 8 MiB in base64, and more
-    block_bytes = 1 << 24
+    batch_bytes = 8 << 20
 
     def __init__(
         self,
@@ -51,6 +51,11 @@ class DatasetColumns:
         self._answers = answers
         self.kinds = kinds or {}
         self.found: RowColumns | None = None  # once the file's names were checked
+
+    @property
+    def block_bytes(self) -> int:
+        """The most bytes of a row of CSV: of many features, or with an image in base64."""
+        return 2 << 20 if self._task_type.is_tabular else 12 << 20
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse columns that have no part, or lack one."""

@@ -28,7 +28,8 @@ from assay.kernel.kernel import Kernel
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, encode, replace
 
-WAIT_SECONDS = 60.0
+UPLOAD_WAIT_SECONDS = 60.0
+MAKE_WAIT_SECONDS = 20.0  # within the gateway's time for a write
 TRAIN = "train"
 ROUNDING = 1e-9  # that fractions may lack of 1, or have more
 
@@ -93,16 +94,13 @@ class ChangedSplits:
 class SplitUseCases:
     """Splits of datasets; async, as a body may be long and a job is waited for."""
 
-    def __init__(
-        self, kernel: Kernel, profiles: DatasetProfiles, *, wait_seconds: float = WAIT_SECONDS
-    ) -> None:
+    def __init__(self, kernel: Kernel, profiles: DatasetProfiles) -> None:
         self._store = kernel.store
         self._blobs = kernel.blobs
         self._watches = kernel.watches
         self._run_in_thread = kernel.run_in_thread
         self._max_attempts = kernel.limits.max_attempts
         self._profiles = profiles
-        self._wait_seconds = wait_seconds
         self._receiver = Receiver(
             kernel.blobs,
             run_in_thread=kernel.run_in_thread,
@@ -155,7 +153,8 @@ class SplitUseCases:
                     blobs=(body.address,),
                 )
             )
-        changed = await self._outcome(organization_id, dataset.dataset_id, job, wait=wait)
+        seconds = UPLOAD_WAIT_SECONDS if wait else 0.0
+        changed = await self._outcome(organization_id, dataset.dataset_id, job, seconds)
         if changed.job.error is not None:
             await self._run_in_thread(body.take_back)
             raise changed.job.error.refusal(dataset_id=dataset.dataset_id, job_id=job.job_id)
@@ -186,7 +185,7 @@ class SplitUseCases:
                 ),
             )
         )
-        changed = await self._outcome(organization_id, dataset.dataset_id, job, wait=True)
+        changed = await self._outcome(organization_id, dataset.dataset_id, job, MAKE_WAIT_SECONDS)
         if changed.job.error is not None:
             raise changed.job.error.refusal(dataset_id=dataset.dataset_id, job_id=job.job_id)
         return changed
@@ -226,10 +225,10 @@ class SplitUseCases:
             )
 
     async def _outcome(
-        self, organization_id: str, dataset_id: str, job: Job, *, wait: bool
+        self, organization_id: str, dataset_id: str, job: Job, seconds: float
     ) -> ChangedSplits:
-        if wait:
-            await self._watches.wait(organization_id, job.job_id, self._wait_seconds)
+        if seconds:
+            await self._watches.wait(organization_id, job.job_id, seconds)
 
         def read() -> tuple[Job, DatasetRevision | None]:
             with self._store.read() as uow:

@@ -97,7 +97,12 @@ def files() -> Iterator[None]:
         refusal = of_file(error)
         if refusal is None:
             raise
-        raise refusal from error
+        try:
+            raise refusal from error
+        finally:
+            # A frame that names its own error keeps alive what its callers hold, such as the data
+            # that are put, until the next collection of garbage.
+            del refusal
 
 
 @contextmanager
