@@ -89,4 +89,45 @@ EXAMPLES: Mapping[str, Any] = {
         ],
         "pagination": {"total": 5, "limit": 20, "has_more": False, "next_cursor": None},
     },
+    "GetModelMetrics": {
+        "status": "OK",
+        "state": "DONE",
+        "metrics": [
+            {
+                "title": "Record-wise Classifier Metrics",
+                "subtitle": "Performance of the Classifier model measured on the Record level. "
+                "Measure how accurately model is classifing each Record to the given class",
+                "headers": ["Class Type", "F1 Score", "Precision", "Recall", "Support", "ECE"],
+                "rows": [
+                    ["W2", "90.91%", "100.00%", "83.33%", 6.0, "0.051"],
+                    ["ADP", "88.89%", "80.00%", "100.00%", 4.0, "0.125"],
+                    ["macro avg", "89.90%", "90.00%", "91.67%", 10.0, "N/A"],
+                    ["weighted avg", "90.10%", "92.00%", "90.00%", 10.0, "N/A"],
+                ],
+            },
+            {
+                "title": "Train-Validation Curve",
+                "subtitle": "",
+                "headers": ["Dataset Split", "Epoch 1", "2", "3"],
+                "rows": [["Train", 0.54, 0.21, 0.15], ["Eval", 0.25, 0.31, 0.29]],
+                "show": False,
+            },
+            {
+                "title": "Confusion Matrix",
+                "subtitle": "",
+                "headers": ["class name", "W2", "ADP"],
+                "rows": [["W2", 5, 1], ["ADP", 0, 4]],
+                "show": False,
+            },
+        ],
+        "platform_version": "23.05.0",
+        "ibformers_version": "2.1.0",
+        "train_count": {"W2": 10, "ADP": 14},
+        "train_total": 24,
+        "train_datasets": ["Paystubs"],
+        "test_count": {"W2": 6, "ADP": 4},
+        "test_total": 10,
+        "test_datasets": ["Paystubs"],
+        "hyperparams": {"batch_size": 4, "learning_rate": 5e-05, "num_train_epochs": 3},
+    },
 }

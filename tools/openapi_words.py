@@ -18,6 +18,7 @@ from assay.features.evaluations.performance_service import (
 )
 from assay.features.jobs.rest import JOB_TYPES
 from assay.features.models.model import TaskType
+from assay.features.training.model import DONE, ERROR, OK, PENDING, JobType
 from assay.kernel.jobs.states import JobState, ModelStatus, VersionStatus
 from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS
 from assay.kernel.rpc.paging import DEFAULT_LIMIT, DEFAULT_PAGE
@@ -38,6 +39,12 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "Version.status": VersionStatus,
     "Evaluation.status": _JOB,
     "Job.status": _JOB,
+    "ModelJob.status": (OK, ERROR),
+    "ModelJob.state": (PENDING, DONE),
+    "ModelJob.job_status": _JOB,
+    "ModelMetrics.status": (OK, ERROR),
+    "ModelMetrics.state": (PENDING, DONE),
+    "job_type": JobType,
     "ListJobsRequest.status": _JOB,
     "GetJobStatusRequest.type": JOB_TYPES,
     "Benchmark.status": BenchmarkStatus,

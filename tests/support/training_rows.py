@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
 from sklearn import datasets
 
 from assay.features.datasets.model import NewDataset, StoredSplit
@@ -25,7 +28,9 @@ from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.learning.rows import TaskType, canonical_schema
 from assay.records import encode
+from tools.demo.invoices import invoices as made_invoices
 from tools.demo.languages import language_records
+from tools.demo.pages import pages
 
 ORG = "acme"
 
@@ -99,11 +104,7 @@ def digits() -> Splits:
     features = [pa.field(f"p{pixel:02d}", pa.float64()) for pixel in range(64)]
     schema = canonical_schema(TaskType.TABULAR_CLASSIFICATION, features)
     table = pa.table(columns, schema=schema)
-    return {
-        "train": table.slice(0, 1_000),
-        "validation": table.slice(1_000, 397),
-        "test": table.slice(1_397),
-    }
+    return _cut(table, 1_000, 397)
 
 
 @cache
@@ -120,6 +121,46 @@ def texts() -> Splits:
         }
         splits[split] = pa.table(columns, schema=schema)
     return splits
+
+
+@cache
+def invoices() -> Splits:
+    """Printed invoices: 60 to train with, 20 to validate and to test."""
+    printed = list(pages(made_invoices(100, seed=5), seed=5))
+    schema = canonical_schema(TaskType.EXTRACTION, boxes=True)
+    columns = {
+        "row_id": [one.row_id for one in printed],
+        "words": [list(one.words) for one in printed],
+        "labels": [list(one.labels) for one in printed],
+        "boxes": [[list(box) for box in one.boxes] for one in printed],
+    }
+    return _cut(pa.table(columns, schema=schema), 60, 20)
+
+
+@cache
+def images() -> Splits:
+    """Digits as PNG files of 8 × 8 pixels: 300 to train with, 100 to validate and to test."""
+    data = datasets.load_digits()
+    columns = {
+        "row_id": [f"digit-{row}" for row in range(500)],
+        "image": [_png(image) for image in data.images[:500]],
+        "label": [str(label) for label in data.target[:500]],
+    }
+    return _cut(pa.table(columns, schema=canonical_schema(TaskType.IMAGE_CLASSIFICATION)), 300, 100)
+
+
+def _png(image: NDArray[np.float64]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray((image * 15.9).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def _cut(table: pa.Table, train: int, validation: int) -> Splits:
+    return {
+        "train": table.slice(0, train),
+        "validation": table.slice(train, validation),
+        "test": table.slice(train + validation),
+    }
 
 
 def submit(

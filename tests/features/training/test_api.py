@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -15,6 +16,8 @@ from tests.support.training_rows import (
     OrganizationBlobs,
     Rows,
     Splits,
+    images,
+    invoices,
     put_dataset,
     put_model,
     texts,
@@ -67,13 +70,18 @@ class Project:
         return self.caller.view("TrainingRest.GetModelMetrics", **(given | fields))
 
 
-def project(rpc: Running, caller: Caller, splits: Splits | None = None) -> Project:
-    """Store a model and a dataset of texts."""
+def project(
+    rpc: Running,
+    caller: Caller,
+    splits: Splits | None = None,
+    task_type: TaskType = TaskType.TEXT_CLASSIFICATION,
+) -> Project:
+    """Store a model and a dataset, of texts by default."""
     organization = caller.organization
     blobs = OrganizationBlobs(rpc.backend.blobs, organization)
-    rows = Rows(TaskType.TEXT_CLASSIFICATION, splits or texts(), blobs)
+    rows = Rows(task_type, splits or texts(), blobs)
     with rpc.backend.store.write() as uow:
-        model = put_model(uow, organization, PATH, TaskType.TEXT_CLASSIFICATION)
+        model = put_model(uow, organization, PATH, task_type)
         dataset_id = put_dataset(uow, organization, "Languages", rows)
     return Project(caller=caller, model_id=model.model_id, dataset_id=dataset_id)
 
@@ -406,3 +414,55 @@ def test_training_rows_are_held_out_where_there_is_no_validation_split(
         for split in ("train", "validation")
     ]
     assert rows == [144 - 28, 28]
+
+
+def test_an_extraction_model_has_tables_of_fields_and_of_words(rpc: Running, me: Caller) -> None:
+    """Averages and then fields stand in both tables, and the summary serves the micro average."""
+    found = project(rpc, me, invoices(), TaskType.EXTRACTION)
+    given = {"num_train_epochs": 3, "algorithm": "maximum_entropy", "do_calibration": True}
+    job = found.ended(found.submit(hyperparams=given).job_id)
+    assert job.status == "OK", job.msg
+    metrics = found.metrics(job.job_id)
+    assert metrics["train_count"] == {"Languages": 60}
+    assert [table["title"] for table in metrics["metrics"]] == [
+        "Individual fields level metrics",
+        "Individual token level metrics",
+        "Train-Validation Curve",
+        "Calibration",
+    ]
+    for table in metrics["metrics"][:2]:
+        assert table["headers"][:2] == ["Field Name", "F1 Score"]
+        names = [row[0] for row in table["rows"]]
+        assert names[:2] == ["Micro Average", "Macro Average"]
+        assert names[2:] == sorted(names[2:])
+    summary = me("GetPerformanceSummary", model_id=found.model_id, version_id=job.version_id)
+    shown = metrics["metrics"][0]["rows"][0]
+    assert shown[1:4] == [
+        f"{100 * summary.metrics[name]:.2f}%" for name in ("f1_score", "precision", "recall")
+    ]
+    again = found.submit(job_type="evaluation", version_id=job.version_id, hyperparams={})
+    assert found.ended(again.job_id).status == "OK"
+    after = me("GetPerformanceSummary", model_id=found.model_id, version_id=job.version_id)
+    assert dict(after.metrics) == dict(summary.metrics)
+
+
+def test_images_are_classified(rpc: Running, me: Caller) -> None:
+    """A classifier of PNG files is trained and evaluated as any other."""
+    found = project(rpc, me, images(), TaskType.IMAGE_CLASSIFICATION)
+    job = found.ended(found.submit(hyperparams={"num_train_epochs": 5}).job_id)
+    assert job.status == "OK", job.msg
+    summary = me("GetPerformanceSummary", model_id=found.model_id, version_id=job.version_id)
+    assert summary.metrics["accuracy"] > 0.8
+
+
+def test_images_that_are_none_fail_the_job_by_row(rpc: Running, me: Caller) -> None:
+    """A job that meets a row of no use fails, and says which row and why."""
+    table = images()["train"]
+    broken = pa.array([b"no image", *table["image"].to_pylist()[1:]], pa.large_binary())
+    splits = {**images(), "train": table.set_column(1, table.schema.field("image"), broken)}
+    found = project(rpc, me, splits, TaskType.IMAGE_CLASSIFICATION)
+    job = found.ended(found.submit().job_id)
+    assert (job.status, job.state, job.error.reason) == ("ERROR", "DONE", "FAILED_PRECONDITION")
+    assert "digit-0" in job.msg
+    version = me("GetVersion", model_id=found.model_id, version_id=job.version_id)
+    assert version.status == "failed"

@@ -36,6 +36,7 @@ SETTINGS = {
     "num_train_epochs": EPOCHS,
     "do_hyperparam_optimization": True,
     "hp_search_num_trials": TRIALS,
+    "do_calibration": True,
 }
 
 
@@ -80,14 +81,12 @@ def expected(harness: JobHarness, kept: dict[str, bytes]) -> bytes:
 @pytest.mark.parametrize(
     "boundary",
     [
-        ("claimed", 1),
-        ("checkpoint", 1),
-        ("checkpoint", 4),
-        ("checkpoint", 7),
-        ("checkpoint", 11),
-        ("checkpoint", 13),
-        ("checkpoint", 15),
-        ("ended", 1),
+        ("checkpoint", 12),
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in [("claimed", 1), *(("checkpoint", count) for count in (1, 4, 7, 10, 14, 17))]
+        ),
+        pytest.param(("ended", 1), marks=pytest.mark.slow),
     ],
     ids=str,
 )

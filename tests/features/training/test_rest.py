@@ -127,11 +127,12 @@ def project(service) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def done(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the document's script ends with, of a training with a search."""
+    """What the document's script ends with, of a training with a search and a calibration."""
     hyperparams = {
         "num_train_epochs": 4,
         "do_hyperparam_optimization": True,
         "hp_search_num_trials": 6,
+        "do_calibration": True,
     }
     job_id = project.submit(hyperparams=hyperparams)["job_id"]
     return project.polled(job_id, tmp_path_factory.mktemp("poll")) | {"job_id": job_id}
@@ -141,7 +142,10 @@ def test_the_polling_script_sees_the_end(done: dict[str, Any]) -> None:
     """The document's loop ends by itself, with all documented keys beside status and state."""
     assert (done["status"], done["state"]) == ("OK", "DONE")
     assert [key for key in done if key in KEYS] == KEYS
-    assert {table["title"]: table.get("show") for table in done["metrics"]} == TABLES
+    assert {table["title"]: table.get("show") for table in done["metrics"]} == {
+        **TABLES,
+        "Calibration": None,
+    }
 
 
 def test_tables_have_the_documented_forms(done: dict[str, Any]) -> None:

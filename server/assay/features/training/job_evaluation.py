@@ -23,6 +23,7 @@ from assay.features.training.job_predictions import (
     count_words,
     spec_of,
     truths_of_rows,
+    words_of_rows,
 )
 from assay.features.training.job_rows import data_refused
 from assay.features.training.job_spec import EvaluatedResult, VersionEvaluation
@@ -82,7 +83,9 @@ class PredictRows(Stage[RowsPayload, Predicted]):
             found = model.predict(batch)
         place = Place(split=asked.split, first_row=payload.first_row, shows_chunks=True)
         if isinstance(found, WordPredictions):
-            return TaskOutput(partial=count_words(found, batch, place))
+            return TaskOutput(
+                partial=count_words(found, *words_of_rows(batch, found.labels), place)
+            )
         true = truths_of_rows(batch, asked.labels)
         spec = spec_of(asked.task_type, asked.labels, asked.positive_label)
         predicted = count_predictions(found, true, spec, place, context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from assay.features.evaluations.model import EvaluationSpec
+from assay.features.training.job_calibration import calibrated
 from assay.features.training.job_course import Course, learner_of, read_state
 from assay.features.training.job_epochs import TrainEpochs, last_trained
 from assay.features.training.job_features import (
@@ -12,11 +13,9 @@ from assay.features.training.job_features import (
     BlockRef,
     Everything,
     FitFeatures,
-    HoldOut,
     MakeFeatures,
     StoredBlocks,
     each_partial,
-    held_out,
     read_featurizer,
 )
 from assay.features.training.job_outcomes import (
@@ -33,8 +32,9 @@ from assay.features.training.job_predictions import (
     count_words,
     spec_of,
     truths,
+    words_of_block,
 )
-from assay.features.training.job_rows import BlockPayload, rows_of
+from assay.features.training.job_rows import data_refused
 from assay.features.training.job_spec import TrainingJob
 from assay.features.training.job_trials import SearchTrials, chosen, results_of
 from assay.features.training.model import Measured
@@ -42,7 +42,6 @@ from assay.kernel.jobs.kind import ComputeContext, Stage, StageInputs, TaskOutpu
 from assay.learning.families import family_of
 from assay.learning.model import Model
 from assay.learning.predictions import WordPredictions
-from assay.learning.rows import TaskType
 from assay.records import Record, decode, replace
 
 
@@ -91,16 +90,21 @@ class FinishModel(Stage[Everything, MadeModel]):
         learner = learner_of(course, context.blobs)
         trained = last_trained(inputs.partials(TrainEpochs), resolved)
         state = learner.finish(read_state(trained, context.blobs))
+        featurizer = read_featurizer(family_of(resolved), course.featurizer, context.blobs)
+        with data_refused():
+            found = calibrated(learner, state, course, featurizer.labels, context.blobs)
         model = Model(
             hyperparameters=resolved,
-            featurizer=read_featurizer(family_of(resolved), course.featurizer, context.blobs),
+            featurizer=featurizer,
             state=state,
+            calibration=found.calibration,
         )
         data = model.encode()
         blob = context.blobs.put(data)
         return TaskOutput(
-            partial=MadeModel(artifact=blob, bytes=len(data)),
+            partial=MadeModel(artifact=blob, bytes=len(data), calibration=found.measured),
             blob=blob,
+            events=found.events,
         )
 
 
@@ -110,8 +114,7 @@ class PredictBlocks(Stage[PredictPayload, Predicted]):
     name: ClassVar[str] = "predict"
     payload = PredictPayload
     partial = Predicted
-    reads = (HoldOut, MakeFeatures, FinishModel)
-    task_reads = (HoldOut,)
+    reads = (MakeFeatures, FinishModel)
 
     def plan(
         self, job: Asked, inputs: StageInputs, context: ComputeContext
@@ -138,16 +141,11 @@ class PredictBlocks(Stage[PredictPayload, Predicted]):
         place = Place(
             split=ref.split, first_row=payload.first_row, shows_chunks=payload.shows_chunks
         )
-        if job.spec.task_type is TaskType.EXTRACTION:
-            where = BlockPayload(split=ref.split, stored=ref.stored, number=ref.number)
-            batch = rows_of(job.spec, where, held_out(inputs), context.blobs)
-            words = model.predict(batch)
-            assert isinstance(words, WordPredictions)
-            return TaskOutput(partial=count_words(words, batch, place))
         block = StoredBlocks([ref], context.blobs)[0]
         learner = family_of(model.hyperparameters).learner(model.featurizer)
         found = learner.predict(model.state, block, model.calibration)
-        assert not isinstance(found, WordPredictions)
+        if isinstance(found, WordPredictions):
+            return TaskOutput(partial=count_words(found, *words_of_block(block), place))
         predicted = count_predictions(found, truths(block), spec_of_job(job.spec), place, context)
         return TaskOutput(partial=predicted, blob=stored_blob(predicted))
 

@@ -18,10 +18,12 @@ from assay.features.evaluations.partial_aggregate import PartialAggregate, envir
 from assay.features.models.model import TaskType as ModelTask
 from assay.features.training.model import TASKS, ClassLevel, FieldLevel
 from assay.kernel.jobs.kind import ComputeContext
-from assay.learning.feature_block import FeatureBlock
+from assay.learning.artifact import unpack_texts
+from assay.learning.feature_block import UNKNOWN, FeatureBlock
 from assay.learning.predictions import ClassPredictions, ValuePredictions, WordPredictions
 from assay.learning.rows import LABEL, LABELS, OUTSIDE, TARGET, WORDS, TaskType
 from assay.learning.word_fields import true_fields
+from assay.learning.word_tagger import TEXTS, WORD_OF
 from assay.metrics.metric_inputs import MetricInputs
 from assay.metrics.ranking import RankCounts
 from assay.metrics.spec import classification_spec
@@ -116,12 +118,10 @@ def count_predictions(
     return Predicted(split=place.split, records=counted, chunks=shown)
 
 
-def count_words(found: WordPredictions, batch: pa.RecordBatch, place: Place) -> Predicted:
-    """Count predictions of words, and of the fields that they make."""
-    codes = {label: code for code, label in enumerate(found.labels)}
-    texts = [str(word) for word in pc.list_flatten(batch.column(WORDS)).to_pylist()]
-    labels = pc.list_flatten(batch.column(LABELS)).to_pylist()
-    true = np.array([codes[str(label)] for label in labels], np.int32)
+def count_words(
+    found: WordPredictions, true: NDArray[np.int32], texts: Sequence[str], place: Place
+) -> Predicted:
+    """Count predictions of words, whose true codes are given, and of the fields that they make."""
     fields = [label for label in found.labels if label != OUTSIDE]
     expected = true_fields(true, texts, found.offsets, found.labels)
     hashes = (
@@ -129,12 +129,42 @@ def count_words(found: WordPredictions, batch: pa.RecordBatch, place: Place) -> 
         for row_id, values in zip(found.row_ids, found.fields, strict=True)
     )
     counts = WordCounts(
-        rows=batch.num_rows,
+        rows=len(found.row_ids),
         content=sum(int.from_bytes(one, "little") for one in hashes) % (1 << 64),
         words=TagCounts.of_words(true, found.codes, found.labels),
         fields=TagCounts.of_fields(expected, found.fields, fields),
     )
     return Predicted(split=place.split, records=None, words=counts)
+
+
+def words_of_block(block: FeatureBlock) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the (words,) true codes of a block of an extraction, and the words."""
+    extras = block.extras
+    texts = unpack_texts(extras[f"{TEXTS}.bytes"], extras[f"{TEXTS}.ends"])
+    true = np.full(len(texts), UNKNOWN, np.int32)
+    true[extras[WORD_OF]] = block.targets
+    return true, texts
+
+
+def words_of_rows(
+    batch: pa.RecordBatch, labels: Sequence[str]
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the (words,) true codes of rows of an extraction, and the words."""
+    codes = {label: code for code, label in enumerate(labels)}
+    texts = tuple(str(word) for word in pc.list_flatten(batch.column(WORDS)).to_pylist())
+    given = pc.list_flatten(batch.column(LABELS)).to_pylist()
+    return np.array([codes[str(label)] for label in given], np.int32), texts
+
+
+def calibration_error(
+    probabilities: NDArray[np.float64], true: NDArray[Any], labels: tuple[str, ...]
+) -> float:
+    """Return the expected calibration error of rows of known classes; there is at least one."""
+    known = np.flatnonzero(true != UNKNOWN)
+    scores = probabilities[known]
+    rows = _class_rows(labels, true[known], scores.argmax(axis=1).astype(np.int32), scores)
+    spec = spec_of(TaskType.TEXT_CLASSIFICATION, labels, None)
+    return _inputs(count_only(rows, spec), spec).calibration.headline.ece
 
 
 def record_level(result: EvaluationResult) -> ClassLevel:
@@ -148,6 +178,19 @@ def record_level(result: EvaluationResult) -> ClassLevel:
 
 def chunk_level(merged: PartialAggregate, spec: EvaluationSpec) -> ClassLevel:
     """Return how chunks were classified, from their merged counts."""
+    inputs = _inputs(merged, spec)
+    labels, statistic = inputs.spec.labels, merged.statistic
+    assert isinstance(statistic, ClassificationStatistic)
+    matrix = statistic.confusion.onto(labels).matrix
+    errors = inputs.calibration.per_class
+    return ClassLevel(
+        labels=labels,
+        confusion=tuple(tuple(row) for row in matrix.tolist()),
+        ece=tuple(errors[label].ece for label in labels),
+    )
+
+
+def _inputs(merged: PartialAggregate, spec: EvaluationSpec) -> MetricInputs:
     statistic = merged.statistic
     assert isinstance(statistic, ClassificationStatistic)
     settled = classification_spec(
@@ -157,13 +200,7 @@ def chunk_level(merged: PartialAggregate, spec: EvaluationSpec) -> ClassLevel:
         lone_score=False,
         observed=statistic.confusion.labels,
     )
-    errors = MetricInputs(statistic=statistic, spec=settled, ranks=RankCounts()).calibration
-    matrix = statistic.confusion.onto(settled.labels).matrix
-    return ClassLevel(
-        labels=settled.labels,
-        confusion=tuple(tuple(row) for row in matrix.tolist()),
-        ece=tuple(errors.per_class[label].ece for label in settled.labels),
-    )
+    return MetricInputs(statistic=statistic, spec=settled, ranks=RankCounts())
 
 
 def field_levels(counts: TagCounts) -> tuple[FieldLevel, ...]:

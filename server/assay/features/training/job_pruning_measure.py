@@ -26,6 +26,7 @@ from assay.features.training.job_predictions import (
     count_words,
     spec_of,
     truths_of_rows,
+    words_of_rows,
 )
 from assay.features.training.job_pruning_model import (
     AFTER,
@@ -105,7 +106,9 @@ class PredictPruned(Stage[PlacedRows, Predicted]):
         with data_refused():
             found = model.predict(batch)
         if isinstance(found, WordPredictions):
-            return TaskOutput(partial=count_words(found, batch, place))
+            return TaskOutput(
+                partial=count_words(found, *words_of_rows(batch, found.labels), place)
+            )
         true = truths_of_rows(batch, job.spec.labels)
         predicted = count_predictions(found, true, _spec(job.spec), place, context)
         return TaskOutput(partial=predicted, blob=stored_blob(predicted))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from assay.features.training.job_course import Course, learner_of
 from assay.features.training.job_events import TrialFinished
 from assay.features.training.job_features import Asked, FitFeatures, MakeFeatures, StoredBlocks
-from assay.features.training.job_predictions import truths
+from assay.features.training.job_predictions import truths, words_of_block
 from assay.features.training.job_rows import data_refused
 from assay.features.training.job_spec import TrainingJob
 from assay.features.training.model import Setting, Trial
@@ -196,7 +196,7 @@ def _confusion(found: Predictions, block: FeatureBlock) -> NDArray[np.int64]:
 
 def _words(found: Predictions, block: FeatureBlock) -> TagCounts:
     assert not isinstance(found, ClassPredictions | ValuePredictions)
-    return TagCounts.of_words(block.targets.astype(np.int32), found.codes, found.labels)
+    return TagCounts.of_words(words_of_block(block)[0], found.codes, found.labels)
 
 
 def _determination(pairs: Sequence[tuple[Predictions, FeatureBlock]]) -> float:

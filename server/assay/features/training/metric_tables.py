@@ -69,9 +69,7 @@ def _tables(tables: Tables) -> Iterator[MetricTable]:
     if any(trial.objective is not None for trial in tables.trials):
         yield search_table(tables.trials)
     if tables.calibration:
-        yield before_and_after(
-            "Calibration", "Held-out records before and after", tables.calibration
-        )
+        yield calibration_table(tables.calibration)
     if tables.pruning:
         yield before_and_after("Pruning", "The version before and after", tables.pruning)
 
@@ -177,6 +175,17 @@ def search_table(trials: Iterable[Trial]) -> MetricTable:
             (str(trial.number), *(str(one.value) for one in trial.settings), f"{objective:.4f}")
             for objective, trial in best
         ),
+    )
+
+
+def calibration_table(measures: Iterable[Measured]) -> MetricTable:
+    """Return the calibration error on held-out rows, which is printed as in the tables above."""
+    return MetricTable(
+        title="Calibration",
+        subtitle="Expected calibration error on validation rows that the calibration was not "
+        "fitted to",
+        headers=("Measure", "Before", "After"),
+        rows=tuple((one.measure, f"{one.before:.3f}", f"{one.after:.3f}") for one in measures),
     )
 
 

@@ -201,7 +201,8 @@ class VersionsOfCanceledJobs(Cancellation):
 def fail_version(uow: UnitOfWork, job: ModelJob) -> None:
     """Make the version failed that a job without a result was to make; others stay as they are."""
     version = uow[Versions].get(job.organization_id, job.model_id, job.version_id)
-    if version.status is VersionStatus.TRAINING:
+    makes_it = job.job_type is not JobType.EVALUATION
+    if makes_it and version.status is VersionStatus.TRAINING:
         uow[Versions].mark_failed(job.organization_id, job.model_id, job.version_id)
 
 

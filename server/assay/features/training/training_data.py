@@ -25,6 +25,7 @@ from assay.kernel.errors import (
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.kernel.suggestion import advice
+from assay.learning.families import FAMILIES
 from assay.learning.hyperparameter import HyperparameterError
 from assay.learning.hyperparameters import Hyperparameters, resolve
 from assay.learning.rows import TaskType
@@ -166,6 +167,12 @@ def check_hyperparams(task_type: TaskType, given: Mapping[str, Any]) -> Hyperpar
     """
     try:
         resolved = resolve(task_type, given)
+        if (task_type, resolved.algorithm) not in FAMILIES:
+            here = [name for task, name in FAMILIES if task is task_type]
+            raise HyperparameterError(
+                "algorithm",
+                f'algorithm is "{resolved.algorithm}"; {task_type} has {" or ".join(here) or "none"}',
+            )
         if resolved.flag("do_hyperparam_optimization"):
             plan_search(resolved)
     except HyperparameterError as error:
