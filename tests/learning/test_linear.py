@@ -209,7 +209,7 @@ def test_training_goes_on_from_any_epoch(digits):
     learner = learner_of(CLASSES, 64, tuple("0123456789"), weight_decay=0.1)
     whole, _ = trained(learner, [block])
     state = learner.start(0)
-    for number in range(1, 11):
+    for number in range(1, learner.hyperparameters.integer("num_train_epochs") + 1):
         state, _ = learner.epoch(decode(encode(state), "state"), [block], number)
     assert encode(state) == encode(whole)
     assert set(learner.finish(state).arrays) == {"weights", "intercepts"}

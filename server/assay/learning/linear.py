@@ -1,19 +1,14 @@
 """Linear models, trained by minibatches: softmax for classes, least squares for numbers.
 
-On sparse features a step is one of gradient descent and touches only the columns that its batch
-has; weights that no batch touched since are decayed by a common factor. On dense features it is
-one of AdamW. Sparse rows are expected to have a length near 1, dense columns to be standardized;
-then the default learning rate suits both.
-
-    step = learning_rate * factor of the schedule * 2e5   (sparse)   or   * 200   (dense)
-    decay = learning_rate * factor of the schedule * 200 * weight_decay, of each weight a step
+Sparse rows are expected to have a length near 1, dense columns to be standardized; then the default
+learning rate suits both.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +17,13 @@ from scipy import sparse
 from assay.learning.artifact import Artifact
 from assay.learning.calibration import Calibration
 from assay.learning.class_scores import class_predictions, softmax
+from assay.learning.descent import KIND, descent_of
 from assay.learning.errors import DamagedArtifact, DataError, Diverged
 from assay.learning.feature_block import (
     UNKNOWN,
     Blocks,
     FeatureBlock,
     Matrix,
-    pack_matrix,
     unpack_matrix,
 )
 from assay.learning.hyperparameters import Hyperparameters
@@ -37,13 +32,8 @@ from assay.learning.predictions import Predictions, ValuePredictions
 from assay.learning.row_order import Sample, batches
 from assay.learning.schedule import Schedule
 
-KIND = "state"
 MAX_WEIGHTS = 1 << 25
-SPARSE_STEP: Final = 2e5  # of gradient descent, at learning_rate 1
-DENSE_STEP: Final = 200.0  # of Adam
-BETAS: Final = (0.9, 0.999)
 _ROWS = 256  # dense rows are multiplied so many at a time, so that a row's bits are its own
-_SMALL = 1e-3  # below this the factor of decay is moved into the weights
 
 Floats = NDArray[np.float32]
 
@@ -94,7 +84,9 @@ class LinearLearner:
         size *= self.hyperparameters.integer("gradient_accumulation_steps")
         chunks = sum(block.chunks for block in blocks)
         schedule = Schedule.of(self.hyperparameters, -(-chunks // size))
-        descent = Descent(self.hyperparameters, state)
+        if not chunks:
+            raise DataError("the training split has no rows")
+        descent = descent_of(self.hyperparameters, state, blocks[0].features)
         loss, weight = 0.0, 0.0
         seed = int(state.facts["seed"])
         for sample in batches(blocks, size=size, seed=seed, epoch=number):
@@ -107,7 +99,7 @@ class LinearLearner:
             descent.step(part.features, errors / np.float32(len(errors)), schedule)
         if not weight:
             raise DataError("no row of the training split has a known label")
-        if not math.isfinite(loss) or not descent.is_finite():
+        if not math.isfinite(loss) or not descent.is_finite:
             raise Diverged(number)
         return descent.state(), loss / weight
 
@@ -197,133 +189,6 @@ def product(features: Matrix, weights: Matrix) -> Floats:
         padded[: len(rows)] = rows
         found[start : start + _ROWS] = (padded @ weights)[: len(rows)]
     return found
-
-
-class Descent:
-    """The weights of a state while an epoch runs, as copies that it changes."""
-
-    def __init__(self, hyperparameters: Hyperparameters, state: State) -> None:
-        self._given = hyperparameters
-        self._facts = dict(state.facts)
-        weights = unpack_matrix("weights", state)
-        # Of a pruned model only the weights that it kept are trained.
-        self._pattern = weights if sparse.issparse(weights) else None
-        self._weights: Floats = weights.toarray() if sparse.issparse(weights) else weights.copy()
-        self._mask = None if self._pattern is None else _mask(self._pattern)
-        self._intercepts: Floats = state.arrays["intercepts"].copy()
-        self._moments = {
-            name: array.copy()
-            for name, array in state.arrays.items()
-            if name.startswith(("first.", "second."))
-        }
-        self._steps = int(state.facts.get("steps", 0))
-        self._decay = 1.0  # the weights are this times `weights`
-
-    def outputs(self, features: Matrix) -> Floats:
-        """Return (chunks, outputs) sums of weighted features."""
-        found = np.asarray(features @ self._weights, np.float32)
-        if self._decay != 1.0:
-            found *= np.float32(self._decay)
-        return found + self._intercepts
-
-    def step(self, features: Matrix, errors: Floats, schedule: Schedule) -> None:
-        """Move the weights against the gradient of a batch.
-
-        Args:
-            features: Of the batch.
-            errors: (chunks, outputs), the gradient of the mean loss by the outputs.
-            schedule: The course of the learning rate.
-        """
-        rate = self._given.number("learning_rate") * schedule.factor(self._steps)
-        self._steps += 1
-        decay = min(1.0, rate * DENSE_STEP * self._given.number("weight_decay"))
-        if sparse.issparse(features):
-            self._descend(features, errors, rate * SPARSE_STEP, decay)
-        else:
-            gradient = np.asarray(features.T @ errors, np.float32)
-            self._adam(gradient, errors, rate * DENSE_STEP, decay)
-
-    def _descend(
-        self, features: sparse.csr_array, errors: Floats, size: float, decay: float
-    ) -> None:
-        touched = np.zeros(features.shape[1], np.bool_)
-        touched[features.indices] = True
-        columns = np.flatnonzero(touched)
-        place = np.cumsum(touched, dtype=np.int32) - np.int32(1)
-        local = sparse.csr_array(
-            (features.data, place[features.indices], features.indptr),
-            shape=(features.shape[0], len(columns)),
-        )
-        gradient = np.asarray(local.T @ errors, np.float32)
-        of_intercepts = errors.sum(axis=0)
-        scale = self._clipping(gradient, of_intercepts) * size
-        self._decay *= 1.0 - decay
-        if self._decay < _SMALL:
-            self._weights *= np.float32(self._decay)
-            self._decay = 1.0
-        gradient *= np.float32(-scale / self._decay)
-        if self._mask is not None:
-            gradient *= self._mask[columns]
-        self._weights[columns] += gradient
-        self._intercepts -= np.float32(scale) * of_intercepts
-
-    def _adam(self, gradient: Floats, errors: Floats, size: float, decay: float) -> None:
-        of_intercepts = errors.sum(axis=0)
-        scale = np.float32(self._clipping(gradient, of_intercepts))
-        self._weights *= np.float32(1.0 - decay)
-        self._weights -= self._moved("weights", gradient * scale, size)
-        if self._mask is not None:
-            self._weights *= self._mask
-        self._intercepts -= self._moved("intercepts", of_intercepts * scale, size)
-
-    def _moved(self, name: str, gradient: Floats, size: float) -> Floats:
-        """Return Adam's step, and keep the moments of the gradient."""
-        moments = []
-        for order, beta in zip(("first", "second"), BETAS, strict=True):
-            moment = self._moments.setdefault(f"{order}.{name}", np.zeros_like(gradient))
-            moment *= np.float32(beta)
-            moment += np.float32(1 - beta) * (gradient if order == "first" else gradient**2)
-            moments.append(moment / np.float32(1 - beta**self._steps))
-        step: Floats = np.asarray(np.float32(size) * moments[0], np.float32)
-        step /= np.sqrt(moments[1]) + np.float32(self._given.number("adam_epsilon"))
-        return step
-
-    def _clipping(self, *gradients: Floats) -> float:
-        """Return the factor that brings the gradient down to max_grad_norm."""
-        most = self._given.number("max_grad_norm")
-        norm = math.sqrt(sum(float(np.vdot(one, one)) for one in gradients))
-        return most / norm if 0 < most < norm else 1.0
-
-    def is_finite(self) -> bool:
-        """Say whether all weights are finite."""
-        return bool(np.isfinite(self._weights).all() and np.isfinite(self._intercepts).all())
-
-    def state(self) -> State:
-        """Return what the next epoch starts from."""
-        whole: NDArray[np.float32] = self._weights * np.float32(self._decay)
-        weights: Matrix = whole
-        if self._pattern is not None:
-            kept = self._pattern
-            rows = np.repeat(np.arange(kept.shape[0]), np.diff(kept.indptr))
-            data: Floats = whole[rows, kept.indices]
-            weights = sparse.csr_array((data, kept.indices, kept.indptr), shape=kept.shape)
-        return Artifact(
-            kind=KIND,
-            facts={**self._facts, "steps": self._steps},
-            arrays={
-                **pack_matrix("weights", weights),
-                "intercepts": self._intercepts,
-                **self._moments,
-            },
-        )
-
-
-def _mask(pattern: sparse.csr_array) -> Floats:
-    kept = sparse.csr_array(
-        (np.ones(len(pattern.data), np.float32), pattern.indices, pattern.indptr),
-        shape=pattern.shape,
-    )
-    return np.asarray(kept.toarray(), np.float32)
 
 
 def class_weights(

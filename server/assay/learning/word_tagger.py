@@ -25,18 +25,18 @@ from assay.learning.adam import Adam
 from assay.learning.artifact import Artifact, unpack_texts
 from assay.learning.calibration import Calibration
 from assay.learning.chain import Chains, Floats, Indices, Marginals, best_paths, marginals
+from assay.learning.descent import KIND, mask_of, stored, trainable
 from assay.learning.errors import DamagedArtifact, DataError, Diverged
 from assay.learning.feature_block import (
     UNKNOWN,
     Blocks,
     FeatureBlock,
     Matrix,
-    pack_matrix,
     unpack_matrix,
 )
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.learner import State
-from assay.learning.linear import KIND, MAX_WEIGHTS, check_weights, product
+from assay.learning.linear import MAX_WEIGHTS, check_weights, product
 from assay.learning.predictions import WordPredictions
 from assay.learning.schedule import Schedule
 from assay.learning.window_order import WINDOWS, WindowSample, window_batches, window_count
@@ -217,15 +217,9 @@ class WordTagger:
 
     def _optimizer(self, state: State) -> tuple[Adam, sparse.csr_array | None]:
         """Return Adam where a state left off, and of a pruned model the weights that it kept."""
-        weights = unpack_matrix("weights", state)
-        pattern = weights if isinstance(weights, sparse.csr_array) else None
-        masks: dict[str, NDArray[Any]] = {}
-        if pattern is not None:
-            ones = np.ones(pattern.nnz, np.float32)
-            kept = sparse.csr_array((ones, pattern.indices, pattern.indptr), pattern.shape)
-            masks["weights"] = kept.toarray()
+        weights, pattern = trainable(state)
         values: dict[str, NDArray[Any]] = {
-            "weights": weights.toarray() if isinstance(weights, sparse.csr_array) else weights,
+            "weights": weights,
             "intercepts": state.arrays["intercepts"],
             "transitions": state.arrays["transitions"],
         }
@@ -235,21 +229,16 @@ class WordTagger:
             moments=state.arrays,
             steps=int(state.facts.get("steps", 0)),
             decayed=frozenset({"weights"}),
-            masks=masks,
+            masks={} if pattern is None else {"weights": mask_of(pattern)},
         )
         return adam, pattern
 
     def _state(self, state: State, adam: Adam, pattern: sparse.csr_array | None) -> State:
-        weights: Matrix = adam.values["weights"]
-        if pattern is not None:
-            rows = np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr))
-            data = weights[rows, pattern.indices]
-            weights = sparse.csr_array((data, pattern.indices, pattern.indptr), pattern.shape)
         others = {name: array for name, array in adam.values.items() if name != "weights"}
         return Artifact(
             kind=KIND,
             facts={**state.facts, "steps": adam.steps},
-            arrays={**pack_matrix("weights", weights), **others, **adam.moments},
+            arrays={**stored(adam.values["weights"], pattern), **others, **adam.moments},
         )
 
 
