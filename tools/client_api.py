@@ -56,6 +56,8 @@ METHODS = {
     "SubmitModelJob": "submit",
 }
 HIDDEN = {"request_id", "expected_data"}  # the client's own, and what JSON has for expected_json
+# Methods whose callers choose the id: whoever asks again is to find what was asked before.
+CHOSEN_IDS = {"SubmitModelJob"}
 PARAMETERS = {"dataset_split": "split", "compared_to_run_id": "compared_to"}
 
 
@@ -111,7 +113,7 @@ def _method(contract: Contract, method: Method) -> list[str]:
     request = contract.messages[method.descriptor.input_type]
     token = _token(method, request)
     page = {"": "", "page_token": "page_size", "cursor": "limit"}[token]
-    shown = [one for one in request.field if one.name not in {token, page, *HIDDEN}]
+    shown = [one for one in request.field if one.name not in {token, page, *_hidden(method)}]
     optional: list[Field] = []
     needed: list[Field] = []
     for one in shown:
@@ -154,6 +156,10 @@ def _token(method: Method, request: Message) -> str:
     """Return what a listing's request calls its cursor; nothing where it is no listing."""
     names = () if method.descriptor.name in REPORTS else ("page_token", "cursor")
     return next((one for one in names if has(request, one)), "")
+
+
+def _hidden(method: Method) -> set[str]:
+    return HIDDEN - {"request_id"} if method.descriptor.name in CHOSEN_IDS else HIDDEN
 
 
 def _said_of(comment: str) -> str:

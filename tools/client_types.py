@@ -23,6 +23,7 @@ GROUPS = {
     "KeyService": ("Keys", "Key"),
     "ModelService": ("Models", "Model"),
     "PerformanceService": ("Performance", "Performance"),
+    "PredictionService": ("Predictions", "Prediction"),
     "ServerService": ("Server", "ServerInfo"),
     "TrainingService": ("Training", "ModelJob"),
     "VersionService": ("Versions", "Version"),

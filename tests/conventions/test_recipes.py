@@ -46,6 +46,9 @@ print('["418"]' in response_filter([]))
 """
 
 
+MARK = "# Made by `make generate`"  # in what is generated and is called as what people write
+
+
 @cache
 def by_hand() -> dict[str, str]:
     """Return the sources that people write, and the probe's, without tests and benchmarks."""
@@ -56,6 +59,7 @@ def by_hand() -> dict[str, str]:
         if path.suffix in {".py", ".proto", ".lua", ".yaml"}
         and not GENERATED.search(path.as_posix())
         and not path.name.startswith("test_")
+        and MARK not in path.read_text()
     }
 
 

@@ -20,7 +20,9 @@ from assay.cli.evaluate import evaluate
 from assay.cli.evaluations import evaluations
 from assay.cli.jobs import jobs
 from assay.cli.plot import plot
+from assay.cli.predict import predict
 from assay.cli.protos import protos
+from assay.cli.train import prune, train
 from assay.cli.truth import truth
 from assay.cli.version_report import report
 from assay.client.settings import wants_tracebacks
@@ -55,7 +57,17 @@ def application() -> typer.Typer:
     app.callback()(options)
     for plugin in plugins:
         plugin.load()(app)
-    for command in (evaluate, report, plot, compare, resources.promote, resources.watch):
+    for command in (
+        evaluate,
+        train,
+        prune,
+        predict,
+        report,
+        plot,
+        compare,
+        resources.promote,
+        resources.watch,
+    ):
         app.command(rich_help_panel=USE)(with_client(command))
     app.add_typer(datasets, name="datasets", rich_help_panel=USE)
     app.add_typer(truth, name="truth", rich_help_panel=USE)

@@ -9,9 +9,21 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
-from assay.client import BadInput, Client
+from assay.client import BadInput, Client, NotFound
+from assay.client.types import Model
 
 _BACK = re.compile(r"(.+)@-(\d{1,9})")
+
+
+def model_of(client: Client, text: str) -> Model:
+    """Return the model with this project path, or else with this id; raises BadInput."""
+    found = next(iter(client.models.list(project_path=text)), None)
+    if found is not None:
+        return found
+    try:
+        return client.models.get(text)
+    except NotFound as error:
+        raise BadInput(f"No model has the project path or the id '{text}'.") from error
 
 
 def dataset_id_of(client: Client, text: str) -> str:

@@ -17,7 +17,7 @@ from assay.client import BadInput, Client
 def plot(
     client: Client,
     kind: Annotated[PlotKind, typer.Argument(help="What to draw.")],
-    model: Annotated[str, typer.Argument(help="The model's id.")],
+    model: Annotated[str, typer.Argument(help="The model's id; of losses its project path too.")],
     *,
     version: Annotated[
         str, typer.Option("--version", "-v", help="The version's id; the promoted one without.")
@@ -32,11 +32,11 @@ def plot(
         Path | None, typer.Option("--out", help="A PNG file to write, instead of the terminal.")
     ] = None,
 ) -> None:
-    """Draw a ROC curve, a precision-recall curve or a reliability diagram.
+    """Draw a ROC curve, a precision-recall curve, a reliability diagram or a training's losses.
 
     With --out it becomes a PNG file, which needs the extra `plots`.
     """
-    write = None if to is None else _writer(to)
+    write = None if to is None else png_writer(to)
     drawn = plot_of(client, kind, model, version=version, split=split, class_label=class_label)
     if to is None or write is None:
         out.print(text_plot(drawn, braille=speaks_unicode()))
@@ -53,7 +53,7 @@ def speaks_unicode() -> bool:
     return out.encoding.lower().startswith("utf")
 
 
-def _writer(file: Path) -> Callable[[Plot, Path], None]:
+def png_writer(file: Path) -> Callable[[Plot, Path], None]:
     """Return what writes a PNG file; raises BadInput, before the service is asked, if nothing can."""
     if file.suffix.lower() != ".png":
         raise BadInput(f"'{file}' is no PNG file; give --out a name that ends in .png.")

@@ -8,11 +8,13 @@ from enum import StrEnum
 from math import isfinite
 
 from assay.cli.console import counted
+from assay.cli.name_lookup import model_of
 from assay.client import BadInput, Client, InvalidRequest
-from assay.client.types import CalibrationReport, PrCurve, RocCurve
+from assay.client.types import CalibrationReport, ModelMetrics, PrCurve, RocCurve
 
 ROC_POINTS = 1_000
 PR_POINTS = 500
+CURVE = "Train-Validation Curve"  # the title of the table of losses among a job's metrics
 
 
 class PlotKind(StrEnum):
@@ -21,6 +23,7 @@ class PlotKind(StrEnum):
     ROC = "roc"
     PR = "pr"
     RELIABILITY = "reliability"
+    LOSS = "loss"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,22 @@ def _plot_of(
                 model, version, split, class_label=class_label, resolution=PR_POINTS
             )
         )
+    if kind is PlotKind.LOSS:
+        return _losses_of(client, model, version)
     return reliability_plot(client.diagnostics.calibration(model, version, split), class_label)
+
+
+def _losses_of(client: Client, model: str, version: str) -> Plot:
+    """Return the loss curve of the training that made a version, or else of the newest one."""
+    found = model_of(client, model)
+    jobs = client.training.list(model_project_path=found.project_path or "", job_type="training")
+    wanted = version or found.promoted_version_id
+    job = next((one for one in jobs if wanted in (None, one.version_id)), None)
+    if job is None or not found.project_path:
+        of = f"version '{wanted}'" if wanted else "the model"
+        raise BadInput(f"No training of {of} is known, so that there are no losses to draw.")
+    metrics = client.training.metrics(found.project_path, job.job_id, job.job_type)
+    return curve_of(metrics, f"Loss of {job.version_id}")
 
 
 def roc_plot(curve: RocCurve) -> Plot:
@@ -144,6 +162,16 @@ def reliability_plot(found: CalibrationReport, class_label: str = "") -> Plot:
         diagonal=True,
         marks=True,
     )
+
+
+def curve_of(metrics: ModelMetrics, title: str) -> Plot:
+    """Return the loss curve of a job; raises BadInput where no epoch has ended."""
+    losses: dict[str, list[float]] = {"train": [], "validation": []}
+    for table in metrics.metrics:
+        if table.title == CURVE:
+            for name, (_, *found) in zip(losses, table.rows, strict=False):
+                losses[name] = [float(one) for one in found]
+    return loss_plot(title, **losses)
 
 
 def loss_plot(title: str, **losses: Sequence[float]) -> Plot:

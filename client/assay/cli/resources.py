@@ -225,6 +225,17 @@ def _told(event: JobEvent) -> str:
         right = sum(one.right for one in compared.documents)
         comparisons = sum(one.comparisons for one in compared.documents)
         return f"{counted(len(compared.documents), 'document')} compared, {right:,} of {comparisons:,} right"
+    if (epoch := event.epoch_finished) is not None:
+        loss = epoch.validation_loss
+        validation = "" if loss is None else f", validation {number(loss)}"
+        return f"epoch {epoch.epoch}/{epoch.epochs}: loss {number(epoch.train_loss)}{validation}"
+    if (trial := event.trial_finished) is not None:
+        found = trial.outcome if trial.objective is None else number(trial.objective)
+        return f"trial {trial.trial} of {trial.trials}: {found}"
+    if (tuned := event.calibration_finished) is not None:
+        return f"calibrated: ECE {number(tuned.ece_before)} before, {number(tuned.ece_after)} after"
+    if (split := event.split_measured) is not None:
+        return f"measured on {split.dataset_split}: {split.rows:,} rows"
     if (change := event.state_changed) is not None:
         why = f"  {change.failure.reason}: {change.failure.message}" if change.failure else ""
         cause = f" ({change.cause})" if change.cause else ""

@@ -35,6 +35,11 @@ class VersionGate:
             raise BadInput(f"--baseline and --max-drop go together, as in {example}.")
         return cls(requirements=requirements, drops=drops, baseline=baseline)
 
+    @property
+    def is_set(self) -> bool:
+        """True where anything is required."""
+        return bool(self.requirements or self.drops)
+
     def check(self, client: Client, model: str, task: str) -> None:
         """Read the server's metrics; raises BadInput where something else is required of.
 
@@ -43,7 +48,7 @@ class VersionGate:
             model: whose task type counts; it may be absent, as where it is made later.
             task: the task type of an absent one.
         """
-        if not self.requirements and not self.drops:
+        if not self.is_set:
             return
         with suppress(NotFound):
             task = client.models.get(model).task_type or task

@@ -29,6 +29,7 @@ from assay.client.errors import (
 )
 from assay.client.evaluating import Progress
 from assay.client.tls import Tls
+from assay.client.training_progress import TrainingProgress
 
 __all__ = [
     "Client",
@@ -38,6 +39,7 @@ __all__ = [
     "BenchmarkComparison",
     "BenchmarkProgress",
     "Progress",
+    "TrainingProgress",
     # errors
     "BadInput",
     "BenchmarkFailed",

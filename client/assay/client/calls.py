@@ -1289,6 +1289,7 @@ class Training(Group):
         version_id: str = "",
         version_label: str = "",
         target_sparsity: float | None = None,
+        request_id: str = "",
     ) -> types.ModelJob:
         """Queues a job.
 
@@ -1305,6 +1306,7 @@ class Training(Group):
                 training: a draft or failed version to be trained; absent, a new one.
             version_label: A human label of the new version.
             target_sparsity: Of a pruning: the share of weights that become zero, from 0 to 1.
+            request_id: A repeat with the same id returns the first job.
         """
         return self._one(
             types.ModelJob,
@@ -1317,6 +1319,7 @@ class Training(Group):
                 "version_id": version_id,
                 "version_label": version_label,
                 "target_sparsity": target_sparsity,
+                "request_id": request_id,
             },
         )
 

@@ -29,8 +29,10 @@ from assay.client.evaluating import (
 from assay.client.evaluations import Evaluations
 from assay.client.jobs import Jobs
 from assay.client.methods import TERMINAL_STATES
+from assay.client.predictions import Predictions
 from assay.client.settings import ClientSettings
 from assay.client.tls import Tls
+from assay.client.training import Training
 from assay.client.transport import Transport
 
 
@@ -115,7 +117,9 @@ class Client:
         self.keys = calls.Keys(transport)
         self.models = calls.Models(transport)
         self.performance = calls.Performance(transport)
+        self.predictions = Predictions(transport)
         self.server = calls.Server(transport)
+        self.training = Training(transport)
         self.versions = calls.Versions(transport)
 
     def __enter__(self) -> Self:

@@ -25,6 +25,26 @@ class JobEvent:
         return _named("DocumentsCompared", self.payload)
 
     @property
+    def epoch_finished(self) -> Any:
+        """The epoch of a training that has ended, and its losses."""
+        return _named("EpochFinished", self.payload)
+
+    @property
+    def trial_finished(self) -> Any:
+        """The trial of a search for hyperparameters that has ended, and what it reached."""
+        return _named("TrialFinished", self.payload)
+
+    @property
+    def calibration_finished(self) -> Any:
+        """The calibration error on held-out rows before and after a calibration."""
+        return _named("CalibrationFinished", self.payload)
+
+    @property
+    def split_measured(self) -> Any:
+        """The metrics of a split on which a version was measured."""
+        return _named("SplitMeasured", self.payload)
+
+    @property
     def is_terminal(self) -> bool:
         """True for a job's last event."""
         return self.state_changed is not None and self.state_changed.status in TERMINAL_STATES

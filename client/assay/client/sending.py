@@ -46,7 +46,7 @@ class FileSender(Group):
                 file.seek(0)
                 requests = (
                     rpc.request({**values, "file": body}, lambda: request_id)
-                    for body in _bodies(file, content_type)
+                    for body in bodies(file, content_type)
                 )
                 try:
                     return from_message(answer, self._transport.stream(rpc, requests))
@@ -58,7 +58,8 @@ class FileSender(Group):
                         raise from_rpc(error) from error
 
 
-def _bodies(file: IO[bytes], kind: str) -> Iterator[httpbody_pb2.HttpBody]:
+def bodies(file: IO[bytes], kind: str) -> Iterator[httpbody_pb2.HttpBody]:
+    """Yield a file in blocks, each with its content type; of an empty file an empty block."""
     block = off_loop(lambda: file.read(BLOCK_BYTES))
     while True:  # of an empty file too: the service says what is wrong with it
         yield httpbody_pb2.HttpBody(content_type=kind, data=block)

@@ -17,6 +17,8 @@ from assay.client.aio.datasets import Datasets
 from assay.client.aio.documents import ExtractionRuns, GroundTruth
 from assay.client.aio.evaluations import Evaluations
 from assay.client.aio.jobs import Jobs
+from assay.client.aio.predictions import Predictions
+from assay.client.aio.training import Training
 from assay.client.aio.transport import Transport
 from assay.client.connection import BATCH_BYTES, Address, RetryPolicy
 from assay.client.errors import BadInput
@@ -114,7 +116,9 @@ class Client:
         self.keys = calls.Keys(transport)
         self.models = calls.Models(transport)
         self.performance = calls.Performance(transport)
+        self.predictions = Predictions(transport)
         self.server = calls.Server(transport)
+        self.training = Training(transport)
         self.versions = calls.Versions(transport)
 
     async def __aenter__(self) -> Self:

@@ -44,7 +44,7 @@ class FileSender(Group):
                 file.seek(0)
                 requests = (
                     rpc.request({**values, "file": body}, lambda: request_id)
-                    async for body in _bodies(file, content_type)
+                    async for body in bodies(file, content_type)
                 )
                 try:
                     return from_message(answer, await self._transport.stream(rpc, requests))
@@ -56,7 +56,8 @@ class FileSender(Group):
                         raise from_rpc(error) from error
 
 
-async def _bodies(file: IO[bytes], kind: str) -> AsyncIterator[httpbody_pb2.HttpBody]:
+async def bodies(file: IO[bytes], kind: str) -> AsyncIterator[httpbody_pb2.HttpBody]:
+    """Yield a file in blocks, each with its content type; of an empty file an empty block."""
     block = await off_loop(lambda: file.read(BLOCK_BYTES))
     while True:  # of an empty file too: the service says what is wrong with it
         yield httpbody_pb2.HttpBody(content_type=kind, data=block)

@@ -6,7 +6,7 @@ It decodes what a user sent, so it runs in compute children alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -37,6 +37,7 @@ class SplitFile:
     task_type: TaskType  # of its dataset
     like: Sequence[FeatureColumn] | None = None  # of the other splits; None: there are none
     answers: bool = True  # False: rows may lack what is learned, which is to be predicted
+    kinds: Kinds = field(default_factory=dict)  # of features; those of others follow from the file
 
 
 def ingest_split(file: SplitFile, blobs: PutBlob) -> SplitManifest:
@@ -83,6 +84,7 @@ def _canonical(columns: DatasetColumns, file: SplitFile, schema: pa.Schema) -> C
     found = columns.found
     assert found is not None, "a reader checks the columns before it yields rows"
     kinds = _kinds_like(file) or columns.kinds or kinds_of_types(found.features, schema)
+    kinds = {name: file.kinds.get(name, kinds[name]) for name in found.features}
     return CanonicalRows(found, kinds)
 
 
@@ -96,7 +98,7 @@ def _known_kinds(file: SplitFile) -> Kinds:
     for _ in read_tables(file.open, file.source, scan).tables:
         if scan.is_complete:
             break
-    return scan.every_kind()
+    return {**scan.every_kind(), **file.kinds}
 
 
 def _kinds_like(file: SplitFile) -> Kinds:

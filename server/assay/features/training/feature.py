@@ -8,6 +8,8 @@ from assay.features.training.job import TrainingKind
 from assay.features.training.job_evaluation import VersionEvaluationKind
 from assay.features.training.job_pruning import PruningKind
 from assay.features.training.metrics_service import MetricsReader
+from assay.features.training.prediction_api import PredictionService
+from assay.features.training.prediction_service import Predictor
 from assay.features.training.rest import TrainingRestService
 from assay.features.training.service import ModelJobUseCases
 from assay.features.training.store import (
@@ -26,6 +28,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
     metrics = MetricsReader(kernel.store)
     yield TrainingService(ModelJobUseCases(kernel), metrics, JobWatch(kernel.watches))
     yield TrainingRestService(metrics)
+    yield PredictionService(Predictor(kernel))
 
 
 FEATURE = Feature(
