@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.datasets import load_digits
 
 from assay.learning.artifact import Artifact
 from assay.learning.errors import DataError
@@ -27,10 +28,20 @@ from assay.learning.pruning import (
     tuning_start,
 )
 from assay.learning.rows import TaskType
+from assay.learning.tabular_features import TableFeaturizer
 from assay.learning.text import TextFeaturizer
+from tests.learning.test_image_family import stripes
+from tests.learning.test_tabular import mixed_rows, numbered
+from tests.learning.test_word_tagging import batch_of, letters
 from tests.support.learning_rows import language_rows, trained
 
 LANGUAGES = ("de", "nl", "ru", "uk", "pl", "sv")
+
+
+def numbered_digits() -> Any:
+    """Return digits as rows of 64 numbers."""
+    data = load_digits()
+    return numbered(data.data, label=[str(label) for label in data.target])
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +224,80 @@ def test_training_on_keeps_what_was_left_out_away(model: Model, rows: Any) -> No
         assert accuracy(after) >= accuracy(pruned.model) - 0.05
         with pytest.raises(HyperparameterError, match="pruned to"):
             prune(after, 0.5)
+
+
+@pytest.fixture(scope="module")
+def trees() -> Model:
+    """An ensemble of trees: forty rounds of three classes."""
+    rows = mixed_rows(TaskType.TABULAR_CLASSIFICATION)
+    return trained(TaskType.TABULAR_CLASSIFICATION, [rows], num_train_epochs=40)
+
+
+@pytest.mark.parametrize("target", [0.25, 0.5, 0.9])
+def test_an_ensemble_loses_its_last_rounds(trees: Model, target: float) -> None:
+    """An ensemble pruned to a sparsity has its first rounds, and is as small as promised."""
+    pruned = prune(trees, target)
+    assert (pruned.weights, pruned.kept_before) == (40, 40)
+    assert pruned.kept <= 40 * (1 - target)
+    data = pruned.model.encode()
+    assert len(data) <= ALLOWANCE * (1 - target) * len(trees.encode())
+    rows = mixed_rows(TaskType.TABULAR_CLASSIFICATION)
+    fewer = trained(TaskType.TABULAR_CLASSIFICATION, [rows], num_train_epochs=pruned.kept)
+    expected, found = fewer.predict(rows), Model.decode(data).predict(rows)
+    assert isinstance(expected, ClassPredictions)
+    assert isinstance(found, ClassPredictions)
+    assert found.probabilities.tobytes() == expected.probabilities.tobytes()
+
+
+def test_an_ensemble_is_pruned_further_and_not_to_nothing(trees: Model) -> None:
+    """Rounds are counted against the first ensemble; one round is the least that there is."""
+    once = prune(trees, 0.5)
+    twice = prune(Model.decode(once.model.encode()), 0.8)
+    assert (twice.weights, twice.kept) == (40, prune(trees, 0.8).kept)
+    with pytest.raises(HyperparameterError, match=r"pruned to 0\.[56]"):
+        prune(once.model, 0.4)
+    with pytest.raises(DataError, match="a version of one round of trees takes"):
+        prune(trees, 0.9999)
+
+
+@pytest.mark.parametrize(
+    ("task_type", "rows", "given"),
+    [
+        (TaskType.TABULAR_CLASSIFICATION, numbered_digits, {"algorithm": "linear"}),
+        (TaskType.IMAGE_CLASSIFICATION, lambda: stripes(60, seed=1), {}),
+        (TaskType.EXTRACTION, lambda: batch_of(letters(60, seed=1)), {"hash_bits": 14}),
+    ],
+)
+def test_every_model_of_weights_is_pruned(task_type: TaskType, rows: Any, given: Any) -> None:
+    """Tables, images and extractions lose their smallest weights, and predict from sparse ones."""
+    batch = rows()
+    whole = trained(task_type, [batch], num_train_epochs=3, **given)
+    pruned = prune(whole, 0.5)
+    data = pruned.model.encode()
+    assert len(data) <= ALLOWANCE * 0.5 * len(whole.encode())
+    back = Model.decode(data)
+    assert isinstance(weights_of(back), sparse.csr_array)
+    found, again = pruned.model.predict(batch), back.predict(batch)
+    assert repr(found) == repr(again)
+    learner: Any = family_of(back.hyperparameters).learner(back.featurizer)
+    state, _ = learner.epoch(
+        tuning_start(back, learner, seed=1), [back.featurizer.transform(batch)], 1
+    )
+    assert tuned(back, learner.finish(state)).predict(batch)
+
+
+def test_features_that_are_left_out_are_not_read() -> None:
+    """A pruned table model predicts from the features that it kept, and needs no others."""
+    batch = numbered_digits()
+    whole = trained(
+        TaskType.TABULAR_CLASSIFICATION, [batch], num_train_epochs=3, algorithm="linear"
+    )
+    pruned = prune(whole, 0.6).model
+    featurizer = pruned.featurizer
+    assert isinstance(featurizer, TableFeaturizer)
+    names = [column.name for column in featurizer.table.columns]
+    assert 0 < len(names) < 60
+    found, fewer = (pruned.predict(rows) for rows in (batch, batch.select(["row_id", *names])))
+    assert isinstance(found, ClassPredictions)
+    assert isinstance(fewer, ClassPredictions)
+    assert found.probabilities.tobytes() == fewer.probabilities.tobytes()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -216,10 +216,32 @@ def raw_predictions(state: State, features: Floats) -> Floats:
     return found
 
 
-def _state(estimator: Any, rounds: int) -> State:
+def rounds(state: State) -> int:
+    """Return how many rounds of trees a state has."""
+    return len(state.arrays["node_ends"]) // len(state.arrays["baseline"])
+
+
+def first_rounds(state: State, count: int) -> State:
+    """Return a state with its first rounds alone."""
+    arrays = state.arrays
+    trees = count * len(arrays["baseline"])
+    nodes, sets = (int(arrays[name][trees - 1]) for name in ("node_ends", "bitset_ends"))
+    return replace(
+        state,
+        arrays={
+            **arrays,
+            **{name: arrays[name][:nodes] for name in _NODE},
+            "node_ends": arrays["node_ends"][:trees],
+            "bitsets": arrays["bitsets"][:sets],
+            "bitset_ends": arrays["bitset_ends"][:trees],
+        },
+    )
+
+
+def _state(estimator: Any, count: int) -> State:
     """Return the trees of an estimator's first rounds as arrays."""
     # scikit-learn has no public way to its trees; the lock file names the version of these names.
-    trees = [tree for one in estimator._predictors[:rounds] for tree in one]
+    trees = [tree for one in estimator._predictors[:count] for tree in one]
     known, places = estimator._bin_mapper.make_known_categories_bitsets()
     nodes = np.concatenate([tree.nodes for tree in trees])
     bitsets = [tree.raw_left_cat_bitsets.reshape(-1, _BITSET) for tree in trees]

@@ -33,6 +33,7 @@ from assay.learning.tabular_summary import (
     targets,
 )
 from assay.records import Record
+from assay.records import replace as replace_record
 
 KIND = "featurizer"
 MAX_COLUMNS = 2048
@@ -221,9 +222,20 @@ class TableFeaturizer:
         return targets(batch)
 
     def select(self, columns: NDArray[np.int64]) -> TableFeaturizer:
-        """Return the featurizer of these columns alone."""
+        """Return the featurizer of these columns alone; features without any are not read."""
         before = range(self.table.width) if self.kept is None else self.kept
-        return replace(self, kept=tuple(before[column] for column in columns.tolist()))
+        wanted = {before[column] for column in columns.tolist()}
+        used, kept, start, now = [], [], 0, 0
+        for column in self.table.columns:
+            width = column.width(trees=self.table.trees)
+            within = [at for at in range(width) if start + at in wanted]
+            if within:
+                used.append(column)
+                kept += [now + at for at in within]
+                now += width
+            start += width
+        table = replace_record(self.table, columns=tuple(used))
+        return replace(self, table=table, kept=None if len(kept) == now else tuple(kept))
 
     def artifact(self) -> Artifact:
         """Return what `read` reads."""
