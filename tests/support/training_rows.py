@@ -108,6 +108,23 @@ def digits() -> Splits:
 
 
 @cache
+def diabetes() -> Splits:
+    """Diabetes: ten numbers and a category, of a regression; some values are missing."""
+    data = datasets.load_diabetes()
+    order = np.random.default_rng(3).permutation(len(data.target))
+    columns: dict[str, list[object]] = {"row_id": [f"patient-{row}" for row in order]}
+    for at, name in enumerate(data.feature_names):
+        values = data.data[order, at].tolist()
+        columns[name] = [None if row % 50 == at else one for row, one in enumerate(values)]
+    columns["site"] = [("north", "south", None)[row % 3] for row in range(len(order))]
+    columns["target"] = data.target[order].tolist()
+    features = [pa.field(name, pa.float64()) for name in data.feature_names]
+    features.append(pa.field("site", pa.string()))
+    schema = canonical_schema(TaskType.TABULAR_REGRESSION, features)
+    return _cut(pa.table(columns, schema=schema), 300, 70)
+
+
+@cache
 def texts() -> Splits:
     """Names in four languages: 36 records of each to train with, 12 to validate and to test."""
     schema = canonical_schema(TaskType.TEXT_CLASSIFICATION)

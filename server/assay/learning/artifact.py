@@ -21,11 +21,11 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
 
 from assay import records
@@ -38,7 +38,7 @@ ALIGNMENT: Final = 64  # bytes; a cache line, and the widest vector of any CPU
 _HEAD = struct.Struct("<8sIIII")
 _TYPES = frozenset({"<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1"})
 _MAX_DIMENSIONS = 4
-LIBRARIES: Final = {"numpy": np.__version__, "scikit-learn": sklearn.__version__}
+LIBRARIES: Final = {"numpy": np.__version__, "scikit-learn": version("scikit-learn")}
 
 
 class _Array(Record):

@@ -10,14 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
-from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from threadpoolctl import threadpool_limits
 
 from assay.learning.artifact import Artifact
@@ -28,6 +25,9 @@ from assay.learning.feature_block import UNKNOWN, Blocks, FeatureBlock
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.learner import Fit, State
 from assay.learning.predictions import Predictions, ValuePredictions
+
+if TYPE_CHECKING:
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 
 KIND = "state"
 MAX_VALUES = 20_000_000  # rows times features, which are in memory at once
@@ -101,8 +101,11 @@ class BoostingLearner:
         )
 
     def _estimator(self, seed: int, patience: int) -> Any:
+        from sklearn import ensemble  # noqa: PLC0415  # a second and 80 MB, which a server does without
+
         given = self.hyperparameters
-        kind = HistGradientBoostingClassifier if self.labels else HistGradientBoostingRegressor
+        classifier = ensemble.HistGradientBoostingClassifier
+        kind = classifier if self.labels else ensemble.HistGradientBoostingRegressor
         return kind(
             learning_rate=given.number("learning_rate"),
             max_iter=given.integer("num_train_epochs"),
@@ -289,6 +292,9 @@ def _walkable(arrays: Any, columns: int) -> bool:
 
 def _predictors(state: State) -> Iterator[TreePredictor]:
     """Yield scikit-learn's predictor of each tree."""
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE  # noqa: PLC0415  # as above
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor  # noqa: PLC0415  # as above
+
     arrays = state.arrays
     start, first = 0, 0
     for end, last in zip(arrays["node_ends"].tolist(), arrays["bitset_ends"].tolist(), strict=True):

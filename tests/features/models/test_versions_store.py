@@ -110,6 +110,17 @@ def test_two_models_may_have_versions_of_one_id(store, model):
         assert uow[Versions].get(ORG, other.model_id, "v1").metrics == {"accuracy": 1.0}
 
 
+def test_a_version_keeps_what_it_was_trained_with_in_the_end(store, model):
+    """Hyperparameters are replaced by those that a search chose; an absent version is refused."""
+    with store.write() as uow:
+        made = add_version(uow, model.model_id)
+        key = {"model_id": model.model_id, "version_id": made.version_id}
+        uow[Versions].set_hyperparameters(ORG, **key, values={"seed": 3})
+        assert uow[Versions].get(ORG, **key) == replace(made, hyperparameters={"seed": 3})
+        with pytest.raises(NotFound):
+            uow[Versions].set_hyperparameters(ORG, model.model_id, "none", {})
+
+
 def test_a_version_of_another_model_is_not_this_models(store, model):
     """A version asked for under another model is refused with that model's name."""
     with store.write() as uow:

@@ -16,6 +16,8 @@ from tests.support.training_rows import (
     OrganizationBlobs,
     Rows,
     Splits,
+    diabetes,
+    digits,
     images,
     invoices,
     put_dataset,
@@ -453,6 +455,46 @@ def test_images_are_classified(rpc: Running, me: Caller) -> None:
     assert job.status == "OK", job.msg
     summary = me("GetPerformanceSummary", model_id=found.model_id, version_id=job.version_id)
     assert summary.metrics["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("algorithm", ["gradient_boosting", "linear"])
+def test_a_regression_has_a_row_a_split(rpc: Running, me: Caller, algorithm: str) -> None:
+    """Its table has the errors of each split, and the performance summary the same ones."""
+    found = project(rpc, me, diabetes(), TaskType.TABULAR_REGRESSION)
+    job = found.ended(found.submit(hyperparams={"algorithm": algorithm}).job_id)
+    assert job.status == "OK", job.msg
+    metrics = found.metrics(job.job_id)
+    table, curve = metrics["metrics"]
+    assert table["title"] == "Record-wise Regressor Metrics"
+    assert [row[0] for row in table["rows"]] == ["Train", "Eval", "Test"]
+    assert len(curve["rows"][0]) == len(curve["headers"]) > 5
+    summary = me("GetPerformanceSummary", model_id=found.model_id, version_id=job.version_id)
+    assert table["rows"][2][1] == f"{summary.metrics['r2']:.4f}"
+    assert summary.metrics["r2"] > 0.2
+    again = found.submit(job_type="evaluation", version_id=job.version_id, hyperparams={})
+    assert found.ended(again.job_id).status == "OK"
+    after = me("GetPerformanceSummary", model_id=found.model_id, version_id=job.version_id)
+    assert dict(after.metrics) == dict(summary.metrics)
+
+
+def test_rows_of_numbers_are_classified_after_a_search(rpc: Running, me: Caller) -> None:
+    """The version has the hyperparameters of the best trial, and the job tells them."""
+    found = project(rpc, me, digits(), TaskType.TABULAR_CLASSIFICATION)
+    space = [{"name": "num_train_epochs", "type": "categorical", "choices": [1, 4]}]
+    given = {
+        "algorithm": "linear",
+        "do_hyperparam_optimization": True,
+        "hp_search_param_space": space,
+    }
+    job = found.ended(found.submit(hyperparams=given).job_id)
+    assert job.status == "OK", job.msg
+    table = found.metrics(job.job_id)["metrics"][-1]
+    assert table["headers"] == ["Trial number", "num_train_epochs", "Objective value"]
+    assert table["subtitle"].startswith("Top 2 runs")
+    best = int(table["rows"][0][1])
+    assert job.hyperparams["num_train_epochs"] == best
+    version = me("GetVersion", model_id=found.model_id, version_id=job.version_id)
+    assert version.hyperparameters["num_train_epochs"] == best
 
 
 def test_images_that_are_none_fail_the_job_by_row(rpc: Running, me: Caller) -> None:

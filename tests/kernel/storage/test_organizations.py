@@ -97,6 +97,9 @@ REFUSED = {
     "versions.mark_ready": lambda uow: uow[Versions].mark_ready(OTHER, "m", "v"),
     "versions.mark_failed": lambda uow: uow[Versions].mark_failed(OTHER, "m", "v"),
     "versions.set_metrics": lambda uow: uow[Versions].set_metrics(OTHER, "m", "v", {}),
+    "versions.set_hyperparameters": lambda uow: uow[Versions].set_hyperparameters(
+        OTHER, "m", "v", {}
+    ),
     "versions.promote": lambda uow: uow[Versions].promote(OTHER, "m", "v", promoted_by="x"),
     "evaluations.create": lambda uow: uow[Evaluations].create(OTHER, EVALUATION),
     "evaluations.get": lambda uow: uow[Evaluations].get(OTHER, "e"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, func, select, update
 
@@ -59,6 +60,8 @@ _PROMOTE = Prepared(
 _SET_STATUS = Prepared(update(versions).where(_ORG, _ONE).values(bound("status", "trained_at")))
 _DELETE = Prepared(delete(versions).where(_ORG, _ONE))
 _SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(bound("metrics")))
+
+_SET_HYPERPARAMETERS = Prepared(update(versions).where(_ORG, _ONE).values(bound("hyperparameters")))
 
 
 class VersionDeletion(Hook):
@@ -201,6 +204,14 @@ class Versions(SqlStore):
     def mark_failed(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Make a draft or training version `failed`; FailedPrecondition from `ready`."""
         return self._mark(organization_id, model_id, version_id, VersionStatus.FAILED)
+
+    def set_hyperparameters(
+        self, organization_id: str, model_id: str, version_id: str, values: Mapping[str, Any]
+    ) -> None:
+        """Store what a version was trained with in the end; NotFound if it is absent."""
+        key = {"org": organization_id, "of_model": model_id, "id": version_id}
+        if not self._db.run(_SET_HYPERPARAMETERS, **key, hyperparameters=encode_text(dict(values))):
+            raise self._absent(organization_id, model_id, version_id)
 
     def promote(
         self, organization_id: str, model_id: str, version_id: str, *, promoted_by: str
