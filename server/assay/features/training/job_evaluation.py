@@ -29,6 +29,7 @@ from assay.features.training.job_rows import data_refused
 from assay.features.training.job_spec import EvaluatedResult, VersionEvaluation
 from assay.features.training.model import KINDS, JobType
 from assay.features.training.store import ModelJobs
+from assay.features.training.stored_model import read_model
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import (
     ComputeContext,
@@ -41,7 +42,6 @@ from assay.kernel.jobs.kind import (
 from assay.kernel.jobs.payloads import EventPayload
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.learning.model import Model
 from assay.learning.predictions import WordPredictions
 from assay.records import Record, decode
 
@@ -78,7 +78,7 @@ class PredictRows(Stage[RowsPayload, Predicted]):
         asked = job.spec
         manifest = read_manifest(asked.manifest, context.blobs)
         batch = read_block(manifest, payload.number, context.blobs)
-        model = Model.decode(context.blobs.read(asked.artifact))
+        model = read_model(asked.artifact, context.blobs)
         with data_refused():
             found = model.predict(batch)
         place = Place(split=asked.split, first_row=payload.first_row, shows_chunks=True)
@@ -110,7 +110,7 @@ class MeasureRows(Stage[Everything, EncodedOutcome]):
     ) -> TaskOutput[EncodedOutcome]:
         """Measure."""
         asked = job.spec
-        parts = list(each_partial(PredictRows, inputs, context.blobs))
+        parts = each_partial(PredictRows, inputs, context.blobs)
         spec = spec_of(asked.task_type, asked.labels, asked.positive_label)
         return measured(asked.split, parts, spec, context)
 

@@ -38,6 +38,7 @@ from assay.features.training.job_rows import data_refused
 from assay.features.training.job_spec import TrainingJob
 from assay.features.training.job_trials import SearchTrials, chosen, results_of
 from assay.features.training.model import Measured
+from assay.features.training.stored_model import read_model
 from assay.kernel.jobs.kind import ComputeContext, Stage, StageInputs, TaskOutput
 from assay.learning.families import family_of
 from assay.learning.model import Model
@@ -136,7 +137,7 @@ class PredictBlocks(Stage[PredictPayload, Predicted]):
         self, job: Asked, payload: PredictPayload, inputs: StageInputs, context: ComputeContext
     ) -> TaskOutput[Predicted]:
         """Predict one block."""
-        model = Model.decode(context.blobs.read(payload.model))
+        model = read_model(payload.model, context.blobs)
         ref = payload.block
         place = Place(
             split=ref.split, first_row=payload.first_row, shows_chunks=payload.shows_chunks
@@ -170,7 +171,7 @@ class MeasureSplits(Stage[SplitPayload, EncodedOutcome]):
     ) -> TaskOutput[EncodedOutcome]:
         """Measure one split."""
         blocks = each_partial(PredictBlocks, inputs, context.blobs)
-        parts = [one for one in blocks if one.split == payload.split]
+        parts = (one for one in blocks if one.split == payload.split)
         return measured(payload.split, parts, spec_of_job(job.spec), context)
 
 

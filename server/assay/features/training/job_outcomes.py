@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from assay.features.evaluations.measurement import MeasuredSplit, measure_split
 from assay.features.evaluations.model import EvaluationSpec
-from assay.features.evaluations.partial_aggregate import merge_in_groups
+from assay.features.evaluations.partial_aggregate import PartialAggregate, merge_in_groups
 from assay.features.training.job_events import SplitMeasured
 from assay.features.training.job_predictions import (
     Predicted,
@@ -21,7 +22,10 @@ from assay.features.training.model import ClassLevel, FieldLevel, RegressionLeve
 from assay.kernel.jobs.kind import ComputeContext, TaskOutput
 from assay.records import Record, encode
 
+T = TypeVar("T")
+
 SHOWN = (TEST, VALIDATION, TRAIN)  # the tables are of the first of these that there is
+HELD = 16  # parts of a split that are in memory before they are merged
 _NAMES = {TRAIN: "Train", VALIDATION: "Eval", TEST: "Test"}
 
 
@@ -47,15 +51,19 @@ def shown_split(splits: Iterable[str]) -> str:
 
 
 def measured(
-    split: str, parts: Sequence[Predicted], spec: EvaluationSpec, context: ComputeContext
+    split: str, parts: Iterable[Predicted], spec: EvaluationSpec, context: ComputeContext
 ) -> TaskOutput[EncodedOutcome]:
-    """Measure the predicted blocks of a split."""
-    words = [one.words for one in parts if one.words is not None]
+    """Measure the predicted blocks of a split, of which some are in memory at a time."""
+    records: list[PartialAggregate] = []
+    chunks: list[PartialAggregate] = []
+    words: list[WordCounts] = []
+    for one in parts:
+        _take(records, one.records, merge_in_groups)
+        _take(chunks, one.chunks, merge_in_groups)
+        _take(words, one.words, WordCounts.merge_all)
     if words:
         outcome = _of_words(split, WordCounts.merge_all(words), spec)
     else:
-        records = [one.records for one in parts if one.records is not None]
-        chunks = [one.chunks for one in parts if one.chunks is not None]
         outcome = SplitOutcome(
             measured=measure_split(split, spec, records, context),
             chunks=chunk_level(merge_in_groups(chunks), spec) if chunks else None,
@@ -63,6 +71,14 @@ def measured(
     result = outcome.measured.result
     event = SplitMeasured(dataset_split=split, rows=result.rows, metrics=dict(result.metrics))
     return TaskOutput(partial=EncodedOutcome(data=encode(outcome)), events=(event,))
+
+
+def _take(held: list[T], one: T | None, merge: Callable[[list[T]], T]) -> None:
+    """Add a part to those that are held, which are merged when they are many."""
+    if one is not None:
+        held.append(one)
+    if len(held) == HELD:
+        held[:] = [merge(held)]
 
 
 def tables_of(outcomes: Sequence[SplitOutcome]) -> Tables:

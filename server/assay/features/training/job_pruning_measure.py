@@ -35,7 +35,6 @@ from assay.features.training.job_pruning_model import (
     PlacedRows,
     PrunedModel,
     placed,
-    read_model,
     rows_at,
 )
 from assay.features.training.job_rows import data_refused
@@ -43,6 +42,7 @@ from assay.features.training.job_spec import VersionPruning
 from assay.features.training.model import (
     Measured,
 )
+from assay.features.training.stored_model import read_model
 from assay.kernel.jobs.kind import (
     ComputeContext,
     JobView,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace as replace_fields
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from assay.features.training.job_spec import TRAIN, VALIDATION, VersionPruning
 from assay.features.training.model import (
     Epoch,
 )
+from assay.features.training.stored_model import read_model
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import (
@@ -212,11 +213,6 @@ class FinishPruned(Stage[Everything, PrunedModel]):
         data = model.encode()
         blob = context.blobs.put(data)
         return TaskOutput(partial=replace(found, artifact=blob, bytes_after=len(data)), blob=blob)
-
-
-def read_model(address: str, blobs: JobBlobs) -> Model:
-    """Return a model at rest; its arrays are views of the blob."""
-    return Model.decode(memoryview(cast(bytes, blobs.view(address))))
 
 
 def placed(

@@ -15,6 +15,7 @@ import pyarrow as pa
 from assay.features.datasets.ingest import SplitFile, read_rows
 from assay.features.datasets.stored_split import FeatureKind
 from assay.features.training.prediction_rows import Format, RowWriter
+from assay.features.training.stored_model import read_model
 from assay.kernel.errors import BadFile, TooLarge
 from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.blobs import JobDraft
@@ -57,7 +58,7 @@ def predict_file(context: ComputeContext, work: PredictionWork) -> Predicted:
             names it.
         TooLarge: there are too many rows, or too many probabilities.
     """
-    model = Model.decode(memoryview(context.blobs.view(work.artifact)))
+    model = read_model(work.artifact, context.blobs)
     writer = RowWriter(
         format=work.format,
         labels=model.labels,
