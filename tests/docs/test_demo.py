@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(
-    180
-)  # three models, two extractors, every route and a hundred processes of curl
+    420
+)  # three models, two extractors, two trainings, every route and a hundred processes of curl
 def test_the_demo_ends_well_and_leaves_nothing():
     """The demo exits with 0, says `demo: ok` last, and leaves neither process nor folder."""
     done = subprocess.run(
@@ -40,6 +40,13 @@ def test_the_demo_ends_well_and_leaves_nothing():
         "its numbers are to the bit those of an undisturbed run",
         "layout-model 0.9 is better by",
         "worse in invoice_date",
+        "kill -9 in the middle of an epoch",
+        "its model is to the bit that of an undisturbed training",
+        "Record-wise Classifier Metrics",
+        "Chunk-wise Classifier Metrics",
+        "Hyperparameter search results",
+        "Individual fields level metrics",
+        "the pruned model has",
     ):
         assert any(fact in line for line in lines), fact
     folders = {word for line in lines for word in line.split() if "assay-demo-" in word}

@@ -78,7 +78,11 @@ class Curl:
         shown.append(self.base + path)
         told = ["--noproxy", "*", "--max-time", "60", "-w", MARK + "%{http_code} %{header_json}"]
         done = subprocess.run(
-            [shown[0], *told, *shown[1:]], capture_output=True, text=True, check=True
+            [shown[0], *told, *shown[1:]],
+            capture_output=True,
+            text=True,
+            errors="replace",  # an artifact is no text
+            check=True,
         )
         text, _, tail = done.stdout.rpartition(MARK)
         code, _, head = tail.partition(" ")

@@ -21,6 +21,7 @@ from tools.demo import data, quality
 from tools.demo.benchmarks import Benchmarks
 from tools.demo.compare import Comparison, rows
 from tools.demo.curl import Answer, Curl
+from tools.demo.training import Training
 from tools.service import Service
 
 ROUTES = resources.files("assay.gateway") / "routes.json"
@@ -54,6 +55,7 @@ class Story:
             self.ground_truth()
             self.keeps()
             self.benchmarks()
+            self.training()
             self.refusals(digits)
         for route in self.curl.unseen(json.loads(ROUTES.read_text())["routes"]):
             self.compare.that(False, f"no call has taken the route {route}")
@@ -262,6 +264,19 @@ class Story:
         """Two extractors on the same invoices: who is better, where, and how surely."""
         self._chapter("Two extractors on the same invoices, and a kill -9 in the middle")
         Benchmarks(
+            service=self.service,
+            client=self.client,
+            curl=self.curl,
+            console=self.console,
+            assay=self._assay,
+            status=self._status,
+            that=self.compare.that,
+        ).tell()
+
+    def training(self) -> None:
+        """Two models that are made here: of texts and of printed invoices."""
+        self._chapter("A language classifier and an invoice reader, trained, tuned and pruned")
+        Training(
             service=self.service,
             client=self.client,
             curl=self.curl,

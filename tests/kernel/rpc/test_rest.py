@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import pytest
 from google.api import httpbody_pb2
+from google.protobuf import struct_pb2
 from msgspec import UNSET, Raw, UnsetType
 
 from assay.kernel.rpc import rest
 from assay.records import Record
-from assay.v1 import job_pb2, performance_pb2
+from assay.v1 import job_pb2, performance_pb2, training_pb2
 
 
 class Inner(Record, kw_only=True):
@@ -54,6 +55,17 @@ def test_numbers_that_json_does_not_have_are_refused(number: float):
     """NaN and infinity never leave."""
     with pytest.raises(ValueError, match="no number of JSON"):
         rest.text([1.0, number])
+
+
+def test_a_struct_is_the_object_that_it_holds():
+    """Values of any JSON inside a message are written as that JSON, and numbers as all others."""
+    values = struct_pb2.Struct()
+    values.update({"rate": 1 / 3, "size": 16, "gone": None, "names": ["a", {"b": True}]})
+    text = rest.text(training_pb2.TrialFinished(trial=1, hyperparams=values))
+    assert json.loads(text)["hyperparams"] == {
+        "rate": 1 / 3, "size": 16, "gone": None, "names": ["a", {"b": True}],
+    }  # fmt: skip  # one object
+    assert '"size":16,' in text or '"size":16}' in text
 
 
 def test_texts_are_safe_in_a_page():

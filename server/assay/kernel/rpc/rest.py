@@ -21,6 +21,7 @@ from json.encoder import encode_basestring
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 from google.api import httpbody_pb2
+from google.protobuf import json_format, struct_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -103,6 +104,8 @@ def _writer_of(kind: type) -> Callable[[Any], str]:
     """Return what writes the values of one type."""
     if issubclass(kind, Struct):
         return _struct_writer(kind)
+    if issubclass(kind, (struct_pb2.Struct, struct_pb2.ListValue, struct_pb2.Value)):
+        return lambda value: _text(json_format.MessageToDict(value))
     if issubclass(kind, Message):
         return _message_writer(kind.DESCRIPTOR)
     for base, write in _WRITERS.items():
