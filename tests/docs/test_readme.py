@@ -53,7 +53,7 @@ def run(text: str, service: Service, folder: Path) -> str:
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_the_six_calls_work(service, clone, start, time):
     """The six calls of the README lead from nothing to a report and through the gate, twice."""
-    calls, _, gate = blocks("bash")
+    calls, _, _, gate = blocks("bash")
     out = run(start + calls, service, clone)
     bodies = [json.loads(body) for body in re.split(r"(?<=\})\s*(?=\{)", out)]
     assert len(bodies) == 6
@@ -76,7 +76,7 @@ def test_the_python_block_works(service, clone, start):
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_the_benchmark_block_works(service, clone, start, time):
     """The README's block about extractions leads from four files to a comparison, twice."""
-    _, block, _ = blocks("bash")
+    _, block, _, _ = blocks("bash")
     out = run(start + block, service, clone)
     assert "Nobody can say which is better" in out  # of two documents
     assert "pass  total>=0.99" in out
@@ -85,3 +85,13 @@ def test_the_benchmark_block_works(service, clone, start, time):
     assert "too few documents (2) to see any regression" in out
     lines = [line.split() for line in out.splitlines() if line.startswith("date ")]
     assert [line[1:3] for line in lines[:2]] == [["0/2", "0.0000"], ["2/2", "1.0000"]]
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_the_training_block_works(service, clone, start, time):
+    """The README's block about training leads from a file to a promoted model's predictions, twice."""
+    _, _, block, _ = blocks("bash")
+    out = run(start + block, service, clone)
+    assert "Record-wise Classifier Metrics" in out
+    assert "pass  accuracy>=0.9" in out
+    assert len((clone / "routed.csv").read_text().splitlines()) == 301
