@@ -139,7 +139,7 @@ class TrainingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModelMetrics(self, request, context):
-        """Returns the metrics of a job: while it runs what is known so far, held back up to a second for news. Errors: 400 a bad job type; 404 no such job of this path and type.
+        """Returns the metrics of a job: while it runs what is known so far, after a short pause that paces callers who ask again and again. Errors: 400 a bad job type; 404 no such job of this path and type.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,7 @@ class TrainingServiceStub:
     WatchModelJobLines: _grpc.UnaryStreamMultiCallable[_training_service_pb2.WatchModelJobRequest, _httpbody_pb2.HttpBody]
     """Streams a job as NDJSON, one event or status value a line. Errors: as WatchModelJob."""
     GetModelMetrics: _grpc.UnaryUnaryMultiCallable[_training_service_pb2.GetModelMetricsRequest, _training_pb2.ModelMetrics]
-    """Returns the metrics of a job: while it runs what is known so far, held back up to a second for news. Errors: 400 a bad job type; 404 no such job of this path and type."""
+    """Returns the metrics of a job: while it runs what is known so far, after a short pause that paces callers who ask again and again. Errors: 400 a bad job type; 404 no such job of this path and type."""
     GetVersionArtifact: _grpc.UnaryStreamMultiCallable[_training_service_pb2.GetVersionArtifactRequest, _httpbody_pb2.HttpBody]
     """Streams the artifact of a version that a job made: the trained model, without pickle. Errors: 404 no such version; 422 the version was not made by a job."""
 
@@ -75,7 +75,7 @@ class TrainingServiceAsyncStub(TrainingServiceStub):
     WatchModelJobLines: _aio.UnaryStreamMultiCallable[_training_service_pb2.WatchModelJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Streams a job as NDJSON, one event or status value a line. Errors: as WatchModelJob."""
     GetModelMetrics: _aio.UnaryUnaryMultiCallable[_training_service_pb2.GetModelMetricsRequest, _training_pb2.ModelMetrics]  # type: ignore[assignment]
-    """Returns the metrics of a job: while it runs what is known so far, held back up to a second for news. Errors: 400 a bad job type; 404 no such job of this path and type."""
+    """Returns the metrics of a job: while it runs what is known so far, after a short pause that paces callers who ask again and again. Errors: 400 a bad job type; 404 no such job of this path and type."""
     GetVersionArtifact: _aio.UnaryStreamMultiCallable[_training_service_pb2.GetVersionArtifactRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Streams the artifact of a version that a job made: the trained model, without pickle. Errors: 404 no such version; 422 the version was not made by a job."""
 
@@ -144,7 +144,7 @@ class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _training_service_pb2.GetModelMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_training_pb2.ModelMetrics, _abc.Awaitable[_training_pb2.ModelMetrics]]:
-        """Returns the metrics of a job: while it runs what is known so far, held back up to a second for news. Errors: 400 a bad job type; 404 no such job of this path and type."""
+        """Returns the metrics of a job: while it runs what is known so far, after a short pause that paces callers who ask again and again. Errors: 400 a bad job type; 404 no such job of this path and type."""
 
     @_abc_1.abstractmethod
     def GetVersionArtifact(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,10 @@ from assay.features.evaluations.store import Evaluations
 from assay.features.models.versions_store import Versions
 from assay.features.training.job_spec import TrainingResult
 from assay.features.training.store import ModelJobs, VersionArtifacts
+from assay.kernel.jobs.failure_policy import Backoff
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.jobs.runner import Signal
 from assay.kernel.jobs.states import JobState, VersionStatus
 from assay.kernel.storage import tables
 from assay.kernel.storage.blob_references import job_owner
@@ -122,6 +126,26 @@ def test_a_killed_training_makes_the_same_model(
     assert made is not None
     assert made.artifact == decode(TrainingResult, expected).artifact
     assert sorted(evaluated) == ["test", "train", "validation"]
+
+
+def test_children_that_die_change_no_bit(harness: JobHarness, expected: bytes) -> None:
+    """A training whose compute children are killed in trials and in epochs makes the same model."""
+    told = 0
+
+    def listener(signal_of: Signal) -> None:
+        nonlocal told
+        told += signal_of.what == "checkpoint"
+        if signal_of.what == "checkpoint" and told in {9, 13}:
+            for pid in harness.pool.pids():
+                os.kill(pid, signal.SIGKILL)
+        harness.signals(signal_of)
+
+    job = queued(harness)
+    harness.runner(listener=listener, backoff=Backoff(first=0.01))
+    harness.signals.wait("ended", job)
+    ended = harness.job(job)
+    assert ended.state is JobState.SUCCEEDED, ended.error
+    assert ended.result == expected
 
 
 def test_what_only_the_training_read_is_let_go(harness: JobHarness, expected: bytes) -> None:

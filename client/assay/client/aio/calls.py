@@ -1377,8 +1377,8 @@ class Training(Group):
     async def metrics(
         self, model_project_path: str, job_id: str, job_type: str
     ) -> types.ModelMetrics:
-        """Returns the metrics of a job: while it runs what is known so far, held back up to a
-        second for news.
+        """Returns the metrics of a job: while it runs what is known so far, after a short pause
+        that paces callers who ask again and again.
 
         Args:
             model_project_path: The model's own path.
