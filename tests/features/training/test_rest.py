@@ -20,10 +20,18 @@ from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
 from tests.features.evaluations.test_performance_rest import client, key_with
 from tests.gateway.test_refusals import check
-from tests.support.training_rows import OrganizationBlobs, Rows, put_dataset, put_model, texts
+from tests.support.training_rows import (
+    OrganizationBlobs,
+    Rows,
+    invoices,
+    put_dataset,
+    put_model,
+    texts,
+)
 
 ORG = "default"
 PATH = "user1/my-repo/fs/Instabase Drive/PaystubClassifier"
+EXTRACTION_PATH = "user1/my-repo/fs/Instabase Drive/W2ExtractionModel"
 WAIT = 60.0  # seconds until what never comes fails its test
 # The keys that document 000 lists, in its order.
 KEYS = [
@@ -95,11 +103,11 @@ class Project:
         given = {"model_project_path": PATH, "job_id": job_id, "job_type": "training"}
         return self.web.get("/api/v2/model/metrics", params=given | query)
 
-    def polled(self, job_id: str, folder: Path) -> dict[str, Any]:
+    def polled(self, job_id: str, folder: Path, path: str = PATH) -> dict[str, Any]:
         """Return what the document's script ends with."""
         script = folder / "poll.py"
         script.write_text(
-            SCRIPT.format(base=self.service.rest, token=self.service.key, path=PATH, job_id=job_id)
+            SCRIPT.format(base=self.service.rest, token=self.service.key, path=path, job_id=job_id)
         )
         ended = subprocess.run(
             [sys.executable, str(script)], capture_output=True, text=True, timeout=WAIT, check=False
@@ -205,6 +213,54 @@ def test_the_job_tells_its_version(project: Project, done: dict[str, Any]) -> No
     artifact = project.web.get(f"{version}/artifact")
     assert artifact.headers["content-type"] == "application/octet-stream"
     assert artifact.content.startswith(b"ASSAYLRN")
+
+
+@pytest.fixture(scope="module")
+def extracted(project: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the document's second script ends with: an extraction model, with a search."""
+    store = open_store(sqlite_url(project.service.data_dir))
+    blobs = OrganizationBlobs(open_blobs(project.service.data_dir / "blobs"), ORG)
+    rows = Rows(TaskType.EXTRACTION, invoices(), blobs)
+    with store.write() as uow:
+        put_model(uow, ORG, EXTRACTION_PATH, TaskType.EXTRACTION)
+        dataset_id = put_dataset(uow, ORG, "Invoices", rows)
+    store.close()
+    space = [{"name": "learning_rate", "type": "categorical", "choices": [1e-5, 5e-5]}]
+    job_id = project.submit(
+        model_project_path=EXTRACTION_PATH,
+        dataset_id=dataset_id,
+        hyperparams={
+            "num_train_epochs": 3,
+            "do_hyperparam_optimization": True,
+            "hp_search_param_space": space,
+        },
+    )["job_id"]
+    return project.polled(job_id, tmp_path_factory.mktemp("extraction"), EXTRACTION_PATH)
+
+
+def test_the_script_of_extraction_sees_fields_and_tokens(extracted: dict[str, Any]) -> None:
+    """Both tables of fields begin with the averages, and counts have one class."""
+    assert (extracted["status"], extracted["state"]) == ("OK", "DONE")
+    assert [key for key in extracted if key in KEYS] == KEYS
+    assert {table["title"]: table.get("show") for table in extracted["metrics"]} == {
+        "Individual fields level metrics": None,
+        "Individual token level metrics": None,
+        "Train-Validation Curve": False,
+        "Hyperparameter search results": None,
+    }
+    for table, subtitle in zip(
+        extracted["metrics"],
+        (
+            "Accuracy scores for individual fields learned by the model",
+            "Accuracy scores for individual fields learned by the model on token level",
+        ),
+        strict=False,
+    ):
+        assert table["subtitle"] == subtitle
+        assert table["headers"][:2] == ["Field Name", "F1 Score"]
+        assert [row[0] for row in table["rows"][:2]] == ["Micro Average", "Macro Average"]
+    assert extracted["train_count"] == {"W2ExtractionModel": 60}
+    assert extracted["test_total"] == 20
 
 
 def test_one_tight_poller_is_never_limited(project: Project) -> None:
