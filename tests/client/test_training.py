@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import signal
@@ -10,9 +11,11 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from assay.client import Client, JobFailed, NotFound, TrainingProgress, types
+from assay.client.aio import Client as AsyncClient
 from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import open_store
@@ -131,6 +134,78 @@ def test_the_command_trains_judges_and_promotes(project: Project, client: Client
     assert client.versions.get(project.model_id, promoted).label == "shell"
     drawn = assay("plot", "loss", PATH, PYTHONIOENCODING="ascii:replace")
     assert f"Loss of {promoted}" in drawn.stdout
+
+
+def test_a_version_is_pruned_and_held_against_the_whole_one(
+    project: Project, client: Client, assay, tmp_path
+):
+    """The pruned version is smaller; a gate on how much worse it may be ends with 1."""
+    whole = project.job.version_id
+    gate = ("--baseline", whole, "--max-drop", "accuracy=1", "--version", whole)
+    done = assay("prune", PATH, project.dataset_id, "--sparsity", "0.9", *gate, "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)["job"]["version_id"]
+    sizes = [
+        client.training.download_artifact(project.model_id, version, tmp_path / "model")
+        for version in (whole, made)
+    ]
+    assert sizes[1] <= 1.2 * (1 - 0.9) * sizes[0]
+    strict = assay("prune", PATH, project.dataset_id, "--require", "accuracy>=1.1", *gate)
+    assert strict.returncode == 1
+    assert "FAIL  accuracy>=1.1" in strict.stdout
+    assert assay("prune", PATH, project.dataset_id, "--sparsity", "1.5").returncode == 2
+
+
+def test_coroutines_train_and_predict_alike(project: Project, service: Service, tmp_path):
+    """The asynchronous client has the same job for the same request, and the same predictions."""
+    file = tmp_path / "new.csv"
+    file.write_text("row_id,text\na,Danmark\nb,Deutschland\n")
+
+    async def story() -> tuple[types.ModelJob, list[dict[str, Any]]]:
+        async with AsyncClient(service.grpc, api_key=service.key) as client:
+            job = await client.training.train(
+                PATH, project.dataset_id, hyperparams=QUICK, request_id="of both"
+            )
+            rows = client.predictions.rows(
+                project.model_id, file, version_id=project.job.version_id
+            )
+            return job, [row async for row in rows]
+
+    job, rows = asyncio.run(story())
+    with Client(service.grpc, api_key=service.key) as client:
+        again = client.training.train(
+            PATH, project.dataset_id, hyperparams=QUICK, request_id="of both"
+        )
+        assert again == job
+        version = project.job.version_id
+        assert list(client.predictions.rows(project.model_id, file, version_id=version)) == rows
+    assert [row["row_id"] for row in rows] == ["a", "b"]
+
+
+def test_rows_are_predicted_over_rest(project: Project, service: Service):
+    """A file that is posted comes back as JSON Lines or CSV, and a wrong one as a refusal."""
+    path = f"/api/v1/models/{project.model_id}:predict"
+    headers = {"authorization": f"Bearer {service.key}", "content-type": "text/csv"}
+    with httpx.Client(base_url=service.rest, headers=headers, trust_env=False, timeout=60) as web:
+        query = {"version_id": project.job.version_id}
+        lines = web.post(path, params=query, content="row_id,text\na,Danmark\n")
+        assert lines.status_code == 200, lines.text
+        assert lines.headers["content-type"] == "application/x-ndjson"
+        assert lines.json()["row_id"] == "a"
+        table = web.post(
+            path,
+            params={**query, "format": "csv", "scores": "true"},
+            content="row_id,text\na,Danmark\n",
+        )
+        assert table.headers["content-type"] == "text/csv"
+        assert table.text.startswith("row_id,y_pred,score:da,")
+        for content, kind, status in (
+            ("row_id,txt\na,Danmark\n", "text/csv", 400),
+            ("", "text/csv", 400),
+            ("row_id,text\na,Danmark\n", "image/png", 415),
+        ):
+            refused = web.post(path, params=query, content=content, headers={"content-type": kind})
+            assert (refused.status_code, refused.json()["statusCode"]) == (status, status)
 
 
 def test_a_gate_that_does_not_hold_ends_with_1(project: Project, client: Client, assay):
