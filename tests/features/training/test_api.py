@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from assay.learning.rows import TaskType
-from tests.support.rpc_service import PATIENCE, Caller, Running
+from tests.support.rpc_service import PATIENCE, Caller, Running, message
 from tests.support.training_rows import (
     OrganizationBlobs,
     Rows,
@@ -508,3 +508,73 @@ def test_images_that_are_none_fail_the_job_by_row(rpc: Running, me: Caller) -> N
     assert "digit-0" in job.msg
     version = me("GetVersion", model_id=found.model_id, version_id=job.version_id)
     assert version.status == "failed"
+
+
+def test_the_documents_hyperparameters_are_taken_and_told(mine: Project) -> None:
+    """Every name of the document's examples is accepted, and the answer has all resolved values."""
+    documented = {
+        "model_name": "layoutlm-base-uncased",
+        "model_source": "instabase",
+        "task_name": "TOKEN_CLASSIFICATION",
+        "batch_size": 4,
+        "gradient_accumulation_steps": 1,
+        "max_length": 512,
+        "chunk_overlap": 64,
+        "learning_rate": 5e-05,
+        "use_mixed_precision": True,
+        "loss_type": "ce_ins",
+        "num_train_epochs": 5,
+        "task_type": "classification",
+        "npages_to_filter": 20,
+        "class_weights_ins_power": 0.3,
+        "do_hyperparam_optimization": True,
+        "do_calibration": True,
+        "hp_search_num_trials": 20,
+        "calibration_model": "PlattScalingCalibrationModel",
+        "hp_search_param_space": [],
+    }
+    job = mine.submit(hyperparams=documented)
+    told = mine.metrics(job.job_id)["hyperparams"]
+    mine.caller("CancelModelJob", job_id=job.job_id)
+    assert {name: told[name] for name in documented} == documented
+    assert len(told) > len(documented)
+    mine.ended(job.job_id)
+
+
+def test_a_version_is_trained_by_one_job_at_a_time(mine: Project) -> None:
+    """A version that a job trains is refused to another one."""
+    version_id = mine.caller.version(mine.model_id).version_id
+    job = mine.submit(version_id=version_id, hyperparams={"num_train_epochs": 2_000})
+    refused = mine.refused(version_id=version_id)
+    assert refused.code == "FAILED_PRECONDITION"
+    assert "in training" in refused.message
+    mine.caller("CancelModelJob", job_id=job.job_id)
+    mine.ended(job.job_id)
+
+
+def test_a_dataset_without_a_test_split_is_warned_of(rpc: Running, me: Caller) -> None:
+    """The tables are of the validation split then, and say so."""
+    splits = {name: table for name, table in texts().items() if name != "test"}
+    found = project(rpc, me, splits)
+    job = found.ended(found.submit().job_id)
+    assert list(job.warnings) == [
+        "The dataset has no test split: the tables are of the validation split."
+    ]
+    metrics = found.metrics(job.job_id)
+    assert (metrics["test_count"], metrics["test_total"]) == ({}, 0)
+    assert metrics["metrics"][0]["rows"][-1][4] == 48
+
+
+def test_the_curve_grows_while_a_job_runs(mine: Project) -> None:
+    """Each epoch that the log tells of is in the next answer, once."""
+    job = mine.submit(hyperparams={"num_train_epochs": 2_000})
+    seen: list[int] = []
+    for batch in mine.caller.begin("WatchModelJob", message("WatchModelJob", job_id=job.job_id)):
+        seen += [event.sequence for event in batch.events if event.kind == "epoch"]
+        curve = mine.metrics(job.job_id)["metrics"][0]
+        assert len(curve["headers"]) - 1 >= len(seen)
+        assert len(set(map(len, [curve["headers"], *curve["rows"]]))) == 1
+        if len(seen) > 5:
+            break
+    mine.caller("CancelModelJob", job_id=job.job_id)
+    mine.ended(job.job_id)

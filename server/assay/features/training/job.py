@@ -109,7 +109,9 @@ class TrainingKind(JobKind[TrainingJob, TrainingResult]):
         uow[Versions].mark_ready(job.organization_id, **version)
         trained_with = {one.name: one.value for one in result.settings}
         uow[Versions].set_hyperparameters(job.organization_id, **version, values=trained_with)
-        facts = replace(known.facts, settings=result.settings, warnings=result.warnings)
+        facts = replace(
+            known.facts, settings=result.settings, warnings=known.facts.warnings + result.warnings
+        )
         uow[ModelJobs].set_facts(job.organization_id, job.job_id, facts)
         if result.artifact is not None:
             uow[VersionArtifacts].put(

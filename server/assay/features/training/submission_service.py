@@ -36,7 +36,7 @@ from assay.features.training.training_data import (
     read_data,
     unlearnable,
 )
-from assay.kernel.errors import InvalidArgument, clip
+from assay.kernel.errors import FailedPrecondition, InvalidArgument, clip
 from assay.kernel.idempotency import CreateRequest, answered, create_once
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
@@ -237,7 +237,7 @@ class Submissions:
             made = uow[Versions].create(organization_id, model_id, draft.makes)
             spec = replace(spec, version_id=made.version_id)
         elif draft.new.job_type is JobType.TRAINING:
-            uow[Versions].mark_training(organization_id, model_id, spec.version_id)
+            _take_over(uow, organization_id, model_id, spec.version_id)
         job = uow[Jobs].submit(
             organization_id,
             NewJob(
@@ -301,6 +301,17 @@ def _check_pruning(data: TrainingData, labels: tuple[str, ...], *, is_tuned: boo
         )
     if is_tuned and TRAIN not in data.manifests:
         raise unlearnable(data.dataset, "has no train split to train on with. Upload one")
+
+
+def _take_over(uow: UnitOfWork, organization_id: str, model_id: str, version_id: str) -> None:
+    """Put a version that was named in training, unless it is already."""
+    version = uow[Versions].get(organization_id, model_id, version_id)
+    if version.status is VersionStatus.TRAINING:
+        raise FailedPrecondition(
+            f"The version '{version_id}' is in training by another job. Wait for it, or name none.",
+            metadata={"version_id": version_id, "status": version.status},
+        )
+    uow[Versions].mark_training(organization_id, model_id, version_id)
 
 
 def _refuse_fields(request: JobRequest, *names: str) -> None:

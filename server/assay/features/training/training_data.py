@@ -12,7 +12,7 @@ from assay.features.datasets.stored_split import SplitManifest
 from assay.features.models.model import Model
 from assay.features.models.versions_store import Versions
 from assay.features.training.job_outcomes import shown_split
-from assay.features.training.job_spec import TRAIN
+from assay.features.training.job_spec import TEST, TRAIN, VALIDATION
 from assay.features.training.model import TASKS, Artifact, Counted, Split, VersionArtifact
 from assay.features.training.store import VersionArtifacts
 from assay.kernel.errors import (
@@ -129,8 +129,15 @@ def read_data(
         splits=splits,
         manifests={name: revision.splits[name].manifest for name in splits},
         labels=labels,
-        warnings=(),
+        warnings=_warnings(splits),
     )
+
+
+def _warnings(splits: Mapping[str, SplitManifest]) -> tuple[str, ...]:
+    if TEST in splits:
+        return ()
+    shown = VALIDATION if TRAIN in splits else shown_split(splits)
+    return (f"The dataset has no test split: the tables are of the {shown} split.",)
 
 
 def find_source(uow: UnitOfWork, model: Model, version_id: str) -> VersionArtifact:
