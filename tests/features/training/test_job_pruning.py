@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from assay.features.datasets import split_writer
 from assay.features.training.job_pruning import PruningKind
 from assay.features.training.job_spec import EvaluatedResult, VersionPruning
 from assay.kernel.errors import FailedPrecondition
@@ -39,7 +40,9 @@ def model() -> Model:
 @pytest.fixture(scope="module")
 def job(model: Model, blobs: JobBlobs) -> VersionPruning:
     """A pruning to nine tenths."""
-    rows = Rows(TEXT, texts(), blobs, block_rows=50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split_writer, "BLOCK_ROWS", 20)
+        rows = Rows(TEXT, texts(), blobs)
     return VersionPruning(
         model_id="mdl-1",
         version_id="ver-2",
