@@ -15,9 +15,9 @@ from assay.cli.training_report import metric_tables
 from assay.client import Client
 from assay.client.types import JobEvent, MetricTable, ModelJob
 from tools.demo.curl import Answer, Curl
-from tools.demo.invoices import invoices, json_lines
+from tools.demo.invoices import SCHEMA, Invoice, invoices, json_lines
 from tools.demo.languages import SPLITS, language_records
-from tools.demo.pages import page_rows, pages
+from tools.demo.pages import FIELDS, page_rows, pages
 from tools.service import Service
 
 LANGUAGES = ("da", "nb", "sv", "de", "nl", "es", "pt", "it")
@@ -25,6 +25,7 @@ LANGUAGES_PATH = "demo/my-repo/fs/Instabase Drive/LanguageClassifier"
 INVOICES_PATH = "demo/my-repo/fs/Instabase Drive/InvoiceExtractionModel"
 PER_LANGUAGE = 240
 INVOICES = 240
+UNSEEN = 60  # invoices that a trained model reads
 SEED = 7
 TRIALS = 4
 HYPERPARAMS: Mapping[str, Any] = {
@@ -103,6 +104,20 @@ class Training:
         fields = next(one for one in found["metrics"] if "field" in one["title"])
         overall = float(fields["rows"][0][1].rstrip("%"))
         self.that(overall >= 90, f"the fields of held-out invoices are found with F1 {overall}")
+        self._benchmarked(job)
+
+    def _benchmarked(self, job: str) -> None:
+        """Have the trained model read invoices that it has not seen, and compare what it reads."""
+        version = self.client.training.get(job).version_id
+        unseen = list(invoices(INVOICES + UNSEEN, SEED))[INVOICES:]
+        rows = self._file("unseen-pages.jsonl", page_rows(pages(unseen, SEED)))
+        truth = self._file("unseen-truth.jsonl", json_lines(map(_expected, unseen)))
+        schema = self._file("unseen-schema.json", json.dumps(_printed_fields()).encode())
+        read = self.service.data_dir / "read.jsonl"
+        self._does(["predict", INVOICES_PATH, str(rows), "--version", version, "--out", str(read)])
+        self._does(["truth", "create", "Unseen invoices", str(truth), "--schema", str(schema)])
+        gate = ["--require", "total_amount:recall>=0.9", "--require", "accuracy_overall>=0.9"]
+        self._does(["bench", "run", "Unseen invoices", str(read), "--name", "trained", *gate])
 
     def _dataset(self, name: str, task_type: str, rows: Mapping[str, bytes]) -> str:
         made = self.curl(DATASETS, method="POST", body={"name": name, "task_type": task_type})
@@ -264,3 +279,19 @@ def _texts(split: str) -> bytes:
     return json_lines(
         {"row_id": one.row_id, "text": one.text, "label": one.label} for one in records
     )
+
+
+def _printed_fields() -> list[Mapping[str, Any]]:
+    """Return the schema of the fields that stand on a page, those of the bank by themselves."""
+    every = [inner for one in SCHEMA["fields"] for inner in (one, *one.get("fields", ()))]
+    return [one for one in every if one["name"] in FIELDS]
+
+
+def _expected(invoice: Invoice) -> Mapping[str, Any]:
+    """Return what is true of an invoice's printed fields."""
+    truth = invoice.truth()
+    known = {**truth, **truth.get("bank", {})}
+    return {
+        "document_id": invoice.document_id,
+        "expected_data": {name: known[name] for name in FIELDS if name in known},
+    }

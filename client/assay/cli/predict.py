@@ -54,12 +54,13 @@ def predict(
             sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
         return
-    first = next(parts, b"")  # a refusal comes before the file is touched
+    unfinished = to.with_name(f"{to.name}.part")  # a part of the predictions is none
     try:
-        with to.open("wb") as opened:
-            opened.write(first)
-            for part in parts:
-                opened.write(part)
+        with unfinished.open("wb") as opened:
+            opened.writelines(parts)
+        unfinished.replace(to)
     except OSError as error:
         raise refuse(error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
     err.print(f"wrote {to}", style="dim", markup=False)
