@@ -20,7 +20,7 @@ from assay.records import decode, replace
 from tests.fixtures.jobs import ORG
 from tests.support.kind_in_process import InProcessRun, run_in_process
 from tests.support.learning_rows import trained
-from tests.support.training_rows import Rows, texts
+from tests.support.training_rows import Rows, digits, images, invoices, texts
 
 TEXT = TaskType.TEXT_CLASSIFICATION
 
@@ -131,3 +131,38 @@ def test_a_target_out_of_reach_ends_the_job_with_the_way_out(
     """A target that leaves no room says what is in reach."""
     with pytest.raises(FailedPrecondition, match="out of reach"):
         run(replace(job, target_sparsity=0.9999), blobs)
+
+
+@pytest.mark.parametrize(
+    ("task_type", "splits", "given", "measure"),
+    [
+        (TaskType.TABULAR_CLASSIFICATION, digits, {"num_train_epochs": 10}, "accuracy"),
+        (TaskType.IMAGE_CLASSIFICATION, images, {"num_train_epochs": 3}, "accuracy"),
+        (TaskType.EXTRACTION, invoices, {"num_train_epochs": 3}, "f1_score"),
+    ],
+)
+def test_versions_of_every_task_are_pruned(
+    task_type: TaskType, splits: Any, given: Any, measure: str, blobs: JobBlobs
+) -> None:
+    """Ensembles of trees, images and extractions are pruned and measured as texts are."""
+    whole = trained(task_type, splits()["train"].combine_chunks().to_batches(), **given)
+    rows = Rows(task_type, splits(), blobs)
+    labels = tuple(label for label in whole.labels if label != "O")
+    fields = tuple(dict.fromkeys(label.removeprefix("B-").removeprefix("I-") for label in labels))
+    asked = VersionPruning(
+        model_id="mdl-1",
+        version_id="ver-2",
+        artifact=blobs.put(whole.encode()),
+        manifests={name: one.manifest for name, one in rows.stored.items()},
+        task_type=task_type,
+        labels=fields,
+        positive_label=None,
+        target_sparsity=0.5,
+        learning_version="1.0.0",
+    )
+    result = decode(EvaluatedResult, run(asked, blobs).result)
+    measures = {one.measure: one for one in result.tables.pruning}
+    assert measures["Sparsity"].after >= 0.5
+    assert measures["Stored bytes"].after <= ALLOWANCE * 0.5 * measures["Stored bytes"].before
+    assert measures[measure].after > measures[measure].before - 0.2
+    assert [one.dataset_split for one in result.splits] == ["test", "train", "validation"]

@@ -182,7 +182,12 @@ class TuneEpochs(Stage[EpochNumber, TunedEpoch]):
         event = EpochFinished(
             epoch=payload.number, epochs=payload.epochs, train_loss=loss, validation_loss=None
         )
-        return TaskOutput(partial=TunedEpoch(state=blob, epoch=epoch), blob=blob, events=(event,))
+        return TaskOutput(
+            partial=TunedEpoch(state=blob, epoch=epoch),
+            blob=blob,
+            events=(event,),
+            superseded=() if last is None or last.state == blob else (last.state,),
+        )
 
 
 class FinishPruned(Stage[Everything, PrunedModel]):
