@@ -1795,11 +1795,12 @@ class TrialFinished:
     trial: int
     # Trials that are planned.
     trials: int
-    # complete, or pruned when it was given up early.
+    # complete; pruned when it was given up early; or diverged when its numbers did not stay
+    # finite.
     outcome: str
     # The hyperparameters that were tried.
     hyperparams: Mapping[str, object]
-    # Macro F1, or R² of a regression, on the validation rows; absent of a pruned trial.
+    # Macro F1, or R² of a regression, on the validation rows; of a complete trial.
     objective: float | None
 
 

@@ -370,9 +370,9 @@ class TrialFinished(_message.Message):
     trials: _builtins.int
     """Trials that are planned."""
     outcome: _builtins.str
-    """complete, or pruned when it was given up early."""
+    """complete; pruned when it was given up early; or diverged when its numbers did not stay finite."""
     objective: _builtins.float
-    """Macro F1, or R² of a regression, on the validation rows; absent of a pruned trial."""
+    """Macro F1, or R² of a regression, on the validation rows; of a complete trial."""
     @_builtins.property
     def hyperparams(self) -> _struct_pb2.Struct:
         """The hyperparameters that were tried."""

@@ -9,7 +9,7 @@ from assay.features.training.model import Epoch, Setting, Trial
 from assay.kernel.jobs.job import Event
 from assay.kernel.jobs.payloads import EventPayload
 
-COMPLETE, PRUNED = "complete", "pruned"
+COMPLETE, PRUNED, DIVERGED = "complete", "pruned", "diverged"
 
 
 class EpochFinished(EventPayload):
@@ -34,15 +34,16 @@ class TrialFinished(EventPayload):
 
     trial: int  # from 0
     trials: int  # planned
+    outcome: str  # COMPLETE, PRUNED or DIVERGED
     settings: tuple[Setting, ...]
-    objective: float | None = None  # None: it was pruned
+    objective: float | None = None  # of a complete one
 
     def wire(self) -> dict[str, Any]:
         """Return the fields of the message."""
         return {
             "trial": self.trial,
             "trials": self.trials,
-            "outcome": PRUNED if self.objective is None else COMPLETE,
+            "outcome": self.outcome,
             "hyperparams": {one.name: one.value for one in self.settings},
             "objective": self.objective,
         }

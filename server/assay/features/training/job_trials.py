@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.features.training.job_course import Course, learner_of
-from assay.features.training.job_events import TrialFinished
+from assay.features.training.job_events import COMPLETE, DIVERGED, PRUNED, TrialFinished
 from assay.features.training.job_features import Asked, FitFeatures, MakeFeatures, StoredBlocks
 from assay.features.training.job_predictions import truths, words_of_block
 from assay.features.training.job_rows import data_refused
@@ -91,6 +91,7 @@ class SearchTrials(Stage[TrialPayload, Tried]):
         event = TrialFinished(
             trial=told.number,
             trials=payload.trials,
+            outcome=outcome_of(result),
             settings=told.settings,
             objective=told.objective,
         )
@@ -116,6 +117,13 @@ def chosen(job: TrainingJob, finished: Sequence[TrialResult]) -> Hyperparameters
 def trials_shown(job: TrainingJob, finished: Sequence[TrialResult]) -> tuple[Trial, ...]:
     """Return trials as the tables show them."""
     return tuple(_shown(job, one) for one in finished)
+
+
+def outcome_of(result: TrialResult) -> str:
+    """Return how a trial ended, in the words of its event."""
+    if result.is_pruned:
+        return PRUNED
+    return DIVERGED if result.objective is None else COMPLETE
 
 
 def _shown(job: TrainingJob, result: TrialResult) -> Trial:
