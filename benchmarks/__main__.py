@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SHARED = {"__main__.py", "__init__.py", "harness.py", "processes.py", "peers.py"}
+SHARED = {"__main__.py", "__init__.py", "harness.py", "processes.py", "projects.py", "peers.py"}
 
 
 def main() -> int:

@@ -22,7 +22,8 @@ ENVIRONMENT = {
 if "numpy" in sys.modules and any(os.environ.get(k) != v for k, v in ENVIRONMENT.items()):
     raise RuntimeError("import harness before numpy")
 os.environ.update(ENVIRONMENT)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "server"), str(ROOT)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,32 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def python_processes(service: Service) -> list[int]:
+    """Return server, runner and compute processes."""
+    return [pid for pid in tree(service.pid) if pid != service.envoy]
+
+
+def cpu_times(service: Service) -> dict[int, float]:
+    """Return the CPU seconds that each of the service's Python processes has used."""
+    return {pid: cpu_seconds(pid) for pid in python_processes(service)}
+
+
+def cpu_of_service(service: Service) -> float:
+    """Return the CPU seconds that the service's Python processes have used."""
+    return sum(cpu_times(service).values())
+
+
+def mebibytes(pids: list[int]) -> float:
+    """Return the MiB that processes hold, pages that they share split among them."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+    return total / 1024
+
+
 def _child(pid: int, name: str) -> int:
     for one in tree(pid):
         if Path(f"/proc/{one}/comm").read_text().strip() == name:

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import harness  # noqa: F401 — fixes the numeric environment before numpy is imported
 import numpy as np
@@ -115,24 +114,6 @@ async def upload(
         return uploaded, time.perf_counter() - start
 
 
-def resident(service: processes.Service) -> float:
-    """Return the MiB that the service's Python processes hold, shared pages split among them."""
-    total = 0
-    for pid in processes.tree(service.pid):
-        if pid == service.envoy:
-            continue
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1])
-    return total / 1024
-
-
-def cpu(service: processes.Service) -> float:
-    """Return the CPU seconds that the service's Python processes have used."""
-    pids = [pid for pid in processes.tree(service.pid) if pid != service.envoy]
-    return sum(processes.cpu_seconds(pid) for pid in pids)
-
-
 async def observed(service: processes.Service, made: list[Chunk]) -> tuple[float, float, float]:
     """Upload while memory is looked at; return the seconds, and the greatest MiB seen."""
     greatest = 0.0
@@ -141,7 +122,8 @@ async def observed(service: processes.Service, made: list[Chunk]) -> tuple[float
     async def look() -> None:
         nonlocal greatest
         while not done.is_set():
-            greatest = max(greatest, await asyncio.to_thread(resident, service))
+            pids = processes.python_processes(service)
+            greatest = max(greatest, await asyncio.to_thread(processes.mebibytes, pids))
             await asyncio.sleep(0.2)  # memory tells nobody when it grows
 
     looking = asyncio.create_task(look())
@@ -164,9 +146,10 @@ def main() -> int:
             client.models.create("Bench", "classification", model_id="bench")
             client.versions.create("bench", version_id="bench-1")
         asyncio.run(upload(service.grpc, made[:20], positive_label="yes"))
-        idle, before = resident(service), cpu(service)
+        idle = processes.mebibytes(processes.python_processes(service))
+        before = processes.cpu_of_service(service)
         uploaded, ended, greatest = asyncio.run(observed(service, made))
-        used = cpu(service) - before
+        used = processes.cpu_of_service(service) - before
     rate, added = rows / ended, greatest - idle
     print(f"\nUploads of {rows:,} rows, {sum(len(c.data) for c in made) / rows:.0f} bytes each")
     print(f"  acknowledged after {uploaded:.2f} s, measured after {ended:.2f} s")
