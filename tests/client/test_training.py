@@ -182,6 +182,32 @@ def test_coroutines_train_and_predict_alike(project: Project, service: Service, 
     assert [row["row_id"] for row in rows] == ["a", "b"]
 
 
+def test_many_predictions_come_in_parts(
+    project: Project, client: Client, service: Service, tmp_path
+):
+    """Predictions of more bytes than one message may have arrive whole, by gRPC and over REST."""
+    file = tmp_path / "many.csv"
+    count = 16_000
+    names = ("Danmark", "Deutschland", "Sverige", "Nederland")
+    rows = (f"{at},{names[at % 4]}\n" for at in range(count))
+    file.write_text("row_id,text\n" + "".join(rows))
+    version = project.job.version_id
+    parts = list(client.predictions.file(project.model_id, file, version_id=version))
+    assert max(map(len, parts)) <= 1 << 20 < sum(map(len, parts))
+    found = b"".join(parts)
+    assert [json.loads(line)["row_id"] for line in found.splitlines()] == [
+        str(at) for at in range(count)
+    ]
+    with httpx.Client(base_url=service.rest, trust_env=False, timeout=60) as web:
+        answer = web.post(
+            f"/api/v1/models/{project.model_id}:predict",
+            params={"version_id": version},
+            content=file.read_bytes(),
+            headers={"authorization": f"Bearer {service.key}", "content-type": "text/csv"},
+        )
+    assert answer.content == found
+
+
 def test_rows_are_predicted_over_rest(project: Project, service: Service):
     """A file that is posted comes back as JSON Lines or CSV, and a wrong one as a refusal."""
     path = f"/api/v1/models/{project.model_id}:predict"

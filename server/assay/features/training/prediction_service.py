@@ -17,6 +17,7 @@ from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.kernel import Kernel
 
 MAX_FILE_BYTES = 64 * 1024**2
+PART_BYTES = 1024**2  # of what is told at once, as one message is bounded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,9 @@ class Predictor:
             found = await self._compute.run(predict_file, ComputeContext(blobs=blobs), work)
             try:
                 for address in found.blobs:
-                    yield await self._run_in_thread(partial(blobs.read, address))
+                    data = await self._run_in_thread(partial(blobs.read, address))
+                    for at in range(0, len(data), PART_BYTES):
+                        yield data[at : at + PART_BYTES]
             finally:
                 await self._run_in_thread(found.draft.take_back)
 
