@@ -90,3 +90,23 @@ def test_the_commands_tell_of_leakage(assay, name, tmp_path):
     shown = assay("datasets", "upload", name, "test", str(path))
     assert shown.returncode == 0
     assert "Leakage between train and test: 5 row(s)" in shown.stderr
+
+
+def test_a_stored_split_is_the_truth(client, assay, name, fresh, tmp_path):
+    """Predictions by row_id are measured on a dataset, by the client and by `evaluate --truth`."""
+    client.datasets.create(name, "text_classification")
+    client.datasets.upload(name, "test", ROWS)
+    model, version = fresh()
+    rows = [{"row_id": row["row_id"], "y_pred": row["label"]} for row in ROWS[1:]]
+    done = client.evaluate(model, version, "test", rows, truth=name)
+    assert (done.rows, done.metrics["accuracy"]) == (39, 1.0)
+    assert done.truth is not None
+    assert done.truth.unpredicted_ids == ("r0",)
+    path = tmp_path / "predictions.jsonl"
+    path.write_bytes(json_lines(rows))
+    shown = assay(
+        "evaluate", path, "--model", model, "--version", version, "--truth", f"{name}:test"
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "39 of 40 rows" in shown.stdout
+    assert "1 row without a prediction: r0" in shown.stdout

@@ -21,6 +21,10 @@ from assay.features.comparisons.model import (
     PairedTests,
     Side,
 )
+from assay.features.datasets.job_partition import TargetSplit, WholeSplit
+from assay.features.datasets.job_spec import SplitPartition, SplitsResult, SplitUpload
+from assay.features.datasets.job_upload import HashRange, WholeFile
+from assay.features.datasets.model import StoredSplit
 from assay.features.evaluations.details_artifact import (
     AreaDetails,
     CellHead,
@@ -42,6 +46,7 @@ from assay.features.registry import FEATURES
 from assay.kernel.errors import Violation
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.payloads import KERNEL_PAYLOADS, Progress, StateChanged
+from assay.learning.rows import TaskType as LearningTask
 from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualRange, ResidualSummary
 from assay.metrics.ranking import RankRange
@@ -116,7 +121,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
         (
             '{"blob":null,"dataset_split":"test","evaluation_id":"evl-1","model_id":"mdl-1","'
             'source":"chunks","spec":{"labels":["no","é"],"positive_label":"é","renormalize":'
-            'false,"task_type":"classification"},"version_id":"ver-1"}'
+            'false,"task_type":"classification"},"truth":null,"version_id":"ver-1"}'
         ).encode(),
     ),
     (
@@ -144,10 +149,55 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
             'class":[{"average_precision":null,"ece":null,"f1_score":1.0,"label":"é","precisi'
             'on":0.1,"predicted":2,"recall":1e-7,"roc_auc":0.30000000000000004,"support":3,"w'
             'eight":null}],"positive_label":"é","rows":3,"spec":{"a":[null,true],"b":1},"spec'
-            '_hash":"s","task":"binary","undefined":{"roc_auc":"NO_SCORES"},"weight":null,"ze'
-            'ro_targets":null}'
+            '_hash":"s","task":"binary","truth":null,"undefined":{"roc_auc":"NO_SCORES"},"wei'
+            'ght":null,"zero_targets":null}'
         ).encode(),
     ),
+    (
+        SplitUpload(
+            dataset_id="dst-1",
+            split="train",
+            task_type=LearningTask.EXTRACTION,
+            source="csv",
+            blob="sha256:aa",
+            like=None,
+            created_by="ann",
+        ),
+        (
+            b'{"blob":"sha256:aa","created_by":"ann","dataset_id":"dst-1","like":null,"source":"csv",'
+            b'"split":"train","task_type":"extraction"}'
+        ),
+    ),
+    (
+        SplitPartition(
+            dataset_id="dst-1",
+            source="train",
+            manifest="sha256:aa",
+            fractions={"train": 0.5, "test": 0.5},
+            seed=0,
+            stratified=True,
+            grouped=False,
+            created_by="ann",
+        ),
+        (
+            b'{"created_by":"ann","dataset_id":"dst-1","fractions":{"test":0.5,"train":0.5},'
+            b'"grouped":false,"manifest":"sha256:aa","seed":0,"source":"train","stratified":true}'
+        ),
+    ),
+    (
+        SplitsResult(
+            splits={"train": StoredSplit(manifest="sha256:aa", rows=2, bytes=9, schema_hash="h")},
+            blobs=("sha256:aa",),
+        ),
+        (
+            b'{"blobs":["sha256:aa"],"splits":{"train":{"bytes":9,"manifest":"sha256:aa","rows":2,'
+            b'"schema_hash":"h"}}}'
+        ),
+    ),
+    (WholeFile(), b"{}"),
+    (WholeSplit(), b"{}"),
+    (HashRange(low="0", high="ff"), b'{"high":"ff","low":"0"}'),
+    (TargetSplit(place=1, name="test"), b'{"name":"test","place":1}'),
     (Everything(), (b"{}")),
     (
         RankPayload(manifest="sha256:aa", ranges=(RankRange(column=0, low=0.0, high=0.5, rows=5),)),

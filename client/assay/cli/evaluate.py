@@ -58,6 +58,14 @@ def evaluate(
     renormalize: Annotated[
         bool, typer.Option("--renormalize", help="Divide each row of scores by its sum.")
     ] = False,
+    truth: Annotated[
+        str,
+        typer.Option(
+            "--truth",
+            help="A dataset, by id or name, that has the truth of each row_id; DATASET:SPLIT for"
+            " another split.",
+        ),
+    ] = "",
     baseline: Annotated[
         str,
         typer.Option(
@@ -84,15 +92,14 @@ def evaluate(
     others; `assay evaluations` lists what was measured, and serves any of it.
 
     Columns: y_true, y_pred, score (the positive class's probability) or score:<label>, weight,
-    row_id, cluster_id, slice:<name>, feature:<name>.
+    row_id, cluster_id, slice:<name>, feature:<name>. With --truth there is no y_true.
 
     Exit codes: 0 all requirements hold, 1 one does not, 2 the input or the usage is wrong;
     `assay --help` tells of all.
     """
     gate = VersionGate.parse(require or [], max_drop or [], baseline)
     if not version and not create:
-        text = "name a version with --version, or make a new one with --create"
-        raise BadInput(text)
+        raise BadInput("name a version with --version, or make a new one with --create")
     check_file(file, {**TEXTS, **TABLES})
     gate.check(client, model, task)
     # Read first: measuring the served version again may replace what it is held against.
@@ -110,6 +117,7 @@ def evaluate(
             "renormalize": renormalize,
             "require": tuple(require or ()),
             "replace": replace,
+            **_truth(truth),
         }
         known = interrupted.request(client, file, model, version, split, *options.values())
         with live_progress(file.name, err, hidden=as_json) as drawn:
@@ -129,6 +137,14 @@ def evaluate(
         promoted=promoted,
         evaluation=evaluation,
     )
+
+
+def _truth(text: str) -> dict[str, str]:
+    """Return the arguments that name the ground truth; a dataset's name may hold colons."""
+    dataset, colon, split = text.rpartition(":")
+    if colon and split in ("train", "validation", "test"):
+        return {"truth": dataset, "truth_split": split}
+    return {"truth": text, "truth_split": ""}
 
 
 @contextmanager

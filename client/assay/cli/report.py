@@ -20,6 +20,7 @@ from assay.client.types import (
     ReliabilityTable,
     ResidualReport,
     Slice,
+    TruthCoverage,
 )
 
 HELD_BACK = {
@@ -42,6 +43,8 @@ def evaluation_report(
         f" {counted(evaluation.rows, 'row')}"
     )
     parts: list[RenderableType] = [head, metrics_table(evaluation.metrics, evaluation.undefined)]
+    if evaluation.truth is not None:
+        parts += _coverage(evaluation.truth)
     if report is not None:
         parts.append(class_table(report))
     if evaluation.label_set_inferred:
@@ -63,6 +66,20 @@ def evaluation_report(
             f" {evaluation.evaluation_id}`, serves it.[/]"
         )
     return Group(*parts)
+
+
+def _coverage(truth: TruthCoverage) -> list[str]:
+    """Return how predictions met the ground truth of a dataset, in a line for each side."""
+    split = f"{truth.dataset_id}:{truth.split}, revision {truth.revision},"
+    lines = [f"{truth.matched:,} of {counted(truth.rows, 'row')} of {split} have a prediction"]
+    for count, what, ids in (
+        (truth.without_prediction, "without a prediction", truth.unpredicted_ids),
+        (truth.without_truth, "predicted without a truth, left out", truth.unknown_ids),
+    ):
+        if count:
+            named = ", ".join(ids) + (", …" if count > len(ids) else "")
+            lines.append(f"[yellow]{counted(count, 'row')} {what}: {escape(named)}[/]")
+    return lines
 
 
 def _alike(labels: Sequence[str]) -> list[str]:

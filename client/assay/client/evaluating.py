@@ -67,12 +67,15 @@ class EvaluationPlan:
     batch_bytes: int
     on_progress: OnProgress
     request_id: str = ""  # of a file; "" has one made
+    truth: Mapping[str, Any] = field(default_factory=dict)  # which dataset has the ground truth
 
     def __post_init__(self) -> None:
         check_split(
             self.created["split"], "split and data", "Pass columns by keyword, such as y_true=…."
         )
-        if self.path is None:
+        if self.truth and any(column is not None for column in self.columns.values()):
+            raise BadInput("With `truth`, pass a path, an Arrow table, a data frame or rows.")
+        if self.path is None and not self.truth:
             _encoder()
 
     @property
@@ -87,7 +90,7 @@ class EvaluationPlan:
     @property
     def asked(self) -> dict[str, Any]:
         """The fields of a request that sends a file."""
-        fields = {"no_wait": True, "request_id": self.request_id, **self.created}
+        fields = {"no_wait": True, "request_id": self.request_id, **self.created, **self.truth}
         fields["dataset_split"] = fields.pop("split")
         return fields
 

@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import grpc
 
 from assay.client import calls, types
 from assay.client.concurrency import Outgoing, off_loop
 from assay.client.connection import is_cut
+from assay.client.dataset_rows import opened_rows
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
 from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
-from assay.client.files import TABLES, TEXTS, open_file
 from assay.client.jobs import Jobs
 from assay.client.sending import FileSender
 
@@ -31,9 +30,9 @@ class Evaluations(calls.Evaluations, FileSender):
             EvaluationFailed: its job ended without a result.
             ServiceError: refused.
         """
-        path = plan.path
-        if path is not None:
-            return self._measured(self._send(path, plan), plan)
+        rows = plan.path or (plan.data if plan.truth else None)
+        if rows is not None:
+            return self._measured(self._send(rows, plan), plan)
         jobs = Jobs(self._transport)
         task_type = (calls.Models(self._transport).get(plan.created["model_id"])).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
@@ -54,9 +53,9 @@ class Evaluations(calls.Evaluations, FileSender):
             raise
         return self._measured(created, plan, rows=sent, metrics=window.metrics)
 
-    def _send(self, path: Path, plan: EvaluationPlan) -> types.Evaluation:
-        """Send a file as it is, and return its evaluation, which may not be measured yet."""
-        content_type, source = off_loop(lambda: open_file(path, {**TEXTS, **TABLES}))
+    def _send(self, rows: object, plan: EvaluationPlan) -> types.Evaluation:
+        """Send a file, or rows as one; return their evaluation, which may not be measured yet."""
+        content_type, source = off_loop(lambda: opened_rows(rows))
         return self._send_file(
             types.Evaluation, "UploadEvaluationFile", plan.asked, content_type, source
         )

@@ -989,6 +989,30 @@ class RequirementOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TruthCoverage:
+    """How the rows of predictions and those of a dataset's split met, by their ids."""
+
+    # The dataset.
+    dataset_id: str
+    # Its revision.
+    revision: int
+    # Its split.
+    split: str
+    # Rows of the split.
+    rows: int
+    # Rows of both: those that are measured.
+    matched: int
+    # Rows of the split without a prediction.
+    without_prediction: int
+    # Predictions whose row the split has not; they are left out.
+    without_truth: int
+    # Ids of the first ten rows without a prediction.
+    unpredicted_ids: tuple[str, ...]
+    # Ids of the first ten predictions without a truth.
+    unknown_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """An evaluation of a version on a split.
 
@@ -1048,6 +1072,8 @@ class Evaluation:
     held_back: str | None
     # What was required of it, once succeeded.
     requirements: tuple[RequirementOutcome, ...]
+    # How predictions and ground truth met, where the truth is that of a dataset.
+    truth: TruthCoverage | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1878,6 +1904,7 @@ register("assay.v1.Slice", Slice)
 register("assay.v1.SliceReport", SliceReport)
 register("assay.v1.IntervalReport", IntervalReport)
 register("assay.v1.RequirementOutcome", RequirementOutcome)
+register("assay.v1.TruthCoverage", TruthCoverage)
 register("assay.v1.Evaluation", Evaluation)
 register("assay.v1.ExtractionRun", ExtractionRun)
 register("assay.v1.DeleteExtractionRunResponse", DeleteExtractionRunResponse)

@@ -74,6 +74,7 @@ class Evaluation(_message.Message):
     IS_SERVED_FIELD_NUMBER: _builtins.int
     HELD_BACK_FIELD_NUMBER: _builtins.int
     REQUIREMENTS_FIELD_NUMBER: _builtins.int
+    TRUTH_FIELD_NUMBER: _builtins.int
     evaluation_id: _builtins.str
     """The evaluation's id: `evl-…`."""
     model_id: _builtins.str
@@ -142,6 +143,10 @@ class Evaluation(_message.Message):
     def requirements(self) -> _containers.RepeatedCompositeFieldContainer[Global___RequirementOutcome]:
         """What was required of it, once succeeded."""
 
+    @_builtins.property
+    def truth(self) -> Global___TruthCoverage:
+        """How predictions and ground truth met, where the truth is that of a dataset."""
+
     def __init__(
         self,
         *,
@@ -172,15 +177,18 @@ class Evaluation(_message.Message):
         is_served: _builtins.bool = ...,
         held_back: _builtins.str | None = ...,
         requirements: _abc.Iterable[Global___RequirementOutcome] | None = ...,
+        truth: Global___TruthCoverage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_held_back", b"_held_back", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "held_back", b"held_back", "positive_label", b"positive_label", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_held_back", b"_held_back", "_positive_label", b"_positive_label", "_truth", b"_truth", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "created_at", b"created_at", "error", b"error", "evaluated_at", b"evaluated_at", "held_back", b"held_back", "positive_label", b"positive_label", "truth", b"truth", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_back", b"_held_back", "_positive_label", b"_positive_label", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "clipped_rows", b"clipped_rows", "created_at", b"created_at", "dataset_split", b"dataset_split", "error", b"error", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "held_back", b"held_back", "is_served", b"is_served", "job_id", b"job_id", "label_set_inferred", b"label_set_inferred", "labels", b"labels", "metric_spec", b"metric_spec", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "next_row", b"next_row", "positive_label", b"positive_label", "requirements", b"requirements", "result_hash", b"result_hash", "revision", b"revision", "rows", b"rows", "state", b"state", "status", b"status", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_back", b"_held_back", "_positive_label", b"_positive_label", "_truth", b"_truth", "_weight", b"_weight", "_zero_targets", b"_zero_targets", "clipped_rows", b"clipped_rows", "created_at", b"created_at", "dataset_split", b"dataset_split", "error", b"error", "evaluated_at", b"evaluated_at", "evaluation_id", b"evaluation_id", "held_back", b"held_back", "is_served", b"is_served", "job_id", b"job_id", "label_set_inferred", b"label_set_inferred", "labels", b"labels", "metric_spec", b"metric_spec", "metric_spec_hash", b"metric_spec_hash", "metrics", b"metrics", "model_id", b"model_id", "next_row", b"next_row", "positive_label", b"positive_label", "requirements", b"requirements", "result_hash", b"result_hash", "revision", b"revision", "rows", b"rows", "state", b"state", "status", b"status", "truth", b"truth", "undefined", b"undefined", "version_id", b"version_id", "weight", b"weight", "zero_targets", b"zero_targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__held_back: _TypeAlias = _typing.Literal["held_back"]  # noqa: Y015
     _WhichOneofArgType__held_back: _TypeAlias = _typing.Literal["_held_back", b"_held_back"]  # noqa: Y015
     _WhichOneofReturnType__positive_label: _TypeAlias = _typing.Literal["positive_label"]  # noqa: Y015
     _WhichOneofArgType__positive_label: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label"]  # noqa: Y015
+    _WhichOneofReturnType__truth: _TypeAlias = _typing.Literal["truth"]  # noqa: Y015
+    _WhichOneofArgType__truth: _TypeAlias = _typing.Literal["_truth", b"_truth"]  # noqa: Y015
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
     _WhichOneofReturnType__zero_targets: _TypeAlias = _typing.Literal["zero_targets"]  # noqa: Y015
@@ -190,11 +198,71 @@ class Evaluation(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__positive_label) -> _WhichOneofReturnType__positive_label | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__truth) -> _WhichOneofReturnType__truth | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__zero_targets) -> _WhichOneofReturnType__zero_targets | None: ...
 
 Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
+
+@_typing.final
+class TruthCoverage(_message.Message):
+    """How the rows of predictions and those of a dataset's split met, by their ids."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    SPLIT_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    MATCHED_FIELD_NUMBER: _builtins.int
+    WITHOUT_PREDICTION_FIELD_NUMBER: _builtins.int
+    WITHOUT_TRUTH_FIELD_NUMBER: _builtins.int
+    UNPREDICTED_IDS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_IDS_FIELD_NUMBER: _builtins.int
+    dataset_id: _builtins.str
+    """The dataset."""
+    revision: _builtins.int
+    """Its revision."""
+    split: _builtins.str
+    """Its split."""
+    rows: _builtins.int
+    """Rows of the split."""
+    matched: _builtins.int
+    """Rows of both: those that are measured."""
+    without_prediction: _builtins.int
+    """Rows of the split without a prediction."""
+    without_truth: _builtins.int
+    """Predictions whose row the split has not; they are left out."""
+    @_builtins.property
+    def unpredicted_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the first ten rows without a prediction."""
+
+    @_builtins.property
+    def unknown_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the first ten predictions without a truth."""
+
+    def __init__(
+        self,
+        *,
+        dataset_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        split: _builtins.str = ...,
+        rows: _builtins.int = ...,
+        matched: _builtins.int = ...,
+        without_prediction: _builtins.int = ...,
+        without_truth: _builtins.int = ...,
+        unpredicted_ids: _abc.Iterable[_builtins.str] | None = ...,
+        unknown_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "matched", b"matched", "revision", b"revision", "rows", b"rows", "split", b"split", "unknown_ids", b"unknown_ids", "unpredicted_ids", b"unpredicted_ids", "without_prediction", b"without_prediction", "without_truth", b"without_truth"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TruthCoverage: _TypeAlias = TruthCoverage  # noqa: Y015
 
 @_typing.final
 class RequirementOutcome(_message.Message):

@@ -213,6 +213,9 @@ class UploadEvaluationFileRequest(_message.Message):
     NO_WAIT_FIELD_NUMBER: _builtins.int
     REQUIRE_FIELD_NUMBER: _builtins.int
     REPLACE_FIELD_NUMBER: _builtins.int
+    TRUTH_DATASET_FIELD_NUMBER: _builtins.int
+    TRUTH_SPLIT_FIELD_NUMBER: _builtins.int
+    TRUTH_REVISION_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -229,6 +232,12 @@ class UploadEvaluationFileRequest(_message.Message):
     """Optional. Answers once the file is stored, before it is measured; its job tells how that goes."""
     replace: _builtins.bool
     """Optional. Serves the evaluation of a promoted version though a requirement is not met, or it is of other rows or labels than the one that is served."""
+    truth_dataset: _builtins.str
+    """Optional. A dataset, by id or name, whose rows are the ground truth: the file has row_id instead of y_true."""
+    truth_split: _builtins.str
+    """Optional. The dataset's split; by default the one of the same name."""
+    truth_revision: _builtins.int
+    """Optional. The dataset's revision; 0 is the newest."""
     @_builtins.property
     def file(self) -> _httpbody_pb2.HttpBody:
         """Required. The bytes, with a content type that says which format they are."""
@@ -255,10 +264,13 @@ class UploadEvaluationFileRequest(_message.Message):
         no_wait: _builtins.bool = ...,
         require: _abc.Iterable[_builtins.str] | None = ...,
         replace: _builtins.bool = ...,
+        truth_dataset: _builtins.str = ...,
+        truth_split: _builtins.str = ...,
+        truth_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline", b"deadline", "file", b"file"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "file", b"file", "model_id", b"model_id", "no_wait", b"no_wait", "positive_label", b"positive_label", "renormalize", b"renormalize", "replace", b"replace", "request_id", b"request_id", "require", b"require", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_split", b"dataset_split", "deadline", b"deadline", "file", b"file", "model_id", b"model_id", "no_wait", b"no_wait", "positive_label", b"positive_label", "renormalize", b"renormalize", "replace", b"replace", "request_id", b"request_id", "require", b"require", "truth_dataset", b"truth_dataset", "truth_revision", b"truth_revision", "truth_split", b"truth_split", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

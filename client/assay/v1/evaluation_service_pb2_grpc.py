@@ -115,7 +115,7 @@ class EvaluationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadEvaluationFile(self, request_iterator, context):
-        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type.
+        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model, version or dataset; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type, or the dataset has no such split.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

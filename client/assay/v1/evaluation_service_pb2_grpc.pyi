@@ -42,7 +42,7 @@ class EvaluationServiceStub:
     FinishEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.FinishEvaluationRequest, _evaluation_pb2.Evaluation]
     """Ends an upload and queues its measurement. Errors: 400 no rows, or another number of rows than were sent; 404 no such evaluation; 409 finished before."""
     UploadEvaluationFile: _grpc.StreamUnaryMultiCallable[_evaluation_service_pb2.UploadEvaluationFileRequest, _evaluation_pb2.Evaluation]
-    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
+    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model, version or dataset; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type, or the dataset has no such split."""
     GetEvaluation: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.GetEvaluationRequest, _evaluation_pb2.Evaluation]
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _grpc.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]
@@ -68,7 +68,7 @@ class EvaluationServiceAsyncStub(EvaluationServiceStub):
     FinishEvaluation: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.FinishEvaluationRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
     """Ends an upload and queues its measurement. Errors: 400 no rows, or another number of rows than were sent; 404 no such evaluation; 409 finished before."""
     UploadEvaluationFile: _aio.StreamUnaryMultiCallable[_evaluation_service_pb2.UploadEvaluationFileRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
-    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
+    """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model, version or dataset; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type, or the dataset has no such split."""
     GetEvaluation: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.GetEvaluationRequest, _evaluation_pb2.Evaluation]  # type: ignore[assignment]
     """Returns one evaluation. Errors: 404 no such evaluation."""
     ListEvaluations: _aio.UnaryUnaryMultiCallable[_evaluation_service_pb2.ListEvaluationsRequest, _evaluation_service_pb2.ListEvaluationsResponse]  # type: ignore[assignment]
@@ -115,7 +115,7 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_evaluation_service_pb2.UploadEvaluationFileRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_evaluation_pb2.Evaluation, _abc.Awaitable[_evaluation_pb2.Evaluation]]:
-        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model or version; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type."""
+        """Takes one file of CSV, JSON Lines, Parquet or Arrow and measures it: 201 with the finished evaluation, or 202 and a Location when that takes longer than a minute. Errors: 400 bad split, content type, file or rows, or a deadline in the past; 404 no such model, version or dataset; 409 the idempotency key was used with another body; 413 too large; 422 wrong task type, or the dataset has no such split."""
 
     @_abc_1.abstractmethod
     def GetEvaluation(

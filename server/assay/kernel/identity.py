@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from assay.kernel.errors import PermissionDenied
+
 VIEWER = "organization:viewer"
 
 
@@ -47,6 +49,17 @@ class Principal:
     def allows(self, permission: str) -> bool:
         """Return whether this principal may do what `permission` names."""
         return allows(self.permissions, permission)
+
+    def require(self, *permissions: str) -> None:
+        """Raise PermissionDenied, which names them, unless all permissions are granted."""
+        lacking = sorted(one for one in permissions if not self.allows(one))
+        if lacking:
+            words = ", ".join(lacking)
+            raise PermissionDenied(
+                f"This call needs {words}, which the credential does not grant. "
+                "Ask an administrator of your organization for it.",
+                metadata={"permissions": words},
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from assay.tabular.arrays import numbers
 from assay.tabular.arrow import encode
 from assay.tabular.chunk import Chunk, Rules
-from assay.tabular.errors import ErrorLocation, bad_file
+from assay.tabular.errors import ErrorLocation, InputError, bad_file
 from assay.tabular.file_columns import FileTables
 from assay.tabular.opening import Expansion
 from assay.tabular.table import chunk_from_table
@@ -29,6 +32,20 @@ class FileBlock:
     encoded: bytes  # one Arrow IPC stream of about 1 MiB at most
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeptRows(ErrorLocation):
+    """Where rows stand in a file of which others were left out."""
+
+    rows: NDArray[np.int64]  # the number of each in the file
+
+    def bad_value(
+        self, index: int, column: str, sent: str, allowed: str, way_out: str, *, count: int = 1
+    ) -> InputError:
+        """Return the error of the value at `index` of the block (and `count` - 1 more)."""
+        here = ErrorLocation(first_row=int(self.rows[index]), line_of=self.line_of)
+        return here.bad_value(0, column, sent, allowed, way_out, count=count)
+
+
 def blocks(file: FileTables, size: int, rules: Rules) -> Iterator[FileBlock]:
     """Yield the rows of a file's tables in order, as blocks of at most CHUNK_BYTES or so.
 
@@ -39,9 +56,11 @@ def blocks(file: FileTables, size: int, rules: Rules) -> Iterator[FileBlock]:
     first_row = 0
     for table in _gathered(file.tables):
         for piece in _pieces(table):
-            chunk = chunk_from_table(
-                piece, rules, ErrorLocation(first_row=first_row, line_of=file.line_of)
-            )
+            location = ErrorLocation(first_row=first_row, line_of=file.line_of)
+            if file.is_numbered:
+                location = KeptRows(first_row=first_row, line_of=file.line_of, rows=_last(piece))
+                piece = piece.remove_column(piece.num_columns - 1)  # noqa: PLW2901  # without numbers
+            chunk = chunk_from_table(piece, rules, location)
             encoded = encode(piece)
             yield FileBlock(chunk=chunk, encoded=encoded)
             first_row += piece.num_rows
@@ -67,6 +86,11 @@ def _lean(column: pa.Array[Any]) -> pa.Array[Any]:
     elif pa.types.is_string_view(column.type):
         return pc.cast(column, pa.large_string())
     return column
+
+
+def _last(piece: pa.Table) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = numbers(piece.column(piece.num_columns - 1))
+    return found
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

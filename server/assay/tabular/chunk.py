@@ -29,6 +29,7 @@ class Rules:
     labels: tuple[str, ...] | None = None  # declared labels in their order
     positive_label: str | None = None
     renormalize: bool = False  # rows of class scores are divided by their sum
+    joined: bool = False  # the truth is not in the rows: it is joined to them by `row_id`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,3 +66,4 @@ class FileTables:
     allowed: str  # what the format is
     line_of: LineOf | None = None  # only text files have lines
     nothing: str = "The file holds no rows"
+    is_numbered: bool = False  # the last column of the tables is each row's number in the file

@@ -20,13 +20,13 @@ LABELS = ("y_true", "y_pred")
 class PredictionColumns:
     """The columns that the rules of an upload allow."""
 
-    key = "y_true"
     line_bytes = 1 << 20
     block_bytes = 1 << 20
     batch_bytes = 8 << 20
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+        self.key = "row_id" if rules.joined else "y_true"
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse columns that have no part, or lack one."""

@@ -46,7 +46,9 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
     declared labels. The index of a data frame has no part: it is no column of the rows.
     """
     refuse_too_many(len(names))
-    if "y_true" not in names:
+    if rules.joined:
+        _refuse_unjoined(names)
+    elif "y_true" not in names:
         meant = nearest("y_true", names)
         raise bad_column(
             "y_true",
@@ -72,6 +74,24 @@ def assign_roles(names: Sequence[str], rules: Rules) -> Roles:
     )
     _refuse_missing(roles, rules)
     return roles
+
+
+def _refuse_unjoined(names: Sequence[str]) -> None:
+    if "y_true" in names:
+        raise bad_column(
+            "y_true",
+            "it stands beside a dataset that is named as the ground truth",
+            "the truth of each row is that of its row_id in the dataset",
+            "Leave the column out, or name no dataset",
+        )
+    if "row_id" not in names:
+        meant = nearest("row_id", names)
+        raise bad_column(
+            "row_id",
+            "the column is missing",
+            "by it the truth of each row is found in the dataset that is named",
+            f"Rename '{truncate(meant, 60)}' to it if that is it" if meant else "Add each row's id",
+        )
 
 
 def refuse_too_many(columns: int) -> None:

@@ -264,3 +264,56 @@ def test_who_may_read_may_not_write(me: Caller, rpc: Running):
     assert reader.refused("CreateDataset", name="n", task_type="extraction").reason == (
         "PERMISSION_DENIED"
     )
+
+
+def measured(me: Caller, lines: list[str], **fields: Any) -> Iterator[Any]:
+    """Yield a CSV file of predictions whose truth is that of a dataset."""
+    data = "\n".join(["row_id,y_pred", *lines]).encode()
+    model_id, version_id = me.pair()
+    yield message(
+        "UploadEvaluationFile",
+        model_id=model_id,
+        version_id=version_id,
+        file={"content_type": "text/csv", "data": data},
+        **fields,
+    )
+
+
+def test_predictions_are_measured_on_a_stored_split(me: Caller):
+    """Predictions without truth are measured on a dataset's split, and the answer tells what met."""
+    dataset_id = dataset(me)
+    upload(me, dataset_id, "test", ROWS)
+    lines = [f"{row['row_id']},a" for row in ROWS[2:]] + ["stranger,b"]
+    done = me.raw("UploadEvaluationFile", measured(me, lines, truth_dataset=dataset_id))
+    assert (done.status, done.rows, done.metrics["accuracy"]) == ("succeeded", 98, 0.5)
+    truth = done.truth
+    assert (truth.dataset_id, truth.revision, truth.split) == (dataset_id, 1, "test")
+    assert (truth.rows, truth.matched, truth.without_prediction) == (100, 98, 2)
+    assert list(truth.unpredicted_ids) == ["r0", "r1"]
+    assert (truth.without_truth, list(truth.unknown_ids)) == (1, ["stranger"])
+    assert me("GetEvaluation", evaluation_id=done.evaluation_id) == done
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"truth_dataset": "nothing"}, "NOT_FOUND"),
+        ({"truth_revision": 2}, "NOT_FOUND"),
+        ({"truth_split": "tset"}, "INVALID_VALUE"),
+        ({"truth_split": "validation"}, "FAILED_PRECONDITION"),
+        ({"truth_dataset": "", "truth_split": "test"}, "INVALID_VALUE"),
+    ],
+)
+def test_a_truth_that_is_not_there_is_refused(me: Caller, fields: dict[str, Any], reason: str):
+    """A dataset, revision or split that is absent is refused before anything is measured."""
+    dataset_id = dataset(me, name=f"truth {fields}")
+    upload(me, dataset_id, "test", ROWS[:5])
+    asked = {"truth_dataset": dataset_id, **fields}
+    assert me.refused("UploadEvaluationFile", measured(me, ["r1,a"], **asked)).reason == reason
+
+
+def test_a_truth_needs_the_right_to_read_it(me: Caller, rpc: Running):
+    """Who may measure but not read datasets cannot measure on one."""
+    writer = rpc.organization("datasets-writer", ("model:write", "model:read"))
+    refused = writer.refused("UploadEvaluationFile", measured(writer, ["r1,a"], truth_dataset="d"))
+    assert refused.reason == "PERMISSION_DENIED"

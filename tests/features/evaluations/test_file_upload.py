@@ -25,7 +25,9 @@ DATA = binary(120)
 def files(rpc: Running, organization: str | None = None) -> set[Path]:
     """Return the files below the blobs: temporary ones, or an organization's."""
     root = rpc.backend.settings.data_dir / "blobs" / (organization or "~tmp")
-    return {path for path in root.rglob("*") if path.is_file() and path.name != "lock"}
+    return {
+        path for path in root.rglob("*") if path.is_file() and path.name not in ("lock", "checks")
+    }
 
 
 def test_a_file_is_measured_in_one_call(me: Caller):

@@ -156,6 +156,9 @@ class Client:
         renormalize: bool = False,
         require: Sequence[str] = (),
         replace: bool = False,
+        truth: str = "",
+        truth_split: str = "",
+        truth_revision: int = 0,
         batch_bytes: int = BATCH_BYTES,
         on_progress: OnProgress = ignore_progress,
         request_id: str = "",
@@ -186,6 +189,11 @@ class Client:
                 served of it unless all are met; `requirements` of the answer says which are.
             replace: serve the evaluation of a promoted version though a requirement is not met,
                 or it is of other rows or labels than the one that is served.
+            truth: a dataset, by id or name, whose rows are the ground truth: `data` – a path, an
+                Arrow table, a data frame or mappings – has row_id instead of y_true then, and
+                `truth` of the answer says how ids met.
+            truth_split: the dataset's split; by default the one of the same name.
+            truth_revision: the dataset's revision; 0 is the newest.
             batch_bytes: size of a batch, at most 1 MiB; smaller ones tell of progress more often.
             on_progress: called after each acknowledged batch and each step of the measuring.
             request_id: of a file: the same id and file again take up what the first call began.
@@ -225,6 +233,13 @@ class Client:
             batch_bytes=batch_bytes,
             on_progress=on_progress,
             request_id=request_id,
+            truth={
+                "truth_dataset": truth,
+                "truth_split": truth_split,
+                "truth_revision": truth_revision,
+            }
+            if truth
+            else {},
         )
         return await self.evaluations.run(plan)
 

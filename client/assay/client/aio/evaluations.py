@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import grpc
 
@@ -14,9 +13,9 @@ from assay.client.aio.concurrency import Outgoing, off_loop
 from assay.client.aio.jobs import Jobs
 from assay.client.aio.sending import FileSender
 from assay.client.connection import is_cut
+from assay.client.dataset_rows import opened_rows
 from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
 from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
-from assay.client.files import TABLES, TEXTS, open_file
 
 
 class Evaluations(calls.Evaluations, FileSender):
@@ -30,9 +29,9 @@ class Evaluations(calls.Evaluations, FileSender):
             EvaluationFailed: its job ended without a result.
             ServiceError: refused.
         """
-        path = plan.path
-        if path is not None:
-            return await self._measured(await self._send(path, plan), plan)
+        rows = plan.path or (plan.data if plan.truth else None)
+        if rows is not None:
+            return await self._measured(await self._send(rows, plan), plan)
         jobs = Jobs(self._transport)
         task_type = (await calls.Models(self._transport).get(plan.created["model_id"])).task_type
         batches, total = plan.batches(task_type=task_type)  # before anything is created
@@ -53,9 +52,9 @@ class Evaluations(calls.Evaluations, FileSender):
             raise
         return await self._measured(created, plan, rows=sent, metrics=window.metrics)
 
-    async def _send(self, path: Path, plan: EvaluationPlan) -> types.Evaluation:
-        """Send a file as it is, and return its evaluation, which may not be measured yet."""
-        content_type, source = await off_loop(lambda: open_file(path, {**TEXTS, **TABLES}))
+    async def _send(self, rows: object, plan: EvaluationPlan) -> types.Evaluation:
+        """Send a file, or rows as one; return their evaluation, which may not be measured yet."""
+        content_type, source = await off_loop(lambda: opened_rows(rows))
         return await self._send_file(
             types.Evaluation, "UploadEvaluationFile", plan.asked, content_type, source
         )

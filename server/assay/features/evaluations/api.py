@@ -18,6 +18,7 @@ from assay.features.evaluations.service import (
 )
 from assay.features.evaluations.upload import SentChunk, Uploads
 from assay.kernel.errors import InvalidArgument
+from assay.kernel.identity import Permission
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import page_of, value_of
@@ -91,6 +92,8 @@ class EvaluationService:
         first = await anext(aiter(requests), None)
         if first is None:
             raise InvalidArgument("Nothing was sent. Send the model, the version and the file.")
+        if first.truth_dataset:
+            call.caller.require(Permission.DATASET_READ)
         asked = _asked(first, call, deadline=values.moment("deadline", first))
         known = await self._files.measure(
             call.organization_id,

@@ -57,6 +57,8 @@ def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) ->
         message.weight = result.weight
     if result.zero_targets is not None:
         message.zero_targets = result.zero_targets
+    if result.truth is not None:
+        message.truth.CopyFrom(message_of(evaluation_pb2.TruthCoverage, result.truth))
 
 
 def rows(request: evaluation_service_pb2.EvaluateRowsRequest) -> list[Row]:

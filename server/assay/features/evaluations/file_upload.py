@@ -11,6 +11,7 @@ from assay.features.evaluations.service import (
     EvaluationUseCases,
     KnownEvaluation,
     evaluation_spec,
+    truth_of,
 )
 from assay.features.evaluations.store import Evaluations
 from assay.kernel.body_reader import Receiver
@@ -87,7 +88,9 @@ class FileUploads:
         """
         check_split("dataset_split", request.dataset_split)
         with self._store.read() as uow:
-            return evaluation_spec(uow, organization_id, request)
+            spec = evaluation_spec(uow, organization_id, request)
+            truth_of(uow, organization_id, request, spec.task_type)
+            return spec
 
     def _submit(
         self, organization_id: str, request: EvaluationRequest, source: str, blob: str

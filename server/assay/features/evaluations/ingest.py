@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.features.evaluations.job_spec import EvaluationJob
-from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.model import EvaluationSpec, TruthSplit
 from assay.features.evaluations.partial_aggregate import (
     ColumnLayout,
     PartialAggregate,
@@ -21,6 +21,7 @@ from assay.features.evaluations.partial_aggregate import (
     environment_hash,
     merge_in_groups,
 )
+from assay.features.evaluations.truth_join import PredictionFile, TruthJoin
 from assay.features.models.model import TaskType
 from assay.kernel.errors import BadPredictions
 from assay.kernel.input_errors import input_refused
@@ -91,14 +92,19 @@ def rows_to_chunk(spec: EvaluationSpec, columns: Mapping[str, Sequence[object]])
         return encode_values(columns, rules_of(spec))
 
 
-def ingest_file(address: str, source: str, rules: Rules, blobs: JobBlobs) -> PartialAggregate:
+def ingest_file(
+    address: str, source: str, rules: Rules, blobs: JobBlobs, truth: TruthSplit | None = None
+) -> PartialAggregate:
     """Take the file of a blob in, block by block; its rows come to rest as Arrow chunks.
 
-    Raises BadFile, BadPredictions and TooLarge.
+    The truth is in the rows or, with `truth`, joined to them by their ids. Raises BadFile,
+    BadPredictions and TooLarge.
     """
+    file = PredictionFile(open=lambda: blobs.open(address), source=source, rules=rules)
+    join = None if truth is None else TruthJoin(file, truth, blobs)
 
     def counted() -> Iterator[PartialAggregate]:
-        for block in read_file(lambda: blobs.open(address), source, rules):
+        for block in read_file(file.open, source, rules) if join is None else join.blocks():
             partial = count(block.chunk)
             place = Stored(
                 first_row=partial.first_row, rows=partial.rows, blob=blobs.put(block.encoded)
@@ -106,7 +112,8 @@ def ingest_file(address: str, source: str, rules: Rules, blobs: JobBlobs) -> Par
             yield replace(partial, stored=(place,))
 
     with input_refused():
-        return merge_in_groups(counted())
+        merged = merge_in_groups(counted())
+        return merged if join is None else replace(merged, coverage=join.coverage())
 
 
 def count(chunk: Chunk) -> PartialAggregate:

@@ -124,7 +124,11 @@ class MergeRows(Stage[Everything, PartialAggregate]):
             merged = merge_in_groups(_uploaded(inputs.batches, context.blobs))
         else:
             merged = ingest_file(
-                asked.blob or "", asked.source, rules_of(asked.spec), context.blobs
+                asked.blob or "",
+                asked.source,
+                rules_of(asked.spec),
+                context.blobs,
+                asked.truth,
             )
         stored = () if asked.source == CHUNKS else merged.stored
         return TaskOutput(

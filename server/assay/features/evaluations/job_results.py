@@ -142,6 +142,7 @@ def evaluation_result(measured: Measured, details: str) -> EvaluationResult:
         details=details,
         weight=measures.weight,
         zero_targets=measures.zero_targets,
+        truth=partial.coverage,
     )
 
 

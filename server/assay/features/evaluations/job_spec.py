@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from assay.features.evaluations.model import EvaluationSpec
+from assay.features.evaluations.model import EvaluationSpec, TruthSplit
 from assay.kernel.jobs.payloads import StatusPayload
 from assay.records import Record
 
@@ -26,6 +26,7 @@ class EvaluationJob(Record):
     spec: EvaluationSpec  # what decides the numbers
     source: str = CHUNKS  # CHUNKS, or one of assay.tabular.opening: of a file stored as a blob
     blob: str | None = None  # address of the file; None for chunks
+    truth: TruthSplit | None = None  # None: the truth is in the rows
 
 
 class LiveMetrics(StatusPayload):

@@ -39,6 +39,29 @@ class ClassScores(Record):
     weight: float | None = None  # weighted support; None: unweighted
 
 
+class TruthSplit(Record):
+    """A stored split whose answers are the ground truth of an evaluation."""
+
+    dataset_id: str  # the dataset
+    revision: int  # its revision
+    split: str  # one of SPLITS
+    manifest: str  # address of the split's manifest
+
+
+class TruthCoverage(Record):
+    """How the rows of predictions and those of the ground truth met, by their ids."""
+
+    dataset_id: str  # the dataset
+    revision: int  # its revision
+    split: str  # one of SPLITS
+    rows: int  # rows of the split
+    matched: int  # rows of both: those that are measured
+    without_prediction: int  # rows of the split that have no prediction
+    without_truth: int  # predictions whose row the split has not
+    unpredicted_ids: tuple[str, ...]  # the first of the rows without a prediction
+    unknown_ids: tuple[str, ...]  # the first of the predictions without a truth
+
+
 class EvaluationResult(Record):
     """The numbers of one evaluation; equal results are equal bytes."""
 
@@ -60,6 +83,7 @@ class EvaluationResult(Record):
     weight: float | None = None  # total weight of the rows; None: unweighted
     zero_targets: int | None = None  # rows that mape leaves out; None: not a regression
     details: str | None = None  # blob address of EvaluationDetails; None: made before them
+    truth: TruthCoverage | None = None  # None: the truth came with the predictions
 
 
 class HeldBack(StrEnum):

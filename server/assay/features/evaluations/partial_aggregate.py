@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from assay.features.evaluations.model import TruthCoverage
 from assay.kernel.errors import BadPredictions, FailedPrecondition
 from assay.metrics.environment import numeric_environment
 from assay.metrics.statistics import AnyStatistic, merge_statistics
@@ -88,6 +89,7 @@ class PartialAggregate:
     environment: str  # environment_hash() of the process that counted
     statistic: AnyStatistic
     stored: tuple[Stored, ...] = ()  # where the rows rest, in the order of rows
+    coverage: TruthCoverage | None = None  # of a whole file whose truth was joined to it
 
     @property
     def content_hash(self) -> str:

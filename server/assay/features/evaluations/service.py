@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assay.features.datasets.model import check_split
+from assay.features.datasets.store import Datasets
 from assay.features.evaluations.job_spec import CHUNKS, EVALUATION_KIND, EvaluationJob
-from assay.features.evaluations.model import Evaluation, EvaluationSpec, NewEvaluation
+from assay.features.evaluations.model import (
+    Evaluation,
+    EvaluationSpec,
+    NewEvaluation,
+    TruthSplit,
+)
 from assay.features.evaluations.requirement import check_requirements
 from assay.features.evaluations.revisions_store import Revisions
 from assay.features.evaluations.store import Evaluations
@@ -15,7 +21,7 @@ from assay.features.models.model import Model, TaskType
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.kernel.clock import Clock
-from assay.kernel.errors import InvalidArgument, WrongTaskType, clip
+from assay.kernel.errors import FailedPrecondition, InvalidArgument, WrongTaskType, clip
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.job import NewJob, check_deadline
@@ -24,6 +30,7 @@ from assay.kernel.jobs.states import JobState, is_terminal
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.learning.rows import TaskType as DatasetTask
 from assay.records import Record, encode, replace
 
 UPLOAD_LIFETIME = timedelta(days=7)  # from its opening to the end of its measurement
@@ -39,6 +46,9 @@ class EvaluationRequest(Record):
     renormalize: bool = False  # scale score rows that do not sum to 1
     request_id: str | None = None  # a repeat returns the first evaluation
     require: tuple[str, ...] = ()  # of the numbers, such as `accuracy>=0.93`
+    truth_dataset: str = ""  # id or name of the dataset that has the truth; empty: the rows have it
+    truth_split: str = ""  # its split; empty: that of the name of `dataset_split`
+    truth_revision: int = 0  # its revision; 0: the newest
     replace: bool = False  # serve it in place of a promoted version's, whatever comes out
     deadline: datetime | None = None  # TIMED_OUT from then on; None: the default
     created_by: str = ""  # subject of the caller
@@ -205,6 +215,7 @@ class EvaluationUseCases:
             spec=spec,
             source=source,
             blob=blob,
+            truth=truth_of(uow, organization_id, request, spec.task_type),
         )
         job = uow[Jobs].submit(organization_id, self._job(order, request))
         return uow[Evaluations].create(
@@ -263,6 +274,48 @@ def evaluation_spec(
         labels=model.labels,
         positive_label=request.positive_label or model.positive_label,
         renormalize=request.renormalize,
+    )
+
+
+def truth_of(
+    uow: UnitOfWork, organization_id: str, request: EvaluationRequest, task_type: TaskType
+) -> TruthSplit | None:
+    """Return the stored split that has the truth of a request; None: the rows have it.
+
+    Raises:
+        NotFound: no such dataset or revision.
+        WrongTaskType: its rows have no answers of the model's task type.
+        FailedPrecondition: the revision has no such split.
+        InvalidArgument: a bad split, or one without a dataset.
+    """
+    if not request.truth_dataset:
+        if request.truth_split or request.truth_revision:
+            raise InvalidArgument.of("truth_dataset", "truth_split and truth_revision need it")
+        return None
+    split = check_split("truth_split", request.truth_split or request.dataset_split)
+    dataset = uow[Datasets].find(organization_id, request.truth_dataset)
+    is_number = dataset.task_type is DatasetTask.TABULAR_REGRESSION
+    fits = is_number if task_type is TaskType.REGRESSION else dataset.task_type.has_label
+    if not fits:
+        raise WrongTaskType(
+            f"The dataset '{dataset.dataset_id}' is of the task type {dataset.task_type}; a "
+            f"{task_type} model cannot be measured on it. Name a dataset of its task.",
+            metadata={"dataset_id": dataset.dataset_id, "task_type": dataset.task_type},
+        )
+    revision = uow[Datasets].revision(
+        organization_id, dataset.dataset_id, request.truth_revision or None
+    )
+    if split not in revision.splits:
+        raise FailedPrecondition(
+            f"Revision {revision.revision} of the dataset '{dataset.dataset_id}' has no split {split}; "
+            f"it has {', '.join(revision.splits)}. Name one with truth_split, or upload it first.",
+            metadata={"dataset_id": dataset.dataset_id, "split": split},
+        )
+    return TruthSplit(
+        dataset_id=dataset.dataset_id,
+        revision=revision.revision,
+        split=split,
+        manifest=revision.splits[split].manifest,
     )
 
 

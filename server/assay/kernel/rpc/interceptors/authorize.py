@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from assay.kernel.errors import PermissionDenied
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.interceptors.base import Interceptor
 
@@ -19,11 +18,4 @@ class Authorize(Interceptor):
         needed = call.method.permissions
         if needed <= call.caller.permissions:
             return
-        lacking = sorted(p for p in needed if not call.caller.allows(p))
-        if lacking:
-            words = ", ".join(lacking)
-            raise PermissionDenied(
-                f"This call needs {words}, which the credential does not grant. "
-                "Ask an administrator of your organization for it.",
-                metadata={"permissions": words},
-            )
+        call.caller.require(*needed)
