@@ -16,8 +16,8 @@ from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 from assay.tabular.arrays import flags, numbers, one_array
 from assay.tabular.errors import ErrorLocation, bad_column, truncate
 from assay.tabular.label_notation import (
-    MISSING_WORDS,
     NOTATION_WAY_OUT,
+    is_missing,
     shown,
     two_notations,
 )
@@ -94,14 +94,14 @@ def code_labels(column: pa.ChunkedArray[Any], name: str, location: ErrorLocation
 def refuse_missing_words(coded: Coded, name: str, location: ErrorLocation) -> None:
     """Raise InputError naming the first row whose label is a word for a missing value."""
     for text in coded.texts:
-        if text in MISSING_WORDS:
+        if is_missing(text):
             row, count = coded.first_row_of(text)
             raise location.bad_value(
                 row,
                 name,
-                f"the value is missing ({text})",
+                f"the value is missing ({shown(text)[1:-1]})",
                 "every row needs a value",
-                f"{FILL_IN}; declare the labels with the model where '{text}' is one of them",
+                f"{FILL_IN}; declare the labels with the model where {shown(text)} is one of them",
                 count=count,
             )
 

@@ -31,13 +31,14 @@ def chunk(true: list[str], predicted: list[str]) -> bytes:
         ([chunk(["1.5", "2.5", "3"], ["1.5", "2.0", "3"])], "task type regression"),
         ([chunk(["1,5", "2,5", "3"], ["1,5", "2,5", "3"])], "task type regression"),
         ([chunk([str(n) for n in range(60)], [str(n + 1) for n in range(60)])], "look measured"),
+        ([chunk(["NA", "dog", "cat"], ["cat", "dog", "cat"])], "y_true has 'NA', which is never"),
         ([chunk(["cat", "dog"], ["0", "1"])], "No predicted label occurs in the truth"),
     ],
 )
 def test_labels_that_nobody_means_are_refused(
     tmp_path: Path, chunks: list[bytes], told: str
 ) -> None:
-    """Two notations in two chunks, measured values, and other labels than the truth's are told."""
+    """Two notations in two chunks, measured values, other labels than the truth's and a truth of NA are told."""
     with pytest.raises(BadPredictions, match=told):
         InProcess(tmp_path).chunks(spec(), chunks)
 
@@ -48,3 +49,5 @@ def test_declared_labels_are_meant(tmp_path: Path) -> None:
     done = result(InProcess(tmp_path).chunks(spec(("1.5", "2.5", "3")), numbers))
     assert done.metrics["accuracy"] == pytest.approx(2 / 3)
     assert result(InProcess(tmp_path).chunks(spec(), [chunk(["cat"], ["dog"])])).rows == 1
+    regions = [chunk(["NA", "EU"], ["NA", "NA"])]
+    assert result(InProcess(tmp_path).chunks(spec(), regions)).labels == ("EU", "NA")

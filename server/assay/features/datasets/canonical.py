@@ -46,7 +46,7 @@ from assay.learning.rows import (
 from assay.records.predictions import MAX_LABELS
 from assay.tabular.arrays import flags, from_numbers, numbers, one_array
 from assay.tabular.errors import ErrorLocation, bad_column, truncate
-from assay.tabular.label_notation import MISSING_WORDS, shown, two_notations
+from assay.tabular.label_notation import is_missing, shown, two_notations
 from assay.tabular.labels import FILL_IN, Coded, code_labels, is_label_type, is_text, refuse_null
 from assay.tabular.numbers import EXACT_INTEGERS, target_values
 from assay.tabular.table import read_row_ids
@@ -116,9 +116,9 @@ class CanonicalRows:
 
     def _note_labels(self, coded: Coded, name: str, location: ErrorLocation) -> None:
         for text in coded.texts:
-            if text in MISSING_WORDS:
+            if is_missing(text):
                 row, count = coded.first_row_of(text)
-                sent = f"the value is missing ({text})"
+                sent = f"the value is missing ({shown(text)[1:-1]})"
                 raise location.bad_value(
                     row, name, sent, "every row needs a value", FILL_IN, count=count
                 )

@@ -21,7 +21,13 @@ from assay.metrics.registry import Measures, evaluate, live
 from assay.metrics.spec import MetricSpec, SpecError, classification_spec, regression_spec
 from assay.metrics.statistics import ClassificationStatistic
 from assay.records import arrays, decode, encode, sha256_hex
-from assay.tabular.label_notation import NOTATION_WAY_OUT, are_measured, shown, two_notations
+from assay.tabular.label_notation import (
+    MAYBE_MISSING,
+    NOTATION_WAY_OUT,
+    are_measured,
+    shown,
+    two_notations,
+)
 from assay.tabular.table import THRESHOLD
 
 SHOWN_LABELS = 5  # of a refusal
@@ -83,7 +89,8 @@ def _refuse_doubtful(confusion: ConfusionCounts, partial: PartialAggregate) -> N
     """Refuse labels that were inferred, and that no evaluation means.
 
     Raises BadPredictions for one label in two notations, which stood in different blocks; for
-    measured values instead of classes; and where no label that was predicted is a true one.
+    measured values instead of classes; where no label that was predicted is a true one; and for
+    a true label such as NA that is never predicted.
     """
     two = two_notations(confusion.labels)
     if two is not None:
@@ -112,6 +119,21 @@ def _refuse_doubtful(confusion: ConfusionCounts, partial: PartialAggregate) -> N
             f"No predicted label occurs in the truth: y_true has {sides[0]}, y_pred has "
             f"{sides[1]}. Write both in one way, or declare all labels with the model.",
             metadata={"y_true": sides[0], "y_pred": sides[1]},
+        )
+    _refuse_unknown_truth(confusion, true - predicted)
+
+
+def _refuse_unknown_truth(confusion: ConfusionCounts, codes: set[int]) -> None:
+    """Refuse true labels, by their codes, that may say that the truth is not known."""
+    word = next(
+        (name for name in (confusion.labels[code] for code in codes) if name in MAYBE_MISSING), None
+    )
+    if word is not None:
+        raise BadPredictions(
+            f"y_true has {shown(word)}, which is never predicted and often stands for a missing "
+            "value. Leave rows without a truth out, or declare all labels with the model if "
+            f"{shown(word)} is one of them.",
+            metadata={"labels": word},
         )
 
 
