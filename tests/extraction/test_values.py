@@ -10,6 +10,7 @@ from babel.numbers import format_currency, format_decimal
 from assay.extraction.comparison import Comparison, compare
 from assay.extraction.currencies import currencies_of
 from assay.extraction.date_words import LOCALES
+from assay.extraction.normalizer import compile_normalizer
 from assay.extraction.numbers import decimal_point
 from assay.extraction.outcome import Outcome
 from assay.extraction.schema import Field, FieldSchema, FieldType, SchemaError
@@ -88,10 +89,34 @@ def test_money_is_read_with_its_signs(expected, extracted, outcome):
     assert told("money", expected, extracted).normalised is outcome
 
 
-@pytest.mark.parametrize("text", ["Rs.500", "￥12,000-", "KWD 1,234", "1,234.50 CR", "$1,234"])
+@pytest.mark.parametrize("text", ["Rs.500", "￥12,000-", "KWD 1,234", "1,234.50 CR", "$1,234",
+                                  "1.234,50 S", "1.234,50 C", "5,00 Haben"])  # fmt: skip
 def test_amount_of_two_readings_is_told(text):
     """A point that may be the word's, and CR, which means either sign, are flagged."""
     assert told("money", 1, text).ambiguous
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("1.234,50+", "1234.50"), ("$5+", "5"), ("1.234,50 € S", "-1234.50"), ("1.234,50D", "-1234.50"),
+     ("1.234,50 H", "1234.50"), ("5,00 Soll", "-5.00"), ("D1,234.50", "1234.50"), ("S 5.00", "5.00"),
+     ("1`234.50", "1234.50"), ("CHF 1\u00b4234.50", "1234.50"), ("1\u2032234.50", "1234.50"),
+     ("1\u2018234.50", "1234.50"), ("Bs.D 5,00", "5.00"), ("5 евро", "5"), ("P 5.00", "5.00"),
+     ("50p", None), ("50c", None), ("5e", None), ("12 h", None), ("+5+", None)],
+)  # fmt: skip  # texts beside their amounts
+def test_sign_or_side_after_an_amount_is_read(text, amount):
+    """A plus, debit and credit stand after amounts; cents and hours are no currency."""
+    value = compile_normalizer(Field(name="total", type=FieldType.MONEY), ())(text)
+    assert (str(value.key) if isinstance(value.key, Decimal) else None) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("%5", "5"), ("٪ ٥", "5"), ("%5%", None), ("18+", None)]
+)
+def test_percent_may_stand_before_a_number(text, number):
+    """Turkish, Basque and Arabic write it so; a plus after a number says that it may be more."""
+    value = compile_normalizer(Field(name="share", type=FieldType.NUMBER), ())(text)
+    assert (str(value.key) if isinstance(value.key, Decimal) else None) == number
 
 
 def test_local_sign_of_each_currency_is_known():

@@ -27,7 +27,7 @@ _DOLLARS = (
 _POUNDS = "GBP EGP LBP SYP GIP FKP SHP SDG SSP"
 # Signs as they are after NFKC and case folding, without dots.
 _SIGNS: Mapping[str, str] = {
-    "€": "EUR", "euro": "EUR", "euros": "EUR",
+    "€": "EUR", "euro": "EUR", "euros": "EUR", "евро": "EUR", "ευρώ": "EUR", "ευρω": "EUR",
     "$": _DOLLARS, "dollar": _DOLLARS, "dollars": _DOLLARS,
     "us$": "USD", "$us": "USD", "u$s": "USD", "u$": "USD", "u$d": "USD", "c$": "CAD NIO", "ca$": "CAD", "can$": "CAD", "a$": "AUD",
     "au$": "AUD", "nz$": "NZD", "hk$": "HKD", "s$": "SGD", "sg$": "SGD", "nt$": "TWD",
@@ -54,13 +54,13 @@ _SIGNS: Mapping[str, str] = {
     "₾": "GEL", "₼": "AZN", "r": "ZAR", "rand": "ZAR",
     # Latin America
     "s/": "PEN", "soles": "PEN", "q": "GTQ", "l": "HNL MDL LSL", "lps": "HNL", "bs": "BOB VES",
-    "bss": "VES", "bsf": "VES", "b/": "PAB", "gs": "PYG", "afl": "AWG", "cg": "XCG", "g": "HTG",
+    "bss": "VES", "bsf": "VES", "bs.d": "VES", "b/": "PAB", "gs": "PYG", "afl": "AWG", "cg": "XCG", "g": "HTG",
     # Africa
     "ksh": "KES", "kshs": "KES", "tsh": "TZS", "tshs": "TZS", "ush": "UGX", "ushs": "UGX",
     "sh": "KES TZS UGX SOS", "shs": "KES TZS UGX SOS", "gh₵": "GHS", "gh¢": "GHS", "fcfa": "XAF XOF",
     "cfa": "XAF XOF", "f": "XAF XOF XPF CHF BIF RWF GNF DJF KMF CDF", "fcfp": "XPF", "fbu": "BIF",
     "fc": "CDF", "fdj": "DJF", "fg": "GNF", "cf": "KMF", "rf": "RWF MVR", "ls": "SYP", "frw": "RWF", "kz": "AOA",
-    "p": "BWP", "d": "GMD", "e": "SZL", "m": "LSL", "mk": "MWK", "k": "ZMW MMK PGK", "mtn": "MZN",
+    "p": "BWP PHP", "d": "GMD", "e": "SZL", "m": "LSL", "mk": "MWK", "k": "ZMW MMK PGK", "mtn": "MZN",
     "mt": "MZN", "ar": "MGA", "le": "SLE", "nfk": "ERN", "ብር": "ETB", "s": "SOS", "db": "STN",
     "da": "DZD", "dt": "TND", "sr": "SAR SCR", "um": "MRU", "l.e": "EGP",
     # The Gulf and the Near East

@@ -24,7 +24,7 @@ _LANGUAGES = (
     "en de fr es it pt nl da sv nb fi pl cs sk hu ro bg el ru uk tr hr sl et lv lt ga mt ca eu gl is"
     " sr he ar fa hi bn th vi id ms ja zh ko"
 )
-_VARIANTS = "de_AT en_AU en_CA en_GB fr_CA nn pt_PT sr_Latn zh_Hant"
+_VARIANTS = "ar_LB ar_MA de_AT en_AU en_CA en_GB fr_CA nn pt_PT sr_Latn zh_Hant"
 LANGUAGES: Final = tuple(_LANGUAGES.split())
 LOCALES: Final = (*LANGUAGES, *_VARIANTS.split())
 """Those whose names are known without a locale: each language, and variants with other names."""
@@ -38,7 +38,7 @@ _JOINING = """
     of the de del den der le la el di do da st nd rd th er ère eme ème ter te e a o á an at on d d'
     year г года году год р року рік roku r rok év i m an año ano anno ano jahr jahre leto god година
     година γ ετος godine gada metai metų aasta árið år vuosi vuonna urtea bliain sena
-    a.m. p.m. dated dato fecha datum date le kl klo um à as às a las los alle alla om ob o u в о об στις saat
+    a.m. p.m. dated dato fecha datum date le kl klo um à as às a las los alle alla ore om ob o u в о об στις saat
     ora orele la uhr uur h hrs hod hodin ч час tid ngày tháng năm tanggal pada ساعت في เวลา วันที่
     年 月 日 号 號 년 월 일 の ko ren го й е я ое le ième º ª tes ος η g leta ж жыл թ წ yil день day dia día jour tag
 """
@@ -46,6 +46,12 @@ _ERAS: Mapping[str, int] = {
     "明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018,
     "民國": 1911, "民国": 1911, "中華民國": 1911, "中华民国": 1911,
     "พ.ศ.": -543, "พุทธศักราช": -543, "b.e.": -543, "be": -543,
+}  # fmt: skip
+# Usual abbreviations that CLDR does not have.
+_MORE_MONTHS: Mapping[str, Mapping[str, int]] = {
+    "en": {"sept": 9}, "de": {"mrz": 3}, "fr": {"fév": 2}, "es": {"set": 9}, "it": {"sett": 9},
+    "ro": {"noi": 11}, "bg": {"мар": 3, "септ": 9}, "el": {"σεπτ": 9}, "id": {"agt": 8, "ags": 8},
+    "ru": {"фев": 2, "сен": 9, "ноя": 11},
 }  # fmt: skip
 _JAPANESE_LETTERS: Mapping[str, int] = {"m": 1867, "t": 1911, "s": 1925, "h": 1988, "r": 2018}
 _ROMANS = "i ii iii iv v vi vii viii ix x xi xii"
@@ -125,8 +131,8 @@ def _words_of(locale: str) -> DateWords:
         for width in ("short", "abbreviated", "wide"):
             for name in found.days[context].get(width, {}).values():
                 weekdays.update(_forms(name, affixes, month=False))
-    if found.language == "en":
-        months["sept",] = 9
+    for name, number in _MORE_MONTHS.get(found.language, {}).items():
+        months[phrase(normal_text(name))] = number
     months.pop((), None)
     eras = {phrase(normal_text(name)): years for name, years in _ERAS.items()}
     if found.language == "ja":

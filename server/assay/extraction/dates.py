@@ -38,7 +38,7 @@ _MAX_ATOMS: Final = 32  # words, numbers and Chinese signs; a date has fewer
 _MAX_TIMES: Final = 3  # that may be a time of day; a date of three parts has two such
 _ROC_YEARS: Final = 1911  # of the Republic of China, which Taiwan counts from 1912 on
 
-_ISO = re.compile(r"(\d{4}) ?([-/.]) ?(\d{1,2}) ?\2 ?(\d{1,2})\.?", re.ASCII)
+_ISO = re.compile(r"(\d{4}) ?([-/. :]) ?(\d{1,2}) ?\2 ?(\d{1,2})\.?", re.ASCII)
 _COMPACT = re.compile(r"((?:19|20|21)\d{2})(\d{2})(\d{2})", re.ASCII)
 _NUMERIC = re.compile(r"(\d{1,3}) ?([-/. ]) ?(\d{1,2}) ?\2 ?(\d{4}|\d{1,2})\.?", re.ASCII)
 _BARE_OFFSET = re.compile(r"(?<=\d) ?(?:z|[+-]\d{2}:\d{2})$", re.ASCII)
@@ -394,11 +394,16 @@ def _longest(
     """Return the longest known phrase that begins at an atom, and its length."""
     most = 10 if zones else words.longest
     for length in range(min(most, len(atoms) - at), 0, -1):
-        name = tuple(atom for atom, _, _ in atoms[at : at + length])
+        name = tuple(_plain_atom(atom) for atom, _, _ in atoms[at : at + length])
         known = name in words.months or name in words.weekdays or name in words.joining
         if known or name in words.eras or name in zones or (length == 1 and roman_month(name)):
             return name, length
     return None, 0
+
+
+def _plain_atom(atom: str) -> str:
+    """Return an atom as names of months have it: 3 for the 03 of 03月."""
+    return atom.lstrip("0") if "0" <= atom[0] <= "9" else atom
 
 
 def _without_time(text: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ Point = Literal[".", ","]
 MAX_TEXT: Final = 100
 """A longer text is no number: nobody writes one, and reading it would only cost time."""
 
-_GROUP = r"(?P<group>[{other} '’ʼ_])"
+_GROUP = r"(?P<group>[{other} '’ʼ`_])"
 _SHAPE = (
     r"(?:\d+|\d{{1,3}}" + _GROUP + r"\d{{3}}(?:(?P=group)\d{{3}})*"
     r"|\d{{1,2}}(?P<pair>[, ])(?:\d{{2}}(?P=pair))*\d{{2}}(?P=pair)\d{{3}})(?:{point}(?P<rest>\d+))?"
@@ -39,11 +39,19 @@ _NOT_DIGITS = re.compile(r"[^0-9]")
 _NO_CENTS = re.compile(r"[.,:/](?:-{1,2}|=)")
 _ODD = str.maketrans(
     {"−": "-", "–": "-", "—": "-", "‐": "-", "\u2011": "-", "٫": ".", "٬": "'", "،": ","}
+    | dict.fromkeys("‘‛′", "'")
     | dict.fromkeys("△▲", "-")  # minus signs of Japanese accounts
 )
+_ACUTE = " \u0301"  # what NFKC makes of an acute accent of its own
 _ASIDE = re.compile(r"[(\[]([^()\[\]0-9]+)[)\]]")  # a currency in brackets, not an amount
 _NO_CURRENCY = frozenset(("only", "金", "也"))  # words that close or open an amount
-_CREDIT: Mapping[str, bool] = {"cr": False, "dr": True, "db": True}  # whether it is a minus
+# What account statements write beside an amount, and whether it is a minus. Single letters, of
+# Germany and Brazil, stand after it, where those that are currencies too (S, D) stand before.
+_CREDIT: Mapping[str, bool] = {"cr": False, "dr": True, "db": True, "haben": False, "soll": True}
+_CREDIT_AFTER: Mapping[str, bool] = {"h": False, "s": True, "c": False, "d": True}
+_NO_SIGN = str.maketrans("+-", "  ")
+_CENTS = re.compile(r"[.,][0-9]{2}$")
+_ONLY_BEFORE = frozenset("ekmp")  # single letters that mean something else after a number
 _UNIT = re.compile(
     r"(?P<number>.*[0-9)])(?P<unit> ?[^\W\d_](?:[^\W\d_]|[./°'\"·-](?=[^\W\d_]))*[23]?\.?| ?[°'\"]+[a-z]?)"
 )
@@ -89,8 +97,8 @@ def read_number(text: str, point: Point | None, *, unit: bool = False) -> Amount
     point = "." if _ARABIC_POINT in text else point
     if unit:
         text = _without_unit(ascii_digits(text))
-    parts = _parts(text)
-    if parts is None or parts.head or parts.tail.strip() not in {"", "%", "٪"}:
+    parts = None if text.endswith("+") else _parts(text)  # 18+ is 18 or more
+    if parts is None or f"{parts.head}{parts.tail}" not in {"", "%", "٪"}:
         return None
     result = _body(parts.body, point, marked=False, whole=parts.whole)
     return _signed(result, None, negative=parts.negative)
@@ -108,36 +116,49 @@ def read_money(text: str, point: Point | None) -> Amount | None:
     parts = _parts(text)
     if parts is None:
         return None
-    currencies: Currencies | None = None
-    sides: list[bool] = []
-    if parts.tail in {"k", "m"}:
-        return None  # thousands or millions rather than a currency
-    for word in f"{parts.head} {parts.tail}".split():
-        named = currencies_of(word)
-        if named is None and word in _NO_CURRENCY:
-            continue
-        if named is None and word.rstrip(".") in _CREDIT:
-            sides.append(_CREDIT[word.rstrip(".")])
-            continue
-        if named is None:
-            return None
-        currencies = named if currencies is None else currencies & named
-    if currencies is not None and not currencies:  # two that contradict each other
+    words = _money_words(parts)
+    if words is None:
         return None
-    if len(sides) > 1 or (sides and (parts.negative or (currencies and "INR" in currencies))):
+    currencies, side = words
+    if side is not None and (parts.negative or (currencies and "INR" in currencies)):
         return None  # cr is ten millions too, in India
     result = _money_body(parts, point, currencies)
     closed = parts.closed and currencies is not None and "JPY" in currencies
-    negative = (parts.negative and not closed) or True in sides
+    negative = (parts.negative and not closed) or side is True
     amount = _signed(result, currencies, negative=negative)
-    return amount._replace(ambiguous=True) if amount and (sides or closed) else amount
+    return amount._replace(ambiguous=True) if amount and (side is not None or closed) else amount
+
+
+def _money_words(parts: _Parts) -> tuple[Currencies | None, bool | None] | None:
+    """Return the currencies beside an amount, and whether a word makes it a minus.
+
+    None where a word is unknown, or two contradict each other.
+    """
+    if parts.tail in _ONLY_BEFORE:
+        return None  # thousands, millions or pence rather than a currency
+    currencies: Currencies | None = None
+    sides: list[bool] = []
+    after = parts.tail.split()
+    if after and after[-1] in _CREDIT_AFTER and _CENTS.search(parts.body):
+        sides.append(_CREDIT_AFTER[after.pop()])
+    for word in (*parts.head.split(), *after):
+        named = currencies_of(word)
+        if named is not None:
+            currencies = named if currencies is None else currencies & named
+        elif word.rstrip(".") in _CREDIT:
+            sides.append(_CREDIT[word.rstrip(".")])
+        elif word not in _NO_CURRENCY:
+            return None
+    if len(sides) > 1 or (currencies is not None and not currencies):
+        return None
+    return currencies, sides[0] if sides else None
 
 
 def ascii_digits(text: str) -> str:
     """Return the text with every decimal digit of Unicode as one of 0 to 9, and plain signs."""
     if text.isascii():
         return text
-    text = text.translate(_ODD)
+    text = text.replace(_ACUTE, "'").translate(_ODD)
     if text.isascii():
         return text
     return "".join(
@@ -181,12 +202,13 @@ def _parts(text: str) -> _Parts | None:
     brackets = head.count("(") + tail.count(")")
     minus = head.count("-") + tail.count("-")
     closed = minus == tail.count("-") == 1
-    if brackets not in {0, 2} or minus + head.count("+") + brackets // 2 > 1:
+    plus = head.count("+") + tail.count("+")
+    if brackets not in {0, 2} or minus + plus + brackets // 2 > 1:
         return None
     if brackets:
         head, tail = head.replace("(", " ", 1), tail.replace(")", " ", 1)
-    if minus or "+" in head:
-        head, tail = head.replace("-", " ").replace("+", " "), tail.replace("-", " ")
+    if minus or plus:
+        head, tail = head.translate(_NO_SIGN), tail.translate(_NO_SIGN)
     return _Parts(head.strip(), body, tail.strip(), bool(minus or brackets), point, whole, closed)
 
 
