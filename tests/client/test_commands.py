@@ -303,6 +303,7 @@ def test_a_model_is_made_with_a_project_path(assay, client):
     path = "shell/fs/Instabase Drive/Paystubs"
     made = assay("models", "create", "With a path", "--path", path).stdout.strip()
     assert [one.model_id for one in client.models.list(project_path=path)] == [made]
+    assert path in assay("models", "list").stdout
     taken = assay("models", "create", "Again", "--path", path)
     assert taken.returncode == 2
     assert path in taken.stderr.replace("\n", "")

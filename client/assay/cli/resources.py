@@ -114,10 +114,10 @@ def list_models(client: Client, as_json: Json = False) -> None:
     """List models, newest first."""
 
     def cells(one: Model) -> Sequence[str]:
-        promoted = one.promoted_version_id or ""
-        return one.model_id, escape(one.name), one.task_type or "", one.status or "", promoted
+        promoted, path = one.promoted_version_id or "", escape(one.project_path or "")
+        return one.model_id, escape(one.name), one.task_type, one.status, promoted, path
 
-    columns = ("model", "name", "task", "status", "promoted")
+    columns = ("model", "name", "task", "status", "promoted", "path")
     print_items(client.models.list(), columns, cells, as_json=as_json)
 
 
