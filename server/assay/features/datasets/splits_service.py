@@ -155,8 +155,9 @@ class SplitUseCases:
             )
         seconds = UPLOAD_WAIT_SECONDS if wait else 0.0
         changed = await self._outcome(organization_id, dataset.dataset_id, job, seconds)
-        if changed.job.error is not None:
+        if changed.is_terminal:  # the rows rest as blocks, or are refused
             await self._run_in_thread(body.take_back)
+        if changed.job.error is not None:
             raise changed.job.error.refusal(dataset_id=dataset.dataset_id, job_id=job.job_id)
         return changed
 
