@@ -69,13 +69,13 @@ _GIVEN = (
         above=True,
         affects=_LEARNING,
         meaning="Size of a step, in a unit in which 5e-05 suits most texts (times 2e5 for gradient"
-        " descent on texts, times 200 for Adam, times 1000 for Adam on words of extraction); of gradient boosting the shrinkage of a tree.",
+        " descent on texts, times 200 for Adam, times 2000 for Adam on words of extraction); of gradient boosting the shrinkage of a tree.",
     ),
     Hyperparameter(
         name="batch_size",
         type=int,
         default=32,
-        defaults={EXTRACTION: 8},
+        defaults={EXTRACTION: 4},
         low=1,
         high=8192,
         affects=_LEARNING,

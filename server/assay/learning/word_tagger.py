@@ -5,7 +5,7 @@ of the windows' labels, divided by their words; what is reported is the mean of 
 p being the marginal probability of the true label. Under loss_type "ce_ins" a window counts as
 much as its words do on average. Steps are those of AdamW:
 
-    step = learning_rate * factor of the schedule * 1000
+    step = learning_rate * factor of the schedule * 2000
 
 A word of several windows has the mean of its emissions; labels are the best path through the
 whole record, and confidences its marginal probabilities.
@@ -47,7 +47,7 @@ WORD_OF: Final = "word_of"  # (entries,), the number of each entry's word
 OFFSETS: Final = "offsets"  # (records + 1,), where each record's words start
 TEXTS: Final = "texts"  # the words, packed
 
-STEP: Final = 1000.0  # of Adam, at learning_rate 1
+STEP: Final = 2000.0  # of Adam, at learning_rate 1
 _TINY = float(np.finfo(np.float64).tiny)
 
 
