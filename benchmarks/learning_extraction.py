@@ -135,7 +135,7 @@ def main() -> int:
     print(f"\n  {'F1 of fields on other invoices':44}{'micro':>8}{'macro':>8}")
     test = [page for page in other if page.locale not in LEFT_OUT]
     value = show("locales that were trained on", fields_of(model, rows(test)))
-    show("  without boxes", fields_of(model, rows(test, boxes=False)))
+    show("  read without their boxes", fields_of(model, rows(test, boxes=False)))
     show("  each word by itself, SGDClassifier", word_by_word(model, blocks, rows(test)))
     for locale in LEFT_OUT:
         new = [page for page in other if page.locale == locale]

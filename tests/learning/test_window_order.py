@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from assay.learning.feature_block import FeatureBlock
-from assay.learning.window_order import WINDOWS, window_batches, window_count
+from assay.learning.window_order import STEPS, WINDOWS, window_batches, window_count
 
 
 def blocks_of(lengths, cuts):
@@ -21,7 +21,10 @@ def blocks_of(lengths, cuts):
                 features=sparse.csr_array(numbers[:, np.newaxis].astype(np.float32) + 1),
                 record_of=np.repeat(np.arange(len(part), dtype=np.int32), part),
                 targets=numbers.astype(np.int32),
-                extras={WINDOWS: np.concatenate([[0], np.cumsum(part)])},
+                extras={
+                    WINDOWS: np.concatenate([[0], np.cumsum(part)]),
+                    STEPS: (numbers % 3).astype(np.uint8),
+                },
             )
         )
         at += words
@@ -34,6 +37,7 @@ def visited(blocks, size=4, epoch=1):
     for sample in window_batches(blocks, size=size, seed=7, epoch=epoch):
         numbers = sample.features.toarray()[:, 0].astype(int) - 1
         assert numbers.tolist() == sample.targets.tolist()
+        assert sample.steps.tolist() == (numbers % 3).tolist()
         windows = np.split(sample.targets, sample.starts[1:-1])
         batches.append([window.tolist() for window in windows])
     return batches

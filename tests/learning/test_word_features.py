@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from assay.learning.word_features import word_features
+from assay.learning.word_features import INSIDE, NEXT_CELL, UNPLACED, WordFeatures
 from assay.learning.word_layout import lay_out, page_places
 from assay.learning.word_rows import Windows, read_words
 from assay.learning.word_shapes import COUNT, is_name, kind_of, shape_of, word_hashes
@@ -16,8 +16,8 @@ BITS = 16
 
 def features(words, boxes=None, most=512, overlap=64):
     found = read_words(word_batch(words, boxes=boxes))
-    parts = word_features(found, Windows.cut(found.offsets, most, overlap), BITS)
-    return np.concatenate(list(parts))
+    words = WordFeatures.of(found, Windows.cut(found.offsets, most, overlap))
+    return np.concatenate(list(words.columns(BITS)))
 
 
 def on_lines(*lines):
@@ -125,6 +125,14 @@ def test_captions_are_the_names_that_a_cell_begins_with():
     assert [words[n] if n >= 0 else "" for n in layout.name] == [
         "", "Due", "date", "date", "May", "May", "May",
     ]  # fmt: skip
+
+
+def test_steps_tell_where_cells_start():
+    """A step to a word is inside of a cell, into a new one, or has no place without boxes."""
+    words, boxes = on_lines([(0, "3"), (16, "May"), (400, "9.00")], [(0, "Net")])
+    found = read_words(word_batch([words, words], boxes=[boxes, None]))
+    steps = WordFeatures.of(found, Windows.cut(found.offsets, 512, 64)).steps
+    assert steps.tolist() == [NEXT_CELL, INSIDE, NEXT_CELL, NEXT_CELL, *[UNPLACED] * 4]
 
 
 def test_without_a_name_there_is_no_caption():

@@ -18,6 +18,7 @@ from assay.learning.hyperparameters import resolve
 from assay.learning.learner import EpochLearner, Family, Featurizer
 from assay.learning.rows import TaskType
 from assay.learning.window_order import WindowSample
+from assay.learning.word_tagger import KINDS
 from assay.learning.word_tagging import WordFamily
 from tests.support.word_rows import word_batch
 
@@ -146,11 +147,16 @@ def test_featurizers_come_back():
 def test_gradients_are_those_of_the_likelihood(loss_type):
     """The gradient of a batch is that of its weighted negative log-likelihood, by differences."""
     family = family_of(loss_type=loss_type, class_weights_ins_power=1)
-    batch = batch_of(letters(4, 7))
+    rows = letters(4, 7)
+    words, labels = ([[pair[n] for pair in row] for row in rows] for n in (0, 1))
+    boxes = [[[30 * n + n % 3 * 9, 0, 30 * n + 20, 10] for n in range(len(row))] for row in rows]
+    batch = word_batch(words, labels, [*boxes[:3], None])
     featurizer, learner, states = trained(family, [batch], 1)
     block = featurizer.transform(batch)
     starts = block.extras["windows"]
-    sample = WindowSample(features=block.features, targets=block.targets, starts=starts)
+    sample = WindowSample(
+        features=block.features, targets=block.targets, steps=block.extras["steps"], starts=starts
+    )
     adam, _ = learner._optimizer(states[0][0])
     for name, array in adam.values.items():
         adam.values[name] = array.astype(np.float64)
@@ -161,10 +167,11 @@ def test_gradients_are_those_of_the_likelihood(loss_type):
 
         values = adam.values
         emissions = block.features @ values["weights"] + values["intercepts"]
-        moves = np.where(learner.possible, values["transitions"], -np.inf)
+        moves = learner._possible(values["transitions"])
         total = 0.0
         for a, b in pairwise(starts):
-            alone, part = Chains(np.array([0, b - a])), emissions[a:b]
+            alone = Chains(np.array([0, b - a]), block.extras["steps"][a:b])
+            part = emissions[a:b]
             score = path_score(part, moves, alone, block.targets[a:b])
             whole = marginals(part, moves, alone).log_totals.sum()
             total += weight[a:b].mean() * (whole - score)
@@ -176,7 +183,11 @@ def test_gradients_are_those_of_the_likelihood(loss_type):
     places = {
         "weights": [(column, label) for column in used[::97] for label in range(3)],
         "intercepts": [(label,) for label in range(3)],
-        "transitions": list(zip(*np.nonzero(learner.possible), strict=True)),
+        "transitions": [
+            (kind, *pair)
+            for kind in range(KINDS)
+            for pair in zip(*np.nonzero(learner.possible), strict=True)
+        ],
     }
     for name, some in places.items():
         for place in some:
@@ -351,7 +362,7 @@ def test_training_that_diverges_says_so():
     learner = family.learner(featurizer)
     state = learner.start(0)
     broken = replace_arrays(
-        state, {**state.arrays, "transitions": np.full((3, 3), np.inf, np.float32)}
+        state, {**state.arrays, "transitions": np.full((KINDS, 3, 3), np.inf, np.float32)}
     )
     with pytest.raises(Diverged, match="diverged in epoch 1: use a smaller learning_rate"):
         learner.epoch(broken, [featurizer.transform(batch_of(letters(20, 1)))], 1)

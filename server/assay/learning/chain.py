@@ -2,9 +2,9 @@
 
 A path through a sequence of n words has the score
 
-    emissions[0, y0] + transitions[y0, y1] + emissions[1, y1] + … + emissions[n-1, y(n-1)]
+    emissions[0, y0] + transitions[k1, y0, y1] + emissions[1, y1] + … + emissions[n-1, y(n-1)]
 
-and the probability exp(score) / the sum of exp(score) over all paths. A transition of -inf is on no
+where k is what kind of step leads to a word, which is known beforehand; and the probability exp(score) / the sum of exp(score) over all paths. A transition of -inf is on no
 path. Sequences are computed side by side, one step for the words at one place of all of them; what
 a sequence gives does not hang on which others stand beside it, up to the rounding of sums.
 """
@@ -29,6 +29,7 @@ class Chains:
     """Sequences that stand one after the other; sequence i is words starts[i] to starts[i + 1]."""
 
     starts: Indices  # (sequences + 1,)
+    kinds: NDArray[np.integer]  # (words,), of the step from the word before; of a first word any
 
     @cached_property
     def steps(self) -> list[Indices]:
@@ -49,7 +50,7 @@ class Marginals:
     """The probabilities of labels and of pairs of labels, over all paths of some sequences."""
 
     labels: Floats  # (words, labels), of each word; rows sum to 1
-    pairs: Floats  # (labels, labels): the expected number of each transition
+    pairs: Floats  # (kinds, labels, labels): the expected number of each transition
     log_totals: Floats  # (words,): summed over a sequence, the log of the sum over its paths
 
 
@@ -60,7 +61,7 @@ def marginals(
 
     Args:
         emissions: (words, labels) scores.
-        transitions: (labels, labels) scores; from each label at least one is not -inf.
+        transitions: (kinds, labels, labels) scores; from each label at least one is not -inf.
         chains: Where sequences start and end.
         weights: (words,), how much the transition to each word counts in `pairs`; 1 if left out.
     """
@@ -68,25 +69,30 @@ def marginals(
     local = np.exp(np.maximum(emissions - greatest, _LEAST))
     top = transitions.max()
     moves = np.exp(transitions - top)
+    kinds, size = len(moves), moves.shape[1]
+    onward = moves.transpose(1, 0, 2).reshape(size, kinds * size)
+    back = moves.transpose(2, 0, 1).reshape(size, kinds * size)
     forward, totals = np.empty_like(emissions), np.empty(len(emissions))
     steps = chains.steps
     before: Floats | None = None
     for words in steps:
         here = local[words]
         if before is not None:
-            here *= before[: len(words)] @ moves
+            here *= _of_kind(before[: len(words)] @ onward, chains.kinds[words], size)
         total = here.sum(axis=1)
         before = here / total[:, np.newaxis]
         forward[words], totals[words] = before, total
     backward = np.ones_like(emissions)
-    pairs = np.zeros_like(transitions)
+    pairs = np.zeros_like(moves)
     for words, after in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
         weight = local[after] * backward[after] / totals[after][:, np.newaxis]
-        continued = words[: len(after)]
-        backward[continued] = weight @ moves.T
+        continued, kind = words[: len(after)], chains.kinds[after]
+        backward[continued] = _of_kind(weight @ back, kind, size)
         if weights is not None:
             weight *= weights[after][:, np.newaxis]
-        pairs += forward[continued].T @ weight
+        for number in range(kinds):
+            of_kind = kind == number
+            pairs[number] += forward[continued[of_kind]].T @ weight[of_kind]
     labels = forward * backward
     labels /= labels.sum(axis=1, keepdims=True)
     log_totals = np.log(totals) + greatest[:, 0]
@@ -95,6 +101,12 @@ def marginals(
         inner[steps[0]] = False
         log_totals[inner] += top
     return Marginals(labels=labels, pairs=pairs * moves, log_totals=log_totals)
+
+
+def _of_kind(found: Floats, kinds: NDArray[np.integer], labels: int) -> Floats:
+    """Return (words, labels) of (words, kinds * labels): those of the kind of each word."""
+    chosen: Floats = found.reshape(len(found), -1, labels)[np.arange(len(found)), kinds]
+    return chosen
 
 
 def best_paths(emissions: Floats, transitions: Floats, chains: Chains) -> NDArray[np.int32]:
@@ -109,7 +121,7 @@ def best_paths(emissions: Floats, transitions: Floats, chains: Chains) -> NDArra
     last = np.empty((len(steps[0]) if steps else 0,), np.int32)
     for place, words in enumerate(steps):
         if place:
-            through = score[: len(words), :, np.newaxis] + transitions
+            through = score[: len(words), :, np.newaxis] + transitions[chains.kinds[words]]
             pointers[words] = through.argmax(axis=1)
             last[len(words) : len(score)] = score[len(words) :].argmax(axis=1)
             score = through.max(axis=1)
@@ -131,5 +143,5 @@ def path_score(emissions: Floats, transitions: Floats, chains: Chains, codes: In
     inner = np.ones(len(codes), np.bool_)
     inner[chains.starts[:-1][np.diff(chains.starts) > 0]] = False
     at = np.flatnonzero(inner)
-    moves = transitions[codes[at - 1], codes[at]]
+    moves = transitions[chains.kinds[at], codes[at - 1], codes[at]]
     return float(emissions[np.arange(len(codes)), codes].sum() + moves.sum())

@@ -20,7 +20,9 @@ from scipy import sparse
 from assay.learning.feature_block import Blocks, FeatureBlock, Matrix
 from assay.learning.randomness import generator
 
-WINDOWS = "windows"  # of a block's extras: (windows + 1,), where each window's words start
+# Of a block's extras:
+WINDOWS = "windows"  # (windows + 1,), where each window's words start
+STEPS = "steps"  # (words,), of what kind the step from the word before is
 RUN_WORDS = 1 << 12
 GATHERED_WORDS = 1 << 16
 
@@ -29,10 +31,11 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WindowSample:
-    """Some windows: the features and targets of their words, one window after the other."""
+    """Some windows: what is known of their words, one window after the other."""
 
     features: Matrix
     targets: NDArray[np.int32]
+    steps: NDArray[np.uint8]
     starts: Indices  # (windows + 1,)
 
     @property
@@ -46,7 +49,10 @@ class WindowSample:
         starts = np.concatenate([[0], np.cumsum(sizes)])
         words = np.repeat(self.starts[index] - starts[:-1], sizes) + np.arange(starts[-1])
         return WindowSample(
-            features=self.features[words], targets=self.targets[words], starts=starts
+            features=self.features[words],
+            targets=self.targets[words],
+            steps=self.steps[words],
+            starts=starts,
         )
 
 
@@ -113,6 +119,7 @@ def _windows(blocks: Blocks, ends: Indices, first: int, stop: int) -> Iterator[W
         yield WindowSample(
             features=block.features[words],
             targets=block.targets[words].astype(np.int32, copy=False),
+            steps=block.extras[STEPS][words],
             starts=places - places[0],
         )
         first, at = end, at + 1
@@ -125,5 +132,6 @@ def _joined(samples: Sequence[WindowSample]) -> WindowSample:
     return WindowSample(
         features=sparse.csr_array(sparse.vstack(matrices, format="csr")),
         targets=np.concatenate([sample.targets for sample in samples]),
+        steps=np.concatenate([sample.steps for sample in samples]),
         starts=np.concatenate([[0], np.cumsum(sizes)]),
     )

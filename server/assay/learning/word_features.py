@@ -19,6 +19,8 @@ from assay.learning.word_shapes import BARE, COUNT, KIND, NEAR, PLAIN, SHORT, is
 
 Hashes = NDArray[np.uint32]
 
+UNPLACED, INSIDE, NEXT_CELL = range(3)  # steps to a word: without boxes, in a cell, into a new one
+
 _AROUND = (-4, -3, -2, -1, 1, 2, 3, 4)  # entries before and after, in the given order
 _LINES_ABOVE = (1, 2, 3)  # lines whose first word is a feature
 _FARTHEST = 5  # distances and ranks from here on are one
@@ -28,30 +30,36 @@ _MIX = (np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))  # of MurmurHash3
 _GOLDEN = 0x9E3779B9
 
 
-def word_features(found: WordRows, windows: Windows, bits: int) -> Iterator[NDArray[np.int32]]:
-    """Yield the (entries, features) columns, in [0, 2 ** bits), of the words of windows.
-
-    They come some thousand entries at a time, in their order; of no entries comes one empty array.
-    """
-    around = _Surroundings.of(found, windows)
-    entries = len(windows.word_of)
-    for start in range(0, max(entries, 1), _SLICE):
-        yield _columns(around, np.arange(start, min(start + _SLICE, entries)), bits)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Surroundings:
+class WordFeatures:
     """What the features of entries are made of."""
 
     own: Hashes  # (distinct words + 1, COUNT); the last row stands for nobody
     codes: Indices  # (entries + 1,), the row of each entry in `own`; the last for nobody
     layout: Layout
+    boxed: NDArray[np.bool_]  # (entries,)
     window_of: Indices  # (entries,)
     captions: Hashes  # (captions,)
     positions: Hashes  # (entries, …)
 
+    def columns(self, bits: int) -> Iterator[NDArray[np.int32]]:
+        """Yield the (entries, features) columns, in [0, 2 ** bits), of the entries.
+
+        They come some thousand entries at a time, in their order; of none comes one empty array.
+        """
+        entries = len(self.window_of)
+        for start in range(0, max(entries, 1), _SLICE):
+            yield _columns(self, np.arange(start, min(start + _SLICE, entries)), bits)
+
+    @property
+    def steps(self) -> NDArray[np.uint8]:
+        """Return (entries,) UNPLACED, INSIDE or NEXT_CELL: what lies before an entry on its line."""
+        steps = np.where(self.layout.rank == 0, NEXT_CELL, INSIDE)
+        return np.where(self.boxed, steps, UNPLACED).astype(np.uint8)
+
     @classmethod
-    def of(cls, found: WordRows, windows: Windows) -> _Surroundings:
+    def of(cls, found: WordRows, windows: Windows) -> WordFeatures:
+        """Read the words of windows."""
         records = len(found.row_ids)
         of_word = np.repeat(np.arange(records), np.diff(found.offsets))
         places, sizes = page_places(found.boxes, of_word, records)
@@ -66,6 +74,7 @@ class _Surroundings:
             own=own,
             codes=codes,
             layout=layout,
+            boxed=boxed,
             window_of=np.repeat(np.arange(len(windows.starts) - 1), np.diff(windows.starts)),
             captions=_texts(own[codes, BARE], layout.captions),
             positions=_positions(layout, places, boxed, windows.starts),
@@ -89,7 +98,7 @@ class _Surroundings:
         return layout.first[np.where(inside, layout.line_of[part] - count, -1)]
 
 
-def _columns(around: _Surroundings, part: Indices, bits: int) -> NDArray[np.int32]:
+def _columns(around: WordFeatures, part: Indices, bits: int) -> NDArray[np.int32]:
     """Return the columns of some entries."""
     groups = [_in_order(around, part), _on_the_page(around, part)]
     groups.append(_captioned(around, part, groups[0][:, KIND]))
@@ -98,7 +107,7 @@ def _columns(around: _Surroundings, part: Indices, bits: int) -> NDArray[np.int3
     return (_mixed(hashes ^ salts) >> np.uint32(32 - bits)).astype(np.int32)
 
 
-def _in_order(around: _Surroundings, part: Indices) -> Hashes:
+def _in_order(around: WordFeatures, part: Indices) -> Hashes:
     """Return features of words and of those before and after them in the given order."""
     me = around.at(part)
     near = {offset: around.at(around.beside(part, offset))[:, :NEAR] for offset in _AROUND}
@@ -114,7 +123,7 @@ def _in_order(around: _Surroundings, part: Indices) -> Hashes:
     return np.concatenate([me, *near.values(), np.stack(pairs, axis=1)], axis=1)
 
 
-def _on_the_page(around: _Surroundings, part: Indices) -> Hashes:
+def _on_the_page(around: WordFeatures, part: Indices) -> Hashes:
     """Return features of places, and of the words on the left, on the right and above."""
     layout, at = around.layout, around.at
     positions, kind = around.positions[part], at(part)[:, KIND]
@@ -139,7 +148,7 @@ def _on_the_page(around: _Surroundings, part: Indices) -> Hashes:
     return np.concatenate([positions, *beside, over[:, :NEAR], np.stack(single, axis=1)], axis=1)
 
 
-def _captioned(around: _Surroundings, part: Indices, kind: Hashes) -> Hashes:
+def _captioned(around: WordFeatures, part: Indices, kind: Hashes) -> Hashes:
     """Return features of the captions that words and those above them stand under."""
     layout = around.layout
     above = layout.above[layout.head[part]]

@@ -1,6 +1,8 @@
 """The learner of extraction: a linear-chain conditional random field, trained by minibatches.
 
-The emissions of a word are its weighted features. What is minimised is the negative log-likelihood
+The emissions of a word are its weighted features; transitions into a new cell of the page are
+others than those inside of one, so that values side by side stay two; both have a part in common,
+which is all that words without boxes have. What is minimised is the negative log-likelihood
 of the windows' labels, divided by their words; what is reported is the mean of -log p over words,
 p being the marginal probability of the true label. Under loss_type "ce_ins" a window counts as
 much as its words do on average. Steps are those of AdamW:
@@ -39,14 +41,16 @@ from assay.learning.learner import State
 from assay.learning.linear import MAX_WEIGHTS, check_weights, product
 from assay.learning.predictions import WordPredictions
 from assay.learning.schedule import Schedule
-from assay.learning.window_order import WINDOWS, WindowSample, window_batches, window_count
+from assay.learning.window_order import STEPS, WINDOWS, WindowSample, window_batches, window_count
+from assay.learning.word_features import NEXT_CELL
 from assay.learning.word_fields import predicted_fields
 
-# Of a block's extras, beside WINDOWS:
+# Of a block's extras, beside those of `window_order`:
 WORD_OF: Final = "word_of"  # (entries,), the number of each entry's word
 OFFSETS: Final = "offsets"  # (records + 1,), where each record's words start
 TEXTS: Final = "texts"  # the words, packed
 
+KINDS: Final = 3  # of transitions: of all words, and what those of INSIDE and NEXT_CELL add
 STEP: Final = 2000.0  # of Adam, at learning_rate 1
 _TINY = float(np.finfo(np.float64).tiny)
 
@@ -78,7 +82,7 @@ class WordTagger:
             arrays={
                 "weights": np.zeros((self.columns, size), np.float32),
                 "intercepts": np.zeros(size, np.float32),
-                "transitions": np.zeros((size, size), np.float32),
+                "transitions": np.zeros((KINDS, size, size), np.float32),
             },
         )
 
@@ -117,7 +121,7 @@ class WordTagger:
         weights: list[float] = []
         for block in blocks:
             known = np.flatnonzero(block.targets != UNKNOWN)
-            chains = Chains(block.extras[WINDOWS])
+            chains = Chains(block.extras[WINDOWS], block.extras[STEPS])
             found = self._marginals(state, _emissions(state, block.features), chains)
             targets = block.targets[known]
             theirs = self.class_weights[targets]
@@ -128,8 +132,7 @@ class WordTagger:
 
     def probabilities(self, state: State, block: FeatureBlock) -> Floats:
         """Return the (words, labels) marginal probabilities of a block's words."""
-        chains = Chains(block.extras[OFFSETS])
-        return self._marginals(state, _of_words(state, block), chains).labels
+        return self._marginals(state, _of_words(state, block), _records(block)).labels
 
     def predict(
         self, state: State, block: FeatureBlock, calibration: Calibration | None = None
@@ -140,7 +143,7 @@ class WordTagger:
         """
         emissions = _of_words(state, block)
         offsets = block.extras[OFFSETS]
-        chains = Chains(offsets)
+        chains = _records(block)
         codes = best_paths(emissions, self._transitions(state), chains)
         shares = self._marginals(state, emissions, chains).labels
         if calibration is not None:
@@ -169,15 +172,17 @@ class WordTagger:
         """Raise DamagedArtifact unless the state has weights of these features and labels."""
         size = len(self.labels)
         check_weights(state, self.columns, size)
-        if state.arrays["transitions"].shape != (size, size):
+        if state.arrays["transitions"].shape != (KINDS, size, size):
             raise DamagedArtifact("the model's transitions are not those of its labels")
 
     def _transitions(self, state: State) -> Floats:
         return self._possible(state.arrays["transitions"])
 
     def _possible(self, transitions: NDArray[Any]) -> Floats:
-        """Return transitions, of which those that are not possible are -inf."""
-        found: Floats = np.where(self.possible, transitions.astype(np.float64), -np.inf)
+        """Return those of each kind of step; those that are not possible are -inf."""
+        wide = transitions.astype(np.float64)
+        wide[1:] += wide[0]
+        found: Floats = np.where(self.possible, wide, -np.inf)
         return found
 
     def _marginals(self, state: State, emissions: Floats, chains: Chains) -> Marginals:
@@ -197,7 +202,9 @@ class WordTagger:
         weights = self.class_weights[targets]
         of_window = np.add.reduceat(weights, sample.starts[:-1]) / lengths
         scale = np.repeat(of_window, lengths)
-        found = marginals(emissions.astype(np.float64), allowed, Chains(sample.starts), scale)
+        found = marginals(
+            emissions.astype(np.float64), allowed, Chains(sample.starts, sample.steps), scale
+        )
         losses = -np.log(np.maximum(found.labels[words, targets], _TINY))
         errors = found.labels.copy()
         errors[words, targets] -= 1.0
@@ -206,7 +213,9 @@ class WordTagger:
         follows[sample.starts[:-1]] = False
         second = np.flatnonzero(follows)
         pairs = found.pairs
-        np.subtract.at(pairs, (targets[second - 1], targets[second]), scale[second])
+        places = (sample.steps[second], targets[second - 1], targets[second])
+        np.subtract.at(pairs, places, scale[second])
+        pairs[0] = pairs.sum(axis=0)
         narrow = errors.astype(np.float32)
         gradients = {
             "weights": np.asarray(sample.features.T @ narrow),
@@ -270,6 +279,13 @@ def _of_words(state: State, block: FeatureBlock) -> Floats:
     sums = np.zeros((count, emissions.shape[1]))
     np.add.at(sums, word_of, emissions)
     return sums / np.bincount(word_of, minlength=count)[:, np.newaxis]
+
+
+def _records(block: FeatureBlock) -> Chains:
+    """Return the chains of whole records; a word that starts a window alone starts no cell."""
+    steps = np.full(int(block.extras[OFFSETS][-1]), NEXT_CELL, np.uint8)
+    np.minimum.at(steps, block.extras[WORD_OF], block.extras[STEPS])
+    return Chains(block.extras[OFFSETS], steps)
 
 
 def _labelled(sample: WindowSample) -> WindowSample:

@@ -29,8 +29,8 @@ from assay.learning.labels import class_order
 from assay.learning.learner import Featurizer, Summary
 from assay.learning.linear import class_weights
 from assay.learning.rows import OUTSIDE, TaskType, check_schema
-from assay.learning.window_order import WINDOWS
-from assay.learning.word_features import word_features
+from assay.learning.window_order import STEPS, WINDOWS
+from assay.learning.word_features import WordFeatures
 from assay.learning.word_rows import Windows, label_codes, read_labels, read_words
 from assay.learning.word_tagger import OFFSETS, TEXTS, WORD_OF, WordTagger
 
@@ -155,7 +155,8 @@ class WordFeaturizer:
             else label_codes(labels, self.labels, UNKNOWN)
         )
         texts = pack_texts(found.texts)
-        hashed = word_features(found, windows, _bits(self.hyperparameters))
+        words = WordFeatures.of(found, windows)
+        hashed = words.columns(_bits(self.hyperparameters))
         return FeatureBlock(
             row_ids=found.row_ids,
             features=self._rows(hashed, len(windows.word_of)),
@@ -163,6 +164,7 @@ class WordFeaturizer:
             targets=codes[windows.word_of],
             extras={
                 WINDOWS: windows.starts,
+                STEPS: words.steps,
                 WORD_OF: windows.word_of,
                 OFFSETS: found.offsets,
                 f"{TEXTS}.bytes": texts["bytes"],
@@ -215,7 +217,7 @@ class WordFamily:
         bits = _bits(self.hyperparameters)
         windows = _windows(found.offsets, self.hyperparameters)
         frequencies = np.zeros(1 << bits, np.int64)
-        for part in word_features(found, windows, bits):
+        for part in WordFeatures.of(found, windows).columns(bits):
             frequencies += np.bincount(part.ravel(), minlength=1 << bits)
         return _summary(LabelCounts.of(batch, found.offsets), frequencies)
 
