@@ -154,6 +154,10 @@ def test_a_version_is_pruned_and_held_against_the_whole_one(
     assert strict.returncode == 1
     assert "FAIL  accuracy>=1.1" in strict.stdout
     assert assay("prune", PATH, project.dataset_id, "--sparsity", "1.5").returncode == 2
+    fit = ("--hp", f"target_bytes={sizes[0] // 4}", *gate, "--json")
+    sized = json.loads(assay("prune", PATH, project.dataset_id, *fit).stdout)["job"]["version_id"]
+    size = client.training.download_artifact(project.model_id, sized, tmp_path / "model")
+    assert size <= sizes[0] // 4
 
 
 def test_coroutines_train_and_predict_alike(project: Project, service: Service, tmp_path):

@@ -105,8 +105,14 @@ def prune(
     dataset: DatasetName,
     *,
     sparsity: Annotated[
-        float, typer.Option("--sparsity", min=0.0, max=1.0, help="The share of weights that go.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            "--sparsity",
+            min=0.0,
+            max=1.0,
+            help="The share of weights that go; 0.5 without it and without --hp target_bytes=SIZE.",
+        ),
+    ] = None,
     hp: Hyperparameters = None,
     label: Label = "",
     version: Annotated[
@@ -127,9 +133,12 @@ def prune(
     `assay --help` tells of all.
     """
     gate = VersionGate.parse(require or [], max_drop or [], baseline)
+    given = parsed(hp or [])
+    if sparsity is None and "target_bytes" not in given:
+        sparsity = 0.5
     options = {
         "target_sparsity": sparsity,
-        "hyperparams": parsed(hp or []),
+        "hyperparams": given,
         "version_label": label,
         "version_id": version,
     }

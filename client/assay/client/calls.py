@@ -1301,11 +1301,16 @@ class Training(Group):
             job_type: training, pruning or evaluation.
             model_project_path: The model's own path.
             dataset_id: The dataset, by its id.
-            hyperparams: Hyperparameters by name; the others have their defaults.
+            hyperparams: Hyperparameters by name; the others have their defaults. Of a pruning:
+                target_bytes, the size of the artifact, in place of target_sparsity; and
+                num_train_epochs with others of learning, to train the pruned version on. An
+                evaluation has none.
             version_id: Of a pruning or an evaluation: the version; absent, the promoted one. Of a
                 training: a draft or failed version to be trained; absent, a new one.
             version_label: A human label of the new version.
-            target_sparsity: Of a pruning: the share of weights that become zero, from 0 to 1.
+            target_sparsity: Of a pruning: the share of weights that become zero, or of rounds of
+                trees that are dropped, from 0 to less than 1. The artifact takes at most 1.2
+                times what is left of its bytes.
             request_id: A repeat with the same id returns the first job.
         """
         return self._one(

@@ -45,12 +45,12 @@ class SubmitModelJobRequest(_message.Message):
     version_label: _builtins.str
     """Optional. A human label of the new version."""
     target_sparsity: _builtins.float
-    """Optional. Of a pruning: the share of weights that become zero, from 0 to 1."""
+    """Optional. Of a pruning: the share of weights that become zero, or of rounds of trees that are dropped, from 0 to less than 1. The artifact takes at most 1.2 times what is left of its bytes."""
     request_id: _builtins.str
     """Optional. A repeat with the same id returns the first job."""
     @_builtins.property
     def hyperparams(self) -> _struct_pb2.Struct:
-        """Optional. Hyperparameters by name; the others have their defaults."""
+        """Optional. Hyperparameters by name; the others have their defaults. Of a pruning: target_bytes, the size of the artifact, in place of target_sparsity; and num_train_epochs with others of learning, to train the pruned version on. An evaluation has none."""
 
     def __init__(
         self,

@@ -152,12 +152,14 @@ def default_space(hyperparameters: Hyperparameters) -> SearchSpace:
     if algorithm == GRADIENT_BOOSTING:
         chosen = _BOOSTING
     elif algorithm in GRADIENT:
-        rate = _rate(algorithm, hyperparameters.task_type)
-        chosen = (rate, _EPOCHS, _CLASS_WEIGHTS if weighs else _WEIGHT_DECAY)
+        scopes = algorithm, hyperparameters.task_type
+        weights = _CLASS_WEIGHTS if weighs else _WEIGHT_DECAY
+        chosen = (_rate(*scopes), _epochs(*scopes), weights)
         if hyperparameters.integer("batch_size") <= MAX_STEP_CHUNKS // int(_ACCUMULATION.high):
             chosen = (*chosen, _ACCUMULATION)
     else:
-        chosen = (_EPOCHS, _CLASS_WEIGHTS) if weighs else (_EPOCHS,)
+        epochs = _epochs(algorithm, hyperparameters.task_type)
+        chosen = (epochs, _CLASS_WEIGHTS) if weighs else (epochs,)
     return SearchSpace(parameters=chosen)
 
 
@@ -173,7 +175,18 @@ def _rate(*scopes: str) -> Parameter:
     )
 
 
-_EPOCHS = Parameter(name="num_train_epochs", type=ParameterType.INT, low=3, high=30, step=1)
+def _epochs(*scopes: str) -> Parameter:
+    """Return numbers of epochs from a third of the default to three times as many."""
+    usual = int(str(BY_NAME["num_train_epochs"].default_of(*scopes)))
+    return Parameter(
+        name="num_train_epochs",
+        type=ParameterType.INT,
+        low=max(1, usual // 3),
+        high=usual * 3,
+        step=1,
+    )
+
+
 _CLASS_WEIGHTS = Parameter(
     name="class_weights_ins_power", type=ParameterType.FLOAT, low=0.0, high=1.0
 )

@@ -69,7 +69,7 @@ class Training(calls.Training):
         self,
         model_project_path: str,
         dataset_id: str,
-        target_sparsity: float,
+        target_sparsity: float | None,
         *,
         version_id: str = "",
         version_label: str = "",
@@ -82,10 +82,12 @@ class Training(calls.Training):
         Args:
             model_project_path: the model's own path.
             dataset_id: the dataset on which both versions are measured.
-            target_sparsity: the share of weights that go, from 0 to 1.
+            target_sparsity: the share of weights that go, from 0 to less than 1; None where
+                `hyperparams` has `target_bytes`, the size of the artifact.
             version_id: the version that is pruned; "" is the promoted one.
             version_label: a human label of the new version.
-            hyperparams: hyperparameters by name, of the fine-tuning.
+            hyperparams: by name: `target_bytes`, and `num_train_epochs` with others of learning,
+                to train the pruned version on.
             on_progress: called after each epoch and measured split.
             request_id: the same id and arguments again take up the job that they began; "" is new.
 
