@@ -35,6 +35,16 @@ def test_blocks_come_back(features):
     assert block.targets.tolist() == [1, 1, 0]
 
 
+def test_ids_of_rows_are_read_when_they_are_asked_for():
+    """A block at rest whose ids are damaged is opened; asking for them tells of the damage."""
+    block = FeatureBlock.decode(block_of(DENSE).encode(), whole=False)
+    assert (block.records, list(block.row_ids), block.row_ids[1]) == (2, ["a", "b"], "b")
+    torn = FeatureBlock.decode(block_of(DENSE).encode().replace(b"ab", b"a\xff"), whole=False)
+    assert torn.records == 2
+    with pytest.raises(DamagedArtifact):
+        list(torn.row_ids)
+
+
 def test_what_a_family_adds_comes_back():
     """Arrays that a family keeps beside its features are read back under their names."""
     ends = np.array([2, 3])

@@ -19,11 +19,12 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,3 +211,33 @@ def unpack_texts(data: NDArray[Any], ends: NDArray[Any]) -> tuple[str, ...]:
         return tuple(joined[start:end].decode() for start, end in pairwise(bounds))
     except UnicodeDecodeError as error:
         raise DamagedArtifact("a text of an artifact is no UTF-8") from error
+
+
+class PackedTexts(Sequence[str]):
+    """Texts that `pack_texts` packed, unpacked when one of them is asked for.
+
+    Asking raises DamagedArtifact when they are none.
+    """
+
+    def __init__(self, data: NDArray[Any], ends: NDArray[Any]) -> None:
+        self._data, self._ends = data, ends
+
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
+        return unpack_texts(self._data, self._ends)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        """Return one text, or those of a slice."""
+        return self._texts[index]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)

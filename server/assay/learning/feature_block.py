@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from assay.learning.artifact import Artifact, decode, encode, pack_texts, unpack_texts
+from assay.learning.artifact import (
+    Artifact,
+    PackedTexts,
+    decode,
+    encode,
+    pack_texts,
+    unpack_texts,
+)
 from assay.learning.errors import DamagedArtifact
 from assay.learning.predictions import Codes
 
@@ -30,7 +37,7 @@ class FeatureBlock:
     float64, NaN where there is none.
     """
 
-    row_ids: tuple[str, ...]  # of the records
+    row_ids: Sequence[str]  # of the records
     features: Matrix  # (chunks, features), CSR or dense, float32 (trees: float64)
     record_of: Codes  # (chunks,), the number of each chunk's record in this block, rising
     targets: NDArray[np.int32] | NDArray[np.float64]  # (chunks,)
@@ -63,13 +70,15 @@ class FeatureBlock:
     def decode(cls, data: bytes | memoryview, *, whole: bool = True) -> FeatureBlock:
         """Return the block that `encode` wrote; its arrays are views of `data`.
 
-        `whole` as in `artifact.decode`. Raises DamagedArtifact.
+        `whole` as in `artifact.decode`; without it the ids of rows, which an epoch does not need,
+        are unpacked when they are asked for. Raises DamagedArtifact.
         """
         artifact = decode(data, KIND, whole=whole)
         try:
             arrays = artifact.arrays
+            unpacked = unpack_texts if whole else PackedTexts
             return cls(
-                row_ids=unpack_texts(arrays["row_ids.bytes"], arrays["row_ids.ends"]),
+                row_ids=unpacked(arrays["row_ids.bytes"], arrays["row_ids.ends"]),
                 features=unpack_matrix("features", artifact),
                 record_of=arrays["record_of"],
                 targets=arrays["targets"],

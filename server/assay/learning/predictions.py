@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ Codes = NDArray[np.int32]
 class ClassPredictions:
     """Probabilities of classes, of records and of the chunks that they were cut into."""
 
-    row_ids: tuple[str, ...]
+    row_ids: Sequence[str]
     labels: tuple[str, ...]  # the classes, in the order of the columns
     probabilities: Floats  # (records, classes), rows sum to 1
     chunk_probabilities: Floats  # (chunks, classes), likewise
@@ -39,7 +39,7 @@ class ClassPredictions:
 class ValuePredictions:
     """Predicted numbers."""
 
-    row_ids: tuple[str, ...]
+    row_ids: Sequence[str]
     values: Floats  # (records,)
 
 
@@ -47,7 +47,7 @@ class ValuePredictions:
 class WordPredictions:
     """Labels of words, and the fields that they spell."""
 
-    row_ids: tuple[str, ...]
+    row_ids: Sequence[str]
     labels: tuple[str, ...]  # the classes of words; "O" is one of them
     codes: Codes  # (words,), the class of each word, of one record after the other
     offsets: NDArray[np.int64]  # (records + 1,), where each record's words start

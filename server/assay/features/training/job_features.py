@@ -17,6 +17,7 @@ from assay.features.training.job_rows import (
     rows_of,
 )
 from assay.features.training.job_spec import TRAIN, TrainingJob
+from assay.kernel.cache import BoundedCache
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext, JobView, Stage, StageInputs, TaskOutput
 from assay.learning import artifact
@@ -27,6 +28,7 @@ from assay.learning.learner import Family, Featurizer, Summary
 from assay.records import Record, arrays, replace
 
 MERGED_AT_ONCE = 32  # summaries that are held in memory
+OPENED_AT_ONCE = 8  # blocks of features that are mapped: an epoch goes back and forth between them
 
 Asked = JobView[TrainingJob]
 Partial = TypeVar("Partial")
@@ -197,6 +199,7 @@ class StoredBlocks(Sequence[FeatureBlock]):
     def __init__(self, refs: Iterable[BlockRef], blobs: JobBlobs) -> None:
         self._addresses = [one.blob for one in refs if one.blob is not None]
         self._blobs = blobs
+        self._opened = BoundedCache(OPENED_AT_ONCE)
 
     def __len__(self) -> int:
         return len(self._addresses)
@@ -214,6 +217,10 @@ class StoredBlocks(Sequence[FeatureBlock]):
         return self._open(self._addresses[index])
 
     def _open(self, address: str) -> FeatureBlock:
+        found: FeatureBlock = self._opened.get(address, lambda: (self._decoded(address), 1))
+        return found
+
+    def _decoded(self, address: str) -> FeatureBlock:
         view = memoryview(self._blobs.view(address))
         return FeatureBlock.decode(view, whole=False)  # blobs are checked by their own hash
 

@@ -265,7 +265,7 @@ def _class_rows(
     true: NDArray[Any],
     predicted: NDArray[np.int32],
     probabilities: NDArray[np.float64],
-    row_id: tuple[str, ...] | None = None,
+    row_id: Sequence[str] | None = None,
 ) -> pa.Table:
     names = text_array(labels)
     columns: dict[str, pa.Array[Any]] = {} if row_id is None else {"row_id": text_array(row_id)}
