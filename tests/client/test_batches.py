@@ -160,6 +160,12 @@ def test_a_missing_truth_travels_as_missing(given):
     assert sent(columns(y_true=given))[1]["y_true"] == ["a", None]
 
 
+def test_whole_numbers_beyond_64_bits_are_told():
+    """A label that is a number beyond 64 bits is refused in words, with the way out."""
+    with pytest.raises(BadInput, match="more than 64 bits"):
+        sent(columns(y_true=[2**70, 1]))
+
+
 def test_what_stands_under_a_mask_is_no_value():
     """A masked number is missing, in a column, in a column of scores and in rows × classes."""
     masked = np.ma.masked_array([0.25, 0.5], mask=[False, True])

@@ -292,6 +292,15 @@ def test_rows_that_are_left_out_are_told(assay, files, tmp_path):
     assert (told["imported"], told["skipped"]) == (0, 2)
 
 
+def test_a_dataset_is_not_made_of_nothing(assay, tmp_path):
+    """A file none of whose rows has a document_id makes no dataset, and ends with exit code 2."""
+    (tmp_path / "blank.csv").write_text("document_id,vendor\n ,x\n,y\n")
+    made = assay("truth", "create", "of nothing", "blank.csv")
+    assert (made.returncode, made.stdout) == (2, "")
+    assert "No row of the file has a document_id" in made.stderr
+    assert "of nothing" not in assay("truth", "list").stdout
+
+
 def test_a_detached_benchmark_is_watched_later(assay, files):
     """--detach prints the id and does not wait; `watch` brings its numbers."""
     truth, read = files

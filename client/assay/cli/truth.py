@@ -64,7 +64,10 @@ def create(
                 client.ground_truth.update(made.dataset_id, user_schema_id=schema_id)
             passed_on()
         if file is not None:
-            _tell(client.ground_truth.import_entries(made.dataset_id, file))
+            done = client.ground_truth.import_entries(made.dataset_id, file)
+            _tell(done)
+            if not done.imported:
+                raise BadInput("No row of the file has a document_id. Give each document one.")
     except BaseException as error:  # an interrupt too
         # Nothing was stored; a dataset without documents would only be in the way.
         take_back(error, name, lambda: _delete(client, made.dataset_id))

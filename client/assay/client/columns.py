@@ -187,6 +187,10 @@ def _array(name: str, values: Values, first_row: int) -> ArrowColumn:
         )
         if name.startswith("slice:") and pa.types.is_null(made.type):
             made = made.cast(pa.string())
+    except OverflowError as error:
+        raise BadInput(
+            f"{name} holds a whole number of more than 64 bits. Write all of its values as texts."
+        ) from error
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise BadInput(_of_no_type(name, values, first_row)) from error
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made

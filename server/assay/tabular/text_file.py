@@ -23,7 +23,9 @@ CSV_FORMAT = "a CSV file is UTF-8 text with one header line and one line per row
 JSON_FORMAT = "JSON Lines is UTF-8 text with one JSON object per line"
 SEPARATORS: Mapping[str, str] = {",": "comma", ";": "semicolon", "\t": "tab"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
-_OTHER_ENCODINGS: Mapping[bytes, str] = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_OTHER_ENCODINGS: Mapping[bytes, str] = {
+    b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"
+}  # fmt: skip
 # What nobody sees around a name: blanks of any kind, marks without a width.
 _UNSEEN = " \t\r\n\x0b\x0c\x00\x85\xa0\u2000\u2007\u2009\u200b\u200c\u200d\u202f\u2060\u3000\ufeff"
 
@@ -142,9 +144,10 @@ class TextFile:
         for mark, name in _OTHER_ENCODINGS.items():
             if start.startswith(mark):
                 raise bad_file(
-                    f"The file is {name}, as its first two bytes say",
+                    f"The file is {name}, as its first bytes say",
                     self.allowed,
-                    "Export the file again as UTF-8, for instance with `iconv -f utf-16 -t utf-8`",
+                    "Export the file again as UTF-8, for instance with "
+                    f"`iconv -f {name.lower()} -t utf-8`",
                     byte=0,
                 )
 

@@ -134,6 +134,7 @@ def test_typed_lines_are_those_of_a_stream():
         (b'document_id,a\n1,"x"y\n', "row 0 (line 2) is no CSV", {"row": "0", "line": "2"}),
         (b"document_id,a\n1,\xff\n", "byte 16 of the file is 0xff", {"byte": "16", "line": "2"}),
         (b"\xff\xfed\x00", "UTF-16", {"byte": "0"}),
+        ("document_id,a\n1,2\n".encode("utf-32"), "`iconv -f utf-32 -t utf-8`", {}),
         (b"document_id,a\n1," + b"x" * (LINE_BYTES + 1), "more than", {"line": "2"}),
     ],
 )
