@@ -145,7 +145,7 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDatasetProfile(self, request, context):
-        """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision.
+        """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision; 503 it is still being made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

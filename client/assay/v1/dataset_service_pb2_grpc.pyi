@@ -52,7 +52,7 @@ class DatasetServiceStub:
     GetDatasetRevision: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDatasetRevisionRequest, _dataset_pb2.DatasetRevision]
     """Returns one revision. Errors: 404 no such dataset or revision."""
     GetDatasetProfile: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDatasetProfileRequest, _dataset_pb2.DatasetProfile]
-    """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision."""
+    """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision; 503 it is still being made."""
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
@@ -76,7 +76,7 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     GetDatasetRevision: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDatasetRevisionRequest, _dataset_pb2.DatasetRevision]  # type: ignore[assignment]
     """Returns one revision. Errors: 404 no such dataset or revision."""
     GetDatasetProfile: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetDatasetProfileRequest, _dataset_pb2.DatasetProfile]  # type: ignore[assignment]
-    """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision."""
+    """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision; 503 it is still being made."""
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Datasets and their splits."""
@@ -151,6 +151,6 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dataset_service_pb2.GetDatasetProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_pb2.DatasetProfile, _abc.Awaitable[_dataset_pb2.DatasetProfile]]:
-        """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision."""
+        """Returns what a revision holds: counts by class and split, missing values, lengths, and rows that stand in two splits. Errors: 404 no such dataset or revision; 503 it is still being made."""
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from assay.features.datasets.model import Dataset, DatasetRevision, NewDataset
 from assay.features.datasets.profile import RevisionProfile, revision_profile
 from assay.features.datasets.store import Datasets
+from assay.kernel.errors import Unavailable
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.kernel import Compute
@@ -13,6 +16,8 @@ from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
 from assay.records import replace
+
+PROFILE_SECONDS = 8.0  # within the gateway's time for a read, and that of a write beside a job
 
 
 class DatasetUseCases:
@@ -104,9 +109,30 @@ class DatasetProfiles:
         self._blobs = blobs
         self._compute = compute
         self._run_in_thread = run_in_thread
+        self._making: dict[tuple[str, str, int], asyncio.Task[RevisionProfile]] = {}
 
     async def of(self, revision: DatasetRevision) -> RevisionProfile:
-        """Return the profile of a revision."""
+        """Return the profile of a revision.
+
+        Raises Unavailable when it is not made within PROFILE_SECONDS; it is made nevertheless, and
+        whoever asks later gets it.
+        """
+        here = (revision.organization_id, revision.dataset_id, revision.revision)
+        making = self._making.get(here)
+        if making is None:
+            making = self._making[here] = asyncio.create_task(self._made(revision))
+            making.add_done_callback(lambda _: self._making.pop(here, None))
+        done, _ = await asyncio.wait({making}, timeout=PROFILE_SECONDS)
+        if not done:
+            raise Unavailable(
+                f"The profile of revision {revision.revision} of the dataset "
+                f"'{revision.dataset_id}' is still being made. Ask for it again in a moment.",
+                metadata={"dataset_id": revision.dataset_id, "revision": revision.revision},
+                retry_after=PROFILE_SECONDS,
+            )
+        return making.result()
+
+    async def _made(self, revision: DatasetRevision) -> RevisionProfile:
         here = (revision.organization_id, revision.dataset_id, revision.revision)
         known = await self._run_in_thread(lambda: self._stored(*here))
         if known is not None:

@@ -17,7 +17,7 @@ from assay.features.datasets.service import DatasetProfiles
 from assay.features.datasets.store import Datasets
 from assay.features.datasets.stored_split import read_manifest
 from assay.kernel.body_reader import Receiver
-from assay.kernel.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from assay.kernel.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Unavailable
 from assay.kernel.file_formats import file_format
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.jobs.blobs import JobBlobs
@@ -237,13 +237,19 @@ class SplitUseCases:
                 return found, uow[Datasets].revision_of(organization_id, job.job_id)
 
         ended, revision = await self._run_in_thread(read)
-        profile = None if revision is None else await self._profiles.of(revision)
+        warnings = () if revision is None else await self._warnings(revision)
         return ChangedSplits(
             dataset_id=dataset_id,
             job=ended,
             revision=revision,
-            warnings=() if profile is None else profile.warnings,
+            warnings=warnings,
         )
+
+    async def _warnings(self, revision: DatasetRevision) -> tuple[str, ...]:
+        try:
+            return (await self._profiles.of(revision)).warnings
+        except Unavailable as error:
+            return (error.message,)
 
     def _partition(self, dataset: Dataset, request: PartitionRequest) -> SplitPartition:
         stored = dataset.splits.get(request.source)
