@@ -27,7 +27,7 @@ def block_of(features):
 def test_blocks_come_back(features):
     """A block, dense or sparse, is read back as it was, without a copy."""
     block = FeatureBlock.decode(block_of(features).encode())
-    assert block.row_ids == ("a", "b")
+    assert tuple(block.row_ids) == ("a", "b")
     assert (block.records, block.chunks) == (2, 3)
     dense = block.features.toarray() if sparse.issparse(block.features) else block.features
     assert dense.dtype == np.float32

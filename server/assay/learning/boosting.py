@@ -174,7 +174,7 @@ class BoostingLearner:
         """Return probabilities of classes, or numbers, with the bits of scikit-learn's."""
         found = raw_predictions(state, np.asarray(block.features, np.float64))
         if not self.labels:
-            return ValuePredictions(row_ids=block.row_ids, values=found[:, 0].copy())
+            return ValuePredictions(row_ids=tuple(block.row_ids), values=found[:, 0].copy())
         return class_predictions(self.labels, self._probabilities(found), block, calibration)
 
     def _probabilities(self, found: Floats) -> Floats:

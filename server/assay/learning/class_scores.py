@@ -39,7 +39,7 @@ def class_predictions(
         records = calibration.records.apply(records)
         probabilities = calibration.chunks.apply(probabilities)
     return ClassPredictions(
-        row_ids=block.row_ids,
+        row_ids=tuple(block.row_ids),
         labels=labels,
         probabilities=records,
         chunk_probabilities=probabilities,

@@ -79,7 +79,7 @@ class FeatureBlock:
             unpacked = unpack_texts if whole else PackedTexts
             return cls(
                 row_ids=unpacked(arrays["row_ids.bytes"], arrays["row_ids.ends"]),
-                features=unpack_matrix("features", artifact),
+                features=unpack_matrix("features", artifact, whole=whole),
                 record_of=arrays["record_of"],
                 targets=arrays["targets"],
                 extras={
@@ -109,10 +109,10 @@ def pack_matrix(name: str, matrix: Matrix) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def unpack_matrix(name: str, artifact: Artifact) -> Matrix:
+def unpack_matrix(name: str, artifact: Artifact, *, whole: bool = True) -> Matrix:
     """Return the matrix that `pack_matrix` packed; a CSR one is checked, but not its order.
 
-    Raises DamagedArtifact when the arrays are no matrix.
+    `whole` is False for bytes that were checked before: then no index is read. Raises DamagedArtifact when the arrays are no matrix.
     """
     arrays = artifact.arrays
     if name in arrays:
@@ -123,7 +123,7 @@ def unpack_matrix(name: str, artifact: Artifact) -> Matrix:
         )
         shape = (len(indptr) - 1, int(columns[0]))
         matrix = sparse.csr_array((data, indices, indptr), shape=shape, copy=False)
-        matrix.check_format(full_check=True)
+        matrix.check_format(full_check=whole)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise DamagedArtifact(f"the matrix {name} of the artifact is damaged: {error}") from error
     return matrix

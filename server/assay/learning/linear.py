@@ -122,7 +122,7 @@ class LinearLearner:
         if self.labels:
             return class_predictions(self.labels, softmax(found), block, calibration)
         values = found[:, 0] * self.target_scale + self.target_mean
-        return ValuePredictions(row_ids=block.row_ids, values=values)
+        return ValuePredictions(row_ids=tuple(block.row_ids), values=values)
 
     def finish(self, state: State) -> State:
         """Return the weights and intercepts alone."""

@@ -1,8 +1,8 @@
 """The order in which an epoch visits chunks: drawn from the seed, whatever the blocks are.
 
-Chunks are counted through all blocks. Runs of RUN consecutive chunks are shuffled, WINDOW of them at a time are
-gathered from their blocks, and the chunks of a window are shuffled. So rows that were stored in
-the order of their classes are mixed, and no more than a window is in memory.
+Chunks are counted through all blocks. Runs of RUN consecutive chunks are shuffled, a window of them
+at a time is gathered from the blocks, and the chunks of a window are shuffled. So rows that were
+stored in the order of their classes are mixed, and no more than a window is in memory.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from scipy import sparse
 from assay.learning.feature_block import Blocks, FeatureBlock, Matrix
 from assay.learning.randomness import Generator, generator
 
-RUN = 256  # chunks
-WINDOW = 32  # runs
+RUN = 64  # chunks
+WINDOW_VALUES = 1 << 22  # features of a window's chunks, on average
+FEWEST_RUNS, MOST_RUNS = 16, 1024  # of a window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,12 @@ class Sample:
 def batches(blocks: Blocks, *, size: int, seed: int, epoch: int) -> Iterator[Sample]:
     """Yield all chunks, `size` at a time, in the order of an epoch."""
     draw = generator(seed, epoch)
-    sizes = np.array([block.chunks for block in blocks], np.int64)
+    known = [(block.chunks, _values(block.features)) for block in blocks]
+    sizes = np.array([chunks for chunks, _ in known], np.int64)
+    values = sum(count for _, count in known) / max(1, int(sizes.sum()))  # of a chunk
+    together = int(min(MOST_RUNS, max(FEWEST_RUNS, WINDOW_VALUES / (RUN * max(1.0, values)))))
     rest: Sample | None = None
-    for window in _windows(blocks, sizes, draw):
+    for window in _windows(blocks, sizes, together, draw):
         shuffled = window.rows(draw.permutation(len(window.targets)))
         ready = shuffled if rest is None else joined([rest, shuffled])
         whole = len(ready.targets) // size * size
@@ -50,6 +54,10 @@ def batches(blocks: Blocks, *, size: int, seed: int, epoch: int) -> Iterator[Sam
         yield rest
 
 
+def _values(features: Matrix) -> int:
+    return features.nnz if sparse.issparse(features) else features.size
+
+
 def joined(samples: list[Sample]) -> Sample:
     """Return the chunks of several samples, one after the other."""
     matrices: list[Any] = [sample.features for sample in samples]
@@ -58,23 +66,40 @@ def joined(samples: list[Sample]) -> Sample:
     return Sample(features=stack(matrices), targets=targets)
 
 
-def _windows(blocks: Blocks, sizes: NDArray[np.int64], draw: Generator) -> Iterator[Sample]:
+def _windows(
+    blocks: Blocks, sizes: NDArray[np.int64], together: int, draw: Generator
+) -> Iterator[Sample]:
     """Yield the chunks of a few runs at a time, gathered from their blocks."""
     total = int(sizes.sum())
     runs = draw.permutation(-(-total // RUN))
     ends = np.cumsum(sizes)
-    for first in range(0, len(runs), WINDOW):
+    for first in range(0, len(runs), together):
         pieces: list[Sample] = []
-        for run in runs[first : first + WINDOW].tolist():
-            pieces += _run(blocks, ends, run * RUN, min(run * RUN + RUN, total))
+        opened = _Opened(blocks)
+        for run in np.sort(runs[first : first + together]).tolist():
+            pieces += _run(opened, ends, run * RUN, min(run * RUN + RUN, total))
         yield joined(pieces)
 
 
-def _run(blocks: Blocks, ends: NDArray[np.int64], start: int, stop: int) -> Iterator[Sample]:
+class _Opened:
+    """The block that was asked for last: runs in their order open each block once."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+        self._number = -1
+        self._block: FeatureBlock | None = None
+
+    def __getitem__(self, number: int) -> FeatureBlock:
+        if self._block is None or number != self._number:
+            self._block, self._number = self._blocks[number], number
+        return self._block
+
+
+def _run(blocks: _Opened, ends: NDArray[np.int64], start: int, stop: int) -> Iterator[Sample]:
     """Yield consecutive chunks, of each block that holds some of them."""
     at = int(np.searchsorted(ends, start, side="right"))
     while start < stop:
-        block: FeatureBlock = blocks[at]
+        block = blocks[at]
         base = int(ends[at]) - block.chunks
         end = min(stop, int(ends[at]))
         part = slice(start - base, end - base)

@@ -151,7 +151,7 @@ class WordTagger:
         confidences = shares[np.arange(len(codes)), codes]
         texts = unpack_texts(block.extras[f"{TEXTS}.bytes"], block.extras[f"{TEXTS}.ends"])
         return WordPredictions(
-            row_ids=block.row_ids,
+            row_ids=tuple(block.row_ids),
             labels=self.labels,
             codes=codes,
             offsets=offsets,
