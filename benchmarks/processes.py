@@ -106,13 +106,18 @@ def cpu_of_service(service: Service) -> float:
     return sum(cpu_times(service).values())
 
 
-def mebibytes(pids: list[int]) -> float:
-    """Return the MiB that processes hold, pages that they share split among them."""
+def mebibytes(pids: list[int], of: str = "Pss") -> float:
+    """Return the MiB that processes hold, pages that they share split among them.
+
+    Args:
+        pids: The processes.
+        of: Pss is all; Pss_Anon leaves out pages of files, which the kernel takes back at need.
+    """
     total = 0
     for pid in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
+                if line.startswith(f"{of}:"):
                     total += int(line.split()[1])
     return total / 1024
 
