@@ -51,6 +51,7 @@ from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualRange, ResidualSummary
 from assay.metrics.ranking import RankRange
 from assay.records import Record, decode, encode
+from tests.records.training_examples import TRAINING
 
 _SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION, labels=("no", "é"), positive_label="é")
 _SIDE = Side(evaluation_id="evl-1", blobs=("sha256:aa",), rows=(10,))
@@ -318,6 +319,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
             b":0.25}}"
         ),
     ),
+    *TRAINING,
 )
 
 
