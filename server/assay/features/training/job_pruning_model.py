@@ -32,6 +32,7 @@ from assay.kernel.jobs.kind import (
     TaskOutput,
 )
 from assay.learning import artifact, platt
+from assay.learning.errors import DataError
 from assay.learning.families import family_of
 from assay.learning.hyperparameter import HyperparameterError
 from assay.learning.learner import EpochLearner
@@ -239,11 +240,12 @@ def rows_at(job: VersionPruning, place: PlacedRows, blobs: JobBlobs) -> pa.Recor
 def _pruned(model: Model, job: VersionPruning) -> Pruned:
     """Return the model pruned to the job's target, or raise FailedPrecondition."""
     try:
-        with data_refused():
-            target = job.target_sparsity
-            if target is None:
-                target = sparsity_of_size(model, job.target_bytes or 0)
-            return prune(model, target)
+        target = job.target_sparsity
+        if target is None:
+            target = sparsity_of_size(model, job.target_bytes or 0)
+        return prune(model, target)
+    except DataError as error:
+        raise FailedPrecondition(f"The version cannot be pruned: {error}.") from error
     except HyperparameterError as error:
         raise FailedPrecondition(f"The version cannot be pruned so: {error.message}.") from error
 
