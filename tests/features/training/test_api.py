@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -105,7 +106,7 @@ class Trained:
 @pytest.fixture(scope="module")
 def trained(rpc: Running) -> Trained:
     """A trained version of texts."""
-    found = project(rpc, rpc.organization("training-texts"))
+    found = project(rpc, rpc.organization(f"training-texts-{uuid4().hex}"))
     job_id = found.submit(version_label="first").job_id
     job = found.ended(job_id)
     assert job.status == "OK", job.msg

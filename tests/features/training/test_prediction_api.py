@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
@@ -64,7 +65,7 @@ LABELED = [
 @pytest.fixture(scope="module")
 def trained(rpc: Running) -> Trained:
     """A trained and promoted version."""
-    found = project(rpc, rpc.organization("predictions"))
+    found = project(rpc, rpc.organization(f"predictions-{uuid4().hex}"))
     job = found.ended(found.submit().job_id)
     assert job.status == "OK", job.msg
     found.caller("PromoteVersion", model_id=found.model_id, version_id=job.version_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -40,7 +41,7 @@ class Pruned:
 @pytest.fixture(scope="module")
 def pruned(rpc: Running) -> Pruned:
     """A version of texts, trained and pruned to nine tenths."""
-    found = project(rpc, rpc.organization("pruned-texts"))
+    found = project(rpc, rpc.organization(f"pruned-texts-{uuid4().hex}"))
     trained = found.ended(found.submit().job_id)
     assert trained.status == "OK", trained.msg
     job_id = found.submit(
