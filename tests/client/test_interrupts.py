@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from assay.cli import interrupted
 from assay.cli.connection import Terminated
 from assay.cli.console import err, show_interrupt
 from assay.client import Client, Progress, RetryPolicy, ServiceUnavailable
+from assay.client.concurrency import begun
 from assay.client.sending import MOST_BREAKS
 
 ROWS = ("yes", "no") * 50_000
@@ -32,6 +37,24 @@ def test_an_interrupt_of_the_imports_has_no_traceback():
         _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert [line for line in told.splitlines() if not line.startswith("import time:")] == []
+
+
+def test_a_channel_closes_after_an_interrupt_while_a_call_begins(service):
+    """A call that begins while the interrupt comes is begun whole, canceled, and holds nothing up."""
+    calls = []
+    with grpc.insecure_channel(service.grpc.removeprefix("grpc://")) as channel:
+        watch = HealthStub(channel).Watch
+
+        def start() -> object:
+            signal.raise_signal(signal.SIGINT)  # the main thread, which waits, gets it
+            calls.append(watch(HealthCheckRequest()))
+            return calls[0]
+
+        with pytest.raises(KeyboardInterrupt):
+            begun(start)
+        while not calls:  # it may still begin
+            os.sched_yield()
+    assert calls[0].code() is grpc.StatusCode.CANCELLED
 
 
 @pytest.mark.parametrize(

@@ -282,8 +282,6 @@ def test_names_that_are_none_end_with_2(project: Project, fresh, assay):
     assert assay("train", PATH, "dst-0000000000").returncode == 2
 
 
-# Slow until it is mended: an interrupt in the first moments of a watch is lost now and then.
-@pytest.mark.slow
 def test_an_interrupt_leaves_the_job_to_the_same_command(
     project: Project, client: Client, service: Service, tmp_path
 ):

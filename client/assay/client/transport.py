@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from assay.client.concurrency import sleep
+from assay.client.concurrency import begun, sleep
 from assay.client.connection import RetryPolicy, is_away, is_unreachable
 from assay.client.errors import ServiceError, ServiceUnavailable, from_rpc
 from assay.client.rpc import Rpc
@@ -83,7 +83,10 @@ class Transport:
 
     def stream(self, rpc: Rpc, request: object) -> Any:
         """Begin a call that streams on one side or both; `request` is a message, or many."""
-        return self._multicallable(rpc)(request, metadata=self.metadata)
+        call = self._multicallable(rpc)
+        if not rpc.descriptor.server_streaming:
+            return call(request, metadata=self.metadata)
+        return begun(lambda: call(request, metadata=self.metadata))
 
     def _multicallable(self, rpc: Rpc) -> Any:
         """Return the channel's callable for an RPC, made once."""

@@ -27,3 +27,8 @@ async def sleep(_: RetryPolicy, seconds: float) -> None:
 async def off_loop(work: Callable[[], Result]) -> Result:
     """Return what `work` does in a thread, which keeps the loop free."""
     return await asyncio.to_thread(work)
+
+
+def begun(start: Callable[[], Any]) -> Any:
+    """Return the call that `start` begins: an interrupt waits for the loop."""
+    return start()
