@@ -4,7 +4,8 @@ By hand is what people write: TF-IDF of the same n-grams and epochs of SGDClassi
 words and LogisticRegression. Assay's side reads the rows twice, cuts records into chunks, and
 stores features and state between its steps as a job does. The quality is the macro F1 on held-out
 records, whose names are in no training record, against three usual pipelines on words, and
-the two of them that come to an end in a minute on n-grams of characters.
+the two of them that come to an end in a minute on n-grams of characters. Defaults were chosen on
+the texts of seed 7; the first argument is another seed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ TASK = TaskType.TEXT_CLASSIFICATION
 SCHEMA = canonical_schema(TASK)
 HYPERPARAMETERS = resolve(TASK, {})
 EPOCHS = HYPERPARAMETERS.integer("num_train_epochs")
-TRAIN, TEST = list(language_records("train")), list(language_records("test"))
+SEED = int(sys.argv[1]) if sys.argv[1:] else 7
+TRAIN, TEST = (list(language_records(split, seed=SEED)) for split in ("train", "test"))
 TEXTS, LABELS = [one.text for one in TRAIN], [one.label for one in TRAIN]
 
 
@@ -134,6 +136,7 @@ def main() -> int:
                 ours=again,
                 peer=usual,
                 peer_name="TF-IDF of words, LogisticRegression",
+                at_most=1.5,
             ),
         ],
     )
