@@ -110,7 +110,8 @@ def is_index(at: int, name: str) -> bool:
     return (at == 0 and not name) or bool(INDEX.fullmatch(name))
 
 
-def _refuse_names(names: Sequence[str]) -> None:
+def refuse_repeated(names: Sequence[str]) -> None:
+    """Raise the refusal of a file in which a column occurs twice."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -118,6 +119,11 @@ def _refuse_names(names: Sequence[str]) -> None:
                 name, "it occurs twice", "each column occurs once", "Rename or remove one of them"
             )
         seen.add(name)
+
+
+def _refuse_names(names: Sequence[str]) -> None:
+    refuse_repeated(names)
+    for name in names:
         prefix, colon, rest = name.partition(":")
         known = name in PARTS or (colon and prefix in ("score", "slice", "feature"))
         if not known:

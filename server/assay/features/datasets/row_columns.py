@@ -21,7 +21,7 @@ from assay.learning.rows import (
 )
 from assay.records.predictions import MAX_LABEL_CHARS
 from assay.tabular.errors import bad_column, truncate
-from assay.tabular.roles import is_index, refuse_too_many
+from assay.tabular.roles import is_index, refuse_repeated, refuse_too_many
 from assay.tabular.suggestion import nearest
 
 TEXT = "text"  # a row's only page
@@ -101,13 +101,8 @@ def columns_of(
 
 
 def _refuse_names(names: Sequence[str]) -> None:
-    seen: set[str] = set()
+    refuse_repeated(names)
     for name in names:
-        if name in seen:
-            raise bad_column(
-                name, "it occurs twice", "each column occurs once", "Rename or remove one of them"
-            )
-        seen.add(name)
         if not 1 <= len(name) <= MAX_LABEL_CHARS or not name.strip():
             shown = f"{len(name)} characters" if name.strip() else "nothing that is seen"
             raise bad_column(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from assay.features.datasets.stored_split import read_block, read_manifest
@@ -13,23 +14,17 @@ from assay.features.training.job_outcomes import (
     EncodedOutcome,
     SplitOutcome,
     measured,
-    stored_blob,
     tables_of,
 )
 from assay.features.training.job_predictions import (
     Place,
     Predicted,
-    count_predictions,
-    count_words,
     spec_of,
-    truths_of_rows,
-    words_of_rows,
 )
-from assay.features.training.job_rows import data_refused
+from assay.features.training.job_row_predictions import predict_rows
 from assay.features.training.job_spec import EvaluatedResult, VersionEvaluation
 from assay.features.training.model import KINDS, JobType
 from assay.features.training.store import ModelJobs
-from assay.features.training.stored_model import read_model
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import (
     ComputeContext,
@@ -42,7 +37,6 @@ from assay.kernel.jobs.kind import (
 from assay.kernel.jobs.payloads import EventPayload
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.learning.predictions import WordPredictions
 from assay.records import Record, decode
 
 Asked = JobView[VersionEvaluation]
@@ -78,18 +72,10 @@ class PredictRows(Stage[RowsPayload, Predicted]):
         asked = job.spec
         manifest = read_manifest(asked.manifest, context.blobs)
         batch = read_block(manifest, payload.number, context.blobs)
-        model = read_model(asked.artifact, context.blobs)
-        with data_refused():
-            found = model.predict(batch)
-        place = Place(split=asked.split, first_row=payload.first_row, shows_chunks=True)
-        if isinstance(found, WordPredictions):
-            return TaskOutput(
-                partial=count_words(found, *words_of_rows(batch, found.labels), place)
-            )
-        true = truths_of_rows(batch, asked.labels)
         spec = spec_of(asked.task_type, asked.labels, asked.positive_label)
-        predicted = count_predictions(found, true, spec, place, context)
-        return TaskOutput(partial=predicted, blob=stored_blob(predicted), rows=batch.num_rows)
+        place = Place(split=asked.split, first_row=payload.first_row, shows_chunks=True)
+        predicted = predict_rows(asked.artifact, batch, spec, place, context)
+        return replace(predicted, rows=batch.num_rows)
 
 
 class MeasureRows(Stage[Everything, EncodedOutcome]):

@@ -17,16 +17,11 @@ from assay.features.training.job_outcomes import (
     EncodedOutcome,
     measured,
     shown_split,
-    stored_blob,
 )
 from assay.features.training.job_predictions import (
     Place,
     Predicted,
-    count_predictions,
-    count_words,
     spec_of,
-    truths_of_rows,
-    words_of_rows,
 )
 from assay.features.training.job_pruning_model import (
     AFTER,
@@ -37,7 +32,7 @@ from assay.features.training.job_pruning_model import (
     placed,
     rows_at,
 )
-from assay.features.training.job_rows import data_refused
+from assay.features.training.job_row_predictions import predict_rows
 from assay.features.training.job_spec import VersionPruning
 from assay.features.training.model import (
     Measured,
@@ -50,7 +45,6 @@ from assay.kernel.jobs.kind import (
     StageInputs,
     TaskOutput,
 )
-from assay.learning.predictions import WordPredictions
 from assay.records import Record
 
 TIMED_ROWS = 256  # that a latency is measured on, at most
@@ -102,16 +96,7 @@ class PredictPruned(Stage[PlacedRows, Predicted]):
             shows_chunks=payload.split == shown_split(job.spec.manifests),
         )
         batch = rows_at(job.spec, payload, context.blobs)
-        model = read_model(address, context.blobs)
-        with data_refused():
-            found = model.predict(batch)
-        if isinstance(found, WordPredictions):
-            return TaskOutput(
-                partial=count_words(found, *words_of_rows(batch, found.labels), place)
-            )
-        true = truths_of_rows(batch, job.spec.labels)
-        predicted = count_predictions(found, true, _spec(job.spec), place, context)
-        return TaskOutput(partial=predicted, blob=stored_blob(predicted))
+        return predict_rows(address, batch, _spec(job.spec), place, context)
 
 
 class MeasurePruned(Stage[VersionSplit, EncodedOutcome]):
