@@ -122,7 +122,9 @@ def read_data(
     else:
         labels = learned.labels
         measured = shown_split(splits)
-        _refuse_unknown(dataset, {measured: splits[measured]}, labels, "that the version knows not")
+        _refuse_unknown(
+            dataset, {measured: splits[measured]}, labels, "that the version does not know"
+        )
     return TrainingData(
         dataset=dataset,
         revision=revision.revision,
