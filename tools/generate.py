@@ -22,6 +22,7 @@ from tools.gateway_descriptors import with_raw_bodies
 from tools.routes import table
 
 V1 = Path("client/assay/v1")
+FOREIGN = Path("server") / protos.FOREIGN_PACKAGE
 GATEWAY = Path("server/assay/gateway")
 MIGRATION = Path("server/assay/kernel/storage/migrations/versions/0001_first_schema.py")
 V1_INIT = '"""The wire: made by `make generate` from protos/assay/v1; never edited."""\n'
@@ -47,6 +48,7 @@ def main() -> int:
 def make(root: Path) -> list[Path]:
     """Write every generated file below `root`; return their paths relative to it."""
     protos.compile_python(root / "client")
+    protos.compile_foreign(root / "server")
     data = protos.descriptor_set()
     documented = protos.descriptor_set(source_info=True)
     rules = table(data)
@@ -67,12 +69,19 @@ def make(root: Path) -> list[Path]:
 
 def modules() -> list[Path]:
     """Return the modules and stubs that protoc makes."""
-    return [
+    ours = [
         V1 / f"{Path(source).stem}_pb2{grpc}{suffix}"
         for source in protos.sources()
         for grpc in (("", "_grpc") if source.endswith("_service.proto") else ("",))
         for suffix in (".py", ".pyi")
     ]
+    foreign = [
+        (FOREIGN / source).with_name(f"{Path(source).stem}_pb2{grpc}{suffix}")
+        for source in protos.sources(protos.FOREIGN)
+        for grpc in ("", "_grpc")
+        for suffix in (".py", ".pyi")
+    ]
+    return ours + foreign
 
 
 def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[Path, str]:
@@ -93,8 +102,9 @@ def rendered(data: bytes, documented: bytes, rules: dict[str, object]) -> dict[P
 
 
 def stale(root: Path, made: list[Path]) -> list[Path]:
-    """Return modules of v1 that no proto makes any more."""
-    found = {path.relative_to(root) for path in (root / V1).glob("*.p*") if path.is_file()}
+    """Return modules that no proto makes any more."""
+    paths = (*(root / V1).glob("*.p*"), *(root / FOREIGN).rglob("*_pb2*.py*"))
+    found = {path.relative_to(root) for path in paths if path.is_file() and path.suffix != ".pyc"}
     return sorted(found - set(made))
 
 

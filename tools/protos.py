@@ -16,6 +16,8 @@ from grpc_tools import _proto, protoc
 
 ROOT = Path(__file__).resolve().parents[1]
 PROTOS = ROOT / "protos"
+FOREIGN = PROTOS / "foreign"  # of protocols that others define, which our contract does not hold
+FOREIGN_PACKAGE = "assay/foreign"  # where their modules are, in the service's distribution
 # googleapis-common-protos ships the .proto files beside the modules made from them.
 GOOGLEAPIS = Path(next(iter(google.api.__path__))).parents[1]
 WELL_KNOWN = Path(next(iter(_proto.__path__)))
@@ -24,8 +26,11 @@ ERROR_TYPES = ("google/rpc/error_details.proto", "google/rpc/status.proto")
 
 
 def sources(root: Path = PROTOS) -> list[str]:
-    """Return the protos of a folder, as paths below it."""
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
+    """Return the protos of a folder, as paths below it; of our own not the foreign ones."""
+    found = (
+        path for path in root.rglob("*.proto") if root == FOREIGN or FOREIGN not in path.parents
+    )
+    return sorted(str(path.relative_to(root)) for path in found)
 
 
 def compile_python(folder: Path, root: Path = PROTOS) -> None:
@@ -35,6 +40,15 @@ def compile_python(folder: Path, root: Path = PROTOS) -> None:
     _protoc([f"--python_out={folder}", f"--mypy_out=quiet:{folder}", *names], root)
     services = [name for name in names if name.endswith("_service.proto")]
     _protoc([f"--grpc_python_out={folder}", f"--mypy_grpc_out=quiet:{folder}", *services], root)
+
+
+def compile_foreign(folder: Path) -> None:
+    """Write modules and stubs of the foreign protos below `folder`, all with gRPC code."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"{FOREIGN_PACKAGE}/{name}" for name in sources(FOREIGN)]
+    outputs = [f"--{kind}_out={folder}" for kind in ("python", "grpc_python")]
+    stubs = [f"--{kind}_out=quiet:{folder}" for kind in ("mypy", "mypy_grpc")]
+    _protoc([f"-I{FOREIGN_PACKAGE}={FOREIGN}", *outputs, *stubs, *names])
 
 
 def descriptor_set(*further: Path, source_info: bool = False) -> bytes:

@@ -32,6 +32,7 @@ from assay.kernel.rpc.storage_health import StorageHealth
 from assay.kernel.rpc.tls import server_credentials
 from assay.kernel.rpc.tokens import DEFAULT_AUDIENCE, TokenRules, TokenVerifier
 from assay.kernel.rpc.watch_tokens import WatchTokens
+from assay.kernel.sealing import Sealer
 from assay.kernel.storage.blobs import BlobStore, open_blobs
 from assay.kernel.storage.change_notifier import ChangeNotifier
 from assay.kernel.storage.sql import SQLITE
@@ -78,10 +79,27 @@ class Backend:
             preload=preload_of(features),
             clock=self.clock,
         )
+        self.network = LocalPool(
+            workers=settings.network_workers,
+            memory_bytes=settings.compute_memory_bytes,
+            on_demand=True,
+            clock=self.clock,
+        )
+        self.sealer = _sealer(settings)
+
+    @property
+    def compute_settings(self) -> ComputeSettings:
+        """What tasks may know of the settings."""
+        return ComputeSettings(
+            memory_bytes=self.settings.compute_memory_bytes,
+            sealer=self.sealer,
+            allowed_networks=self.settings.remote_allow,
+        )
 
     def close(self) -> None:
         """Stop the children, then let go of the store."""
         self.pool.close()
+        self.network.close()
         self.store.close()
 
 
@@ -98,6 +116,8 @@ class ServerProcess:
             clock=backend.clock,
             ids=backend.ids,
             compute=backend.pool,
+            network=backend.network,
+            sealer=backend.sealer,
             run_in_thread=self._threads,
             watches=Watches(
                 backend.store,
@@ -165,7 +185,8 @@ class RunnerProcess:
             backend.store,
             blobs=backend.blobs,
             executor=backend.pool,
-            settings=ComputeSettings(memory_bytes=backend.settings.compute_memory_bytes),
+            network=backend.network,
+            settings=backend.compute_settings,
             clock=backend.clock,
             kinds=kinds_of(backend.features),
             lease_seconds=backend.settings.lease_seconds,
@@ -211,6 +232,11 @@ def _rates(settings: Settings) -> Rates:
         stream=settings.rate_stream_per_minute,
         failed=settings.rate_failed_per_minute,
     )
+
+
+def _sealer(settings: Settings) -> Sealer:
+    key = settings.secrets_key
+    return Sealer.of_folder(settings.data_dir) if key is None else Sealer.of(key.get_secret_value())
 
 
 def _gateway_secret(settings: Settings) -> str | None:

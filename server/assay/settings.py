@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -147,6 +148,12 @@ class Settings(BaseSettings):
     workers: int = Field(
         default=0, ge=0, description="Compute processes of a runner; 0 is one for each CPU."
     )
+    network_workers: int = Field(
+        default=4,
+        ge=1,
+        description="Processes of a runner, and of a server, whose tasks wait for other machines;"
+        " started when first needed.",
+    )
     lease_seconds: float = Field(
         default=4.0,
         gt=0,
@@ -206,6 +213,19 @@ class Settings(BaseSettings):
     )
     bootstrap_organization: str = Field(
         default="default", description="Organization of the bootstrap key and of `assay token`."
+    )
+
+    # --- what is reached of other services
+    secrets_key: SecretStr | None = Field(
+        default=None,
+        description="Secret of 32 bytes or more under which tokens and keys of other services are"
+        " stored; the same on every server and runner. When absent: the file `secrets-key` in"
+        " `data_dir`, which the first start makes.",
+    )
+    remote_allow: Words = Field(
+        default=(),
+        description="CIDR ranges of private or loopback addresses at which callers may have remote"
+        " models and object stores reached, such as `10.0.0.0/8`. When absent: public ones alone.",
     )
 
     # --- how much a caller may ask
@@ -272,7 +292,9 @@ class Settings(BaseSettings):
         default="text", description="Lines for people (`text`) or for machines (`json`)."
     )
 
-    @field_validator("gateway_upstreams", "cors_origins", "jwt_permissions_claims", mode="before")
+    @field_validator(
+        "gateway_upstreams", "cors_origins", "jwt_permissions_claims", "remote_allow", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -291,7 +313,14 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("jwt_hs256_secret")
+    @field_validator("remote_allow")
+    @classmethod
+    def _are_ranges(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            ip_network(one, strict=False)
+        return value
+
+    @field_validator("jwt_hs256_secret", "secrets_key")
     @classmethod
     def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < MIN_HS256_BYTES:

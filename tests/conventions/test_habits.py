@@ -24,6 +24,7 @@ MAY_MAKE = {
     "commands/": "the edge: a command is given the real clock",
     "cli/": "the edge: a command is given the real clock",
     "client/": "runs in the caller's process, and takes others by argument",
+    "kernel/sealing.py": "keys and nonces, which nobody may foresee",
     "kernel/storage/blobs.py": "names of temporary files, which nobody sees",
     "kernel/rpc/interceptors/rate_limit.py": "the limits library counts in the system's time",
     "kernel/rpc/interceptors/rate_counters.py": "a counter store of that library",
@@ -36,7 +37,7 @@ WITH_REASON = re.compile(
     r"# (?:noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(?:#|—|–|-)\s*\S+"
 )
 GENERATED = re.compile(
-    r"client/assay/(?:v1/|client/types\.py|client/(?:aio/)?calls\.py)|migrations/versions/0001_"
+    r"client/assay/(?:v1/|client/types\.py|client/(?:aio/)?calls\.py)|assay/foreign/.*_pb2|migrations/versions/0001_"
 )
 RIDDLE = re.compile(r"(?:What|Whose|Which|How|Who|Where|When|Whether|Why)\b")
 BUILDINGS = re.compile(

@@ -78,6 +78,7 @@ class StepSpec(Record):
     log: str = ""
     starts: str = ""
     unsettled: bool = False
+    waits: bool = False  # for the network
 
 
 class Step(Stage[StepPayload, StepResult]):
@@ -86,6 +87,10 @@ class Step(Stage[StepPayload, StepResult]):
     name: ClassVar[str] = "step"
     payload = StepPayload
     partial = StepResult
+
+    def waits(self, job: JobView[StepSpec]) -> bool:
+        """Say what the spec says."""
+        return job.spec.waits
 
     def key(self, number: int) -> str:
         """Return a short key."""

@@ -106,6 +106,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """408. The request, or the rest of it, did not come in time. Send it again, without pauses."""
     ERROR_REASON_BAD_ROWS: _ErrorReason.ValueType  # 42
     """400. Rows or columns of a dataset are wrong; the message names them. Nothing was kept."""
+    ERROR_REASON_ADDRESS_NOT_ALLOWED: _ErrorReason.ValueType  # 43
+    """422. The host is at an address that this service does not connect to. Name a public host, or ask the operator."""
+    ERROR_REASON_REMOTE_FAILED: _ErrorReason.ValueType  # 44
+    """422. A service that somebody else runs failed, in the way that the message tells. Mend it, then try again."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -194,4 +198,8 @@ ERROR_REASON_SLOW_REQUEST: ErrorReason.ValueType  # 41
 """408. The request, or the rest of it, did not come in time. Send it again, without pauses."""
 ERROR_REASON_BAD_ROWS: ErrorReason.ValueType  # 42
 """400. Rows or columns of a dataset are wrong; the message names them. Nothing was kept."""
+ERROR_REASON_ADDRESS_NOT_ALLOWED: ErrorReason.ValueType  # 43
+"""422. The host is at an address that this service does not connect to. Name a public host, or ask the operator."""
+ERROR_REASON_REMOTE_FAILED: ErrorReason.ValueType  # 44
+"""422. A service that somebody else runs failed, in the way that the message tells. Mend it, then try again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

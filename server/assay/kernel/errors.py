@@ -328,6 +328,18 @@ class JobNotCancelable(FailedPrecondition):
     reason = "JOB_NOT_CANCELABLE"
 
 
+class AddressNotAllowed(FailedPrecondition):
+    """A host is at a private, loopback or other special address that is not reached for callers."""
+
+    reason = "ADDRESS_NOT_ALLOWED"
+
+
+class RemoteFailed(FailedPrecondition):
+    """A service that somebody else runs could not be reached, refused, or answered wrongly."""
+
+    reason = "REMOTE_FAILED"
+
+
 class RateLimited(AssayError):
     """The principal is over its rate; `Retry-After` says when to come back."""
 

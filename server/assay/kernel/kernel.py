@@ -9,6 +9,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from assay.kernel.clock import Clock
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.watch import Watches
+from assay.kernel.sealing import Sealer
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
@@ -32,6 +33,7 @@ class Limits(Protocol):
     max_chunk_bytes: int  # of one chunk of an upload
     max_file_bytes: int  # of one uploaded file
     max_body_bytes: int  # of the body of any other REST call
+    remote_allow: tuple[str, ...]  # CIDR ranges that may be reached though not public
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,8 @@ class Kernel:
     clock: Clock
     ids: Ids
     compute: Compute
+    network: Compute  # children of tasks that wait for another machine
+    sealer: Sealer
     run_in_thread: RunInThread
     watches: Watches
     limits: Limits

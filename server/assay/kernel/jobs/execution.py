@@ -89,6 +89,7 @@ class RunContext:
     store: Store
     blobs: BlobStore
     executor: Executor
+    network: Executor  # of tasks that wait for another machine
     settings: ComputeSettings
     clock: Clock
     jitter: Jitter
@@ -125,6 +126,7 @@ class JobExecution:
         self._is_suspect = job.attempts > 1 or job.max_attempts == 1
         is_last = 1 < job.attempts == job.max_attempts  # one by one, so that one is to blame
         self._window = 1 if is_last else WINDOW * self._executor.parallelism
+        self.is_waiting = False  # all that runs of it now waits for the network
 
     @property
     def lease(self) -> Lease:
@@ -201,9 +203,15 @@ class JobExecution:
                 for task in fresh:
                     finished = progress.read_by_task(task)
                     running[self._submit_task(task, finished)] = task
+                self.is_waiting = all(self._waits(task) for task in running.values())
                 self._gather(running, progress, waiting)
         finally:
-            self._executor.abandon(running)
+            self.is_waiting = False
+            for executor in (self._executor, self._context.network):
+                executor.abandon(running)
+
+    def _waits(self, task: Task) -> bool:
+        return task.stage.waits(self._view)
 
     def _submit_task(self, task: Task, finished: Finished) -> Future[Done]:
         call = TaskCall(
@@ -214,7 +222,8 @@ class JobExecution:
             payload=task.payload,
             finished=finished,
         )
-        return self._submit(run_task, call, self._compute_with)
+        executor = self._context.network if self._waits(task) else self._executor
+        return self._submit_to(executor, run_task, call, self._compute_with)
 
     def _gather(
         self, running: dict[Future[Any], Task], progress: StageProgress, waiting: WaitingTasks
@@ -270,7 +279,7 @@ class JobExecution:
 
     def _await(self, task_name: str, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._note([task_name])
-        future = self._submit(fn, *args, **kwargs)
+        future = self._submit_to(self._executor, fn, *args, **kwargs)
         try:
             while future not in self._next():
                 pass
@@ -282,9 +291,11 @@ class JobExecution:
             raise TaskError(task_name, error)
         return future.result()
 
-    def _submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    def _submit_to(
+        self, executor: Executor, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[R]:
         try:
-            future = self._executor.submit(fn, *args, **kwargs)
+            future = executor.submit(fn, *args, **kwargs)
         except PoolClosedError as error:
             raise StoppedError(Stop.RELEASED) from error
         future.add_done_callback(self._inbox.put)

@@ -21,6 +21,7 @@ from assay.kernel.jobs.payloads import (
     Payload,
     StatusPayload,
 )
+from assay.kernel.sealing import Sealer
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, arrays, decode
 
@@ -36,6 +37,8 @@ class ComputeSettings:
     """Settings that tasks may read; they travel with each task."""
 
     memory_bytes: int | None = None  # of data that a task's process may allocate; None: no limit
+    sealer: Sealer | None = None  # opens the secrets that specifications hold; None: there are none
+    allowed_networks: tuple[str, ...] = ()  # CIDR ranges that may be reached though not public
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,10 @@ class Stage(Generic[TaskPayload, Partial]):
         its own waves so far, whole: what a plan costs grows with them, so make waves large.
         """
         raise NotImplementedError
+
+    def waits(self, job: JobView[Any]) -> bool:  # noqa: ARG002  # for stages that can tell
+        """Return whether its tasks wait for the network: they run in a pool of their own."""
+        return False
 
     def expected(self, job: JobView[Any]) -> int:  # noqa: ARG002  # for stages that can tell
         """Return about how many tasks there will be, for progress before they are planned; 0: unknown."""

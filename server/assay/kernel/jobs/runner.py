@@ -33,6 +33,7 @@ LOOK_SECONDS = 1.0  # how often time alone, without a commit, may bring work: a 
 
 JobKey = tuple[str, str]
 NO_SETTINGS = ComputeSettings()
+MOST_WAITING_JOBS = 32  # beside those that compute: each holds a thread that waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,10 @@ class Signal:
 
 
 class Runner:
-    """Claims jobs and runs up to `most_jobs` at a time on one executor."""
+    """Claims jobs and runs up to `most_jobs` at a time on one executor, beside those that wait.
+
+    A job whose tasks all wait for another machine, on `network`, holds none of these places.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Runner:
         *,
         blobs: BlobStore,
         executor: Executor,
+        network: Executor | None = None,
         kinds: Mapping[str, JobKind[Any, Any]],
         clock: Clock | None = None,
         jitter: Jitter | None = None,
@@ -69,6 +74,7 @@ class Runner:
             store=store,
             blobs=blobs,
             executor=executor,
+            network=network or executor,
             settings=settings,
             clock=self._clock,
             jitter=jitter or system_jitter(),
@@ -84,7 +90,9 @@ class Runner:
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._is_behind = False  # leases could not be renewed in time
-        self._drivers = ThreadPoolExecutor(most_jobs, thread_name_prefix="assay-job")
+        self._drivers = ThreadPoolExecutor(
+            most_jobs + MOST_WAITING_JOBS, thread_name_prefix="assay-job"
+        )
         self._threads = [
             threading.Thread(target=self._claim_loop, name="assay-runner", daemon=True),
             threading.Thread(target=self._heartbeat_loop, name="assay-heartbeat", daemon=True),
@@ -163,8 +171,10 @@ class Runner:
 
     def _has_room(self) -> bool:
         """Whether another job may be taken, and could be run here."""
-        is_free = self.running() < self._most_jobs and not self._stopping.is_set()
-        return is_free and self._executor.is_usable
+        runs = self._current()
+        computing = sum(not run.is_waiting for run in runs)
+        is_free = computing < self._most_jobs and len(runs) < self._most_jobs + MOST_WAITING_JOBS
+        return is_free and not self._stopping.is_set() and self._executor.is_usable
 
     def _sweep(self) -> None:
         """End what nobody will run any more: jobs past their deadline."""

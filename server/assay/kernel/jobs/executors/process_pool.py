@@ -11,6 +11,8 @@ reads the answers. That shape comes from traps (each is a test in tests/kernel/j
   caller gets ChildKilledError. Nobody else notices.
 - Tasks that take minutes, of one owner: owners take turns, and one who waits while others hold
   all children gets one more, up to twice the workers. No owner ever holds more than the workers.
+- Tasks that only wait, for another machine: their pool starts its children when tasks come, and
+  lets them go when none have come for a while.
 - Processes that cannot be started for a while, for want of memory or of handles: what waits is
   told so, and they are tried again, ever more rarely, until one is ready.
 """
@@ -28,6 +30,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec, TypeVar
@@ -53,6 +56,7 @@ MOST_FAILED_STARTS = 3  # children in a row that may end before they are ready
 MOST_SECONDS_BROKEN = 30.0  # until a pool that cannot start children tries it again
 SPARE_AFTER_SECONDS = 1.0  # of waiting while others hold all children, until one more is started
 SPARE_SECONDS = 30.0  # for which it is kept
+IDLE_SECONDS = 60.0  # for which children that were started on demand are kept without a task
 ABANDON_SECONDS = 0.5  # in which an abandoned task may end without harm to its child
 
 KILLED = (
@@ -84,7 +88,7 @@ class _Child:
 
 
 class LocalPool:
-    """`workers` spawned processes; starts them at once."""
+    """`workers` spawned processes; starts them at once, or with `on_demand` when tasks come."""
 
     def __init__(
         self,
@@ -92,9 +96,11 @@ class LocalPool:
         workers: int,
         memory_bytes: int | None = None,
         preload: tuple[str, ...] = (),
+        on_demand: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self._workers = workers
+        self._on_demand = on_demand
         self._clock = clock or Clock()
         self._settings = ChildSettings(
             parent_pid=os.getpid(), memory_bytes=memory_bytes, preload=preload
@@ -105,6 +111,8 @@ class LocalPool:
         self._bell, self._ring = self._context.Pipe(duplex=False)
         self._awaited = FairLine[_Task]()
         self._waiting = FairLine[_Task]()
+        self._wanted = 0 if on_demand else workers  # children, beside the spares
+        self._busy_at = 0.0  # when all of them were last needed
         self._spares = 0  # children beyond the workers, now wanted
         self._needed_at = 0.0  # when the last of them was
         self._children: tuple[_Child, ...] = ()
@@ -238,17 +246,21 @@ class LocalPool:
         """Return when the feeder has to look again though nothing is heard; None: never."""
         now = self._clock.monotonic()
         times = [child.task.kill_at or 0.0 for child in self._children if child.task is not None]
-        if self._hopeless and len(self._children) < self._workers and not self._closing:
+        if self._hopeless and len(self._children) < self._wanted and not self._closing:
             times.append(self._start_at)
         times += [task.sent_at + SPARE_AFTER_SECONDS for task in self._starved()]
         if self._spares:
             times.append(self._needed_at + SPARE_SECONDS)
+        if self._on_demand and self._wanted:
+            times.append(self._busy_at + IDLE_SECONDS)
         # What is past has been done, and is heard of as soon as it has its effect.
         return min((time - now for time in times if time > now), default=None)
 
     def _start_children(self) -> None:
+        if self._on_demand:
+            self._count_demand()
         self._count_spares()
-        while len(self._children) < self._workers + self._spares and self._may_start():
+        while len(self._children) < self._wanted + self._spares and self._may_start():
             try:
                 self._start_child()
             except OSError:  # no memory, no handles, no more processes
@@ -266,6 +278,17 @@ class LocalPool:
     def _held(self) -> Counter[str]:
         return Counter(child.task.owner for child in self._children if child.task is not None)
 
+    def _count_demand(self) -> None:
+        """Find how many children the tasks keep busy that run or wait."""
+        running = sum(child.task is not None for child in self._children)
+        waiting = sum(1 for _ in islice(chain(self._awaited, self._waiting), self._workers))
+        demand = min(self._workers, running + waiting)
+        now = self._clock.monotonic()
+        if demand >= self._wanted:
+            self._wanted, self._busy_at = demand, now
+        elif self._busy_at + IDLE_SECONDS <= now:
+            self._wanted = demand
+
     def _count_spares(self) -> None:
         """Find how many children are wanted for owners whom others' long tasks keep waiting."""
         now = self._clock.monotonic()
@@ -277,7 +300,7 @@ class LocalPool:
             self._needed_at = now
         elif self._spares and self._needed_at + SPARE_SECONDS <= now:
             self._spares = 0
-        surplus = max(0, len(self._children) - self._workers - self._spares)
+        surplus = max(0, len(self._children) - self._wanted - self._spares)
         for child in [one for one in self._children if one.ready and one.task is None][:surplus]:
             self._bury(child)
 

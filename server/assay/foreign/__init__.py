@@ -1,0 +1,1 @@
+"""Messages of protocols that others define: made by `make generate` from protos/foreign."""
