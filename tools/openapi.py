@@ -13,7 +13,7 @@ from tools.openapi_errors import ERROR_SCHEMA, error_responses, shared_responses
 from tools.openapi_examples import EXAMPLES
 from tools.openapi_files import media
 from tools.openapi_schemas import REQUIRED, Contract, Method, Schemas, behaviour, leaves, said
-from tools.openapi_views import components, view_name, views
+from tools.openapi_views import components, view_schema, views
 from tools.protos import ROOT, option
 from tools.routes import CAMEL_PREFIXES, bindings
 
@@ -29,6 +29,9 @@ Unknown keys of a JSON body and unknown query parameters are refused with 400 an
 that is allowed, because a filter or an expiry that is misspelt must not be left out in silence. So a
 parameter that only defeats caches, such as `?_=1`, is refused on purpose as well: send the header
 `Cache-Control: no-cache` instead. In a JSON body null is absence.
+
+The listings of models and of past jobs under /api/models and /api/jobs/history alone leave unknown
+query parameters unread: the clients of their family send more than is documented.
 
 `limit` and `page_size` are the most items that a page may have: what is above the cap is taken as
 the cap, what is below 1 (of `page_size`: below 0) is refused. A page may hold fewer and yet lead on
@@ -171,7 +174,8 @@ class _Operation:
             return
         for name, message, one in leaves(self._contract, self._request):
             if name.partition(".")[0] not in self._in_path | {self._body}:
-                yield self._parameter("query", name, message, one)
+                shown = name if "." in name else self._schemas.name_of(one)
+                yield self._parameter("query", shown, message, one)
 
     def _parameter(
         self, place: str, name: str, message: str, one: descriptor_pb2.FieldDescriptorProto
@@ -232,7 +236,7 @@ class _Operation:
         if self._view is None:
             schema = self._schemas.of_message(output, sent=False)
         else:
-            schema = {"$ref": f"#/components/schemas/{view_name(self._view)}"}
+            schema = view_schema(self._view)
         if self._method.descriptor.server_streaming:
             schema = {"type": "array", "items": schema}
         content: Json = {"schema": schema}

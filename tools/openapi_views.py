@@ -41,12 +41,15 @@ def views() -> dict[str, Any]:
     return found
 
 
-def view_name(view: Any) -> str:
-    """Return what the schema of a view is called in the document."""
-    (reference,), _ = msgspec.json.schema_components(
-        [view], schema_hook=lambda _: {"type": "object"}
+def view_schema(view: Any) -> Json:
+    """Return the schema of a view: a reference to that of its record, or an array of such."""
+    (found,), _ = msgspec.json.schema_components(
+        [view],
+        schema_hook=lambda _: {"type": "object"},
+        ref_template="#/components/schemas/{name}",
     )
-    return _PAGE.sub(r"\1Page", str(reference["$ref"]).rpartition("/")[2])
+    shown: Json = json.loads(_PAGE.sub(r"\1Page", json.dumps(found)))
+    return shown
 
 
 def components(found: Iterable[Any], schemas: Schemas) -> Json:
@@ -81,8 +84,9 @@ def _described(schema: Json, records: Mapping[str, type]) -> Json:
     for base in reversed(kind.__mro__):
         if issubclass(base, Record):
             comments |= _comments(base)
+    names = {one.encode_name: one.name for one in msgspec.structs.fields(kind)}
     shown = {
-        name: {**of_field, "description": comments[name]}
+        name: {**of_field, "description": comments[names[name]]}
         for name, of_field in schema["properties"].items()
     }
     return {**schema, "properties": shown}

@@ -49,10 +49,12 @@ def test_every_request_field_goes_somewhere():
     for method, verb, path, body in rules():
         operation = OPERATIONS[verb, path]
         parameters = operation["parameters"]
-        named = [one["name"].partition(".")[0] for one in parameters if one["in"] != "header"]
+        names = [one["name"].partition(".")[0] for one in parameters if one["in"] != "header"]
+        spelt = {field.json_name: field.name for field in method.input_type.fields}
+        named = [spelt.get(name, name) for name in names]
         if body == "*":
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
-            named += schema["properties"]
+            named += [spelt.get(name, name) for name in schema["properties"]]
         elif body:
             named.append(body)
         assert set(named) == {field.name for field in method.input_type.fields}, method.full_name

@@ -66,6 +66,7 @@ class MethodPolicy(_message.Message):
     HTTP_STATUS_FIELD_NUMBER: _builtins.int
     PRODUCES_FIELD_NUMBER: _builtins.int
     CONSUMES_FIELD_NUMBER: _builtins.int
+    IGNORES_UNKNOWN_QUERY_FIELD_NUMBER: _builtins.int
     anonymous: _builtins.bool
     """True when the method answers callers who bring no credential."""
     point_read: _builtins.bool
@@ -74,6 +75,8 @@ class MethodPolicy(_message.Message):
     """The rate limit that a call counts against."""
     http_status: _builtins.int
     """HTTP status of a successful REST call, where it is not 200."""
+    ignores_unknown_query: _builtins.bool
+    """True when names in the query that the method does not know are left unread: clients of its family send more than is documented."""
     @_builtins.property
     def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Permissions that the caller must hold, all of them."""
@@ -96,10 +99,11 @@ class MethodPolicy(_message.Message):
         http_status: _builtins.int = ...,
         produces: _abc.Iterable[_builtins.str] | None = ...,
         consumes: _abc.Iterable[_builtins.str] | None = ...,
+        ignores_unknown_query: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymous", b"anonymous", "consumes", b"consumes", "http_status", b"http_status", "permissions", b"permissions", "point_read", b"point_read", "produces", b"produces", "rate_class", b"rate_class"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anonymous", b"anonymous", "consumes", b"consumes", "http_status", b"http_status", "ignores_unknown_query", b"ignores_unknown_query", "permissions", b"permissions", "point_read", b"point_read", "produces", b"produces", "rate_class", b"rate_class"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,7 +35,7 @@ _STRANGER_RATE = 200  # of them a second, when the burst is spent
 _QUIET_SECONDS = 60  # a watch sends a bookmark at least every 10 s
 # The last of each line are those of grpc-web.
 _EXPOSED = (
-    "location,retry-after,x-request-id,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset,"
+    "location,link,retry-after,x-request-id,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset,"
     "grpc-status,grpc-message,grpc-status-details-bin"
 )
 _ALLOWED = (

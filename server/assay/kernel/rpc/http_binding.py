@@ -59,17 +59,21 @@ class HttpBinding:
     parameters: Mapping[str, FieldDescriptor]  # spelling → field, of each query parameter
     body: str  # the field that the body fills, `*` for the whole request, or nothing
     read: Reader | None  # of a JSON body; None where it is an uploaded file
+    ignores_unknown_query: bool = False  # True: only names that it knows are checked
 
     def check_query(self, query: str) -> None:
         """Check the names in the query of a URL; the transcoder has checked their values.
 
         Raises:
-            InvalidArgument: a name is unknown, given twice, or a variable of the path.
+            InvalidArgument: a name is given twice, a variable of the path, or unknown where the
+                method does not ignore such.
         """
         seen = set()
         for name, _ in parse_qsl(query, keep_blank_values=True):
             field = self.parameters.get(name)
             if field is None:
+                if self.ignores_unknown_query and name not in self.variables:
+                    continue
                 self._refuse_parameter(name)
             if field.name in seen and not field.is_repeated:
                 raise InvalidArgument.of(name, "is given twice in the query")
@@ -126,7 +130,9 @@ class HttpBinding:
         raise _refusal(error.key, place, description, error.allowed) from None
 
 
-def binding_of(method: MethodDescriptor, request: type[Message]) -> HttpBinding | None:
+def binding_of(
+    method: MethodDescriptor, request: type[Message], *, ignores_unknown_query: bool = False
+) -> HttpBinding | None:
     """Return the binding of a method, None when it has no HTTP rule.
 
     Raises:
@@ -153,6 +159,7 @@ def binding_of(method: MethodDescriptor, request: type[Message]) -> HttpBinding 
         parameters={spelling: field for field in in_query for spelling in names_of(field)},
         body=body,
         read=None if method.client_streaming else _body_reader(method, body, variables),
+        ignores_unknown_query=ignores_unknown_query,
     )
 
 

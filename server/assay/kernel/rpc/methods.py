@@ -93,5 +93,5 @@ def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
         server_streaming=descriptor.server_streaming,
         request=request,
         requirements=Requirements.of(descriptor.input_type),
-        http=binding_of(descriptor, request),
+        http=binding_of(descriptor, request, ignores_unknown_query=policy.ignores_unknown_query),
     )

@@ -51,6 +51,10 @@ class Body(bytes, Generic[V]):
     """
 
 
+class CamelRecord(Record, rename="camel"):
+    """A view of the camelCase family: `start_time` is printed as `startTime`."""
+
+
 class Pagination(Record):
     """Where a page of a listing stands."""
 

@@ -44,6 +44,11 @@ def millis(moment: datetime) -> str:
     )
 
 
+def offset_millis(moment: datetime) -> str:
+    """Return a time as the camelCase family prints it: ISO 8601, milliseconds and `+00:00`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
 def moment(field: str, message: Message) -> datetime | None:
     """Return the time in a Timestamp field of a request; None where it is not set.
 
