@@ -85,6 +85,14 @@ def on_terminal(data_dir, key=None):
     return shown.decode()
 
 
+def test_grpc_knows_what_the_service_asks_of_it(tmp_path):
+    """The core of gRPC has the switch that `assay` sets, and names none that it does not know."""
+    said = assay("token", "--data-dir", tmp_path).stderr
+    assert "Unknown experiment" not in said
+    given = assay("token", "--data-dir", tmp_path, GRPC_EXPERIMENTS="-no_such_thing").stderr
+    assert "Unknown experiment: no_such_thing" in given
+
+
 def test_nothing_is_left_after_kill_9(tmp_path):
     """When `assay up` is killed, Envoy and the compute children go with it."""
     running = services.start(tmp_path)
