@@ -188,6 +188,7 @@ def evaluations() -> harness.Ratio:
 
 def by_hand(one: Site, version_id: str) -> None:
     """Predict the test split and compute its metrics in this process."""
+    from assay.features.artifacts.store import VersionArtifacts
     from assay.features.datasets.store import Datasets
     from assay.features.datasets.stored_split import read_blocks, read_manifest
     from assay.features.evaluations.measurement import measure_split
@@ -198,7 +199,6 @@ def by_hand(one: Site, version_id: str) -> None:
         spec_of,
         truths_of_rows,
     )
-    from assay.features.training.store import VersionArtifacts
     from assay.kernel.jobs.kind import ComputeContext
     from assay.learning.model import Model
     from assay.learning.predictions import ClassPredictions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.evaluations.measurement import MeasuredSplit
 from assay.features.evaluations.model import EvaluationResult, EvaluationSpec
 from assay.features.models.model import TaskType
@@ -27,7 +28,6 @@ from assay.features.training.job_spec import (
 )
 from assay.features.training.job_trials import TrialPayload
 from assay.features.training.model import (
-    Artifact,
     ClassLevel,
     Epoch,
     FieldLevel,
@@ -47,6 +47,7 @@ _TEXT = LearningTask.TEXT_CLASSIFICATION
 _SETTINGS = (Setting(name="learning_rate", value=5e-05),)
 _HYPERPARAMETERS = Hyperparameters(task_type=_TEXT, values={"batch_size": 4, "seed": 0})
 _ARTIFACT = Artifact(
+    kind=ArtifactKind.TRAINED,
     blob="sha256:aa",
     bytes=9,
     task_type=_TEXT,
@@ -185,7 +186,7 @@ TRAINING: tuple[tuple[Record, bytes], ...] = (
             warnings=("Two splits share 1 row.",),
         ),
         (
-            '{"artifact":{"blob":"sha256:aa","bytes":9,"labels":["no","é"],"learning_version"'
+            '{"artifact":{"blob":"sha256:aa","bytes":9,"kind":"trained","labels":["no","é"],"learning_version"'
             ':"1.0.0","libraries":{"scikit-learn":"1.5.2"},"task_type":"text_classification"}'
             ',"settings":[{"name":"learning_rate","value":0.00005}],"splits":[],"tables":{"ca'
             'libration":[{"after":0.125,"before":0.25,"measure":"ECE"}],"chunks":{"confusion"'
@@ -222,17 +223,16 @@ TRAINING: tuple[tuple[Record, bytes], ...] = (
         VersionEvaluation(
             model_id="mdl-1",
             version_id="ver-1",
-            artifact="sha256:aa",
-            task_type=_TEXT,
-            labels=("no", "é"),
+            artifact=_ARTIFACT,
             positive_label=None,
             split="test",
             manifest="sha256:bb",
         ),
         (
-            '{"artifact":"sha256:aa","labels":["no","é"],"manifest":"sha256:bb","model_id":"m'
-            'dl-1","positive_label":null,"split":"test","task_type":"text_classification","ve'
-            'rsion_id":"ver-1"}'
+            '{"artifact":{"blob":"sha256:aa","bytes":9,"kind":"trained","labels":["no","é"],"learning'
+            '_version":"1.0.0","libraries":{"scikit-learn":"1.5.2"},"task_type":"text_classification"'
+            '},"manifest":"sha256:bb","model_id":"mdl-1","positive_label":null,"split":"test","versio'
+            'n_id":"ver-1"}'
         ).encode(),
     ),
     (

@@ -1,5 +1,6 @@
 """The features, one folder a noun, in the order in which they may import one another."""
 
+from assay.features.artifacts.feature import FEATURE as ARTIFACTS
 from assay.features.benchmarks.feature import FEATURE as BENCHMARKS
 from assay.features.comparisons.feature import FEATURE as COMPARISONS
 from assay.features.datasets.feature import FEATURE as DATASETS
@@ -26,6 +27,7 @@ FEATURES = (
     GROUND_TRUTH,
     EXTRACTION_RUNS,
     BENCHMARKS,
+    ARTIFACTS,
     TRAINING,
     SERVER_INFO,
 )

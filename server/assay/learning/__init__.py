@@ -5,6 +5,7 @@ hyperparameters  every hyperparameter: type, range, default and meaning; `resolv
 learner          what a family of models implements: summaries, featurizers, learners
 families         `family_of`: the family that trains a task type with given hyperparameters
 text             texts as n-grams; image_family, word_tagging: images, and words of extraction
+predictor        what predicts rows, wherever it is from
 model            a trained model: `Model.predict`, `encode` and `decode`
 calibration      Platt scaling of probabilities on held-out rows
 artifact         canonical bytes of facts and arrays, without pickle, read without a copy

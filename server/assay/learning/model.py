@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,7 +16,9 @@ from assay.learning.families import family_of
 from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.learner import Featurizer, State
 from assay.learning.predictions import Predictions
+from assay.learning.rows import CATEGORY, NUMBER, TaskType
 from assay.learning.sparse_weights import compact, expanded
+from assay.learning.tabular_features import NumberColumn, TableColumns
 
 KIND = "model"
 
@@ -33,6 +36,22 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Return the classes in their order; empty for a regression."""
         return self.featurizer.labels
+
+    @property
+    def task_type(self) -> TaskType:
+        """Return what is predicted."""
+        return self.hyperparameters.task_type
+
+    @property
+    def features(self) -> tuple[pa.Field[Any], ...]:
+        """Return the feature columns of tabular rows; empty of others."""
+        table = getattr(self.featurizer, "table", None)
+        if not isinstance(table, TableColumns):
+            return ()
+        return tuple(
+            pa.field(one.name, NUMBER if isinstance(one, NumberColumn) else CATEGORY)
+            for one in table.columns
+        )
 
     def predict(self, batch: pa.RecordBatch) -> Predictions:
         """Return the predictions of canonical rows, with or without answers.

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.evaluations.store import Evaluations
 from assay.features.models.versions_store import Versions
 from assay.features.training.job_spec import TrainingResult
-from assay.features.training.store import ModelJobs, VersionArtifacts
+from assay.features.training.store import ModelJobs
 from assay.kernel.jobs.failure_policy import Backoff
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.ledger_runs import Jobs

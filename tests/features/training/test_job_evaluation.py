@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.datasets import split_writer
 from assay.features.training.job_evaluation import VersionEvaluationKind
 from assay.features.training.job_spec import EvaluatedResult, VersionEvaluation
@@ -39,12 +40,17 @@ def job_of(model: Model, blobs: JobBlobs, block_rows: int) -> VersionEvaluation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split_writer, "BLOCK_ROWS", block_rows)
         rows = Rows(TEXT, {"test": texts()["test"]}, blobs)
+    data = model.encode()
     return VersionEvaluation(
         model_id="mdl-1",
         version_id="ver-1",
-        artifact=blobs.put(model.encode()),
-        task_type=TEXT,
-        labels=model.labels,
+        artifact=Artifact(
+            kind=ArtifactKind.TRAINED,
+            blob=blobs.put(data),
+            bytes=len(data),
+            task_type=TEXT,
+            labels=model.labels,
+        ),
         positive_label=None,
         split="test",
         manifest=rows.stored["test"].manifest,

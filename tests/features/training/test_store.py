@@ -1,4 +1,4 @@
-"""Jobs of models and artifacts of versions: what their stores promise."""
+"""Jobs of models: what their store promises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.features.training.model import (
     KINDS,
-    Artifact,
     Facts,
     JobType,
     ModelJob,
@@ -17,26 +16,17 @@ from assay.features.training.model import (
     Setting,
     Split,
 )
-from assay.features.training.store import ModelJobs, VersionArtifacts
+from assay.features.training.store import ModelJobs
 from assay.kernel.errors import NotFound, ResourceInUse
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState, VersionStatus
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.learning.rows import TaskType
 from assay.records import replace
 from tests.support.store_rows import ORG, add_model
 
 FACTS = Facts(platform_version="1", learning_version="1", train=Split(total=3), test=Split())
-ARTIFACT = Artifact(
-    blob="sha256:x",
-    bytes=1,
-    task_type=TaskType.TEXT_CLASSIFICATION,
-    labels=("a", "b"),
-    learning_version="1",
-    libraries={"scikit-learn": "1.7.0"},
-)
 
 
 def add(
@@ -117,18 +107,6 @@ def test_facts_are_replaced(store, pair):
         made = add(uow, *pair)
         uow[ModelJobs].set_facts(ORG, made.job_id, known)
         assert uow[ModelJobs].get(ORG, made.job_id).facts == known
-
-
-def test_an_artifact_takes_the_place_of_a_former_one(store, pair):
-    """A version has the artifact that was stored last; before that it has none."""
-    with store.write() as uow:
-        made = add(uow, *pair)
-        assert uow[VersionArtifacts].find(ORG, *pair) is None
-        for artifact in (ARTIFACT, replace(ARTIFACT, bytes=2)):
-            uow[VersionArtifacts].put(ORG, *pair, job_id=made.job_id, artifact=artifact)
-            found = uow[VersionArtifacts].find(ORG, *pair)
-            assert found is not None
-            assert (found.artifact, found.job_id) == (artifact, made.job_id)
 
 
 def test_a_version_stays_while_its_job_runs(store, pair):

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from assay import records
+from assay.features.artifacts.model import Artifact, ArtifactKind
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.benchmarks.store import Benchmarks
 from assay.features.datasets.profile import RevisionProfile
 from assay.features.datasets.store import Datasets
@@ -24,8 +26,8 @@ from assay.features.models.model import NewVersion
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.features.registry import FEATURES
-from assay.features.training.model import Artifact, Facts, JobType, NewModelJob, Split
-from assay.features.training.store import ModelJobs, VersionArtifacts
+from assay.features.training.model import Facts, JobType, NewModelJob, Split
+from assay.features.training.store import ModelJobs
 from assay.kernel.errors import NotFound
 from assay.kernel.feature import KERNEL_STORES
 from assay.kernel.identity import ApiKey
@@ -75,6 +77,7 @@ MODEL_JOB = NewModelJob(
     facts=Facts(platform_version="1", learning_version="1", train=Split(), test=Split()),
 )
 ARTIFACT = Artifact(
+    kind=ArtifactKind.TRAINED,
     blob="sha256:x",
     bytes=1,
     task_type=TaskType.TEXT_CLASSIFICATION,

@@ -9,14 +9,13 @@ from assay.features.training.job_evaluation import VersionEvaluationKind
 from assay.features.training.job_pruning import PruningKind
 from assay.features.training.metrics_service import MetricsReader
 from assay.features.training.prediction_api import PredictionService
-from assay.features.training.prediction_service import Predictor
+from assay.features.training.prediction_service import FilePredictions
 from assay.features.training.rest import TrainingRestService
 from assay.features.training.service import ModelJobUseCases
 from assay.features.training.store import (
     JobsOfModels,
     JobsOfVersions,
     ModelJobs,
-    VersionArtifacts,
     VersionsOfCanceledJobs,
 )
 from assay.kernel.feature import Feature
@@ -28,13 +27,13 @@ def _services(kernel: Kernel) -> Iterable[object]:
     metrics = MetricsReader(kernel.store)
     yield TrainingService(ModelJobUseCases(kernel), metrics, JobWatch(kernel.watches))
     yield TrainingRestService(metrics)
-    yield PredictionService(Predictor(kernel))
+    yield PredictionService(FilePredictions(kernel))
 
 
 FEATURE = Feature(
     name="training",
-    tables=(tables.model_jobs, tables.version_artifacts),
-    stores=(ModelJobs, VersionArtifacts),
+    tables=(tables.model_jobs,),
+    stores=(ModelJobs,),
     hooks=(JobsOfModels(), JobsOfVersions(), VersionsOfCanceledJobs()),
     kinds=(TrainingKind(), PruningKind(), VersionEvaluationKind()),
     services=_services,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from assay.features.artifacts.model import Artifact, ArtifactKind
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.evaluations.measurement import record_evaluation
 from assay.features.models.versions_store import Versions
 from assay.features.training.job_epochs import TrainEpochs
@@ -30,8 +32,8 @@ from assay.features.training.job_outcomes import tables_of
 from assay.features.training.job_overlaps import FindOverlaps
 from assay.features.training.job_spec import TrainingJob, TrainingResult, settings_of
 from assay.features.training.job_trials import SearchTrials, chosen, results_of, trials_shown
-from assay.features.training.model import KINDS, Artifact, JobType
-from assay.features.training.store import ModelJobs, VersionArtifacts, fail_version
+from assay.features.training.model import KINDS, JobType
+from assay.features.training.store import ModelJobs, fail_version
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import ComputeContext, JobKind, JobView, StageInputs
 from assay.kernel.jobs.payloads import EventPayload
@@ -82,6 +84,7 @@ class TrainingKind(JobKind[TrainingJob, TrainingResult]):
         return TrainingResult(
             tables=tables,
             artifact=Artifact(
+                kind=ArtifactKind.TRAINED,
                 blob=made.artifact,
                 bytes=made.bytes,
                 task_type=job.spec.task_type,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
+from assay.features.artifacts.predictors import open_predictor
 from assay.features.datasets.stored_split import read_block, read_manifest
 from assay.features.evaluations.measurement import record_evaluation
 from assay.features.training.job_events import SplitMeasured
@@ -72,9 +73,10 @@ class PredictRows(Stage[RowsPayload, Predicted]):
         asked = job.spec
         manifest = read_manifest(asked.manifest, context.blobs)
         batch = read_block(manifest, payload.number, context.blobs)
-        spec = spec_of(asked.task_type, asked.labels, asked.positive_label)
+        spec = spec_of(asked.artifact.task_type, asked.artifact.labels, asked.positive_label)
         place = Place(split=asked.split, first_row=payload.first_row, shows_chunks=True)
-        predicted = predict_rows(asked.artifact, batch, spec, place, context)
+        predictor = open_predictor(asked.artifact, context)
+        predicted = predict_rows(predictor, batch, spec, place, context)
         return replace(predicted, rows=batch.num_rows)
 
 
@@ -97,7 +99,7 @@ class MeasureRows(Stage[Everything, EncodedOutcome]):
         """Measure."""
         asked = job.spec
         parts = each_partial(PredictRows, inputs, context.blobs)
-        spec = spec_of(asked.task_type, asked.labels, asked.positive_label)
+        spec = spec_of(asked.artifact.task_type, asked.artifact.labels, asked.positive_label)
         return measured(asked.split, parts, spec, context)
 
 

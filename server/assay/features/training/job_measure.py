@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from assay.features.artifacts.stored_model import read_model
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.training.job_calibration import calibrated
 from assay.features.training.job_course import Course, learner_of, read_state
@@ -38,7 +39,6 @@ from assay.features.training.job_rows import data_refused
 from assay.features.training.job_spec import TrainingJob
 from assay.features.training.job_trials import SearchTrials, chosen, results_of
 from assay.features.training.model import Measured
-from assay.features.training.stored_model import read_model
 from assay.kernel.jobs.kind import ComputeContext, Stage, StageInputs, TaskOutput
 from assay.learning.families import family_of
 from assay.learning.model import Model

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from assay.features.artifacts.model import Artifact, ArtifactKind
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.evaluations.measurement import record_evaluation
 from assay.features.models.versions_store import Versions
 from assay.features.training.job_events import EpochFinished, SplitMeasured
@@ -32,10 +34,9 @@ from assay.features.training.job_pruning_model import (
 from assay.features.training.job_spec import EvaluatedResult, VersionPruning
 from assay.features.training.model import (
     KINDS,
-    Artifact,
     JobType,
 )
-from assay.features.training.store import ModelJobs, VersionArtifacts, fail_version
+from assay.features.training.store import ModelJobs, fail_version
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import (
     ComputeContext,
@@ -86,6 +87,7 @@ class PruningKind(JobKind[VersionPruning, EvaluatedResult]):
         return EvaluatedResult(
             tables=tables,
             artifact=Artifact(
+                kind=ArtifactKind.TRAINED,
                 blob=made.artifact,
                 bytes=made.bytes_after,
                 task_type=job.spec.task_type,

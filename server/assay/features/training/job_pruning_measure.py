@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import ClassVar
 
+from assay.features.artifacts.stored_model import read_model
 from assay.features.datasets.stored_split import read_block, read_manifest
 from assay.features.evaluations.measurement import MeasuredSplit
 from assay.features.evaluations.model import EvaluationSpec
@@ -37,7 +38,6 @@ from assay.features.training.job_spec import VersionPruning
 from assay.features.training.model import (
     Measured,
 )
-from assay.features.training.stored_model import read_model
 from assay.kernel.jobs.kind import (
     ComputeContext,
     JobView,
@@ -96,7 +96,8 @@ class PredictPruned(Stage[PlacedRows, Predicted]):
             shows_chunks=payload.split == shown_split(job.spec.manifests),
         )
         batch = rows_at(job.spec, payload, context.blobs)
-        return predict_rows(address, batch, _spec(job.spec), place, context)
+        model = read_model(address, context.blobs)
+        return predict_rows(model, batch, _spec(job.spec), place, context)
 
 
 class MeasurePruned(Stage[VersionSplit, EncodedOutcome]):

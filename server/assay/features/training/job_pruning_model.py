@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from assay.features.artifacts.stored_model import read_model
 from assay.features.datasets.stored_split import read_block, read_blocks, read_manifest
 from assay.features.training.job_events import EpochFinished
 from assay.features.training.job_features import (
@@ -20,7 +21,6 @@ from assay.features.training.job_spec import TRAIN, VALIDATION, VersionPruning
 from assay.features.training.model import (
     Epoch,
 )
-from assay.features.training.stored_model import read_model
 from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import (

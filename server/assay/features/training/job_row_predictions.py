@@ -15,25 +15,24 @@ from assay.features.training.job_predictions import (
     words_of_rows,
 )
 from assay.features.training.job_rows import data_refused
-from assay.features.training.stored_model import read_model
 from assay.kernel.jobs.kind import ComputeContext, TaskOutput
 from assay.learning.predictions import WordPredictions
+from assay.learning.predictor import Predictor
 
 
 def predict_rows(
-    artifact: str,
+    predictor: Predictor,
     batch: pa.RecordBatch,
     spec: EvaluationSpec,
     place: Place,
     context: ComputeContext,
 ) -> TaskOutput[Predicted]:
-    """Return the counts of canonical rows that the version of an artifact's address predicted.
+    """Return the counts of canonical rows that a version predicted.
 
     Raises FailedPrecondition for rows that cannot be predicted.
     """
-    model = read_model(artifact, context.blobs)
     with data_refused():
-        found = model.predict(batch)
+        found = predictor.predict(batch)
     if isinstance(found, WordPredictions):
         return TaskOutput(partial=count_words(found, *words_of_rows(batch, found.labels), place))
     true = truths_of_rows(batch, spec.labels or ())

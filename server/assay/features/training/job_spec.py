@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from assay.features.artifacts.model import Artifact
 from assay.features.evaluations.measurement import MeasuredSplit
 from assay.features.training.model import ModelJobResult, Setting
 from assay.learning.hyperparameters import Hyperparameters, rows_of
@@ -35,9 +36,7 @@ class VersionEvaluation(Record):
 
     model_id: str
     version_id: str
-    artifact: str  # address
-    task_type: TaskType
-    labels: tuple[str, ...]  # that the version knows, in their order
+    artifact: Artifact  # that it runs
     positive_label: str | None  # declared with the model
     split: str
     manifest: str  # address of the split's

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from assay.features.artifacts.model import Artifact
 from assay.features.models.model import TaskType as ModelTask
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.jobs.job import JobError
@@ -149,25 +150,6 @@ class Tables(Record):
     trials: tuple[Trial, ...] = ()
     calibration: tuple[Measured, ...] = ()
     pruning: tuple[Measured, ...] = ()
-
-
-class Artifact(Record):
-    """A trained model at rest."""
-
-    blob: str  # address, which is the SHA-256 of its bytes
-    bytes: int
-    task_type: TaskType  # what it was trained on
-    labels: tuple[str, ...]  # that it knows, in their order; empty of a regression
-    learning_version: str  # of the learning component that made it
-    libraries: Mapping[str, str]  # versions of what it was made with, such as scikit-learn
-
-
-class VersionArtifact(Record):
-    """The artifact of a version."""
-
-    version_id: str
-    job_id: str  # that made it
-    artifact: Artifact
 
 
 class NewModelJob(Record):

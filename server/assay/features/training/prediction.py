@@ -1,4 +1,4 @@
-"""Predictions of a file's rows by a trained model; run in compute children alone.
+"""Predictions of a file's rows by a version; run in compute children alone.
 
 The file is read and predicted batch by batch; predictions come to rest as staged blobs, which
 whoever asked sends on and takes back.
@@ -12,18 +12,18 @@ from functools import partial
 
 import pyarrow as pa
 
+from assay.features.artifacts.model import Artifact
+from assay.features.artifacts.predictors import open_predictor
+from assay.features.datasets.dataset_columns import kinds_of_types
 from assay.features.datasets.ingest import SplitFile, read_rows
-from assay.features.datasets.stored_split import FeatureKind
 from assay.features.training.prediction_rows import Format, RowWriter
-from assay.features.training.stored_model import read_model
 from assay.kernel.errors import BadFile, TooLarge
 from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.blobs import JobDraft
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import DataError
-from assay.learning.model import Model
 from assay.learning.predictions import Predictions
-from assay.learning.tabular_features import NumberColumn, TableColumns
+from assay.learning.predictor import Predictor
 
 MAX_ROWS = 100_000  # of a file
 MAX_SCORES = 10_000_000  # probabilities of one answer, some 20 bytes each
@@ -37,7 +37,7 @@ class PredictionWork:
 
     file: str  # address of the rows
     source: str  # a format of assay.tabular.opening
-    artifact: str  # address of the model
+    artifact: Artifact  # that predicts
     format: Format
     scores: bool  # whether each class's probability is told
 
@@ -58,54 +58,47 @@ def predict_file(context: ComputeContext, work: PredictionWork) -> Predicted:
             names it.
         TooLarge: there are too many rows, or too many probabilities.
     """
-    model = read_model(work.artifact, context.blobs)
+    predictor = open_predictor(work.artifact, context)
     writer = RowWriter(
         format=work.format,
-        labels=model.labels,
-        has_scores=work.scores and model.hyperparameters.task_type.has_label,
+        labels=predictor.labels,
+        has_scores=work.scores and predictor.task_type.has_label,
     )
     with context.blobs.draft() as draft, input_refused():
         staging = _Staging(draft)
         rows = 0
-        for batch in _batches(work, draft, model):
+        for batch in _batches(work, draft, predictor):
             rows += batch.num_rows
-            check_size(rows, len(model.labels) if writer.has_scores else 0)
-            found = _predicted(model, batch)
+            check_size(rows, len(predictor.labels) if writer.has_scores else 0)
+            found = _predicted(predictor, batch)
             if rows == batch.num_rows:
                 staging.add(writer.header(batch, found))
             staging.add(writer.rows(batch, found))
         return Predicted(blobs=staging.done(), draft=draft)
 
 
-def _batches(work: PredictionWork, blobs: JobDraft, model: Model) -> Iterator[pa.RecordBatch]:
+def _batches(
+    work: PredictionWork, blobs: JobDraft, predictor: Predictor
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file, cut so that the probabilities of a batch are bounded."""
     file = SplitFile(
         open=partial(blobs.open, work.file),
         source=work.source,
-        task_type=model.hyperparameters.task_type,
+        task_type=predictor.task_type,
         answers=False,
-        kinds=_kinds(model),
+        kinds=kinds_of_types(
+            [one.name for one in predictor.features], pa.schema(predictor.features)
+        ),
     )
-    step = max(1, BATCH_SCORES // max(len(model.labels), 1))
+    step = max(1, BATCH_SCORES // max(len(predictor.labels), 1))
     for batch in read_rows(file):
         for at in range(0, batch.num_rows, step):
             yield batch.slice(at, step)
 
 
-def _kinds(model: Model) -> dict[str, FeatureKind]:
-    """Return what the features of tabular rows were when the model was trained."""
-    table = getattr(model.featurizer, "table", None)
-    if not isinstance(table, TableColumns):
-        return {}
-    return {
-        one.name: FeatureKind.NUMBER if isinstance(one, NumberColumn) else FeatureKind.CATEGORY
-        for one in table.columns
-    }
-
-
-def _predicted(model: Model, batch: pa.RecordBatch) -> Predictions:
+def _predicted(predictor: Predictor, batch: pa.RecordBatch) -> Predictions:
     try:
-        return model.predict(batch)
+        return predictor.predict(batch)
     except DataError as error:
         raise BadFile(
             f"Nothing can be predicted of a row: {error}.",

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from google.api import httpbody_pb2
 
 from assay.features.training.prediction_rows import CONTENT_TYPES
-from assay.features.training.prediction_service import PredictionRequest, Predictor, format_of
+from assay.features.training.prediction_service import FilePredictions, PredictionRequest, format_of
 from assay.kernel.file_formats import file_format
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.uploads import file_parts, first_of
@@ -16,10 +16,10 @@ from assay.v1 import prediction_service_pb2 as pb
 
 
 class PredictionService:
-    """Predictions of versions that were trained here."""
+    """Predictions of versions."""
 
-    def __init__(self, predictor: Predictor) -> None:
-        self._predictor = predictor
+    def __init__(self, predictions: FilePredictions) -> None:
+        self._predictions = predictions
 
     async def PredictFile(
         self, requests: AsyncIterator[pb.PredictFileRequest], call: Call
@@ -37,7 +37,7 @@ class PredictionService:
         pieces = file_parts(first, requests, "model_id")
         kind = CONTENT_TYPES[asked.format]
         async with aclosing(
-            self._predictor.predict(call.organization_id, asked, pieces)
+            self._predictions.predict(call.organization_id, asked, pieces)
         ) as predicted:
             async for data in predicted:
                 yield httpbody_pb2.HttpBody(content_type=kind, data=data)

@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
+from assay.features.artifacts.model import Artifact
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.models.store import Models
 from assay.features.training.prediction import PredictionWork, predict_file
 from assay.features.training.prediction_rows import Format
-from assay.features.training.training_data import find_source
 from assay.kernel.body_reader import Receiver
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.jobs.blobs import JobBlobs
@@ -42,8 +43,8 @@ def format_of(text: str) -> Format:
         ) from None
 
 
-class Predictor:
-    """Predictions of versions that were trained here; async, as a file may be long."""
+class FilePredictions:
+    """Predictions of versions; async, as a file may be long."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._store, self._blobs = kernel.store, kernel.blobs
@@ -62,7 +63,7 @@ class Predictor:
         Raises:
             NotFound: no such model or version.
             NoPromotedVersion: no version is named, and none is promoted.
-            FailedPrecondition: the version was not trained here.
+            FailedPrecondition: the version runs nothing.
             BadFile, BadPredictions, TooLarge: the file cannot be predicted.
         """
         artifact = await self._run_in_thread(lambda: self._artifact(organization_id, request))
@@ -84,8 +85,8 @@ class Predictor:
             finally:
                 await self._run_in_thread(found.draft.take_back)
 
-    def _artifact(self, organization_id: str, request: PredictionRequest) -> str:
-        """Return the address of the model that predicts."""
+    def _artifact(self, organization_id: str, request: PredictionRequest) -> Artifact:
+        """Return what predicts."""
         with self._store.read() as uow:
             model = uow[Models].get(organization_id, request.model_id)
-            return find_source(uow, model, request.version_id).artifact.blob
+            return uow[VersionArtifacts].of(model, request.version_id).artifact

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.models.store import Models
 from assay.features.training.model import ModelJob, job_type
 from assay.features.training.store import ModelJobs
 from assay.features.training.submission_service import JobRequest, Submissions
-from assay.features.training.training_data import find_source
 from assay.kernel.jobs.events import StatusUpdates
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Kernel
@@ -101,7 +101,7 @@ class ModelJobUseCases:
         """
         with self._store.read() as uow:
             model = uow[Models].get(organization_id, model_id)
-            made = find_source(uow, model, version_id)
+            made = uow[VersionArtifacts].of(model, version_id)
         return self._blobs.open(organization_id, made.artifact.blob)
 
 

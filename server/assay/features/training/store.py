@@ -1,4 +1,4 @@
-"""The stores of jobs of models, and of the artifacts that they made."""
+"""The store of jobs of models."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from assay.features.models.tables import models
 from assay.features.models.versions_store import VersionDeletion, Versions
 from assay.features.training.model import (
     KINDS,
-    Artifact,
     Facts,
     JobType,
     ModelJob,
     NewModelJob,
-    VersionArtifact,
 )
-from assay.features.training.tables import model_jobs, version_artifacts
+from assay.features.training.tables import model_jobs
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import NotFound, ResourceInUse
 from assay.kernel.jobs.job import Job
@@ -25,13 +23,12 @@ from assay.kernel.jobs.states import VersionStatus
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.keyset import newest_page
 from assay.kernel.storage.mapping import RowMapper, bound, values_of
-from assay.kernel.storage.sql import Prepared, insert_or_replace
+from assay.kernel.storage.sql import Prepared
 from assay.kernel.storage.tables import jobs
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import encode_text
 
 _T = model_jobs.c
-_A = version_artifacts.c
 _J = jobs.c
 _M = models.c
 
@@ -65,15 +62,6 @@ _RUNNING = select(_T.job_id).select_from(_WITH_JOB).order_by(_T.job_id).limit(1)
 _RUNNING_OF_MODEL = Prepared(_RUNNING.where(_OF_MODEL, _J.ended_at.is_(None)))
 _RUNNING_OF_VERSION = Prepared(_RUNNING.where(_OF_VERSION, _J.ended_at.is_(None)))
 _JOBS_OF_MODEL = Prepared(select(_T.job_id).where(_OF_MODEL))
-_PUT_ARTIFACT = insert_or_replace(version_artifacts)
-_ARTIFACTS = RowMapper(VersionArtifact, version_artifacts)
-_ARTIFACT = Prepared(
-    select(*_ARTIFACTS.columns).where(
-        _A.organization_id == bindparam("org"),
-        _A.model_id == bindparam("of_model"),
-        _A.version_id == bindparam("version"),
-    )
-)
 
 
 class ModelJobs(SqlStore):
@@ -122,38 +110,6 @@ class ModelJobs(SqlStore):
         return newest_page(self._db, statement, _T.job_id, _JOBS.read, limit=limit, after=after)
 
 
-class VersionArtifacts(SqlStore):
-    """The artifacts of versions that were made by jobs."""
-
-    def put(
-        self,
-        organization_id: str,
-        model_id: str,
-        version_id: str,
-        *,
-        job_id: str,
-        artifact: Artifact,
-    ) -> None:
-        """Store the artifact that a job made of a version, in place of a former one.
-
-        An absent version raises NotFound.
-        """
-        self._db[Versions].get(organization_id, model_id, version_id)
-        self._db.run(
-            _PUT_ARTIFACT,
-            organization_id=organization_id,
-            model_id=model_id,
-            version_id=version_id,
-            job_id=job_id,
-            artifact=encode_text(artifact),
-        )
-
-    def find(self, organization_id: str, model_id: str, version_id: str) -> VersionArtifact | None:
-        """Return the artifact of a version; None: no job made it."""
-        row = self._db.one(_ARTIFACT, org=organization_id, of_model=model_id, version=version_id)
-        return None if row is None else _ARTIFACTS.read(row)
-
-
 class JobsOfModels(ModelDeletion):
     """Keeps a model while one of its jobs has not ended; lets the blobs of the others go."""
 
@@ -167,7 +123,7 @@ class JobsOfModels(ModelDeletion):
 
 
 class JobsOfVersions(VersionDeletion):
-    """Keeps a version while a job makes or reads it; lets the blobs of the job that made it go."""
+    """Keeps a version while a job makes or reads it."""
 
     def check(
         self,
@@ -176,7 +132,7 @@ class JobsOfVersions(VersionDeletion):
         model_id: str,
         version_id: str,
         *,
-        cascade: bool,  # an artifact always goes with its version
+        cascade: bool,  # jobs that ended never hold it
     ) -> None:
         """Raise ResourceInUse, which names a job that has not ended."""
         running = uow.one(
@@ -184,9 +140,6 @@ class JobsOfVersions(VersionDeletion):
         )
         if running is not None:
             raise _in_use(f"The version '{version_id}'", running.job_id, version_id=version_id)
-        made = uow[VersionArtifacts].find(organization_id, model_id, version_id)
-        if made is not None:
-            uow[BlobReferences].remove(organization_id, job_owner(made.job_id))
 
 
 class VersionsOfCanceledJobs(Cancellation):

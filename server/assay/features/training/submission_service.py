@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+from assay.features.artifacts.model import ArtifactKind, VersionArtifact
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.datasets.store import Datasets
 from assay.features.models.model import NewVersion
 from assay.features.models.store import Models
@@ -25,6 +27,7 @@ from assay.features.training.model import (
     Facts,
     JobType,
     NewModelJob,
+    Split,
     job_type,
 )
 from assay.features.training.pruning_settings import PruningSettings, pruning_settings
@@ -32,7 +35,6 @@ from assay.features.training.store import ModelJobs
 from assay.features.training.training_data import (
     TrainingData,
     check_hyperparams,
-    find_source,
     read_data,
     unlearnable,
 )
@@ -166,22 +168,19 @@ class Submissions:
         _refuse_fields(request, "target_sparsity", "version_label", "hyperparams")
         model = uow[Models].by_path(organization_id, request.model_project_path)
         dataset = uow[Datasets].find(organization_id, request.dataset_id)
-        source = find_source(uow, model, request.version_id)
+        source = uow[VersionArtifacts].of(model, request.version_id)
         data = read_data(uow, self._blobs, model, dataset, learned=source.artifact)
         split = data.measured_split
         spec = VersionEvaluation(
             model_id=model.model_id,
             version_id=source.version_id,
-            artifact=source.artifact.blob,
-            task_type=data.task_type,
-            labels=source.artifact.labels,
+            artifact=source.artifact,
             positive_label=model.positive_label,
             split=split,
             manifest=data.manifests[split],
         )
-        made = uow[ModelJobs].get(organization_id, source.job_id).facts
         facts = replace(
-            made,
+            self._made_with(uow, organization_id, source),
             platform_version=self._release,
             test=data.split(split, model),
             warnings=data.warnings,
@@ -189,16 +188,17 @@ class Submissions:
         return Draft(
             new=_new(JobType.EVALUATION, data, spec, facts, request),
             spec=spec,
-            blobs=(*data.blobs, source.artifact.blob),
+            blobs=(*data.blobs, *source.artifact.blobs),
         )
 
     def _pruning(self, uow: UnitOfWork, organization_id: str, request: JobRequest) -> Draft:
         model = uow[Models].by_path(organization_id, request.model_project_path)
         dataset = uow[Datasets].find(organization_id, request.dataset_id)
-        source = find_source(uow, model, request.version_id)
+        source = uow[VersionArtifacts].of(model, request.version_id)
         artifact = source.artifact
+        _check_trained(source)
         data = read_data(uow, self._blobs, model, dataset, learned=artifact)
-        made = uow[ModelJobs].get(organization_id, source.job_id).facts
+        made = self._made_with(uow, organization_id, source)
         settings = pruning_settings(
             data.task_type, made.settings, request.target_sparsity, request.hyperparams
         )
@@ -229,6 +229,17 @@ class Submissions:
             spec=spec,
             blobs=(*data.blobs, artifact.blob),
             makes=_pruned_version(settings, request),
+        )
+
+    def _made_with(self, uow: UnitOfWork, organization_id: str, source: VersionArtifact) -> Facts:
+        """Return the facts of the job that made a version; of one from elsewhere there are none."""
+        if source.artifact.kind is ArtifactKind.TRAINED and source.job_id is not None:
+            return uow[ModelJobs].get(organization_id, source.job_id).facts
+        return Facts(
+            platform_version=self._release,
+            learning_version=LEARNING_VERSION,
+            train=Split(),
+            test=Split(),
         )
 
     def _make(self, uow: UnitOfWork, organization_id: str, draft: Draft) -> str:
@@ -289,6 +300,17 @@ def _check_training(request: JobRequest) -> None:
     if request.version_id and request.version_label:
         raise InvalidArgument.of(
             "version_label", "a version that is named by version_id keeps its own label"
+        )
+
+
+def _check_trained(source: VersionArtifact) -> None:
+    """Raise FailedPrecondition for a version that cannot be pruned, as it was made elsewhere."""
+    kind = source.artifact.kind
+    if kind is not ArtifactKind.TRAINED:
+        raise FailedPrecondition(
+            f"The version '{source.version_id}' was not trained here: its kind is {kind}, and only "
+            "a trained one can be pruned. Name a version that a training or a pruning made.",
+            metadata={"version_id": source.version_id, "kind": kind},
         )
 
 

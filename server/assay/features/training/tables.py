@@ -1,4 +1,4 @@
-"""The tables of jobs of models, and of the artifacts that they made."""
+"""The table of jobs of models."""
 
 from __future__ import annotations
 
@@ -45,21 +45,4 @@ model_jobs = Table(
     CheckConstraint("dataset_revision >= 1", name="dataset_revision"),
     Index("ix_model_jobs_listing", "organization_id", "created_at", "job_id"),
     Index("ix_model_jobs_model", "organization_id", "model_id", "created_at", "job_id"),
-)
-
-version_artifacts = Table(
-    "version_artifacts",
-    metadata,
-    Column("organization_id", Key, nullable=False),
-    Column("model_id", Key, nullable=False),
-    Column("version_id", Key, nullable=False),
-    Column("job_id", Key, nullable=False),  # that made it, and keeps its blob
-    Column("artifact", Text, nullable=False),  # JSON of Artifact
-    PrimaryKeyConstraint("organization_id", "model_id", "version_id"),
-    ForeignKeyConstraint(*JOB),
-    ForeignKeyConstraint(
-        ["organization_id", "model_id", "version_id"],
-        ["versions.organization_id", "versions.model_id", "versions.version_id"],
-        ondelete="CASCADE",
-    ),
 )

@@ -6,19 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from assay.features.artifacts.model import Artifact
 from assay.features.datasets.model import Dataset
 from assay.features.datasets.store import Datasets
 from assay.features.datasets.stored_split import SplitManifest
 from assay.features.models.model import Model
-from assay.features.models.versions_store import Versions
 from assay.features.training.job_outcomes import shown_split
 from assay.features.training.job_spec import TEST, TRAIN, VALIDATION
-from assay.features.training.model import TASKS, Artifact, Counted, Split, VersionArtifact
-from assay.features.training.store import VersionArtifacts
+from assay.features.training.model import TASKS, Counted, Split
 from assay.kernel.errors import (
     FailedPrecondition,
     InvalidArgument,
-    NoPromotedVersion,
     WrongTaskType,
     clip,
 )
@@ -140,33 +138,6 @@ def _warnings(splits: Mapping[str, SplitManifest]) -> tuple[str, ...]:
         return ()
     shown = VALIDATION if TRAIN in splits else shown_split(splits)
     return (f"The dataset has no test split: the tables are of the {shown} split.",)
-
-
-def find_source(uow: UnitOfWork, model: Model, version_id: str) -> VersionArtifact:
-    """Return the artifact of a version: the one that is named, else the promoted one.
-
-    Raises:
-        NotFound: there is no such version.
-        NoPromotedVersion: none is named, and none is promoted.
-        FailedPrecondition: no job made it.
-    """
-    organization_id = model.organization_id
-    wanted = version_id or model.promoted_version_id
-    if wanted is None:
-        raise NoPromotedVersion(
-            f"No version of the model '{model.model_id}' is promoted. Promote one, or send "
-            "version_id.",
-            metadata={"model_id": model.model_id},
-        )
-    version = uow[Versions].get(organization_id, model.model_id, wanted)
-    found = uow[VersionArtifacts].find(organization_id, model.model_id, wanted)
-    if found is None:
-        raise FailedPrecondition(
-            f"The version '{wanted}' has no artifact: it is {version.status}, and only a ready "
-            "version that was trained or pruned here has one.",
-            metadata={"version_id": wanted, "status": version.status},
-        )
-    return found
 
 
 def check_hyperparams(task_type: TaskType, given: Mapping[str, Any]) -> Hyperparameters:

@@ -984,10 +984,17 @@ def upgrade() -> None:
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
         ),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column(
-            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True
         ),
         sa.Column("artifact", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "kind = 'remote' OR job_id IS NOT NULL", name=op.f("ck_version_artifacts_job_id")
+        ),
+        sa.CheckConstraint(
+            "kind IN ('trained', 'onnx', 'remote')", name=op.f("ck_version_artifacts_kind")
+        ),
         sa.ForeignKeyConstraint(
             ["organization_id", "job_id"],
             ["jobs.organization_id", "jobs.job_id"],

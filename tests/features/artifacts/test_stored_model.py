@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay.features.training.stored_model import check_libraries
+from assay.features.artifacts.stored_model import check_libraries
 from assay.kernel.errors import FailedPrecondition
 from assay.learning.artifact import LIBRARIES
 

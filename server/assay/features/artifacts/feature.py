@@ -1,0 +1,16 @@
+"""The feature of what versions run."""
+
+from assay.features.artifacts import tables
+from assay.features.artifacts.store import (
+    ArtifactsOfModels,
+    ArtifactsOfVersions,
+    VersionArtifacts,
+)
+from assay.kernel.feature import Feature
+
+FEATURE = Feature(
+    name="artifacts",
+    tables=(tables.version_artifacts,),
+    stores=(VersionArtifacts,),
+    hooks=(ArtifactsOfModels(), ArtifactsOfVersions()),
+)

@@ -1,0 +1,30 @@
+"""Openers of what versions run; each process opens an artifact once for all rows it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from assay.features.artifacts.model import Artifact, ArtifactKind
+from assay.features.artifacts.stored_model import read_model
+from assay.kernel.jobs.kind import ComputeContext
+from assay.learning.predictor import Predictor
+
+Opener = Callable[[Artifact, ComputeContext], Predictor]
+
+
+def _trained(artifact: Artifact, context: ComputeContext) -> Predictor:
+    return read_model(artifact.blob, context.blobs)
+
+
+# Each keeps what it opened last, by content.
+_OPENERS: Final[Mapping[ArtifactKind, Opener]] = {ArtifactKind.TRAINED: _trained}
+
+
+def open_predictor(artifact: Artifact, context: ComputeContext) -> Predictor:
+    """Return what an artifact predicts with; in compute children alone.
+
+    Raises FailedPrecondition for an artifact that cannot run here, such as trees that another
+    minor version of scikit-learn made.
+    """
+    return _OPENERS[artifact.kind](artifact, context)
