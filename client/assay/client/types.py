@@ -1300,6 +1300,35 @@ class NewApiKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelInput:
+    """One item that each input of a job holds."""
+
+    # Required. Its name, such as input.txt.
+    name: str
+    # Required. The media types that are accepted, divided by commas, such as image/png,
+    # image/jpeg.
+    media_type: str
+    # Optional. The most bytes; absent, 104857600.
+    maximum_size: int | None
+    # Optional. Free text of up to 1 000 characters.
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOutput:
+    """One item that each result of a job holds."""
+
+    # Required. Its name, such as results.json.
+    name: str
+    # Optional. Its media type; absent, application/json.
+    media_type: str
+    # Optional. The most bytes; absent, 104857600.
+    maximum_size: int | None
+    # Optional. Free text of up to 1 000 characters.
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model:
     """A model of an organization."""
 
@@ -1326,6 +1355,15 @@ class Model:
     created_at: datetime
     # When the model was last changed.
     updated_at: datetime
+    # What the model is listed under, such as computer_vision.
+    tags: tuple[str, ...]
+    # The declared items of an input of a job; empty when they follow from what a version
+    # runs.
+    inputs: tuple[ModelInput, ...]
+    # The declared items of a result of a job; empty for results.json alone.
+    outputs: tuple[ModelOutput, ...]
+    # Who created the model.
+    created_by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1919,6 +1957,8 @@ register("assay.v1.Entry", Entry)
 register("assay.v1.DeleteEntryResponse", DeleteEntryResponse)
 register("assay.v1.ApiKey", ApiKey)
 register("assay.v1.CreateKeyResponse", NewApiKey)
+register("assay.v1.ModelInput", ModelInput)
+register("assay.v1.ModelOutput", ModelOutput)
 register("assay.v1.Model", Model)
 register("assay.v1.PerformanceSummary", PerformanceSummary)
 register("assay.v1.ClassScores", ClassScores)

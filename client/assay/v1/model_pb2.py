@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61ssay/v1/model.proto\x12\x08\x61ssay.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x03\n\x05Model\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttask_type\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x19\n\x0cproject_path\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x1b\n\x0epositive_label\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x06status\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12&\n\x13promoted_version_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x34\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x0f\n\r_project_pathB\x11\n\x0f_positive_labelB\x16\n\x14_promoted_version_idB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61ssay/v1/model.proto\x12\x08\x61ssay.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x03\n\x05Model\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\ttask_type\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x19\n\x0cproject_path\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12\x1b\n\x0epositive_label\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x06status\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12&\n\x13promoted_version_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x34\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x0c\n\x04tags\x18\x0c \x03(\t\x12$\n\x06inputs\x18\r \x03(\x0b\x32\x14.assay.v1.ModelInput\x12&\n\x07outputs\x18\x0e \x03(\x0b\x32\x15.assay.v1.ModelOutput\x12\x18\n\ncreated_by\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x42\x0f\n\r_project_pathB\x11\n\x0f_positive_labelB\x16\n\x14_promoted_version_id\"\x87\x01\n\nModelInput\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nmedia_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x0cmaximum_size\x18\x03 \x01(\rB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x42\x0f\n\r_maximum_size\"\x88\x01\n\x0bModelOutput\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nmedia_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x0cmaximum_size\x18\x03 \x01(\rB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x42\x0f\n\r_maximum_sizeB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL'].fields_by_name['created_at']._serialized_options = b'\342A\001\003'
   _globals['_MODEL'].fields_by_name['updated_at']._loaded_options = None
   _globals['_MODEL'].fields_by_name['updated_at']._serialized_options = b'\342A\001\003'
+  _globals['_MODEL'].fields_by_name['created_by']._loaded_options = None
+  _globals['_MODEL'].fields_by_name['created_by']._serialized_options = b'\342A\001\003'
+  _globals['_MODELINPUT'].fields_by_name['name']._loaded_options = None
+  _globals['_MODELINPUT'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_MODELINPUT'].fields_by_name['media_type']._loaded_options = None
+  _globals['_MODELINPUT'].fields_by_name['media_type']._serialized_options = b'\342A\001\002'
+  _globals['_MODELINPUT'].fields_by_name['maximum_size']._loaded_options = None
+  _globals['_MODELINPUT'].fields_by_name['maximum_size']._serialized_options = b'\342A\001\001'
+  _globals['_MODELINPUT'].fields_by_name['description']._loaded_options = None
+  _globals['_MODELINPUT'].fields_by_name['description']._serialized_options = b'\342A\001\001'
+  _globals['_MODELOUTPUT'].fields_by_name['name']._loaded_options = None
+  _globals['_MODELOUTPUT'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_MODELOUTPUT'].fields_by_name['media_type']._loaded_options = None
+  _globals['_MODELOUTPUT'].fields_by_name['media_type']._serialized_options = b'\342A\001\001'
+  _globals['_MODELOUTPUT'].fields_by_name['maximum_size']._loaded_options = None
+  _globals['_MODELOUTPUT'].fields_by_name['maximum_size']._serialized_options = b'\342A\001\001'
+  _globals['_MODELOUTPUT'].fields_by_name['description']._loaded_options = None
+  _globals['_MODELOUTPUT'].fields_by_name['description']._serialized_options = b'\342A\001\001'
   _globals['_MODEL']._serialized_start=101
-  _globals['_MODEL']._serialized_end=488
+  _globals['_MODEL']._serialized_end=606
+  _globals['_MODELINPUT']._serialized_start=609
+  _globals['_MODELINPUT']._serialized_end=744
+  _globals['_MODELOUTPUT']._serialized_start=747
+  _globals['_MODELOUTPUT']._serialized_end=883
 # @@protoc_insertion_point(module_scope)

@@ -36,6 +36,10 @@ class Model(_message.Message):
     PROMOTED_VERSION_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model's id: `mdl-…`, or the one its creator chose."""
     name: _builtins.str
@@ -52,6 +56,8 @@ class Model(_message.Message):
     """draft, training or ready."""
     promoted_version_id: _builtins.str
     """The version that is served when a request names none."""
+    created_by: _builtins.str
+    """Who created the model."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The declared label set, in its order; empty when labels are inferred from the predictions."""
@@ -63,6 +69,18 @@ class Model(_message.Message):
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When the model was last changed."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the model is listed under, such as computer_vision."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInput]:
+        """The declared items of an input of a job; empty when they follow from what a version runs."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelOutput]:
+        """The declared items of a result of a job; empty for results.json alone."""
 
     def __init__(
         self,
@@ -78,10 +96,14 @@ class Model(_message.Message):
         promoted_version_id: _builtins.str | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        inputs: _abc.Iterable[Global___ModelInput] | None = ...,
+        outputs: _abc.Iterable[Global___ModelOutput] | None = ...,
+        created_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_project_path", b"_project_path", "_promoted_version_id", b"_promoted_version_id", "created_at", b"created_at", "positive_label", b"positive_label", "project_path", b"project_path", "promoted_version_id", b"promoted_version_id", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_project_path", b"_project_path", "_promoted_version_id", b"_promoted_version_id", "created_at", b"created_at", "description", b"description", "labels", b"labels", "model_id", b"model_id", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path", "promoted_version_id", b"promoted_version_id", "status", b"status", "task_type", b"task_type", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label", "_project_path", b"_project_path", "_promoted_version_id", b"_promoted_version_id", "created_at", b"created_at", "created_by", b"created_by", "description", b"description", "inputs", b"inputs", "labels", b"labels", "model_id", b"model_id", "name", b"name", "outputs", b"outputs", "positive_label", b"positive_label", "project_path", b"project_path", "promoted_version_id", b"promoted_version_id", "status", b"status", "tags", b"tags", "task_type", b"task_type", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__positive_label: _TypeAlias = _typing.Literal["positive_label"]  # noqa: Y015
     _WhichOneofArgType__positive_label: _TypeAlias = _typing.Literal["_positive_label", b"_positive_label"]  # noqa: Y015
@@ -97,3 +119,75 @@ class Model(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__promoted_version_id) -> _WhichOneofReturnType__promoted_version_id | None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class ModelInput(_message.Message):
+    """One item that each input of a job holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    MAXIMUM_SIZE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Its name, such as input.txt."""
+    media_type: _builtins.str
+    """Required. The media types that are accepted, divided by commas, such as image/png, image/jpeg."""
+    maximum_size: _builtins.int
+    """Optional. The most bytes; absent, 104857600."""
+    description: _builtins.str
+    """Optional. Free text of up to 1 000 characters."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        media_type: _builtins.str = ...,
+        maximum_size: _builtins.int | None = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum_size", b"_maximum_size", "maximum_size", b"maximum_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum_size", b"_maximum_size", "description", b"description", "maximum_size", b"maximum_size", "media_type", b"media_type", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum_size: _TypeAlias = _typing.Literal["maximum_size"]  # noqa: Y015
+    _WhichOneofArgType__maximum_size: _TypeAlias = _typing.Literal["_maximum_size", b"_maximum_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_size) -> _WhichOneofReturnType__maximum_size | None: ...
+
+Global___ModelInput: _TypeAlias = ModelInput  # noqa: Y015
+
+@_typing.final
+class ModelOutput(_message.Message):
+    """One item that each result of a job holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    MAXIMUM_SIZE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Its name, such as results.json."""
+    media_type: _builtins.str
+    """Optional. Its media type; absent, application/json."""
+    maximum_size: _builtins.int
+    """Optional. The most bytes; absent, 104857600."""
+    description: _builtins.str
+    """Optional. Free text of up to 1 000 characters."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        media_type: _builtins.str = ...,
+        maximum_size: _builtins.int | None = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum_size", b"_maximum_size", "maximum_size", b"maximum_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum_size", b"_maximum_size", "description", b"description", "maximum_size", b"maximum_size", "media_type", b"media_type", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum_size: _TypeAlias = _typing.Literal["maximum_size"]  # noqa: Y015
+    _WhichOneofArgType__maximum_size: _TypeAlias = _typing.Literal["_maximum_size", b"_maximum_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_size) -> _WhichOneofReturnType__maximum_size | None: ...
+
+Global___ModelOutput: _TypeAlias = ModelOutput  # noqa: Y015

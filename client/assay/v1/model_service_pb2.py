@@ -27,9 +27,10 @@ from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ssay/v1/model_service.proto\x12\x08\x61ssay.v1\x1a\x14\x61ssay/v1/model.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\xf7\x01\n\x12\x43reateModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\ttask_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08model_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cproject_path\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06labels\x18\x06 \x03(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tif_absent\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x01\")\n\x0fGetModelRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"b\n\x11ListModelsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cproject_path\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"N\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.assay.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xfc\x01\n\x12UpdateModelRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1e\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x0cproject_path\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12!\n\x0epositive_label\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x03\x88\x01\x01\x12\x14\n\x06labels\x18\x06 \x03(\tB\x04\xe2\x41\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_descriptionB\x0f\n\r_project_pathB\x11\n\x0f_positive_label\",\n\x12\x44\x65leteModelRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xdd\x04\n\x0cModelService\x12m\n\x0b\x43reateModel\x12\x1c.assay.v1.CreateModelRequest\x1a\x0f.assay.v1.Model\"/\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/models:\x01*\x12p\n\x08GetModel\x12\x19.assay.v1.GetModelRequest\x1a\x0f.assay.v1.Model\"8\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/models/{model_id}\x12t\n\nListModels\x12\x1b.assay.v1.ListModelsRequest\x1a\x1c.assay.v1.ListModelsResponse\"+\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/models\x12u\n\x0bUpdateModel\x12\x1c.assay.v1.UpdateModelRequest\x1a\x0f.assay.v1.Model\"7\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x82\xd3\xe4\x93\x02\x1e\x32\x19/api/v1/models/{model_id}:\x01*\x12\x7f\n\x0b\x44\x65leteModel\x12\x1c.assay.v1.DeleteModelRequest\x1a\x16.google.protobuf.Empty\":\x90\x02\x02\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xcc\x01\x82\xd3\xe4\x93\x02\x1b*\x19/api/v1/models/{model_id}B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ssay/v1/model_service.proto\x12\x08\x61ssay.v1\x1a\x14\x61ssay/v1/model.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xce\x03\n\x12\x43reateModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\ttask_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08model_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cproject_path\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06labels\x18\x06 \x03(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0epositive_label\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tif_absent\x18\t \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04tags\x18\n \x03(\tB\x04\xe2\x41\x01\x01\x12*\n\x06inputs\x18\x0b \x03(\x0b\x32\x14.assay.v1.ModelInputB\x04\xe2\x41\x01\x01\x12,\n\x07outputs\x18\x0c \x03(\x0b\x32\x15.assay.v1.ModelOutputB\x04\xe2\x41\x01\x01\x12\x32\n\x0csample_input\x18\r \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x01\x12\x33\n\rsample_output\x18\x0e \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x01\")\n\x0fGetModelRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"b\n\x11ListModelsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cproject_path\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"N\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.assay.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xef\x03\n\x12UpdateModelRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1e\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x1f\n\x0cproject_path\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01H\x02\x88\x01\x01\x12!\n\x0epositive_label\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01H\x03\x88\x01\x01\x12\x14\n\x06labels\x18\x06 \x03(\tB\x04\xe2\x41\x01\x01\x12.\n\x04tags\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.ListValueB\x04\xe2\x41\x01\x01\x12*\n\x06inputs\x18\x08 \x03(\x0b\x32\x14.assay.v1.ModelInputB\x04\xe2\x41\x01\x01\x12,\n\x07outputs\x18\t \x03(\x0b\x32\x15.assay.v1.ModelOutputB\x04\xe2\x41\x01\x01\x12\x32\n\x0csample_input\x18\n \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x01\x12\x33\n\rsample_output\x18\x0b \x01(\x0b\x32\x16.google.protobuf.ValueB\x04\xe2\x41\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_descriptionB\x0f\n\r_project_pathB\x11\n\x0f_positive_label\",\n\x12\x44\x65leteModelRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xdd\x04\n\x0cModelService\x12m\n\x0b\x43reateModel\x12\x1c.assay.v1.CreateModelRequest\x1a\x0f.assay.v1.Model\"/\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/models:\x01*\x12p\n\x08GetModel\x12\x19.assay.v1.GetModelRequest\x1a\x0f.assay.v1.Model\"8\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/models/{model_id}\x12t\n\nListModels\x12\x1b.assay.v1.ListModelsRequest\x1a\x1c.assay.v1.ListModelsResponse\"+\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/models\x12u\n\x0bUpdateModel\x12\x1c.assay.v1.UpdateModelRequest\x1a\x0f.assay.v1.Model\"7\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x82\xd3\xe4\x93\x02\x1e\x32\x19/api/v1/models/{model_id}:\x01*\x12\x7f\n\x0b\x44\x65leteModel\x12\x1c.assay.v1.DeleteModelRequest\x1a\x16.google.protobuf.Empty\":\x90\x02\x02\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xcc\x01\x82\xd3\xe4\x93\x02\x1b*\x19/api/v1/models/{model_id}B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +56,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEMODELREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_CREATEMODELREQUEST'].fields_by_name['if_absent']._loaded_options = None
   _globals['_CREATEMODELREQUEST'].fields_by_name['if_absent']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEMODELREQUEST'].fields_by_name['tags']._loaded_options = None
+  _globals['_CREATEMODELREQUEST'].fields_by_name['tags']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEMODELREQUEST'].fields_by_name['inputs']._loaded_options = None
+  _globals['_CREATEMODELREQUEST'].fields_by_name['inputs']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEMODELREQUEST'].fields_by_name['outputs']._loaded_options = None
+  _globals['_CREATEMODELREQUEST'].fields_by_name['outputs']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEMODELREQUEST'].fields_by_name['sample_input']._loaded_options = None
+  _globals['_CREATEMODELREQUEST'].fields_by_name['sample_input']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEMODELREQUEST'].fields_by_name['sample_output']._loaded_options = None
+  _globals['_CREATEMODELREQUEST'].fields_by_name['sample_output']._serialized_options = b'\342A\001\001'
   _globals['_GETMODELREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_GETMODELREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
   _globals['_LISTMODELSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -75,6 +86,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEMODELREQUEST'].fields_by_name['positive_label']._serialized_options = b'\342A\001\001'
   _globals['_UPDATEMODELREQUEST'].fields_by_name['labels']._loaded_options = None
   _globals['_UPDATEMODELREQUEST'].fields_by_name['labels']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['tags']._loaded_options = None
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['tags']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['inputs']._loaded_options = None
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['inputs']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['outputs']._loaded_options = None
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['outputs']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['sample_input']._loaded_options = None
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['sample_input']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['sample_output']._loaded_options = None
+  _globals['_UPDATEMODELREQUEST'].fields_by_name['sample_output']._serialized_options = b'\342A\001\001'
   _globals['_DELETEMODELREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_DELETEMODELREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
   _globals['_MODELSERVICE'].methods_by_name['CreateModel']._loaded_options = None
@@ -87,18 +108,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELSERVICE'].methods_by_name['UpdateModel']._serialized_options = b'\312\363\030\017\n\013model:write \002\202\323\344\223\002\0362\031/api/v1/models/{model_id}:\001*'
   _globals['_MODELSERVICE'].methods_by_name['DeleteModel']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['DeleteModel']._serialized_options = b'\220\002\002\312\363\030\022\n\013model:write \002(\314\001\202\323\344\223\002\033*\031/api/v1/models/{model_id}'
-  _globals['_CREATEMODELREQUEST']._serialized_start=180
-  _globals['_CREATEMODELREQUEST']._serialized_end=427
-  _globals['_GETMODELREQUEST']._serialized_start=429
-  _globals['_GETMODELREQUEST']._serialized_end=470
-  _globals['_LISTMODELSREQUEST']._serialized_start=472
-  _globals['_LISTMODELSREQUEST']._serialized_end=570
-  _globals['_LISTMODELSRESPONSE']._serialized_start=572
-  _globals['_LISTMODELSRESPONSE']._serialized_end=650
-  _globals['_UPDATEMODELREQUEST']._serialized_start=653
-  _globals['_UPDATEMODELREQUEST']._serialized_end=905
-  _globals['_DELETEMODELREQUEST']._serialized_start=907
-  _globals['_DELETEMODELREQUEST']._serialized_end=951
-  _globals['_MODELSERVICE']._serialized_start=954
-  _globals['_MODELSERVICE']._serialized_end=1559
+  _globals['_CREATEMODELREQUEST']._serialized_start=210
+  _globals['_CREATEMODELREQUEST']._serialized_end=672
+  _globals['_GETMODELREQUEST']._serialized_start=674
+  _globals['_GETMODELREQUEST']._serialized_end=715
+  _globals['_LISTMODELSREQUEST']._serialized_start=717
+  _globals['_LISTMODELSREQUEST']._serialized_end=815
+  _globals['_LISTMODELSRESPONSE']._serialized_start=817
+  _globals['_LISTMODELSRESPONSE']._serialized_end=895
+  _globals['_UPDATEMODELREQUEST']._serialized_start=898
+  _globals['_UPDATEMODELREQUEST']._serialized_end=1393
+  _globals['_DELETEMODELREQUEST']._serialized_start=1395
+  _globals['_DELETEMODELREQUEST']._serialized_end=1439
+  _globals['_MODELSERVICE']._serialized_start=1442
+  _globals['_MODELSERVICE']._serialized_end=2047
 # @@protoc_insertion_point(module_scope)

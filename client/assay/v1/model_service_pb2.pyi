@@ -7,6 +7,7 @@ from assay.v1 import model_pb2 as _model_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -34,6 +35,11 @@ class CreateModelRequest(_message.Message):
     POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     IF_ABSENT_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    SAMPLE_INPUT_FIELD_NUMBER: _builtins.int
+    SAMPLE_OUTPUT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. A human name of 1 to 200 characters."""
     task_type: _builtins.str
@@ -54,6 +60,26 @@ class CreateModelRequest(_message.Message):
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. The label set, in the order that reports use."""
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. What the model is listed under: up to 50 of 1 to 63 of a to z, 0 to 9, _ and -."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelInput]:
+        """Optional. The items of an input of a job; empty, they follow from what a version runs."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelOutput]:
+        """Optional. The items of a result of a job; empty, results.json alone."""
+
+    @_builtins.property
+    def sample_input(self) -> _struct_pb2.Value:
+        """Optional. An example of a job: the body that submits it, or any JSON. Absent, it is derived."""
+
+    @_builtins.property
+    def sample_output(self) -> _struct_pb2.Value:
+        """Optional. An example of the results of a job, as JSON. Absent, it is derived."""
+
     def __init__(
         self,
         *,
@@ -66,10 +92,15 @@ class CreateModelRequest(_message.Message):
         positive_label: _builtins.str = ...,
         request_id: _builtins.str = ...,
         if_absent: _builtins.bool = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        inputs: _abc.Iterable[_model_pb2.ModelInput] | None = ...,
+        outputs: _abc.Iterable[_model_pb2.ModelOutput] | None = ...,
+        sample_input: _struct_pb2.Value | None = ...,
+        sample_output: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sample_input", b"sample_input", "sample_output", b"sample_output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "if_absent", b"if_absent", "labels", b"labels", "model_id", b"model_id", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path", "request_id", b"request_id", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "if_absent", b"if_absent", "inputs", b"inputs", "labels", b"labels", "model_id", b"model_id", "name", b"name", "outputs", b"outputs", "positive_label", b"positive_label", "project_path", b"project_path", "request_id", b"request_id", "sample_input", b"sample_input", "sample_output", b"sample_output", "tags", b"tags", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -167,6 +198,11 @@ class UpdateModelRequest(_message.Message):
     PROJECT_PATH_FIELD_NUMBER: _builtins.int
     POSITIVE_LABEL_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    SAMPLE_INPUT_FIELD_NUMBER: _builtins.int
+    SAMPLE_OUTPUT_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     name: _builtins.str
@@ -181,6 +217,26 @@ class UpdateModelRequest(_message.Message):
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. A new label set, in the order of reports, for evaluations created from now on; it holds every label of the evaluations that are served. Empty leaves it."""
 
+    @_builtins.property
+    def tags(self) -> _struct_pb2.ListValue:
+        """Optional. What the model is listed under, an empty list for nothing: up to 50 of 1 to 63 of a to z, 0 to 9, _ and -."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelInput]:
+        """Optional. The items of an input of a job; empty leaves them."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[_model_pb2.ModelOutput]:
+        """Optional. The items of a result of a job; empty leaves them."""
+
+    @_builtins.property
+    def sample_input(self) -> _struct_pb2.Value:
+        """Optional. An example of a job: the body that submits it, or any JSON. Absent, it stays as it is; null, it is derived."""
+
+    @_builtins.property
+    def sample_output(self) -> _struct_pb2.Value:
+        """Optional. An example of the results of a job, as JSON. Absent, it stays as it is; null, it is derived."""
+
     def __init__(
         self,
         *,
@@ -190,10 +246,15 @@ class UpdateModelRequest(_message.Message):
         project_path: _builtins.str | None = ...,
         positive_label: _builtins.str | None = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
+        tags: _struct_pb2.ListValue | None = ...,
+        inputs: _abc.Iterable[_model_pb2.ModelInput] | None = ...,
+        outputs: _abc.Iterable[_model_pb2.ModelOutput] | None = ...,
+        sample_input: _struct_pb2.Value | None = ...,
+        sample_output: _struct_pb2.Value | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_positive_label", b"_positive_label", "_project_path", b"_project_path", "description", b"description", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_positive_label", b"_positive_label", "_project_path", b"_project_path", "description", b"description", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path", "sample_input", b"sample_input", "sample_output", b"sample_output", "tags", b"tags"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_positive_label", b"_positive_label", "_project_path", b"_project_path", "description", b"description", "labels", b"labels", "model_id", b"model_id", "name", b"name", "positive_label", b"positive_label", "project_path", b"project_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_name", b"_name", "_positive_label", b"_positive_label", "_project_path", b"_project_path", "description", b"description", "inputs", b"inputs", "labels", b"labels", "model_id", b"model_id", "name", b"name", "outputs", b"outputs", "positive_label", b"positive_label", "project_path", b"project_path", "sample_input", b"sample_input", "sample_output", b"sample_output", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015

@@ -2,6 +2,7 @@
 
 from assay.features.artifacts.feature import FEATURE as ARTIFACTS
 from assay.features.benchmarks.feature import FEATURE as BENCHMARKS
+from assay.features.catalogue.feature import FEATURE as CATALOGUE
 from assay.features.comparisons.feature import FEATURE as COMPARISONS
 from assay.features.datasets.feature import FEATURE as DATASETS
 from assay.features.evaluations.feature import FEATURE as EVALUATIONS
@@ -29,5 +30,6 @@ FEATURES = (
     BENCHMARKS,
     ARTIFACTS,
     TRAINING,
+    CATALOGUE,
     SERVER_INFO,
 )

@@ -1115,6 +1115,11 @@ class Models(Group):
         labels: Sequence[str] = (),
         positive_label: str = "",
         if_absent: bool = False,
+        tags: Sequence[str] = (),
+        inputs: Sequence[Mapping[str, Any]] = (),
+        outputs: Sequence[Mapping[str, Any]] = (),
+        sample_input: object | None = None,
+        sample_output: object | None = None,
     ) -> types.Model:
         """Creates a model.
 
@@ -1129,6 +1134,12 @@ class Models(Group):
                 are declared.
             if_absent: Returns the model that has the id, where it is of the same task type, if
                 there is one, instead of refusing it.
+            tags: What the model is listed under: up to 50 of 1 to 63 of a to z, 0 to 9, _ and -.
+            inputs: The items of an input of a job; empty, they follow from what a version runs.
+            outputs: The items of a result of a job; empty, results.json alone.
+            sample_input: An example of a job: the body that submits it, or any JSON. Absent, it
+                is derived.
+            sample_output: An example of the results of a job, as JSON. Absent, it is derived.
         """
         return await self._one(
             types.Model,
@@ -1142,6 +1153,11 @@ class Models(Group):
                 "labels": labels,
                 "positive_label": positive_label,
                 "if_absent": if_absent,
+                "tags": tags,
+                "inputs": inputs,
+                "outputs": outputs,
+                "sample_input": sample_input,
+                "sample_output": sample_output,
             },
         )
 
@@ -1174,6 +1190,11 @@ class Models(Group):
         project_path: str | None = None,
         positive_label: str | None = None,
         labels: Sequence[str] = (),
+        tags: Sequence[object] | None = None,
+        inputs: Sequence[Mapping[str, Any]] = (),
+        outputs: Sequence[Mapping[str, Any]] = (),
+        sample_input: object | None = None,
+        sample_output: object | None = None,
     ) -> types.Model:
         """Changes the fields that are sent and leaves the others.
 
@@ -1185,6 +1206,14 @@ class Models(Group):
             positive_label: A new positive label, for evaluations created from now on.
             labels: A new label set, in the order of reports, for evaluations created from now on;
                 it holds every label of the evaluations that are served. Empty leaves it.
+            tags: What the model is listed under, an empty list for nothing: up to 50 of 1 to 63
+                of a to z, 0 to 9, _ and -.
+            inputs: The items of an input of a job; empty leaves them.
+            outputs: The items of a result of a job; empty leaves them.
+            sample_input: An example of a job: the body that submits it, or any JSON. Absent, it
+                stays as it is; null, it is derived.
+            sample_output: An example of the results of a job, as JSON. Absent, it stays as it is;
+                null, it is derived.
         """
         return await self._one(
             types.Model,
@@ -1196,6 +1225,11 @@ class Models(Group):
                 "project_path": project_path,
                 "positive_label": positive_label,
                 "labels": labels,
+                "tags": tags,
+                "inputs": inputs,
+                "outputs": outputs,
+                "sample_input": sample_input,
+                "sample_output": sample_output,
             },
         )
 

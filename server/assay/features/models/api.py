@@ -5,10 +5,10 @@ from __future__ import annotations
 from google.protobuf import empty_pb2
 
 from assay.features.models import convert
-from assay.features.models.service import ModelChange, ModelUseCases
+from assay.features.models.service import ModelUseCases
 from assay.features.models.versions_service import VersionUseCases
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.messages import message_of, page_of, value_of
+from assay.kernel.rpc.messages import message_of, page_of
 from assay.v1 import model_pb2, model_service_pb2, version_pb2, version_service_pb2
 
 
@@ -25,7 +25,7 @@ class ModelService:
         known = await call.run(
             self._models.create,
             call.organization_id,
-            convert.new_model(request),
+            convert.new_model(request, call.caller.subject),
             if_absent=request.if_absent,
             request_id=call.idempotency_key(request.request_id),
         )
@@ -59,7 +59,7 @@ class ModelService:
             self._models.update,
             call.organization_id,
             request.model_id,
-            value_of(ModelChange, request),
+            convert.model_change(request),
         )
         return convert.model(known)
 

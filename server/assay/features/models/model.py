@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from assay.features.models.declared import DeclaredInput, DeclaredOutput, check_declared
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.states import VersionStatus
@@ -16,6 +18,11 @@ from assay.records.predictions import MAX_LABEL_CHARS, MAX_LABELS
 MAX_NAME = 200  # characters of a model's name or of a version's label
 MAX_TEXT = 4_000  # characters of a description
 MAX_PATH = 1_024  # characters of a project path
+
+# Clients of the catalogue end on a version that they cannot read as numbers with dots.
+_VERSION = re.compile(
+    r"v?\d{1,9}(?:\.\d{1,9})*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
+)
 
 
 class TaskType(StrEnum):
@@ -36,6 +43,12 @@ class NewModel(Record):
     labels: tuple[str, ...] | None = None  # classes, in their order; None: from the data
     positive_label: str | None = None  # one of `labels` when those are declared
     description: str = ""  # at most 4 000 characters
+    tags: tuple[str, ...] = ()  # what it is listed under
+    inputs: tuple[DeclaredInput, ...] = ()  # of its versions; empty: follow from what they run
+    outputs: tuple[DeclaredOutput, ...] = ()
+    sample_input: str | None = None  # JSON; None: derived from the inputs
+    sample_output: str | None = None  # JSON
+    created_by: str = ""  # subject of the caller
 
     def __post_init__(self) -> None:
         if self.model_id is not None:
@@ -57,6 +70,10 @@ class Model(Record):
     created_at: datetime  # when it was registered
     updated_at: datetime  # when it was last changed
     promoted_version_id: str | None  # the version served by default; None: none is promoted
+    tags: tuple[str, ...] = ()  # what it is listed under
+    inputs: tuple[DeclaredInput, ...] = ()  # of its versions; empty: follow from what they run
+    outputs: tuple[DeclaredOutput, ...] = ()
+    created_by: str = ""  # subject of the caller that registered it
 
 
 class NewVersion(Record):
@@ -98,9 +115,17 @@ class Version(Record):
     metrics: Mapping[str, float]  # of its current test evaluation; empty: has none
     created_by: str  # subject of the caller that registered it
 
+    @property
+    def shown(self) -> str:
+        """How the catalogue names it: its label where that is written as a version, else N.0.0."""
+        if self.label is not None and _VERSION.fullmatch(self.label):
+            return self.label
+        return f"{self.version_number}.0.0"
+
 
 def check_model_fields(model: NewModel | Model) -> None:
     """Raise InvalidArgument that names the first field of `model` with a wrong value."""
+    check_declared(model)
     _check_length("name", model.name, 1, MAX_NAME)
     _check_length("description", model.description, 0, MAX_TEXT)
     if model.project_path is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay.features.models.declared import DeclaredInput, DeclaredOutput
 from assay.features.models.model import Model, NewModel, TaskType
 from assay.features.models.store import LabelsChange, Models
 from assay.features.models.versions_store import Versions
@@ -32,6 +33,11 @@ class ModelChange:
     project_path: str | None = None  # empty takes the path away
     positive_label: str | None = None  # empty takes the label away
     labels: tuple[str, ...] | None = None  # hold those of every evaluation that is served
+    tags: tuple[str, ...] | None = None
+    inputs: tuple[DeclaredInput, ...] | None = None
+    outputs: tuple[DeclaredOutput, ...] | None = None
+    sample_input: str | None = None  # JSON; empty takes it away
+    sample_output: str | None = None  # JSON; empty takes it away
 
     def __post_init__(self) -> None:
         # What is wrong for every model is refused before anything is said of this one.
@@ -41,19 +47,20 @@ class ModelChange:
             project_path=self.project_path or None,
             labels=self.labels,
             description=self.description or "",
+            tags=self.tags or (),
+            inputs=self.inputs or (),
+            outputs=self.outputs or (),
         )
 
     def apply(self, model: Model) -> Model:
         """Return `model` with the changes made."""
+        names = ("name", "description", "labels", "tags", "inputs", "outputs")
+        sent = {name: getattr(self, name) for name in names}
         changed = replace(
-            model,
-            name=model.name if self.name is None else self.name,
-            description=model.description if self.description is None else self.description,
+            model, **{name: value for name, value in sent.items() if value is not None}
         )
         if self.project_path is not None:
             changed = replace(changed, project_path=self.project_path or None)
-        if self.labels is not None:
-            changed = replace(changed, labels=self.labels)
         if self.positive_label is not None:
             changed = replace(changed, positive_label=self.positive_label or None)
         return changed
@@ -81,7 +88,9 @@ class ModelUseCases:
             AlreadyExists: the id or the project path is taken.
             RequestIdReused: the request_id came before with another body.
         """
-        request = CreateRequest(method="CreateModel", request_id=request_id, body=new)
+        request = CreateRequest(
+            method="CreateModel", request_id=request_id, body=replace(new, created_by="")
+        )
         with self._store.write() as uow:
             model = create_once(
                 uow,
@@ -132,6 +141,12 @@ class ModelUseCases:
             if change.labels is not None:
                 for hook in uow.hooks(LabelsChange):
                     hook.check(uow, model)
+            uow[Models].set_samples(
+                organization_id,
+                model_id,
+                sample_input=change.sample_input,
+                sample_output=change.sample_output,
+            )
             return _known(uow, uow[Models].update(organization_id, model))
 
     def delete(self, organization_id: str, model_id: str) -> None:

@@ -37,11 +37,26 @@ _LOCK = Prepared(
 )
 _COUNT = Prepared(select(func.count()).select_from(models).where(_ORG))
 _INSERT = insert_or_ignore(models)
-_CHANGED = ("name", "project_path", "labels", "positive_label", "description")
+_CHANGED = (
+    "name",
+    "project_path",
+    "labels",
+    "positive_label",
+    "description",
+    "tags",
+    "inputs",
+    "outputs",
+)
 _UPDATE = Prepared(
     update(models)
     .where(_ORG, _M.model_id == bindparam("id"))
     .values(bound(*_CHANGED, "updated_at"))
+)
+_THIS = and_(_ORG, _M.model_id == bindparam("id"))
+_SET_SAMPLE_INPUT = Prepared(update(models).where(_THIS).values(bound("sample_input")))
+_SET_SAMPLE_OUTPUT = Prepared(update(models).where(_THIS).values(bound("sample_output")))
+_SAMPLES = Prepared(
+    select(_M.sample_input, _M.sample_output).where(_ORG, _M.model_id == bindparam("model_id"))
 )
 _DELETE = Prepared(delete(models).where(_ORG, _M.model_id == bindparam("model_id")))
 
@@ -60,7 +75,12 @@ class LabelsChange(Hook):
         """Raise a refusal where something that is served has a label that is not declared."""
 
 
-_SIZE = func.length(_M.description) + func.coalesce(func.length(_M.labels), 0)
+_SIZE = (
+    func.length(_M.description)
+    + func.coalesce(func.length(_M.labels), 0)
+    + func.length(_M.inputs)
+    + func.length(_M.outputs)
+)
 
 
 class Models(SqlStore):
@@ -142,7 +162,7 @@ class Models(SqlStore):
         )
 
     def update(self, organization_id: str, model: Model) -> Model:
-        """Store name, project path, labels, positive label and description of `model`.
+        """Store what of `model` can change: names, texts, labels, tags, inputs and outputs.
 
         All other fields of it are ignored; `updated_at` becomes now. A taken project path
         raises AlreadyExists, an absent model NotFound, a wrong value InvalidArgument.
@@ -162,6 +182,28 @@ class Models(SqlStore):
         if not changed:
             raise NotFound.of("model", model.model_id)
         return self.get(organization_id, model.model_id)
+
+    def set_samples(
+        self,
+        organization_id: str,
+        model_id: str,
+        *,
+        sample_input: str | None = None,
+        sample_output: str | None = None,
+    ) -> None:
+        """Store examples as JSON; an empty text takes one away, None leaves it."""
+        key = {"org": organization_id, "id": model_id}
+        if sample_input is not None:
+            self._db.run(_SET_SAMPLE_INPUT, **key, sample_input=sample_input or None)
+        if sample_output is not None:
+            self._db.run(_SET_SAMPLE_OUTPUT, **key, sample_output=sample_output or None)
+
+    def samples(self, organization_id: str, model_id: str) -> tuple[str | None, str | None]:
+        """Return the examples of an input and of an output that a model has, as JSON."""
+        row = self._db.one(_SAMPLES, org=organization_id, model_id=model_id)
+        if row is None:
+            raise NotFound.of("model", model_id)
+        return row.sample_input, row.sample_output
 
     def delete(self, organization_id: str, model_id: str) -> None:
         """Delete a model with its versions and evaluations; jobs and their logs stay.

@@ -34,6 +34,12 @@ models = Table(
     Column("description", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("tags", Text, nullable=False),  # JSON list
+    Column("inputs", Text, nullable=False),  # JSON list
+    Column("outputs", Text, nullable=False),  # JSON list
+    Column("created_by", Text, nullable=False),
+    Column("sample_input", Text),  # JSON, and after all that is read with a model
+    Column("sample_output", Text),  # JSON
     PrimaryKeyConstraint("organization_id", "model_id"),
     CheckConstraint(one_of("task_type", tuple(TaskType)), name="task_type"),
     Index("ix_models_listing", "organization_id", "created_at", "model_id"),
@@ -76,6 +82,13 @@ versions = Table(
     CheckConstraint(one_of("status", tuple(VersionStatus)), name="status"),
     CheckConstraint("version_number >= 1", name="version_number"),
     CheckConstraint("NOT is_promoted OR status = 'ready'", name="promoted_is_ready"),
+    partial_index(
+        "ix_versions_label",
+        "organization_id",
+        "model_id",
+        "label",
+        where="label IS NOT NULL",
+    ),
     Index(
         "uq_versions_promoted",
         "organization_id",

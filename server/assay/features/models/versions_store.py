@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
 
 from assay.features.models.model import NewVersion, Version
 from assay.features.models.store import ID_ATTEMPTS
@@ -35,6 +36,29 @@ _SELECT = select(*VERSIONS.columns)
 _ORG = _V.organization_id == bindparam("org")
 _ONE = and_(_V.model_id == bindparam("of_model"), _V.version_id == bindparam("id"))
 _GET = Prepared(_SELECT.where(_ORG, _ONE))
+_FIND = Prepared(
+    _SELECT.where(
+        _ORG,
+        _V.model_id == bindparam("of_model"),
+        or_(
+            _V.version_id == bindparam("text"),
+            _V.label == bindparam("text"),
+            _V.version_number == bindparam("number"),
+        ),
+    )
+    .order_by(
+        case((_V.version_id == bindparam("text"), 0), (_V.label == bindparam("text"), 1), else_=2),
+        _V.version_number.desc(),
+    )
+    .limit(1)
+)
+_DEFAULT = Prepared(
+    _SELECT.where(
+        _ORG, _V.model_id == bindparam("of_model"), _V.status == VersionStatus.READY.value
+    )
+    .order_by(_V.is_promoted.desc(), _V.version_number.desc())
+    .limit(1)
+)
 _LOCK = Prepared(
     select(_V.model_id, _V.status, _V.is_promoted).where(_ORG, _ONE).with_for_update(key_share=True)
 )
@@ -62,6 +86,9 @@ _DELETE = Prepared(delete(versions).where(_ORG, _ONE))
 _SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(bound("metrics")))
 
 _SET_HYPERPARAMETERS = Prepared(update(versions).where(_ORG, _ONE).values(bound("hyperparameters")))
+
+
+_NUMBER = re.compile(r"([1-9]\d{0,8})\.0\.0", re.ASCII)
 
 
 class VersionDeletion(Hook):
@@ -131,6 +158,29 @@ class Versions(SqlStore):
         row = self._db.one(_GET, org=organization_id, of_model=model_id, id=version_id)
         if row is None:
             raise self._absent(organization_id, model_id, version_id)
+        return VERSIONS.read(row)
+
+    def find(self, organization_id: str, model_id: str, text: str) -> Version:
+        """Return the version that a caller calls `text`.
+
+        That is its id, else its label, of several the newest, else `N.0.0` with its number. An
+        empty text is the promoted version, or the newest ready one where none is promoted. Raises
+        NotFound, which names the model where that is absent.
+        """
+        key = {"org": organization_id, "of_model": model_id}
+        if text:
+            numbered = _NUMBER.fullmatch(text)
+            row = self._db.one(_FIND, **key, text=text, number=int(numbered[1]) if numbered else 0)
+        else:
+            row = self._db.one(_DEFAULT, **key)
+        if row is None and text:
+            raise self._absent(organization_id, model_id, text)
+        if row is None:
+            self._require_model(organization_id, model_id)
+            raise NotFound(
+                f"The model '{clip(model_id)}' has no ready version. Train one, or name one.",
+                metadata={"resource_type": "version", "model_id": model_id},
+            )
         return VERSIONS.read(row)
 
     def list(

@@ -85,15 +85,27 @@ def from_struct(field: str, message: struct_pb2.Struct) -> dict[str, Any]:
     Raises:
         InvalidArgument: `field` is too large or too deep, or holds a number that JSON has not.
     """
+    _check_size(field, message)
+    found = {key: plain(one) for key, one in message.fields.items()}
+    for key, one in found.items():
+        _check(f"{field}.{clip(key, 40)}", one, 1)
+    return found
+
+
+def from_value(field: str, message: struct_pb2.Value) -> Any:
+    """Return a Value as JSON, as `from_struct` does and with its refusals."""
+    _check_size(field, message)
+    found = plain(message)
+    _check(field, found, 0)
+    return found
+
+
+def _check_size(field: str, message: Message) -> None:
     size = message.ByteSize()
     if size > MAX_OBJECT_BYTES:
         raise InvalidArgument.of(
             field, f"{size} bytes were sent; at most {MAX_OBJECT_BYTES} are allowed"
         )
-    found = {key: plain(one) for key, one in message.fields.items()}
-    for key, one in found.items():
-        _check(f"{field}.{clip(key, 40)}", one, 1)
-    return found
 
 
 def _check(path: str, value: Any, depth: int) -> None:

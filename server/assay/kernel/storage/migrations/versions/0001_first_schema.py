@@ -285,6 +285,12 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("inputs", sa.Text(), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("sample_input", sa.Text(), nullable=True),
+        sa.Column("sample_output", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "task_type IN ('classification', 'regression', 'extraction')",
             name=op.f("ck_models_task_type"),
@@ -822,6 +828,14 @@ def upgrade() -> None:
             "version_number",
             name=op.f("uq_versions_organization_id_model_id_version_number"),
         ),
+    )
+    op.create_index(
+        "ix_versions_label",
+        "versions",
+        ["organization_id", "model_id", "label"],
+        unique=False,
+        sqlite_where=sa.text("label IS NOT NULL"),
+        postgresql_where=sa.text("label IS NOT NULL"),
     )
     op.create_index(
         "uq_versions_promoted",

@@ -1,0 +1,1 @@
+"""The catalogue of models, as clients that run models read it."""
