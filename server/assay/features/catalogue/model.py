@@ -1,4 +1,4 @@
-"""What the versions of a model take and give."""
+"""Declarations of versions: the items that they take and give."""
 
 from __future__ import annotations
 

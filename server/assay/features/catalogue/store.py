@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from assay.features.artifacts.store import VersionArtifacts
 from assay.features.catalogue.model import Declaration, declaration_of
 from assay.features.models.store import Models
-from assay.features.training.store import VersionArtifacts
 from assay.kernel.storage.unit_of_work import SqlStore
 
 

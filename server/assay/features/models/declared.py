@@ -1,4 +1,4 @@
-"""What a model declares of itself: tags, and the inputs and outputs of its versions."""
+"""Declarations of a model: tags, and the inputs and outputs of its versions."""
 
 from __future__ import annotations
 
