@@ -1,0 +1,1 @@
+"""Models that somebody else serves over the Open Inference Protocol."""
