@@ -36,10 +36,10 @@ def hashed(texts, **ngrams):
     ends = [0, *words.text_ends.tolist()]
     found = [Counter() for _ in texts]
     first = 0
-    for chunks, keys in hash_chunks(words, list(pairwise(ends)), bits=32, **ngrams):
-        for key in keys.tolist():
+    for grams in hash_chunks(words, list(pairwise(ends)), bits=32, **ngrams):
+        for key in grams.keys().tolist():
             found[first + (key >> 32)][key & 0xFFFFFFFF] += 1
-        first += chunks
+        first += len(grams.sizes)
     assert first == len(texts)
     return found
 
@@ -90,10 +90,34 @@ def test_keys_are_as_short_as_they_can_be(bits):
     words = words_of(TEXTS)
     ends = [0, *words.text_ends.tolist()]
     given = {"word_ngrams": 1, "char_ngrams": 2}
-    ((_, whole),) = hash_chunks(words, list(pairwise(ends)), bits=32, **given)
-    ((_, keys),) = hash_chunks(words, list(pairwise(ends)), bits=bits, **given)
+    (whole,) = (
+        grams.keys() for grams in hash_chunks(words, list(pairwise(ends)), bits=32, **given)
+    )
+    (keys,) = (
+        grams.keys() for grams in hash_chunks(words, list(pairwise(ends)), bits=bits, **given)
+    )
     assert keys.dtype == (np.uint64 if bits > 29 else np.uint32)
     assert np.array_equal(keys, whole >> np.uint64(32 - bits))
+
+
+def test_each_n_gram_stands_at_a_word():
+    """The n-grams of a chunk of words are those of each word alone, and of each run of words."""
+    words = words_of(TEXTS)
+    ends = [0, *words.text_ends.tolist()]
+    given = {"word_ngrams": 3, "char_ngrams": 4, "bits": 18}
+    (grams,) = hash_chunks(words, list(pairwise(ends)), **given)
+    (alone,) = hash_chunks(words, [(at, at + 1) for at in grams.index.tolist()], **given)
+    low = (1 << 18) - 1
+    for n, keys in enumerate(grams.character_keys, 1):
+        counts = grams.character_counts(n)
+        assert counts.sum() == len(keys)
+        assert np.array_equal(keys & low, alone.character_keys[n - 1] & low)
+        assert np.array_equal(
+            np.repeat(np.arange(len(counts)), counts), alone.character_keys[n - 1] >> 18
+        )
+    for n, keys in enumerate(grams.word_keys, 1):
+        owners = grams.chunk_of[grams.word_starts(n)]
+        assert np.array_equal(owners, keys & ~np.array(low, keys.dtype))
 
 
 def test_many_parts_are_one():

@@ -11,7 +11,7 @@ from assay.learning.families import family_of
 from assay.learning.hyperparameters import resolve
 from assay.learning.model import Model
 from assay.learning.rows import TaskType
-from assay.learning.text import MAX_CHARACTERS, ChunkedText
+from assay.learning.text import MAX_CHARACTERS, ChunkedText, place_counts
 from tests.support.learning_rows import TEXT_SCHEMA, cut, language_rows, text_rows, trained
 
 TEXT = TaskType.TEXT_CLASSIFICATION
@@ -42,11 +42,10 @@ def test_features_are_scikit_learns_tf_idf(rows):
     block = featurizer.transform(rows)
     counts = sparse.lil_array((block.chunks, 1 << 18))
     first = 0
-    for chunks, chunk_of, places, numbers in ChunkedText.of(
-        rows, featurizer.hyperparameters
-    ).counts():
+    for grams in ChunkedText.of(rows, featurizer.hyperparameters).grams():
+        chunk_of, places, numbers = place_counts(grams, 18)
         counts[first + chunk_of, places] = numbers
-        first += chunks
+        first += len(grams.sizes)
     counts = counts.tocsr()
     frequent = np.flatnonzero(np.bincount(counts.indices, minlength=1 << 18) >= 3)
     assert np.array_equal(featurizer.places, frequent)

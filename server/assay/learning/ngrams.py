@@ -102,7 +102,7 @@ def hash_chunks(
     word_ngrams: int,
     char_ngrams: int,
     bits: int,
-) -> Iterator[tuple[int, Keys]]:
+) -> Iterator[ChunkGrams]:
     """Yield the n-grams of a few chunks at a time.
 
     Args:
@@ -111,23 +111,58 @@ def hash_chunks(
         word_ngrams: The longest sequence of words.
         char_ngrams: The longest sequence of characters.
         bits: How many bits of a hash are kept, up to 32.
-
-    Yields:
-        How many chunks, and of each n-gram its chunk, counted from the first of them, times
-        2 ** bits, plus the kept bits of its hash. Keys have 32 bits where that is enough.
     """
     for first, last in _parts(words, chunks):
         bounds = np.array(chunks[first:last], np.int64)
         sizes = bounds[:, 1] - bounds[:, 0]
         kind = np.uint32 if (last - first) << bits <= 1 << 32 else np.uint64
         chunk_of: Keys = np.repeat((np.arange(last - first) << bits).astype(kind), sizes)
-        letters = _Letters.of(words, _counted(sizes) + np.repeat(bounds[:, 0], sizes))
-        found = [np.empty(0, kind)]
-        if len(chunk_of):
-            drop = np.uint64(64 - bits)
-            found += _of_words(letters, chunk_of, word_ngrams, drop)
-            found += _of_characters(letters, chunk_of, char_ngrams, drop)
-        yield last - first, np.concatenate(found)
+        index = _counted(sizes) + np.repeat(bounds[:, 0], sizes)
+        letters = _Letters.of(words, index)
+        drop = np.uint64(64 - bits)
+        some = len(index) > 0
+        yield ChunkGrams(
+            chunk_of=chunk_of,
+            sizes=sizes,
+            index=index,
+            lengths=letters.lengths,
+            word_keys=tuple(_of_words(letters, chunk_of, word_ngrams * some, drop)),
+            character_keys=tuple(_of_characters(letters, chunk_of, char_ngrams * some, drop)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkGrams:
+    """The n-grams of a few chunks, those of a word after those of the word before.
+
+    The key of an n-gram is its chunk, counted from the first of these, times 2 ** bits, plus the
+    kept bits of its hash. Keys have 32 bits where that is enough.
+    """
+
+    chunk_of: Keys  # (words,), the upper bits of the keys of each word
+    sizes: Places  # (chunks,), words of each
+    index: Places  # (words,), their numbers in `Words`: those of one chunk after the other
+    lengths: Places  # (words,), in letters, with the spaces at both ends
+    word_keys: tuple[Keys, ...]  # of n words, for n = 1, 2, …
+    character_keys: tuple[Keys, ...]  # of n characters, for n = 1, 2, …
+
+    def keys(self) -> Keys:
+        """Return all keys in one array."""
+        none = np.empty(0, self.chunk_of.dtype)
+        keys: Keys = np.concatenate([none, *self.word_keys, *self.character_keys])
+        return keys
+
+    def word_starts(self, n: int) -> NDArray[np.bool_]:
+        """Return the (words,) words of these chunks that an n-gram of n words starts with."""
+        found = np.zeros(len(self.index), np.bool_)
+        count = max(0, len(found) - n + 1)
+        found[:count] = self.chunk_of[:count] == self.chunk_of[n - 1 :]
+        return found
+
+    def character_counts(self, n: int) -> Places:
+        """Return how many n-grams of n characters each of the words has, as (words,)."""
+        counts: Places = self.lengths - 2 if n == 1 else np.maximum(self.lengths - n + 1, 0)
+        return counts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from assay.learning.hyperparameters import Hyperparameters
 from assay.learning.labels import added, class_codes, class_order, label_counts
 from assay.learning.learner import Featurizer, Summary
 from assay.learning.linear import LinearLearner, class_weights, priors
-from assay.learning.ngrams import Words, chunk_words, hash_chunks, words_of
+from assay.learning.ngrams import ChunkGrams, Words, chunk_words, hash_chunks, words_of
 from assay.learning.rows import PAGES, ROW_ID, TaskType, check_schema, row_ids
 
 SUMMARY = "summary"
@@ -50,36 +50,40 @@ class TextFeaturizer:
     def transform(self, batch: pa.RecordBatch) -> FeatureBlock:
         """Return the TF-IDF of each chunk; raises DataError for a record that is too long."""
         check_schema(TaskType.TEXT_CLASSIFICATION, batch.schema, answers=False)
-        column_of = np.full(1 << self.hyperparameters.integer("hash_bits"), _ABSENT, np.int32)
-        column_of[self.places] = np.arange(self.columns, dtype=np.int32)
+        column_of = self.column_of()
         chunked = ChunkedText.of(batch, self.hyperparameters)
-        parts = [self._rows(*part, column_of) for part in chunked.counts()]
+        parts = [self.rows(grams, column_of)[0] for grams in chunked.grams()]
         return FeatureBlock(
             row_ids=row_ids(batch),
-            features=_stacked(parts, self.columns),
+            features=stacked(parts, self.columns),
             record_of=chunked.record_of,
             targets=class_codes(batch, self.labels)[chunked.record_of],
         )
 
-    def _rows(
-        self,
-        chunks: int,
-        chunk_of: NDArray[np.int64],
-        places: NDArray[np.int64],
-        counts: NDArray[np.int64],
-        column_of: NDArray[np.int32],
-    ) -> sparse.csr_array:
+    def column_of(self) -> NDArray[np.int32]:
+        """Return the feature of each place, negative where it is none."""
+        found = np.full(1 << self.hyperparameters.integer("hash_bits"), _ABSENT, np.int32)
+        found[self.places] = np.arange(self.columns, dtype=np.int32)
+        return found
+
+    def rows(
+        self, grams: ChunkGrams, column_of: NDArray[np.int32]
+    ) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+        """Return the (chunks, features) TF-IDF of some chunks, and what each row was divided by."""
+        chunks = len(grams.sizes)
+        chunk_of, places, counts = place_counts(grams, self.hyperparameters.integer("hash_bits"))
         columns = column_of[places]
         known = columns != _ABSENT
         columns, rows = columns[known], chunk_of[known]
         values = counts[known] * self.idf[columns].astype(np.float64)
         ends = np.cumsum(np.bincount(rows, minlength=chunks))
-        squares = np.bincount(rows, values**2, minlength=chunks)
-        values /= np.sqrt(squares)[rows]
-        return sparse.csr_array(
+        lengths = np.sqrt(np.bincount(rows, values**2, minlength=chunks))
+        values /= lengths[rows]
+        found = sparse.csr_array(
             (values.astype(np.float32), columns, np.concatenate([[0], ends]).astype(np.int32)),
             shape=(chunks, self.columns),
         )
+        return found, lengths
 
     def select(self, columns: NDArray[np.int64]) -> Featurizer:
         """Return the featurizer of these features alone."""
@@ -113,7 +117,8 @@ class TextFamily:
         labels = tuple(rows)
         chunked = ChunkedText.of(batch, self.hyperparameters)
         frequencies = np.zeros(1 << self.hyperparameters.integer("hash_bits"), np.int64)
-        for _, _, places, _ in chunked.counts():
+        for grams in chunked.grams():
+            _, places, _ = place_counts(grams, self.hyperparameters.integer("hash_bits"))
             frequencies += np.bincount(places, minlength=len(frequencies))
         codes = class_codes(batch, labels)[chunked.record_of]
         chunks = np.bincount(codes, minlength=len(labels)).tolist()
@@ -193,7 +198,7 @@ class ChunkedText:
     @classmethod
     def of(cls, batch: pa.RecordBatch, hyperparameters: Hyperparameters) -> ChunkedText:
         """Cut the records of a batch."""
-        words = words_of(list(_texts(batch, hyperparameters.integer("npages_to_filter"))))
+        words = words_of(list(texts_of(batch, hyperparameters.integer("npages_to_filter"))))
         length = hyperparameters.integer("max_length")
         overlap = hyperparameters.integer("chunk_overlap")
         chunks: list[tuple[int, int]] = []
@@ -211,31 +216,34 @@ class ChunkedText:
             record_of=np.array(record_of, np.int32),
         )
 
-    def counts(
-        self,
-    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield, some chunks at a time: how many, and of each place in each chunk its count.
-
-        The arrays are chunk (from 0 in each part), place and count, in the order of chunks and
-        places.
-        """
-        bits = self.hyperparameters.integer("hash_bits")
-        for chunks, keys in hash_chunks(
+    def grams(self) -> Iterator[ChunkGrams]:
+        """Yield the n-grams of some chunks at a time."""
+        return hash_chunks(
             self.words,
             self.chunks,
             word_ngrams=self.hyperparameters.integer("word_ngrams"),
             char_ngrams=self.hyperparameters.integer("char_ngrams"),
-            bits=bits,
-        ):
-            keys.sort()
-            starts = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
-            counts = np.diff(np.append(starts, len(keys)))
-            found = keys[starts].astype(np.int64)
-            yield chunks, found >> bits, found & ((1 << bits) - 1), counts
+            bits=self.hyperparameters.integer("hash_bits"),
+        )
 
 
-def _texts(batch: pa.RecordBatch, most_pages: int) -> Iterator[str]:
-    """Yield the text of each record; raises DataError for one that is too long."""
+def place_counts(
+    grams: ChunkGrams, bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return chunks, places, and how often each chunk has each place, in this order."""
+    keys = grams.keys()
+    keys.sort()
+    starts = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
+    counts = np.diff(np.append(starts, len(keys)))
+    found = keys[starts].astype(np.int64)
+    return found >> bits, found & ((1 << bits) - 1), counts
+
+
+def texts_of(batch: pa.RecordBatch, most_pages: int) -> Iterator[str]:
+    """Yield the text of each record: its pages, or the first `most_pages` of them, joined.
+
+    Raises DataError for one that is too long.
+    """
     for row, pages in enumerate(batch.column(PAGES).to_pylist()):
         kept = [page or "" for page in (pages or [])[: most_pages or None]]
         characters = sum(map(len, kept))
@@ -256,7 +264,8 @@ def _summary(
     )
 
 
-def _stacked(parts: list[sparse.csr_array], columns: int) -> sparse.csr_array:
+def stacked(parts: list[sparse.csr_array], columns: int) -> sparse.csr_array:
+    """Return the rows of all parts in one matrix."""
     if not parts:
         parts = [sparse.csr_array(np.empty((0, columns), np.float32))]
     return sparse.csr_array(sparse.vstack(parts, format="csr"))

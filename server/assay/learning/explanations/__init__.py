@@ -1,0 +1,7 @@
+"""Explanations of single predictions: what in the input speaks for and against a class. Pure.
+
+explaining    `explain`, `explain_batch` and `can_explain`, for any predictor
+values        what is found, and its document
+log_odds      the scale that scores add up on, and how decision values become it
+linear_text   exact contributions of words, for text models trained here
+"""

@@ -1,0 +1,43 @@
+"""The explanation of predictions of any model that can be asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from assay.learning.explanations.linear_text import explain_texts
+from assay.learning.explanations.log_odds import TOP_CLASSES
+from assay.learning.explanations.values import Explanation
+from assay.learning.model import Model
+from assay.learning.rows import TaskType
+
+
+def can_explain(task_type: TaskType) -> bool:
+    """Say whether predictions of a task type can be explained: all but fields of documents."""
+    return task_type is not TaskType.EXTRACTION
+
+
+def explain(predictor: Model, batch: pa.RecordBatch, *, classes: int = TOP_CLASSES) -> Explanation:
+    """Return the explanation of the one canonical row of a batch, as `explain_batch` does."""
+    (found,) = explain_batch(predictor, batch, classes=classes)
+    return found
+
+
+def explain_batch(
+    predictor: Model, batch: pa.RecordBatch, *, classes: int = TOP_CLASSES
+) -> Sequence[Explanation]:
+    """Return the explanation of each canonical row, with or without answers.
+
+    Args:
+        predictor: Whose predictions are explained.
+        batch: The rows.
+        classes: How many classes are explained of each row, the most probable first.
+
+    Raises DataError for rows that nothing can be predicted of, ValueError for a task type whose
+    predictions cannot be explained.
+    """
+    task_type = predictor.hyperparameters.task_type
+    if task_type is TaskType.TEXT_CLASSIFICATION:
+        return tuple(explain_texts(predictor, batch, classes))
+    raise ValueError(f"predictions of {task_type} cannot be explained")

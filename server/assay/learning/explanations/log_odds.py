@@ -1,0 +1,134 @@
+"""Log-odds of classes, as sums over what decision values are sums of.
+
+A classifier adds up decision values z, one a class, for each chunk of a record; their softmax is
+the chunk's probabilities, and the mean over chunks the record's, p. What explanations explain is
+
+    log(p / (1 - p)),
+
+of a calibrated model the same times the class's slope plus its intercept: what its sigmoid is
+taken of, before probabilities are scaled to a sum of 1. In two classes and one chunk it is the
+difference of two decision values. In general it is no sum of them, so the gradient by each is
+averaged on the straight way from the base to the input (Aumann and Shapley, 1974; known as
+integrated gradients): times how far each decision value went, it adds up to the difference of the
+log-odds. The average is taken at a few points; what they miss is spread in proportion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.learning.calibration import Sigmoids, log_odds
+from assay.learning.class_scores import softmax
+
+Floats = NDArray[np.float64]
+
+TOP_CLASSES: Final = 5  # explained of each input, the most probable first
+_POINTS: Final = 8
+_TINY: Final = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassLogOdds:
+    """The log-odds of the explained classes of records, and their gradients by decision values."""
+
+    classes: NDArray[np.int64]  # (records, explained), the most probable first
+    bases: Floats  # (records, explained), of a record that holds nothing
+    totals: Floats  # (records, explained)
+    gradients: Floats  # (chunks, explained, classes), averaged on the way from base to total
+
+
+def top_classes(probabilities: Floats, count: int) -> NDArray[np.int64]:
+    """Return the (records, explained) most probable classes, of equal ones the first."""
+    order: NDArray[np.int64] = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    return order
+
+
+def class_log_odds(
+    values: Floats,
+    start: Floats,
+    record_of: NDArray[np.integer],
+    sigmoids: Sigmoids | None,
+    count: int,
+) -> ClassLogOdds:
+    """Return the log-odds of the `count` most probable classes of each record.
+
+    Args:
+        values: (chunks, classes) decision values.
+        start: (classes,) those of a chunk that holds nothing.
+        record_of: (chunks,) the number of each chunk's record, rising; each has one at least.
+        sigmoids: The calibration of records.
+        count: How many classes are explained.
+    """
+    found = _means(softmax(values), record_of)
+    first = np.broadcast_to(softmax(start[np.newaxis]), found.shape)
+    classes = top_classes(found if sigmoids is None else sigmoids.apply(found), count)
+    slopes = np.ones(len(start)) if sigmoids is None else sigmoids.slopes
+    intercepts = np.zeros(len(start)) if sigmoids is None else sigmoids.intercepts
+    gradients = _gradients(values, start, record_of, classes)
+    gradients *= slopes[classes][record_of][..., np.newaxis]
+    bases, totals = (
+        np.take_along_axis(log_odds(p) * slopes + intercepts, classes, axis=1)
+        for p in (first, found)
+    )
+    return ClassLogOdds(classes=classes, bases=bases, totals=totals, gradients=gradients)
+
+
+def settled(scores: Floats, differences: Floats) -> Floats:
+    """Return scores that add up to `differences`, spreading what is missing in proportion.
+
+    Args:
+        scores: (…, parts).
+        differences: (…), what the parts are to add up to.
+    """
+    sizes = np.abs(scores)
+    whole = sizes.sum(axis=-1)
+    missing = differences - scores.sum(axis=-1)
+    share = np.divide(missing, whole, where=whole > 0, out=np.zeros_like(missing))
+    found: Floats = scores + sizes * share[..., np.newaxis]
+    return found
+
+
+def _means(probabilities: Floats, record_of: NDArray[np.integer]) -> Floats:
+    """Return (records, …) means over the chunks of each record."""
+    if record_of[-1:].sum() + 1 == len(record_of):
+        return probabilities
+    counts = np.bincount(record_of)
+    sums = np.add.reduceat(probabilities, np.cumsum(counts) - counts, axis=0)
+    means: Floats = sums / counts.reshape(-1, *[1] * (sums.ndim - 1))
+    return means
+
+
+def _gradients(
+    values: Floats, start: Floats, record_of: NDArray[np.integer], classes: NDArray[np.int64]
+) -> Floats:
+    """Return (chunks, explained, classes) gradients of log(p / (1 - p)) by decision values."""
+    sizes = np.bincount(record_of)[record_of][:, np.newaxis]
+    own = classes[record_of]
+    found = np.zeros((*own.shape, values.shape[1]))
+    steepest = np.zeros(own.shape)
+    # In two classes and one chunk it is the same all the way.
+    for at, weight in _points(1 if values.shape[1] == 2 and sizes.max(initial=1) == 1 else _POINTS):
+        shares = softmax(start + at * (values - start))
+        others = np.repeat(shares[:, np.newaxis], own.shape[1], axis=1)
+        np.put_along_axis(others, own[..., np.newaxis], 0.0, axis=2)
+        chance = np.take_along_axis(shares, own, axis=1)
+        rest = others.sum(axis=2)  # 1 - chance would cancel
+        p, q = (_means(part, record_of)[record_of] for part in (chance, rest))
+        chance *= weight / np.maximum(sizes * p * q, _TINY)
+        steepest += chance * rest
+        others *= chance[..., np.newaxis]
+        found -= others
+    np.put_along_axis(found, own[..., np.newaxis], steepest[..., np.newaxis], axis=2)
+    return found
+
+
+@cache
+def _points(count: int) -> tuple[tuple[float, float], ...]:
+    """Return places in [0, 1] and weights that sum to 1 (Gauss and Legendre's)."""
+    places, weights = np.polynomial.legendre.leggauss(count)
+    return tuple(zip(((places + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))
