@@ -110,6 +110,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """422. The host is at an address that this service does not connect to. Name a public host, or ask the operator."""
     ERROR_REASON_REMOTE_FAILED: _ErrorReason.ValueType  # 44
     """422. A service that somebody else runs failed, in the way that the message tells. Mend it, then try again."""
+    ERROR_REASON_NOT_EXPLAINABLE: _ErrorReason.ValueType  # 45
+    """422. Predictions of this version cannot be explained. Submit the job without explain, or choose another version."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused; sent as `google.rpc.ErrorInfo.reason` without its prefix."""
@@ -202,4 +204,6 @@ ERROR_REASON_ADDRESS_NOT_ALLOWED: ErrorReason.ValueType  # 43
 """422. The host is at an address that this service does not connect to. Name a public host, or ask the operator."""
 ERROR_REASON_REMOTE_FAILED: ErrorReason.ValueType  # 44
 """422. A service that somebody else runs failed, in the way that the message tells. Mend it, then try again."""
+ERROR_REASON_NOT_EXPLAINABLE: ErrorReason.ValueType  # 45
+"""422. Predictions of this version cannot be explained. Submit the job without explain, or choose another version."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

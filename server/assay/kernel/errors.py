@@ -310,6 +310,12 @@ class NoScores(FailedPrecondition):
     reason = "NO_SCORES"
 
 
+class NotExplainable(FailedPrecondition):
+    """Predictions of the version cannot be explained, and explanations were asked for."""
+
+    reason = "NOT_EXPLAINABLE"
+
+
 class VersionNotReady(FailedPrecondition):
     """The version is not ready, so it cannot be promoted or served."""
 

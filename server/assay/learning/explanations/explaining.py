@@ -10,7 +10,9 @@ from assay.learning.explanations.linear_text import explain_texts
 from assay.learning.explanations.log_odds import TOP_CLASSES
 from assay.learning.explanations.values import Explanation
 from assay.learning.model import Model
+from assay.learning.predictor import Predictor
 from assay.learning.rows import TaskType
+from assay.learning.text import TextFeaturizer
 
 
 def can_explain(task_type: TaskType) -> bool:
@@ -18,14 +20,16 @@ def can_explain(task_type: TaskType) -> bool:
     return task_type is not TaskType.EXTRACTION
 
 
-def explain(predictor: Model, batch: pa.RecordBatch, *, classes: int = TOP_CLASSES) -> Explanation:
+def explain(
+    predictor: Predictor, batch: pa.RecordBatch, *, classes: int = TOP_CLASSES
+) -> Explanation:
     """Return the explanation of the one canonical row of a batch, as `explain_batch` does."""
     (found,) = explain_batch(predictor, batch, classes=classes)
     return found
 
 
 def explain_batch(
-    predictor: Model, batch: pa.RecordBatch, *, classes: int = TOP_CLASSES
+    predictor: Predictor, batch: pa.RecordBatch, *, classes: int = TOP_CLASSES
 ) -> Sequence[Explanation]:
     """Return the explanation of each canonical row, with or without answers.
 
@@ -37,7 +41,6 @@ def explain_batch(
     Raises DataError for rows that nothing can be predicted of, ValueError for a task type whose
     predictions cannot be explained.
     """
-    task_type = predictor.hyperparameters.task_type
-    if task_type is TaskType.TEXT_CLASSIFICATION:
+    if isinstance(predictor, Model) and isinstance(predictor.featurizer, TextFeaturizer):
         return tuple(explain_texts(predictor, batch, classes))
-    raise ValueError(f"predictions of {task_type} cannot be explained")
+    raise ValueError(f"predictions of {predictor.task_type} cannot be explained")
