@@ -202,6 +202,12 @@ class TableFeaturizer:
         """Return the number of features."""
         return self.table.width if self.kept is None else len(self.kept)
 
+    def feature_of(self) -> NDArray[np.int64]:
+        """Return the (columns,) numbers of the table's columns that the features are made of."""
+        widths = [column.width(trees=self.table.trees) for column in self.table.columns]
+        whole = np.repeat(np.arange(len(widths)), widths)
+        return whole if self.kept is None else whole[list(self.kept)]
+
     def transform(self, batch: pa.RecordBatch) -> FeatureBlock:
         """Return the features of rows, float64 for trees and else float32."""
         values = self.table.values(batch)

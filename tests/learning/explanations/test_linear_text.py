@@ -11,6 +11,7 @@ from assay.learning.calibration import Calibration, Sigmoids
 from assay.learning.explanations.explaining import explain, explain_batch
 from assay.learning.feature_block import unpack_matrix
 from assay.learning.ngrams import hash_chunks, words_of
+from assay.learning.pruning import prune
 from assay.learning.rows import TaskType
 from tests.support.learning_rows import TEXT_SCHEMA, language_rows, text_rows, trained
 
@@ -76,9 +77,10 @@ def test_scores_and_base_add_up_to_the_log_odds_of_the_prediction(languages):
             assert total == pytest.approx(np.log(p / (1 - p)), abs=1e-9)
 
 
-def test_a_calibrated_model_explains_what_its_sigmoids_are_taken_of(languages):
+def test_a_pruned_and_calibrated_model_explains_what_its_sigmoids_are_taken_of(languages):
     """With calibration the log-odds are times the slope plus the intercept of the class."""
-    model, batch = languages
+    whole, batch = languages
+    model = prune(whole, 0.8).model
     sigmoids = Sigmoids(slopes=np.array([1.5, 0.7, 1.1]), intercepts=np.array([0.2, -0.1, 0.0]))
     calibrated = replace(model, calibration=Calibration(records=sigmoids, chunks=sigmoids))
     plain = model.predict(batch).probabilities

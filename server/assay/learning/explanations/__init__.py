@@ -4,4 +4,6 @@ explaining    `explain`, `explain_batch` and `can_explain`, for any predictor
 values        what is found, and its document
 log_odds      the scale that scores add up on, and how decision values become it
 linear_text   exact contributions of words, for text models trained here
+linear_table  exact contributions of features, for linear models of tabular rows
+trees         exact Shapley values of features, for gradient boosting
 """

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from assay.learning.explanations import linear_table, trees
 from assay.learning.explanations.linear_text import explain_texts
 from assay.learning.explanations.log_odds import TOP_CLASSES
 from assay.learning.explanations.values import Explanation
 from assay.learning.model import Model
 from assay.learning.predictor import Predictor
 from assay.learning.rows import TaskType
+from assay.learning.tabular_features import TableFeaturizer
 from assay.learning.text import TextFeaturizer
 
 
@@ -41,6 +43,13 @@ def explain_batch(
     Raises DataError for rows that nothing can be predicted of, ValueError for a task type whose
     predictions cannot be explained.
     """
-    if isinstance(predictor, Model) and isinstance(predictor.featurizer, TextFeaturizer):
-        return tuple(explain_texts(predictor, batch, classes))
+    if isinstance(predictor, Model):
+        featurizer = predictor.featurizer
+        if isinstance(featurizer, TextFeaturizer):
+            return tuple(explain_texts(predictor, batch, classes))
+        if isinstance(featurizer, TableFeaturizer):
+            explain_rows = (
+                trees.explain_rows if featurizer.table.trees else linear_table.explain_rows
+            )
+            return tuple(explain_rows(predictor, featurizer, batch, classes))
     raise ValueError(f"predictions of {predictor.task_type} cannot be explained")

@@ -7,11 +7,13 @@ of them. Of a class both are log-odds, of a number they have its unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -49,7 +51,47 @@ class TextExplanation:
         return found
 
 
-Explanation = TextExplanation
+@dataclass(frozen=True, kw_only=True)
+class TabularExplanation:
+    """How much each feature speaks for each explained class, or raises the number."""
+
+    labels: tuple[str, ...]  # the explained classes, the most probable first; none of a regression
+    features: tuple[str, ...]
+    values: tuple[float | str | None, ...]  # of the features; None where it is missing
+    scores: Floats  # (labels, features), of a regression (1, features)
+    bases: Floats  # (labels,) or (1,)
+    totals: Floats  # (labels,) or (1,)
+
+    def document(self) -> dict[str, Any]:
+        """Return the `explanation` of an output: of each class its features, the highest first.
+
+        Of a regression it is one list; a feature whose value is missing has none.
+        """
+        lists = [
+            [self._entry(at, score) for at, score in _ranked(scores)] for scores in self.scores
+        ]
+        if not self.labels:
+            return {"featureImportances": lists[0]}
+        return {"featureImportances": dict(zip(self.labels, lists, strict=True))}
+
+    def _entry(self, at: int, score: float) -> dict[str, Any]:
+        entry: dict[str, Any] = {"feature": self.features[at]}
+        if (value := self.values[at]) is not None:
+            entry["value"] = value
+        return {**entry, "score": score}
+
+
+Explanation = TextExplanation | TabularExplanation
+
+
+def feature_values(
+    batch: pa.RecordBatch, names: Sequence[str], row: int
+) -> tuple[float | str | None, ...]:
+    """Return the values of a row's features; None where one is missing or no number of JSON."""
+    values = [batch.column(name)[row].as_py() for name in names]
+    return tuple(
+        None if isinstance(value, float) and not math.isfinite(value) else value for value in values
+    )
 
 
 def _ranked(scores: Floats) -> Iterable[tuple[int, float]]:
