@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.rpc",
     "tests.fixtures.gateway",
     "tests.fixtures.client",
+    "tests.fixtures.object_storage",
 ]
 
 # How long an example takes says what else the machine does, not what the product does.
