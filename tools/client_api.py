@@ -53,6 +53,7 @@ METHODS = {
     "ListMisclassificationErrors": "misclassification_errors",
     "ServeEvaluation": "serve",
     "StartComparison": "start",
+    "SubmitInferenceJob": "submit",
     "SubmitModelJob": "submit",
 }
 HIDDEN = {"request_id", "expected_data"}  # the client's own, and what JSON has for expected_json

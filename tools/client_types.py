@@ -19,6 +19,7 @@ GROUPS = {
     "ExtractionService": ("ExtractionRuns", "ExtractionRun"),
     "FieldSchemaService": ("FieldSchemas", "FieldSchema"),
     "GroundTruthService": ("GroundTruth", "GroundTruthDataset"),
+    "InferenceJobService": ("Inference", "InferenceJob"),
     "JobService": ("Jobs", "Job"),
     "KeyService": ("Keys", "Key"),
     "ModelService": ("Models", "Model"),

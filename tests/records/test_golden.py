@@ -51,6 +51,7 @@ from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualRange, ResidualSummary
 from assay.metrics.ranking import RankRange
 from assay.records import Record, decode, encode
+from tests.records.inference_examples import INFERENCE
 from tests.records.training_examples import TRAINING
 
 _SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION, labels=("no", "é"), positive_label="é")
@@ -320,6 +321,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
         ),
     ),
     *TRAINING,
+    *INFERENCE,
 )
 
 

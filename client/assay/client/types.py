@@ -1272,6 +1272,56 @@ class DeleteEntryResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InferenceJob:
+    """An inference job."""
+
+    # The job's id, a UUID.
+    job_id: str
+    # The model.
+    model_id: str
+    # The model's name when the job was submitted.
+    model_name: str
+    # The version.
+    version_id: str
+    # The version as people call it: its label, or N.0.0.
+    version_label: str
+    # OPEN, SUBMITTED, IN_PROGRESS, COMPLETED, CANCELED, TIMEDOUT or ERROR.
+    status: str
+    # How the inputs came: text, embedded or file.
+    input_type: str
+    # Whether each output is explained.
+    explain: bool
+    # Inputs; of an OPEN job those that came so far.
+    total: int
+    # Inputs that have not finished.
+    pending: int
+    # Inputs that succeeded.
+    completed: int
+    # Inputs that failed.
+    failed: int
+    # Bytes of all inputs as they were sent.
+    input_bytes: int
+    # Milliseconds after which the job ends, finished or not; absent: no limit.
+    timeout_ms: int | None
+    # Who submitted the job.
+    submitted_by: str
+    # The public prefix of the API key that submitted it; absent for a token.
+    key_prefix: str | None
+    # Why the job ended without all results, if it did.
+    failure: Failure | None
+    # When it was made.
+    created_at: datetime
+    # When its inputs were complete.
+    submitted_at: datetime | None
+    # When it began to run.
+    started_at: datetime | None
+    # When it or one of its inputs changed last.
+    changed_at: datetime | None
+    # When it ended.
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiKey:
     """An API key of an organization, without its secret."""
 
@@ -1955,6 +2005,7 @@ register("assay.v1.DeleteGroundTruthDatasetResponse", DeleteGroundTruthDatasetRe
 register("assay.v1.GetGroundTruthSchemaResponse", DatasetSchema)
 register("assay.v1.Entry", Entry)
 register("assay.v1.DeleteEntryResponse", DeleteEntryResponse)
+register("assay.v1.InferenceJob", InferenceJob)
 register("assay.v1.ApiKey", ApiKey)
 register("assay.v1.CreateKeyResponse", NewApiKey)
 register("assay.v1.ModelInput", ModelInput)

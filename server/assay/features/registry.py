@@ -10,6 +10,7 @@ from assay.features.extraction_runs.feature import FEATURE as EXTRACTION_RUNS
 from assay.features.field_schemas.feature import FEATURE as FIELD_SCHEMAS
 from assay.features.ground_truth.feature import FEATURE as GROUND_TRUTH
 from assay.features.imports.feature import FEATURE as IMPORTS
+from assay.features.inference.feature import FEATURE as INFERENCE
 from assay.features.jobs.feature import FEATURE as JOBS
 from assay.features.keys.feature import FEATURE as KEYS
 from assay.features.models.feature import FEATURE as MODELS
@@ -31,5 +32,6 @@ FEATURES = (
     ARTIFACTS,
     TRAINING,
     CATALOGUE,
+    INFERENCE,
     SERVER_INFO,
 )

@@ -21,6 +21,8 @@ from assay.features.evaluations.store import Evaluations
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
+from assay.features.inference.model import InputType, Item, ItemForm, NewInferenceJob, NewInput
+from assay.features.inference.store import InferenceJobs
 from assay.features.keys.store import Keys
 from assay.features.models.model import NewVersion
 from assay.features.models.store import Models
@@ -85,6 +87,19 @@ ARTIFACT = Artifact(
     learning_version="1",
     libraries={},
 )
+INFERENCE = NewInferenceJob(
+    model_id="m",
+    model_name="m",
+    version_id="v",
+    version_label="1.0.0",
+    task_type=TaskType.TEXT_CLASSIFICATION,
+    input_type=InputType.FILE,
+    explain=False,
+    timeout_ms=None,
+    submitted_by="x",
+    key_prefix=None,
+)
+INPUT = NewInput(name="i", items=(Item(name="input.txt", form=ItemForm.TEXT, size=0),))
 CHUNK = {"first_row": 0, "rows": 1, "sha256": "a", "blob": None, "partial": None}
 
 # Every method that takes an organization, with arguments that name ORG's rows.
@@ -131,6 +146,16 @@ REFUSED = {
     "jobs.note_in_flight": lambda uow: uow[Jobs].note_in_flight(OTHER, "running", 1, ["task s"]),
     "jobs.checkpoint": lambda uow: uow[Jobs].checkpoint(OTHER, "running", 1, [TaskRecord(key="s")]),
     "jobs.end": lambda uow: uow[Jobs].end(OTHER, "running", 1, JobState.CANCELED),
+    "jobs.check_lease": lambda uow: uow[Jobs].check_lease(OTHER, "running", 1),
+    "jobs.complete": lambda uow: uow[Jobs].complete(OTHER, "opened", spec=b"{}"),
+    "inference_jobs.create": lambda uow: uow[InferenceJobs].create(
+        OTHER, "queued", INFERENCE, [INPUT]
+    ),
+    "inference_jobs.open": lambda uow: uow[InferenceJobs].open(OTHER, "queued", INFERENCE),
+    "inference_jobs.add_input": lambda uow: uow[InferenceJobs].add_input(OTHER, "opened", INPUT),
+    "inference_jobs.close": lambda uow: uow[InferenceJobs].close(OTHER, "opened"),
+    "inference_jobs.get": lambda uow: uow[InferenceJobs].get(OTHER, "opened"),
+    "inference_jobs.input": lambda uow: uow[InferenceJobs].input(OTHER, "opened", "i"),
     "events.append": lambda uow: uow[Events].append(
         OTHER, "running", [NewEvent(kind="x", data={})]
     ),
@@ -198,6 +223,20 @@ EMPTY = {
     ),
     "datasets.revision_of": lambda uow: uow[Datasets].revision_of(OTHER, "done"),
     "extractions.foreign": lambda uow: uow[Extractions].foreign(OTHER, dataset(uow), run(uow), 9),
+    "inference_jobs.inputs": lambda uow: uow[InferenceJobs].inputs(OTHER, "opened", limit=9),
+    "inference_jobs.opened_input": lambda uow: uow[InferenceJobs].opened_input(
+        OTHER, "opened", "i"
+    ),
+    "inference_jobs.opened_inputs": lambda uow: uow[InferenceJobs].opened_inputs(OTHER, "opened"),
+    "inference_jobs.start_inputs": lambda uow: uow[InferenceJobs].start_inputs(
+        OTHER, "opened", [(0, 0)]
+    ),
+    "inference_jobs.finish_inputs": lambda uow: uow[InferenceJobs].finish_inputs(
+        OTHER, "opened", []
+    ),
+    "inference_jobs.fail_unfinished": lambda uow: uow[InferenceJobs].fail_unfinished(
+        OTHER, "opened", "ended"
+    ),
     "models.get_many": lambda uow: uow[Models].get_many(OTHER, ["m"]),
     "models.list": lambda uow: uow[Models].list(OTHER, limit=9).items,
     "usages.of": lambda uow: uow[Usages].of(OTHER).blobs,
@@ -295,6 +334,9 @@ def furnished(store, runner):
         uow[Datasets].add_revision(ORG, rows, {}, blobs=(), job_id="done", created_by="x")
         uow[ModelJobs].create(ORG, "done", MODEL_JOB)
         uow[VersionArtifacts].put(ORG, "m", "v", job_id="done", artifact=ARTIFACT)
+        add_upload(uow, job_id="opened")
+        uow[InferenceJobs].open(ORG, "opened", INFERENCE)
+        uow[InferenceJobs].add_input(ORG, "opened", INPUT)
     return store
 
 

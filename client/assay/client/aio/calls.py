@@ -997,6 +997,65 @@ class GroundTruth(Group):
         await self._none("DeleteEntry", {"dataset_id": dataset_id, "entry_id": entry_id})
 
 
+class Inference(Group):
+    """Inference jobs of the caller's organization."""
+
+    service = "assay.v1.InferenceJobService"
+
+    async def submit(
+        self,
+        model: Mapping[str, Any],
+        *,
+        explain: bool = False,
+        input: Mapping[str, Any] | None = None,
+        timeout: int = 0,
+        inputs: Sequence[Mapping[str, Any]] = (),
+    ) -> types.InferenceJob:
+        """Submits inputs to a version of a model; without inputs it opens a job, to which they
+        are sent in chunks.
+
+        An input with a wrong content, or a content of a wrong name, fails alone.
+
+        Args:
+            model: The model, and its version.
+            explain: Whether each output is to be explained.
+            input: The inputs, all of one type.
+            timeout: Milliseconds after which the job ends, finished or not; 0 or absent: no
+                limit.
+            inputs: The inputs with typed contents, in place of `input`.
+        """
+        return await self._one(
+            types.InferenceJob,
+            "SubmitInferenceJob",
+            {
+                "model": model,
+                "explain": explain,
+                "input": input,
+                "timeout": timeout,
+                "inputs": inputs,
+            },
+        )
+
+    async def get(self, job_id: str) -> types.InferenceJob:
+        """Returns one job.
+
+        Args:
+            job_id: The job.
+        """
+        return await self._one(types.InferenceJob, "GetInferenceJob", {"job_id": job_id})
+
+    async def cancel(self, job_id: str) -> types.InferenceJob:
+        """Cancels a job that has not ended, an open one too, and waits for a moment until it has;
+        what finished before keeps its results.
+
+        A canceled job stays as it is.
+
+        Args:
+            job_id: The job.
+        """
+        return await self._one(types.InferenceJob, "CancelInferenceJob", {"job_id": job_id})
+
+
 class Jobs(Group):
     """Jobs of the caller's organization."""
 

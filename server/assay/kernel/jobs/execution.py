@@ -45,6 +45,7 @@ from assay.kernel.jobs.work import Done, Finished, TaskCall, finish_job, plan_st
 from assay.kernel.storage.blobs import BlobMark, BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import decode
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +204,7 @@ class JobExecution:
                 for task in fresh:
                     finished = progress.read_by_task(task)
                     running[self._submit_task(task, finished)] = task
+                self._write_started(fresh)
                 self.is_waiting = all(self._waits(task) for task in running.values())
                 self._gather(running, progress, waiting)
         finally:
@@ -258,12 +260,17 @@ class JobExecution:
         )
         events = [event for one in done for event in one.events]
         superseded = [address for one in done for address in one.superseded]
-        try:
-            self._commit(
-                lambda uow: uow[Jobs].checkpoint(
-                    *self._held, records, events=events, status=status, superseded=superseded
-                )
+        writes = [write for one in done for write in one.writes]
+
+        def record(uow: UnitOfWork) -> None:
+            is_new = uow[Jobs].checkpoint(
+                *self._held, records, events=events, status=status, superseded=superseded
             )
+            if is_new and writes:
+                self._kind.on_tasks_finished(uow, self.job, writes)
+
+        try:
+            self._commit(record)
         except QuotaExceeded as error:  # the caller's to mend, as what a task itself refuses
             raise TaskError("what its tasks stored", error) from error
         self._made.update((mark.address, mark) for one in done for mark in one.made)
@@ -271,6 +278,18 @@ class JobExecution:
         known = [self._made.pop(address) for address in superseded if address in self._made]
         self._context.blobs.discard(known)
         self._tell("checkpoint", self.job)
+
+    def _write_started(self, tasks: list[Task]) -> None:
+        """Have the kind write that tasks were handed out."""
+        if not tasks or not self._kind.writes_started:
+            return
+        payloads = [decode(task.stage.payload, task.payload) for task in tasks]
+
+        def write(uow: UnitOfWork) -> None:
+            uow[Jobs].check_lease(*self._held)
+            self._kind.on_tasks_started(uow, self.job, payloads)
+
+        self._commit(write)
 
     def _note(self, names: list[str]) -> None:
         """Have the ledger know what is about to run, where that may end this process."""

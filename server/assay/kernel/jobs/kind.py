@@ -8,7 +8,7 @@ result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -81,6 +81,7 @@ class TaskOutput(Generic[Partial]):
     superseded: tuple[str, ...] = ()  # blobs of earlier tasks that nobody will read any more
     rows: int | None = None  # durable with this task, as progress tells them
     ends_stage: bool = False  # of stages one by one: no task follows, although more were planned
+    writes: tuple[Record, ...] = ()  # what `JobKind.on_tasks_finished` makes rows of
 
 
 class StageMode(Enum):
@@ -207,6 +208,19 @@ class JobKind(Generic[Spec, Result]):
         """Return the result from the partials of all stages; runs in a compute process."""
         raise NotImplementedError
 
+    def on_tasks_started(self, uow: UnitOfWork, job: Job, payloads: Sequence[Record]) -> None:
+        """Write what it means that these tasks were handed out, all in one commit of their own.
+
+        They run meanwhile. A kind that does not override it costs no commit. It may be told of one
+        task again, by a later runner, and never of one that has finished.
+        """
+
+    def on_tasks_finished(self, uow: UnitOfWork, job: Job, writes: Sequence[Record]) -> None:
+        """Write rows of what tasks gave as `writes`, inside the commit that records the tasks.
+
+        It is told of each task exactly once, however often runners die.
+        """
+
     def on_finished(self, uow: UnitOfWork, job: Job) -> None:
         """Write what the end of a job means for other rows, inside the commit that ends it."""
 
@@ -217,6 +231,11 @@ class JobKind(Generic[Spec, Result]):
     def blobs_of(self, result: bytes) -> tuple[str, ...]:
         """Return `result_blobs` of an encoded result."""
         return tuple(self.result_blobs(cast(Result, decode(self.result, result))))
+
+    @property
+    def writes_started(self) -> bool:
+        """Whether anything is written when tasks are handed out."""
+        return type(self).on_tasks_started is not JobKind.on_tasks_started
 
     def view(self, job: Job) -> JobView[Spec]:
         """Return what stages may know of a stored job."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import (
@@ -204,6 +205,30 @@ class JobsBase(SqlStore):
         if rows == 0:
             raise InvalidArgument.of("rows", "an upload of no rows cannot be evaluated")
         return self._move(job, JobState.QUEUED)
+
+    def complete(
+        self,
+        organization_id: str,
+        job_id: str,
+        *,
+        spec: bytes,
+        blobs: Iterable[str] = (),
+        deadline: datetime | None = None,
+    ) -> Job:
+        """Queue an OPEN job whose specification is now whole, in place of the one it began with.
+
+        `blobs` are the addresses that the specification names; they are kept with the job. The
+        deadline takes the place of the former one. A job that was completed raises UploadFinished,
+        one that was canceled or timed out FailedPrecondition.
+        """
+        job = self.lock(organization_id, job_id)
+        _require_open(job)
+        spec_hash = NewJob(kind=job.kind, spec=spec).spec_hash
+        whole = replace(job, spec=spec, spec_hash=spec_hash, deadline=deadline)
+        values = {name: stored(getattr(whole, name)) for name in sql.SPECIFIED}
+        self._db.run(sql.SPECIFY, org=organization_id, job=job_id, **values)
+        self._blobs.add(organization_id, job_owner(job_id), blobs)
+        return self._move(whole, JobState.QUEUED)
 
     def request_cancel(self, organization_id: str, job_id: str) -> Job:
         """End an OPEN or QUEUED job at once as CANCELED; flag a RUNNING one for its runner.

@@ -233,6 +233,10 @@ class Jobs(JobsBase):
         self._db.touched.add((organization_id, job_id))
         return True
 
+    def check_lease(self, organization_id: str, job_id: str, epoch: int) -> None:
+        """Raise StaleLease unless a runner still has the job in this epoch; the row is held."""
+        self._fenced(organization_id, job_id, epoch)
+
     def end(
         self,
         organization_id: str,

@@ -82,6 +82,8 @@ MOVED = (
 )
 LEASE = ("lease_owner", "lease_boot", "lease_expires")
 MOVE = Prepared(update(tables.jobs).where(THE_JOB).values(bound(*MOVED, *LEASE)))
+SPECIFIED = ("spec", "spec_hash", "deadline")
+SPECIFY = Prepared(update(tables.jobs).where(THE_JOB).values(bound(*SPECIFIED)))
 ASK_CANCEL = Prepared(
     update(tables.jobs)
     .where(THE_JOB)

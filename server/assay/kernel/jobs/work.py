@@ -18,7 +18,7 @@ from assay.kernel.jobs.kind import (
 )
 from assay.kernel.jobs.payloads import StatusPayload
 from assay.kernel.storage.blobs import BlobMark
-from assay.records import arrays, decode, encode
+from assay.records import Record, arrays, decode, encode
 
 Kind = JobKind[Any, Any]
 View = JobView[Any]
@@ -47,6 +47,7 @@ class Done:
     ends_stage: bool
     made: tuple[BlobMark, ...]  # new blobs of a chain's task, for when they are superseded
     superseded: tuple[str, ...]  # addresses
+    writes: tuple[Record, ...] = ()  # what the kind makes rows of
 
 
 def plan_stages(
@@ -105,6 +106,7 @@ def run_task(call: TaskCall, context: ComputeContext) -> Done:
         ends_stage=output.ends_stage,
         made=made,
         superseded=output.superseded,
+        writes=output.writes,
     )
 
 

@@ -626,6 +626,145 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "inference_counts",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("completed", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("counted_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "completed >= 0 AND failed >= 0", name=op.f("ck_inference_counts_counters")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_inference_counts_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_inference_counts")),
+    )
+    op.create_table(
+        "inference_inputs",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column(
+            "name", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("contents", sa.Text(), nullable=True),
+        sa.Column("engine", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("elapsed_ms", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'FAILED') = (error IS NOT NULL)", name=op.f("ck_inference_inputs_error")
+        ),
+        sa.CheckConstraint(
+            "(state IN ('FAILED', 'SUCCESSFUL')) = (ended_at IS NOT NULL)",
+            name=op.f("ck_inference_inputs_ended_at"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('FETCHING_DATA', 'PROCESSING', 'SUCCESSFUL', 'FAILED')",
+            name=op.f("ck_inference_inputs_state"),
+        ),
+        sa.CheckConstraint(
+            "position >= 0 AND size >= 0", name=op.f("ck_inference_inputs_counters")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_inference_inputs_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "job_id", "position", name=op.f("pk_inference_inputs")
+        ),
+        sa.UniqueConstraint(
+            "organization_id",
+            "job_id",
+            "name",
+            name=op.f("uq_inference_inputs_organization_id_job_id_name"),
+        ),
+    )
+    op.create_table(
+        "inference_jobs",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("model_name", sa.Text(), nullable=False),
+        sa.Column(
+            "version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("version_label", sa.Text(), nullable=False),
+        sa.Column("task_type", sa.Text(), nullable=False),
+        sa.Column("input_type", sa.Text(), nullable=False),
+        sa.Column("explain", sa.Boolean(), nullable=False),
+        sa.Column("timeout_ms", sa.BigInteger(), nullable=True),
+        sa.Column("submitted_by", sa.Text(), nullable=False),
+        sa.Column("key_prefix", sa.Text(), nullable=True),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("input_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("names", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("submitted_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "input_type IN ('text', 'embedded', 'file')", name=op.f("ck_inference_jobs_input_type")
+        ),
+        sa.CheckConstraint(
+            "task_type IN ('tabular_classification', 'tabular_regression', 'text_classification', 'image_classification', 'extraction')",
+            name=op.f("ck_inference_jobs_task_type"),
+        ),
+        sa.CheckConstraint(
+            "total >= 0 AND input_bytes >= 0", name=op.f("ck_inference_jobs_counters")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id"],
+            ["jobs.organization_id", "jobs.job_id"],
+            name=op.f("fk_inference_jobs_jobs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "job_id", name=op.f("pk_inference_jobs")),
+    )
+    op.create_index(
+        "ix_inference_jobs_listing",
+        "inference_jobs",
+        ["organization_id", "created_at", "job_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_inference_jobs_model",
+        "inference_jobs",
+        ["organization_id", "model_id", "created_at", "job_id"],
+        unique=False,
+    )
+    op.create_table(
         "model_jobs",
         sa.Column(
             "organization_id",
@@ -1035,6 +1174,9 @@ def downgrade() -> None:
     op.drop_table("status_updates")
     op.drop_table("retry_states")
     op.drop_table("model_jobs")
+    op.drop_table("inference_jobs")
+    op.drop_table("inference_inputs")
+    op.drop_table("inference_counts")
     op.drop_table("ground_truth")
     op.drop_table("extractions")
     op.drop_table("events")

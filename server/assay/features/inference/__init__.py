@@ -1,0 +1,1 @@
+"""Inference jobs: inputs that are sent to a version of a model, and what it makes of each."""

@@ -1,0 +1,106 @@
+"""Inference jobs on the wire, and the requests for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from google.protobuf import struct_pb2
+
+from assay.features.inference.model import InferenceJob, InputType, ItemForm
+from assay.features.inference.submission_service import InferenceRequest, SentInput, SentItem
+from assay.kernel.errors import InvalidArgument, clip
+from assay.kernel.rpc import values
+from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.messages import message_of
+from assay.v1 import inference_job_pb2
+from assay.v1 import inference_job_service_pb2 as pb
+
+FORMS = {InputType.TEXT: ItemForm.TEXT, InputType.EMBEDDED: ItemForm.DATA_URI}
+_FORMS = {"text": ItemForm.TEXT, "data": ItemForm.FILE, "data_uri": ItemForm.DATA_URI}
+
+
+def request(sent: pb.SubmitInferenceJobRequest, call: Call) -> InferenceRequest:
+    """Return what a caller asks for."""
+    if not sent.model.identifier:
+        raise InvalidArgument.of("model.identifier", "is required, but absent or empty")
+    if sent.HasField("input") and sent.inputs:
+        raise InvalidArgument.of("inputs", "is given beside input; only one is allowed")
+    input_type: InputType | None = None
+    inputs: tuple[SentInput, ...] = ()
+    if sent.HasField("input"):
+        input_type, inputs = _sources(sent.input)
+    elif sent.inputs:
+        input_type, inputs = InputType.FILE, tuple(map(_typed, sent.inputs))
+    return InferenceRequest(
+        model_id=sent.model.identifier,
+        version=sent.model.version,
+        explain=sent.explain,
+        timeout_ms=sent.timeout,
+        input_type=input_type,
+        inputs=inputs,
+        request_id=call.idempotency_key(sent.request_id),
+        submitted_by=call.caller.subject,
+        key_prefix=call.caller.key_prefix,
+    )
+
+
+def inference_job(job: InferenceJob) -> inference_job_pb2.InferenceJob:
+    """Return a job as a message."""
+    return message_of(
+        inference_job_pb2.InferenceJob,
+        job,
+        times=values.instant,
+        input_type=job.input_type.value,
+    )
+
+
+def _sources(
+    sent: inference_job_pb2.InferenceSources,
+) -> tuple[InputType, tuple[SentInput, ...]]:
+    try:
+        input_type = InputType(sent.type)
+        form = FORMS[input_type]
+    except (ValueError, KeyError):
+        allowed = ", ".join(FORMS)
+        raise InvalidArgument.of(
+            "input.type", f"'{clip(sent.type)}' was sent; {allowed} are allowed"
+        ) from None
+    # A map of a message has no order: by name, a repeated request is the same one.
+    return input_type, tuple(
+        SentInput(name=name, items=tuple(_items(name, sent.sources[name].fields, form)))
+        for name in sorted(sent.sources)
+    )
+
+
+def _items(name: str, sent: Mapping[str, struct_pb2.Value], form: ItemForm) -> Iterable[SentItem]:
+    for item, value in sorted(sent.items()):
+        if value.WhichOneof("kind") != "string_value":
+            raise InvalidArgument.of(
+                f"input.sources['{clip(name, 40)}']['{clip(item, 40)}']", "a text is allowed"
+            )
+        yield SentItem(name=item, form=form, data=value.string_value.encode())
+
+
+def _typed(sent: inference_job_pb2.NewInferenceInput) -> SentInput:
+    return SentInput(
+        name=sent.name,
+        items=tuple(
+            _typed_item(sent.name, name, item) for name, item in sorted(sent.items.items())
+        ),
+    )
+
+
+def _typed_item(input_name: str, name: str, sent: inference_job_pb2.InferenceItem) -> SentItem:
+    kind = sent.WhichOneof("content")
+    if kind is None:
+        raise InvalidArgument.of(
+            f"inputs['{clip(input_name, 40)}']['{clip(name, 40)}']",
+            "has no content: send text, data or data_uri",
+        )
+    content = getattr(sent, kind)
+    return SentItem(
+        name=name,
+        form=_FORMS[kind],
+        data=content if isinstance(content, bytes) else content.encode(),
+        media_type=sent.media_type,
+    )

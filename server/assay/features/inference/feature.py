@@ -1,0 +1,35 @@
+"""The feature of inference jobs."""
+
+from collections.abc import Iterable
+
+from assay.features.inference import tables
+from assay.features.inference.api import InferenceJobService
+from assay.features.inference.job import InferenceKind
+from assay.features.inference.rest import InferenceJobRestService
+from assay.features.inference.service import InferenceUseCases
+from assay.features.inference.store import (
+    InferenceJobs,
+    InferenceOfModels,
+    InferenceOfVersions,
+    InputsOfCanceledJobs,
+)
+from assay.features.inference.submission_service import InferenceSubmissions
+from assay.kernel.feature import Feature
+from assay.kernel.kernel import Kernel
+
+
+def _services(kernel: Kernel) -> Iterable[object]:
+    jobs = InferenceUseCases(kernel.store, kernel.watches, kernel.run_in_thread)
+    submissions = InferenceSubmissions(kernel)
+    yield InferenceJobService(jobs, submissions)
+    yield InferenceJobRestService(jobs, submissions, kernel.clock)
+
+
+FEATURE = Feature(
+    name="inference",
+    tables=(tables.inference_jobs, tables.inference_counts, tables.inference_inputs),
+    stores=(InferenceJobs,),
+    hooks=(InferenceOfModels(), InferenceOfVersions(), InputsOfCanceledJobs()),
+    kinds=(InferenceKind(),),
+    services=_services,
+)

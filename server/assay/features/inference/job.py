@@ -1,0 +1,111 @@
+"""The job kind of inference: inputs are predicted in tasks of growing size, each input told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from assay.features.inference.events import InputFinished
+from assay.features.inference.job_prediction import predict_inputs
+from assay.features.inference.job_spec import (
+    InferenceResult,
+    InferenceSpec,
+    Manifest,
+    PredictTask,
+    tasks_of,
+)
+from assay.features.inference.model import KIND, FinishedInput
+from assay.features.inference.store import InferenceJobs, settle
+from assay.kernel.clock import Clock
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.job import Job
+from assay.kernel.jobs.kind import (
+    ComputeContext,
+    JobKind,
+    JobView,
+    Stage,
+    StageInputs,
+    TaskOutput,
+)
+from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import Record, decode
+
+
+class Predicted(Record):
+    """What a task leaves in the ledger; what became of its inputs is in their rows."""
+
+    inputs: int
+
+
+class PredictStage(Stage[PredictTask, Predicted]):
+    """The prediction of all inputs."""
+
+    name = "predict"
+    payload = PredictTask
+    partial = Predicted
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+
+    def plan(
+        self, job: JobView[Any], inputs: StageInputs, context: ComputeContext
+    ) -> Iterable[PredictTask]:
+        """Return tasks of consecutive inputs."""
+        del inputs
+        return tasks_of(manifest_of(job.spec, context.blobs).inputs)
+
+    def run(
+        self,
+        job: JobView[Any],
+        payload: PredictTask,
+        inputs: StageInputs,
+        context: ComputeContext,
+    ) -> TaskOutput[Predicted]:
+        """Predict the inputs of a task."""
+        del inputs
+        finished = predict_inputs(payload, job.spec, context, self._clock)
+        return TaskOutput(
+            partial=Predicted(inputs=len(finished)),
+            events=tuple(map(InputFinished.of, finished)),
+            rows=len(finished),
+            writes=finished,
+        )
+
+
+class InferenceKind(JobKind[InferenceSpec, InferenceResult]):
+    """Inputs in, predictions out."""
+
+    name = KIND
+    spec = InferenceSpec
+    result = InferenceResult
+    events: ClassVar[tuple[type[InputFinished], ...]] = (InputFinished,)
+    stages = (PredictStage(),)
+
+    def finish(
+        self, job: JobView[InferenceSpec], inputs: StageInputs, context: ComputeContext
+    ) -> InferenceResult:
+        """Count the inputs that finished."""
+        del job, context
+        return InferenceResult(inputs=sum(one.inputs for one in inputs.partials(PredictStage)))
+
+    def on_tasks_started(self, uow: UnitOfWork, job: Job, payloads: Sequence[Record]) -> None:
+        """Make the inputs of tasks PROCESSING."""
+        spans = [(one.first, one.last) for one in payloads if isinstance(one, PredictTask)]
+        uow[InferenceJobs].start_inputs(job.organization_id, job.job_id, spans)
+
+    def on_tasks_finished(self, uow: UnitOfWork, job: Job, writes: Sequence[Record]) -> None:
+        """Store what became of inputs."""
+        finished = [one for one in writes if isinstance(one, FinishedInput)]
+        uow[InferenceJobs].finish_inputs(job.organization_id, job.job_id, finished)
+
+    def on_finished(self, uow: UnitOfWork, job: Job) -> None:
+        """Fail what did not finish, and let what was sent go."""
+        settle(uow, job)
+
+
+def manifest_of(spec: InferenceSpec, blobs: JobBlobs) -> Manifest:
+    """Return the inputs of a job, wherever they rest."""
+    if spec.manifest is not None:
+        return spec.manifest
+    assert spec.manifest_blob is not None, "a job that runs has inputs"
+    return decode(Manifest, blobs.read(spec.manifest_blob))

@@ -1,0 +1,133 @@
+"""The prediction of a task's inputs: read, predicted together, and told one by one."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from assay.features.artifacts.predictors import open_predictor
+from assay.features.datasets.stored_split import FeatureKind
+from assay.features.inference.input_rows import Faults, RowReader, Rows
+from assay.features.inference.job_spec import InferenceSpec, PredictTask
+from assay.features.inference.model import (
+    MAX_INLINE_BYTES,
+    FinishedInput,
+    InputOutput,
+    InputState,
+)
+from assay.features.inference.output_documents import MEDIA_TYPE, document
+from assay.kernel.clock import Clock
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.kind import ComputeContext
+from assay.learning.errors import DataError
+from assay.learning.predictions import Predictions
+from assay.learning.predictor import Predictor
+from assay.learning.rows import NUMBER
+
+NO_MEMORY = (
+    "This input needs more memory than a compute process is given. Send less of it, or raise "
+    "ASSAY_COMPUTE_MEMORY_BYTES."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When a task's inputs ran."""
+
+    started_at: datetime
+    ended_at: datetime
+    elapsed_ms: int
+
+
+def predict_inputs(
+    task: PredictTask, spec: InferenceSpec, context: ComputeContext, clock: Clock
+) -> tuple[FinishedInput, ...]:
+    """Return what becomes of each input of a task, in order; a wrong one fails alone."""
+    started_at, began = clock.now(), clock.monotonic()
+    outputs, faults = _outcomes(task, spec, context)
+    timing = Timing(
+        started_at=started_at,
+        ended_at=clock.now(),
+        elapsed_ms=max(0, round((clock.monotonic() - began) * 1000)),
+    )
+    engine = engine_name()
+    return tuple(
+        FinishedInput(
+            position=position,
+            name=one.name,
+            state=InputState.FAILED if position in faults else InputState.SUCCESSFUL,
+            engine=engine,
+            started_at=timing.started_at,
+            ended_at=timing.ended_at,
+            elapsed_ms=timing.elapsed_ms,
+            error=faults.get(position),
+            outputs=outputs.get(position, ()),
+        )
+        for position, one in enumerate(task.inputs, start=task.first)
+    )
+
+
+def engine_name() -> str:
+    """Return the name of this compute process, which says nothing of its machine."""
+    number = multiprocessing.current_process().name.rpartition("-")[2]
+    return f"pool-{number}" if number.isdigit() else "pool-0"
+
+
+def _outcomes(
+    task: PredictTask, spec: InferenceSpec, context: ComputeContext
+) -> tuple[dict[int, tuple[InputOutput, ...]], Faults]:
+    predictor = open_predictor(spec.artifact, context)
+    reader = _reader(spec, predictor)
+    outputs: dict[int, tuple[InputOutput, ...]] = {}
+    faults: Faults = {}
+    inputs = list(enumerate(task.inputs, start=task.first))
+    try:
+        for rows in reader.read(inputs, context.blobs, faults):
+            for part, found in _predicted(predictor, rows, faults):
+                for at, position in enumerate(part.positions):
+                    data = document(spec.artifact.task_type, found, at)
+                    outputs[position] = (_output(spec.output.name, data, context.blobs),)
+    except MemoryError:
+        if len(inputs) > 1:
+            raise
+        faults[task.first] = NO_MEMORY
+    return outputs, faults
+
+
+def _reader(spec: InferenceSpec, predictor: Predictor) -> RowReader:
+    return RowReader(
+        task_type=spec.artifact.task_type,
+        inputs=spec.inputs,
+        kinds={
+            field.name: FeatureKind.NUMBER if field.type == NUMBER else FeatureKind.CATEGORY
+            for field in predictor.features
+        },
+    )
+
+
+def _predicted(
+    predictor: Predictor, rows: Rows, faults: Faults
+) -> Iterator[tuple[Rows, Predictions]]:
+    """Yield the predictions of rows; those of which nothing can be predicted are found by halves."""
+    try:
+        yield rows, predictor.predict(rows.batch)
+    except DataError as error:
+        count = len(rows.positions)
+        if count == 1:
+            faults[rows.positions[0]] = f"Nothing can be predicted of it: {error.message}."
+            return
+        for part in (rows.part(0, count // 2), rows.part(count // 2, count)):
+            yield from _predicted(predictor, part, faults)
+
+
+def _output(name: str, data: bytes, blobs: JobBlobs) -> InputOutput:
+    is_small = len(data) <= MAX_INLINE_BYTES
+    return InputOutput(
+        name=name,
+        media_type=MEDIA_TYPE,
+        size=len(data),
+        inline=data.decode() if is_small else None,
+        blob=None if is_small else blobs.put(data),
+    )

@@ -1,0 +1,185 @@
+"""Inference jobs and their inputs, as they are stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from assay.features.inference.model import (
+    KIND,
+    FinishedInput,
+    InferenceJob,
+    InputOutput,
+    InputState,
+    InputType,
+    Item,
+    ItemForm,
+    NewInferenceJob,
+    NewInput,
+)
+from assay.features.inference.store import InferenceJobs, outputs_owner, settle
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
+from assay.kernel.errors import InvalidArgument, NotFound, ResourceInUse, TooLarge, UploadFinished
+from assay.kernel.jobs.job import NewJob
+from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.blob_references import BlobReferences, job_owner
+from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.learning.rows import TaskType
+from tests.support.store_rows import ORG, add_model, add_version
+
+WHEN = datetime(2026, 3, 13, 14, 22, 11, tzinfo=UTC)
+SENT = "sha256:" + "1" * 64
+MADE = "sha256:" + "2" * 64
+
+
+def new_job(model_id: str = "m", version_id: str = "v") -> NewInferenceJob:
+    return NewInferenceJob(
+        model_id=model_id,
+        model_name="texts",
+        version_id=version_id,
+        version_label="1.0.0",
+        task_type=TaskType.TEXT_CLASSIFICATION,
+        input_type=InputType.TEXT,
+        explain=False,
+        timeout_ms=None,
+        submitted_by="ann",
+        key_prefix="abc",
+    )
+
+
+def an_input(name: str, size: int = 3) -> NewInput:
+    item = Item(name="input.txt", form=ItemForm.TEXT, size=size, inline=b"x" * size)
+    return NewInput(name=name, items=(item,))
+
+
+def add(uow: UnitOfWork, *names: str, new: NewInferenceJob | None = None) -> InferenceJob:
+    """Store a queued job with inputs of these names."""
+    job = uow[Jobs].submit(ORG, NewJob(kind=KIND, spec=b"{}", blobs=(SENT,)))
+    inputs = [an_input(name) for name in names]
+    return uow[InferenceJobs].create(ORG, job.job_id, new or new_job(), inputs)
+
+
+def add_open(uow: UnitOfWork) -> InferenceJob:
+    """Store an open job."""
+    job = uow[Jobs].submit(ORG, NewJob(kind=KIND, spec=b"{}", state=JobState.OPEN))
+    return uow[InferenceJobs].open(ORG, job.job_id, new_job())
+
+
+def finished(position: int, name: str, error: str | None = None) -> FinishedInput:
+    output = InputOutput(name="results.json", media_type="application/json", size=9, blob=MADE)
+    return FinishedInput(
+        position=position,
+        name=name,
+        state=InputState.SUCCESSFUL if error is None else InputState.FAILED,
+        engine="pool-1",
+        started_at=WHEN,
+        ended_at=WHEN,
+        elapsed_ms=7,
+        error=error,
+        outputs=(output,) if error is None else (),
+    )
+
+
+def test_a_job_counts_its_inputs_as_they_finish(store):
+    """Inputs become PROCESSING, then SUCCESSFUL or FAILED, and the job's counts follow them."""
+    with store.write() as uow:
+        job = add(uow, "a", "b", "c", "d")
+        assert (job.total, job.pending, job.names, job.input_bytes) == (4, 4, tuple("abcd"), 12)
+        uow[InferenceJobs].start_inputs(ORG, job.job_id, [(0, 0), (1, 2)])
+        uow[InferenceJobs].finish_inputs(
+            ORG, job.job_id, [finished(0, "a"), finished(1, "b", "no text")]
+        )
+        known = uow[InferenceJobs].get(ORG, job.job_id)
+        rows = uow[InferenceJobs].inputs(ORG, job.job_id, limit=9)
+        done = uow[InferenceJobs].inputs(ORG, job.job_id, limit=9, finished_only=True)
+    assert (known.pending, known.completed, known.failed) == (2, 1, 1)
+    assert [row.state.value for row in rows] == [
+        "SUCCESSFUL", "FAILED", "PROCESSING", "FETCHING_DATA",
+    ]  # fmt: skip  # one a position
+    assert [row.name for row in done] == ["a", "b"]
+    assert (rows[0].outputs, rows[0].elapsed_ms, rows[0].engine) == (
+        finished(0, "a").outputs, 7, "pool-1",
+    )  # fmt: skip  # two alike
+    assert (rows[1].error, rows[1].outputs) == ("no text", ())
+
+
+def test_inputs_are_read_by_place_and_by_name(store):
+    """A page begins after a position; a name that the job has not is refused as absent."""
+    with store.write() as uow:
+        job = add(uow, *(f"input {at}" for at in range(5)))
+        after = uow[InferenceJobs].inputs(ORG, job.job_id, after=2, limit=1)
+        named = uow[InferenceJobs].inputs(ORG, job.job_id, limit=9, names=["input 4", "x"])
+        assert [row.position for row in (*after, *named)] == [3, 4]
+        assert uow[InferenceJobs].input(ORG, job.job_id, "input 1").position == 1
+        with pytest.raises(NotFound, match="no input 'x'"):
+            uow[InferenceJobs].input(ORG, job.job_id, "x")
+        with pytest.raises(NotFound, match="job"):
+            uow[InferenceJobs].input(ORG, "another", "x")
+
+
+def test_an_open_job_takes_inputs_until_it_is_closed(store):
+    """An input that comes again replaces itself; closing names all, and nothing is open then."""
+    with store.write() as uow:
+        job = add_open(uow)
+        jobs = uow[InferenceJobs]
+        for new in (an_input("a", 4), an_input("b", 5), an_input("a", 6)):
+            jobs.add_input(ORG, job.job_id, new)
+        assert (jobs.get(ORG, job.job_id).total, jobs.get(ORG, job.job_id).input_bytes) == (2, 11)
+        assert jobs.opened_input(ORG, job.job_id, "a") == an_input("a", 6)
+        assert jobs.opened_inputs(ORG, job.job_id) == [an_input("a", 6), an_input("b", 5)]
+        queued = uow[Jobs].complete(ORG, job.job_id, spec=b'{"whole":1}', blobs=(SENT,))
+        closed = jobs.close(ORG, job.job_id)
+        assert (queued.spec, queued.state) == (b'{"whole":1}', JobState.QUEUED)
+        assert (closed.names, closed.status) == (("a", "b"), "SUBMITTED")
+        assert closed.submitted_at is not None
+        with pytest.raises(UploadFinished):
+            uow[Jobs].complete(ORG, job.job_id, spec=b"{}")
+
+
+def test_a_wrong_input_of_an_open_job_is_refused(store):
+    """A name without characters, with control characters or too long, and too many bytes, are refused."""
+    with store.write() as uow:
+        job = add_open(uow)
+        for name in ("", "a\nb", "x" * 256):
+            with pytest.raises(InvalidArgument):
+                uow[InferenceJobs].add_input(ORG, job.job_id, an_input(name))
+        huge = NewInput(name="a", items=(Item(name="i", form=ItemForm.FILE, size=1 << 40),))
+        with pytest.raises(TooLarge):
+            uow[InferenceJobs].add_input(ORG, job.job_id, huge)
+
+
+def test_the_end_of_a_job_fails_what_did_not_finish(store):
+    """Inputs of a canceled job fail with its reason; results stay with their blobs, what was sent goes."""
+    with store.write() as uow:
+        job = add(uow, "a", "b")
+        uow[InferenceJobs].finish_inputs(ORG, job.job_id, [finished(0, "a")])
+        settle(uow, uow[Jobs].request_cancel(ORG, job.job_id))
+        known = uow[InferenceJobs].get(ORG, job.job_id)
+        rows = uow[InferenceJobs].inputs(ORG, job.job_id, limit=9)
+        kept = uow[BlobReferences].every()
+        uow[BlobReferences].remove(ORG, outputs_owner(job.job_id))
+        uow[BlobReferences].remove(ORG, job_owner(job.job_id))
+        assert uow[BlobReferences].every() == set()
+    assert (known.status, known.completed, known.failed, known.pending) == ("CANCELED", 1, 1, 0)
+    assert rows[1].error == "The job was canceled before it ended."
+    assert rows[1].ended_at is not None
+    assert kept == {(ORG, MADE)}
+
+
+def test_a_model_stays_while_an_inference_job_runs(store):
+    """Neither the model nor the version of a job that has not ended is deleted; then both may go."""
+    with store.write() as uow:
+        model_id = add_model(uow).model_id
+        version_id = add_version(uow, model_id).version_id
+        job = add(uow, "a", new=new_job(model_id, version_id))
+        with pytest.raises(ResourceInUse, match=job.job_id):
+            uow[Models].delete(ORG, model_id)
+        with pytest.raises(ResourceInUse, match=job.job_id):
+            uow[Versions].delete(ORG, model_id, version_id)
+        uow[Jobs].request_cancel(ORG, job.job_id)
+        uow[Versions].delete(ORG, model_id, version_id)
+        uow[Models].delete(ORG, model_id)
+        assert uow[InferenceJobs].get(ORG, job.job_id).model_name == "texts"
