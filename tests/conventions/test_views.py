@@ -18,6 +18,7 @@ ALIKE = {
     "DeleteEntryResponse": "a response for each method",
     "DeleteExtractionRunResponse": "a response for each method",
     "DeleteFieldSchemaResponse": "a response for each method",
+    "ModelInput": "of a ModelOutput the media type may be absent, which here is required",
 }
 # Views without a typed method of their name, each with the one that tells the same.
 ALONE = {"JobRestService.GetJobStatus": "JobService.GetJob, in the words of the model API"}
