@@ -118,6 +118,7 @@ class ServerProcess:
             compute=backend.pool,
             network=backend.network,
             sealer=backend.sealer,
+            compute_settings=backend.compute_settings,
             run_in_thread=self._threads,
             watches=Watches(
                 backend.store,

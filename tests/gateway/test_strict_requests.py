@@ -138,12 +138,15 @@ def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(admin, route, nam
 
 @pytest.mark.parametrize(("route", "outer", "inner"), NESTED, ids=str)
 def test_a_misspelt_key_inside_is_refused_with_its_place(admin, route, outer, inner):
-    """400: an unknown key of a row is named with the row that it stands in."""
+    """400: an unknown key of an object is named with the object, and of a row with its row."""
     sent = misspelt(inner)
-    body = refused(admin.request(route.method, route.path, json={outer: [{}, {}, {sent: 1}]}))
-    begin = f"'{sent}' is not a key of {outer}[2]; did you mean '{inner}'? Allowed: "
+    is_list = route.fields[outer].is_repeated
+    place = f"{outer}[2]" if is_list else outer
+    given = {outer: [{}, {}, {sent: 1}] if is_list else {sent: 1}}
+    body = refused(admin.request(route.method, route.path, json=given))
+    begin = f"'{sent}' is not a key of {place}; did you mean '{inner}'? Allowed: "
     assert body["message"].startswith(begin)
-    assert body["details"][1]["field"] == f"{outer}[2].{sent}"
+    assert body["details"][1]["field"] == f"{place}.{sent}"
 
 
 @pytest.mark.parametrize(("route", "name"), KEYS, ids=str)

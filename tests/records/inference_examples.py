@@ -54,8 +54,8 @@ INFERENCE: tuple[tuple[Record, bytes], ...] = (
             manifest=Manifest(inputs=(NewInput(name="i", items=()),)),
         ),
         (
-            b'{"artifact":{"blob":"sha256:aa","bytes":9,"kind":"trained","labels":["a","b"],'
-            b'"learning_version":"","libraries":{},"task_type":"text_classification"},"expla'
+            b'{"artifact":{"blob":"sha256:aa","bytes":9,"credentials":"","kind":"trained","labels":["a","b"],'
+            b'"learning_version":"","libraries":{},"remote":null,"task_type":"text_classification"},"expla'
             b'in":false,"inputs":[{"description":"","maximum_size":104857600,"media_types":['
             b'"text/plain"],"name":"input.txt"}],"manifest":{"inputs":[{"items":[],"name":"i'
             b'"}]},"manifest_blob":null,"model_id":"m","output":{"description":"","maximum_s'

@@ -186,8 +186,8 @@ TRAINING: tuple[tuple[Record, bytes], ...] = (
             warnings=("Two splits share 1 row.",),
         ),
         (
-            '{"artifact":{"blob":"sha256:aa","bytes":9,"kind":"trained","labels":["no","é"],"learning_version"'
-            ':"1.0.0","libraries":{"scikit-learn":"1.5.2"},"task_type":"text_classification"}'
+            '{"artifact":{"blob":"sha256:aa","bytes":9,"credentials":"","kind":"trained","labels":["no","é"],"learning_version"'
+            ':"1.0.0","libraries":{"scikit-learn":"1.5.2"},"remote":null,"task_type":"text_classification"}'
             ',"settings":[{"name":"learning_rate","value":0.00005}],"splits":[],"tables":{"ca'
             'libration":[{"after":0.125,"before":0.25,"measure":"ECE"}],"chunks":{"confusion"'
             ':[[1,0],[1,0]],"ece":[0.25,null],"labels":["no","é"]},"epochs":[{"train_loss":0.'
@@ -229,8 +229,8 @@ TRAINING: tuple[tuple[Record, bytes], ...] = (
             manifest="sha256:bb",
         ),
         (
-            '{"artifact":{"blob":"sha256:aa","bytes":9,"kind":"trained","labels":["no","é"],"learning'
-            '_version":"1.0.0","libraries":{"scikit-learn":"1.5.2"},"task_type":"text_classification"'
+            '{"artifact":{"blob":"sha256:aa","bytes":9,"credentials":"","kind":"trained","labels":["no","é"],"learning'
+            '_version":"1.0.0","libraries":{"scikit-learn":"1.5.2"},"remote":null,"task_type":"text_classification"'
             '},"manifest":"sha256:bb","model_id":"mdl-1","positive_label":null,"split":"test","versio'
             'n_id":"ver-1"}'
         ).encode(),

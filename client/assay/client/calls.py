@@ -1488,6 +1488,7 @@ class Versions(Group):
         algorithm: str = "",
         hyperparameters: Mapping[str, object] | None = None,
         if_absent: bool = False,
+        remote: Mapping[str, Any] | None = None,
     ) -> types.Version:
         """Creates a version.
 
@@ -1499,6 +1500,8 @@ class Versions(Group):
             hyperparameters: The maker's own settings.
             if_absent: Returns the version that has the id, if there is one, instead of refusing
                 it.
+            remote: A model that somebody else serves, which the version calls: it is ready at
+                once.
         """
         return self._one(
             types.Version,
@@ -1510,6 +1513,7 @@ class Versions(Group):
                 "algorithm": algorithm,
                 "hyperparameters": hyperparameters,
                 "if_absent": if_absent,
+                "remote": remote,
             },
         )
 

@@ -1690,6 +1690,76 @@ class ModelMetrics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RemoteInput:
+    """A tensor that a remote model takes."""
+
+    # Required. The tensor's name.
+    name: str
+    # Required. BOOL, UINT8 to UINT64, INT8 to INT64, FP16, FP32, FP64 or BYTES.
+    datatype: str
+    # Optional. What of a row it holds: columns, text, image, words or boxes; by default
+    # columns where these are named, else text.
+    content: str
+    # Optional. The features that it holds, in their order.
+    columns: tuple[str, ...]
+    # Optional. Its shape, -1 for the rows first; by default one row's values in one more
+    # dimension. Required of an image in pixels: [-1, side, side, 3] or [-1, 3, side, side].
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteTls:
+    """How TLS is spoken to an endpoint; an empty one trusts the public authorities."""
+
+    # Optional. PEM of the authority that signed the endpoint's certificate.
+    ca_certificate: str
+    # Optional. The name that the endpoint's certificate bears; by default the endpoint's
+    # host.
+    server_name: str
+    # Optional. PEM of the certificate that we show.
+    client_certificate: str
+    # Optional. PEM of that certificate's key; stored encrypted and never shown.
+    client_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteModel:
+    """A model behind an endpoint of the Open Inference Protocol (KServe, Triton, MLServer).
+
+    A version names tensors, output and classes itself, whatever the endpoint's own metadata say.
+    """
+
+    # Required. host:port, or grpcs://host:port for TLS with public authorities.
+    endpoint: str
+    # Optional. The protocol; oip-v2-grpc, which is also the default.
+    protocol: str
+    # Required. The model's name at the endpoint.
+    model_name: str
+    # Optional. The model's version at the endpoint, which chooses one when it is empty.
+    model_version: str
+    # Required. The tensors that the model takes, 1 to 64.
+    inputs: tuple[RemoteInput, ...]
+    # Required. The tensor that is asked for: a score for each label, a label or its number,
+    # or of a regression one number.
+    output: str
+    # Optional. The classes in the order of the output, 2 or more; of an extraction with O; of
+    # a regression none.
+    labels: tuple[str, ...]
+    # Optional. What scores are: probabilities, the default, or logits.
+    scores: str
+    # Optional. How TLS is spoken; absent: in the clear.
+    tls: RemoteTls | None
+    # Optional. Rows of one request at most; 0 is 1000.
+    max_rows: int
+    # Optional. Bytes of one request at most; 0 is 4194304, a common limit of servers.
+    max_bytes: int
+    # Optional. Seconds in which a request must be answered; 0 is 30.
+    deadline_seconds: float
+    # Optional. Sent as a bearer token with each request; stored encrypted and never shown.
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """A version of a model."""
 
@@ -1721,6 +1791,8 @@ class Version:
     promoted_at: datetime | None
     # Who promoted the version, if it is.
     promoted_by: str | None
+    # The endpoint that the version calls, if it does, without its secrets.
+    remote: RemoteModel | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -2022,6 +2094,9 @@ register("assay.v1.ServerInfo", ServerInfo)
 register("assay.v1.ModelJob", ModelJob)
 register("assay.v1.MetricTable", MetricTable)
 register("assay.v1.ModelMetrics", ModelMetrics)
+register("assay.v1.RemoteInput", RemoteInput)
+register("assay.v1.RemoteTls", RemoteTls)
+register("assay.v1.RemoteModel", RemoteModel)
 register("assay.v1.Version", Version)
 register("assay.v1.PromoteVersionResponse", Promotion)
 register("assay.v1.SkippedRow", SkippedRow)

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from assay.v1 import remote_pb2 as assay_dot_v1_dot_remote__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61ssay/v1/version.proto\x12\x08\x61ssay.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x04\n\x07Version\x12\x18\n\nversion_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08model_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0eversion_number\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x19\n\x0bis_promoted\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06status\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\talgorithm\x18\x06 \x01(\t\x12\x30\n\x0fhyperparameters\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x35\n\x07metrics\x18\x08 \x03(\x0b\x32\x1e.assay.v1.Version.MetricsEntryB\x04\xe2\x41\x01\x03\x12\x12\n\x05label\x18\t \x01(\tH\x00\x88\x01\x01\x12\x34\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\ntrained_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\ntrained_by\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0bpromoted_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1e\n\x0bpromoted_by\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x08\n\x06_labelB\x0e\n\x0c_promoted_byB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61ssay/v1/version.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/remote.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x04\n\x07Version\x12\x18\n\nversion_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08model_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0eversion_number\x18\x03 \x01(\rB\x04\xe2\x41\x01\x03\x12\x19\n\x0bis_promoted\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06status\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\talgorithm\x18\x06 \x01(\t\x12\x30\n\x0fhyperparameters\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x35\n\x07metrics\x18\x08 \x03(\x0b\x32\x1e.assay.v1.Version.MetricsEntryB\x04\xe2\x41\x01\x03\x12\x12\n\x05label\x18\t \x01(\tH\x00\x88\x01\x01\x12\x34\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\ntrained_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\ntrained_by\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0bpromoted_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1e\n\x0bpromoted_by\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12+\n\x06remote\x18\x0f \x01(\x0b\x32\x15.assay.v1.RemoteModelB\x04\xe2\x41\x01\x03\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x08\n\x06_labelB\x0e\n\x0c_promoted_byB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,8 +60,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERSION'].fields_by_name['promoted_at']._serialized_options = b'\342A\001\003'
   _globals['_VERSION'].fields_by_name['promoted_by']._loaded_options = None
   _globals['_VERSION'].fields_by_name['promoted_by']._serialized_options = b'\342A\001\003'
-  _globals['_VERSION']._serialized_start=133
-  _globals['_VERSION']._serialized_end=710
-  _globals['_VERSION_METRICSENTRY']._serialized_start=638
-  _globals['_VERSION_METRICSENTRY']._serialized_end=684
+  _globals['_VERSION'].fields_by_name['remote']._loaded_options = None
+  _globals['_VERSION'].fields_by_name['remote']._serialized_options = b'\342A\001\003'
+  _globals['_VERSION']._serialized_start=156
+  _globals['_VERSION']._serialized_end=778
+  _globals['_VERSION_METRICSENTRY']._serialized_start=706
+  _globals['_VERSION_METRICSENTRY']._serialized_end=752
 # @@protoc_insertion_point(module_scope)

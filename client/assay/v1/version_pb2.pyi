@@ -3,6 +3,7 @@
 isort:skip_file
 A version: one trained state of a model."""
 
+from assay.v1 import remote_pb2 as _remote_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -60,6 +61,7 @@ class Version(_message.Message):
     TRAINED_BY_FIELD_NUMBER: _builtins.int
     PROMOTED_AT_FIELD_NUMBER: _builtins.int
     PROMOTED_BY_FIELD_NUMBER: _builtins.int
+    REMOTE_FIELD_NUMBER: _builtins.int
     version_id: _builtins.str
     """The version's id: `ver-…`, or the one its creator chose."""
     model_id: _builtins.str
@@ -98,6 +100,10 @@ class Version(_message.Message):
     def promoted_at(self) -> _timestamp_pb2.Timestamp:
         """When the version was promoted, if it is."""
 
+    @_builtins.property
+    def remote(self) -> _remote_pb2.RemoteModel:
+        """The endpoint that the version calls, if it does, without its secrets."""
+
     def __init__(
         self,
         *,
@@ -115,10 +121,11 @@ class Version(_message.Message):
         trained_by: _builtins.str = ...,
         promoted_at: _timestamp_pb2.Timestamp | None = ...,
         promoted_by: _builtins.str | None = ...,
+        remote: _remote_pb2.RemoteModel | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "label", b"label", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "trained_at", b"trained_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "label", b"label", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "remote", b"remote", "trained_at", b"trained_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "algorithm", b"algorithm", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "is_promoted", b"is_promoted", "label", b"label", "metrics", b"metrics", "model_id", b"model_id", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "status", b"status", "trained_at", b"trained_at", "trained_by", b"trained_by", "version_id", b"version_id", "version_number", b"version_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "algorithm", b"algorithm", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "is_promoted", b"is_promoted", "label", b"label", "metrics", b"metrics", "model_id", b"model_id", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "remote", b"remote", "status", b"status", "trained_at", b"trained_at", "trained_by", b"trained_by", "version_id", b"version_id", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__label: _TypeAlias = _typing.Literal["label"]  # noqa: Y015
     _WhichOneofArgType__label: _TypeAlias = _typing.Literal["_label", b"_label"]  # noqa: Y015

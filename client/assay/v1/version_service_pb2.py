@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from assay.v1 import policy_pb2 as assay_dot_v1_dot_policy__pb2
+from assay.v1 import remote_pb2 as assay_dot_v1_dot_remote__pb2
 from assay.v1 import version_pb2 as assay_dot_v1_dot_version__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
@@ -31,7 +32,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssay/v1/version_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/policy.proto\x1a\x16\x61ssay/v1/version.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x01\n\x14\x43reateVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05label\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\talgorithm\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\x0fhyperparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tif_absent\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\"`\n\x13ListVersionsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"T\n\x14ListVersionsResponse\x12#\n\x08versions\x18\x01 \x03(\x0b\x32\x11.assay.v1.Version\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x11GetVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"_\n\x14\x44\x65leteVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63\x61scade\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15PromoteVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb1\x01\n\x16PromoteVersionResponse\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x16\n\x0eversion_number\x18\x03 \x01(\r\x12\x13\n\x0bis_promoted\x18\x04 \x01(\x08\x12/\n\x0bpromoted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpromoted_by\x18\x06 \x01(\t2\x86\x06\n\x0eVersionService\x12\x87\x01\n\rCreateVersion\x12\x1e.assay.v1.CreateVersionRequest\x1a\x11.assay.v1.Version\"C\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\'\"\"/api/v1/models/{model_id}/versions:\x01*\x12\x8e\x01\n\x0cListVersions\x12\x1d.assay.v1.ListVersionsRequest\x1a\x1e.assay.v1.ListVersionsResponse\"?\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/models/{model_id}/versions\x12\x8c\x01\n\nGetVersion\x12\x1b.assay.v1.GetVersionRequest\x1a\x11.assay.v1.Version\"N\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/models/{model_id}/versions/{version_id}\x12\x99\x01\n\rDeleteVersion\x12\x1e.assay.v1.DeleteVersionRequest\x1a\x16.google.protobuf.Empty\"P\x90\x02\x02\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xcc\x01\x82\xd3\xe4\x93\x02\x31*//api/v1/models/{model_id}/versions/{version_id}\x12\xad\x01\n\x0ePromoteVersion\x12\x1f.assay.v1.PromoteVersionRequest\x1a .assay.v1.PromoteVersionResponse\"X\x90\x02\x02\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x82\xd3\xe4\x93\x02<\"7/api/v1/models/{model_id}/versions/{version_id}/promote:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61ssay/v1/version_service.proto\x12\x08\x61ssay.v1\x1a\x15\x61ssay/v1/policy.proto\x1a\x15\x61ssay/v1/remote.proto\x1a\x16\x61ssay/v1/version.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x02\n\x14\x43reateVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05label\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\talgorithm\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\x0fhyperparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tif_absent\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12+\n\x06remote\x18\x08 \x01(\x0b\x32\x15.assay.v1.RemoteModelB\x04\xe2\x41\x01\x01\"`\n\x13ListVersionsRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"T\n\x14ListVersionsResponse\x12#\n\x08versions\x18\x01 \x03(\x0b\x32\x11.assay.v1.Version\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x11GetVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"_\n\x14\x44\x65leteVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63\x61scade\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15PromoteVersionRequest\x12\x16\n\x08model_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nversion_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb1\x01\n\x16PromoteVersionResponse\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x16\n\x0eversion_number\x18\x03 \x01(\r\x12\x13\n\x0bis_promoted\x18\x04 \x01(\x08\x12/\n\x0bpromoted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpromoted_by\x18\x06 \x01(\t2\x86\x06\n\x0eVersionService\x12\x87\x01\n\rCreateVersion\x12\x1e.assay.v1.CreateVersionRequest\x1a\x11.assay.v1.Version\"C\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xc9\x01\x82\xd3\xe4\x93\x02\'\"\"/api/v1/models/{model_id}/versions:\x01*\x12\x8e\x01\n\x0cListVersions\x12\x1d.assay.v1.ListVersionsRequest\x1a\x1e.assay.v1.ListVersionsResponse\"?\x90\x02\x01\xca\xf3\x18\x0e\n\nmodel:read \x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/models/{model_id}/versions\x12\x8c\x01\n\nGetVersion\x12\x1b.assay.v1.GetVersionRequest\x1a\x11.assay.v1.Version\"N\x90\x02\x01\xca\xf3\x18\x10\n\nmodel:read\x18\x01 \x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/models/{model_id}/versions/{version_id}\x12\x99\x01\n\rDeleteVersion\x12\x1e.assay.v1.DeleteVersionRequest\x1a\x16.google.protobuf.Empty\"P\x90\x02\x02\xca\xf3\x18\x12\n\x0bmodel:write \x02(\xcc\x01\x82\xd3\xe4\x93\x02\x31*//api/v1/models/{model_id}/versions/{version_id}\x12\xad\x01\n\x0ePromoteVersion\x12\x1f.assay.v1.PromoteVersionRequest\x1a .assay.v1.PromoteVersionResponse\"X\x90\x02\x02\xca\xf3\x18\x0f\n\x0bmodel:write \x02\x82\xd3\xe4\x93\x02<\"7/api/v1/models/{model_id}/versions/{version_id}/promote:\x01*B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEVERSIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_CREATEVERSIONREQUEST'].fields_by_name['if_absent']._loaded_options = None
   _globals['_CREATEVERSIONREQUEST'].fields_by_name['if_absent']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEVERSIONREQUEST'].fields_by_name['remote']._loaded_options = None
+  _globals['_CREATEVERSIONREQUEST'].fields_by_name['remote']._serialized_options = b'\342A\001\001'
   _globals['_LISTVERSIONSREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_LISTVERSIONSREQUEST'].fields_by_name['model_id']._serialized_options = b'\342A\001\002'
   _globals['_LISTVERSIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -83,20 +86,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERSIONSERVICE'].methods_by_name['DeleteVersion']._serialized_options = b'\220\002\002\312\363\030\022\n\013model:write \002(\314\001\202\323\344\223\0021*//api/v1/models/{model_id}/versions/{version_id}'
   _globals['_VERSIONSERVICE'].methods_by_name['PromoteVersion']._loaded_options = None
   _globals['_VERSIONSERVICE'].methods_by_name['PromoteVersion']._serialized_options = b'\220\002\002\312\363\030\017\n\013model:write \002\202\323\344\223\002<\"7/api/v1/models/{model_id}/versions/{version_id}/promote:\001*'
-  _globals['_CREATEVERSIONREQUEST']._serialized_start=247
-  _globals['_CREATEVERSIONREQUEST']._serialized_end=472
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=474
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=570
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=572
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=656
-  _globals['_GETVERSIONREQUEST']._serialized_start=658
-  _globals['_GETVERSIONREQUEST']._serialized_end=727
-  _globals['_DELETEVERSIONREQUEST']._serialized_start=729
-  _globals['_DELETEVERSIONREQUEST']._serialized_end=824
-  _globals['_PROMOTEVERSIONREQUEST']._serialized_start=826
-  _globals['_PROMOTEVERSIONREQUEST']._serialized_end=899
-  _globals['_PROMOTEVERSIONRESPONSE']._serialized_start=902
-  _globals['_PROMOTEVERSIONRESPONSE']._serialized_end=1079
-  _globals['_VERSIONSERVICE']._serialized_start=1082
-  _globals['_VERSIONSERVICE']._serialized_end=1856
+  _globals['_CREATEVERSIONREQUEST']._serialized_start=270
+  _globals['_CREATEVERSIONREQUEST']._serialized_end=540
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=542
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=638
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=640
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=724
+  _globals['_GETVERSIONREQUEST']._serialized_start=726
+  _globals['_GETVERSIONREQUEST']._serialized_end=795
+  _globals['_DELETEVERSIONREQUEST']._serialized_start=797
+  _globals['_DELETEVERSIONREQUEST']._serialized_end=892
+  _globals['_PROMOTEVERSIONREQUEST']._serialized_start=894
+  _globals['_PROMOTEVERSIONREQUEST']._serialized_end=967
+  _globals['_PROMOTEVERSIONRESPONSE']._serialized_start=970
+  _globals['_PROMOTEVERSIONRESPONSE']._serialized_end=1147
+  _globals['_VERSIONSERVICE']._serialized_start=1150
+  _globals['_VERSIONSERVICE']._serialized_end=1924
 # @@protoc_insertion_point(module_scope)

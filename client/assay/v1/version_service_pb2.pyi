@@ -3,6 +3,7 @@
 isort:skip_file
 Create and promote versions."""
 
+from assay.v1 import remote_pb2 as _remote_pb2
 from assay.v1 import version_pb2 as _version_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -34,6 +35,7 @@ class CreateVersionRequest(_message.Message):
     HYPERPARAMETERS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     IF_ABSENT_FIELD_NUMBER: _builtins.int
+    REMOTE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
@@ -50,6 +52,10 @@ class CreateVersionRequest(_message.Message):
     def hyperparameters(self) -> _struct_pb2.Struct:
         """Optional. The maker's own settings."""
 
+    @_builtins.property
+    def remote(self) -> _remote_pb2.RemoteModel:
+        """Optional. A model that somebody else serves, which the version calls: it is ready at once."""
+
     def __init__(
         self,
         *,
@@ -60,10 +66,11 @@ class CreateVersionRequest(_message.Message):
         hyperparameters: _struct_pb2.Struct | None = ...,
         request_id: _builtins.str = ...,
         if_absent: _builtins.bool = ...,
+        remote: _remote_pb2.RemoteModel | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hyperparameters", b"hyperparameters"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hyperparameters", b"hyperparameters", "remote", b"remote"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "hyperparameters", b"hyperparameters", "if_absent", b"if_absent", "label", b"label", "model_id", b"model_id", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "hyperparameters", b"hyperparameters", "if_absent", b"if_absent", "label", b"label", "model_id", b"model_id", "remote", b"remote", "request_id", b"request_id", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -69,7 +69,7 @@ class VersionServiceServicer:
     """
 
     def CreateVersion(self, request, context):
-        """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken.
+        """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken; 422 a remote endpoint is at an address that is not allowed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class VersionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> VersionServiceAsyncStub: ...
     CreateVersion: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.CreateVersionRequest, _version_pb2.Version]
-    """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken."""
+    """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken; 422 a remote endpoint is at an address that is not allowed."""
     ListVersions: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.ListVersionsRequest, _version_service_pb2.ListVersionsResponse]
     """Lists a model's versions, newest first. Errors: 400 bad page size or token; 404 no such model."""
     GetVersion: _grpc.UnaryUnaryMultiCallable[_version_service_pb2.GetVersionRequest, _version_pb2.Version]
@@ -52,7 +52,7 @@ class VersionServiceAsyncStub(VersionServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateVersion: _aio.UnaryUnaryMultiCallable[_version_service_pb2.CreateVersionRequest, _version_pb2.Version]  # type: ignore[assignment]
-    """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken."""
+    """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken; 422 a remote endpoint is at an address that is not allowed."""
     ListVersions: _aio.UnaryUnaryMultiCallable[_version_service_pb2.ListVersionsRequest, _version_service_pb2.ListVersionsResponse]  # type: ignore[assignment]
     """Lists a model's versions, newest first. Errors: 400 bad page size or token; 404 no such model."""
     GetVersion: _aio.UnaryUnaryMultiCallable[_version_service_pb2.GetVersionRequest, _version_pb2.Version]  # type: ignore[assignment]
@@ -71,7 +71,7 @@ class VersionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _version_service_pb2.CreateVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_version_pb2.Version, _abc.Awaitable[_version_pb2.Version]]:
-        """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken."""
+        """Creates a version. Errors: 400 bad id or value; 404 no such model; 409 the id is taken; 422 a remote endpoint is at an address that is not allowed."""
 
     @_abc_1.abstractmethod
     def ListVersions(

@@ -8,6 +8,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from assay.kernel.clock import Clock
 from assay.kernel.ids import Ids
+from assay.kernel.jobs.kind import ComputeSettings
 from assay.kernel.jobs.watch import Watches
 from assay.kernel.sealing import Sealer
 from assay.kernel.storage.blobs import BlobStore
@@ -47,6 +48,7 @@ class Kernel:
     compute: Compute
     network: Compute  # children of tasks that wait for another machine
     sealer: Sealer
+    compute_settings: ComputeSettings
     run_in_thread: RunInThread
     watches: Watches
     limits: Limits

@@ -28,6 +28,7 @@ from assay.features.models.model import NewVersion
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.features.registry import FEATURES
+from assay.features.remote.model import Content, Datatype, RemoteInput, RemoteSpec
 from assay.features.training.model import Facts, JobType, NewModelJob, Split
 from assay.features.training.store import ModelJobs
 from assay.kernel.errors import NotFound
@@ -100,6 +101,13 @@ INFERENCE = NewInferenceJob(
     key_prefix=None,
 )
 INPUT = NewInput(name="i", items=(Item(name="input.txt", form=ItemForm.TEXT, size=0),))
+REMOTE = RemoteSpec(
+    endpoint="models.example:8001",
+    model_name="m",
+    inputs=(RemoteInput(name="t", datatype=Datatype.BYTES, content=Content.TEXT),),
+    output="scores",
+    labels=("no", "yes"),
+)
 CHUNK = {"first_row": 0, "rows": 1, "sha256": "a", "blob": None, "partial": None}
 
 # Every method that takes an organization, with arguments that name ORG's rows.
@@ -109,6 +117,9 @@ REFUSED = {
     "models.update": lambda uow: uow[Models].update(OTHER, uow[Models].get(ORG, "m")),
     "models.delete": lambda uow: uow[Models].delete(OTHER, "m"),
     "versions.create": lambda uow: uow[Versions].create(OTHER, "m", NewVersion()),
+    "versions.create_remote": lambda uow: uow[Versions].create_remote(
+        OTHER, "m", NewVersion(remote=REMOTE), REMOTE, ""
+    ),
     "versions.get": lambda uow: uow[Versions].get(OTHER, "m", "v"),
     "versions.list": lambda uow: uow[Versions].list(OTHER, "m", limit=9),
     "versions.mark_training": lambda uow: uow[Versions].mark_training(OTHER, "m", "v"),

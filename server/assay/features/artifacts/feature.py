@@ -3,6 +3,7 @@
 from assay.features.artifacts import tables
 from assay.features.artifacts.store import (
     ArtifactsOfModels,
+    ArtifactsOfRemoteVersions,
     ArtifactsOfVersions,
     VersionArtifacts,
 )
@@ -12,5 +13,5 @@ FEATURE = Feature(
     name="artifacts",
     tables=(tables.version_artifacts,),
     stores=(VersionArtifacts,),
-    hooks=(ArtifactsOfModels(), ArtifactsOfVersions()),
+    hooks=(ArtifactsOfRemoteVersions(), ArtifactsOfModels(), ArtifactsOfVersions()),
 )

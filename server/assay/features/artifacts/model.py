@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from assay.features.remote.model import RemoteSpec
 from assay.learning.rows import TaskType
 from assay.records import Record
 
@@ -27,6 +28,13 @@ class Artifact(Record):
     labels: tuple[str, ...]  # that it knows, in their order; empty of a regression
     learning_version: str = ""  # of the learning component that made it; "": made elsewhere
     libraries: Mapping[str, str] = {}  # versions of what it was made with, such as scikit-learn
+    remote: RemoteSpec | None = None  # what it calls, of REMOTE
+    credentials: str = ""  # of what it calls, sealed; "": it needs none
+
+    @property
+    def waits(self) -> bool:
+        """Whether predicting waits for another machine, not for a processor."""
+        return self.kind is ArtifactKind.REMOTE
 
     @property
     def blobs(self) -> tuple[str, ...]:

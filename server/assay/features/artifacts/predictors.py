@@ -17,8 +17,19 @@ def _trained(artifact: Artifact, context: ComputeContext) -> Predictor:
     return read_model(artifact.blob, context.blobs)
 
 
+def _remote(artifact: Artifact, context: ComputeContext) -> Predictor:
+    # gRPC is loaded where an endpoint is called, and in no other compute child.
+    from assay.features.remote.remote_model import open_remote  # noqa: PLC0415 - as said above
+
+    assert artifact.remote is not None
+    return open_remote(artifact.remote, artifact.task_type, artifact.credentials, context)
+
+
 # Each keeps what it opened last, by content.
-_OPENERS: Final[Mapping[ArtifactKind, Opener]] = {ArtifactKind.TRAINED: _trained}
+_OPENERS: Final[Mapping[ArtifactKind, Opener]] = {
+    ArtifactKind.TRAINED: _trained,
+    ArtifactKind.REMOTE: _remote,
+}
 
 
 def open_predictor(artifact: Artifact, context: ComputeContext) -> Predictor:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from assay.features.artifacts.model import Artifact, VersionArtifact
+from assay.features.artifacts.model import Artifact, ArtifactKind, VersionArtifact
 from assay.features.artifacts.tables import version_artifacts
-from assay.features.models.model import Model
-from assay.features.models.store import ModelDeletion
-from assay.features.models.versions_store import VersionDeletion, Versions
-from assay.kernel.errors import FailedPrecondition, NoPromotedVersion
+from assay.features.models.model import Model, Version
+from assay.features.models.store import ModelDeletion, Models
+from assay.features.models.versions_store import RemoteVersions, VersionDeletion, Versions
+from assay.features.remote.model import RemoteSpec
+from assay.kernel.errors import FailedPrecondition, InvalidArgument, NoPromotedVersion, clip
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.mapping import RowMapper
 from assay.kernel.storage.sql import Prepared, insert_or_replace
@@ -82,6 +83,30 @@ class VersionArtifacts(SqlStore):
                 metadata={"version_id": wanted, "status": version.status},
             )
         return found
+
+
+class ArtifactsOfRemoteVersions(RemoteVersions):
+    """Keeps what a version that somebody else serves calls."""
+
+    def made(self, uow: UnitOfWork, version: Version, remote: RemoteSpec, sealed: str) -> None:
+        """Keep it; raises InvalidArgument where it cannot be a version of the model."""
+        org, model_id = version.organization_id, version.model_id
+        model = uow[Models].get(org, model_id)
+        foreign = sorted(set(remote.labels) - set(model.labels or remote.labels))
+        if foreign:
+            raise InvalidArgument.of(
+                "remote.labels", f"the model has no label '{clip(foreign[0])}'"
+            )
+        artifact = Artifact(
+            kind=ArtifactKind.REMOTE,
+            blob="",
+            bytes=0,
+            task_type=remote.task_type(model.task_type),
+            labels=remote.labels,
+            remote=remote,
+            credentials=sealed,
+        )
+        uow[VersionArtifacts].put(org, model_id, version.version_id, job_id=None, artifact=artifact)
 
 
 class ArtifactsOfModels(ModelDeletion):

@@ -7,6 +7,7 @@ from google.protobuf import empty_pb2
 from assay.features.models import convert
 from assay.features.models.service import ModelUseCases
 from assay.features.models.versions_service import VersionUseCases
+from assay.features.remote.convert import remote_credentials
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import message_of, page_of
 from assay.v1 import model_pb2, model_service_pb2, version_pb2, version_service_pb2
@@ -86,6 +87,7 @@ class VersionService:
             call.organization_id,
             request.model_id,
             convert.new_version(request, call.caller.subject),
+            credentials=remote_credentials(request.remote),
             if_absent=request.if_absent,
             request_id=call.idempotency_key(request.request_id),
         )

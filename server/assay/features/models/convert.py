@@ -10,6 +10,7 @@ from google.protobuf import struct_pb2
 from assay.features.models.declared import DeclaredInput, DeclaredOutput, media_types
 from assay.features.models.model import NewModel, NewVersion, TaskType, Version
 from assay.features.models.service import KnownModel, ModelChange
+from assay.features.remote.convert import remote_message, remote_spec
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.rpc import values
 from assay.kernel.rpc.messages import message_of, value_of
@@ -70,7 +71,10 @@ def model(known: KnownModel) -> model_pb2.Model:
 def new_version(request: version_service_pb2.CreateVersionRequest, created_by: str) -> NewVersion:
     """Return what the request asks to create."""
     hyperparameters = values.from_struct("hyperparameters", request.hyperparameters)
-    return value_of(NewVersion, request, hyperparameters=hyperparameters, created_by=created_by)
+    remote = remote_spec(request.remote) if request.HasField("remote") else None
+    return value_of(
+        NewVersion, request, hyperparameters=hyperparameters, created_by=created_by, remote=remote
+    )
 
 
 def version(stored: Version) -> version_pb2.Version:
@@ -78,7 +82,10 @@ def version(stored: Version) -> version_pb2.Version:
     promotion: dict[str, Any] = (
         {} if stored.is_promoted else {"promoted_at": None, "promoted_by": None}
     )
-    return message_of(version_pb2.Version, stored, trained_by=stored.created_by, **promotion)
+    remote = stored.remote and remote_message(stored.remote)
+    return message_of(
+        version_pb2.Version, stored, trained_by=stored.created_by, remote=remote, **promotion
+    )
 
 
 def _declared(

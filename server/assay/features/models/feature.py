@@ -8,6 +8,7 @@ from assay.features.models.store import Models
 from assay.features.models.tables import models, versions
 from assay.features.models.versions_service import VersionUseCases
 from assay.features.models.versions_store import Versions
+from assay.features.remote.service import RemoteEndpoints
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
 
@@ -15,7 +16,8 @@ from assay.kernel.kernel import Kernel
 def _services(kernel: Kernel) -> Iterable[object]:
     store = kernel.store
     yield ModelService(ModelUseCases(store))
-    yield VersionService(VersionUseCases(store))
+    endpoints = RemoteEndpoints(sealer=kernel.sealer, allowed=kernel.limits.remote_allow)
+    yield VersionService(VersionUseCases(store, endpoints))
 
 
 FEATURE = Feature(

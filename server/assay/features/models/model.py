@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from assay.features.models.declared import DeclaredInput, DeclaredOutput, check_declared
+from assay.features.remote.model import RemoteSpec
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
 from assay.kernel.jobs.states import VersionStatus
@@ -85,6 +86,7 @@ class NewVersion(Record):
     algorithm: str = ""  # what trained it, may be empty
     hyperparameters: Mapping[str, Any] = {}  # JSON object
     created_by: str = ""  # subject of the caller
+    remote: RemoteSpec | None = None  # what it calls; None: it is not served elsewhere
 
     def __post_init__(self) -> None:
         if self.version_id is not None:
@@ -114,6 +116,7 @@ class Version(Record):
     promoted_by: str | None  # who last promoted it; None: nobody
     metrics: Mapping[str, float]  # of its current test evaluation; empty: has none
     created_by: str  # subject of the caller that registered it
+    remote: RemoteSpec | None = None  # what it calls; None: it is not served elsewhere
 
     @property
     def shown(self) -> str:

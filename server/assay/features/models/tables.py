@@ -69,6 +69,7 @@ versions = Table(
     Column("promoted_at", BigInteger),
     Column("promoted_by", Text),
     Column("created_by", Text, nullable=False),
+    Column("remote", Text),  # JSON of RemoteSpec, without secrets
     Column(
         "metrics", Text, nullable=False
     ),  # JSON object: headline of the current evaluation of the test split

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from assay.features.models.model import NewVersion, Version
 from assay.features.models.versions_store import Versions
+from assay.features.remote.model import RemoteCredentials
+from assay.features.remote.service import RemoteEndpoints
 from assay.kernel.idempotency import CreateRequest, create_once
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
 from assay.kernel.storage.store import Store
+from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import replace
 
 
 class VersionUseCases:
     """The versions of a model."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, endpoints: RemoteEndpoints) -> None:
         self._store = store
+        self._endpoints = endpoints
 
     def create(
         self,
@@ -22,15 +28,19 @@ class VersionUseCases:
         model_id: str,
         new: NewVersion,
         *,
+        credentials: RemoteCredentials | None = None,
         if_absent: bool = False,
         request_id: str | None = None,
     ) -> Version:
         """Create a version, or return the one that the same request made before.
 
-        With `if_absent` a version of the model that has the id is returned as it is.
+        With `if_absent` a version of the model that has the id is returned as it is. `credentials`
+        are those of what it calls, if it does.
 
         Raises:
             NotFound: no such model.
+            InvalidArgument: what it calls cannot be a version of this model.
+            AddressNotAllowed: what it calls may not be reached.
             AlreadyExists: the id is taken.
             RequestIdReused: the request_id came before with another body.
         """
@@ -38,19 +48,42 @@ class VersionUseCases:
             method="CreateVersion",
             request_id=request_id,
             # Who repeats a request does not matter: keys are changed between retries.
-            body={"model_id": model_id, "version": replace(new, created_by="")},
+            body={
+                "model_id": model_id,
+                "version": replace(new, created_by=""),
+                "credentials": credentials,
+            },
         )
+        make = self._maker(organization_id, model_id, new, credentials, if_absent=if_absent)
         with self._store.write() as uow:
             return create_once(
                 uow,
                 organization_id,
                 request,
-                make=lambda: uow[Versions].create(
-                    organization_id, model_id, new, if_absent=if_absent
-                ),
+                make=lambda: make(uow),
                 again=lambda key: uow[Versions].get(organization_id, model_id, key),
                 key_of=lambda made: made.version_id,
             )
+
+    def _maker(
+        self,
+        organization_id: str,
+        model_id: str,
+        new: NewVersion,
+        credentials: RemoteCredentials | None,
+        *,
+        if_absent: bool,
+    ) -> Callable[[UnitOfWork], Version]:
+        """Return what makes the version; what it calls is looked at before the store is held."""
+        remote = new.remote
+        if remote is None:
+            return lambda uow: uow[Versions].create(
+                organization_id, model_id, new, if_absent=if_absent
+            )
+        sealed = self._endpoints.sealed(remote, credentials or RemoteCredentials())
+        return lambda uow: uow[Versions].create_remote(
+            organization_id, model_id, new, remote, sealed, if_absent=if_absent
+        )
 
     def get(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Return one version; raises NotFound."""

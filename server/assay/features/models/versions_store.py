@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, or_, select, update
 from assay.features.models.model import NewVersion, Version
 from assay.features.models.store import ID_ATTEMPTS
 from assay.features.models.tables import models, versions
+from assay.features.remote.model import RemoteSpec
 from assay.kernel.cursor import Cursor, Page
 from assay.kernel.errors import (
     AlreadyExists,
@@ -104,6 +105,13 @@ class VersionDeletion(Hook):
         cascade: bool,
     ) -> None:
         """Raise a refusal while something is of the version; with `cascade` it may go as well."""
+
+
+class RemoteVersions(Hook):
+    """Told of a new version that somebody else serves, in the commit that makes it."""
+
+    def made(self, uow: UnitOfWork, version: Version, remote: RemoteSpec, sealed: str) -> None:
+        """Keep what it calls; `sealed` are its credentials, or empty."""
 
 
 class Versions(SqlStore):
@@ -239,6 +247,33 @@ class Versions(SqlStore):
         for row in self._db.select(statement):
             found[row.model_id][VersionStatus(row.status)] = row.versions
         return dict(found)
+
+    def create_remote(
+        self,
+        organization_id: str,
+        model_id: str,
+        new: NewVersion,
+        remote: RemoteSpec,
+        sealed: str,
+        *,
+        if_absent: bool = False,
+    ) -> Version:
+        """Store a new version that somebody else serves, ready at once; raises as `create`.
+
+        Args:
+            organization_id: The organization that owns it.
+            model_id: Its model.
+            new: The version.
+            remote: What it calls, as `new` declares it.
+            sealed: Its credentials, or empty.
+            if_absent: Whether a version of the model that has its id is returned as it is.
+        """
+        made = self.create(organization_id, model_id, new, if_absent=if_absent)
+        if made.remote is None or made.status is VersionStatus.READY:
+            return made  # of an earlier request
+        for hook in self._db.hooks(RemoteVersions):
+            hook.made(self._db, made, remote, sealed)
+        return self.mark_ready(organization_id, model_id, made.version_id)
 
     def mark_training(self, organization_id: str, model_id: str, version_id: str) -> Version:
         """Make a draft or failed version `training`; FailedPrecondition from `ready`."""

@@ -1,103 +1,65 @@
-"""Remote models on the wires: of the contract, and of the Open Inference Protocol."""
+"""Remote models in the messages of the contract."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from enum import StrEnum
+from typing import TypeVar
 
-import numpy as np
+from assay.features.remote.model import (
+    Content,
+    Datatype,
+    RemoteCredentials,
+    RemoteInput,
+    RemoteSpec,
+    RemoteTls,
+    Scores,
+    endpoint_of,
+)
+from assay.kernel.errors import InvalidArgument, clip
+from assay.kernel.rpc.messages import message_of, value_of
+from assay.v1 import remote_pb2
 
-from assay.features.remote.model import Datatype, RemoteSpec
-from assay.features.remote.outputs import WrongOutput
-from assay.features.remote.tensors import NUMBERS, Output, Tensor, read_raw_texts
-from assay.foreign.inference import open_inference_grpc_pb2 as oip
-
-# The field of typed contents that has the elements of a datatype; the others come raw alone.
-_TYPED = {
-    Datatype.BOOL: "bool_contents",
-    Datatype.UINT8: "uint_contents",
-    Datatype.UINT16: "uint_contents",
-    Datatype.UINT32: "uint_contents",
-    Datatype.UINT64: "uint64_contents",
-    Datatype.INT8: "int_contents",
-    Datatype.INT16: "int_contents",
-    Datatype.INT32: "int_contents",
-    Datatype.INT64: "int64_contents",
-    Datatype.FP32: "fp32_contents",
-    Datatype.FP64: "fp64_contents",
-    Datatype.BYTES: "bytes_contents",
-}
+E = TypeVar("E", bound=StrEnum)
 
 
-def infer_request(
-    spec: RemoteSpec, tensors: Sequence[Tensor], start: int, stop: int
-) -> oip.ModelInferRequest:
-    """Return the request for some rows; it asks for the one output that is read."""
-    rows = stop - start
-    return oip.ModelInferRequest(
-        model_name=spec.model_name,
-        model_version=spec.model_version,
-        inputs=[
-            oip.ModelInferRequest.InferInputTensor(
-                name=one.name, datatype=one.datatype.value, shape=(rows, *one.rest)
-            )
-            for one in tensors
-        ],
-        outputs=[oip.ModelInferRequest.InferRequestedOutputTensor(name=spec.output)],
-        raw_input_contents=[one.raw(start, stop) for one in tensors],
+def remote_spec(message: remote_pb2.RemoteModel) -> RemoteSpec:
+    """Return the remote model that a request declares, without its secrets.
+
+    Raises InvalidArgument that names the first field with a wrong value.
+    """
+    endpoint, has_tls = endpoint_of(message.endpoint)
+    tls = RemoteTls() if has_tls else None
+    if message.HasField("tls"):
+        tls = value_of(RemoteTls, message.tls)
+    inputs = tuple(_input(f"inputs[{number}]", one) for number, one in enumerate(message.inputs))
+    scores = _word(Scores, "scores", message.scores or Scores.PROBABILITIES)
+    return value_of(RemoteSpec, message, endpoint=endpoint, tls=tls, inputs=inputs, scores=scores)
+
+
+def remote_credentials(message: remote_pb2.RemoteModel) -> RemoteCredentials:
+    """Return the secrets of a remote model; raises InvalidArgument for what is none."""
+    return RemoteCredentials(token=message.token, client_key=message.tls.client_key)
+
+
+def remote_message(spec: RemoteSpec) -> remote_pb2.RemoteModel:
+    """Return a remote model as a message; it has no secrets."""
+    tls = spec.tls and message_of(remote_pb2.RemoteTls, spec.tls, client_key=None)
+    return message_of(remote_pb2.RemoteModel, spec, token=None, tls=tls)
+
+
+def _input(field: str, message: remote_pb2.RemoteInput) -> RemoteInput:
+    content = message.content or (Content.COLUMNS if message.columns else Content.TEXT)
+    return value_of(
+        RemoteInput,
+        message,
+        datatype=_word(Datatype, f"{field}.datatype", message.datatype),
+        content=_word(Content, f"{field}.content", content),
     )
 
 
-def output_of(response: oip.ModelInferResponse, name: str) -> Output:
-    """Return the output called `name`, whose contents have been checked against its shape.
-
-    Raises WrongOutput where it is absent, of another datatype, or not what its shape says.
-    """
-    names = [one.name for one in response.outputs]
-    if name not in names:
-        raise WrongOutput(f"it is absent; the endpoint returned {', '.join(names[:5]) or 'none'}")
-    number = names.index(name)
-    tensor = response.outputs[number]
+def _word(kind: type[E], field: str, text: str) -> E:
     try:
-        datatype = Datatype(tensor.datatype)
+        return kind(text)
     except ValueError:
-        raise WrongOutput(f"its datatype '{tensor.datatype[:20]}' is not read") from None
-    shape = tuple(tensor.shape)
-    if any(length < 0 for length in shape):
-        raise WrongOutput(f"its shape {list(shape)[:8]} has a negative length")
-    raw = None
-    if response.raw_output_contents:
-        if len(response.raw_output_contents) != len(names):
-            raise WrongOutput("raw contents were returned for other outputs than there are")
-        raw = response.raw_output_contents[number]
-    output = _typed(tensor, datatype, shape) if raw is None else _raw(raw, datatype, shape)
-    found = len(output.texts) if output.numbers is None else output.numbers.size
-    if found != math.prod(shape):
-        raise WrongOutput(f"its shape is {list(shape)[:8]}, and it has {found} elements")
-    return output
-
-
-def _raw(raw: bytes, datatype: Datatype, shape: tuple[int, ...]) -> Output:
-    if datatype is Datatype.BYTES:
-        try:
-            return Output(datatype=datatype, shape=shape, texts=read_raw_texts(raw))
-        except ValueError as error:
-            raise WrongOutput(f"its contents are no strings: {error}") from None
-    dtype = NUMBERS[datatype]
-    if len(raw) != math.prod(shape) * dtype.itemsize:
-        raise WrongOutput(
-            f"its shape is {list(shape)[:8]} of {datatype}, and it has {len(raw)} bytes"
-        )
-    return Output(datatype=datatype, shape=shape, numbers=np.frombuffer(raw, dtype))
-
-
-def _typed(
-    tensor: oip.ModelInferResponse.InferOutputTensor, datatype: Datatype, shape: tuple[int, ...]
-) -> Output:
-    field = _TYPED.get(datatype)
-    if field is None:
-        raise WrongOutput(f"{datatype} comes as raw contents alone")
-    found = getattr(tensor.contents, field)
-    if datatype is Datatype.BYTES:
-        return Output(datatype=datatype, shape=shape, texts=list(found))
-    return Output(datatype=datatype, shape=shape, numbers=np.array(found, NUMBERS[datatype]))
+        description = f"'{clip(text)}' was sent; {', '.join(kind)} are allowed"
+        raise InvalidArgument.of(f"remote.{field}", description) from None

@@ -128,7 +128,9 @@ class RemoteSpec(Record):
         """The host, without brackets, and the port; InvalidArgument where there are none."""
         found = _ENDPOINT.fullmatch(self.endpoint)
         if found is None or not 1 <= int(found["port"]) <= 65535:
-            _refuse("endpoint", f"'{clip(self.endpoint)}' was sent; host:port is allowed")
+            # Whatever stands before an @ may be a password.
+            sent = "a user" if "@" in self.endpoint else f"'{clip(self.endpoint)}'"
+            _refuse("endpoint", f"{sent} was sent; host:port is allowed, of gRPC")
         return found["host"].strip("[]"), int(found["port"])
 
     @property

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from assay.features.remote import outputs
-from assay.features.remote.convert import infer_request, output_of
 from assay.features.remote.model import Datatype, RemoteCredentials, RemoteSpec
 from assay.features.remote.oip_calls import OipCalls, RowsRefused
+from assay.features.remote.oip_convert import infer_request, output_of
 from assay.features.remote.outputs import WrongOutput
 from assay.features.remote.tensors import Output, Tensor, cut, encode_rows
 from assay.features.remote.word_outputs import word_codes

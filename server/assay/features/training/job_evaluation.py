@@ -57,6 +57,10 @@ class PredictRows(Stage[RowsPayload, Predicted]):
     payload = RowsPayload
     partial = Predicted
 
+    def waits(self, job: Asked) -> bool:
+        """Say whether the version is called elsewhere."""
+        return job.spec.artifact.waits
+
     def plan(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> list[RowsPayload]:
         """Plan a task a block."""
         payloads, first_row = [], 0

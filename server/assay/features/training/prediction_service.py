@@ -48,7 +48,7 @@ class FilePredictions:
 
     def __init__(self, kernel: Kernel) -> None:
         self._store, self._blobs = kernel.store, kernel.blobs
-        self._compute, self._run_in_thread = kernel.compute, kernel.run_in_thread
+        self._kernel, self._run_in_thread = kernel, kernel.run_in_thread
         self._receiver = Receiver(
             kernel.blobs,
             run_in_thread=kernel.run_in_thread,
@@ -76,7 +76,9 @@ class FilePredictions:
                 scores=request.scores,
             )
             blobs = JobBlobs(self._blobs, organization_id)
-            found = await self._compute.run(predict_file, ComputeContext(blobs=blobs), work)
+            context = ComputeContext(blobs=blobs, settings=self._kernel.compute_settings)
+            compute = self._kernel.network if artifact.waits else self._kernel.compute
+            found = await compute.run(predict_file, context, work)
             try:
                 for address in found.blobs:
                     data = await self._run_in_thread(partial(blobs.read, address))

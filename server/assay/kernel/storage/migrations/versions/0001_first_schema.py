@@ -944,6 +944,7 @@ def upgrade() -> None:
         sa.Column("promoted_at", sa.BigInteger(), nullable=True),
         sa.Column("promoted_by", sa.Text(), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("remote", sa.Text(), nullable=True),
         sa.Column("metrics", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "NOT is_promoted OR status = 'ready'", name=op.f("ck_versions_promoted_is_ready")

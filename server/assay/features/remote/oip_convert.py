@@ -1,0 +1,103 @@
+"""Requests and responses of the Open Inference Protocol, of tensors and outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from assay.features.remote.model import Datatype, RemoteSpec
+from assay.features.remote.outputs import WrongOutput
+from assay.features.remote.tensors import NUMBERS, Output, Tensor, read_raw_texts
+from assay.foreign.inference import open_inference_grpc_pb2 as oip
+
+# The field of typed contents that has the elements of a datatype; the others come raw alone.
+_TYPED = {
+    Datatype.BOOL: "bool_contents",
+    Datatype.UINT8: "uint_contents",
+    Datatype.UINT16: "uint_contents",
+    Datatype.UINT32: "uint_contents",
+    Datatype.UINT64: "uint64_contents",
+    Datatype.INT8: "int_contents",
+    Datatype.INT16: "int_contents",
+    Datatype.INT32: "int_contents",
+    Datatype.INT64: "int64_contents",
+    Datatype.FP32: "fp32_contents",
+    Datatype.FP64: "fp64_contents",
+    Datatype.BYTES: "bytes_contents",
+}
+
+
+def infer_request(
+    spec: RemoteSpec, tensors: Sequence[Tensor], start: int, stop: int
+) -> oip.ModelInferRequest:
+    """Return the request for some rows; it asks for the one output that is read."""
+    rows = stop - start
+    return oip.ModelInferRequest(
+        model_name=spec.model_name,
+        model_version=spec.model_version,
+        inputs=[
+            oip.ModelInferRequest.InferInputTensor(
+                name=one.name, datatype=one.datatype.value, shape=(rows, *one.rest)
+            )
+            for one in tensors
+        ],
+        outputs=[oip.ModelInferRequest.InferRequestedOutputTensor(name=spec.output)],
+        raw_input_contents=[one.raw(start, stop) for one in tensors],
+    )
+
+
+def output_of(response: oip.ModelInferResponse, name: str) -> Output:
+    """Return the output called `name`, whose contents have been checked against its shape.
+
+    Raises WrongOutput where it is absent, of another datatype, or not what its shape says.
+    """
+    names = [one.name for one in response.outputs]
+    if name not in names:
+        raise WrongOutput(f"it is absent; the endpoint returned {', '.join(names[:5]) or 'none'}")
+    number = names.index(name)
+    tensor = response.outputs[number]
+    try:
+        datatype = Datatype(tensor.datatype)
+    except ValueError:
+        raise WrongOutput(f"its datatype '{tensor.datatype[:20]}' is not read") from None
+    shape = tuple(tensor.shape)
+    if any(length < 0 for length in shape):
+        raise WrongOutput(f"its shape {list(shape)[:8]} has a negative length")
+    raw = None
+    if response.raw_output_contents:
+        if len(response.raw_output_contents) != len(names):
+            raise WrongOutput("raw contents were returned for other outputs than there are")
+        raw = response.raw_output_contents[number]
+    output = _typed(tensor, datatype, shape) if raw is None else _raw(raw, datatype, shape)
+    found = len(output.texts) if output.numbers is None else output.numbers.size
+    if found != math.prod(shape):
+        raise WrongOutput(f"its shape is {list(shape)[:8]}, and it has {found} elements")
+    return output
+
+
+def _raw(raw: bytes, datatype: Datatype, shape: tuple[int, ...]) -> Output:
+    if datatype is Datatype.BYTES:
+        try:
+            return Output(datatype=datatype, shape=shape, texts=read_raw_texts(raw))
+        except ValueError as error:
+            raise WrongOutput(f"its contents are no strings: {error}") from None
+    dtype = NUMBERS[datatype]
+    if len(raw) != math.prod(shape) * dtype.itemsize:
+        raise WrongOutput(
+            f"its shape is {list(shape)[:8]} of {datatype}, and it has {len(raw)} bytes"
+        )
+    return Output(datatype=datatype, shape=shape, numbers=np.frombuffer(raw, dtype))
+
+
+def _typed(
+    tensor: oip.ModelInferResponse.InferOutputTensor, datatype: Datatype, shape: tuple[int, ...]
+) -> Output:
+    field = _TYPED.get(datatype)
+    if field is None:
+        raise WrongOutput(f"{datatype} comes as raw contents alone")
+    found = getattr(tensor.contents, field)
+    if datatype is Datatype.BYTES:
+        return Output(datatype=datatype, shape=shape, texts=list(found))
+    return Output(datatype=datatype, shape=shape, numbers=np.array(found, NUMBERS[datatype]))

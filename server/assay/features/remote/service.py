@@ -1,0 +1,29 @@
+"""The use case of remote models: their secrets are sealed, and their endpoints looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.features.remote.model import RemoteCredentials, RemoteSpec
+from assay.kernel.addresses import check_literal
+from assay.kernel.sealing import Sealer
+from assay.records import encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteEndpoints:
+    """Endpoints as they come in."""
+
+    sealer: Sealer
+    allowed: tuple[str, ...]  # CIDR ranges that may be reached though not public
+
+    def sealed(self, spec: RemoteSpec, credentials: RemoteCredentials) -> str:
+        """Return the credentials of an endpoint as they are stored; empty where there are none.
+
+        Nothing is connected to: whether the endpoint answers is known when it is first used.
+        Raises AddressNotAllowed for an address in the endpoint that may not be reached.
+        """
+        check_literal(spec.address[0], self.allowed)
+        if credentials == RemoteCredentials():
+            return ""
+        return self.sealer.seal(encode(credentials))
