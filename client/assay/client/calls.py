@@ -1045,6 +1045,14 @@ class Inference(Group):
         """
         return self._one(types.InferenceJob, "CancelInferenceJob", {"job_id": job_id})
 
+    def close_inference_job(self, job_id: str) -> types.InferenceJob:
+        """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is.
+
+        Args:
+            job_id: The job.
+        """
+        return self._one(types.InferenceJob, "CloseInferenceJob", {"job_id": job_id})
+
 
 class Jobs(Group):
     """Jobs of the caller's organization."""

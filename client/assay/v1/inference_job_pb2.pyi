@@ -349,3 +349,37 @@ class InferenceInputFinished(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
 
 Global___InferenceInputFinished: _TypeAlias = InferenceInputFinished  # noqa: Y015
+
+@_typing.final
+class ReceivedInferenceInput(_message.Message):
+    """What has come of one content of an input."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    INPUT_NAME_FIELD_NUMBER: _builtins.int
+    ITEM_NAME_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job."""
+    input_name: _builtins.str
+    """The input's name."""
+    item_name: _builtins.str
+    """The content's name."""
+    size: _builtins.int
+    """Bytes of the content, all chunks together."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        input_name: _builtins.str = ...,
+        item_name: _builtins.str = ...,
+        size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_name", b"input_name", "item_name", b"item_name", "job_id", b"job_id", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceivedInferenceInput: _TypeAlias = ReceivedInferenceInput  # noqa: Y015

@@ -29,7 +29,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$assay/v1/inference_job_service.proto\x12\x08\x61ssay.v1\x1a\x1c\x61ssay/v1/inference_job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\xf6\x01\n\x19SubmitInferenceJobRequest\x12-\n\x05model\x18\x01 \x01(\x0b\x32\x18.assay.v1.InferenceModelB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x65xplain\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12/\n\x05input\x18\x03 \x01(\x0b\x32\x1a.assay.v1.InferenceSourcesB\x04\xe2\x41\x01\x01\x12\x15\n\x07timeout\x18\x04 \x01(\rB\x04\xe2\x41\x01\x01\x12\x31\n\x06inputs\x18\x05 \x03(\x0b\x32\x1b.assay.v1.NewInferenceInputB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\".\n\x16GetInferenceJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"1\n\x19\x43\x61ncelInferenceJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xd4\x02\n\x13InferenceJobService\x12q\n\x12SubmitInferenceJob\x12#.assay.v1.SubmitInferenceJobRequest\x1a\x16.assay.v1.InferenceJob\"\x1e\xca\xf3\x18\x1a\n\njob:submit\n\nmodel:read \x02\x12`\n\x0fGetInferenceJob\x12 .assay.v1.GetInferenceJobRequest\x1a\x16.assay.v1.InferenceJob\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x12h\n\x12\x43\x61ncelInferenceJob\x12#.assay.v1.CancelInferenceJobRequest\x1a\x16.assay.v1.InferenceJob\"\x15\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x32\x9f\x03\n\x17InferenceJobRestService\x12\x86\x01\n\x12SubmitInferenceJob\x12#.assay.v1.SubmitInferenceJobRequest\x1a\x14.google.api.HttpBody\"5\xca\xf3\x18\x1d\n\njob:submit\n\nmodel:read \x02(\xca\x01\x82\xd3\xe4\x93\x02\x0e\"\t/api/jobs:\x01*\x12x\n\x0fGetInferenceJob\x12 .assay.v1.GetInferenceJobRequest\x1a\x14.google.api.HttpBody\"-\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x82\xd3\xe4\x93\x02\x14\x12\x12/api/jobs/{job_id}\x12\x80\x01\n\x12\x43\x61ncelInferenceJob\x12#.assay.v1.CancelInferenceJobRequest\x1a\x14.google.api.HttpBody\"/\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x82\xd3\xe4\x93\x02\x14*\x12/api/jobs/{job_id}B\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$assay/v1/inference_job_service.proto\x12\x08\x61ssay.v1\x1a\x1c\x61ssay/v1/inference_job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\xf6\x01\n\x19SubmitInferenceJobRequest\x12-\n\x05model\x18\x01 \x01(\x0b\x32\x18.assay.v1.InferenceModelB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x65xplain\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12/\n\x05input\x18\x03 \x01(\x0b\x32\x1a.assay.v1.InferenceSourcesB\x04\xe2\x41\x01\x01\x12\x15\n\x07timeout\x18\x04 \x01(\rB\x04\xe2\x41\x01\x01\x12\x31\n\x06inputs\x18\x05 \x03(\x0b\x32\x1b.assay.v1.NewInferenceInputB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\".\n\x16GetInferenceJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"1\n\x19\x43\x61ncelInferenceJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x8d\x01\n\x18\x41\x64\x64InferenceInputRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\ninput_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\titem_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x04\x66ile\x18\x04 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\"0\n\x18\x43loseInferenceJobRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xdd\x04\n\x13InferenceJobService\x12q\n\x12SubmitInferenceJob\x12#.assay.v1.SubmitInferenceJobRequest\x1a\x16.assay.v1.InferenceJob\"\x1e\xca\xf3\x18\x1a\n\njob:submit\n\nmodel:read \x02\x12`\n\x0fGetInferenceJob\x12 .assay.v1.GetInferenceJobRequest\x1a\x16.assay.v1.InferenceJob\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x12h\n\x12\x43\x61ncelInferenceJob\x12#.assay.v1.CancelInferenceJobRequest\x1a\x16.assay.v1.InferenceJob\"\x15\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x12\x9e\x01\n\x11\x41\x64\x64InferenceInput\x12\".assay.v1.AddInferenceInputRequest\x1a .assay.v1.ReceivedInferenceInput\"A\xca\xf3\x18=\n\njob:submit \x01:\x13multipart/form-data:\x18\x61pplication/octet-stream(\x01\x12\x66\n\x11\x43loseInferenceJob\x12\".assay.v1.CloseInferenceJobRequest\x1a\x16.assay.v1.InferenceJob\"\x15\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x32\xf4\x05\n\x17InferenceJobRestService\x12\x86\x01\n\x12SubmitInferenceJob\x12#.assay.v1.SubmitInferenceJobRequest\x1a\x14.google.api.HttpBody\"5\xca\xf3\x18\x1d\n\njob:submit\n\nmodel:read \x02(\xca\x01\x82\xd3\xe4\x93\x02\x0e\"\t/api/jobs:\x01*\x12x\n\x0fGetInferenceJob\x12 .assay.v1.GetInferenceJobRequest\x1a\x14.google.api.HttpBody\"-\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x82\xd3\xe4\x93\x02\x14\x12\x12/api/jobs/{job_id}\x12\x80\x01\n\x12\x43\x61ncelInferenceJob\x12#.assay.v1.CancelInferenceJobRequest\x1a\x14.google.api.HttpBody\"/\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x82\xd3\xe4\x93\x02\x14*\x12/api/jobs/{job_id}\x12\xcb\x01\n\x11\x41\x64\x64InferenceInput\x12\".assay.v1.AddInferenceInputRequest\x1a\x14.google.api.HttpBody\"z\xca\xf3\x18=\n\njob:submit \x01:\x13multipart/form-data:\x18\x61pplication/octet-stream\x82\xd3\xe4\x93\x02\x33\"+/api/jobs/{job_id}/{input_name}/{item_name}:\x04\x66ile(\x01\x12\x84\x01\n\x11\x43loseInferenceJob\x12\".assay.v1.CloseInferenceJobRequest\x1a\x14.google.api.HttpBody\"5\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x82\xd3\xe4\x93\x02\x1a\"\x18/api/jobs/{job_id}/closeB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,26 +53,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETINFERENCEJOBREQUEST'].fields_by_name['job_id']._serialized_options = b'\342A\001\002'
   _globals['_CANCELINFERENCEJOBREQUEST'].fields_by_name['job_id']._loaded_options = None
   _globals['_CANCELINFERENCEJOBREQUEST'].fields_by_name['job_id']._serialized_options = b'\342A\001\002'
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['job_id']._loaded_options = None
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['job_id']._serialized_options = b'\342A\001\002'
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['input_name']._loaded_options = None
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['input_name']._serialized_options = b'\342A\001\002'
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['item_name']._loaded_options = None
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['item_name']._serialized_options = b'\342A\001\002'
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['file']._loaded_options = None
+  _globals['_ADDINFERENCEINPUTREQUEST'].fields_by_name['file']._serialized_options = b'\342A\001\002'
+  _globals['_CLOSEINFERENCEJOBREQUEST'].fields_by_name['job_id']._loaded_options = None
+  _globals['_CLOSEINFERENCEJOBREQUEST'].fields_by_name['job_id']._serialized_options = b'\342A\001\002'
   _globals['_INFERENCEJOBSERVICE'].methods_by_name['SubmitInferenceJob']._loaded_options = None
   _globals['_INFERENCEJOBSERVICE'].methods_by_name['SubmitInferenceJob']._serialized_options = b'\312\363\030\032\n\njob:submit\n\nmodel:read \002'
   _globals['_INFERENCEJOBSERVICE'].methods_by_name['GetInferenceJob']._loaded_options = None
   _globals['_INFERENCEJOBSERVICE'].methods_by_name['GetInferenceJob']._serialized_options = b'\220\002\001\312\363\030\014\n\010job:read \001'
   _globals['_INFERENCEJOBSERVICE'].methods_by_name['CancelInferenceJob']._loaded_options = None
   _globals['_INFERENCEJOBSERVICE'].methods_by_name['CancelInferenceJob']._serialized_options = b'\220\002\002\312\363\030\016\n\njob:submit \002'
+  _globals['_INFERENCEJOBSERVICE'].methods_by_name['AddInferenceInput']._loaded_options = None
+  _globals['_INFERENCEJOBSERVICE'].methods_by_name['AddInferenceInput']._serialized_options = b'\312\363\030=\n\njob:submit \001:\023multipart/form-data:\030application/octet-stream'
+  _globals['_INFERENCEJOBSERVICE'].methods_by_name['CloseInferenceJob']._loaded_options = None
+  _globals['_INFERENCEJOBSERVICE'].methods_by_name['CloseInferenceJob']._serialized_options = b'\220\002\002\312\363\030\016\n\njob:submit \002'
   _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['SubmitInferenceJob']._loaded_options = None
   _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['SubmitInferenceJob']._serialized_options = b'\312\363\030\035\n\njob:submit\n\nmodel:read \002(\312\001\202\323\344\223\002\016\"\t/api/jobs:\001*'
   _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['GetInferenceJob']._loaded_options = None
   _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['GetInferenceJob']._serialized_options = b'\220\002\001\312\363\030\014\n\010job:read \001\202\323\344\223\002\024\022\022/api/jobs/{job_id}'
   _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['CancelInferenceJob']._loaded_options = None
   _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['CancelInferenceJob']._serialized_options = b'\220\002\002\312\363\030\016\n\njob:submit \002\202\323\344\223\002\024*\022/api/jobs/{job_id}'
+  _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['AddInferenceInput']._loaded_options = None
+  _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['AddInferenceInput']._serialized_options = b'\312\363\030=\n\njob:submit \001:\023multipart/form-data:\030application/octet-stream\202\323\344\223\0023\"+/api/jobs/{job_id}/{input_name}/{item_name}:\004file'
+  _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['CloseInferenceJob']._loaded_options = None
+  _globals['_INFERENCEJOBRESTSERVICE'].methods_by_name['CloseInferenceJob']._serialized_options = b'\220\002\002\312\363\030\016\n\njob:submit \002\202\323\344\223\002\032\"\030/api/jobs/{job_id}/close'
   _globals['_SUBMITINFERENCEJOBREQUEST']._serialized_start=194
   _globals['_SUBMITINFERENCEJOBREQUEST']._serialized_end=440
   _globals['_GETINFERENCEJOBREQUEST']._serialized_start=442
   _globals['_GETINFERENCEJOBREQUEST']._serialized_end=488
   _globals['_CANCELINFERENCEJOBREQUEST']._serialized_start=490
   _globals['_CANCELINFERENCEJOBREQUEST']._serialized_end=539
-  _globals['_INFERENCEJOBSERVICE']._serialized_start=542
-  _globals['_INFERENCEJOBSERVICE']._serialized_end=882
-  _globals['_INFERENCEJOBRESTSERVICE']._serialized_start=885
-  _globals['_INFERENCEJOBRESTSERVICE']._serialized_end=1300
+  _globals['_ADDINFERENCEINPUTREQUEST']._serialized_start=542
+  _globals['_ADDINFERENCEINPUTREQUEST']._serialized_end=683
+  _globals['_CLOSEINFERENCEJOBREQUEST']._serialized_start=685
+  _globals['_CLOSEINFERENCEJOBREQUEST']._serialized_end=733
+  _globals['_INFERENCEJOBSERVICE']._serialized_start=736
+  _globals['_INFERENCEJOBSERVICE']._serialized_end=1341
+  _globals['_INFERENCEJOBRESTSERVICE']._serialized_start=1344
+  _globals['_INFERENCEJOBRESTSERVICE']._serialized_end=2100
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ Submit inputs to a model, and follow or cancel the job."""
 
 from assay.v1 import inference_job_pb2 as _inference_job_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -110,3 +111,61 @@ class CancelInferenceJobRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelInferenceJobRequest: _TypeAlias = CancelInferenceJobRequest  # noqa: Y015
+
+@_typing.final
+class AddInferenceInputRequest(_message.Message):
+    """The request of AddInferenceInput: the first message says where the bytes go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    INPUT_NAME_FIELD_NUMBER: _builtins.int
+    ITEM_NAME_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Required. The job."""
+    input_name: _builtins.str
+    """Required. The input's name; it is there from its first chunk on."""
+    item_name: _builtins.str
+    """Required. The name of the content, as the model gives it, such as input.txt."""
+    @_builtins.property
+    def file(self) -> _httpbody_pb2.HttpBody:
+        """Required. The bytes: of application/octet-stream as they are, of multipart/form-data in its one part."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        input_name: _builtins.str = ...,
+        item_name: _builtins.str = ...,
+        file: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "input_name", b"input_name", "item_name", b"item_name", "job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddInferenceInputRequest: _TypeAlias = AddInferenceInputRequest  # noqa: Y015
+
+@_typing.final
+class CloseInferenceJobRequest(_message.Message):
+    """The request of CloseInferenceJob."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Required. The job."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseInferenceJobRequest: _TypeAlias = CloseInferenceJobRequest  # noqa: Y015

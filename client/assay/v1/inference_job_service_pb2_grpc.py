@@ -52,6 +52,16 @@ class InferenceJobServiceStub:
                 request_serializer=assay_dot_v1_dot_inference__job__service__pb2.CancelInferenceJobRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_inference__job__pb2.InferenceJob.FromString,
                 _registered_method=True)
+        self.AddInferenceInput = channel.stream_unary(
+                '/assay.v1.InferenceJobService/AddInferenceInput',
+                request_serializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_inference__job__pb2.ReceivedInferenceInput.FromString,
+                _registered_method=True)
+        self.CloseInferenceJob = channel.unary_unary(
+                '/assay.v1.InferenceJobService/CloseInferenceJob',
+                request_serializer=assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_inference__job__pb2.InferenceJob.FromString,
+                _registered_method=True)
 
 
 class InferenceJobServiceServicer:
@@ -79,6 +89,20 @@ class InferenceJobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddInferenceInput(self, request_iterator, context):
+        """Appends a chunk to a named content of an input of an OPEN job; chunks are joined as bytes in the order in which they come, so one may end inside a character. With the header or metadata Content-Range, such as `bytes 0-1048575/*`, a chunk that came before is acknowledged again, and one that does not follow is refused. Errors: 400 a wrong name, no chunk or more than one, or a gap; 404 no such job; 409 the job was closed; 413 the input is too large, or is one too many; 415 another content type; 422 the job has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseInferenceJob(self, request, context):
+        """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is. Errors: 400 it has no input; 404 no such job; 422 it was canceled, or not closed in time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceJobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +119,16 @@ def add_InferenceJobServiceServicer_to_server(servicer, server):
             'CancelInferenceJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelInferenceJob,
                     request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.CancelInferenceJobRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_inference__job__pb2.InferenceJob.SerializeToString,
+            ),
+            'AddInferenceInput': grpc.stream_unary_rpc_method_handler(
+                    servicer.AddInferenceInput,
+                    request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_inference__job__pb2.ReceivedInferenceInput.SerializeToString,
+            ),
+            'CloseInferenceJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseInferenceJob,
+                    request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.FromString,
                     response_serializer=assay_dot_v1_dot_inference__job__pb2.InferenceJob.SerializeToString,
             ),
     }
@@ -190,6 +224,60 @@ class InferenceJobService:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def AddInferenceInput(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/assay.v1.InferenceJobService/AddInferenceInput',
+            assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.SerializeToString,
+            assay_dot_v1_dot_inference__job__pb2.ReceivedInferenceInput.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseInferenceJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.InferenceJobService/CloseInferenceJob',
+            assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.SerializeToString,
+            assay_dot_v1_dot_inference__job__pb2.InferenceJob.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class InferenceJobRestServiceStub:
     """REST views of InferenceJobService.
@@ -214,6 +302,16 @@ class InferenceJobRestServiceStub:
         self.CancelInferenceJob = channel.unary_unary(
                 '/assay.v1.InferenceJobRestService/CancelInferenceJob',
                 request_serializer=assay_dot_v1_dot_inference__job__service__pb2.CancelInferenceJobRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.AddInferenceInput = channel.stream_unary(
+                '/assay.v1.InferenceJobRestService/AddInferenceInput',
+                request_serializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CloseInferenceJob = channel.unary_unary(
+                '/assay.v1.InferenceJobRestService/CloseInferenceJob',
+                request_serializer=assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
 
@@ -243,6 +341,20 @@ class InferenceJobRestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddInferenceInput(self, request_iterator, context):
+        """Appends a chunk to a file of an input, as the one part of a form; what the part is called does not matter. Errors: as InferenceJobService.AddInferenceInput.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseInferenceJob(self, request, context):
+        """Submits an OPEN job with the inputs that it has, and returns its details; a body is not needed. Errors: as InferenceJobService.CloseInferenceJob.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceJobRestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -259,6 +371,16 @@ def add_InferenceJobRestServiceServicer_to_server(servicer, server):
             'CancelInferenceJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelInferenceJob,
                     request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.CancelInferenceJobRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'AddInferenceInput': grpc.stream_unary_rpc_method_handler(
+                    servicer.AddInferenceInput,
+                    request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CloseInferenceJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseInferenceJob,
+                    request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
@@ -343,6 +465,60 @@ class InferenceJobRestService:
             target,
             '/assay.v1.InferenceJobRestService/CancelInferenceJob',
             assay_dot_v1_dot_inference__job__service__pb2.CancelInferenceJobRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddInferenceInput(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/assay.v1.InferenceJobRestService/AddInferenceInput',
+            assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseInferenceJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.InferenceJobRestService/CloseInferenceJob',
+            assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

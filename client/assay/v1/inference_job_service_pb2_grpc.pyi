@@ -41,6 +41,10 @@ class InferenceJobServiceStub:
     """Returns one job. Errors: 404 no such job."""
     CancelInferenceJob: _grpc.UnaryUnaryMultiCallable[_inference_job_service_pb2.CancelInferenceJobRequest, _inference_job_pb2.InferenceJob]
     """Cancels a job that has not ended, an open one too, and waits for a moment until it has; what finished before keeps its results. A canceled job stays as it is. Errors: 404 no such job; 422 the job has ended otherwise."""
+    AddInferenceInput: _grpc.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _inference_job_pb2.ReceivedInferenceInput]
+    """Appends a chunk to a named content of an input of an OPEN job; chunks are joined as bytes in the order in which they come, so one may end inside a character. With the header or metadata Content-Range, such as `bytes 0-1048575/*`, a chunk that came before is acknowledged again, and one that does not follow is refused. Errors: 400 a wrong name, no chunk or more than one, or a gap; 404 no such job; 409 the job was closed; 413 the input is too large, or is one too many; 415 another content type; 422 the job has ended."""
+    CloseInferenceJob: _grpc.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _inference_job_pb2.InferenceJob]
+    """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is. Errors: 400 it has no input; 404 no such job; 422 it was canceled, or not closed in time."""
 
 @_typing.type_check_only
 class InferenceJobServiceAsyncStub(InferenceJobServiceStub):
@@ -53,6 +57,10 @@ class InferenceJobServiceAsyncStub(InferenceJobServiceStub):
     """Returns one job. Errors: 404 no such job."""
     CancelInferenceJob: _aio.UnaryUnaryMultiCallable[_inference_job_service_pb2.CancelInferenceJobRequest, _inference_job_pb2.InferenceJob]  # type: ignore[assignment]
     """Cancels a job that has not ended, an open one too, and waits for a moment until it has; what finished before keeps its results. A canceled job stays as it is. Errors: 404 no such job; 422 the job has ended otherwise."""
+    AddInferenceInput: _aio.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _inference_job_pb2.ReceivedInferenceInput]  # type: ignore[assignment]
+    """Appends a chunk to a named content of an input of an OPEN job; chunks are joined as bytes in the order in which they come, so one may end inside a character. With the header or metadata Content-Range, such as `bytes 0-1048575/*`, a chunk that came before is acknowledged again, and one that does not follow is refused. Errors: 400 a wrong name, no chunk or more than one, or a gap; 404 no such job; 409 the job was closed; 413 the input is too large, or is one too many; 415 another content type; 422 the job has ended."""
+    CloseInferenceJob: _aio.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _inference_job_pb2.InferenceJob]  # type: ignore[assignment]
+    """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is. Errors: 400 it has no input; 404 no such job; 422 it was canceled, or not closed in time."""
 
 class InferenceJobServiceServicer(metaclass=_abc_1.ABCMeta):
     """Inference jobs of the caller's organization."""
@@ -81,6 +89,22 @@ class InferenceJobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inference_job_pb2.InferenceJob, _abc.Awaitable[_inference_job_pb2.InferenceJob]]:
         """Cancels a job that has not ended, an open one too, and waits for a moment until it has; what finished before keeps its results. A canceled job stays as it is. Errors: 404 no such job; 422 the job has ended otherwise."""
 
+    @_abc_1.abstractmethod
+    def AddInferenceInput(
+        self,
+        request_iterator: _MaybeAsyncIterator[_inference_job_service_pb2.AddInferenceInputRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_job_pb2.ReceivedInferenceInput, _abc.Awaitable[_inference_job_pb2.ReceivedInferenceInput]]:
+        """Appends a chunk to a named content of an input of an OPEN job; chunks are joined as bytes in the order in which they come, so one may end inside a character. With the header or metadata Content-Range, such as `bytes 0-1048575/*`, a chunk that came before is acknowledged again, and one that does not follow is refused. Errors: 400 a wrong name, no chunk or more than one, or a gap; 404 no such job; 409 the job was closed; 413 the input is too large, or is one too many; 415 another content type; 422 the job has ended."""
+
+    @_abc_1.abstractmethod
+    def CloseInferenceJob(
+        self,
+        request: _inference_job_service_pb2.CloseInferenceJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_job_pb2.InferenceJob, _abc.Awaitable[_inference_job_pb2.InferenceJob]]:
+        """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is. Errors: 400 it has no input; 404 no such job; 422 it was canceled, or not closed in time."""
+
 def add_InferenceJobServiceServicer_to_server(servicer: InferenceJobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class InferenceJobRestServiceStub:
@@ -96,6 +120,10 @@ class InferenceJobRestServiceStub:
     """Returns a job's details. Errors: 404 no such job."""
     CancelInferenceJob: _grpc.UnaryUnaryMultiCallable[_inference_job_service_pb2.CancelInferenceJobRequest, _httpbody_pb2.HttpBody]
     """Cancels a job and returns its details. Errors: as InferenceJobService.CancelInferenceJob."""
+    AddInferenceInput: _grpc.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _httpbody_pb2.HttpBody]
+    """Appends a chunk to a file of an input, as the one part of a form; what the part is called does not matter. Errors: as InferenceJobService.AddInferenceInput."""
+    CloseInferenceJob: _grpc.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _httpbody_pb2.HttpBody]
+    """Submits an OPEN job with the inputs that it has, and returns its details; a body is not needed. Errors: as InferenceJobService.CloseInferenceJob."""
 
 @_typing.type_check_only
 class InferenceJobRestServiceAsyncStub(InferenceJobRestServiceStub):
@@ -108,6 +136,10 @@ class InferenceJobRestServiceAsyncStub(InferenceJobRestServiceStub):
     """Returns a job's details. Errors: 404 no such job."""
     CancelInferenceJob: _aio.UnaryUnaryMultiCallable[_inference_job_service_pb2.CancelInferenceJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Cancels a job and returns its details. Errors: as InferenceJobService.CancelInferenceJob."""
+    AddInferenceInput: _aio.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Appends a chunk to a file of an input, as the one part of a form; what the part is called does not matter. Errors: as InferenceJobService.AddInferenceInput."""
+    CloseInferenceJob: _aio.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Submits an OPEN job with the inputs that it has, and returns its details; a body is not needed. Errors: as InferenceJobService.CloseInferenceJob."""
 
 class InferenceJobRestServiceServicer(metaclass=_abc_1.ABCMeta):
     """REST views of InferenceJobService."""
@@ -135,5 +167,21 @@ class InferenceJobRestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """Cancels a job and returns its details. Errors: as InferenceJobService.CancelInferenceJob."""
+
+    @_abc_1.abstractmethod
+    def AddInferenceInput(
+        self,
+        request_iterator: _MaybeAsyncIterator[_inference_job_service_pb2.AddInferenceInputRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Appends a chunk to a file of an input, as the one part of a form; what the part is called does not matter. Errors: as InferenceJobService.AddInferenceInput."""
+
+    @_abc_1.abstractmethod
+    def CloseInferenceJob(
+        self,
+        request: _inference_job_service_pb2.CloseInferenceJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Submits an OPEN job with the inputs that it has, and returns its details; a body is not needed. Errors: as InferenceJobService.CloseInferenceJob."""
 
 def add_InferenceJobRestServiceServicer_to_server(servicer: InferenceJobRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,16 +23,25 @@ class ReceivedBody:
     """A body that came to rest."""
 
     address: str  # of its blob
+    size: int  # bytes
     take_back: Callable[[], None]  # deletes it, where nobody else put the same; blocking
 
 
 class Receiver:
     """Takes bodies of at most `max_bytes`."""
 
-    def __init__(self, blobs: BlobStore, *, run_in_thread: RunInThread, max_bytes: int) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        *,
+        run_in_thread: RunInThread,
+        max_bytes: int,
+        may_be_empty: bool = False,
+    ) -> None:
         self._blobs = blobs
         self._run_in_thread = run_in_thread
         self._max_bytes = max_bytes
+        self._may_be_empty = may_be_empty
 
     @asynccontextmanager
     async def received(
@@ -45,13 +54,13 @@ class Receiver:
 
         Raises:
             TooLarge: there are more than allowed; nothing of them stays.
-            BadFile: there are none.
+            BadFile: there are none, and there must be.
             StorageUnavailable: there is no space for them; nothing of them stays.
         """
         draft = self._blobs.draft()
         try:
-            address = await self._receive(draft, organization_id, pieces)
-            yield ReceivedBody(address=address, take_back=draft.take_back)
+            address, size = await self._receive(draft, organization_id, pieces)
+            yield ReceivedBody(address=address, size=size, take_back=draft.take_back)
         except BaseException:
             keep = False
             raise
@@ -61,18 +70,16 @@ class Receiver:
 
     async def _receive(
         self, blobs: BlobStore, organization_id: str, pieces: AsyncIterator[bytes]
-    ) -> str:
+    ) -> tuple[str, int]:
         stack = ExitStack()
         opened = blobs.put_stream(organization_id, limit=self._max_bytes)
-        is_empty = True
         try:
             writer = await self._whole(partial(stack.enter_context, opened))
             async for block in _blocks(pieces):
-                is_empty = False
                 await self._whole(partial(writer.write, block))
-            if is_empty:
+            if not (writer.size or self._may_be_empty):
                 raise BadFile("The file is empty. Send at least one row.")
-            return await self._whole(writer.finish)
+            return await self._whole(writer.finish), writer.size
         finally:
             await self._whole(stack.close)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from assay.features.inference import convert
+from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.service import InferenceUseCases
 from assay.features.inference.submission_service import InferenceSubmissions
 from assay.kernel.rpc.call import Call
+from assay.kernel.rpc.uploads import first_of
 from assay.v1 import inference_job_pb2
 from assay.v1 import inference_job_service_pb2 as pb
 
@@ -13,9 +17,12 @@ from assay.v1 import inference_job_service_pb2 as pb
 class InferenceJobService:
     """Inference jobs of the caller's organization."""
 
-    def __init__(self, jobs: InferenceUseCases, submissions: InferenceSubmissions) -> None:
+    def __init__(
+        self, jobs: InferenceUseCases, submissions: InferenceSubmissions, opened: OpenedJobs
+    ) -> None:
         self._jobs = jobs
         self._submissions = submissions
+        self._opened = opened
 
     async def SubmitInferenceJob(
         self, request: pb.SubmitInferenceJobRequest, call: Call
@@ -41,3 +48,20 @@ class InferenceJobService:
     ) -> inference_job_pb2.InferenceJob:
         """Cancel a job."""
         return convert.inference_job(await self._jobs.cancel(call.organization_id, request.job_id))
+
+    async def AddInferenceInput(
+        self, requests: AsyncIterator[pb.AddInferenceInputRequest], call: Call
+    ) -> inference_job_pb2.ReceivedInferenceInput:
+        """Append a chunk to an input of an open job."""
+        first = await first_of(requests)
+        received = await self._opened.add_chunk(
+            call.organization_id, first.job_id, convert.chunk(first, requests, call)
+        )
+        return convert.received_input(received)
+
+    async def CloseInferenceJob(
+        self, request: pb.CloseInferenceJobRequest, call: Call
+    ) -> inference_job_pb2.InferenceJob:
+        """Submit an open job."""
+        job = await call.run(self._submissions.close, call.organization_id, request.job_id)
+        return convert.inference_job(job)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from google.protobuf import struct_pb2
 
 from assay.features.inference.model import InferenceJob, InputType, ItemForm
+from assay.features.inference.opened_service import Chunk, ReceivedInput, Span
 from assay.features.inference.submission_service import InferenceRequest, SentInput, SentItem
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import message_of
+from assay.kernel.rpc.multipart import file_of
+from assay.kernel.rpc.uploads import file_parts
 from assay.v1 import inference_job_pb2
 from assay.v1 import inference_job_service_pb2 as pb
 
@@ -52,6 +55,29 @@ def inference_job(job: InferenceJob) -> inference_job_pb2.InferenceJob:
         times=values.instant,
         input_type=job.input_type.value,
     )
+
+
+def chunk(
+    first: pb.AddInferenceInputRequest,
+    rest: AsyncIterator[pb.AddInferenceInputRequest],
+    call: Call,
+) -> Chunk:
+    """Return a chunk whose bytes are still to come."""
+    return Chunk(
+        input_name=first.input_name,
+        item_name=first.item_name,
+        pieces=file_of(
+            first.file.content_type or call.metadata.get("content-type", ""),
+            call.metadata.get("content-encoding", ""),
+            file_parts(first, rest, "job_id"),
+        ),
+        span=Span.parse(call.metadata.get("content-range", "")),
+    )
+
+
+def received_input(received: ReceivedInput) -> inference_job_pb2.ReceivedInferenceInput:
+    """Return what has come of an input as a message."""
+    return message_of(inference_job_pb2.ReceivedInferenceInput, received)
 
 
 def _sources(

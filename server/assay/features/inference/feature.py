@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from assay.features.inference import tables
 from assay.features.inference.api import InferenceJobService
 from assay.features.inference.job import InferenceKind
+from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.rest import InferenceJobRestService
 from assay.features.inference.service import InferenceUseCases
 from assay.features.inference.store import (
@@ -21,8 +22,9 @@ from assay.kernel.kernel import Kernel
 def _services(kernel: Kernel) -> Iterable[object]:
     jobs = InferenceUseCases(kernel.store, kernel.watches, kernel.run_in_thread)
     submissions = InferenceSubmissions(kernel)
-    yield InferenceJobService(jobs, submissions)
-    yield InferenceJobRestService(jobs, submissions, kernel.clock)
+    opened = OpenedJobs(kernel)
+    yield InferenceJobService(jobs, submissions, opened)
+    yield InferenceJobRestService(jobs, submissions, opened, kernel.clock)
 
 
 FEATURE = Feature(

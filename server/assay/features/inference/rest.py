@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
 
@@ -9,12 +10,14 @@ from msgspec import Meta
 
 from assay.features.inference import convert
 from assay.features.inference.model import WORDS, InferenceJob
+from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.service import InferenceUseCases
 from assay.features.inference.submission_service import InferenceSubmissions
 from assay.kernel.clock import Clock
 from assay.kernel.rpc import polls, rest
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.rest import Body, Count, Instant
+from assay.kernel.rpc.uploads import first_of
 from assay.kernel.rpc.values import offset_millis
 from assay.learning.rows import TaskType
 from assay.records import Record
@@ -119,13 +122,27 @@ class JobDetailsView(Record, rename="camel"):
     image_classification_model: bool
 
 
+class ReceivedInputView(Record, rename="camel"):
+    """What has come of one content of an input."""
+
+    job_identifier: str  # The job.
+    input_name: str  # The input.
+    item_name: str  # The content's name.
+    size: Count  # Bytes of the content, all chunks together.
+
+
 class InferenceJobRestService:
     """Inference jobs of the caller's organization, for REST callers."""
 
     def __init__(
-        self, jobs: InferenceUseCases, submissions: InferenceSubmissions, clock: Clock
+        self,
+        jobs: InferenceUseCases,
+        submissions: InferenceSubmissions,
+        opened: OpenedJobs,
+        clock: Clock,
     ) -> None:
         self._jobs, self._submissions, self._clock = jobs, submissions, clock
+        self._opened = opened
 
     async def SubmitInferenceJob(
         self, request: pb.SubmitInferenceJobRequest, call: Call
@@ -156,6 +173,30 @@ class InferenceJobRestService:
         return await self._details(
             await self._jobs.cancel(call.organization_id, request.job_id), call
         )
+
+    async def AddInferenceInput(
+        self, requests: AsyncIterator[pb.AddInferenceInputRequest], call: Call
+    ) -> Body[ReceivedInputView]:
+        """Append a chunk to an input of an open job."""
+        first = await first_of(requests)
+        received = await self._opened.add_chunk(
+            call.organization_id, first.job_id, convert.chunk(first, requests, call)
+        )
+        return rest.body(
+            ReceivedInputView(
+                job_identifier=received.job_id,
+                input_name=received.input_name,
+                item_name=received.item_name,
+                size=received.size,
+            )
+        )
+
+    async def CloseInferenceJob(
+        self, request: pb.CloseInferenceJobRequest, call: Call
+    ) -> Body[JobDetailsView]:
+        """Submit an open job and return its details."""
+        job = await call.run(self._submissions.close, call.organization_id, request.job_id)
+        return await self._details(job, call)
 
     async def _details(self, job: InferenceJob, call: Call) -> Body[JobDetailsView]:
         now = self._clock.now()

@@ -22,10 +22,11 @@ from assay.features.inference.model import (
     check_count,
     check_inputs,
 )
+from assay.features.inference.opened_service import check_open
 from assay.features.inference.store import InferenceJobs
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
-from assay.kernel.errors import FailedPrecondition, InvalidArgument
+from assay.kernel.errors import Conflict, FailedPrecondition, InvalidArgument
 from assay.kernel.idempotency import CreateRequest, answered, create_once
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import NewJob
@@ -133,20 +134,22 @@ class InferenceSubmissions:
                 )
 
     def close(self, organization_id: str, job_id: str) -> InferenceJob:
-        """Queue an OPEN job with the inputs that it has.
+        """Queue an OPEN job with the inputs that it has; one that was submitted before stays as it is.
 
         Raises:
             NotFound: no such job.
             InvalidArgument: it has no input.
-            UploadFinished: it was closed before.
             FailedPrecondition: it was canceled, or timed out.
+            Conflict: an input came meanwhile.
         """
         with self._store.read() as uow:
             job = uow[InferenceJobs].get(organization_id, job_id)
+            if job.submitted_at is not None:
+                return job
+            check_open(job)
             opened = decode(InferenceSpec, uow[Jobs].get(organization_id, job_id).spec)
             inputs = tuple(uow[InferenceJobs].opened_inputs(organization_id, job_id))
-        if job.state is JobState.OPEN:
-            check_count("input", len(inputs))
+        check_count("input", len(inputs))
         with JobBlobs(self._blobs, organization_id).draft() as blobs:
             spec, kept = with_inputs(opened, inputs, blobs)
             with self._store.write() as uow:
@@ -157,7 +160,13 @@ class InferenceSubmissions:
                     blobs=kept,
                     deadline=self._deadline(job.timeout_ms),
                 )
-                return uow[InferenceJobs].close(organization_id, job_id)
+                closed = uow[InferenceJobs].close(organization_id, job_id)
+                if (closed.total, closed.input_bytes) != (len(inputs), _size(inputs)):
+                    raise Conflict(
+                        "An input came while the job was closed. Close it once all have come.",
+                        metadata={"job_id": job_id},
+                    )
+                return closed
 
     def _make(
         self,
@@ -190,6 +199,10 @@ class InferenceSubmissions:
         if timeout_ms is None:
             return None
         return self._clock.now() + timedelta(milliseconds=timeout_ms)
+
+
+def _size(inputs: Sequence[NewInput]) -> int:
+    return sum(one.size for one in inputs)
 
 
 def find_target(uow: UnitOfWork, organization_id: str, request: InferenceRequest) -> Target:
