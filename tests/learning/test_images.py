@@ -48,7 +48,7 @@ def png(width: int, height: int, *more: bytes, rows: bytes = b"") -> bytes:
 
 def corners(data: bytes) -> list[list[int]]:
     """Return the colours in the middle of the four quarters."""
-    pixels = decode_image(data, SIZE, "r")
+    pixels = decode_image(data, (SIZE, SIZE), "r")
     return [pixels[y, x].tolist() for y in (8, 24) for x in (8, 24)]
 
 
@@ -132,7 +132,7 @@ def test_images_are_turned_upright(kind, orientation, order):
 def test_bytes_that_are_no_image_are_refused(data, message):
     """Empty, foreign, cut and damaged bytes are refused, and the row is named."""
     with pytest.raises(DataError, match=message) as refused:
-        decode_image(data, SIZE, "row 7")
+        decode_image(data, (SIZE, SIZE), "row 7")
     assert refused.value.row_id == "row 7"
 
 
@@ -142,7 +142,7 @@ def test_bytes_that_are_no_image_are_refused(data, message):
 def test_large_images_are_refused_before_they_are_decoded(width, height):
     """An image of too many pixels is refused by its header: no pixel of it is needed."""
     with pytest.raises(DataError, match="Scale it down") as refused:
-        decode_image(png(width, height, rows=b"none"), SIZE, "big")
+        decode_image(png(width, height, rows=b"none"), (SIZE, SIZE), "big")
     assert refused.value.row_id == "big"
 
 
@@ -150,19 +150,19 @@ def test_a_bomb_in_text_is_refused():
     """Compressed text beside an image that grows to 64 MB is not read to its end."""
     text = chunk(b"zTXt", b"note\x00\x00" + zlib.compress(bytes(64 << 20), 9))
     with pytest.raises(DataError, match="damaged"):
-        decode_image(png(8, 8, text), SIZE, "r")
+        decode_image(png(8, 8, text), (SIZE, SIZE), "r")
 
 
 def test_the_largest_image_is_read():
     """An image of exactly the allowed pixels is decoded."""
-    assert decode_image(png(8_000, 4_000), SIZE, "r").shape == (SIZE, SIZE, 3)
+    assert decode_image(png(8_000, 4_000), (SIZE, SIZE), "r").shape == (SIZE, SIZE, 3)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 3)])
 def test_images_of_any_shape_become_squares(shape):
     """A single pixel and a single line are scaled as any other image."""
     image = Image.fromarray(np.full(shape, 77, dtype=np.uint8))
-    assert (decode_image(saved(image), SIZE, "r") == 77).all()
+    assert (decode_image(saved(image), (SIZE, SIZE), "r") == 77).all()
 
 
 @settings(max_examples=300, deadline=None)
@@ -176,7 +176,7 @@ def test_damaged_files_are_read_or_refused(data, changes):
     for place, value in changes:
         damaged[place % len(data)] = value
     with suppress(DataError):
-        assert decode_image(bytes(damaged), SIZE, "r").shape == (SIZE, SIZE, 3)
+        assert decode_image(bytes(damaged), (SIZE, SIZE), "r").shape == (SIZE, SIZE, 3)
 
 
 def test_features_depend_on_their_image_alone():

@@ -6,6 +6,8 @@ learner          what a family of models implements: summaries, featurizers, lea
 families         `family_of`: the family that trains a task type with given hyperparameters
 text             texts as n-grams; image_family, word_tagging: images, and words of extraction
 predictor        what predicts rows, wherever it is from
+onnx_model       a model of an ONNX file; onnx_examination: whether a file can be one
+prediction_blocks  predictions whose bits do not depend on how many rows are asked for
 model            a trained model: `Model.predict`, `encode` and `decode`
 calibration      Platt scaling of probabilities on held-out rows
 artifact         canonical bytes of facts and arrays, without pickle, read without a copy

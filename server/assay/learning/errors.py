@@ -1,4 +1,4 @@
-"""The errors of learning: rows that cannot be trained on, bytes that are no artifact."""
+"""The errors of learning: rows or model files that are refused, bytes that are no artifact."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ class Diverged(DataError):
 
 class DamagedArtifact(Exception):
     """Bytes are no artifact of this format: cut, changed, of another version, or foreign."""
+
+
+class BadModelFile(Exception):
+    """A model file is refused, for a reason that its sender can mend; the message says which."""
 
 
 def shortened(value: object, limit: int = 100) -> str:

@@ -42,11 +42,17 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # by EXIF's orientation
+_ON_ITS_SIDE: Final = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
 _DEEP_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 
 
-def decode_image(data: bytes, size: int, row_id: str) -> NDArray[np.uint8]:
-    """Return a PNG or JPEG file as (size, size, 3) pixels, upright and on white.
+def decode_image(data: bytes, size: tuple[int, int], row_id: str) -> NDArray[np.uint8]:
+    """Return a PNG or JPEG file as (height, width, 3) pixels of `size`, upright and on white.
 
     Of an animation it is the first frame. Raises DataError, naming the row, for bytes that are no
     such image, that are cut off or damaged, and for more than MAX_PIXELS, which are not decoded.
@@ -68,7 +74,7 @@ def decode_images(files: Sequence[bytes], size: int, ids: Sequence[str]) -> NDAr
     """Return files as (n, size, size, 3) pixels; raises DataError as `decode_image` does."""
     pixels = np.empty((len(files), size, size, 3), dtype=np.uint8)
     for place, (data, row_id) in enumerate(zip(files, ids, strict=True)):
-        pixels[place] = decode_image(data, size, row_id)
+        pixels[place] = decode_image(data, (size, size), row_id)
     return pixels
 
 
@@ -96,23 +102,24 @@ class _TooLarge(Exception):
     """An image has more pixels than are decoded."""
 
 
-def _decoded(data: bytes, size: int) -> NDArray[np.uint8]:
+def _decoded(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
             raise _TooLarge
         # JPEG decodes at a half, a quarter or an eighth for less; the rest is scaled below.
-        image.draft(None, (2 * size, 2 * size))
-        image.load()
-        # Whatever else is done is done to the small square, for which there is always memory.
-        square = _square(image, size)
         turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-        return np.asarray(square if turn is None else square.transpose(turn))
+        height, width = size if turn not in _ON_ITS_SIDE else size[::-1]
+        image.draft(None, (2 * width, 2 * height))
+        image.load()
+        # Whatever else is done is done to the small image, for which there is always memory.
+        small = _scaled(image, (width, height))
+        return np.asarray(small if turn is None else small.transpose(turn))
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
-    """Return an image of any mode as RGB of `size` × `size`, on white."""
-    side, method = (size, size), Image.Resampling.BILINEAR
+def _scaled(image: Image.Image, side: tuple[int, int]) -> Image.Image:
+    """Return an image of any mode as RGB of a width and height, on white."""
+    method = Image.Resampling.BILINEAR
     if image.mode in _DEEP_GREY:
         # Pillow's own conversion cuts off all above 255.
         deep = np.asarray(image.convert("F").resize(side, method), np.float64)
