@@ -94,7 +94,7 @@ class OipServer(GRPCInferenceServiceServicer):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, f"no good: {self.tokens[-1]}")
         rows = request.inputs[0].shape[0]
         if request.inputs[0].datatype == "BYTES":
-            return self._labels(request, rows)
+            return self._labels(request, context)
         features = np.frombuffer(request.raw_input_contents[0], "<f4").reshape(rows, -1)
         if what.startswith("picky") and (features[:, 0] == BAD).any():
             context.abort(grpc.StatusCode[what.removeprefix("picky-")], "row of 666")
@@ -117,11 +117,13 @@ class OipServer(GRPCInferenceServiceServicer):
         contents = numbers.tobytes()[: -3 if what == "cut" else None]
         return oip.ModelInferResponse(outputs=[output], raw_output_contents=[contents])
 
-    def _labels(self, request: oip.ModelInferRequest, rows: int) -> oip.ModelInferResponse:
+    def _labels(self, request: oip.ModelInferRequest, context: Any) -> oip.ModelInferResponse:
         """Label texts, and words of one document, by whether they hold a digit."""
         from assay.features.remote.tensors import read_raw_texts
 
         texts = read_raw_texts(request.raw_input_contents[0])
+        if request.model_name.startswith("picky") and any(b"666" in text for text in texts):
+            context.abort(grpc.StatusCode[request.model_name.removeprefix("picky-")], "row of 666")
         labels = [b"yes" if any(48 <= one <= 57 for one in text) else b"no" for text in texts]
         if request.model_name == "words":
             labels = [b"total" if one == b"yes" else b"O" for one in labels]

@@ -47,6 +47,11 @@ class PredictStage(Stage[PredictTask, Predicted]):
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
 
+    def waits(self, job: JobView[Any]) -> bool:
+        """Say whether the version is called elsewhere."""
+        spec: InferenceSpec = job.spec
+        return spec.artifact.waits
+
     def plan(
         self, job: JobView[Any], inputs: StageInputs, context: ComputeContext
     ) -> Iterable[PredictTask]:

@@ -19,6 +19,7 @@ from assay.features.inference.model import (
 )
 from assay.features.inference.output_documents import MEDIA_TYPE, document
 from assay.kernel.clock import Clock
+from assay.kernel.errors import RemoteFailed
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import DataError
@@ -113,6 +114,8 @@ def _predicted(
     """Yield the predictions of rows; those of which nothing can be predicted are found by halves."""
     try:
         yield rows, predictor.predict(rows.batch)
+    except RemoteFailed as error:
+        faults |= dict.fromkeys(rows.positions, error.message)
     except DataError as error:
         count = len(rows.positions)
         if count == 1:
