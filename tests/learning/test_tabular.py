@@ -104,6 +104,19 @@ def test_boosting_has_the_bits_of_scikit_learn(classes, power):
     assert np.array_equal(read.predict(table(unseen, label=["c0", "c1"])).probabilities, expected)
 
 
+def test_a_row_alone_has_the_bits_of_a_row_among_others():
+    """Probabilities of one row by trees of many classes do not depend on the rows beside it."""
+    draw = np.random.default_rng(4)
+    values = draw.normal(size=(200, 3))
+    labels = [f"c{code}" for code in np.digitize(values.sum(axis=1), np.linspace(-3, 3, 9))]
+    batch = table({name: list(values[:, at]) for at, name in enumerate("abc")}, label=labels)
+    model = trained(CLASSES, [batch], num_train_epochs=3)
+    whole = model.predict(batch).probabilities
+    assert whole.shape[1] == 10
+    alone = [model.predict(batch.slice(row, 1)).probabilities for row in range(len(whole))]
+    assert np.array_equal(np.vstack(alone), whole)
+
+
 def test_boosted_numbers_have_the_bits_of_scikit_learn():
     """Predicted numbers are bit by bit those of the estimator."""
     data, target = load_diabetes(return_X_y=True)

@@ -14,6 +14,7 @@ from assay.features.inference.feature import FEATURE as INFERENCE
 from assay.features.jobs.feature import FEATURE as JOBS
 from assay.features.keys.feature import FEATURE as KEYS
 from assay.features.models.feature import FEATURE as MODELS
+from assay.features.open_inference.feature import FEATURE as OPEN_INFERENCE
 from assay.features.server_info.feature import FEATURE as SERVER_INFO
 from assay.features.training.feature import FEATURE as TRAINING
 
@@ -33,5 +34,6 @@ FEATURES = (
     TRAINING,
     CATALOGUE,
     INFERENCE,
+    OPEN_INFERENCE,
     SERVER_INFO,
 )

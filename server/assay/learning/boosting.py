@@ -178,6 +178,9 @@ class BoostingLearner:
         return class_predictions(self.labels, self._probabilities(found), block, calibration)
 
     def _probabilities(self, found: Floats) -> Floats:
+        if self.outputs > 1 and len(found) == 1:
+            # Contiguous either way, it would be summed in another order than a row among others.
+            return softmax(np.asfortranarray(np.repeat(found, 2, axis=0)))[:1]
         if self.outputs > 1:
             return softmax(found)
         positive: Floats = expit(found[:, 0])

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from assay.app import Backend, ServerProcess
 from assay.features.registry import FEATURES
+from assay.foreign.policies import POLICIES
 from assay.kernel.identity import Permission
 from assay.kernel.rpc import methods
 from assay.kernel.rpc.server import MissingHandler
@@ -218,6 +219,17 @@ def test_a_method_without_a_policy_does_not_start():
     for policy in bad:
         with pytest.raises(methods.MissingPolicy):
             methods._method(service, Fake(policy))
+
+
+def test_methods_of_foreign_protocols_have_their_policy_in_a_table(monkeypatch):
+    """Each method of another's protocol has a known permission or is free; one without stops the start."""
+    (service,) = list(methods.services(rpc_service.FOREIGN))[len(SERVICES) :]
+    for method in methods.methods_of(service):
+        assert method.permissions <= {str(word) for word in Permission}, method.path
+        assert method.anonymous == (method.rate_class == "free"), method.path
+    monkeypatch.delitem(POLICIES, f"/{service.full_name}/ModelInfer")
+    with pytest.raises(methods.MissingPolicy, match="ModelInfer"):
+        list(methods.methods_of(service))
 
 
 def test_health_is_told_without_a_credential(rpc: Running):

@@ -10,7 +10,6 @@ from assay.features.models.declared import DeclaredInput, DeclaredOutput
 from assay.records import Record
 
 MOST_INPUTS = 64  # of a task
-MOST_EXPLAINED = 16  # of a task whose outputs are explained, which may take far longer
 MOST_BYTES = 1024**2  # of the inputs of a task, unless it is a single one
 
 
@@ -45,12 +44,11 @@ class PredictTask(Record):
         return self.first + len(self.inputs) - 1
 
 
-def tasks_of(inputs: Sequence[NewInput], *, explain: bool = False) -> Iterator[PredictTask]:
+def tasks_of(inputs: Sequence[NewInput]) -> Iterator[PredictTask]:
     """Yield the tasks of a job: of 1, 2, 4 … up to MOST_INPUTS inputs, and of MOST_BYTES.
 
     So the first result is there at once, and many inputs need few commits.
     """
-    largest = MOST_EXPLAINED if explain else MOST_INPUTS
     most, at = 1, 0
     while at < len(inputs):
         end, size = at, 0
@@ -60,7 +58,7 @@ def tasks_of(inputs: Sequence[NewInput], *, explain: bool = False) -> Iterator[P
                 break
             end += 1
         yield PredictTask(first=at, inputs=tuple(inputs[at:end]))
-        at, most = end, min(2 * most, largest)
+        at, most = end, min(2 * most, MOST_INPUTS)
 
 
 class InferenceResult(Record):

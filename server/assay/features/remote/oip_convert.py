@@ -13,7 +13,7 @@ from assay.features.remote.tensors import NUMBERS, Output, Tensor, read_raw_text
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
 
 # The field of typed contents that has the elements of a datatype; the others come raw alone.
-_TYPED = {
+TYPED_FIELDS = {
     Datatype.BOOL: "bool_contents",
     Datatype.UINT8: "uint_contents",
     Datatype.UINT16: "uint_contents",
@@ -94,7 +94,7 @@ def _raw(raw: bytes, datatype: Datatype, shape: tuple[int, ...]) -> Output:
 def _typed(
     tensor: oip.ModelInferResponse.InferOutputTensor, datatype: Datatype, shape: tuple[int, ...]
 ) -> Output:
-    field = _TYPED.get(datatype)
+    field = TYPED_FIELDS.get(datatype)
     if field is None:
         raise WrongOutput(f"{datatype} comes as raw contents alone")
     found = getattr(tensor.contents, field)

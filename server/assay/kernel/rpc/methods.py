@@ -1,7 +1,8 @@
 """Methods of the contract, from their descriptors: policy, shape and required fields.
 
 The contract enforces itself: permissions and required fields are declared in the protos and
-read here once, at start. A method without a policy stops the server from starting.
+read here once, at start; the policies of foreign protos stand in a table beside them. A method
+without a policy stops the server from starting.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from assay import v1
+from assay.foreign.policies import POLICIES
 from assay.kernel.rpc.http_binding import HttpBinding, binding_of
 from assay.kernel.rpc.require import Requirements
 from assay.v1 import policy_pb2
+
+OURS = "assay.v1"  # the package of our own services
 
 
 class MissingPolicy(RuntimeError):
@@ -45,8 +49,16 @@ class Method:
     http: HttpBinding | None  # None: native callers only
 
 
+def service_of(handler: object) -> str:
+    """Return the full name of the service that a handler serves.
+
+    It is that of assay.v1 with the name of its class, unless it names one as `SERVICE`.
+    """
+    return str(getattr(handler, "SERVICE", f"{OURS}.{type(handler).__name__}"))
+
+
 def services(handled: Iterable[str] = ()) -> Iterator[ServiceDescriptor]:
-    """Yield the services of assay.v1, and those of the names `handled` that are not among them.
+    """Yield the services of assay.v1, and those of the full names `handled` that are not of it.
 
     Raises:
         KeyError: no service of a name is known to the descriptor pool.
@@ -56,11 +68,11 @@ def services(handled: Iterable[str] = ()) -> Iterator[ServiceDescriptor]:
         if found.name.endswith("_service_pb2"):
             module = importlib.import_module(f"{v1.__name__}.{found.name}")
             for service in module.DESCRIPTOR.services_by_name.values():
-                seen.add(service.name)
+                seen.add(service.full_name)
                 yield service
     for name in handled:
         if name not in seen:
-            yield descriptor_pool.Default().FindServiceByName(f"assay.v1.{name}")
+            yield descriptor_pool.Default().FindServiceByName(name)
 
 
 def methods_of(service: ServiceDescriptor) -> Iterator[Method]:
@@ -71,10 +83,7 @@ def methods_of(service: ServiceDescriptor) -> Iterator[Method]:
 
 def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
     path = f"/{service.full_name}/{descriptor.name}"
-    options = descriptor.GetOptions()
-    if not options.HasExtension(policy_pb2.policy):
-        raise MissingPolicy(f"{path} declares no policy")
-    policy = options.Extensions[policy_pb2.policy]
+    policy = _policy(path, descriptor)
     if policy.rate_class == policy_pb2.RATE_CLASS_UNSPECIFIED:
         raise MissingPolicy(f"{path} declares no rate class")
     if policy.anonymous == bool(policy.permissions):
@@ -94,4 +103,19 @@ def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
         request=request,
         requirements=Requirements.of(descriptor.input_type),
         http=binding_of(descriptor, request, ignores_unknown_query=policy.ignores_unknown_query),
+    )
+
+
+def _policy(path: str, method: MethodDescriptor) -> policy_pb2.MethodPolicy:
+    options = method.GetOptions()
+    if options.HasExtension(policy_pb2.policy):
+        return options.Extensions[policy_pb2.policy]
+    found = POLICIES.get(path)
+    if found is None:
+        raise MissingPolicy(f"{path} declares no policy")
+    return policy_pb2.MethodPolicy(
+        permissions=found.permissions,
+        anonymous=not found.permissions,
+        point_read=found.point_read,
+        rate_class=policy_pb2.RateClass.Value(f"RATE_CLASS_{found.rate_class.upper()}"),
     )

@@ -64,7 +64,7 @@ class PortTaken(RuntimeError):
 class ServerDependencies:
     """What a server is built from."""
 
-    handlers: Sequence[object]  # one instance a service, of the class named as the service
+    handlers: Sequence[object]  # one instance a service, as methods.service_of finds it
     authenticator: Authenticator
     rates: Rates
     limits_storage_url: str
@@ -130,7 +130,7 @@ class Server:
         self._health = HealthServicer()
         self.port = 0
         self._names = self._register(
-            {type(handler).__name__: handler for handler in dependencies.handlers}
+            {methods.service_of(handler): handler for handler in dependencies.handlers}
         )
         refusals = open_services.Refusals(RequestId(dependencies.ids), dependencies.clock)
         opened = open_services.handlers(self._health, deadlines, strangers, self._names, refusals)
@@ -142,7 +142,7 @@ class Server:
         names = []
         wrapped = {}
         for service in methods.services(handlers):
-            handler = handlers.get(service.name)
+            handler = handlers.get(service.full_name)
             for method in methods.methods_of(service):
                 function = getattr(handler, method.name, None)
                 if function is None:

@@ -1,0 +1,122 @@
+"""Requests and responses of the Open Inference Protocol as values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from assay.features.open_inference.model import (
+    InferRequest,
+    Output,
+    SentTensor,
+    TensorSpec,
+)
+from assay.features.open_inference.service import Inferred, Served
+from assay.foreign.inference import open_inference_grpc_pb2 as oip
+from assay.kernel.errors import InvalidArgument
+
+Tensors = Sequence[oip.ModelInferRequest.InferInputTensor]
+
+# Parameters that change what a request means, and are not followed here.
+NOT_FOLLOWED = {
+    "sequence_id": "sequences of requests",
+    "sequence_start": "sequences of requests",
+    "sequence_end": "sequences of requests",
+    "shared_memory_region": "shared memory",
+    "classification": "classification of scores; ask for the output that has the label",
+}
+
+
+def infer_request(message: oip.ModelInferRequest) -> InferRequest:
+    """Return what is asked; InvalidArgument where contents and tensors do not go together."""
+    _check_parameters("parameters", message.parameters)
+    for at, wanted in enumerate(message.outputs):
+        _check_parameters(f"outputs[{at}].parameters", wanted.parameters)
+    raw = message.raw_input_contents
+    tensors: Tensors = message.inputs
+    if raw and len(raw) != len(tensors):
+        raise InvalidArgument.of(
+            "raw_input_contents",
+            f"{len(raw)} were sent, and {len(tensors)} inputs; send one for each, or none",
+        )
+    return InferRequest(
+        model=message.model_name,
+        version=message.model_version,
+        tensors=[_tensor(at, one, raw[at] if raw else None) for at, one in enumerate(tensors)],
+        is_typed=not raw,
+        outputs=tuple([one.name for one in message.outputs]),
+    )
+
+
+def _tensor(
+    at: int, message: oip.ModelInferRequest.InferInputTensor, raw: bytes | None
+) -> SentTensor:
+    if message.parameters:
+        _check_parameters(f"inputs[{at}].parameters", message.parameters)
+    if raw is None:
+        contents = message.contents.SerializeToString()
+    else:
+        contents = raw
+        if message.HasField("contents"):
+            raise InvalidArgument.of(
+                f"inputs[{at}].contents", "were sent beside raw_input_contents; send one of them"
+            )
+    return SentTensor(
+        name=message.name,
+        datatype=message.datatype,
+        shape=tuple(message.shape),
+        contents=contents,
+    )
+
+
+def _check_parameters(field: str, parameters: Iterable[str]) -> None:
+    for name in parameters:
+        if name in NOT_FOLLOWED:
+            raise InvalidArgument.of(
+                f"{field}.{name}", f"was sent; this server has no {NOT_FOLLOWED[name]}"
+            )
+
+
+def infer_response(request: oip.ModelInferRequest, found: Inferred) -> oip.ModelInferResponse:
+    """Return the answer: raw where the request is, else typed."""
+    layout = found.layout
+    shapes = layout.shapes(found.rows)
+    response = oip.ModelInferResponse(
+        model_name=request.model_name,
+        model_version=found.served.version_id,
+        id=request.id,
+        outputs=[
+            oip.ModelInferResponse.InferOutputTensor(
+                name=one.name, datatype=one.datatype.value, shape=shape
+            )
+            for one, shape in zip(layout.outputs, shapes, strict=True)
+        ],
+        raw_output_contents=() if layout.is_typed else found.contents,
+    )
+    for tensor, contents in zip(response.outputs, found.contents, strict=True):
+        if layout.is_typed:
+            tensor.contents.ParseFromString(contents)
+        if tensor.name == Output.SCORES:
+            tensor.parameters["labels"].string_param = json.dumps(
+                found.served.signature.labels, ensure_ascii=False
+            )
+    return response
+
+
+def metadata(
+    request: oip.ModelMetadataRequest, found: Served, versions: Sequence[str]
+) -> oip.ModelMetadataResponse:
+    """Return the tensors of a version, and the versions of its model."""
+    return oip.ModelMetadataResponse(
+        name=request.name,
+        versions=versions,
+        platform=f"assay_{found.artifact.kind.value}",
+        inputs=map(_spec, found.signature.inputs),
+        outputs=map(_spec, found.signature.outputs),
+    )
+
+
+def _spec(one: TensorSpec) -> oip.ModelMetadataResponse.TensorMetadata:
+    return oip.ModelMetadataResponse.TensorMetadata(
+        name=one.name, datatype=one.datatype.value, shape=one.shape
+    )

@@ -1,0 +1,247 @@
+"""Predictions of the rows of several requests at once; run in compute children alone.
+
+Requests of one layout are predicted together. One that cannot be read, or of which nothing can be
+predicted, is answered with its refusal and leaves the others alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from assay.features.artifacts.model import Artifact
+from assay.features.artifacts.predictors import open_predictor
+from assay.features.open_inference.contents_convert import (
+    numbers_of,
+    texts_of,
+    typed_numbers,
+    typed_texts,
+)
+from assay.features.open_inference.model import (
+    Feature,
+    Layout,
+    Output,
+    RequestRows,
+    Signature,
+    TensorLayout,
+)
+from assay.features.remote.model import Content, Datatype
+from assay.features.remote.tensors import NUMBERS, Numbers, raw_texts, read_raw_texts
+from assay.kernel.errors import AssayError, InvalidArgument
+from assay.kernel.jobs.kind import ComputeContext
+from assay.learning.errors import DataError
+from assay.learning.predictions import (
+    ClassPredictions,
+    Predictions,
+    ValuePredictions,
+    WordPredictions,
+)
+from assay.learning.predictor import Predictor
+from assay.learning.rows import BOXES, CATEGORY, IMAGE, NUMBER, PAGES, ROW_ID, WORDS, TaskType
+
+Texts = list[bytes]
+Contents = Numbers | Texts  # of a tensor, its elements one after the other
+Answer = tuple[bytes, ...] | AssayError  # the contents of each output, or the refusal
+FEW = 256  # rows whose ids are kept
+
+
+def signature_of(context: ComputeContext, artifact: Artifact) -> Signature:
+    """Return the tensors of what a version runs."""
+    predictor = open_predictor(artifact, context)
+    return Signature(
+        task_type=predictor.task_type,
+        labels=predictor.labels,
+        features=tuple(
+            Feature(name=one.name, is_text=one.type == CATEGORY) for one in predictor.features
+        ),
+    )
+
+
+def predict_requests(
+    context: ComputeContext, artifact: Artifact, layout: Layout, requests: Sequence[RequestRows]
+) -> list[Answer]:
+    """Return the answer to each request, in their order."""
+    predictor = open_predictor(artifact, context)
+    answers: dict[int, Answer] = {}
+    read: dict[int, list[Contents]] = {}
+    for place, one in enumerate(requests):
+        try:
+            read[place] = _read(layout, one)
+        except AssayError as refusal:
+            answers[place] = refusal
+    places = list(read)
+    if places:
+        rows = [requests[place].rows for place in places]
+        found = _answers(predictor, layout, rows, [read[place] for place in places])
+        answers.update(zip(places, found, strict=True))
+    return [answers[place] for place in range(len(requests))]
+
+
+def _read(layout: Layout, request: RequestRows) -> list[Contents]:
+    """Return the elements of each tensor; InvalidArgument for contents that are not those of it."""
+    found: list[Contents] = []
+    for at, (tensor, contents) in enumerate(zip(layout.tensors, request.contents, strict=True)):
+        try:
+            elements = _elements(tensor, contents, is_typed=layout.is_typed)
+        except ValueError as error:
+            raise _wrong(layout, at, f"{error}") from None
+        if len(elements) != request.rows * tensor.elements:
+            wanted = request.rows * tensor.elements
+            raise _wrong(layout, at, f"{len(elements)} elements were sent; its shape has {wanted}")
+        found.append(elements)
+    return found
+
+
+def _elements(tensor: TensorLayout, contents: bytes, *, is_typed: bool) -> Contents:
+    if tensor.datatype is Datatype.BYTES:
+        return texts_of(contents) if is_typed else read_raw_texts(contents)
+    raw = numbers_of(contents, tensor.datatype) if is_typed else contents
+    return np.frombuffer(raw, NUMBERS[tensor.datatype])
+
+
+def _wrong(layout: Layout, at: int, description: str) -> InvalidArgument:
+    field = f"inputs[{at}].contents" if layout.is_typed else f"raw_input_contents[{at}]"
+    return InvalidArgument.of(field, description)
+
+
+def _answers(
+    predictor: Predictor,
+    layout: Layout,
+    rows: Sequence[int],
+    contents: Sequence[Sequence[Contents]],
+) -> list[Answer]:
+    try:
+        found = _predicted(predictor, _batch(layout, sum(rows), contents))
+    except (DataError, UnicodeDecodeError) as error:
+        if len(rows) == 1:
+            return [_refusal(error)]
+        return [  # one by one it is found out which
+            answer
+            for count, one in zip(rows, contents, strict=True)
+            for answer in _answers(predictor, layout, [count], [one])
+        ]
+    except AssayError as refusal:  # of a service that somebody else runs, for all alike
+        return [refusal] * len(rows)
+    return _cut(found, layout, rows)
+
+
+def _predicted(predictor: Predictor, batch: pa.RecordBatch) -> Predictions:
+    """Return the predictions of rows, each with the bits that it has alone."""
+    if predictor.task_type is not TaskType.EXTRACTION or batch.num_rows == 1:
+        return predictor.predict(batch)
+    # Words of one document after the other: their number decides how they are computed at once.
+    found = [predictor.predict(batch.slice(row, 1)) for row in range(batch.num_rows)]
+    documents = [one for one in found if isinstance(one, WordPredictions)]
+    return WordPredictions(
+        row_ids=[row_id for one in documents for row_id in one.row_ids],
+        labels=documents[0].labels,
+        codes=np.concatenate([one.codes for one in documents]),
+        offsets=np.cumsum([0, *(len(one.codes) for one in documents)]),
+        confidences=np.concatenate([one.confidences for one in documents]),
+        fields=tuple(fields for one in documents for fields in one.fields),
+    )
+
+
+def _refusal(error: DataError | UnicodeDecodeError) -> InvalidArgument:
+    if isinstance(error, UnicodeDecodeError):
+        return InvalidArgument("A string of the inputs is not UTF-8, in which texts are sent.")
+    metadata = {} if error.row_id is None else {"row": error.row_id}
+    return InvalidArgument(f"Nothing can be predicted of a row: {error}.", metadata=metadata)
+
+
+def _batch(layout: Layout, rows: int, contents: Sequence[Sequence[Contents]]) -> pa.RecordBatch:
+    """Return the canonical rows of requests."""
+    columns: dict[str, pa.Array[Any]] = {ROW_ID: _row_ids(rows)}
+    for at, tensor in enumerate(layout.tensors):
+        parts = [one[at] for one in contents]
+        if tensor.datatype is Datatype.BYTES:
+            _add_texts(columns, tensor, [text for part in parts for text in part])
+        else:
+            numbers: Any = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            _add_numbers(columns, tensor, numbers.reshape(rows, -1))
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _row_ids(rows: int) -> pa.Array[Any]:
+    return _few_row_ids(rows) if rows <= FEW else pa.array(map(str, range(rows)), pa.string())
+
+
+@cache
+def _few_row_ids(rows: int) -> pa.Array[Any]:
+    return pa.array(map(str, range(rows)), pa.string())
+
+
+def _add_numbers(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, numbers: Numbers) -> None:
+    if tensor.content is Content.BOXES:
+        flat = pa.array(numbers.astype(np.float32).ravel())
+        boxes = pa.FixedSizeListArray.from_arrays(flat, 4)
+        columns[BOXES] = pa.ListArray.from_arrays(_ends(len(numbers), tensor.elements // 4), boxes)
+        return
+    by_column = numbers.T.astype(np.float64, order="C")
+    for name, column in zip(tensor.columns, by_column, strict=True):
+        columns[name] = pa.array(column, NUMBER)
+
+
+def _add_texts(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, texts: Texts) -> None:
+    if tensor.content is Content.IMAGE:
+        columns[IMAGE] = pa.array(texts, pa.large_binary())
+        return
+    decoded = [text.decode() for text in texts]
+    if tensor.content is Content.TEXT:
+        columns[PAGES] = pa.array([[text] for text in decoded], pa.list_(pa.large_string()))
+    elif tensor.content is Content.WORDS:
+        ends = _ends(len(texts) // tensor.elements, tensor.elements)
+        columns[WORDS] = pa.ListArray.from_arrays(ends, pa.array(decoded, pa.string()))
+    else:
+        columns[tensor.columns[0]] = pa.array(decoded, CATEGORY)
+
+
+_OF_WORDS = frozenset({Output.LABELS, Output.CONFIDENCES})  # have an element for each word
+
+
+def _ends(rows: int, elements: int) -> pa.Int32Array:
+    """Return where each row of so many elements begins, and the last one ends."""
+    return pa.array(np.arange(rows + 1, dtype=np.int32) * elements, pa.int32())
+
+
+def _cut(found: Predictions, layout: Layout, rows: Sequence[int]) -> list[Answer]:
+    """Return the wanted outputs of each request."""
+    whole = {one.name: _output(Output(one.name), found) for one in layout.outputs}
+    answers: list[Answer] = []
+    start = 0
+    for count in rows:
+        stop = start + count
+        parts = []
+        for name, output in whole.items():
+            each = layout.words if name in _OF_WORDS else 1
+            parts.append(_encoded(output[start * each : stop * each], is_typed=layout.is_typed))
+        answers.append(tuple(parts))
+        start = stop
+    return answers
+
+
+def _output(name: Output, found: Predictions) -> Numbers | Texts:
+    """Return an output of all rows: an element, or a line of elements, for each row or word."""
+    if isinstance(found, ValuePredictions):
+        return found.values
+    if isinstance(found, ClassPredictions):
+        return found.probabilities if name is Output.SCORES else _labels(found.labels, found.codes)
+    if name is Output.FIELDS:
+        return [json.dumps(one, ensure_ascii=False).encode() for one in found.fields]
+    return found.confidences if name is Output.CONFIDENCES else _labels(found.labels, found.codes)
+
+
+def _labels(labels: tuple[str, ...], codes: Any) -> Texts:
+    return [labels[code].encode() for code in codes.tolist()]
+
+
+def _encoded(part: Any, *, is_typed: bool) -> bytes:
+    if isinstance(part, list):
+        return typed_texts(part) if is_typed else raw_texts(iter(part))
+    numbers = np.ascontiguousarray(part, "<f8")
+    return typed_numbers(numbers) if is_typed else numbers.tobytes()

@@ -1,0 +1,202 @@
+"""Use cases of the Open Inference Protocol: versions as models, and their predictions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from assay.features.artifacts.model import Artifact
+from assay.features.artifacts.store import VersionArtifacts
+from assay.features.models.model import Model
+from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
+from assay.features.open_inference.batching import Batches
+from assay.features.open_inference.layout import Layouts
+from assay.features.open_inference.model import (
+    InferRequest,
+    Layout,
+    RequestRows,
+    Signature,
+)
+from assay.features.open_inference.prediction import Answer, predict_requests, signature_of
+from assay.kernel.errors import InvalidArgument, NotFound, Unavailable
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.kind import ComputeContext, ComputeSettings
+from assay.kernel.jobs.states import VersionStatus
+from assay.kernel.kernel import Compute, Kernel
+from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.records import encode
+
+MAX_FOUND: Final = 1_024  # names of versions whose meaning is remembered
+MAX_SIGNATURES: Final = 256
+MAX_VERSIONS: Final = 100  # that metadata list
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A version that can be called."""
+
+    organization_id: str
+    version_id: str
+    artifact: Artifact
+    signature: Signature
+    layouts: Layouts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inferred:
+    """The answer to a request."""
+
+    served: Served
+    layout: Layout
+    rows: int
+    contents: tuple[bytes, ...]  # of each output, as the layout has them
+
+
+class OpenInference:
+    """Versions under the names that callers use, each opened once; for one event loop."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._settings = ComputeSettings(
+            sealer=kernel.sealer, allowed_networks=kernel.limits.remote_allow
+        )
+        self._batches: Batches[RequestRows, tuple[bytes, ...]] = Batches()
+        self._token: object = None  # state of the store for which `_found` holds
+        self._found: dict[tuple[str, str, str], asyncio.Future[Served]] = {}
+        self._served: OrderedDict[tuple[str, str, str, bytes], Served] = OrderedDict()
+
+    async def is_serving(self) -> bool:
+        """Say whether the store answers."""
+        try:
+            await self._kernel.run_in_thread(self._kernel.store.check)
+        except Unavailable:
+            return False
+        return True
+
+    async def infer(self, organization_id: str, request: InferRequest) -> Inferred:
+        """Return the predictions of the rows of a request.
+
+        Raises:
+            NotFound: no such model or version.
+            InvalidArgument: tensors are not those of the version, or nothing can be predicted of
+                a row.
+            FailedPrecondition: the version runs nothing.
+        """
+        served = await self.served(organization_id, request.model, request.version)
+        if not request.tensors:
+            raise InvalidArgument.of("inputs", "none were sent; the rows to predict are needed")
+        layout, rows = served.layouts.read(request)
+        contents = await self._batches.run(
+            (id(served), id(layout)),  # alive as long as anybody waits for them
+            rows,
+            rows=rows.rows,
+            size=rows.size,
+            compute=partial(self._predict, served, layout),
+        )
+        return Inferred(served=served, layout=layout, rows=rows.rows, contents=contents)
+
+    def is_ready(self, organization_id: str, model: str, version: str) -> bool:
+        """Say whether a version can be called; NotFound where it is not there."""
+        with self._kernel.store.read() as uow:
+            found = _model(uow, organization_id, model)
+            try:
+                chosen = uow[Versions].find(organization_id, found.model_id, version)
+            except NotFound:
+                if version:
+                    raise
+                return False  # none is ready
+            runs = uow[VersionArtifacts].find(organization_id, found.model_id, chosen.version_id)
+            return runs is not None and chosen.status is VersionStatus.READY
+
+    def versions(self, organization_id: str, model: str) -> list[str]:
+        """Return the ids of a model's ready versions, the newest first."""
+        with self._kernel.store.read() as uow:
+            found = _model(uow, organization_id, model)
+            page = uow[Versions].list(
+                organization_id, found.model_id, limit=MAX_VERSIONS, status=VersionStatus.READY
+            )
+            return [one.version_id for one in page.items]
+
+    async def served(self, organization_id: str, model: str, version: str) -> Served:
+        """Return the version of these names; it is looked up again when anything was committed."""
+        token = self._kernel.store.changes.token()
+        if token != self._token or len(self._found) >= MAX_FOUND:
+            self._token, self._found = token, {}
+        key = organization_id, model, version
+        found = self._found.get(key)
+        if found is None:
+            found = asyncio.ensure_future(self._find(*key))
+            self._found[key] = found
+            found.add_done_callback(partial(self._forget_failed, key))
+        if found.done():
+            return found.result()
+        # Others may wait for the same.
+        return await asyncio.shield(found)
+
+    def _forget_failed(self, key: tuple[str, str, str], found: asyncio.Future[Served]) -> None:
+        if (found.cancelled() or found.exception()) and self._found.get(key) is found:
+            del self._found[key]
+
+    async def _find(self, organization_id: str, model: str, version: str) -> Served:
+        found = await self._kernel.run_in_thread(
+            lambda: self._artifact(organization_id, model, version)
+        )
+        model_id, version_id, artifact = found
+        key = organization_id, model_id, version_id, encode(artifact)
+        known = self._served.get(key)
+        if known is None:
+            context = self._context(organization_id)
+            signature = await self._compute(artifact).run(signature_of, context, artifact)
+            known = Served(
+                organization_id=organization_id,
+                version_id=version_id,
+                artifact=artifact,
+                signature=signature,
+                layouts=Layouts(signature),
+            )
+            known = self._served.setdefault(key, known)
+        self._served.move_to_end(key)
+        while len(self._served) > MAX_SIGNATURES:
+            self._served.popitem(last=False)
+        return known
+
+    def _artifact(
+        self, organization_id: str, model: str, version: str
+    ) -> tuple[str, str, Artifact]:
+        with self._kernel.store.read() as uow:
+            found = _model(uow, organization_id, model)
+            chosen = uow[Versions].find(organization_id, found.model_id, version)
+            runs = uow[VersionArtifacts].of(found, chosen.version_id)
+            return found.model_id, chosen.version_id, runs.artifact
+
+    async def _predict(
+        self, served: Served, layout: Layout, requests: Sequence[RequestRows]
+    ) -> list[Answer]:
+        context = self._context(served.organization_id)
+        compute = self._compute(served.artifact)
+        return await compute.run(predict_requests, context, served.artifact, layout, requests)
+
+    def _compute(self, artifact: Artifact) -> Compute:
+        return self._kernel.network if artifact.waits else self._kernel.compute
+
+    def _context(self, organization_id: str) -> ComputeContext:
+        return ComputeContext(
+            blobs=JobBlobs(self._kernel.blobs, organization_id), settings=self._settings
+        )
+
+
+def _model(uow: UnitOfWork, organization_id: str, name: str) -> Model:
+    """Return the model of an id, or of a project path."""
+    try:
+        return uow[Models].get(organization_id, name)
+    except NotFound:
+        try:
+            return uow[Models].by_path(organization_id, name)
+        except NotFound:
+            pass
+        raise
