@@ -78,6 +78,16 @@ def decode_images(files: Sequence[bytes], size: int, ids: Sequence[str]) -> NDAr
     return pixels
 
 
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Return the height and width, upright, of an image that `decode_image` decodes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as there
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            width, height = image.size
+            turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return (width, height) if turn in _ON_ITS_SIDE else (height, width)
+
+
 def image_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the features of (n, size, size, 3) pixels as (n, feature_count(size)).
 

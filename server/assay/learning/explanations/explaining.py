@@ -6,10 +6,17 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from assay.learning.explanations import linear_table, trees
-from assay.learning.explanations.linear_text import explain_texts
+from assay.learning.explanations import (
+    images,
+    linear_table,
+    linear_text,
+    sampled_table,
+    sampled_text,
+    trees,
+)
 from assay.learning.explanations.log_odds import TOP_CLASSES
 from assay.learning.explanations.values import Explanation
+from assay.learning.image_family import ImageFeaturizer
 from assay.learning.model import Model
 from assay.learning.predictor import Predictor
 from assay.learning.rows import TaskType
@@ -46,10 +53,18 @@ def explain_batch(
     if isinstance(predictor, Model):
         featurizer = predictor.featurizer
         if isinstance(featurizer, TextFeaturizer):
-            return tuple(explain_texts(predictor, batch, classes))
+            return tuple(linear_text.explain_texts(predictor, batch, classes))
         if isinstance(featurizer, TableFeaturizer):
             explain_rows = (
                 trees.explain_rows if featurizer.table.trees else linear_table.explain_rows
             )
             return tuple(explain_rows(predictor, featurizer, batch, classes))
-    raise ValueError(f"predictions of {predictor.task_type} cannot be explained")
+        if isinstance(featurizer, ImageFeaturizer):
+            return tuple(images.explain_trained(predictor, featurizer, batch, classes))
+    if not can_explain(predictor.task_type):
+        raise ValueError(f"predictions of {predictor.task_type} cannot be explained")
+    if predictor.task_type is TaskType.IMAGE_CLASSIFICATION:
+        return tuple(images.explain_sampled(predictor, batch, classes))
+    if predictor.task_type is TaskType.TEXT_CLASSIFICATION:
+        return tuple(sampled_text.explain_texts(predictor, batch, classes))
+    return tuple(sampled_table.explain_rows(predictor, batch, classes))

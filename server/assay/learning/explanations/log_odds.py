@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 
 from assay.learning.calibration import Sigmoids, log_odds
 from assay.learning.class_scores import softmax
+from assay.learning.predictions import ClassPredictions, Predictions, ValuePredictions
 
 Floats = NDArray[np.float64]
 
 TOP_CLASSES: Final = 5  # explained of each input, the most probable first
+NEAR: Final = 1e-6
 _POINTS: Final = 8
 _TINY: Final = np.finfo(np.float64).tiny
 
@@ -76,6 +78,28 @@ def class_log_odds(
         for p in (first, found)
     )
     return ClassLogOdds(classes=classes, bases=bases, totals=totals, gradients=gradients)
+
+
+def decision_log_odds(values: Floats, codes: NDArray[np.int64]) -> Floats:
+    """Return the (rows, codes) log-odds of some classes by (rows, classes) decision values."""
+    found = np.empty((len(values), len(codes)))
+    for place, code in enumerate(codes.tolist()):
+        others = np.delete(values, code, axis=1)
+        most = others.max(axis=1)
+        rest = np.log(np.exp(others - most[:, np.newaxis]).sum(axis=1))
+        found[:, place] = values[:, code] - most - rest
+    return found
+
+
+def sampled_log_odds(found: Predictions) -> Floats:
+    """Return the (rows, classes) log-odds of any predictor, or its numbers as (rows, 1).
+
+    Its probabilities are kept NEAR away from 0 and 1: some predictors round.
+    """
+    if isinstance(found, ClassPredictions):
+        return log_odds(np.clip(found.probabilities, NEAR, 1 - NEAR))
+    assert isinstance(found, ValuePredictions)
+    return found.values[:, np.newaxis]
 
 
 def settled(scores: Floats, differences: Floats) -> Floats:

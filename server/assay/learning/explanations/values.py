@@ -1,6 +1,6 @@
 """Explanations as values, and the documents that draw them.
 
-Scores add up: of each explained class (of a regression: of the number) the scores of all words or
+Scores of words and features add up: of each explained class (of a regression: of the number) the scores of all words or
 features and the base are the total. The base is what the model says of an input that holds none
 of them. Of a class both are log-odds, of a number they have its unit.
 """
@@ -15,6 +15,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from assay.learning.explanations.masks import run_lengths
 
 Floats = NDArray[np.float64]
 
@@ -81,7 +83,25 @@ class TabularExplanation:
         return {**entry, "score": score}
 
 
-Explanation = TextExplanation | TabularExplanation
+@dataclass(frozen=True, kw_only=True)
+class ImageExplanation:
+    """Which region of an image speaks for each explained class."""
+
+    labels: tuple[str, ...]  # the explained classes, the most probable first
+    scores: Floats  # (labels, rows, columns), what each cell of a grid over the image is worth
+    masks: NDArray[np.bool_]  # (labels, rows, columns), the cells that count
+    height: int  # pixels of the image, upright
+    width: int
+
+    def document(self) -> dict[str, Any]:
+        """Return the `explanation` of an output: of each class the run lengths of its mask."""
+        return {
+            "maskRLE": [run_lengths(mask, self.height, self.width) for mask in self.masks],
+            "dimensions": {"height": self.height, "width": self.width},
+        }
+
+
+Explanation = TextExplanation | TabularExplanation | ImageExplanation
 
 
 def feature_values(

@@ -1,0 +1,184 @@
+"""Regions of images that speak for a class, by covering windows of the image.
+
+The image, as a square, is cut into 16 × 16 cells. A window of 4 × 4 cells is covered at every place
+and the loss of the class's log-odds is what the window is worth; a cell has the mean of the
+windows over it. What covers a window may speak for a class itself, and its edges do; so it is
+covered in four ways, by the median colour of the image, by its blurred self, by pixels drawn from
+all over it and by what is half an image away, and is worth what it costs in the cheapest of them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from assay.learning.explanations.log_odds import decision_log_odds, sampled_log_odds, top_classes
+from assay.learning.explanations.masks import mask_of
+from assay.learning.explanations.values import ImageExplanation
+from assay.learning.image_family import ImageFeaturizer
+from assay.learning.images import decode_image, image_features, upright_size
+from assay.learning.linear import outputs
+from assay.learning.model import Model
+from assay.learning.predictions import ClassPredictions
+from assay.learning.predictor import Predictor
+from assay.learning.randomness import generator
+from assay.learning.rows import IMAGE, ROW_ID, TaskType, canonical_schema, row_ids
+
+GRID: Final = 16  # cells to a side
+WINDOW: Final = 4  # cells to a side of what is covered
+SIDE: Final = 128  # pixels of the square that a model from elsewhere is shown
+_STEP: Final = 2  # cells between the windows that are covered for a model from elsewhere
+_AT_ONCE: Final = 128  # images that are in memory as features
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+Scorer = Callable[[Pixels], Floats]  # (images, side, side, 3) to (images, explained) log-odds
+
+
+def explain_trained(
+    model: Model, featurizer: ImageFeaturizer, batch: pa.RecordBatch, classes: int
+) -> Iterator[ImageExplanation]:
+    """Yield the explanation of each image, by a linear model whose featurizer is of images.
+
+    Args:
+        model: The model.
+        featurizer: That of the model.
+        batch: Canonical rows.
+        classes: How many classes of each row are explained.
+    """
+    found = model.predict(batch)
+    assert isinstance(found, ClassPredictions)
+    slopes = np.ones(len(model.labels))
+    if model.calibration is not None:
+        slopes = model.calibration.records.slopes
+    for row, codes in enumerate(top_classes(found.probabilities, classes)):
+
+        def score(images: Pixels, codes: NDArray[np.int64] = codes) -> Floats:
+            features = image_features(images)[:, featurizer.kept]
+            values = outputs(model.state, features).astype(np.float64)
+            return decision_log_odds(values, codes) * slopes[codes]
+
+        pixels = _pixels(batch, row, model.hyperparameters.integer("image_size"))
+        yield _explanation(
+            batch, row, [model.labels[code] for code in codes], attribution(pixels, score, 1)
+        )
+
+
+def explain_sampled(
+    predictor: Predictor, batch: pa.RecordBatch, classes: int
+) -> Iterator[ImageExplanation]:
+    """Yield the explanation of each image, by a predictor that is asked for each covered image.
+
+    It is shown squares of SIDE × SIDE pixels, and every second window is covered.
+    """
+    found = predictor.predict(batch)
+    assert isinstance(found, ClassPredictions)
+    for row, codes in enumerate(top_classes(found.probabilities, classes)):
+
+        def score(images: Pixels, codes: NDArray[np.int64] = codes) -> Floats:
+            return sampled_log_odds(predictor.predict(_rows_of(images)))[:, codes]
+
+        scores = attribution(_pixels(batch, row, SIDE), score, _STEP)
+        yield _explanation(batch, row, [predictor.labels[code] for code in codes], scores)
+
+
+def _rows_of(images: Pixels) -> pa.RecordBatch:
+    """Return images as canonical rows of PNG files."""
+    files = []
+    for pixels in images:
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+        files.append(file.getvalue())
+    schema = canonical_schema(TaskType.IMAGE_CLASSIFICATION, answers=False)
+    ids = [f"covered {number}" for number in range(len(files))]
+    return pa.RecordBatch.from_pydict({ROW_ID: ids, IMAGE: files}, schema=schema)
+
+
+def _pixels(batch: pa.RecordBatch, row: int, side: int) -> Pixels:
+    return decode_image(batch.column(IMAGE)[row].as_py(), (side, side), row_ids(batch)[row])
+
+
+def _explanation(
+    batch: pa.RecordBatch, row: int, labels: Sequence[str], scores: Floats
+) -> ImageExplanation:
+    height, width = upright_size(batch.column(IMAGE)[row].as_py())
+    return ImageExplanation(
+        labels=tuple(labels),
+        scores=scores,
+        masks=np.array([mask_of(one) for one in scores]),
+        height=height,
+        width=width,
+    )
+
+
+def attribution(pixels: Pixels, score: Scorer, step: int) -> Floats:
+    """Return what each cell of an image is worth to each explained class, (explained, GRID, GRID).
+
+    Args:
+        pixels: (side, side, 3), of at least GRID pixels to a side.
+        score: The log-odds of the explained classes.
+        step: Cells between one window and the next.
+    """
+    edges = np.arange(GRID + 1) * len(pixels) // GRID
+    places = range(step - WINDOW, GRID, step)
+    windows = [
+        (slice(max(0, y), min(GRID, y + WINDOW)), slice(max(0, x), min(GRID, x + WINDOW)))
+        for y in places
+        for x in places
+    ]
+    whole = score(pixels[np.newaxis])[0]
+    losses = np.min(
+        [
+            np.maximum(whole - _covered(pixels, fill, windows, edges, score), 0.0)
+            for fill in _fills(pixels)
+        ],
+        axis=0,
+    )
+    sums, counts = np.zeros((len(whole), GRID, GRID)), np.zeros((GRID, GRID))
+    for (rows, columns), loss in zip(windows, losses, strict=True):
+        cells = (rows.stop - rows.start) * (columns.stop - columns.start)
+        sums[:, rows, columns] += (loss / cells)[:, np.newaxis, np.newaxis]
+        counts[rows, columns] += 1
+    found: Floats = sums / counts
+    return found
+
+
+def _covered(
+    pixels: Pixels,
+    fill: Pixels,
+    windows: list[tuple[slice, slice]],
+    edges: NDArray[np.int64],
+    score: Scorer,
+) -> Floats:
+    """Return the (windows, explained) log-odds of the image with each window covered by `fill`."""
+    found = []
+    for start in range(0, len(windows), _AT_ONCE):
+        part = windows[start : start + _AT_ONCE]
+        images = np.repeat(pixels[np.newaxis], len(part), axis=0)
+        for image, (rows, columns) in zip(images, part, strict=True):
+            area = (
+                slice(edges[rows.start], edges[rows.stop]),
+                slice(edges[columns.start], edges[columns.stop]),
+            )
+            image[area] = fill[area]
+        found.append(score(images))
+    return np.concatenate(found)
+
+
+def _fills(pixels: Pixels) -> Iterator[Pixels]:
+    """Yield the images that windows are covered by parts of."""
+    flat = pixels.reshape(-1, 3)
+    median = np.rint(np.median(flat, axis=0)).astype(np.uint8)
+    yield np.broadcast_to(median, pixels.shape)
+    side = len(pixels) // 2 + 1
+    blurred = ndimage.uniform_filter(pixels.astype(np.float64), (side, side, 0), mode="reflect")
+    yield np.rint(blurred).astype(np.uint8)
+    yield flat[generator(0).permutation(len(flat))].reshape(pixels.shape)
+    yield np.roll(pixels, (len(pixels) // 2, len(pixels) // 2), axis=(0, 1))
