@@ -55,10 +55,12 @@ def test_lock_serves_every_python(python):
 
 def test_lock_depends_on_no_machine():
     """The locks name neither an index nor a path, so that they install anywhere."""
+    others = "".join(path.read_text() for path in (ROOT / "tests").glob("other_*/*.txt"))
+    assert "mlserver==" in others
     assert (
         re.findall(
             r"https?://|file:/|^-|@ |--(?:extra-)?index-url|--find-links",
-            LOCK + IMAGE_LOCK,
+            LOCK + IMAGE_LOCK + others,
             re.MULTILINE,
         )
         == []

@@ -54,9 +54,16 @@ def model_of(task_type: TaskType) -> Model:
 
 
 def put_version(
-    store: Store, blobs: BlobStore, organization_id: str, task_type: TaskType, **model: Any
+    store: Store,
+    blobs: BlobStore,
+    organization_id: str,
+    task_type: TaskType,
+    *,
+    of_model: str | None = None,
+    label: str | None = None,
+    **model: Any,
 ) -> TrainedVersion:
-    """Store a model with a ready version that predicts."""
+    """Store a model, or take the one that is named, with a ready version that predicts."""
     made = model_of(task_type)
     data = made.encode()
     artifact = Artifact(
@@ -70,8 +77,10 @@ def put_version(
     )
     new = NewModel(name=str(task_type), task_type=TASKS[task_type])
     with store.write() as uow:
-        model_id = uow[Models].create(organization_id, replace(new, **model)).model_id
-        version = uow[Versions].create(organization_id, model_id, NewVersion())
+        model_id = of_model
+        if model_id is None:
+            model_id = uow[Models].create(organization_id, replace(new, **model)).model_id
+        version = uow[Versions].create(organization_id, model_id, NewVersion(label=label))
         uow[Versions].mark_ready(organization_id, model_id, version.version_id)
         job = uow[Jobs].submit(
             organization_id, NewJob(kind="made", spec=b"{}", blobs=artifact.blobs)

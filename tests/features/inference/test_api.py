@@ -183,7 +183,6 @@ def test_typed_inputs_are_bytes_texts_and_uris(house: House):
         ({"inputs": [{"name": "a", "items": {"i": {}}}]}, "INVALID_ARGUMENT", "no content"),
         ({"inputs": [{"name": f"{n}"} for n in range(10_001)]}, "RESOURCE_EXHAUSTED", "10000"),
         ({"timeout": 4_000_000_000}, "INVALID_ARGUMENT", "30 days"),
-        ({"explain": True}, "FAILED_PRECONDITION", "explain"),
     ],
     ids=lambda one: str(one)[:40],
 )
@@ -195,6 +194,20 @@ def test_what_no_job_can_be_made_of_is_refused(
     refused = house.caller.refused("SubmitInferenceJob", model=model, **fields)
     assert refused.code == code
     assert says in refused.message
+
+
+def test_what_is_not_explained_is_refused_at_once(house: House):
+    """A job of extractions, which nothing explains, is refused with explain; of texts it is explained."""
+    backend = house.rpc.backend
+    fields = put_version(
+        backend.store, backend.blobs, house.caller.organization, TaskType.EXTRACTION
+    )
+    model = {"identifier": fields.model_id}
+    refused = house.caller.refused("SubmitInferenceJob", model=model, explain=True)
+    assert refused.told == ("FAILED_PRECONDITION", "NOT_EXPLAINABLE")
+    made = house.submit({"a": {"input.txt": "hej"}}, explain=True)
+    assert house.ended(made.job_id).explain
+    assert "wordImportances" in house.outputs(made.job_id)["a"]["explanation"]
 
 
 def test_a_repeated_request_is_one_job(house: House):

@@ -21,7 +21,9 @@ from assay.kernel.kernel import Kernel
 
 def _services(kernel: Kernel) -> Iterable[object]:
     jobs = InferenceUseCases(kernel.store, kernel.watches, kernel.run_in_thread)
-    submissions = InferenceSubmissions(kernel)
+    submissions = InferenceSubmissions(
+        kernel.store, kernel.blobs, kernel.clock, max_attempts=kernel.limits.max_attempts
+    )
     opened = OpenedJobs(kernel)
     yield InferenceJobService(jobs, submissions, opened)
     yield InferenceJobRestService(jobs, submissions, opened, kernel.clock)

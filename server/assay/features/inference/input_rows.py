@@ -192,7 +192,9 @@ def _image(content: Content) -> bytes:
 
 def _object(content: Content) -> Values:
     try:
-        found = json.loads(content.text(), object_pairs_hook=_no_repeats)
+        found = json.loads(
+            content.text(), object_pairs_hook=_no_repeats, parse_constant=_no_constant
+        )
     except (ValueError, RecursionError) as error:
         says = str(error).splitlines()[0][:100]
         raise InputFault(f"it is no JSON ({says}). Send one object") from None
@@ -201,6 +203,10 @@ def _object(content: Content) -> Values:
     if ROW_ID in found:
         raise InputFault(f"the key '{ROW_ID}' is not of the model. Leave it out")
     return found
+
+
+def _no_constant(word: str) -> Any:
+    raise InputFault(f"{word} is no number of JSON. Send null where a value is missing")
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> Values:

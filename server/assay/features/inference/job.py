@@ -14,7 +14,7 @@ from assay.features.inference.job_spec import (
     PredictTask,
     tasks_of,
 )
-from assay.features.inference.model import KIND, FinishedInput
+from assay.features.inference.model import KIND, FinishedInput, InputState
 from assay.features.inference.store import InferenceJobs, settle
 from assay.kernel.clock import Clock
 from assay.kernel.jobs.blobs import JobBlobs
@@ -29,6 +29,12 @@ from assay.kernel.jobs.kind import (
 )
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, decode
+
+KILLED = (
+    "The compute process ended twice, without a word, on this input; it is not tried again. Check "
+    "that the input is whole and correct, and send less of it if it is large."
+)
+NO_ENGINE = "none"  # of an input whose processes ended
 
 
 class Predicted(Record):
@@ -57,7 +63,8 @@ class PredictStage(Stage[PredictTask, Predicted]):
     ) -> Iterable[PredictTask]:
         """Return tasks of consecutive inputs."""
         del inputs
-        return tasks_of(manifest_of(job.spec, context.blobs).inputs)
+        manifest = manifest_of(job.spec, context.blobs)
+        return tasks_of(manifest.inputs, explain=job.spec.explain)
 
     def run(
         self,
@@ -68,13 +75,46 @@ class PredictStage(Stage[PredictTask, Predicted]):
     ) -> TaskOutput[Predicted]:
         """Predict the inputs of a task."""
         del inputs
-        finished = predict_inputs(payload, job.spec, context, self._clock)
-        return TaskOutput(
-            partial=Predicted(inputs=len(finished)),
-            events=tuple(map(InputFinished.of, finished)),
-            rows=len(finished),
-            writes=finished,
+        return _output(predict_inputs(payload, job.spec, context, self._clock))
+
+    def apart(self, payload: PredictTask) -> Sequence[PredictTask]:
+        """Return a task of each input."""
+        return [
+            PredictTask(first=position, inputs=(one,))
+            for position, one in enumerate(payload.inputs, start=payload.first)
+        ]
+
+    def together(self, partials: Sequence[Predicted]) -> Predicted:
+        """Add up."""
+        return Predicted(inputs=sum(one.inputs for one in partials))
+
+    def given_up(self, payload: PredictTask) -> TaskOutput[Predicted]:
+        """Fail the one input that ended each process."""
+        now = self._clock.now()
+        return _output(
+            tuple(
+                FinishedInput(
+                    position=position,
+                    name=one.name,
+                    state=InputState.FAILED,
+                    engine=NO_ENGINE,
+                    started_at=now,
+                    ended_at=now,
+                    elapsed_ms=0,
+                    error=KILLED,
+                )
+                for position, one in enumerate(payload.inputs, start=payload.first)
+            )
         )
+
+
+def _output(finished: tuple[FinishedInput, ...]) -> TaskOutput[Predicted]:
+    return TaskOutput(
+        partial=Predicted(inputs=len(finished)),
+        events=tuple(map(InputFinished.of, finished)),
+        rows=len(finished),
+        writes=finished,
+    )
 
 
 class InferenceKind(JobKind[InferenceSpec, InferenceResult]):

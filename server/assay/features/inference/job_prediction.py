@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from assay.features.inference.model import (
     FinishedInput,
     InputOutput,
     InputState,
+    NewInput,
 )
 from assay.features.inference.output_documents import MEDIA_TYPE, document
 from assay.kernel.clock import Clock
@@ -23,9 +24,12 @@ from assay.kernel.errors import RemoteFailed
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import DataError
+from assay.learning.explanations.explaining import explain_batch
 from assay.learning.predictions import Predictions
 from assay.learning.predictor import Predictor
 from assay.learning.rows import NUMBER
+
+Outputs = dict[int, tuple[InputOutput, ...]]  # of inputs by position
 
 NO_MEMORY = (
     "This input needs more memory than a compute process is given. Send less of it, or raise "
@@ -78,22 +82,41 @@ def engine_name() -> str:
 
 def _outcomes(
     task: PredictTask, spec: InferenceSpec, context: ComputeContext
-) -> tuple[dict[int, tuple[InputOutput, ...]], Faults]:
+) -> tuple[Outputs, Faults]:
     predictor = open_predictor(spec.artifact, context)
-    reader = _reader(spec, predictor)
-    outputs: dict[int, tuple[InputOutput, ...]] = {}
-    faults: Faults = {}
     inputs = list(enumerate(task.inputs, start=task.first))
     try:
-        for rows in reader.read(inputs, context.blobs, faults):
-            for part, found in _predicted(predictor, rows, faults):
-                for at, position in enumerate(part.positions):
-                    data = document(spec.artifact.task_type, found, at)
-                    outputs[position] = (_output(spec.output.name, data, context.blobs),)
+        return _predict(inputs, spec, predictor, context.blobs)
     except MemoryError:
-        if len(inputs) > 1:
-            raise
-        faults[task.first] = NO_MEMORY
+        pass  # what the attempt held is let go before the next one
+    outputs: Outputs = {}
+    faults: Faults = {}
+    for one in inputs:
+        try:
+            found, wrong = _predict([one], spec, predictor, context.blobs)
+        except MemoryError:
+            found, wrong = {}, {one[0]: NO_MEMORY}
+        outputs |= found
+        faults |= wrong
+    return outputs, faults
+
+
+def _predict(
+    inputs: Sequence[tuple[int, NewInput]],
+    spec: InferenceSpec,
+    predictor: Predictor,
+    blobs: JobBlobs,
+) -> tuple[Outputs, Faults]:
+    """Return the outputs of inputs, and why others have none, both by position."""
+    outputs: Outputs = {}
+    faults: Faults = {}
+    for rows in _reader(spec, predictor).read(inputs, blobs, faults):
+        for part, found in _predicted(predictor, rows, faults):
+            explained = explain_batch(predictor, part.batch) if spec.explain else ()
+            for at, position in enumerate(part.positions):
+                why = explained[at].document() if explained else None
+                data = document(spec.artifact.task_type, found, at, why)
+                outputs[position] = (_output(spec.output.name, data, blobs),)
     return outputs, faults
 
 

@@ -10,6 +10,7 @@ from assay.features.models.declared import DeclaredInput, DeclaredOutput
 from assay.records import Record
 
 MOST_INPUTS = 64  # of a task
+MOST_EXPLAINED = 16  # of a task whose outputs are explained, which may take far longer
 MOST_BYTES = 1024**2  # of the inputs of a task, unless it is a single one
 
 
@@ -44,11 +45,12 @@ class PredictTask(Record):
         return self.first + len(self.inputs) - 1
 
 
-def tasks_of(inputs: Sequence[NewInput]) -> Iterator[PredictTask]:
+def tasks_of(inputs: Sequence[NewInput], *, explain: bool = False) -> Iterator[PredictTask]:
     """Yield the tasks of a job: of 1, 2, 4 … up to MOST_INPUTS inputs, and of MOST_BYTES.
 
     So the first result is there at once, and many inputs need few commits.
     """
+    largest = MOST_EXPLAINED if explain else MOST_INPUTS
     most, at = 1, 0
     while at < len(inputs):
         end, size = at, 0
@@ -58,7 +60,7 @@ def tasks_of(inputs: Sequence[NewInput]) -> Iterator[PredictTask]:
                 break
             end += 1
         yield PredictTask(first=at, inputs=tuple(inputs[at:end]))
-        at, most = end, min(2 * most, MOST_INPUTS)
+        at, most = end, min(2 * most, largest)
 
 
 class InferenceResult(Record):

@@ -26,14 +26,17 @@ from assay.features.inference.opened_service import check_open
 from assay.features.inference.store import InferenceJobs
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
-from assay.kernel.errors import Conflict, FailedPrecondition, InvalidArgument
+from assay.kernel.clock import Clock
+from assay.kernel.errors import Conflict, InvalidArgument, NotExplainable
 from assay.kernel.idempotency import CreateRequest, answered, create_once
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
-from assay.kernel.kernel import Kernel
+from assay.kernel.storage.blobs import BlobStore
+from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
+from assay.learning.explanations.explaining import can_explain
 from assay.records import Record, decode, encode, replace
 
 OPEN_FOR = timedelta(hours=24)  # until a job that is never closed ends
@@ -93,9 +96,11 @@ class Target:
 class InferenceSubmissions:
     """Checks and queues inference jobs; blocking, and safe to share between threads."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._store, self._blobs, self._clock = kernel.store, kernel.blobs, kernel.clock
-        self._max_attempts = kernel.limits.max_attempts
+    def __init__(
+        self, store: Store, blobs: BlobStore, clock: Clock, *, max_attempts: int = 3
+    ) -> None:
+        self._store, self._blobs, self._clock = store, blobs, clock
+        self._max_attempts = max_attempts
 
     def submit(self, organization_id: str, request: InferenceRequest) -> InferenceJob:
         """Queue a job, or open one for inputs that come later; return it, or that of a repeat.
@@ -210,11 +215,11 @@ def find_target(uow: UnitOfWork, organization_id: str, request: InferenceRequest
     model = uow[Models].get(organization_id, request.model_id)
     version = uow[Versions].find(organization_id, model.model_id, request.version)
     artifact = uow[VersionArtifacts].of(model, version.version_id).artifact
-    if request.explain:
-        raise FailedPrecondition(
-            f"The version '{version.version_id}' cannot explain what it predicts. Submit without "
-            "explain.",
-            metadata={"version_id": version.version_id},
+    if request.explain and not can_explain(artifact.task_type):
+        raise NotExplainable(
+            f"The version '{version.version_id}' predicts {artifact.task_type}, which is not "
+            "explained. Submit without explain.",
+            metadata={"version_id": version.version_id, "task_type": artifact.task_type},
         )
     declared = uow[Catalogue].declaration(organization_id, model.model_id, version.version_id)
     new = NewInferenceJob(

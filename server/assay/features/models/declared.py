@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from assay.kernel.errors import InvalidArgument, clip
 from assay.records import Record
@@ -55,20 +54,23 @@ def media_types(text: str) -> tuple[str, ...]:
     return tuple(one for part in text.split(",") if (one := part.strip().lower()))
 
 
-def check_declared(model: Any) -> None:
-    """Raise InvalidArgument that names the first of tags, inputs and outputs that is wrong."""
-    if len(model.tags) > MAX_TAGS:
-        raise _too_many("tags", len(model.tags), MAX_TAGS)
-    for index, tag in enumerate(model.tags):
+def check_tags(tags: tuple[str, ...]) -> None:
+    """Raise InvalidArgument that names the first tag that is wrong."""
+    if len(tags) > MAX_TAGS:
+        raise _too_many("tags", len(tags), MAX_TAGS)
+    for index, tag in enumerate(tags):
         if not _TAG.fullmatch(tag):
             raise InvalidArgument.of(
                 f"tags[{index}]",
                 f"'{clip(tag)}' was sent; 1 to 63 of a to z, 0 to 9, _ and - are allowed, such as "
                 "computer_vision",
             )
-    _refuse_twice("tags", list(model.tags))
-    for field in ("inputs", "outputs"):
-        declared = getattr(model, field)
+    _refuse_twice("tags", list(tags))
+
+
+def check_items(inputs: tuple[DeclaredInput, ...], outputs: tuple[DeclaredOutput, ...]) -> None:
+    """Raise InvalidArgument for too many inputs or outputs, and for two of one name."""
+    for field, declared in (("inputs", inputs), ("outputs", outputs)):
         if len(declared) > MAX_DECLARED:
             raise _too_many(field, len(declared), MAX_DECLARED)
         _refuse_twice(field, [one.name for one in declared])

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from assay.features.models.declared import DeclaredInput, DeclaredOutput, check_declared
+from assay.features.models.declared import DeclaredInput, DeclaredOutput, check_items, check_tags
 from assay.features.remote.model import RemoteSpec
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.ids import check_resource_id
@@ -128,7 +128,8 @@ class Version(Record):
 
 def check_model_fields(model: NewModel | Model) -> None:
     """Raise InvalidArgument that names the first field of `model` with a wrong value."""
-    check_declared(model)
+    check_tags(model.tags)
+    check_items(model.inputs, model.outputs)
     _check_length("name", model.name, 1, MAX_NAME)
     _check_length("description", model.description, 0, MAX_TEXT)
     if model.project_path is not None:

@@ -122,10 +122,11 @@ class OipCalls:
         )
 
     def _told(self, details: str) -> str:
-        """Return what an endpoint says, without the secret that it may have put into it."""
+        """Return what an endpoint says in one line, without the secret that it may have put into it."""
         token = self._credentials.token
         is_secret = len(token) >= SHORTEST_SECRET
-        return clip(details.replace(token, "…") if is_secret else details, MAX_DETAILS)
+        line = " ".join((details.replace(token, "…") if is_secret else details).split())
+        return clip(line, MAX_DETAILS)
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         token = self._credentials.token

@@ -24,7 +24,8 @@ from assay.kernel.errors import (
     Unavailable,
 )
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.executors.base import Executor, PoolClosedError
+from assay.kernel.jobs.divided_tasks import DividedTasks, PartOfTask
+from assay.kernel.jobs.executors.base import ChildKilledError, Executor, PoolClosedError
 from assay.kernel.jobs.failure_policy import (
     MOST_RETRIES,
     UNKNOWN,
@@ -122,6 +123,7 @@ class JobExecution:
         )
         self._inbox: queue.SimpleQueue[Future[Any] | Stop] = queue.SimpleQueue()
         self._halted = threading.Event()
+        self._divided = DividedTasks(kind)
         self._made: dict[str, BlobMark] = {}  # blobs that chains made in this run, by address
         # A job that took a runner down may do so again: then it is known what ran.
         self._is_suspect = job.attempts > 1 or job.max_attempts == 1
@@ -231,21 +233,43 @@ class JobExecution:
         self, running: dict[Future[Any], Task], progress: StageProgress, waiting: WaitingTasks
     ) -> None:
         """Checkpoint the tasks that finish next; raise the gravest of what went wrong."""
-        done, failed = [], []
+        done: list[Done] = []
+        failed: list[TaskError] = []
         for future in self._next():
             task = running.pop(future, None)
             if task is None:
                 continue
-            error = future.exception()
-            if error is None:
-                result = future.result()
-                done.append(result)
-                waiting.finished(task, ends_stage=result.ends_stage)
-            else:
-                failed.append(TaskError(_named(task), error))
+            parts = self._parts(task, future)
+            for part in parts:
+                running[self._submit_task(part, progress.read_by_task(part))] = part
+            ended = None if parts else self._task_ended(task, future, failed)
+            if ended is not None:
+                done.append(ended[1])
+                waiting.finished(ended[0], ends_stage=ended[1].ends_stage)
         self._checkpoint(done, progress, waiting)
         if failed:
             raise min(failed, key=lambda one: one.cause_kind.value)
+
+    def _parts(self, task: Task, future: Future[Done]) -> list[PartOfTask]:
+        """Return the parts to run in place of a task that ended each process; none: it has none."""
+        is_killed = isinstance(future.exception(), ChildKilledError)
+        return self._divided.divide(task) if is_killed else []
+
+    def _task_ended(
+        self, task: Task, future: Future[Done], failed: list[TaskError]
+    ) -> tuple[Task, Done] | None:
+        """Return the task that has come to its end and what it left; None: it failed, or is in parts."""
+        error = future.exception()
+        done: Done | None = None
+        if error is None:
+            done = future.result()
+        elif isinstance(error, ChildKilledError):
+            done = self._divided.give_up(task)
+        if done is not None:
+            return self._divided.finished(task, done)
+        assert error is not None
+        failed.append(TaskError(_named(task), error))
+        return None
 
     def _checkpoint(self, done: list[Done], progress: StageProgress, waiting: WaitingTasks) -> None:
         if not done:

@@ -134,6 +134,22 @@ class Stage(Generic[TaskPayload, Partial]):
         """Compute one task."""
         raise NotImplementedError
 
+    def apart(self, payload: TaskPayload) -> Sequence[TaskPayload]:  # noqa: ARG002  # for stages that can
+        """Return the parts of a task that ended each process that ran it; none: it has no parts.
+
+        They are run on their own; what they leave is put together, and recorded as what the task
+        leaves. For tasks that run side by side and leave small partials.
+        """
+        return ()
+
+    def together(self, partials: Sequence[Partial]) -> Partial:
+        """Return what the parts of a task leave, as what the task leaves."""
+        raise NotImplementedError
+
+    def given_up(self, payload: TaskPayload) -> TaskOutput[Partial] | None:  # noqa: ARG002  # likewise
+        """Return what a task without parts leaves that ended each process; None: its job fails."""
+        return None
+
     def key(self, number: int) -> str:
         """Return the key of a task in the ledger; keys sort as tasks do."""
         return f"{self.name}-{number:06d}"

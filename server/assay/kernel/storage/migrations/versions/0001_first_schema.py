@@ -1164,9 +1164,37 @@ def upgrade() -> None:
             "organization_id", "model_id", "version_id", name=op.f("pk_version_artifacts")
         ),
     )
+    op.create_table(
+        "version_cards",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("card", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "model_id", "version_id"],
+            ["versions.organization_id", "versions.model_id", "versions.version_id"],
+            name=op.f("fk_version_cards_versions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "model_id", "version_id", name=op.f("pk_version_cards")
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("version_cards")
     op.drop_table("version_artifacts")
     op.drop_table("evaluations")
     op.drop_table("entries")
