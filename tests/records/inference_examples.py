@@ -8,10 +8,12 @@ from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.inference.events import InputFinished
 from assay.features.inference.job import Predicted
 from assay.features.inference.job_spec import (
+    FetchTask,
     InferenceResult,
     InferenceSpec,
     Manifest,
     PredictTask,
+    SealedAccess,
 )
 from assay.features.inference.model import (
     FinishedInput,
@@ -23,6 +25,7 @@ from assay.features.inference.model import (
     Piece,
 )
 from assay.features.models.declared import DeclaredInput, DeclaredOutput
+from assay.kernel.object_storage import ObjectLocation
 from assay.learning.rows import TaskType
 from assay.records import Record
 
@@ -34,6 +37,13 @@ _ITEM = Item(
     pieces=(Piece(blob="sha256:aa", offset=7, size=3),),
 )
 _INPUT = NewInput(name="é", items=(_ITEM,))
+_OBJECT = Item(
+    name="input.txt",
+    form=ItemForm.FILE,
+    size=0,
+    location=ObjectLocation(bucket="box", key="k"),
+)
+_TO_FETCH = NewInput(name="o", items=(_OBJECT,))
 _WHEN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 INFERENCE: tuple[tuple[Record, bytes], ...] = (
@@ -51,6 +61,7 @@ INFERENCE: tuple[tuple[Record, bytes], ...] = (
             inputs=(DeclaredInput(name="input.txt", media_types=("text/plain",)),),
             output=DeclaredOutput(name="results.json"),
             explain=False,
+            storage=SealedAccess(endpoint="", region="us-east-1", keys="s1.x"),
             manifest=Manifest(inputs=(NewInput(name="i", items=()),)),
         ),
         (
@@ -59,17 +70,25 @@ INFERENCE: tuple[tuple[Record, bytes], ...] = (
             b'in":false,"inputs":[{"description":"","maximum_size":104857600,"media_types":['
             b'"text/plain"],"name":"input.txt"}],"manifest":{"inputs":[{"items":[],"name":"i'
             b'"}]},"manifest_blob":null,"model_id":"m","output":{"description":"","maximum_s'
-            b'ize":104857600,"media_type":"application/json","name":"results.json"},"version'
-            b'_id":"v"}'
+            b'ize":104857600,"media_type":"application/json","name":"results.json"},"storage'
+            b'":{"endpoint":"","keys":"s1.x","region":"us-east-1"},"version_id":"v"}'
         ),
     ),
     (
         PredictTask(first=7, inputs=(_INPUT,)),
         (
-            '{"first":7,"inputs":[{"items":[{"form":"file","inline":null,"media_type":"text'
-            '/plain","name":"input.txt","pieces":[{"blob":"sha256:aa","offset":7,"size":3}]'
+            '{"first":7,"inputs":[{"items":[{"form":"file","inline":null,"location":null,"me'
+            'dia_type":"text/plain","name":"input.txt","pieces":[{"blob":"sha256:aa","offset":7,"size":3}]'
             ',"size":3}],"name":"é"}]}'
         ).encode(),
+    ),
+    (
+        FetchTask(first=0, inputs=(_TO_FETCH,)),
+        (
+            b'{"first":0,"inputs":[{"items":[{"form":"file","inline":null,"location":{"bucket'
+            b'":"box","key":"k"},"media_type":"","name":"input.txt","pieces":[],"size":0}],"nam'
+            b'e":"o"}]}'
+        ),
     ),
     (InferenceResult(inputs=3), b'{"inputs":3}'),
     (Predicted(inputs=3), b'{"inputs":3}'),

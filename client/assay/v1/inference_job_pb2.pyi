@@ -76,8 +76,23 @@ class InferenceSources(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
+    ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
+    SECRET_ACCESS_KEY_FIELD_NUMBER: _builtins.int
+    SESSION_TOKEN_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """text: contents are texts; embedded: contents are data URIs."""
+    """text: contents are texts; embedded: contents are data URIs; aws-s3 and storage-grid: contents are objects {"bucket", "key"} of a storage that speaks the S3 protocol; aws-s3-folder: the key is a folder, and each object below it is an input, called by the name of the source and the rest of its key."""
+    access_key_id: _builtins.str
+    """Of a storage: the public half of its access key."""
+    secret_access_key: _builtins.str
+    """Of a storage: the secret half. It is sealed before it is stored, and never shown."""
+    session_token: _builtins.str
+    """Of a storage: the token of temporary keys. It is sealed likewise."""
+    region: _builtins.str
+    """Of a storage: its region; us-east-1 when absent."""
+    endpoint: _builtins.str
+    """Of a storage: its URL, such as https://storage.example.com:8333; absent for AWS itself. A storage-grid needs it."""
     @_builtins.property
     def sources(self) -> _containers.MessageMap[_builtins.str, _struct_pb2.Struct]:
         """Of each input, by its name, the contents by the names that the model gives them, such as input.txt."""
@@ -87,10 +102,15 @@ class InferenceSources(_message.Message):
         *,
         type: _builtins.str = ...,
         sources: _abc.Mapping[_builtins.str, _struct_pb2.Struct] | None = ...,
+        access_key_id: _builtins.str = ...,
+        secret_access_key: _builtins.str = ...,
+        session_token: _builtins.str = ...,
+        region: _builtins.str = ...,
+        endpoint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sources", b"sources", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "endpoint", b"endpoint", "region", b"region", "secret_access_key", b"secret_access_key", "session_token", b"session_token", "sources", b"sources", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

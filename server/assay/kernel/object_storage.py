@@ -13,7 +13,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from urllib3.response import HTTPResponse
 from assay.kernel.addresses import check_address, check_literal
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, RemoteFailed, TooLarge, clip
+from assay.records import Record
 
 T = TypeVar("T")
 
@@ -103,8 +104,7 @@ class StorageAccess:
         return f"{base}/{bucket}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ObjectLocation:
+class ObjectLocation(Record):
     """Where one object is."""
 
     bucket: str
@@ -115,8 +115,7 @@ class ObjectLocation:
         check_key(self.key)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoredObject:
+class StoredObject(Record):
     """An object as a listing tells it."""
 
     key: str
@@ -130,6 +129,24 @@ class Patience:
     connect: float = 5.0
     read: float = 20.0  # between two of its packets
     whole: float = 300.0  # of one object or one listing, all attempts together
+
+
+def list_folders(
+    access: StorageAccess,
+    folders: Sequence[ObjectLocation],
+    *,
+    most: int,
+    allowed_networks: tuple[str, ...] = (),
+    patience: Patience = Patience(),
+) -> tuple[tuple[StoredObject, ...], ...]:
+    """Return the objects below each of some folders, `most` of all; raises as `ObjectStorage.list`."""
+    storage = ObjectStorage(access, allowed_networks=allowed_networks, patience=patience)
+    found: list[tuple[StoredObject, ...]] = []
+    for folder in folders:
+        left = most - sum(map(len, found))
+        found.append(tuple(storage.list(folder.bucket, folder.key, most=left)))
+    storage.close()
+    return tuple(found)
 
 
 def check_bucket(bucket: str) -> None:

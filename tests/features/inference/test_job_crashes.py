@@ -26,6 +26,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.runner import Signal
+from assay.kernel.sealing import Sealer
 from assay.learning.rows import TaskType
 from tests.features.evaluations.test_job_crashes import run_until_killed
 from tests.fixtures.jobs import ORG, JobHarness
@@ -51,7 +52,9 @@ def queued(harness: JobHarness) -> Job:
     request = InferenceRequest(
         model_id=version.model_id, input_type=InputType.TEXT, inputs=(*inputs, wrong)
     )
-    made = InferenceSubmissions(harness.store, harness.blobs, Clock()).submit(ORG, request)
+    made = InferenceSubmissions(
+        harness.store, harness.blobs, Clock(), sealer=Sealer.of("tests")
+    ).submit(ORG, request)
     with harness.store.read() as uow:
         return uow[Jobs].get(ORG, made.job_id)
 

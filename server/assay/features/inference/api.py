@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from assay.features.inference import convert
 from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.service import InferenceUseCases
+from assay.features.inference.storage_service import StorageInputs
 from assay.features.inference.submission_service import InferenceSubmissions
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.uploads import first_of
@@ -18,22 +19,27 @@ class InferenceJobService:
     """Inference jobs of the caller's organization."""
 
     def __init__(
-        self, jobs: InferenceUseCases, submissions: InferenceSubmissions, opened: OpenedJobs
+        self,
+        jobs: InferenceUseCases,
+        submissions: InferenceSubmissions,
+        opened: OpenedJobs,
+        storages: StorageInputs,
     ) -> None:
         self._jobs = jobs
         self._submissions = submissions
         self._opened = opened
+        self._storages = storages
 
     async def SubmitInferenceJob(
         self, request: pb.SubmitInferenceJobRequest, call: Call
     ) -> inference_job_pb2.InferenceJob:
         """Submit inputs to a version of a model."""
-
-        def submit() -> inference_job_pb2.InferenceJob:
-            asked = convert.request(request, call)
-            return convert.inference_job(self._submissions.submit(call.organization_id, asked))
-
-        return await call.run_in_thread(submit)
+        asked = await self._storages.resolved(
+            await call.run_in_thread(lambda: convert.request(request, call))
+        )
+        return await call.run_in_thread(
+            lambda: convert.inference_job(self._submissions.submit(call.organization_id, asked))
+        )
 
     async def GetInferenceJob(
         self, request: pb.GetInferenceJobRequest, call: Call

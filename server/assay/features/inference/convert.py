@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from google.protobuf import struct_pb2
 
-from assay.features.inference.model import InferenceJob, InputType, ItemForm
+from assay.features.inference.model import STORAGES, InferenceJob, InputType, ItemForm
 from assay.features.inference.opened_service import Chunk, ReceivedInput, Span
 from assay.features.inference.submission_service import InferenceRequest, SentInput, SentItem
 from assay.kernel.errors import InvalidArgument, clip
+from assay.kernel.object_storage import ObjectLocation, StorageAccess
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import message_of
@@ -18,7 +19,13 @@ from assay.kernel.rpc.uploads import file_parts
 from assay.v1 import inference_job_pb2
 from assay.v1 import inference_job_service_pb2 as pb
 
-FORMS = {InputType.TEXT: ItemForm.TEXT, InputType.EMBEDDED: ItemForm.DATA_URI}
+FORMS = {
+    InputType.TEXT: ItemForm.TEXT,
+    InputType.EMBEDDED: ItemForm.DATA_URI,
+    **dict.fromkeys(STORAGES, ItemForm.FILE),
+}
+OF_STORAGES = ("access_key_id", "secret_access_key", "session_token", "region", "endpoint")
+NOT_SERVED = "Send files in chunks: open a job without input, and send them to it"
 _FORMS = {"text": ItemForm.TEXT, "data": ItemForm.FILE, "data_uri": ItemForm.DATA_URI}
 
 
@@ -30,8 +37,10 @@ def request(sent: pb.SubmitInferenceJobRequest, call: Call) -> InferenceRequest:
         raise InvalidArgument.of("inputs", "is given beside input; only one is allowed")
     input_type: InputType | None = None
     inputs: tuple[SentInput, ...] = ()
+    storage: StorageAccess | None = None
     if sent.HasField("input"):
         input_type, inputs = _sources(sent.input)
+        storage = _storage(sent.input, input_type)
     elif sent.inputs:
         input_type, inputs = InputType.FILE, tuple(map(_typed, sent.inputs))
     return InferenceRequest(
@@ -41,6 +50,7 @@ def request(sent: pb.SubmitInferenceJobRequest, call: Call) -> InferenceRequest:
         timeout_ms=sent.timeout,
         input_type=input_type,
         inputs=inputs,
+        storage=storage,
         request_id=call.idempotency_key(sent.request_id),
         submitted_by=call.caller.subject,
         key_prefix=call.caller.key_prefix,
@@ -89,7 +99,7 @@ def _sources(
     except (ValueError, KeyError):
         allowed = ", ".join(FORMS)
         raise InvalidArgument.of(
-            "input.type", f"'{clip(sent.type)}' was sent; {allowed} are allowed"
+            "input.type", f"'{clip(sent.type)}' was sent; {allowed} are allowed. {NOT_SERVED}"
         ) from None
     # A map of a message has no order: by name, a repeated request is the same one.
     return input_type, tuple(
@@ -100,11 +110,48 @@ def _sources(
 
 def _items(name: str, sent: Mapping[str, struct_pb2.Value], form: ItemForm) -> Iterable[SentItem]:
     for item, value in sorted(sent.items()):
-        if value.WhichOneof("kind") != "string_value":
+        field = f"input.sources['{clip(name, 40)}']['{clip(item, 40)}']"
+        if form is ItemForm.FILE:
+            yield SentItem(name=item, form=form, data=b"", location=_location(field, value))
+        elif value.WhichOneof("kind") == "string_value":
+            yield SentItem(name=item, form=form, data=value.string_value.encode())
+        else:
+            raise InvalidArgument.of(field, "a text is allowed")
+
+
+def _location(field: str, value: struct_pb2.Value) -> ObjectLocation:
+    sent = value.struct_value.fields
+    texts = {name: one.string_value for name, one in sent.items() if one.HasField("string_value")}
+    if set(texts) != {"bucket", "key"} or len(sent) != 2:
+        raise InvalidArgument.of(field, 'an object {"bucket", "key"} of two texts is allowed')
+    try:
+        return ObjectLocation(**texts)
+    except InvalidArgument as error:
+        raise InvalidArgument.of(
+            f"{field}.{error.metadata['field']}", _description(error)
+        ) from None
+
+
+def _storage(
+    sent: inference_job_pb2.InferenceSources, input_type: InputType
+) -> StorageAccess | None:
+    given = {name: getattr(sent, name) for name in OF_STORAGES if getattr(sent, name)}
+    if input_type not in STORAGES:
+        for name in given:
             raise InvalidArgument.of(
-                f"input.sources['{clip(name, 40)}']['{clip(item, 40)}']", "a text is allowed"
+                f"input.{name}", f"is of a storage, and the type is '{input_type}'"
             )
-        yield SentItem(name=item, form=form, data=value.string_value.encode())
+        return None
+    if input_type is InputType.STORAGE_GRID and not sent.endpoint:
+        raise InvalidArgument.of("input.endpoint", "is required of a storage-grid")
+    try:
+        return StorageAccess(**{"access_key_id": "", "secret_access_key": "", **given})
+    except InvalidArgument as error:
+        raise InvalidArgument.of(f"input.{error.metadata['field']}", _description(error)) from None
+
+
+def _description(error: InvalidArgument) -> str:
+    return error.violations[0].description
 
 
 def _typed(sent: inference_job_pb2.NewInferenceInput) -> SentInput:

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from assay.features.inference import tables
 from assay.features.inference.api import InferenceJobService
 from assay.features.inference.job import InferenceKind
+from assay.features.inference.job_fetch import StorageInferenceKind
 from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.rest import InferenceJobRestService
 from assay.features.inference.service import InferenceUseCases
+from assay.features.inference.storage_service import StorageInputs
 from assay.features.inference.store import (
     InferenceJobs,
     InferenceOfModels,
@@ -22,11 +24,15 @@ from assay.kernel.kernel import Kernel
 def _services(kernel: Kernel) -> Iterable[object]:
     jobs = InferenceUseCases(kernel.store, kernel.watches, kernel.run_in_thread)
     submissions = InferenceSubmissions(
-        kernel.store, kernel.blobs, kernel.clock, max_attempts=kernel.limits.max_attempts
+        kernel.store,
+        kernel.blobs,
+        kernel.clock,
+        sealer=kernel.sealer,
+        max_attempts=kernel.limits.max_attempts,
     )
-    opened = OpenedJobs(kernel)
-    yield InferenceJobService(jobs, submissions, opened)
-    yield InferenceJobRestService(jobs, submissions, opened, kernel.clock)
+    opened, storages = OpenedJobs(kernel), StorageInputs(kernel)
+    yield InferenceJobService(jobs, submissions, opened, storages)
+    yield InferenceJobRestService(jobs, submissions, opened, storages, kernel.clock)
 
 
 FEATURE = Feature(
@@ -34,6 +40,6 @@ FEATURE = Feature(
     tables=(tables.inference_jobs, tables.inference_counts, tables.inference_inputs),
     stores=(InferenceJobs,),
     hooks=(InferenceOfModels(), InferenceOfVersions(), InputsOfCanceledJobs()),
-    kinds=(InferenceKind(),),
+    kinds=(InferenceKind(), StorageInferenceKind()),
     services=_services,
 )

@@ -124,7 +124,7 @@ class InferenceKind(JobKind[InferenceSpec, InferenceResult]):
     spec = InferenceSpec
     result = InferenceResult
     events: ClassVar[tuple[type[InputFinished], ...]] = (InputFinished,)
-    stages = (PredictStage(),)
+    stages: tuple[Stage[Any, Any], ...] = (PredictStage(),)
 
     def finish(
         self, job: JobView[InferenceSpec], inputs: StageInputs, context: ComputeContext

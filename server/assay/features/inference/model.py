@@ -10,10 +10,12 @@ from typing import Protocol
 from assay.kernel.errors import InvalidArgument, TooLarge, clip
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState, is_terminal
+from assay.kernel.object_storage import ObjectLocation
 from assay.learning.rows import TaskType
 from assay.records import Record
 
 KIND = "inference"  # of job, in the ledger
+STORAGE_KIND = "inference_from_storage"  # of one whose inputs are fetched first
 
 MAX_INPUTS = 10_000  # of one job
 MAX_NAME = 255  # characters of the name of an input, or of one of its items
@@ -49,6 +51,12 @@ class InputType(StrEnum):
     TEXT = "text"  # text
     EMBEDDED = "embedded"  # data URIs
     FILE = "file"  # chunks of files, or bytes
+    AWS_S3 = "aws-s3"  # objects of a storage that the caller names, and brings the keys of
+    AWS_S3_FOLDER = "aws-s3-folder"  # all objects below folders there
+    STORAGE_GRID = "storage-grid"  # as aws-s3, at an endpoint of its own
+
+
+STORAGES = (InputType.AWS_S3, InputType.AWS_S3_FOLDER, InputType.STORAGE_GRID)
 
 
 class ItemForm(StrEnum):
@@ -76,6 +84,7 @@ class Item(Record):
     media_type: str = ""  # as sent with a file; empty: nothing was said
     inline: bytes | None = None
     pieces: tuple[Piece, ...] = ()
+    location: ObjectLocation | None = None  # of an object that is still to be fetched
 
 
 class NewInput(Record):

@@ -12,6 +12,7 @@ from assay.features.inference import convert
 from assay.features.inference.model import WORDS, InferenceJob
 from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.service import InferenceUseCases
+from assay.features.inference.storage_service import StorageInputs
 from assay.features.inference.submission_service import InferenceSubmissions
 from assay.kernel.clock import Clock
 from assay.kernel.rpc import polls, rest
@@ -139,21 +140,23 @@ class InferenceJobRestService:
         jobs: InferenceUseCases,
         submissions: InferenceSubmissions,
         opened: OpenedJobs,
+        storages: StorageInputs,
         clock: Clock,
     ) -> None:
         self._jobs, self._submissions, self._clock = jobs, submissions, clock
         self._opened = opened
+        self._storages = storages
 
     async def SubmitInferenceJob(
         self, request: pb.SubmitInferenceJobRequest, call: Call
     ) -> Body[JobReceiptView]:
         """Submit inputs to a version of a model."""
-
-        def submit() -> Body[JobReceiptView]:
-            asked = convert.request(request, call)
-            return rest.body(receipt(self._submissions.submit(call.organization_id, asked)))
-
-        return await call.run_in_thread(submit)
+        asked = await self._storages.resolved(
+            await call.run_in_thread(lambda: convert.request(request, call))
+        )
+        return await call.run_in_thread(
+            lambda: rest.body(receipt(self._submissions.submit(call.organization_id, asked)))
+        )
 
     async def GetInferenceJob(
         self, request: pb.GetInferenceJobRequest, call: Call

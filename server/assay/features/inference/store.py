@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import and_, bindparam, null, select, update
 
 from assay.features.inference.model import (
     KIND,
+    STORAGE_KIND,
     FinishedInput,
     InferenceInput,
     InferenceJob,
@@ -116,6 +117,9 @@ _SET_ITEMS = Prepared(
     update(inference_inputs)
     .where(_OF_JOB, _I.position == bindparam("place"))
     .values(bound("contents", "size", "updated_at"))
+)
+_SET_SIZE = Prepared(
+    update(inference_inputs).where(_OF_JOB, _I.position == bindparam("place")).values(bound("size"))
 )
 _FORGET_ITEMS = Prepared(update(inference_inputs).where(_OF_JOB).values(contents=null()))
 _INPUTS = RowMapper(InferenceInput, inference_inputs)
@@ -278,6 +282,13 @@ class InferenceJobs(SqlStore):
         ]
         self._db.run_many(_START, rows)
 
+    def set_sizes(self, organization_id: str, job_id: str, sizes: Mapping[int, int]) -> None:
+        """Store how many bytes inputs have, by position, that were not known when they came."""
+        known = {"org": organization_id, "job": job_id}
+        rows = [{**known, "place": place, "size": size} for place, size in sizes.items()]
+        self._db.run_many(_SET_SIZE, rows)
+        self._db.run(_GROW, **known, inputs=0, more_bytes=sum(sizes.values()))
+
     def finish_inputs(
         self, organization_id: str, job_id: str, finished: Sequence[FinishedInput]
     ) -> None:
@@ -410,7 +421,7 @@ class InputsOfCanceledJobs(Cancellation):
 
     def canceled(self, uow: UnitOfWork, job: Job) -> None:
         """Settle the job."""
-        if job.kind == KIND:
+        if job.kind in (KIND, STORAGE_KIND):
             settle(uow, job)
 
 

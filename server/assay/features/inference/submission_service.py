@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from assay.features.artifacts.store import VersionArtifacts
 from assay.features.catalogue.store import Catalogue
-from assay.features.inference.job_spec import InferenceSpec, Manifest
+from assay.features.inference.job_spec import InferenceSpec, Manifest, SealedAccess
 from assay.features.inference.model import (
     KIND,
     MAX_TIMEOUT_MS,
+    STORAGE_KIND,
     InferenceJob,
     InputType,
     Item,
@@ -33,6 +34,8 @@ from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
+from assay.kernel.object_storage import ObjectLocation, StorageAccess
+from assay.kernel.sealing import Sealer
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.store import Store
 from assay.kernel.storage.unit_of_work import UnitOfWork
@@ -52,6 +55,7 @@ class SentItem(Record):
     form: ItemForm
     data: bytes
     media_type: str = ""  # of a file
+    location: ObjectLocation | None = None  # of an object, or a folder; there are no data then
 
     @property
     def size(self) -> int:
@@ -75,14 +79,21 @@ class InferenceRequest(Record):
     timeout_ms: int = 0  # 0: no limit
     input_type: InputType | None = None  # None: the inputs come later, in chunks
     inputs: tuple[SentInput, ...] = ()
+    storage: StorageAccess | None = None  # where the inputs are
+    found: tuple[SentInput, ...] | None = None  # what is in the folders that the inputs are
     request_id: str | None = None  # a repeat returns the first job
     submitted_by: str = ""  # subject of the caller
     key_prefix: str | None = None  # public half of the caller's key
 
     @property
+    def all_inputs(self) -> tuple[SentInput, ...]:
+        """The inputs of the job."""
+        return self.inputs if self.found is None else self.found
+
+    @property
     def body(self) -> InferenceRequest:
         """What a repeat has the same of."""
-        return replace(self, request_id=None, submitted_by="", key_prefix=None)
+        return replace(self, found=None, request_id=None, submitted_by="", key_prefix=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +108,16 @@ class InferenceSubmissions:
     """Checks and queues inference jobs; blocking, and safe to share between threads."""
 
     def __init__(
-        self, store: Store, blobs: BlobStore, clock: Clock, *, max_attempts: int = 3
+        self,
+        store: Store,
+        blobs: BlobStore,
+        clock: Clock,
+        *,
+        sealer: Sealer,
+        max_attempts: int = 3,
     ) -> None:
         self._store, self._blobs, self._clock = store, blobs, clock
+        self._sealer = sealer
         self._max_attempts = max_attempts
 
     def submit(self, organization_id: str, request: InferenceRequest) -> InferenceJob:
@@ -124,8 +142,9 @@ class InferenceSubmissions:
                 return first
             target = find_target(uow, organization_id, request)
         with JobBlobs(self._blobs, organization_id).draft() as blobs:
-            inputs = _at_rest(request.inputs, blobs)
-            spec, kept = with_inputs(target.spec, inputs, blobs)
+            inputs = _at_rest(request.all_inputs, blobs)
+            sealed = request.storage and SealedAccess.of(request.storage, self._sealer)
+            spec, kept = with_inputs(replace(target.spec, storage=sealed), inputs, blobs)
             with self._store.write() as uow:
                 return create_once(
                     uow,
@@ -185,7 +204,7 @@ class InferenceSubmissions:
         job = uow[Jobs].submit(
             organization_id,
             NewJob(
-                kind=KIND,
+                kind=KIND if target.spec.storage is None else STORAGE_KIND,
                 spec=encode(target.spec),
                 state=JobState.OPEN if is_open else JobState.QUEUED,
                 max_attempts=self._max_attempts,
@@ -276,6 +295,8 @@ def _at_rest(inputs: tuple[SentInput, ...], blobs: JobBlobs) -> tuple[NewInput, 
 
 
 def _item(sent: SentItem, piece: Piece | None) -> Item:
+    if sent.location is not None:
+        return Item(name=sent.name, form=sent.form, size=0, location=sent.location)
     return Item(
         name=sent.name,
         form=sent.form,
@@ -313,4 +334,4 @@ def _check(request: InferenceRequest) -> None:
             f"{request.timeout_ms} ms were sent; at most {MAX_TIMEOUT_MS}, 30 days, are allowed",
         )
     if request.input_type is not None:
-        check_inputs("input", request.inputs)
+        check_inputs("input", request.all_inputs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from assay.kernel.jobs.job import TaskRecord
-from assay.kernel.storage.blobs import BlobDraft, BlobMark, BlobStore, BlobView
+from assay.kernel.storage.blobs import BlobDraft, BlobMark, BlobStore, BlobView, BlobWriter
 
 
 class JobBlobs:
@@ -31,6 +32,10 @@ class JobBlobs:
     def put(self, data: bytes) -> str:
         """Store bytes, synced, and return their address."""
         return self._store.put(self._organization_id, data)
+
+    def put_stream(self, *, limit: int) -> AbstractContextManager[BlobWriter]:
+        """Return a block with a writer of at most `limit` bytes; left unfinished, it keeps nothing."""
+        return self._store.put_stream(self._organization_id, limit=limit)
 
     @property
     def made(self) -> tuple[BlobMark, ...]:

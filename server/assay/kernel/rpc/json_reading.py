@@ -171,7 +171,7 @@ def singular_reader(field: FieldDescriptor) -> Reader:
     if field.type == FieldDescriptor.TYPE_BYTES:
         return _bytes
     if kind == FieldDescriptor.CPPTYPE_STRING:
-        return _text
+        return _secret_text if field.GetOptions().debug_redact else _text
     return _boolean if kind == FieldDescriptor.CPPTYPE_BOOL else _number
 
 
@@ -194,6 +194,13 @@ def _text(value: Any) -> str:
         except UnicodeEncodeError:
             raise JsonValueError("half of a surrogate pair was sent, which is no text") from None
     return value
+
+
+def _secret_text(value: Any) -> str:
+    """Return a text that no refusal repeats, whatever it is."""
+    if type(value) is not str:
+        raise JsonValueError("text is allowed alone")
+    return _text(value)
 
 
 def _bytes(value: Any) -> bytes:

@@ -735,7 +735,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("submitted_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "input_type IN ('text', 'embedded', 'file')", name=op.f("ck_inference_jobs_input_type")
+            "input_type IN ('text', 'embedded', 'file', 'aws-s3', 'aws-s3-folder', 'storage-grid')",
+            name=op.f("ck_inference_jobs_input_type"),
         ),
         sa.CheckConstraint(
             "task_type IN ('tabular_classification', 'tabular_regression', 'text_classification', 'image_classification', 'extraction')",
