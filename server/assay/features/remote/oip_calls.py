@@ -63,6 +63,7 @@ class OipCalls:
         self._jitter, self._sleep = jitter or system_jitter(), sleep
         self._breaker = CircuitBreaker(clock or Clock())
         self._channel: grpc.Channel | None = None
+        self._infer: Callable[..., oip.ModelInferResponse]  # on that connection
 
     def infer(self, request: oip.ModelInferRequest) -> oip.ModelInferResponse:
         """Return the answer of the endpoint.
@@ -75,7 +76,10 @@ class OipCalls:
         self._breaker.check()
         for number in range(1, MOST_TRIES + 1):
             try:
-                response: oip.ModelInferResponse = self._stub().ModelInfer(
+                if self._channel is None:
+                    self._channel = self._connected()
+                    self._infer = GRPCInferenceServiceStub(self._channel).ModelInfer
+                response = self._infer(
                     request, timeout=self._spec.deadline_seconds, metadata=self._metadata()
                 )
             except grpc.RpcError as error:
@@ -131,11 +135,6 @@ class OipCalls:
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         token = self._credentials.token
         return (("authorization", f"Bearer {token}"),) if token else ()
-
-    def _stub(self) -> GRPCInferenceServiceStub:
-        if self._channel is None:
-            self._channel = self._connected()
-        return GRPCInferenceServiceStub(self._channel)
 
     def _connected(self) -> grpc.Channel:
         """Open a connection to the address that was checked: the name is not resolved again."""

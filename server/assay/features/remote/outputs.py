@@ -123,10 +123,8 @@ def _softmax(scores: Floats, ids: Sequence[str]) -> Floats:
 
 def _normalized(scores: Floats, ids: Sequence[str]) -> Floats:
     """Return probabilities as they came, or so that they sum to 1 where rounding left them beside."""
-    _require(
-        np.isfinite(scores).all(axis=1), ids, "the endpoint returned NaN or an infinite number"
-    )
     sums = scores.sum(axis=1)
+    _require(np.isfinite(sums), ids, "the endpoint returned NaN or an infinite number")
     is_fit = (np.abs(sums - 1.0) <= MOST) & (scores >= -EXACT).all(axis=1)
     message = (
         "the endpoint returned scores that are no probabilities; logits are declared by scores"

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from assay.features.remote.model import Content, Datatype, RemoteInput, RemoteSpec
 from assay.learning.errors import DataError, shortened
 from assay.learning.images import decode_images
-from assay.learning.rows import BOXES, CATEGORY, IMAGE, PAGES, WORDS, row_ids
+from assay.learning.rows import BOXES, CATEGORY, IMAGE, PAGES, ROW_ID, WORDS, row_ids
 
 HEAD_BYTES: Final = 64  # of a request, beside names and contents, for each tensor
 PAGE_BREAK: Final = "\f"
+STRIPE: Final = 512  # rows
 NUMBERS: Final[Mapping[Datatype, np.dtype[Any]]] = {
     Datatype.BOOL: np.dtype("?"),
     Datatype.UINT8: np.dtype("u1"),
@@ -130,46 +131,49 @@ def cut(
 
 
 def _columns(one: RemoteInput, batch: pa.RecordBatch) -> Tensor:
-    ids = row_ids(batch)
     missing = [name for name in one.columns if batch.schema.get_field_index(name) < 0]
     if missing:
         raise DataError(f"the rows have no column {shortened(missing[0])}, which the version takes")
     rest = one.shape[1:] or ((len(one.columns),) if not one.shape else ())
     if one.datatype is Datatype.BYTES:
-        columns = [_texts(batch.column(name), name, ids) for name in one.columns]
+        columns = [_texts(batch, name) for name in one.columns]
         rows = list(zip(*columns, strict=True))
         return Tensor(name=one.name, datatype=one.datatype, rest=rest, texts=rows)
     dtype = NUMBERS[one.datatype]
-    numbers = np.empty((len(ids), len(one.columns)), dtype)
-    for place, name in enumerate(one.columns):
-        numbers[:, place] = _numbers(batch.column(name), name, ids, dtype)
+    columns_of_numbers = [_numbers(batch, name, dtype) for name in one.columns]
+    numbers = np.empty((batch.num_rows, len(one.columns)), dtype)
+    for start in range(0, batch.num_rows, STRIPE):  # a stripe stays in the processor's cache
+        stripe = numbers[start : start + STRIPE]
+        for place, column in enumerate(columns_of_numbers):
+            stripe[:, place] = column[start : start + STRIPE]
     return Tensor(
         name=one.name,
         datatype=one.datatype,
         rest=rest,
-        numbers=numbers.reshape(len(ids), *rest),
+        numbers=numbers.reshape(batch.num_rows, *rest),
     )
 
 
-def _texts(column: pa.Array[Any], name: str, ids: Sequence[str]) -> list[bytes]:
+def _texts(batch: pa.RecordBatch, name: str) -> list[bytes]:
+    column = batch.column(name)
     if column.type != CATEGORY:
         raise DataError(f"column {shortened(name)} holds numbers; the version takes it as BYTES")
     found: list[str | None] = column.to_pylist()
     if None in found:
-        raise DataError(
-            f"{shortened(name)} is missing, which BYTES cannot say", ids[found.index(None)]
-        )
+        message = f"{shortened(name)} is missing, which BYTES cannot say"
+        raise DataError(message, _row_id(batch, found.index(None)))
     return [str(text).encode() for text in found]
 
 
-def _numbers(column: pa.Array[Any], name: str, ids: Sequence[str], dtype: np.dtype[Any]) -> Numbers:
+def _numbers(batch: pa.RecordBatch, name: str, dtype: np.dtype[Any]) -> Numbers:
     """Return a column of float64 as `dtype`; floats take NaN for what is missing."""
+    column = batch.column(name)
     if column.type != pa.float64():
         raise DataError(f"column {shortened(name)} holds text; the version takes it as a number")
-    found = column.to_numpy(zero_copy_only=False).astype(np.float64)
+    found = column.to_numpy(zero_copy_only=False)
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            return found.astype(dtype)
+            return found.astype(dtype, copy=False)
     low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     # The limits as floats: that of 64 bits is beyond the largest one below it.
     wrong = ~((found >= float(low)) & (found <= float(high)) & (found == np.floor(found)))
@@ -179,9 +183,13 @@ def _numbers(column: pa.Array[Any], name: str, ids: Sequence[str], dtype: np.dty
         row = int(np.argmax(wrong))
         raise DataError(
             f"{shortened(name)} is {found[row]:g}; the version takes whole numbers from {low} to {high}",
-            ids[row],
+            _row_id(batch, row),
         )
     return found.astype(dtype)
+
+
+def _row_id(batch: pa.RecordBatch, row: int) -> str:
+    return str(batch.column(ROW_ID)[row].as_py())
 
 
 def _text(one: RemoteInput, batch: pa.RecordBatch) -> Tensor:
