@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from assay.features.artifacts.predictors import open_predictor
 from assay.features.datasets.stored_split import FeatureKind
@@ -112,10 +113,13 @@ def _predict(
     faults: Faults = {}
     for rows in _reader(spec, predictor).read(inputs, blobs, faults):
         for part, found in _predicted(predictor, rows, faults):
-            explained = explain_batch(predictor, part.batch) if spec.explain else ()
+            try:
+                why = _explanations(predictor, part) if spec.explain else {}
+            except (DataError, RemoteFailed) as error:
+                faults |= dict.fromkeys(part.positions, f"It cannot be explained: {error.message}")
+                continue
             for at, position in enumerate(part.positions):
-                why = explained[at].document() if explained else None
-                data = document(spec.artifact.task_type, found, at, why)
+                data = document(spec.artifact.task_type, found, at, why.get(at))
                 outputs[position] = (_output(spec.output.name, data, blobs),)
     return outputs, faults
 
@@ -146,6 +150,11 @@ def _predicted(
             return
         for part in (rows.part(0, count // 2), rows.part(count // 2, count)):
             yield from _predicted(predictor, part, faults)
+
+
+def _explanations(predictor: Predictor, rows: Rows) -> dict[int, dict[str, Any]]:
+    """Return the explanations of rows by their places."""
+    return {at: one.document() for at, one in enumerate(explain_batch(predictor, rows.batch))}
 
 
 def _output(name: str, data: bytes, blobs: JobBlobs) -> InputOutput:
