@@ -19,6 +19,8 @@ GROUPS = {
     "ExtractionService": ("ExtractionRuns", "ExtractionRun"),
     "FieldSchemaService": ("FieldSchemas", "FieldSchema"),
     "GroundTruthService": ("GroundTruth", "GroundTruthDataset"),
+    "InferenceHistoryService": ("Inference", "InferenceJob"),
+    "InferenceResultService": ("Inference", "InferenceResult"),
     "InferenceJobService": ("Inference", "InferenceJob"),
     "JobService": ("Jobs", "Job"),
     "KeyService": ("Keys", "Key"),

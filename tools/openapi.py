@@ -237,7 +237,7 @@ class _Operation:
             schema = self._schemas.of_message(output, sent=False)
         else:
             schema = view_schema(self._view)
-        if self._method.descriptor.server_streaming:
+        if self._method.descriptor.server_streaming and output != HTTP_BODY:
             schema = {"type": "array", "items": schema}
         content: Json = {"schema": schema}
         example = EXAMPLES.get(self._method.descriptor.name)

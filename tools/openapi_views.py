@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import json
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -28,17 +29,29 @@ def views() -> dict[str, Any]:
     """Return the type of each REST method's view, by `Service.Method`."""
     found: dict[str, Any] = {}
     for feature in pkgutil.iter_modules(features.__path__):
-        path = f"assay.features.{feature.name}.rest"
-        if not feature.ispkg or importlib.util.find_spec(path) is None:
-            continue
-        module = importlib.import_module(path)
-        for name, handler in vars(module).items():
-            if name.endswith("RestService"):
-                for method, function in inspect.getmembers(handler, inspect.isfunction):
-                    returned = get_type_hints(function).get("return")
-                    if get_origin(returned) is Body:
-                        (found[f"{name}.{method}"],) = get_args(returned)
+        for module in _rest_modules(feature.name) if feature.ispkg else ():
+            for name, handler in vars(module).items():
+                if name.endswith("RestService"):
+                    for method, function in inspect.getmembers(handler, inspect.isfunction):
+                        view = _view_of(get_type_hints(function).get("return"))
+                        if view is not None:
+                            found[f"{name}.{method}"] = view
     return found
+
+
+def _rest_modules(feature: str) -> Iterator[ModuleType]:
+    """Yield the modules of a feature that hold REST services."""
+    package = importlib.import_module(f"assay.features.{feature}")
+    for one in pkgutil.iter_modules(package.__path__):
+        if one.name == "rest" or one.name.startswith("rest_"):
+            yield importlib.import_module(f"{package.__name__}.{one.name}")
+
+
+def _view_of(returned: Any) -> Any:
+    """Return the view that a method answers, at once or in parts; None where it has none."""
+    if get_origin(returned) is AsyncGenerator:
+        returned = get_args(returned)[0]
+    return get_args(returned)[0] if get_origin(returned) is Body else None
 
 
 def view_schema(view: Any) -> Json:

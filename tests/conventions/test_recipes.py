@@ -46,6 +46,7 @@ print('["418"]' in response_filter([]))
 """
 
 
+HANDLERS = re.compile(r"/(?:(?:\w+_)?api|rest(?:_\w+)?)\.py$")
 MARK = "# Made by `make generate`"  # in what is generated and is called as what people write
 
 
@@ -91,7 +92,7 @@ def files_of_rpc(name: str) -> set[str]:
         for path, text in by_hand().items()
         if name in text and re.search(rf"\b{name}\b", text) and not path.startswith("tools/")
     }
-    (folder,) = {path.rpartition("/")[0] for path in files if path.endswith(("api.py", "rest.py"))}
+    (folder,) = {path.rpartition("/")[0] for path in files if HANDLERS.search(path)}
     return files | {f"{folder}/service.py", f"{folder}/convert.py"} & by_hand().keys()
 
 

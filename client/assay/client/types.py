@@ -1322,6 +1322,76 @@ class InferenceJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListInferenceJobsResponse:
+    """The response of ListInferenceJobs."""
+
+    # The jobs.
+    jobs: tuple[InferenceJob, ...]
+    # Whether there is another page.
+    has_more: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelInferenceJobsResponse:
+    """The response of CancelInferenceJobs."""
+
+    # The jobs that had not ended.
+    jobs: tuple[InferenceJob, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceFeatures:
+    """What a submission may hold."""
+
+    # The most bytes that one chunk of a file should have, such as 1Mi.
+    input_chunk_maximum_size: str
+    # The most chunks that one item may have.
+    maximum_input_chunks: int
+    # The most inputs of a job.
+    maximum_inputs_per_job: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOutput:
+    """One output of an input."""
+
+    # The output's name, such as results.json.
+    name: str
+    # Its media type.
+    media_type: str
+    # Its bytes.
+    size: int
+    # The output itself, where it is small; a larger one is downloaded by GetInferenceOutput.
+    data: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceResult:
+    """One input of a job, and what became of it."""
+
+    # The input's place in the job, from 0.
+    position: int
+    # The input's name.
+    input_name: str
+    # FETCHING_DATA, PROCESSING, SUCCESSFUL or FAILED.
+    status: str
+    # The process that ran it; absent where none did.
+    engine: str | None
+    # When it began to run; absent until then.
+    started_at: datetime | None
+    # When its status changed last.
+    updated_at: datetime
+    # When it finished; absent until then.
+    ended_at: datetime | None
+    # Milliseconds that it ran, together with the inputs that ran with it.
+    elapsed_ms: int | None
+    # What was wrong with a FAILED one.
+    failure: str | None
+    # The outputs of a SUCCESSFUL one.
+    outputs: tuple[InferenceOutput, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiKey:
     """An API key of an organization, without its secret."""
 
@@ -2078,6 +2148,11 @@ register("assay.v1.GetGroundTruthSchemaResponse", DatasetSchema)
 register("assay.v1.Entry", Entry)
 register("assay.v1.DeleteEntryResponse", DeleteEntryResponse)
 register("assay.v1.InferenceJob", InferenceJob)
+register("assay.v1.ListInferenceJobsResponse", ListInferenceJobsResponse)
+register("assay.v1.CancelInferenceJobsResponse", CancelInferenceJobsResponse)
+register("assay.v1.InferenceFeatures", InferenceFeatures)
+register("assay.v1.InferenceOutput", InferenceOutput)
+register("assay.v1.InferenceResult", InferenceResult)
 register("assay.v1.ApiKey", ApiKey)
 register("assay.v1.CreateKeyResponse", NewApiKey)
 register("assay.v1.ModelInput", ModelInput)

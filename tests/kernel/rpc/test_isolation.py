@@ -16,6 +16,8 @@ IDS = {
     "user_schema_id", "entry_id", "extraction_id",
 }  # fmt: skip  # a set
 
+FILTERED = {"CatalogueRest.ListCatalogueModels", "CatalogueRest.ListLatestModels"}  # by an id
+
 
 def requests(ids: dict[str, str]) -> dict[str, Any]:
     """Return a well-formed request of each method that names something by id."""
@@ -23,12 +25,12 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
         "name": "n", "task_type": "regression", "dataset_split": "test", "rows": 20,
         "revision": 1, "permissions": ["model:read"], "document_id": "d2", "expected_json": "{}",
         "split": "train", "fractions": {"train": 0.5, "test": 0.5}, "job_type": "training",
-        "model_project_path": "mine",
+        "model_project_path": "mine", "version": "1.0.0", "input_name": "i", "item_name": "n", "output_name": "o",
     }  # fmt: skip  # a table
     made: dict[str, Any] = {}
     for name, (method, _) in CALLS.items():
         fields = method.request.DESCRIPTOR.fields_by_name
-        if name in {"CreateModel", "CreateKey"} or not IDS & set(fields):
+        if name in FILTERED or name in {"CreateModel", "CreateKey"} or not IDS & set(fields):
             continue
         if name == "UploadPredictions":
             made[name] = [chunk(ids["evaluation_id"], 0, binary(20).chunk(0, 20))]
@@ -45,6 +47,8 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
             request.file.data = binary(20).csv
             lines = name.endswith("JsonLines")
             request.file.content_type = "application/x-ndjson" if lines else "text/csv"
+            if name.endswith("InferenceInput"):
+                request.file.content_type = "application/octet-stream"
         made[name] = [request] if method.client_streaming else request
     return made
 
@@ -96,6 +100,13 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
         "ListGroundTruthDatasets", "GroundTruthRest.ListGroundTruthDatasets",
         "CreateExtractionRun", "ExtractionRest.CreateExtractionRun",
         "ListExtractionRuns", "ExtractionRest.ListExtractionRuns",
+        "CatalogueRest.ListTags", "CatalogueRest.GetTaggedModels",
+        "CatalogueRest.ListAccountRequirements", *FILTERED,
+        "SubmitInferenceJob", "InferenceJobRest.SubmitInferenceJob",
+        "ListInferenceJobs", "InferenceHistoryRest.ListInferenceJobs",
+        "InferenceHistoryRest.ListInferenceJobSummaries",
+        "CancelInferenceJobs", "InferenceHistoryRest.CancelInferenceJobs",
+        "GetInferenceFeatures", "InferenceHistoryRest.GetInferenceFeatures",
     }  # fmt: skip  # a set
 
 

@@ -4,10 +4,19 @@ from collections.abc import Iterable
 
 from assay.features.inference import tables
 from assay.features.inference.api import InferenceJobService
+from assay.features.inference.history_api import InferenceHistoryService
+from assay.features.inference.history_service import InferenceHistoryReader
+from assay.features.inference.history_store import InferenceHistory
 from assay.features.inference.job import InferenceKind
 from assay.features.inference.job_fetch import StorageInferenceKind
 from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.rest import InferenceJobRestService
+from assay.features.inference.rest_history import InferenceHistoryRestService
+from assay.features.inference.rest_results import InferenceResultRestService
+from assay.features.inference.results_api import InferenceResultService
+from assay.features.inference.results_service import ResultReader
+from assay.features.inference.results_store import InferenceResults
+from assay.features.inference.results_watch import ResultWatches
 from assay.features.inference.service import InferenceUseCases
 from assay.features.inference.storage_service import StorageInputs
 from assay.features.inference.store import (
@@ -33,12 +42,19 @@ def _services(kernel: Kernel) -> Iterable[object]:
     opened, storages = OpenedJobs(kernel), StorageInputs(kernel)
     yield InferenceJobService(jobs, submissions, opened, storages)
     yield InferenceJobRestService(jobs, submissions, opened, storages, kernel.clock)
+    reader = ResultReader(kernel.store, kernel.blobs, kernel.clock)
+    watches = ResultWatches(kernel.store, kernel.watches, kernel.run_in_thread)
+    yield InferenceResultService(reader, watches)
+    yield InferenceResultRestService(reader)
+    history = InferenceHistoryReader(kernel.store)
+    yield InferenceHistoryService(history, kernel.clock)
+    yield InferenceHistoryRestService(history, kernel.clock)
 
 
 FEATURE = Feature(
     name="inference",
     tables=(tables.inference_jobs, tables.inference_counts, tables.inference_inputs),
-    stores=(InferenceJobs,),
+    stores=(InferenceJobs, InferenceResults, InferenceHistory),
     hooks=(InferenceOfModels(), InferenceOfVersions(), InputsOfCanceledJobs()),
     kinds=(InferenceKind(), StorageInferenceKind()),
     services=_services,

@@ -35,9 +35,9 @@ from assay.kernel.storage.tables import jobs
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import decode, encode_text
 
-_T = inference_jobs.c
-_C = inference_counts.c
-_I = inference_inputs.c
+JOB_COLUMNS = _T = inference_jobs.c
+COUNT_COLUMNS = _C = inference_counts.c
+INPUT_COLUMNS = _I = inference_inputs.c
 _J = jobs.c
 
 _WITH_COUNTS = inference_jobs.join(
@@ -122,9 +122,9 @@ _SET_SIZE = Prepared(
     update(inference_inputs).where(_OF_JOB, _I.position == bindparam("place")).values(bound("size"))
 )
 _FORGET_ITEMS = Prepared(update(inference_inputs).where(_OF_JOB).values(contents=null()))
-_INPUTS = RowMapper(InferenceInput, inference_inputs)
-_SELECT_INPUTS = select(*_INPUTS.columns)
-_ONE_INPUT = Prepared(_SELECT_INPUTS.where(_OF_JOB, _I.name == bindparam("input_name")))
+INPUTS = RowMapper(InferenceInput, inference_inputs)
+SELECT_INPUTS = select(*INPUTS.columns)
+_ONE_INPUT = Prepared(SELECT_INPUTS.where(_OF_JOB, _I.name == bindparam("input_name")))
 _RUNNING = (
     select(_T.job_id)
     .select_from(WITH_JOB)
@@ -242,7 +242,7 @@ class InferenceJobs(SqlStore):
 
         An absent job has none.
         """
-        statement = _SELECT_INPUTS.where(
+        statement = SELECT_INPUTS.where(
             _I.organization_id == organization_id, _I.job_id == job_id, _I.position > after
         )
         if names is not None:
@@ -250,7 +250,7 @@ class InferenceJobs(SqlStore):
         if finished_only:
             statement = statement.where(_I.ended_at.is_not(None))
         rows = self._db.select(statement.order_by(_I.position).limit(limit))
-        return [_INPUTS.read(row) for row in rows]
+        return [INPUTS.read(row) for row in rows]
 
     def input(self, organization_id: str, job_id: str, name: str) -> InferenceInput:
         """Return the input of a name; NotFound names the job where that is absent, else the input."""
@@ -261,7 +261,7 @@ class InferenceJobs(SqlStore):
                 f"The job '{clip(job_id)}' has no input '{clip(name)}'.",
                 metadata={"resource_type": "input", "resource_id": name, "job_id": job_id},
             )
-        return _INPUTS.read(row)
+        return INPUTS.read(row)
 
     def start_inputs(
         self, organization_id: str, job_id: str, spans: Iterable[tuple[int, int]]

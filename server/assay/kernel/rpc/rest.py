@@ -97,7 +97,14 @@ def body(view: V) -> Body[V]:
 
 def text(value: object) -> str:
     """Return a view as JSON without spaces."""
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", _text(value))
+    return safe(_text(value))
+
+
+def safe(written: str) -> str:
+    """Return JSON as it is sent: characters that a page would take for more than text are escaped."""
+    if written.isascii() and not ("<" in written or ">" in written or "\x7f" in written):
+        return written
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def _text(value: object) -> str:

@@ -80,10 +80,10 @@ class JobWatch:
                     # The caller has the terminal event. A browser connects anew whenever a stream
                     # ends; this alone tells it that nothing more comes.
                     call.respond(204)
-                    yield _events(b"").SerializeToString()
+                    yield event_stream(b"").SerializeToString()
                     return
                 if is_first:
-                    yield _events(b"retry: %d\n\n" % RETRY_MILLISECONDS).SerializeToString()
+                    yield event_stream(b"retry: %d\n\n" % RETRY_MILLISECONDS).SerializeToString()
                     is_first = False
                 yield self._encoded.get(batch, self._as_events)
 
@@ -104,7 +104,7 @@ class JobWatch:
         )
 
     def _as_events(self, batch: Batch) -> httpbody_pb2.HttpBody:
-        return _events(b"".join(map(_server_sent_event, self._frames(batch))))
+        return event_stream(b"".join(map(server_sent_event, self._frames(batch))))
 
     def _as_lines(self, batch: Batch) -> httpbody_pb2.HttpBody:
         data = b"".join(frame.line for frame in self._frames(batch))
@@ -113,8 +113,7 @@ class JobWatch:
     def _batches(
         self, call: Call, job_id: str, request: WatchRequest, after_sequence: int | None = None
     ) -> AsyncGenerator[Batch, None]:
-        if call.caller.job_id not in {None, job_id}:
-            raise PermissionDenied("The watch token is for another job. Ask for one for this job.")
+        check_watcher(call, job_id)
         return self._watches.watch(
             call.organization_id,
             job_id,
@@ -167,11 +166,19 @@ class Frame(NamedTuple):
         return rest.text({"type": self.kind, **self.fields}).encode() + b"\n"
 
 
-def _events(data: bytes) -> httpbody_pb2.HttpBody:
+def check_watcher(call: Call, job_id: str) -> None:
+    """Raise PermissionDenied where the credential is a watch token of another job."""
+    if call.caller.job_id not in {None, job_id}:
+        raise PermissionDenied("The watch token is for another job. Ask for one for this job.")
+
+
+def event_stream(data: bytes) -> httpbody_pb2.HttpBody:
+    """Return a part of a stream of Server-Sent Events."""
     return httpbody_pb2.HttpBody(content_type="text/event-stream", data=data)
 
 
-def _server_sent_event(frame: Frame) -> bytes:
+def server_sent_event(frame: Frame) -> bytes:
+    """Return a frame as one Server-Sent Event."""
     # Only numbered frames carry an id to resume after.
     numbered = b"" if frame.sequence is None else b"id: %d\n" % frame.sequence
     return numbered + b"event: %s\ndata: %s\n" % (frame.kind.encode(), frame.line)

@@ -1,0 +1,190 @@
+"""The query of the history of jobs: filters, order and page, as the camelCase family words them.
+
+In a filter `,` stands for or and `;` for and, which binds less: `a,b;c` is (a or b) and c.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from assay.features.inference.model import WORDS
+from assay.kernel.errors import InvalidArgument, clip
+from assay.kernel.jobs.states import TERMINAL, JobState
+from assay.kernel.rpc.numbered_pages import NumberedPage
+from assay.records import Record
+
+Terms = tuple[tuple[str, ...], ...]  # all of what any of must hold
+
+MAX_TERMS = 20  # of all filters of one query together
+
+ALL = "ALL"
+PENDING = frozenset(state for state in JobState if state not in TERMINAL)
+STATES: Mapping[str, frozenset[JobState]] = {
+    "PENDING": PENDING,
+    "TERMINATED": frozenset(TERMINAL),
+    "TERMINATED_WITH_ERROR": frozenset({JobState.FAILED, JobState.TIMED_OUT}),
+    **{word: frozenset({state}) for state, word in WORDS.items()},
+}
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_LOST_PLUS = re.compile(r" (\d\d:?\d\d)$")  # a `+` in a query that was not escaped
+_ONE_DAY = timedelta(days=1)
+
+
+class SortColumn(StrEnum):
+    """What jobs are sorted by."""
+
+    IDENTIFIER = "identifier"
+    SUBMITTED_BY = "submittedBy"
+    SUBMITTED_JOBS = "submittedJobs"
+    STATUS = "status"
+    CREATED_AT = "createdAt"
+    UPDATED_AT = "updatedAt"
+    SUBMITTED_AT = "submittedAt"
+    TOTAL = "total"
+    COMPLETED = "completed"
+    FAIL = "fail"
+    MODEL = "model"
+
+
+class SortKey(Record):
+    """One column of an order."""
+
+    column: SortColumn
+    descending: bool
+
+
+class HistoryQuery(Record):
+    """Which jobs are asked for, in which order, and which page of them."""
+
+    user: Terms = ()  # parts of a key's name, of its prefix or of a subject
+    access_key: Terms = ()  # a key's prefix, or parts of its name
+    model: Terms = ()  # parts of a model's name, or a model's or version's id
+    model_identifier: Terms = ()
+    model_version: Terms = ()  # label or id
+    search: Terms = ()  # parts of any of these, or a job's id
+    states: frozenset[JobState] | None = None  # None: all
+    start: datetime | None = None  # created then or later
+    end: datetime | None = None  # created then or before
+    sort: tuple[SortKey, ...] = (SortKey(column=SortColumn.CREATED_AT, descending=True),)
+    page: NumberedPage = NumberedPage()
+
+
+def terms(field: str, sent: str) -> Terms:
+    """Return what a filter asks for; blanks around a part, and empty parts, count for nothing.
+
+    Raises:
+        InvalidArgument: it has too many parts.
+    """
+    groups = (
+        tuple(part for one in group.split(",") if (part := one.strip()))
+        for group in sent.split(";")
+    )
+    found = tuple(group for group in groups if group)
+    if sum(map(len, found)) > MAX_TERMS:
+        raise InvalidArgument.of(field, f"at most {MAX_TERMS} parts are allowed")
+    return found
+
+
+def states(sent: str) -> frozenset[JobState] | None:
+    """Return the states that a status filter names, in any case; None is all of them.
+
+    Raises:
+        InvalidArgument: a word is unknown.
+    """
+    allowed: frozenset[JobState] | None = None
+    for group in terms("status", sent):
+        words = [word.upper() for word in group]
+        wrong = next((word for word in words if word not in STATES and word != ALL), None)
+        if wrong is not None:
+            known = ", ".join((ALL, *STATES))
+            raise InvalidArgument.of(
+                "status", f"'{clip(wrong)}' was sent; {known} are allowed, in any case"
+            )
+        if ALL not in words:
+            found = frozenset[JobState]().union(*(STATES[word] for word in words))
+            allowed = found if allowed is None else allowed & found
+    return allowed
+
+
+def period(start: str, end: str, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the last moment that are asked for; a day as the end is all of that day.
+
+    Raises:
+        InvalidArgument: one is no time, the start is to come or after the end, or it is absent.
+    """
+    first, last = _moment("startDate", start), _moment("endDate", end)
+    if last is not None and _DAY.fullmatch(end.strip()):
+        last += _ONE_DAY - timedelta(microseconds=1)
+    if last is not None and first is None:
+        raise InvalidArgument.of("endDate", "was sent without startDate, which it needs")
+    if first is not None and first > now:
+        raise InvalidArgument.of(
+            "startDate", f"'{clip(start)}' lies in the future; it is {now:%Y-%m-%dT%H:%M:%SZ} now"
+        )
+    if first is not None and last is not None and last < first:
+        raise InvalidArgument.of("endDate", f"'{clip(end)}' lies before startDate")
+    return first, last
+
+
+def order(sent: str, directions: str) -> tuple[SortKey, ...]:
+    """Return the columns that a listing is sorted by, each with its direction.
+
+    One direction holds for all columns, several stand for one each; newest first is the default.
+
+    Raises:
+        InvalidArgument: a column or a direction is unknown, or there are more of these.
+    """
+    columns = [_word("sort-by", one, SortColumn) for one in _parts(sent)]
+    words = [_direction(one) for one in _parts(directions)]
+    columns = columns or [SortColumn.CREATED_AT]
+    if len(set(columns)) < len(columns):
+        raise InvalidArgument.of("sort-by", "names a column twice")
+    if len(words) > len(columns):
+        raise InvalidArgument.of(
+            "direction", f"{len(words)} were sent for {len(columns)} columns of sort-by"
+        )
+    if len(words) <= 1:
+        default = not sent.strip()  # the newest first, but a name from A to Z
+        words = [words[0] if words else default] * len(columns)
+    words += [False] * (len(columns) - len(words))
+    return tuple(
+        SortKey(column=column, descending=descending)
+        for column, descending in zip(columns, words, strict=True)
+    )
+
+
+def _parts(sent: str) -> list[str]:
+    return [part for one in re.split("[,;]", sent) if (part := one.strip())]
+
+
+def _word(field: str, sent: str, allowed: Iterable[SortColumn]) -> SortColumn:
+    found = {one.value.lower(): one for one in allowed}.get(sent.lower())
+    if found is None:
+        names = ", ".join(allowed)
+        raise InvalidArgument.of(field, f"'{clip(sent)}' was sent; {names} are allowed")
+    return found
+
+
+def _direction(sent: str) -> bool:
+    if sent.upper() not in {"ASC", "DESC"}:
+        raise InvalidArgument.of("direction", f"'{clip(sent)}' was sent; ASC or DESC is allowed")
+    return sent.upper() == "DESC"
+
+
+def _moment(field: str, sent: str) -> datetime | None:
+    """Return a time in ISO 8601; without a zone it is UTC."""
+    written = _LOST_PLUS.sub(r"+\1", sent.strip())
+    if not written:
+        return None
+    try:
+        found = datetime.fromisoformat(written)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of(
+            field,
+            f"'{clip(sent)}' was sent; a time in ISO 8601 such as 2026-01-31T12:00:00Z is allowed",
+        ) from None
