@@ -22,6 +22,7 @@ ALIKE = {
 }
 # Views without a typed method of their name, each with the one that tells the same.
 ALONE = {
+    "InferenceHistoryRestService.ListInferenceJobSummaries": "ListInferenceJobs, in short",
     "JobRestService.GetJobStatus": "JobService.GetJob, in the words of the model API",
     "CatalogueRestService": "ModelService and VersionService, in the words of the catalogue",
 }
