@@ -25,6 +25,7 @@ GROUPS = {
     "JobService": ("Jobs", "Job"),
     "KeyService": ("Keys", "Key"),
     "ModelService": ("Models", "Model"),
+    "OnnxService": ("Versions", "Version"),
     "PerformanceService": ("Performance", "Performance"),
     "PredictionService": ("Predictions", "Prediction"),
     "ServerService": ("Server", "ServerInfo"),

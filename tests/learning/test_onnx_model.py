@@ -18,11 +18,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from assay.learning.errors import DataError
-from assay.learning.onnx_declaration import ImageDeclaration, OnnxDeclaration
+from assay.learning.onnx_declaration import ImageDeclaration, Known, OnnxDeclaration
 from assay.learning.onnx_examination import examine
 from assay.learning.onnx_form import OutputKind
 from assay.learning.onnx_model import BLOCK_ROWS, OnnxModel
-from assay.learning.onnx_settlement import Known
 from assay.learning.predictions import ClassPredictions, ValuePredictions
 from assay.learning.rows import TaskType
 from assay.records import replace

@@ -13,9 +13,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from assay.learning.errors import BadModelFile
-from assay.learning.onnx_declaration import ImageDeclaration, OnnxDeclaration
+from assay.learning.onnx_declaration import ImageDeclaration, Known, OnnxDeclaration
 from assay.learning.onnx_examination import examine
-from assay.learning.onnx_settlement import Known
 from assay.learning.rows import TaskType
 from tests.support.onnx_files import FEATURES, bloated, endless, made, node, value
 

@@ -66,7 +66,7 @@ INFERENCE: tuple[tuple[Record, bytes], ...] = (
         ),
         (
             b'{"artifact":{"blob":"sha256:aa","bytes":9,"credentials":"","kind":"trained","labels":["a","b"],'
-            b'"learning_version":"","libraries":{},"remote":null,"task_type":"text_classification"},"expla'
+            b'"learning_version":"","libraries":{},"onnx":null,"remote":null,"task_type":"text_classification"},"expla'
             b'in":false,"inputs":[{"description":"","maximum_size":104857600,"media_types":['
             b'"text/plain"],"name":"input.txt"}],"manifest":{"inputs":[{"items":[],"name":"i'
             b'"}]},"manifest_blob":null,"model_id":"m","output":{"description":"","maximum_s'

@@ -52,6 +52,7 @@ from assay.metrics.order_statistics import ResidualRange, ResidualSummary
 from assay.metrics.ranking import RankRange
 from assay.records import Record, decode, encode
 from tests.records.inference_examples import INFERENCE
+from tests.records.onnx_examples import ONNX
 from tests.records.training_examples import TRAINING
 
 _SPEC = EvaluationSpec(task_type=TaskType.CLASSIFICATION, labels=("no", "é"), positive_label="é")
@@ -322,6 +323,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
     ),
     *TRAINING,
     *INFERENCE,
+    *ONNX,
 )
 
 

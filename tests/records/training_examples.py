@@ -187,7 +187,7 @@ TRAINING: tuple[tuple[Record, bytes], ...] = (
         ),
         (
             '{"artifact":{"blob":"sha256:aa","bytes":9,"credentials":"","kind":"trained","labels":["no","é"],"learning_version"'
-            ':"1.0.0","libraries":{"scikit-learn":"1.5.2"},"remote":null,"task_type":"text_classification"}'
+            ':"1.0.0","libraries":{"scikit-learn":"1.5.2"},"onnx":null,"remote":null,"task_type":"text_classification"}'
             ',"settings":[{"name":"learning_rate","value":0.00005}],"splits":[],"tables":{"ca'
             'libration":[{"after":0.125,"before":0.25,"measure":"ECE"}],"chunks":{"confusion"'
             ':[[1,0],[1,0]],"ece":[0.25,null],"labels":["no","é"]},"epochs":[{"train_loss":0.'
@@ -230,7 +230,7 @@ TRAINING: tuple[tuple[Record, bytes], ...] = (
         ),
         (
             '{"artifact":{"blob":"sha256:aa","bytes":9,"credentials":"","kind":"trained","labels":["no","é"],"learning'
-            '_version":"1.0.0","libraries":{"scikit-learn":"1.5.2"},"remote":null,"task_type":"text_classification"'
+            '_version":"1.0.0","libraries":{"scikit-learn":"1.5.2"},"onnx":null,"remote":null,"task_type":"text_classification"'
             '},"manifest":"sha256:bb","model_id":"mdl-1","positive_label":null,"split":"test","versio'
             'n_id":"ver-1"}'
         ).encode(),

@@ -19,6 +19,7 @@ from assay.cli.documents import runs, schemas
 from assay.cli.evaluate import evaluate
 from assay.cli.evaluations import evaluations
 from assay.cli.jobs import jobs
+from assay.cli.onnx_version import upload_onnx
 from assay.cli.plot import plot
 from assay.cli.predict import predict
 from assay.cli.protos import protos
@@ -73,6 +74,7 @@ def application() -> typer.Typer:
     app.add_typer(truth, name="truth", rich_help_panel=USE)
     app.add_typer(bench, name="bench", rich_help_panel=USE)
     app.add_typer(resources.models, name="models", rich_help_panel=USE)
+    resources.versions.command("upload-onnx")(with_client(upload_onnx))
     app.add_typer(resources.versions, name="versions", rich_help_panel=USE)
     app.add_typer(evaluations, name="evaluations", rich_help_panel=USE)
     app.add_typer(runs, name="runs", rich_help_panel=USE)

@@ -34,6 +34,7 @@ from assay.client.settings import ClientSettings
 from assay.client.tls import Tls
 from assay.client.training import Training
 from assay.client.transport import Transport
+from assay.client.versions import Versions
 
 
 def new_request_id() -> str:
@@ -120,7 +121,7 @@ class Client:
         self.predictions = Predictions(transport)
         self.server = calls.Server(transport)
         self.training = Training(transport)
-        self.versions = calls.Versions(transport)
+        self.versions = Versions(transport)
 
     def __enter__(self) -> Self:
         return self

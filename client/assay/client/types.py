@@ -1863,6 +1863,8 @@ class Version:
     promoted_by: str | None
     # The endpoint that the version calls, if it does, without its secrets.
     remote: RemoteModel | None
+    # Why the version is failed, if it is and that is known.
+    failure_message: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

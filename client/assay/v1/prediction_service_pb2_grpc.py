@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class PredictionServiceStub:
-    """Predictions of versions that were trained here.
+    """Predictions of versions that were trained here, uploaded as ONNX files or are served elsewhere.
     """
 
     def __init__(self, channel):
@@ -44,11 +44,11 @@ class PredictionServiceStub:
 
 
 class PredictionServiceServicer:
-    """Predictions of versions that were trained here.
+    """Predictions of versions that were trained here, uploaded as ONNX files or are served elsewhere.
     """
 
     def PredictFile(self, request_iterator, context):
-        """Predicts the rows of a file of at most 64 MiB, which are those of a dataset with or without what is learned, and streams the predictions in their order. Nothing is stored. Errors, all before the first row: 400 a bad format, content type or row; 404 no such model or version; 413 too large, or too many rows; 422 the version was not trained here, or none is promoted.
+        """Predicts the rows of a file of at most 64 MiB, which are those of a dataset with or without what is learned, and streams the predictions in their order. Nothing is stored. Errors, all before the first row: 400 a bad format, content type or row; 404 no such model or version; 413 too large, or too many rows; 422 the version runs nothing, or none is promoted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +71,7 @@ def add_PredictionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PredictionService:
-    """Predictions of versions that were trained here.
+    """Predictions of versions that were trained here, uploaded as ONNX files or are served elsewhere.
     """
 
     @staticmethod

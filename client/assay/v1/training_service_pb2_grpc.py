@@ -146,7 +146,7 @@ class TrainingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetVersionArtifact(self, request, context):
-        """Streams the artifact of a version that a job made: the trained model, without pickle. Errors: 404 no such version; 422 the version was not made by a job.
+        """Streams the artifact of a version: the model that was trained, without pickle, or the ONNX file that was uploaded. Errors: 404 no such version; 422 the version runs nothing, or is served elsewhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

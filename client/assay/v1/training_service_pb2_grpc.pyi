@@ -53,7 +53,7 @@ class TrainingServiceStub:
     GetModelMetrics: _grpc.UnaryUnaryMultiCallable[_training_service_pb2.GetModelMetricsRequest, _training_pb2.ModelMetrics]
     """Returns the metrics of a job: while it runs what is known so far, after a short pause that paces callers who ask again and again. Errors: 400 a bad job type; 404 no such job of this path and type."""
     GetVersionArtifact: _grpc.UnaryStreamMultiCallable[_training_service_pb2.GetVersionArtifactRequest, _httpbody_pb2.HttpBody]
-    """Streams the artifact of a version that a job made: the trained model, without pickle. Errors: 404 no such version; 422 the version was not made by a job."""
+    """Streams the artifact of a version: the model that was trained, without pickle, or the ONNX file that was uploaded. Errors: 404 no such version; 422 the version runs nothing, or is served elsewhere."""
 
 @_typing.type_check_only
 class TrainingServiceAsyncStub(TrainingServiceStub):
@@ -77,7 +77,7 @@ class TrainingServiceAsyncStub(TrainingServiceStub):
     GetModelMetrics: _aio.UnaryUnaryMultiCallable[_training_service_pb2.GetModelMetricsRequest, _training_pb2.ModelMetrics]  # type: ignore[assignment]
     """Returns the metrics of a job: while it runs what is known so far, after a short pause that paces callers who ask again and again. Errors: 400 a bad job type; 404 no such job of this path and type."""
     GetVersionArtifact: _aio.UnaryStreamMultiCallable[_training_service_pb2.GetVersionArtifactRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Streams the artifact of a version that a job made: the trained model, without pickle. Errors: 404 no such version; 422 the version was not made by a job."""
+    """Streams the artifact of a version: the model that was trained, without pickle, or the ONNX file that was uploaded. Errors: 404 no such version; 422 the version runs nothing, or is served elsewhere."""
 
 class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Training, pruning and evaluation jobs of the caller's models."""
@@ -152,7 +152,7 @@ class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _training_service_pb2.GetVersionArtifactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Streams the artifact of a version that a job made: the trained model, without pickle. Errors: 404 no such version; 422 the version was not made by a job."""
+        """Streams the artifact of a version: the model that was trained, without pickle, or the ONNX file that was uploaded. Errors: 404 no such version; 422 the version runs nothing, or is served elsewhere."""
 
 def add_TrainingServiceServicer_to_server(servicer: TrainingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -62,6 +62,7 @@ class Version(_message.Message):
     PROMOTED_AT_FIELD_NUMBER: _builtins.int
     PROMOTED_BY_FIELD_NUMBER: _builtins.int
     REMOTE_FIELD_NUMBER: _builtins.int
+    FAILURE_MESSAGE_FIELD_NUMBER: _builtins.int
     version_id: _builtins.str
     """The version's id: `ver-…`, or the one its creator chose."""
     model_id: _builtins.str
@@ -80,6 +81,8 @@ class Version(_message.Message):
     """Who created the version."""
     promoted_by: _builtins.str
     """Who promoted the version, if it is."""
+    failure_message: _builtins.str
+    """Why the version is failed, if it is and that is known."""
     @_builtins.property
     def hyperparameters(self) -> _struct_pb2.Struct:
         """The maker's own settings."""
@@ -122,15 +125,20 @@ class Version(_message.Message):
         promoted_at: _timestamp_pb2.Timestamp | None = ...,
         promoted_by: _builtins.str | None = ...,
         remote: _remote_pb2.RemoteModel | None = ...,
+        failure_message: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "label", b"label", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "remote", b"remote", "trained_at", b"trained_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_failure_message", b"_failure_message", "_label", b"_label", "_promoted_by", b"_promoted_by", "created_at", b"created_at", "failure_message", b"failure_message", "hyperparameters", b"hyperparameters", "label", b"label", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "remote", b"remote", "trained_at", b"trained_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_label", b"_label", "_promoted_by", b"_promoted_by", "algorithm", b"algorithm", "created_at", b"created_at", "hyperparameters", b"hyperparameters", "is_promoted", b"is_promoted", "label", b"label", "metrics", b"metrics", "model_id", b"model_id", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "remote", b"remote", "status", b"status", "trained_at", b"trained_at", "trained_by", b"trained_by", "version_id", b"version_id", "version_number", b"version_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_failure_message", b"_failure_message", "_label", b"_label", "_promoted_by", b"_promoted_by", "algorithm", b"algorithm", "created_at", b"created_at", "failure_message", b"failure_message", "hyperparameters", b"hyperparameters", "is_promoted", b"is_promoted", "label", b"label", "metrics", b"metrics", "model_id", b"model_id", "promoted_at", b"promoted_at", "promoted_by", b"promoted_by", "remote", b"remote", "status", b"status", "trained_at", b"trained_at", "trained_by", b"trained_by", "version_id", b"version_id", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__failure_message: _TypeAlias = _typing.Literal["failure_message"]  # noqa: Y015
+    _WhichOneofArgType__failure_message: _TypeAlias = _typing.Literal["_failure_message", b"_failure_message"]  # noqa: Y015
     _WhichOneofReturnType__label: _TypeAlias = _typing.Literal["label"]  # noqa: Y015
     _WhichOneofArgType__label: _TypeAlias = _typing.Literal["_label", b"_label"]  # noqa: Y015
     _WhichOneofReturnType__promoted_by: _TypeAlias = _typing.Literal["promoted_by"]  # noqa: Y015
     _WhichOneofArgType__promoted_by: _TypeAlias = _typing.Literal["_promoted_by", b"_promoted_by"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__failure_message) -> _WhichOneofReturnType__failure_message | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__label) -> _WhichOneofReturnType__label | None: ...
     @_typing.overload

@@ -26,3 +26,10 @@ class OnnxDeclaration(Record):
     output: str = ""  # name of the output that is read
     logits: bool = False  # whether scores are those before a softmax
     image: ImageDeclaration = ImageDeclaration()
+
+
+class Known(Record):
+    """What is known of the model that a file becomes a version of."""
+
+    task_types: tuple[TaskType, ...]  # that are possible
+    labels: tuple[str, ...] = ()  # that it declares; (): it declares none

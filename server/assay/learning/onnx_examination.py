@@ -9,12 +9,12 @@ import pyarrow as pa
 from PIL import Image
 
 from assay.learning.errors import BadModelFile, DataError
-from assay.learning.onnx_declaration import OnnxDeclaration
+from assay.learning.onnx_declaration import Known, OnnxDeclaration
 from assay.learning.onnx_form import OnnxForm
 from assay.learning.onnx_graph import read_graph
 from assay.learning.onnx_model import OnnxModel
 from assay.learning.onnx_session import RUN_SECONDS, OnnxSession, Stuck
-from assay.learning.onnx_settlement import Known, Opened, settle
+from assay.learning.onnx_settlement import Opened, settle
 from assay.learning.rows import IMAGE, PAGES, ROW_ID, canonical_schema
 
 EXAMPLES = 2  # rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.learning.errors import BadModelFile, shortened
-from assay.learning.onnx_declaration import ImageDeclaration, OnnxDeclaration
+from assay.learning.onnx_declaration import ImageDeclaration, Known, OnnxDeclaration
 from assay.learning.onnx_form import (
     FeatureInput,
     ImageInput,
@@ -23,14 +23,6 @@ from assay.learning.rows import TaskType
 CHANNELS: Final = (3, 1)
 MAX_SIDE: Final = 4096  # pixels of an image that a model reads
 _LAYOUTS: Final = ("NCHW", "NHWC")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """What is known of the model that the file becomes a version of."""
-
-    task_types: tuple[TaskType, ...]  # that are possible
-    labels: tuple[str, ...] = ()  # that it declares; (): it declares none
 
 
 @dataclass(frozen=True, kw_only=True)

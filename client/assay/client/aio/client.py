@@ -20,6 +20,7 @@ from assay.client.aio.jobs import Jobs
 from assay.client.aio.predictions import Predictions
 from assay.client.aio.training import Training
 from assay.client.aio.transport import Transport
+from assay.client.aio.versions import Versions
 from assay.client.connection import BATCH_BYTES, Address, RetryPolicy
 from assay.client.errors import BadInput
 from assay.client.evaluating import (
@@ -119,7 +120,7 @@ class Client:
         self.predictions = Predictions(transport)
         self.server = calls.Server(transport)
         self.training = Training(transport)
-        self.versions = calls.Versions(transport)
+        self.versions = Versions(transport)
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from assay.features.remote.model import RemoteSpec
+from assay.learning.onnx_form import OnnxForm
 from assay.learning.rows import TaskType
 from assay.records import Record
 
@@ -29,6 +30,7 @@ class Artifact(Record):
     learning_version: str = ""  # of the learning component that made it; "": made elsewhere
     libraries: Mapping[str, str] = {}  # versions of what it was made with, such as scikit-learn
     remote: RemoteSpec | None = None  # what it calls, of REMOTE
+    onnx: OnnxForm | None = None  # how rows become its tensors, of ONNX
     credentials: str = ""  # of what it calls, sealed; "": it needs none
 
     @property

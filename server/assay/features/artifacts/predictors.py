@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from assay.features.artifacts.model import Artifact, ArtifactKind
+from assay.features.artifacts.onnx_files import open_onnx
 from assay.features.artifacts.stored_model import read_model
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.predictor import Predictor
@@ -28,6 +29,7 @@ def _remote(artifact: Artifact, context: ComputeContext) -> Predictor:
 # Each keeps what it opened last, by content.
 _OPENERS: Final[Mapping[ArtifactKind, Opener]] = {
     ArtifactKind.TRAINED: _trained,
+    ArtifactKind.ONNX: open_onnx,
     ArtifactKind.REMOTE: _remote,
 }
 

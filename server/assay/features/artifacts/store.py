@@ -79,7 +79,8 @@ class VersionArtifacts(SqlStore):
         if found is None:
             raise FailedPrecondition(
                 f"The version '{wanted}' has no artifact: it is {version.status}, and only a ready "
-                "version that was trained or pruned here has one.",
+                "version has one that was trained here, uploaded as an ONNX file, or is served "
+                "elsewhere.",
                 metadata={"version_id": wanted, "status": version.status},
             )
         return found

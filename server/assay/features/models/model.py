@@ -107,6 +107,7 @@ class Version(Record):
     version_number: int  # 1, 2, 3, … in its model, without gaps
     label: str | None  # what people call it; None: nothing was given
     status: VersionStatus  # draft, training, ready or failed
+    failure_message: str | None  # why it is failed, where that is known
     algorithm: str  # what trained it, may be empty
     hyperparameters: Mapping[str, Any]  # JSON object, as given
     is_promoted: bool  # served when no version is named; at most one in a model

@@ -61,6 +61,7 @@ versions = Table(
     Column("version_number", Integer, nullable=False),
     Column("label", Text),
     Column("status", Text, nullable=False),
+    Column("failure_message", Text),
     Column("algorithm", Text, nullable=False),
     Column("hyperparameters", Text, nullable=False),  # JSON object
     Column("is_promoted", Boolean, nullable=False),

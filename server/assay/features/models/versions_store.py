@@ -82,7 +82,9 @@ _DEMOTE = Prepared(
 _PROMOTE = Prepared(
     update(versions).where(_ORG, _ONE).values(bound("is_promoted", "promoted_at", "promoted_by"))
 )
-_SET_STATUS = Prepared(update(versions).where(_ORG, _ONE).values(bound("status", "trained_at")))
+_SET_STATUS = Prepared(
+    update(versions).where(_ORG, _ONE).values(bound("status", "trained_at", "failure_message"))
+)
 _DELETE = Prepared(delete(versions).where(_ORG, _ONE))
 _SET_METRICS = Prepared(update(versions).where(_ORG, _ONE).values(bound("metrics")))
 
@@ -286,9 +288,21 @@ class Versions(SqlStore):
         """
         return self._mark(organization_id, model_id, version_id, VersionStatus.READY)
 
-    def mark_failed(self, organization_id: str, model_id: str, version_id: str) -> Version:
-        """Make a draft or training version `failed`; FailedPrecondition from `ready`."""
-        return self._mark(organization_id, model_id, version_id, VersionStatus.FAILED)
+    def mark_failed(
+        self,
+        organization_id: str,
+        model_id: str,
+        version_id: str,
+        *,
+        failure_message: str | None = None,
+    ) -> Version:
+        """Make a draft or training version `failed`; FailedPrecondition from `ready`.
+
+        `failure_message` tells callers why, where that is known.
+        """
+        return self._mark(
+            organization_id, model_id, version_id, VersionStatus.FAILED, failure_message
+        )
 
     def set_hyperparameters(
         self, organization_id: str, model_id: str, version_id: str, values: Mapping[str, Any]
@@ -360,7 +374,12 @@ class Versions(SqlStore):
             raise self._absent(organization_id, model_id, version_id)
 
     def _mark(
-        self, organization_id: str, model_id: str, version_id: str, status: VersionStatus
+        self,
+        organization_id: str,
+        model_id: str,
+        version_id: str,
+        status: VersionStatus,
+        failure_message: str | None = None,
     ) -> Version:
         self._db.one(_LOCK, org=organization_id, of_model=model_id, id=version_id)
         version = self.get(organization_id, model_id, version_id)
@@ -379,6 +398,7 @@ class Versions(SqlStore):
             id=version_id,
             status=status.value,
             trained_at=trained_at,
+            failure_message=failure_message,
         )
         return self.get(organization_id, model_id, version_id)
 

@@ -14,7 +14,7 @@ from assay.features.training.job_predictions import (
     truths_of_rows,
     words_of_rows,
 )
-from assay.features.training.job_rows import data_refused
+from assay.features.training.job_rows import prediction_refused
 from assay.kernel.jobs.kind import ComputeContext, TaskOutput
 from assay.learning.predictions import WordPredictions
 from assay.learning.predictor import Predictor
@@ -31,7 +31,7 @@ def predict_rows(
 
     Raises FailedPrecondition for rows that cannot be predicted.
     """
-    with data_refused():
+    with prediction_refused():
         found = predictor.predict(batch)
     if isinstance(found, WordPredictions):
         return TaskOutput(partial=count_words(found, *words_of_rows(batch, found.labels), place))

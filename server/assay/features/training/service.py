@@ -11,6 +11,7 @@ from assay.features.models.store import Models
 from assay.features.training.model import ModelJob, job_type
 from assay.features.training.store import ModelJobs
 from assay.features.training.submission_service import JobRequest, Submissions
+from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.events import StatusUpdates
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Kernel
@@ -97,11 +98,16 @@ class ModelJobUseCases:
 
         Raises:
             NotFound: no such model or version.
-            FailedPrecondition: no job made the version.
+            FailedPrecondition: the version runs nothing, or is served elsewhere.
         """
         with self._store.read() as uow:
             model = uow[Models].get(organization_id, model_id)
             made = uow[VersionArtifacts].of(model, version_id)
+        if not made.artifact.blob:
+            raise FailedPrecondition(
+                f"The version '{version_id}' is served elsewhere, so there is no file of it.",
+                metadata={"version_id": version_id, "kind": made.artifact.kind},
+            )
         return self._blobs.open(organization_id, made.artifact.blob)
 
 

@@ -937,6 +937,7 @@ def upgrade() -> None:
         sa.Column("version_number", sa.Integer(), nullable=False),
         sa.Column("label", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("failure_message", sa.Text(), nullable=True),
         sa.Column("algorithm", sa.Text(), nullable=False),
         sa.Column("hyperparameters", sa.Text(), nullable=False),
         sa.Column("is_promoted", sa.Boolean(), nullable=False),
