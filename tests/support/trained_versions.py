@@ -61,10 +61,14 @@ def put_version(
     *,
     of_model: str | None = None,
     label: str | None = None,
+    runs: Model | None = None,
     **model: Any,
 ) -> TrainedVersion:
-    """Store a model, or take the one that is named, with a ready version that predicts."""
-    made = model_of(task_type)
+    """Store a model, or take the one that is named, with a ready version that predicts.
+
+    It runs `runs`, or what learned a little of rows of the task type.
+    """
+    made = runs or model_of(task_type)
     data = made.encode()
     artifact = Artifact(
         kind=ArtifactKind.TRAINED,

@@ -30,6 +30,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.storage.blobs import open_blobs
+from assay.learning.explanations.explaining import can_explain
 from assay.learning.rows import TaskType
 from tests.support.trained_versions import SPLITS, model_of
 
@@ -193,9 +194,7 @@ def test_objects_with_other_keys_stand_beside_each_other(blobs: JobBlobs) -> Non
     assert told[0] == told[1] == told[2]
 
 
-@pytest.mark.parametrize(
-    "task_type", [TaskType.TEXT_CLASSIFICATION, TaskType.TABULAR_CLASSIFICATION]
-)
+@pytest.mark.parametrize("task_type", [one for one in TaskType if can_explain(one)])
 def test_an_output_is_explained_where_that_was_asked(task_type: TaskType, blobs: JobBlobs) -> None:
     """With explain each output has an explanation, and its result is the same as without."""
     contents = contents_of(task_type)

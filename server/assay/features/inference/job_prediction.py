@@ -113,14 +113,12 @@ def _predict(
     faults: Faults = {}
     for rows in _reader(spec, predictor).read(inputs, blobs, faults):
         for part, found in _predicted(predictor, rows, faults):
-            try:
-                why = _explanations(predictor, part) if spec.explain else {}
-            except (DataError, RemoteFailed) as error:
-                faults |= dict.fromkeys(part.positions, f"It cannot be explained: {error.message}")
-                continue
+            explained = _explained(predictor, part, faults) if spec.explain else {}
             for at, position in enumerate(part.positions):
-                data = document(spec.artifact.task_type, found, at, why.get(at))
-                outputs[position] = (_output(spec.output.name, data, blobs),)
+                if position not in faults:
+                    why = explained.get(position)
+                    data = document(spec.artifact.task_type, found, at, why)
+                    outputs[position] = (_output(spec.output.name, data, blobs),)
     return outputs, faults
 
 
@@ -152,9 +150,25 @@ def _predicted(
             yield from _predicted(predictor, part, faults)
 
 
-def _explanations(predictor: Predictor, rows: Rows) -> dict[int, dict[str, Any]]:
-    """Return the explanations of rows by their places."""
-    return {at: one.document() for at, one in enumerate(explain_batch(predictor, rows.batch))}
+def _explained(predictor: Predictor, rows: Rows, faults: Faults) -> dict[int, dict[str, Any]]:
+    """Return the explanations of rows that were predicted, by position.
+
+    Models from elsewhere are asked about parts of an input, and may refuse one.
+    """
+    try:
+        found = explain_batch(predictor, rows.batch)
+    except (DataError, RemoteFailed) as error:
+        count = len(rows.positions)
+        if count == 1:
+            reason = error.message.rstrip(".")
+            faults[rows.positions[0]] = f"It cannot be explained: {reason}. Submit without explain."
+            return {}
+        parts = [rows.part(at, at + 1) for at in range(count)]
+        return {
+            at: one for part in parts for at, one in _explained(predictor, part, faults).items()
+        }
+    documents = (one.document() for one in found)
+    return dict(zip(rows.positions, documents, strict=True))
 
 
 def _output(name: str, data: bytes, blobs: JobBlobs) -> InputOutput:
