@@ -110,13 +110,13 @@ def _sources(
 
 def _items(name: str, sent: Mapping[str, struct_pb2.Value], form: ItemForm) -> Iterable[SentItem]:
     for item, value in sorted(sent.items()):
-        field = f"input.sources['{clip(name, 40)}']['{clip(item, 40)}']"
-        if form is ItemForm.FILE:
-            yield SentItem(name=item, form=form, data=b"", location=_location(field, value))
-        elif value.WhichOneof("kind") == "string_value":
+        if form is not ItemForm.FILE and value.WhichOneof("kind") == "string_value":
             yield SentItem(name=item, form=form, data=value.string_value.encode())
-        else:
+            continue
+        field = f"input.sources['{clip(name, 40)}']['{clip(item, 40)}']"
+        if form is not ItemForm.FILE:
             raise InvalidArgument.of(field, "a text is allowed")
+        yield SentItem(name=item, form=form, data=b"", location=_location(field, value))
 
 
 def _location(field: str, value: struct_pb2.Value) -> ObjectLocation:

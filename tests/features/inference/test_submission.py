@@ -1,0 +1,124 @@
+"""Submissions of inference jobs against a store: where contents rest, and what is taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay.features.inference.job_spec import InferenceSpec
+from assay.features.inference.model import InferenceJob, InputType, ItemForm
+from assay.features.inference.store import InferenceJobs
+from assay.features.inference.submission_service import (
+    INLINE_BYTES,
+    PACK_BYTES,
+    InferenceRequest,
+    InferenceSubmissions,
+    SentInput,
+    SentItem,
+)
+from assay.kernel.clock import Clock
+from assay.kernel.errors import NotFound, QuotaExceeded
+from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.sealing import Sealer
+from assay.kernel.storage.blobs import BlobStore, open_blobs
+from assay.kernel.storage.store import Store, open_store
+from assay.kernel.storage.unit_of_work import StoreContext
+from assay.learning.rows import TaskType
+from assay.records import decode
+from tests.support.store_rows import ORG
+from tests.support.trained_versions import TrainedVersion, put_version
+
+QUOTA = 8 * 1024**2
+
+
+class Desk:
+    """A store with a quota, its blobs, and a version of texts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "blobs"
+        self.blobs: BlobStore = open_blobs(self.folder)
+        context = StoreContext(
+            blob_size=self.blobs.size,
+            quota_bytes=QUOTA,
+        )
+        self.store: Store = open_store(f"sqlite:///{folder}/assay.db", context, upgrade=True)
+        self.version: TrainedVersion = put_version(
+            self.store, self.blobs, ORG, TaskType.TEXT_CLASSIFICATION
+        )
+
+    def submit(self, *contents: bytes) -> InferenceJob:
+        """Submit contents."""
+        inputs = tuple(
+            SentInput(
+                name=f"i{at}",
+                items=(SentItem(name="input.txt", form=ItemForm.TEXT, data=data),),
+            )
+            for at, data in enumerate(contents)
+        )
+        request = InferenceRequest(
+            model_id=self.version.model_id, input_type=InputType.TEXT, inputs=inputs
+        )
+        submissions = InferenceSubmissions(
+            self.store, self.blobs, Clock(), sealer=Sealer.of("tests")
+        )
+        return submissions.submit(ORG, request)
+
+    def spec(self, job: InferenceJob) -> InferenceSpec:
+        """Return what a job was told."""
+        with self.store.read() as uow:
+            return decode(InferenceSpec, uow[Jobs].get(ORG, job.job_id).spec)
+
+    def files(self) -> set[Path]:
+        """Return the blobs that are there."""
+        return {one for one in self.folder.rglob("*") if one.is_file() and "~tmp" not in str(one)}
+
+
+@pytest.fixture
+def desk(tmp_path: Path):
+    """A desk of its own."""
+    made = Desk(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_small_contents_rest_in_the_specification(desk: Desk):
+    """A job of a few small inputs puts no blob."""
+    before = desk.files()
+    spec = desk.spec(desk.submit(b"a", b"b"))
+    assert spec.manifest is not None
+    assert [one.items[0].inline for one in spec.manifest.inputs] == [b"a", b"b"]
+    assert desk.files() == before
+
+
+def test_many_contents_share_blobs(desk: Desk):
+    """Contents of more bytes are packed, each where its piece says, and the manifest is a blob."""
+    contents = [bytes([at % 251]) * 2_000 for at in range(1_000)]
+    before = desk.files()
+    spec = desk.spec(desk.submit(*contents))
+    assert spec.manifest is None
+    assert spec.manifest_blob is not None
+    packs = -(-sum(map(len, contents)) // PACK_BYTES)
+    assert len(desk.files() - before) == packs + 1
+    assert sum(map(len, contents)) > INLINE_BYTES
+
+
+def test_what_is_over_the_quota_leaves_nothing(desk: Desk):
+    """A submission that an organization may not store makes no job, and its blobs are taken back."""
+    before = desk.files()
+    with pytest.raises(QuotaExceeded):
+        desk.submit(*(bytes([at]) * PACK_BYTES for at in range(9)))
+    assert desk.files() == before
+    with desk.store.read() as uow:
+        assert uow[Jobs].list(ORG, limit=9).items[0].kind == "made"
+    made = desk.submit(b"small")
+    with desk.store.read() as uow:
+        assert uow[InferenceJobs].get(ORG, made.job_id).total == 1
+
+
+def test_a_model_of_another_organization_is_absent(desk: Desk):
+    """A submission names only models of its own organization."""
+    request = InferenceRequest(model_id=desk.version.model_id)
+    submissions = InferenceSubmissions(desk.store, desk.blobs, Clock(), sealer=Sealer.of("tests"))
+    with pytest.raises(NotFound):
+        submissions.submit("globex", request)
