@@ -149,6 +149,34 @@ class AddInferenceInputRequest(_message.Message):
 Global___AddInferenceInputRequest: _TypeAlias = AddInferenceInputRequest  # noqa: Y015
 
 @_typing.final
+class AddInferenceRowsRequest(_message.Message):
+    """The request of AddInferenceRows: the first message says where the rows go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Required. The job."""
+    @_builtins.property
+    def file(self) -> _httpbody_pb2.HttpBody:
+        """Required. The bytes, with a content type that says which format they are."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        file: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddInferenceRowsRequest: _TypeAlias = AddInferenceRowsRequest  # noqa: Y015
+
+@_typing.final
 class CloseInferenceJobRequest(_message.Message):
     """The request of CloseInferenceJob."""
 

@@ -57,6 +57,11 @@ class InferenceJobServiceStub:
                 request_serializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.SerializeToString,
                 response_deserializer=assay_dot_v1_dot_inference__job__pb2.ReceivedInferenceInput.FromString,
                 _registered_method=True)
+        self.AddInferenceRows = channel.stream_unary(
+                '/assay.v1.InferenceJobService/AddInferenceRows',
+                request_serializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceRowsRequest.SerializeToString,
+                response_deserializer=assay_dot_v1_dot_inference__job__pb2.InferenceJob.FromString,
+                _registered_method=True)
         self.CloseInferenceJob = channel.unary_unary(
                 '/assay.v1.InferenceJobService/CloseInferenceJob',
                 request_serializer=assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.SerializeToString,
@@ -96,6 +101,13 @@ class InferenceJobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddInferenceRows(self, request_iterator, context):
+        """Adds the rows of a file to an OPEN job, each as an input called by its row_id, all of them or none. The columns are those of a dataset's file, without what is to be predicted. Errors: 400 a bad file or row, which is named, or a name that is taken; 404 no such job; 409 the job was closed; 413 too many rows, or too large a file; 415 another content type; 422 the job has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseInferenceJob(self, request, context):
         """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is. Errors: 400 it has no input; 404 no such job; 422 it was canceled, or not closed in time.
         """
@@ -125,6 +137,11 @@ def add_InferenceJobServiceServicer_to_server(servicer, server):
                     servicer.AddInferenceInput,
                     request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.FromString,
                     response_serializer=assay_dot_v1_dot_inference__job__pb2.ReceivedInferenceInput.SerializeToString,
+            ),
+            'AddInferenceRows': grpc.stream_unary_rpc_method_handler(
+                    servicer.AddInferenceRows,
+                    request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceRowsRequest.FromString,
+                    response_serializer=assay_dot_v1_dot_inference__job__pb2.InferenceJob.SerializeToString,
             ),
             'CloseInferenceJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseInferenceJob,
@@ -252,6 +269,33 @@ class InferenceJobService:
             _registered_method=True)
 
     @staticmethod
+    def AddInferenceRows(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/assay.v1.InferenceJobService/AddInferenceRows',
+            assay_dot_v1_dot_inference__job__service__pb2.AddInferenceRowsRequest.SerializeToString,
+            assay_dot_v1_dot_inference__job__pb2.InferenceJob.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CloseInferenceJob(request,
             target,
             options=(),
@@ -309,6 +353,11 @@ class InferenceJobRestServiceStub:
                 request_serializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.AddInferenceRows = channel.stream_unary(
+                '/assay.v1.InferenceJobRestService/AddInferenceRows',
+                request_serializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceRowsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.CloseInferenceJob = channel.unary_unary(
                 '/assay.v1.InferenceJobRestService/CloseInferenceJob',
                 request_serializer=assay_dot_v1_dot_inference__job__service__pb2.CloseInferenceJobRequest.SerializeToString,
@@ -348,6 +397,13 @@ class InferenceJobRestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddInferenceRows(self, request_iterator, context):
+        """Adds the rows of a file to an OPEN job and returns its details. Errors: as InferenceJobService.AddInferenceRows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseInferenceJob(self, request, context):
         """Submits an OPEN job with the inputs that it has, and returns its details; a body is not needed. Errors: as InferenceJobService.CloseInferenceJob.
         """
@@ -376,6 +432,11 @@ def add_InferenceJobRestServiceServicer_to_server(servicer, server):
             'AddInferenceInput': grpc.stream_unary_rpc_method_handler(
                     servicer.AddInferenceInput,
                     request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'AddInferenceRows': grpc.stream_unary_rpc_method_handler(
+                    servicer.AddInferenceRows,
+                    request_deserializer=assay_dot_v1_dot_inference__job__service__pb2.AddInferenceRowsRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'CloseInferenceJob': grpc.unary_unary_rpc_method_handler(
@@ -492,6 +553,33 @@ class InferenceJobRestService:
             target,
             '/assay.v1.InferenceJobRestService/AddInferenceInput',
             assay_dot_v1_dot_inference__job__service__pb2.AddInferenceInputRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddInferenceRows(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/assay.v1.InferenceJobRestService/AddInferenceRows',
+            assay_dot_v1_dot_inference__job__service__pb2.AddInferenceRowsRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -43,6 +43,8 @@ class InferenceJobServiceStub:
     """Cancels a job that has not ended, an open one too, and waits for a moment until it has; what finished before keeps its results. A canceled job stays as it is. Errors: 404 no such job; 422 the job has ended otherwise."""
     AddInferenceInput: _grpc.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _inference_job_pb2.ReceivedInferenceInput]
     """Appends a chunk to a named content of an input of an OPEN job; chunks are joined as bytes in the order in which they come, so one may end inside a character. With the header or metadata Content-Range, such as `bytes 0-1048575/*`, a chunk that came before is acknowledged again, and one that does not follow is refused. Errors: 400 a wrong name, no chunk or more than one, or a gap; 404 no such job; 409 the job was closed; 413 the input is too large, or is one too many; 415 another content type; 422 the job has ended."""
+    AddInferenceRows: _grpc.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceRowsRequest, _inference_job_pb2.InferenceJob]
+    """Adds the rows of a file to an OPEN job, each as an input called by its row_id, all of them or none. The columns are those of a dataset's file, without what is to be predicted. Errors: 400 a bad file or row, which is named, or a name that is taken; 404 no such job; 409 the job was closed; 413 too many rows, or too large a file; 415 another content type; 422 the job has ended."""
     CloseInferenceJob: _grpc.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _inference_job_pb2.InferenceJob]
     """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is. Errors: 400 it has no input; 404 no such job; 422 it was canceled, or not closed in time."""
 
@@ -59,6 +61,8 @@ class InferenceJobServiceAsyncStub(InferenceJobServiceStub):
     """Cancels a job that has not ended, an open one too, and waits for a moment until it has; what finished before keeps its results. A canceled job stays as it is. Errors: 404 no such job; 422 the job has ended otherwise."""
     AddInferenceInput: _aio.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _inference_job_pb2.ReceivedInferenceInput]  # type: ignore[assignment]
     """Appends a chunk to a named content of an input of an OPEN job; chunks are joined as bytes in the order in which they come, so one may end inside a character. With the header or metadata Content-Range, such as `bytes 0-1048575/*`, a chunk that came before is acknowledged again, and one that does not follow is refused. Errors: 400 a wrong name, no chunk or more than one, or a gap; 404 no such job; 409 the job was closed; 413 the input is too large, or is one too many; 415 another content type; 422 the job has ended."""
+    AddInferenceRows: _aio.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceRowsRequest, _inference_job_pb2.InferenceJob]  # type: ignore[assignment]
+    """Adds the rows of a file to an OPEN job, each as an input called by its row_id, all of them or none. The columns are those of a dataset's file, without what is to be predicted. Errors: 400 a bad file or row, which is named, or a name that is taken; 404 no such job; 409 the job was closed; 413 too many rows, or too large a file; 415 another content type; 422 the job has ended."""
     CloseInferenceJob: _aio.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _inference_job_pb2.InferenceJob]  # type: ignore[assignment]
     """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is. Errors: 400 it has no input; 404 no such job; 422 it was canceled, or not closed in time."""
 
@@ -98,6 +102,14 @@ class InferenceJobServiceServicer(metaclass=_abc_1.ABCMeta):
         """Appends a chunk to a named content of an input of an OPEN job; chunks are joined as bytes in the order in which they come, so one may end inside a character. With the header or metadata Content-Range, such as `bytes 0-1048575/*`, a chunk that came before is acknowledged again, and one that does not follow is refused. Errors: 400 a wrong name, no chunk or more than one, or a gap; 404 no such job; 409 the job was closed; 413 the input is too large, or is one too many; 415 another content type; 422 the job has ended."""
 
     @_abc_1.abstractmethod
+    def AddInferenceRows(
+        self,
+        request_iterator: _MaybeAsyncIterator[_inference_job_service_pb2.AddInferenceRowsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_job_pb2.InferenceJob, _abc.Awaitable[_inference_job_pb2.InferenceJob]]:
+        """Adds the rows of a file to an OPEN job, each as an input called by its row_id, all of them or none. The columns are those of a dataset's file, without what is to be predicted. Errors: 400 a bad file or row, which is named, or a name that is taken; 404 no such job; 409 the job was closed; 413 too many rows, or too large a file; 415 another content type; 422 the job has ended."""
+
+    @_abc_1.abstractmethod
     def CloseInferenceJob(
         self,
         request: _inference_job_service_pb2.CloseInferenceJobRequest,
@@ -122,6 +134,8 @@ class InferenceJobRestServiceStub:
     """Cancels a job and returns its details. Errors: as InferenceJobService.CancelInferenceJob."""
     AddInferenceInput: _grpc.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _httpbody_pb2.HttpBody]
     """Appends a chunk to a file of an input, as the one part of a form; what the part is called does not matter. Errors: as InferenceJobService.AddInferenceInput."""
+    AddInferenceRows: _grpc.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceRowsRequest, _httpbody_pb2.HttpBody]
+    """Adds the rows of a file to an OPEN job and returns its details. Errors: as InferenceJobService.AddInferenceRows."""
     CloseInferenceJob: _grpc.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _httpbody_pb2.HttpBody]
     """Submits an OPEN job with the inputs that it has, and returns its details; a body is not needed. Errors: as InferenceJobService.CloseInferenceJob."""
 
@@ -138,6 +152,8 @@ class InferenceJobRestServiceAsyncStub(InferenceJobRestServiceStub):
     """Cancels a job and returns its details. Errors: as InferenceJobService.CancelInferenceJob."""
     AddInferenceInput: _aio.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceInputRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Appends a chunk to a file of an input, as the one part of a form; what the part is called does not matter. Errors: as InferenceJobService.AddInferenceInput."""
+    AddInferenceRows: _aio.StreamUnaryMultiCallable[_inference_job_service_pb2.AddInferenceRowsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Adds the rows of a file to an OPEN job and returns its details. Errors: as InferenceJobService.AddInferenceRows."""
     CloseInferenceJob: _aio.UnaryUnaryMultiCallable[_inference_job_service_pb2.CloseInferenceJobRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Submits an OPEN job with the inputs that it has, and returns its details; a body is not needed. Errors: as InferenceJobService.CloseInferenceJob."""
 
@@ -175,6 +191,14 @@ class InferenceJobRestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """Appends a chunk to a file of an input, as the one part of a form; what the part is called does not matter. Errors: as InferenceJobService.AddInferenceInput."""
+
+    @_abc_1.abstractmethod
+    def AddInferenceRows(
+        self,
+        request_iterator: _MaybeAsyncIterator[_inference_job_service_pb2.AddInferenceRowsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Adds the rows of a file to an OPEN job and returns its details. Errors: as InferenceJobService.AddInferenceRows."""
 
     @_abc_1.abstractmethod
     def CloseInferenceJob(

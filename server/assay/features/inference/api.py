@@ -10,7 +10,7 @@ from assay.features.inference.service import InferenceUseCases
 from assay.features.inference.storage_service import StorageInputs
 from assay.features.inference.submission_service import InferenceSubmissions
 from assay.kernel.rpc.call import Call
-from assay.kernel.rpc.uploads import first_of
+from assay.kernel.rpc.uploads import file_parts, first_of
 from assay.v1 import inference_job_pb2
 from assay.v1 import inference_job_service_pb2 as pb
 
@@ -64,6 +64,19 @@ class InferenceJobService:
             call.organization_id, first.job_id, convert.chunk(first, requests, call)
         )
         return convert.received_input(received)
+
+    async def AddInferenceRows(
+        self, requests: AsyncIterator[pb.AddInferenceRowsRequest], call: Call
+    ) -> inference_job_pb2.InferenceJob:
+        """Add the rows of a file to an open job."""
+        first = await first_of(requests)
+        job = await self._opened.add_rows(
+            call.organization_id,
+            first.job_id,
+            convert.rows_format(first, call),
+            file_parts(first, requests, "job_id"),
+        )
+        return convert.inference_job(job)
 
     async def CloseInferenceJob(
         self, request: pb.CloseInferenceJobRequest, call: Call

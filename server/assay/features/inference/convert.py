@@ -10,6 +10,7 @@ from assay.features.inference.model import STORAGES, InferenceJob, InputType, It
 from assay.features.inference.opened_service import Chunk, ReceivedInput, Span
 from assay.features.inference.submission_service import InferenceRequest, SentInput, SentItem
 from assay.kernel.errors import InvalidArgument, clip
+from assay.kernel.file_formats import file_format
 from assay.kernel.object_storage import ObjectLocation, StorageAccess
 from assay.kernel.rpc import values
 from assay.kernel.rpc.call import Call
@@ -83,6 +84,11 @@ def chunk(
         ),
         span=Span.parse(call.metadata.get("content-range", "")),
     )
+
+
+def rows_format(first: pb.AddInferenceRowsRequest, call: Call) -> str:
+    """Return the format of a file of rows; raises BadContentType for one that is not read."""
+    return file_format(first.file.content_type or call.metadata.get("content-type", ""))
 
 
 def received_input(received: ReceivedInput) -> inference_job_pb2.ReceivedInferenceInput:

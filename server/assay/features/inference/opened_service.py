@@ -1,4 +1,4 @@
-"""The inputs of jobs that were opened, as they come in chunks of files."""
+"""The inputs of jobs that were opened, as they come in chunks of files or as rows of a table."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from assay.features.inference.job_spec import InferenceSpec
 from assay.features.inference.model import (
     MAX_INPUT_BYTES,
     MAX_ITEMS,
@@ -17,6 +18,7 @@ from assay.features.inference.model import (
     check_name,
 )
 from assay.features.inference.store import InferenceJobs
+from assay.features.inference.table_inputs import TableInputs, TableWork, inputs_of_table
 from assay.kernel.body_reader import Receiver
 from assay.kernel.errors import (
     FailedPrecondition,
@@ -26,12 +28,14 @@ from assay.kernel.errors import (
     UploadFinished,
     clip,
 )
+from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.kernel import Kernel
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import Record, replace
+from assay.records import Record, decode, replace
 
 _SPAN = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(?:\d{1,15}|\*)")
 
@@ -90,6 +94,7 @@ class OpenedJobs:
     """Takes the inputs of OPEN jobs; async, as a body may be long."""
 
     def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
         self._store, self._blobs = kernel.store, kernel.blobs
         self._run_in_thread = kernel.run_in_thread
 
@@ -122,6 +127,61 @@ class OpenedJobs:
             return await self._run_in_thread(
                 lambda: self._append(organization_id, job_id, chunk, piece)
             )
+
+    async def add_rows(
+        self, organization_id: str, job_id: str, source: str, pieces: AsyncIterator[bytes]
+    ) -> InferenceJob:
+        """Add the rows of a file as inputs, all of them or none, and return the job.
+
+        Args:
+            organization_id: Whose job it is.
+            job_id: The job.
+            source: The file's format, of assay.tabular.opening.
+            pieces: Its bytes, as they come.
+
+        Raises:
+            NotFound, UploadFinished, FailedPrecondition, QuotaExceeded: as for `add_chunk`.
+            BadFile, BadRows: the file or a row cannot be read; the message names it.
+            InvalidArgument: a row_id is no name, or is that of another input.
+            TooLarge: there are too many rows, or the file is too large.
+        """
+        spec = await self._run_in_thread(lambda: self._spec(organization_id, job_id))
+        receiver = Receiver(
+            self._blobs,
+            run_in_thread=self._run_in_thread,
+            max_bytes=min(MAX_INPUT_BYTES, self._kernel.limits.max_file_bytes),
+        )
+        async with receiver.received(organization_id, pieces, keep=False) as body:
+            context = ComputeContext(
+                blobs=JobBlobs(self._blobs, organization_id),
+                settings=self._kernel.compute_settings,
+            )
+            work = TableWork(
+                file=body.address,
+                source=source,
+                artifact=spec.artifact,
+                item_name=spec.inputs[0].name,
+            )
+            compute = self._kernel.network if spec.artifact.waits else self._kernel.compute
+            found = await compute.run(inputs_of_table, context, work)
+            return await self._run_in_thread(lambda: self._add_all(organization_id, job_id, found))
+
+    def _spec(self, organization_id: str, job_id: str) -> InferenceSpec:
+        with self._store.read() as uow:
+            check_open(uow[InferenceJobs].get(organization_id, job_id))
+            return decode(InferenceSpec, uow[Jobs].get(organization_id, job_id).spec)
+
+    def _add_all(self, organization_id: str, job_id: str, found: TableInputs) -> InferenceJob:
+        pieces = (piece for one in found.inputs for item in one.items for piece in item.pieces)
+        named = tuple(dict.fromkeys(piece.blob for piece in pieces))
+        try:
+            with self._store.write() as uow:
+                lock_open(uow, organization_id, job_id)
+                uow[BlobReferences].add(organization_id, job_owner(job_id), named)
+                return uow[InferenceJobs].add_inputs(organization_id, job_id, found.inputs)
+        except BaseException:
+            found.draft.take_back()
+            raise
 
     def _room(self, organization_id: str, job_id: str, chunk: Chunk) -> int:
         """Return how many bytes the input may still get."""

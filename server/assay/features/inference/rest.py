@@ -18,7 +18,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.rpc import polls, rest
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.rest import Body, Count, Instant
-from assay.kernel.rpc.uploads import first_of
+from assay.kernel.rpc.uploads import file_parts, first_of
 from assay.kernel.rpc.values import offset_millis
 from assay.learning.rows import TaskType
 from assay.records import Record
@@ -193,6 +193,19 @@ class InferenceJobRestService:
                 size=received.size,
             )
         )
+
+    async def AddInferenceRows(
+        self, requests: AsyncIterator[pb.AddInferenceRowsRequest], call: Call
+    ) -> Body[JobDetailsView]:
+        """Add the rows of a file to an open job and return its details."""
+        first = await first_of(requests)
+        job = await self._opened.add_rows(
+            call.organization_id,
+            first.job_id,
+            convert.rows_format(first, call),
+            file_parts(first, requests, "job_id"),
+        )
+        return await self._details(job, call)
 
     async def CloseInferenceJob(
         self, request: pb.CloseInferenceJobRequest, call: Call

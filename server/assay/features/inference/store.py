@@ -23,7 +23,7 @@ from assay.features.inference.model import (
 from assay.features.inference.tables import inference_counts, inference_inputs, inference_jobs
 from assay.features.models.store import ModelDeletion
 from assay.features.models.versions_store import VersionDeletion
-from assay.kernel.errors import NotFound, ResourceInUse, clip
+from assay.kernel.errors import InvalidArgument, NotFound, ResourceInUse, clip
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.ledger import Cancellation
 from assay.kernel.jobs.ledger_runs import Jobs
@@ -189,6 +189,31 @@ class InferenceJobs(SqlStore):
             updated_at=self._db.now(),
         )
         self._db.run(_GROW, **known, inputs=0, more_bytes=new.size - size)
+
+    def add_inputs(
+        self, organization_id: str, job_id: str, inputs: Sequence[NewInput]
+    ) -> InferenceJob:
+        """Store more inputs of an OPEN job, and return it.
+
+        What their items name is to be kept by the caller. Raises InvalidArgument for a name that is
+        taken, TooLarge for too many inputs or too large a one.
+        """
+        job = self.get(organization_id, job_id)
+        check_count("input", job.total + len(inputs))
+        taken = {row.name for row in self._db.all(_ITEMS, org=organization_id, job=job_id)}
+        for one in inputs:
+            check_size(one.name, one.size)
+            if one.name in taken:
+                raise InvalidArgument.of("input", f"two inputs are called '{clip(one.name)}'")
+            taken.add(one.name)
+        rows = [
+            self._row(organization_id, job_id, place, one, items=one.items)
+            for place, one in enumerate(inputs, start=job.total)
+        ]
+        self._db.run_many(_ADD, rows)
+        size = sum(one.size for one in inputs)
+        self._db.run(_GROW, org=organization_id, job=job_id, inputs=len(rows), more_bytes=size)
+        return self.get(organization_id, job_id)
 
     def opened_input(self, organization_id: str, job_id: str, name: str) -> NewInput | None:
         """Return an input of an OPEN job as it now is; None: the job has none of the name."""

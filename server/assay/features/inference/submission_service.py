@@ -24,6 +24,7 @@ from assay.features.inference.model import (
     check_inputs,
 )
 from assay.features.inference.opened_service import check_open
+from assay.features.inference.packing import packed
 from assay.features.inference.store import InferenceJobs
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
@@ -44,7 +45,6 @@ from assay.records import Record, decode, encode, replace
 
 OPEN_FOR = timedelta(hours=24)  # until a job that is never closed ends
 INLINE_BYTES = 32 * 1024  # of all contents, which then rest in the specification
-PACK_BYTES = 1024**2  # of the blobs that small contents share
 MANIFEST_BYTES = 64 * 1024  # of the inputs of a specification; more are a blob
 
 
@@ -284,7 +284,7 @@ def _at_rest(inputs: tuple[SentInput, ...], blobs: JobBlobs) -> tuple[NewInput, 
     """Return inputs whose contents rest: in the inputs where all are small, else packed in blobs."""
     contents = [item.data for one in inputs for item in one.items]
     is_small = sum(map(len, contents)) <= INLINE_BYTES
-    pieces = iter([None] * len(contents) if is_small else _packed(contents, blobs))
+    pieces = iter([None] * len(contents) if is_small else packed(contents, blobs))
     return tuple(
         NewInput(
             name=one.name,
@@ -305,25 +305,6 @@ def _item(sent: SentItem, piece: Piece | None) -> Item:
         inline=sent.data if piece is None else None,
         pieces=() if piece is None else (piece,),
     )
-
-
-def _packed(contents: Sequence[bytes], blobs: JobBlobs) -> list[Piece]:
-    """Put contents, those that are small together, and return where each one is."""
-    packs: list[list[bytes]] = []
-    places: list[tuple[int, int]] = []  # pack, offset
-    filled = PACK_BYTES
-    for data in contents:
-        if filled + len(data) > PACK_BYTES:
-            packs.append([])
-            filled = 0
-        places.append((len(packs) - 1, filled))
-        packs[-1].append(data)
-        filled += len(data)
-    addresses = [blobs.put(b"".join(pack)) for pack in packs]
-    return [
-        Piece(blob=addresses[pack], offset=offset, size=len(data))
-        for (pack, offset), data in zip(places, contents, strict=True)
-    ]
 
 
 def _check(request: InferenceRequest) -> None:
