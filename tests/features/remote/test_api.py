@@ -66,7 +66,9 @@ def test_a_remote_version_is_ready_and_shows_all_but_its_secrets(
     rpc: Running, mine: Project, server: OipServer
 ):
     """It can be promoted at once; the reply and later reads have the endpoint, and no secret rests in clear."""
-    sent = remote(server, token=SECRET, max_rows=7, tls={"client_key": "KEY-OF-MINE"})
+    pem = "-----BEGIN {}-----"
+    tls = {"client_certificate": pem.format("OURS"), "client_key": pem.format("KEY-OF-MINE")}
+    sent = remote(server, token=SECRET, max_rows=7, tls=tls)
     version = made(mine, sent, label="2.0")
     assert (version.status, version.label) == ("ready", "2.0")
     assert version.remote.endpoint == server.endpoint
@@ -111,6 +113,8 @@ def test_a_repeated_create_is_the_same_version(mine: Project, server: OipServer)
         ({"deadline_seconds": 1e9}, "remote.deadline_seconds"),
         ({"deadline_seconds": float("nan")}, "remote.deadline_seconds"),
         ({"token": "two\nlines"}, "remote.token"),
+        ({"tls": {"ca_certificate": "file.pem"}}, "remote.tls.ca_certificate"),
+        ({"tls": {"client_certificate": "-----BEGIN X-----"}}, "remote.tls.client_key"),
         ({"inputs": [{"name": "x", "datatype": "FP99"}]}, "remote.inputs[0].datatype"),
         ({"inputs": [{"name": "x", "datatype": "FP32"}]}, "remote.inputs[0].datatype"),
         ({"inputs": [{"name": "x", "datatype": "FP32", "content": "columns"}]},

@@ -49,16 +49,18 @@ def neutral_example(context: ComputeContext, artifact: Artifact) -> Example:
 
     What is served elsewhere is not asked: its example has equal scores.
     """
-    key = artifact.blob or json.dumps([artifact.task_type, *artifact.labels])
+    remote = () if artifact.remote is None else map(str, artifact.remote.features)
+    key = artifact.blob or json.dumps([artifact.task_type, artifact.labels, *remote])
     found: Example = _EXAMPLES.get(key, lambda: (_example(context, artifact), 1))
     return found
 
 
 def _example(context: ComputeContext, artifact: Artifact) -> Example:
     predictor: Predictor | None = None
+    features = () if artifact.remote is None else artifact.remote.features
     if artifact.kind is not ArtifactKind.REMOTE:
         predictor = open_predictor(artifact, context)
-    features = () if predictor is None else predictor.features
+        features = predictor.features
     content, row = _content(artifact.task_type, features)
     if predictor is None:
         output = _equal_scores(artifact)

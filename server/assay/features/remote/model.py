@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
+
+import pyarrow as pa
 
 from assay.kernel.errors import InvalidArgument, clip
-from assay.learning.rows import OUTSIDE, TaskType
+from assay.learning.rows import CATEGORY, NUMBER, OUTSIDE, TaskType
 from assay.records import Record
 
 OIP_V2_GRPC: Final = "oip-v2-grpc"
@@ -120,7 +122,7 @@ class RemoteSpec(Record):
             _refuse("deadline_seconds", f"{self.deadline_seconds} was sent; 0.1 to 300 is allowed")
         if self.tls is not None:
             for name in ("ca_certificate", "client_certificate"):
-                _check_text(f"tls.{name}", getattr(self.tls, name), 0, MAX_PEM)
+                _check_pem(f"tls.{name}", getattr(self.tls, name))
             _check_text("tls.server_name", self.tls.server_name, 0, 253)
 
     @property
@@ -134,10 +136,13 @@ class RemoteSpec(Record):
         return found["host"].strip("[]"), int(found["port"])
 
     @property
-    def columns(self) -> tuple[tuple[str, Datatype], ...]:
-        """The features of all inputs with the datatype of their tensor, each once."""
+    def features(self) -> tuple[pa.Field[Any], ...]:
+        """The features of all inputs, each once: numbers, but for those in BYTES."""
         found = {column: one.datatype for one in self.inputs for column in one.columns}
-        return tuple(found.items())
+        return tuple(
+            pa.field(name, CATEGORY if datatype is Datatype.BYTES else NUMBER)
+            for name, datatype in found.items()
+        )
 
     def task_type(self, kind: str) -> TaskType:
         """Return which rows it predicts as a version of a model of this `kind`.
@@ -171,7 +176,7 @@ class RemoteCredentials(Record):
         _check_text("token", self.token, 0, MAX_TOKEN)
         if not self.token.isascii() or any(not 32 <= ord(one) < 127 for one in self.token):
             _refuse("token", "printable ASCII is allowed")
-        _check_text("tls.client_key", self.client_key, 0, MAX_PEM)
+        _check_pem("tls.client_key", self.client_key)
 
 
 def endpoint_of(text: str) -> tuple[str, bool]:
@@ -279,6 +284,19 @@ def _check_text(field: str, text: str, low: int, high: int) -> None:
         _refuse(field, f"{len(text)} characters given; {low} to {high} are allowed")
     if "\x00" in text:
         _refuse(field, "the character U+0000 is not allowed")
+
+
+def _check_pem(field: str, text: str) -> None:
+    _check_text(field, text, 0, MAX_PEM)
+    if text and "-----BEGIN " not in text:
+        _refuse(field, "PEM is allowed, which begins with -----BEGIN")
+
+
+def check_pair(spec: RemoteSpec, credentials: RemoteCredentials) -> None:
+    """Raise InvalidArgument for a client's certificate without its key, or a key without it."""
+    has_certificate = spec.tls is not None and bool(spec.tls.client_certificate)
+    if has_certificate != bool(credentials.client_key):
+        _refuse("tls.client_key", "a client's certificate and its key go together")
 
 
 def _refuse(field: str, description: str) -> NoReturn:

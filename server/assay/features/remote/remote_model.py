@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.features.remote import outputs
-from assay.features.remote.model import Datatype, RemoteCredentials, RemoteSpec
+from assay.features.remote.model import RemoteCredentials, RemoteSpec
 from assay.features.remote.oip_calls import OipCalls, RowsRefused
 from assay.features.remote.oip_convert import infer_request, output_of
 from assay.features.remote.outputs import WrongOutput
@@ -26,7 +26,7 @@ from assay.learning.predictions import (
     ValuePredictions,
     WordPredictions,
 )
-from assay.learning.rows import CATEGORY, NUMBER, WORDS, TaskType, check_schema, row_ids
+from assay.learning.rows import WORDS, TaskType, check_schema, row_ids
 from assay.learning.word_fields import predicted_fields
 from assay.records import decode, encode
 
@@ -76,11 +76,8 @@ class RemoteModel:
 
     @property
     def features(self) -> tuple[pa.Field[Any], ...]:
-        """Return the feature columns that the tensors take: numbers, but for those in BYTES."""
-        return tuple(
-            pa.field(name, CATEGORY if datatype is Datatype.BYTES else NUMBER)
-            for name, datatype in self.spec.columns
-        )
+        """Return the feature columns that the tensors take."""
+        return self.spec.features
 
     def predict(self, batch: pa.RecordBatch) -> Predictions:
         """Return the predictions of canonical rows, in requests within the version's limits.

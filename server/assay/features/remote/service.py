@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.features.remote.model import RemoteCredentials, RemoteSpec
+from assay.features.remote.model import RemoteCredentials, RemoteSpec, check_pair
 from assay.kernel.addresses import check_literal
 from assay.kernel.sealing import Sealer
 from assay.records import encode
@@ -21,8 +21,12 @@ class RemoteEndpoints:
         """Return the credentials of an endpoint as they are stored; empty where there are none.
 
         Nothing is connected to: whether the endpoint answers is known when it is first used.
-        Raises AddressNotAllowed for an address in the endpoint that may not be reached.
+
+        Raises:
+            AddressNotAllowed: the endpoint has an address that may not be reached.
+            InvalidArgument: a client's certificate came without its key, or a key without it.
         """
+        check_pair(spec, credentials)
         check_literal(spec.address[0], self.allowed)
         if credentials == RemoteCredentials():
             return ""
