@@ -15,7 +15,7 @@ from assay.features.inference.model import InferenceInput, InferenceJob, InputSt
 from assay.features.inference.store import InferenceJobs
 from assay.learning.rows import TaskType
 from assay.v1 import inference_job_pb2
-from tests.support.rpc_service import Caller, Running
+from tests.support.rpc_service import Caller, Running, message
 from tests.support.trained_versions import TrainedVersion, model_of, put_version
 from tests.support.training_rows import texts
 
@@ -241,6 +241,22 @@ def test_an_open_job_is_canceled_at_once(house: House):
     house.ended(ended.job_id)
     refused = house.caller.refused("CancelInferenceJob", job_id=ended.job_id)
     assert refused.told == ("FAILED_PRECONDITION", "JOB_NOT_CANCELABLE")
+
+
+def test_a_running_job_is_canceled_with_what_it_has(house: House):
+    """A cancel ends a running job within seconds; results stay, and the other inputs fail with the reason."""
+    sources = {f"{at:05d}": {"input.txt": GOOD} for at in range(2_000)}
+    made = house.submit(sources, explain=True)
+    stream = house.caller.begin("WatchJob", message("WatchJob", job_id=made.job_id))
+    next(one for one in stream if any(event.kind == "input" for event in one.events))
+    stream.cancel()
+    canceled = house.caller("CancelInferenceJob", job_id=made.job_id)
+    assert canceled.status == "CANCELED"
+    assert canceled.completed > 0
+    assert (canceled.pending, canceled.completed + canceled.failed) == (0, 2_000)
+    rows = house.inputs(made.job_id).values()
+    assert sum(bool(row.outputs) for row in rows) == canceled.completed
+    assert {row.error for row in rows if row.error} == {"The job was canceled before it ended."}
 
 
 def test_a_job_that_is_late_times_out_and_its_inputs_fail(house: House):
