@@ -42,6 +42,10 @@ def requests(ids: dict[str, str]) -> dict[str, Any]:
             sent.pop("version_id")
         if name == "EvaluateRows":
             sent["rows"] = [{}]
+        if name == "UploadOnnxVersion":
+            sent["task_type"] = "tabular_regression"
+        if "sample" in fields:
+            sent["sample"] = struct_pb2.Value(bool_value=True)
         request = message(name, **sent)
         if "file" in fields:
             request.file.data = binary(20).csv
@@ -92,7 +96,8 @@ def inside(me: Caller, dataset_id: str, run_id: str) -> dict[str, str]:
 def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
     """Only creates of top-level things, listings of them and server info name no id."""
     walked = set(requests(mine))
-    assert set(CALLS) - walked == {
+    ours = {name for name, (method, _) in CALLS.items() if method.path.startswith("/assay.")}
+    assert ours - walked == {
         "CreateModel", "CreateKey", "ListModels", "ListKeys", "ListJobs", "GetServerInfo",
         "GetOpenApi", "GetDocs", "ListModelJobs", "CreateDataset", "ListDatasets",
         "CreateFieldSchema", "FieldSchemaRest.CreateFieldSchema",
