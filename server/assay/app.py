@@ -19,11 +19,12 @@ from assay.kernel.clock import Clock
 from assay.kernel.feature import Feature, FindKey, hooks_of, kinds_of, preload_of
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.executors.process_pool import LocalPool
+from assay.kernel.jobs.executors.reserved_pools import ReservedPools
 from assay.kernel.jobs.garbage_collector import GarbageCollector
 from assay.kernel.jobs.kind import ComputeSettings
 from assay.kernel.jobs.runner import Runner
 from assay.kernel.jobs.watch import Watches
-from assay.kernel.kernel import Kernel
+from assay.kernel.kernel import Kernel, RunnerParts
 from assay.kernel.rpc.auth import Authenticator
 from assay.kernel.rpc.interceptors.concurrency import Places
 from assay.kernel.rpc.interceptors.rate_limit import Rates
@@ -82,7 +83,8 @@ class Backend:
         self.network = LocalPool(
             workers=settings.network_workers,
             memory_bytes=settings.compute_memory_bytes,
-            on_demand=True,
+            least=0,
+            name="network",
             clock=self.clock,
         )
         self.sealer = _sealer(settings)
@@ -182,11 +184,27 @@ class RunnerProcess:
     """A runner of jobs on a backend, on threads of its own."""
 
     def __init__(self, backend: Backend) -> None:
+        self._reserved = ReservedPools(
+            memory_bytes=backend.settings.compute_memory_bytes, clock=backend.clock
+        )
+        parts = RunnerParts(
+            store=backend.store,
+            blobs=backend.blobs,
+            clock=backend.clock,
+            ids=backend.ids,
+            reserved=self._reserved,
+            settings=backend.compute_settings,
+            limits=backend.settings,
+        )
+        self._companions = [
+            one for feature in backend.features for one in feature.companions(parts)
+        ]
         self._runner = Runner(
             backend.store,
             blobs=backend.blobs,
             executor=backend.pool,
             network=backend.network,
+            reserved=self._reserved,
             settings=backend.compute_settings,
             clock=backend.clock,
             kinds=kinds_of(backend.features),
@@ -203,11 +221,16 @@ class RunnerProcess:
         """Free what a dead process of this machine left, and begin to claim jobs."""
         self._runner.start()
         self._collector.start()
+        for companion in self._companions:
+            companion.start()
 
     def stop(self) -> None:
         """Give the leases back, so that another runner goes on at once."""
         self._runner.stop()
         self._collector.stop()
+        for companion in self._companions:
+            companion.stop()
+        self._reserved.close()
 
 
 def token_rules(settings: Settings) -> TokenRules:

@@ -165,6 +165,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How often a job may be taken before it fails with ATTEMPTS_SPENT.",
     )
+    max_engines: int = Field(
+        default=8,
+        ge=0,
+        description="Processes that may be kept for versions with a minimum parallel capacity, over"
+        " all organizations, beside those that serve everybody.",
+    )
     compute_memory_bytes: int = Field(
         default=4 * 1024**3,
         ge=256 * 1024**2,

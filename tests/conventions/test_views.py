@@ -25,6 +25,7 @@ ALONE = {
     "InferenceHistoryRestService.ListInferenceJobSummaries": "ListInferenceJobs, in short",
     "JobRestService.GetJobStatus": "JobService.GetJob, in the words of the model API",
     "CatalogueRestService": "ModelService and VersionService, in the words of the catalogue",
+    "EngineRestService": "the clients of the catalogue alone have words for engines",
 }
 HTTP_BODY = "google.api.HttpBody"
 

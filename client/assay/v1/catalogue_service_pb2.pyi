@@ -181,6 +181,39 @@ class GetCatalogueVersionRequest(_message.Message):
 Global___GetCatalogueVersionRequest: _TypeAlias = GetCatalogueVersionRequest  # noqa: Y015
 
 @_typing.final
+class ProcessingChange(_message.Message):
+    """How many engines a version has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MINIMUM_PARALLEL_CAPACITY_FIELD_NUMBER: _builtins.int
+    MAXIMUM_PARALLEL_CAPACITY_FIELD_NUMBER: _builtins.int
+    minimum_parallel_capacity: _builtins.int
+    """Optional. Engines that are kept for the version alone, with what it runs loaded."""
+    maximum_parallel_capacity: _builtins.int
+    """Optional. The most engines that work on the version at a time; not below the minimum."""
+    def __init__(
+        self,
+        *,
+        minimum_parallel_capacity: _builtins.int | None = ...,
+        maximum_parallel_capacity: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum_parallel_capacity", b"_maximum_parallel_capacity", "_minimum_parallel_capacity", b"_minimum_parallel_capacity", "maximum_parallel_capacity", b"maximum_parallel_capacity", "minimum_parallel_capacity", b"minimum_parallel_capacity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum_parallel_capacity", b"_maximum_parallel_capacity", "_minimum_parallel_capacity", b"_minimum_parallel_capacity", "maximum_parallel_capacity", b"maximum_parallel_capacity", "minimum_parallel_capacity", b"minimum_parallel_capacity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum_parallel_capacity: _TypeAlias = _typing.Literal["maximum_parallel_capacity"]  # noqa: Y015
+    _WhichOneofArgType__maximum_parallel_capacity: _TypeAlias = _typing.Literal["_maximum_parallel_capacity", b"_maximum_parallel_capacity"]  # noqa: Y015
+    _WhichOneofReturnType__minimum_parallel_capacity: _TypeAlias = _typing.Literal["minimum_parallel_capacity"]  # noqa: Y015
+    _WhichOneofArgType__minimum_parallel_capacity: _TypeAlias = _typing.Literal["_minimum_parallel_capacity", b"_minimum_parallel_capacity"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_parallel_capacity) -> _WhichOneofReturnType__maximum_parallel_capacity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum_parallel_capacity) -> _WhichOneofReturnType__minimum_parallel_capacity | None: ...
+
+Global___ProcessingChange: _TypeAlias = ProcessingChange  # noqa: Y015
+
+@_typing.final
 class CatalogueInput(_message.Message):
     """One item that an input of a job holds, in the words of the catalogue."""
 
@@ -224,6 +257,7 @@ class UpdateCatalogueVersionRequest(_message.Message):
 
     MODEL_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    PROCESSING_FIELD_NUMBER: _builtins.int
     LONG_DESCRIPTION_FIELD_NUMBER: _builtins.int
     TECHNICAL_DETAILS_FIELD_NUMBER: _builtins.int
     PERFORMANCE_SUMMARY_FIELD_NUMBER: _builtins.int
@@ -244,6 +278,10 @@ class UpdateCatalogueVersionRequest(_message.Message):
     status: _builtins.str
     """Optional. active: refused unless the version is ready, which makes it so by itself."""
     @_builtins.property
+    def processing(self) -> Global___ProcessingChange:
+        """Optional. How many engines it has."""
+
+    @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___CatalogueInput]:
         """Optional. The items of an input of a job, in place of those of the model; empty leaves them."""
 
@@ -260,6 +298,7 @@ class UpdateCatalogueVersionRequest(_message.Message):
         *,
         model_id: _builtins.str = ...,
         version: _builtins.str = ...,
+        processing: Global___ProcessingChange | None = ...,
         long_description: _builtins.str | None = ...,
         technical_details: _builtins.str | None = ...,
         performance_summary: _builtins.str | None = ...,
@@ -268,9 +307,9 @@ class UpdateCatalogueVersionRequest(_message.Message):
         statistics: _struct_pb2.ListValue | None = ...,
         status: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_long_description", b"_long_description", "_performance_summary", b"_performance_summary", "_status", b"_status", "_technical_details", b"_technical_details", "long_description", b"long_description", "performance_summary", b"performance_summary", "statistics", b"statistics", "status", b"status", "technical_details", b"technical_details"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_long_description", b"_long_description", "_performance_summary", b"_performance_summary", "_status", b"_status", "_technical_details", b"_technical_details", "long_description", b"long_description", "performance_summary", b"performance_summary", "processing", b"processing", "statistics", b"statistics", "status", b"status", "technical_details", b"technical_details"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_long_description", b"_long_description", "_performance_summary", b"_performance_summary", "_status", b"_status", "_technical_details", b"_technical_details", "inputs", b"inputs", "long_description", b"long_description", "model_id", b"model_id", "outputs", b"outputs", "performance_summary", b"performance_summary", "statistics", b"statistics", "status", b"status", "technical_details", b"technical_details", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_long_description", b"_long_description", "_performance_summary", b"_performance_summary", "_status", b"_status", "_technical_details", b"_technical_details", "inputs", b"inputs", "long_description", b"long_description", "model_id", b"model_id", "outputs", b"outputs", "performance_summary", b"performance_summary", "processing", b"processing", "statistics", b"statistics", "status", b"status", "technical_details", b"technical_details", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__long_description: _TypeAlias = _typing.Literal["long_description"]  # noqa: Y015
     _WhichOneofArgType__long_description: _TypeAlias = _typing.Literal["_long_description", b"_long_description"]  # noqa: Y015
@@ -290,6 +329,47 @@ class UpdateCatalogueVersionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__technical_details) -> _WhichOneofReturnType__technical_details | None: ...
 
 Global___UpdateCatalogueVersionRequest: _TypeAlias = UpdateCatalogueVersionRequest  # noqa: Y015
+
+@_typing.final
+class UpdateProcessingRequest(_message.Message):
+    """The request of UpdateProcessing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    MINIMUM_PARALLEL_CAPACITY_FIELD_NUMBER: _builtins.int
+    MAXIMUM_PARALLEL_CAPACITY_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Required. The model."""
+    version: _builtins.str
+    """Required. The version's id, label, or N.0.0."""
+    minimum_parallel_capacity: _builtins.int
+    """Optional. Engines that are kept for the version alone, with what it runs loaded."""
+    maximum_parallel_capacity: _builtins.int
+    """Optional. The most engines that work on the version at a time; not below the minimum."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        minimum_parallel_capacity: _builtins.int | None = ...,
+        maximum_parallel_capacity: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum_parallel_capacity", b"_maximum_parallel_capacity", "_minimum_parallel_capacity", b"_minimum_parallel_capacity", "maximum_parallel_capacity", b"maximum_parallel_capacity", "minimum_parallel_capacity", b"minimum_parallel_capacity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum_parallel_capacity", b"_maximum_parallel_capacity", "_minimum_parallel_capacity", b"_minimum_parallel_capacity", "maximum_parallel_capacity", b"maximum_parallel_capacity", "minimum_parallel_capacity", b"minimum_parallel_capacity", "model_id", b"model_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum_parallel_capacity: _TypeAlias = _typing.Literal["maximum_parallel_capacity"]  # noqa: Y015
+    _WhichOneofArgType__maximum_parallel_capacity: _TypeAlias = _typing.Literal["_maximum_parallel_capacity", b"_maximum_parallel_capacity"]  # noqa: Y015
+    _WhichOneofReturnType__minimum_parallel_capacity: _TypeAlias = _typing.Literal["minimum_parallel_capacity"]  # noqa: Y015
+    _WhichOneofArgType__minimum_parallel_capacity: _TypeAlias = _typing.Literal["_minimum_parallel_capacity", b"_minimum_parallel_capacity"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum_parallel_capacity) -> _WhichOneofReturnType__maximum_parallel_capacity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum_parallel_capacity) -> _WhichOneofReturnType__minimum_parallel_capacity | None: ...
+
+Global___UpdateProcessingRequest: _TypeAlias = UpdateProcessingRequest  # noqa: Y015
 
 @_typing.final
 class GetSampleRequest(_message.Message):
@@ -404,3 +484,37 @@ class ListAccountRequirementsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAccountRequirementsRequest: _TypeAlias = ListAccountRequirementsRequest  # noqa: Y015
+
+@_typing.final
+class GetProcessingEnginesRequest(_message.Message):
+    """The request of GetProcessingEngines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProcessingEnginesRequest: _TypeAlias = GetProcessingEnginesRequest  # noqa: Y015
+
+@_typing.final
+class ListEnginesRequest(_message.Message):
+    """The request of ListEngines and ListEngineModels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEnginesRequest: _TypeAlias = ListEnginesRequest  # noqa: Y015

@@ -66,6 +66,11 @@ class CatalogueRestServiceStub:
                 request_serializer=assay_dot_v1_dot_catalogue__service__pb2.UpdateCatalogueVersionRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.UpdateProcessing = channel.unary_unary(
+                '/assay.v1.CatalogueRestService/UpdateProcessing',
+                request_serializer=assay_dot_v1_dot_catalogue__service__pb2.UpdateProcessingRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.GetSampleInput = channel.unary_unary(
                 '/assay.v1.CatalogueRestService/GetSampleInput',
                 request_serializer=assay_dot_v1_dot_catalogue__service__pb2.GetSampleRequest.SerializeToString,
@@ -148,7 +153,14 @@ class CatalogueRestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCatalogueVersion(self, request, context):
-        """Changes what is sent of a version, and returns it. Errors: 400 a bad value; 404 no such model or version; 422 the version is not ready.
+        """Changes what is sent of a version, and returns it. Errors: 400 a bad value, or more engines than can be reached; 404 no such model or version; 422 the version runs nothing, or is not ready.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProcessing(self, request, context):
+        """Changes how many engines a version has, and returns the version. Errors: as UpdateCatalogueVersion.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,6 +253,11 @@ def add_CatalogueRestServiceServicer_to_server(servicer, server):
             'UpdateCatalogueVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateCatalogueVersion,
                     request_deserializer=assay_dot_v1_dot_catalogue__service__pb2.UpdateCatalogueVersionRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'UpdateProcessing': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProcessing,
+                    request_deserializer=assay_dot_v1_dot_catalogue__service__pb2.UpdateProcessingRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'GetSampleInput': grpc.unary_unary_rpc_method_handler(
@@ -458,6 +475,33 @@ class CatalogueRestService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateProcessing(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.CatalogueRestService/UpdateProcessing',
+            assay_dot_v1_dot_catalogue__service__pb2.UpdateProcessingRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetSampleInput(request,
             target,
             options=(),
@@ -662,6 +706,170 @@ class CatalogueRestService:
             target,
             '/assay.v1.CatalogueRestService/ListAccountRequirements',
             assay_dot_v1_dot_catalogue__service__pb2.ListAccountRequirementsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class EngineRestServiceStub:
+    """REST views of the engines that run versions.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.ListEngines = channel.unary_unary(
+                '/assay.v1.EngineRestService/ListEngines',
+                request_serializer=assay_dot_v1_dot_catalogue__service__pb2.ListEnginesRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListEngineModels = channel.unary_unary(
+                '/assay.v1.EngineRestService/ListEngineModels',
+                request_serializer=assay_dot_v1_dot_catalogue__service__pb2.ListEnginesRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetProcessingEngines = channel.unary_unary(
+                '/assay.v1.EngineRestService/GetProcessingEngines',
+                request_serializer=assay_dot_v1_dot_catalogue__service__pb2.GetProcessingEnginesRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class EngineRestServiceServicer:
+    """REST views of the engines that run versions.
+    """
+
+    def ListEngines(self, request, context):
+        """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEngineModels(self, request, context):
+        """Lists the models whose versions have engines, with how many.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProcessingEngines(self, request, context):
+        """Returns how many engines are kept for versions of all models of the caller's organization.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_EngineRestServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'ListEngines': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEngines,
+                    request_deserializer=assay_dot_v1_dot_catalogue__service__pb2.ListEnginesRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListEngineModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEngineModels,
+                    request_deserializer=assay_dot_v1_dot_catalogue__service__pb2.ListEnginesRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetProcessingEngines': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProcessingEngines,
+                    request_deserializer=assay_dot_v1_dot_catalogue__service__pb2.GetProcessingEnginesRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'assay.v1.EngineRestService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('assay.v1.EngineRestService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class EngineRestService:
+    """REST views of the engines that run versions.
+    """
+
+    @staticmethod
+    def ListEngines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.EngineRestService/ListEngines',
+            assay_dot_v1_dot_catalogue__service__pb2.ListEnginesRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEngineModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.EngineRestService/ListEngineModels',
+            assay_dot_v1_dot_catalogue__service__pb2.ListEnginesRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProcessingEngines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.EngineRestService/GetProcessingEngines',
+            assay_dot_v1_dot_catalogue__service__pb2.GetProcessingEnginesRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

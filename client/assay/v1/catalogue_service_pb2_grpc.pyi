@@ -45,7 +45,9 @@ class CatalogueRestServiceStub:
     GetCatalogueVersion: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetCatalogueVersionRequest, _httpbody_pb2.HttpBody]
     """Returns one version. Errors: 404 no such model or version."""
     UpdateCatalogueVersion: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.UpdateCatalogueVersionRequest, _httpbody_pb2.HttpBody]
-    """Changes what is sent of a version, and returns it. Errors: 400 a bad value; 404 no such model or version; 422 the version is not ready."""
+    """Changes what is sent of a version, and returns it. Errors: 400 a bad value, or more engines than can be reached; 404 no such model or version; 422 the version runs nothing, or is not ready."""
+    UpdateProcessing: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.UpdateProcessingRequest, _httpbody_pb2.HttpBody]
+    """Changes how many engines a version has, and returns the version. Errors: as UpdateCatalogueVersion."""
     GetSampleInput: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetSampleRequest, _httpbody_pb2.HttpBody]
     """Returns an example of a job of a version: the one that was set, else a neutral one that runs. Errors: 404 no such model or version."""
     GetSampleOutput: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetSampleRequest, _httpbody_pb2.HttpBody]
@@ -79,7 +81,9 @@ class CatalogueRestServiceAsyncStub(CatalogueRestServiceStub):
     GetCatalogueVersion: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetCatalogueVersionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns one version. Errors: 404 no such model or version."""
     UpdateCatalogueVersion: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.UpdateCatalogueVersionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Changes what is sent of a version, and returns it. Errors: 400 a bad value; 404 no such model or version; 422 the version is not ready."""
+    """Changes what is sent of a version, and returns it. Errors: 400 a bad value, or more engines than can be reached; 404 no such model or version; 422 the version runs nothing, or is not ready."""
+    UpdateProcessing: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.UpdateProcessingRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Changes how many engines a version has, and returns the version. Errors: as UpdateCatalogueVersion."""
     GetSampleInput: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetSampleRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns an example of a job of a version: the one that was set, else a neutral one that runs. Errors: 404 no such model or version."""
     GetSampleOutput: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetSampleRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
@@ -146,7 +150,15 @@ class CatalogueRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_service_pb2.UpdateCatalogueVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Changes what is sent of a version, and returns it. Errors: 400 a bad value; 404 no such model or version; 422 the version is not ready."""
+        """Changes what is sent of a version, and returns it. Errors: 400 a bad value, or more engines than can be reached; 404 no such model or version; 422 the version runs nothing, or is not ready."""
+
+    @_abc_1.abstractmethod
+    def UpdateProcessing(
+        self,
+        request: _catalogue_service_pb2.UpdateProcessingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Changes how many engines a version has, and returns the version. Errors: as UpdateCatalogueVersion."""
 
     @_abc_1.abstractmethod
     def GetSampleInput(
@@ -213,3 +225,58 @@ class CatalogueRestServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists what an engine of the caller's organization may use."""
 
 def add_CatalogueRestServiceServicer_to_server(servicer: CatalogueRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class EngineRestServiceStub:
+    """REST views of the engines that run versions."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> EngineRestServiceAsyncStub: ...
+    ListEngines: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]
+    """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them."""
+    ListEngineModels: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]
+    """Lists the models whose versions have engines, with how many."""
+    GetProcessingEngines: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetProcessingEnginesRequest, _httpbody_pb2.HttpBody]
+    """Returns how many engines are kept for versions of all models of the caller's organization."""
+
+@_typing.type_check_only
+class EngineRestServiceAsyncStub(EngineRestServiceStub):
+    """REST views of the engines that run versions."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ListEngines: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them."""
+    ListEngineModels: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists the models whose versions have engines, with how many."""
+    GetProcessingEngines: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetProcessingEnginesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns how many engines are kept for versions of all models of the caller's organization."""
+
+class EngineRestServiceServicer(metaclass=_abc_1.ABCMeta):
+    """REST views of the engines that run versions."""
+
+    @_abc_1.abstractmethod
+    def ListEngines(
+        self,
+        request: _catalogue_service_pb2.ListEnginesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them."""
+
+    @_abc_1.abstractmethod
+    def ListEngineModels(
+        self,
+        request: _catalogue_service_pb2.ListEnginesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists the models whose versions have engines, with how many."""
+
+    @_abc_1.abstractmethod
+    def GetProcessingEngines(
+        self,
+        request: _catalogue_service_pb2.GetProcessingEnginesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns how many engines are kept for versions of all models of the caller's organization."""
+
+def add_EngineRestServiceServicer_to_server(servicer: EngineRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

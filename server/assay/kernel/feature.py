@@ -10,7 +10,7 @@ from assay.kernel.identity import ApiKey
 from assay.kernel.jobs.events import Events, StatusUpdates
 from assay.kernel.jobs.kind import JobKind, register_kinds
 from assay.kernel.jobs.ledger_runs import Jobs
-from assay.kernel.kernel import Kernel
+from assay.kernel.kernel import Companion, Kernel, RunnerParts
 from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.installation import Installation
 from assay.kernel.storage.requests import Requests
@@ -36,6 +36,10 @@ def _no_services(_kernel: Kernel) -> Iterable[object]:
     return ()
 
 
+def _no_companions(_parts: RunnerParts) -> Iterable[Companion]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Feature:
     """One folder under features, as its `feature.py` declares it."""
@@ -47,6 +51,8 @@ class Feature:
     kinds: tuple[JobKind[Any, Any], ...] = ()  # of job, as runners know them
     # Makes its gRPC handlers: one instance a service, of the class named as the service.
     services: Callable[[Kernel], Iterable[object]] = _no_services
+    # Makes what runs beside each runner.
+    companions: Callable[[RunnerParts], Iterable[Companion]] = _no_companions
     # Modules that a compute child imports before its first task, beside those of the kinds.
     preload: tuple[str, ...] = ()
     # Finds an API key by its prefix; of the one feature that keeps keys.

@@ -8,6 +8,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from assay.kernel.clock import Clock
 from assay.kernel.ids import Ids
+from assay.kernel.jobs.executors.reserved_pools import ReservedPools
 from assay.kernel.jobs.kind import ComputeSettings
 from assay.kernel.jobs.watch import Watches
 from assay.kernel.sealing import Sealer
@@ -34,6 +35,13 @@ class Limits(Protocol):
     max_chunk_bytes: int  # of one chunk of an upload
     max_file_bytes: int  # of one uploaded file
     max_body_bytes: int  # of the body of any other REST call
+    max_engines: int  # processes that are kept for versions, of all organizations
+
+    @property
+    def worker_count(self) -> int:
+        """Compute processes that serve everybody."""
+        ...
+
     remote_allow: tuple[str, ...]  # CIDR ranges that may be reached though not public
 
 
@@ -52,3 +60,26 @@ class Kernel:
     run_in_thread: RunInThread
     watches: Watches
     limits: Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerParts:
+    """What a companion of a runner is made from."""
+
+    store: Store
+    blobs: BlobStore
+    clock: Clock
+    ids: Ids
+    reserved: ReservedPools
+    settings: ComputeSettings
+    limits: Limits
+
+
+class Companion(Protocol):
+    """What runs beside a runner as long as that does."""
+
+    def start(self) -> None:
+        """Begin, on threads of its own."""
+
+    def stop(self) -> None:
+        """End, and return when nothing runs any more."""

@@ -16,7 +16,7 @@ PATIENCE = 30.0
 @pytest.fixture
 def network():
     """A pool of three children at most, of which none was needed yet."""
-    pool = LocalPool(workers=3, on_demand=True)
+    pool = LocalPool(workers=3, least=0)
     yield pool
     pool.close()
 

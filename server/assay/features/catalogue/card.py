@@ -35,9 +35,11 @@ class VersionCard(Record):
 
 
 class StoredCard(Record):
-    """A card as it is stored."""
+    """A card as it is stored, with the engines of its version."""
 
     model_id: str
     version_id: str
+    minimum_engines: int = 0  # kept for the version alone
+    maximum_engines: int | None = None  # None: nothing was said
     updated_at: datetime | None = None  # None: nothing was ever said
     card: VersionCard = VersionCard()

@@ -61,9 +61,15 @@ def version_change(request: pb.UpdateCatalogueVersionRequest) -> VersionChange:
     if request.HasField("statistics"):
         card["statistics"] = _statistics(request.statistics)
     return VersionChange(
+        **_engines(request.processing),
         status=request.status if request.HasField("status") else None,
         card=card,
     )
+
+
+def processing_change(request: pb.UpdateProcessingRequest) -> VersionChange:
+    """Return how many engines are asked for."""
+    return VersionChange(**_engines(request))
 
 
 def sample(field: str, sent: struct_pb2.Value) -> VersionChange:
@@ -75,6 +81,15 @@ def sample(field: str, sent: struct_pb2.Value) -> VersionChange:
 def tag_list(text: str) -> Iterable[str]:
     """Return the tags in a text such as `a,b`."""
     return [one for part in text.split(",") if (one := part.strip())]
+
+
+def _engines(sent: pb.ProcessingChange | pb.UpdateProcessingRequest) -> dict[str, Any]:
+    engines: dict[str, Any] = {}
+    if sent.HasField("minimum_parallel_capacity"):
+        engines["minimum_engines"] = sent.minimum_parallel_capacity
+    if sent.HasField("maximum_parallel_capacity"):
+        engines["maximum_engines"] = sent.maximum_parallel_capacity
+    return engines
 
 
 def _input(sent: pb.CatalogueInput) -> DeclaredInput:

@@ -6,6 +6,7 @@ from typing import Any
 
 from assay.features.catalogue import convert
 from assay.features.catalogue import rest_views as views
+from assay.features.catalogue.engines_service import EngineReader
 from assay.features.catalogue.service import CatalogueReader, CatalogueVersion, VersionChange
 from assay.kernel.rpc import rest
 from assay.kernel.rpc.call import Call
@@ -17,6 +18,34 @@ from assay.kernel.rpc.numbered_pages import (
 )
 from assay.kernel.rpc.rest import Body
 from assay.v1 import catalogue_service_pb2 as pb
+
+
+class EngineRestService:
+    """Engines of the caller's organization."""
+
+    def __init__(self, engines: EngineReader) -> None:
+        self._engines = engines
+
+    async def ListEngines(
+        self, _request: pb.ListEnginesRequest, call: Call
+    ) -> Body[tuple[views.EngineView, ...]]:
+        """Return the engines of each version."""
+        found = await call.run(self._engines.list, call.organization_id)
+        return rest.body(tuple(map(views.engine, found)))
+
+    async def ListEngineModels(
+        self, _request: pb.ListEnginesRequest, call: Call
+    ) -> Body[tuple[views.EngineModelView, ...]]:
+        """Return the models whose versions have engines."""
+        found = await call.run(self._engines.list, call.organization_id)
+        return rest.body(views.engine_models(found))
+
+    async def GetProcessingEngines(
+        self, _request: pb.GetProcessingEnginesRequest, call: Call
+    ) -> Body[views.EnginesSumView]:
+        """Return how many engines are kept."""
+        total = await call.run(self._engines.minimum_sum, call.organization_id)
+        return rest.body(views.EnginesSumView(minimum_processing_engines_sum=total))
 
 
 class CatalogueRestService:
@@ -77,6 +106,14 @@ class CatalogueRestService:
         """Change a version."""
         return await self._version(
             await self._change(request, convert.version_change(request), call), call
+        )
+
+    async def UpdateProcessing(
+        self, request: pb.UpdateProcessingRequest, call: Call
+    ) -> Body[views.VersionView]:
+        """Change how many engines a version has."""
+        return await self._version(
+            await self._change(request, convert.processing_change(request), call), call
         )
 
     async def GetSampleInput(self, request: pb.GetSampleRequest, call: Call) -> Body[Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from assay.features.catalogue.engines_service import VersionEngines
 from assay.features.catalogue.service import CatalogueModel, CatalogueVersion
 from assay.features.catalogue.store import Tagged
 from assay.features.models.declared import DeclaredInput, DeclaredOutput
@@ -150,6 +151,46 @@ class OutputView(CamelRecord):
     description: str  # Free text.
 
 
+class ProcessingView(CamelRecord):
+    """How many engines a version has."""
+
+    minimum_parallel_capacity: Count  # Kept for the version alone, with what it runs loaded.
+    # The most that work on it at a time; without a minimum, those that serve every version.
+    maximum_parallel_capacity: Count
+
+
+class EnginesSumView(CamelRecord):
+    """How many engines are kept."""
+
+    minimum_processing_engines_sum: Count  # For versions of all models of the organization.
+
+
+class EngineView(CamelRecord):
+    """The engines of a version, counted from processes that live."""
+
+    identifier: str  # The model.
+    model_id: str  # The same.
+    name: str  # The model's name.
+    version: str  # Its label where that is written as a version, else N.0.0.
+    ready: Count  # That have loaded what the version runs, idle or not.
+    running: Count  # That work.
+    queued: Count  # Tasks that wait for one.
+    failed: Count  # Starts in a row that failed.
+    spinning_up: Count  # That load what the version runs.
+    spinning_down: Count  # That end after their current task.
+
+
+class EngineModelView(CamelRecord):
+    """A model whose versions have engines."""
+
+    identifier: str  # The model.
+    model_id: str  # The same.
+    name: str  # Its name.
+    versions: tuple[str, ...]  # Those that have engines.
+    minimum_processing_engines_sum: Count  # That are kept for them.
+    ready: Count  # That have loaded what they run.
+
+
 class VersionView(CamelRecord):
     """A version of a model."""
 
@@ -178,6 +219,7 @@ class VersionView(CamelRecord):
     sample_input: str  # An example of a job, as JSON.
     sample_output: str  # The results of that job, as JSON.
     model: ListedModelView  # The model.
+    processing: ProcessingView  # How many engines it has.
 
 
 def tag(identifier: str) -> TagView:
@@ -297,6 +339,10 @@ def version(found: CatalogueVersion, sample_input: str, sample_output: str) -> V
         sample_input=sample_input,
         sample_output=sample_output,
         model=listed_model(found.of),
+        processing=ProcessingView(
+            minimum_parallel_capacity=found.card.minimum_engines,
+            maximum_parallel_capacity=found.maximum_engines,
+        ),
     )
 
 
@@ -348,6 +394,41 @@ def _statistics(shown: Version) -> tuple[dict[str, Any], ...]:
             "value": value,
         }
         for order, (name, value) in enumerate(sorted(shown.metrics.items()))
+    )
+
+
+def engine(found: VersionEngines) -> EngineView:
+    """Return the view of the engines of a version."""
+    counts = found.counts
+    return EngineView(
+        identifier=found.model_id,
+        model_id=found.model_id,
+        name=found.model_name,
+        version=found.version,
+        ready=counts.ready,
+        running=counts.running,
+        queued=counts.queued,
+        failed=counts.failed,
+        spinning_up=counts.spinning_up,
+        spinning_down=counts.spinning_down,
+    )
+
+
+def engine_models(found: Iterable[VersionEngines]) -> tuple[EngineModelView, ...]:
+    """Return the views of the models whose versions have engines."""
+    of_models: dict[str, list[VersionEngines]] = {}
+    for one in found:
+        of_models.setdefault(one.model_id, []).append(one)
+    return tuple(
+        EngineModelView(
+            identifier=model_id,
+            model_id=model_id,
+            name=those[0].model_name,
+            versions=tuple(one.version for one in those),
+            minimum_processing_engines_sum=sum(one.minimum for one in those),
+            ready=sum(one.counts.ready for one in those),
+        )
+        for model_id, those in of_models.items()
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from assay.features.artifacts.model import Artifact
 from assay.features.artifacts.store import VersionArtifacts
 from assay.features.catalogue.card import StoredCard
+from assay.features.catalogue.engines_service import changed_engines, maximum_of
 from assay.features.catalogue.model import Declaration
 from assay.features.catalogue.samples import Example, neutral_example
 from assay.features.catalogue.similarity import holds, similarity
@@ -22,7 +23,7 @@ from assay.kernel.errors import InvalidArgument, VersionNotReady, clip
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.jobs.states import VersionStatus
-from assay.kernel.kernel import Kernel
+from assay.kernel.kernel import Kernel, Limits
 from assay.kernel.rpc.numbered_pages import NumberedPage
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, encode_text, replace
@@ -97,12 +98,15 @@ class CatalogueVersion:
     declaration: Declaration
     sample_input: str | None  # JSON, as it was set; None: nothing was
     sample_output: str | None
+    maximum_engines: int  # that may work on it at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class VersionChange:
     """What to change of a version; None leaves it as it is."""
 
+    minimum_engines: int | None = None
+    maximum_engines: int | None = None
     status: str | None = None
     card: Mapping[str, Any] = field(default_factory=dict)  # fields of VersionCard
 
@@ -111,7 +115,7 @@ class CatalogueReader:
     """The catalogue of an organization."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self._store, self._blobs = kernel.store, kernel.blobs
+        self._store, self._blobs, self._limits = kernel.store, kernel.blobs, kernel.limits
         self._compute, self._run_in_thread = kernel.compute, kernel.run_in_thread
 
     def search(
@@ -133,26 +137,36 @@ class CatalogueReader:
         """Return the version that a caller calls `text`; raises NotFound."""
         with self._store.read() as uow:
             found = uow[Versions].find(organization_id, model_id, text)
-            return _catalogue_version(uow, found)
+            return _catalogue_version(uow, found, self._limits)
 
     def change(
         self, organization_id: str, model_id: str, text: str, change: VersionChange
     ) -> CatalogueVersion:
-        """Change what is said of a version.
+        """Change what is said of a version, or how many engines it has.
 
         Raises:
             NotFound: there is no such model or version.
-            InvalidArgument: a value is wrong.
-            VersionNotReady: it is to be active, and is not ready.
+            InvalidArgument: a value is wrong, or more engines are asked for than can be reached.
+            VersionNotReady: it is to be active, or to have engines, and is not ready.
+            FailedPrecondition: engines are asked for, and cannot be kept.
         """
         with self._store.write() as uow:
             found = uow[Versions].find(organization_id, model_id, text)
             if change.status is not None:
                 _check_status(change.status, found)
             stored = uow[Catalogue].card(organization_id, model_id, found.version_id)
-            card = replace(stored.card, **change.card)
-            uow[Catalogue].put_card(organization_id, replace(stored, card=card))
-            return _catalogue_version(uow, found)
+            changed = replace(stored, card=replace(stored.card, **change.card))
+            if (change.minimum_engines, change.maximum_engines) != (None, None):
+                changed = changed_engines(
+                    uow,
+                    found,
+                    changed,
+                    minimum=change.minimum_engines,
+                    maximum=change.maximum_engines,
+                    limits=self._limits,
+                )
+            uow[Catalogue].put_card(organization_id, changed)
+            return _catalogue_version(uow, found, self._limits)
 
     async def sample_input(self, organization_id: str, found: CatalogueVersion) -> str:
         """Return an example of a job of a version, as JSON."""
@@ -255,7 +269,7 @@ def _catalogue_model(uow: UnitOfWork, organization_id: str, model_id: str) -> Ca
     return found
 
 
-def _catalogue_version(uow: UnitOfWork, version: Version) -> CatalogueVersion:
+def _catalogue_version(uow: UnitOfWork, version: Version, limits: Limits) -> CatalogueVersion:
     key = version.organization_id, version.model_id, version.version_id
     card = uow[Catalogue].card(*key)
     artifact = uow[VersionArtifacts].find(*key)
@@ -268,6 +282,7 @@ def _catalogue_version(uow: UnitOfWork, version: Version) -> CatalogueVersion:
         declaration=uow[Catalogue].declaration(*key),
         sample_input=card.card.sample_input or sample_input,
         sample_output=card.card.sample_output or sample_output,
+        maximum_engines=maximum_of(card, limits),
     )
 
 

@@ -159,6 +159,8 @@ class Catalogue(SqlStore):
             organization_id=organization_id,
             model_id=changed.model_id,
             version_id=changed.version_id,
+            minimum_engines=changed.minimum_engines,
+            maximum_engines=changed.maximum_engines,
             updated_at=self._db.now(),
             card=encode_text(changed.card),
         )

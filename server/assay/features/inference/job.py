@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from assay.features.catalogue.engine import engine_key
 from assay.features.inference.events import InputFinished
 from assay.features.inference.job_prediction import predict_inputs
 from assay.features.inference.job_spec import (
@@ -57,6 +58,11 @@ class PredictStage(Stage[PredictTask, Predicted]):
         """Say whether the version is called elsewhere."""
         spec: InferenceSpec = job.spec
         return spec.artifact.waits
+
+    def reserved(self, job: JobView[Any]) -> tuple[str, ...]:
+        """Return the key of the engines that may be kept for the version."""
+        spec: InferenceSpec = job.spec
+        return engine_key(job.organization_id, spec.model_id, spec.version_id)
 
     def plan(
         self, job: JobView[Any], inputs: StageInputs, context: ComputeContext

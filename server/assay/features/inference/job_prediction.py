@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ from assay.learning.rows import NUMBER
 
 Outputs = dict[int, tuple[InputOutput, ...]]  # of inputs by position
 
+_CHILD = re.compile(r"(?:pool|network|engine)-\d+")  # names of compute processes
 NO_MEMORY = (
     "This input needs more memory than a compute process is given. Send less of it, or raise "
     "ASSAY_COMPUTE_MEMORY_BYTES."
@@ -77,8 +79,8 @@ def predict_inputs(
 
 def engine_name() -> str:
     """Return the name of this compute process, which says nothing of its machine."""
-    number = multiprocessing.current_process().name.rpartition("-")[2]
-    return f"pool-{number}" if number.isdigit() else "pool-0"
+    name = multiprocessing.current_process().name
+    return name if _CHILD.fullmatch(name) else "pool-0"
 
 
 def _outcomes(

@@ -26,6 +26,8 @@ from assay.kernel.errors import (
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.divided_tasks import DividedTasks, PartOfTask
 from assay.kernel.jobs.executors.base import ChildKilledError, Executor, PoolClosedError
+from assay.kernel.jobs.executors.choice import ExecutorChoice
+from assay.kernel.jobs.executors.reserved_pools import ReservedPools
 from assay.kernel.jobs.failure_policy import (
     MOST_RETRIES,
     UNKNOWN,
@@ -92,6 +94,7 @@ class RunContext:
     blobs: BlobStore
     executor: Executor
     network: Executor  # of tasks that wait for another machine
+    reserved: ReservedPools | None = None  # of tasks for which processes are kept
     settings: ComputeSettings
     clock: Clock
     jitter: Jitter
@@ -123,6 +126,7 @@ class JobExecution:
         )
         self._inbox: queue.SimpleQueue[Future[Any] | Stop] = queue.SimpleQueue()
         self._halted = threading.Event()
+        self._executors = ExecutorChoice(context.executor, context.network, context.reserved)
         self._divided = DividedTasks(kind)
         self._made: dict[str, BlobMark] = {}  # blobs that chains made in this run, by address
         # A job that took a runner down may do so again: then it is known what ran.
@@ -211,8 +215,7 @@ class JobExecution:
                 self._gather(running, progress, waiting)
         finally:
             self.is_waiting = False
-            for executor in (self._executor, self._context.network):
-                executor.abandon(running)
+            self._executors.abandon(running)
 
     def _waits(self, task: Task) -> bool:
         return task.stage.waits(self._view)
@@ -226,8 +229,9 @@ class JobExecution:
             payload=task.payload,
             finished=finished,
         )
-        executor = self._context.network if self._waits(task) else self._executor
-        return self._submit_to(executor, run_task, call, self._compute_with)
+        return self._submit_to(
+            self._executors.of(task.stage, self._view), run_task, call, self._compute_with
+        )
 
     def _gather(
         self, running: dict[Future[Any], Task], progress: StageProgress, waiting: WaitingTasks

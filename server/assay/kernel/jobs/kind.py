@@ -124,6 +124,10 @@ class Stage(Generic[TaskPayload, Partial]):
         """Return whether its tasks wait for the network: they run in a pool of their own."""
         return False
 
+    def reserved(self, job: JobView[Any]) -> tuple[str, ...]:  # noqa: ARG002  # for stages that can tell
+        """Return the key of the processes that may be kept for its tasks; empty: none are."""
+        return ()
+
     def expected(self, job: JobView[Any]) -> int:  # noqa: ARG002  # for stages that can tell
         """Return about how many tasks there will be, for progress before they are planned; 0: unknown."""
         return 0

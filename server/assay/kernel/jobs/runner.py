@@ -17,6 +17,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.errors import Unavailable
 from assay.kernel.jobs.execution import JobExecution, RunContext, Stop
 from assay.kernel.jobs.executors.base import Executor
+from assay.kernel.jobs.executors.reserved_pools import ReservedPools
 from assay.kernel.jobs.failure_policy import Backoff, Jitter, system_jitter
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import ComputeSettings, JobKind
@@ -58,6 +59,7 @@ class Runner:
         blobs: BlobStore,
         executor: Executor,
         network: Executor | None = None,
+        reserved: ReservedPools | None = None,
         kinds: Mapping[str, JobKind[Any, Any]],
         clock: Clock | None = None,
         jitter: Jitter | None = None,
@@ -75,6 +77,7 @@ class Runner:
             blobs=blobs,
             executor=executor,
             network=network or executor,
+            reserved=reserved,
             settings=settings,
             clock=self._clock,
             jitter=jitter or system_jitter(),

@@ -30,6 +30,10 @@ class FairLine(Generic[T]):
         for tasks in self._of.values():
             yield from tasks
 
+    def __len__(self) -> int:
+        """Return how many tasks wait; from any thread."""
+        return sum(len(tasks) for tasks in list(self._of.values()))
+
     def heads(self) -> list[T]:
         """Return the first task of each owner."""
         return [tasks[0] for tasks in self._of.values()]

@@ -30,7 +30,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, count, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec, TypeVar
@@ -87,8 +87,22 @@ class _Child:
     task: _Task | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PoolCounts:
+    """What the children of a pool do at one moment."""
+
+    ready: int = 0  # that could run a task, or do
+    running: int = 0  # that run one
+    queued: int = 0  # tasks that wait for a child
+    failed: int = 0  # starts in a row that ended before the child was ready
+    starting: int = 0
+
+
 class LocalPool:
-    """`workers` spawned processes; starts them at once, or with `on_demand` when tasks come."""
+    """Up to `workers` spawned processes.
+
+    All are started at once and kept; with `least` these are, and the others when tasks come.
+    """
 
     def __init__(
         self,
@@ -96,14 +110,17 @@ class LocalPool:
         workers: int,
         memory_bytes: int | None = None,
         preload: tuple[str, ...] = (),
-        on_demand: bool = False,
+        least: int | None = None,
+        warm: bytes | None = None,
+        name: str = "pool",
         clock: Clock | None = None,
     ) -> None:
         self._workers = workers
-        self._on_demand = on_demand
+        self._numbered = (f"{name}-{number}" for number in count(1))  # names of children
+        self._least = workers if least is None else least
         self._clock = clock or Clock()
         self._settings = ChildSettings(
-            parent_pid=os.getpid(), memory_bytes=memory_bytes, preload=preload
+            parent_pid=os.getpid(), memory_bytes=memory_bytes, preload=preload, warm=warm
         )
         self._context = multiprocessing.get_context("spawn")
         self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
@@ -111,7 +128,7 @@ class LocalPool:
         self._bell, self._ring = self._context.Pipe(duplex=False)
         self._awaited = FairLine[_Task]()
         self._waiting = FairLine[_Task]()
-        self._wanted = 0 if on_demand else workers  # children, beside the spares
+        self._wanted = self._least  # children, beside the spares
         self._busy_at = 0.0  # when all of them were last needed
         self._spares = 0  # children beyond the workers, now wanted
         self._needed_at = 0.0  # when the last of them was
@@ -148,6 +165,21 @@ class LocalPool:
     def pids(self) -> frozenset[int]:
         """Return the children that now live."""
         return frozenset(child.process.pid or 0 for child in self._children)
+
+    def counts(self) -> PoolCounts:
+        """Return what its children do now, and how many tasks wait for one."""
+        children = self._children
+        ready = sum(child.ready for child in children)
+        return PoolCounts(
+            ready=ready,
+            running=sum(child.task is not None for child in children),
+            queued=self._queued(),
+            failed=self._failed_starts,
+            starting=len(children) - ready,
+        )
+
+    def _queued(self) -> int:
+        return self._inbox.qsize() + len(self._awaited) + len(self._waiting)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run the task in a child; see Executor.submit."""
@@ -251,13 +283,13 @@ class LocalPool:
         times += [task.sent_at + SPARE_AFTER_SECONDS for task in self._starved()]
         if self._spares:
             times.append(self._needed_at + SPARE_SECONDS)
-        if self._on_demand and self._wanted:
+        if self._wanted > self._least:
             times.append(self._busy_at + IDLE_SECONDS)
         # What is past has been done, and is heard of as soon as it has its effect.
         return min((time - now for time in times if time > now), default=None)
 
     def _start_children(self) -> None:
-        if self._on_demand:
+        if self._least < self._workers:
             self._count_demand()
         self._count_spares()
         while len(self._children) < self._wanted + self._spares and self._may_start():
@@ -282,7 +314,7 @@ class LocalPool:
         """Find how many children the tasks keep busy that run or wait."""
         running = sum(child.task is not None for child in self._children)
         waiting = sum(1 for _ in islice(chain(self._awaited, self._waiting), self._workers))
-        demand = min(self._workers, running + waiting)
+        demand = max(self._least, min(self._workers, running + waiting))
         now = self._clock.monotonic()
         if demand >= self._wanted:
             self._wanted, self._busy_at = demand, now
@@ -313,7 +345,7 @@ class LocalPool:
         ours, theirs = self._context.Pipe()
         try:
             process = self._context.Process(
-                target=serve, args=(theirs, self._settings), name="assay-compute", daemon=True
+                target=serve, args=(theirs, self._settings), name=next(self._numbered), daemon=True
             )
             process.start()
         except OSError:

@@ -40,6 +40,7 @@ class ChildSettings:
     parent_pid: int
     memory_bytes: int | None = None  # of data the child may allocate; None: no limit
     preload: tuple[str, ...] = ()  # modules imported before the first task
+    warm: bytes | None = None  # a pickled call that is made before the first task
 
 
 def prepare(settings: ChildSettings) -> None:
@@ -59,6 +60,9 @@ def prepare(settings: ChildSettings) -> None:
 def serve(connection: Connection, settings: ChildSettings) -> None:
     """Be a compute child: prepare, say so, and answer tasks until the pipe ends."""
     prepare(settings)
+    if settings.warm is not None:
+        function, *arguments = pickle.loads(settings.warm)  # noqa: S301  # from our parent, by its own call
+        function(*arguments)
     connection.send_bytes(READY)
     while True:
         try:

@@ -93,6 +93,33 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "engine_hosts",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "model_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "version_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "host", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("target", sa.Integer(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.Text(), nullable=False),
+        sa.CheckConstraint("target >= 0", name=op.f("ck_engine_hosts_target")),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "model_id", "version_id", "host", name=op.f("pk_engine_hosts")
+        ),
+    )
+    op.create_table(
         "extraction_runs",
         sa.Column(
             "organization_id",
@@ -1181,8 +1208,15 @@ def upgrade() -> None:
             sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
             nullable=False,
         ),
+        sa.Column("minimum_engines", sa.Integer(), nullable=False),
+        sa.Column("maximum_engines", sa.Integer(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("card", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "maximum_engines IS NULL OR maximum_engines >= minimum_engines",
+            name=op.f("ck_version_cards_maximum_engines"),
+        ),
+        sa.CheckConstraint("minimum_engines >= 0", name=op.f("ck_version_cards_minimum_engines")),
         sa.ForeignKeyConstraint(
             ["organization_id", "model_id", "version_id"],
             ["versions.organization_id", "versions.model_id", "versions.version_id"],
@@ -1192,6 +1226,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "organization_id", "model_id", "version_id", name=op.f("pk_version_cards")
         ),
+    )
+    op.create_index(
+        "ix_version_cards_engines",
+        "version_cards",
+        ["organization_id", "model_id", "version_id"],
+        unique=False,
+        sqlite_where=sa.text("minimum_engines > 0"),
+        postgresql_where=sa.text("minimum_engines > 0"),
     )
 
 
@@ -1220,6 +1262,7 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_table("installation")
     op.drop_table("extraction_runs")
+    op.drop_table("engine_hosts")
     op.drop_table("datasets")
     op.drop_table("counters")
     op.drop_table("blob_references")
