@@ -27,6 +27,7 @@ from assay.learning.feature_block import FeatureBlock
 from assay.learning.labels import class_codes
 from assay.learning.rows import CATEGORY, NUMBER, TARGET, TaskType, features_of, row_ids
 from assay.learning.tabular_summary import (
+    LARGEST,
     FeatureSummary,
     NumberSummary,
     numbers,
@@ -52,19 +53,6 @@ class NumberColumn(Record, tag="number"):
     def width(self, *, trees: bool) -> int:
         """Return the number of columns."""
         return 1 if trees else (self.deviation > 0) + self.missing
-
-    def values(self, batch: pa.RecordBatch, *, trees: bool) -> NDArray[np.float64]:
-        """Return the (rows, width) columns."""
-        found = numbers(batch, self.name)
-        if trees:
-            return found[:, np.newaxis]
-        absent = np.isnan(found)
-        columns = []
-        if self.deviation > 0:
-            columns.append(np.where(absent, 0.0, (found - self.mean) / self.deviation))
-        if self.missing:
-            columns.append(absent.astype(np.float64))
-        return np.column_stack(columns) if columns else np.empty((len(found), 0))
 
 
 class CategoryColumn(Record, tag="category"):
@@ -142,7 +130,33 @@ class TableColumns(Record):
 
     def values(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         """Return the (rows, width) features; raises DataError when a column is not there."""
-        types = {field.name: field.type for field in features_of(batch.schema)}
+        self._check(batch.schema)
+        made = np.empty((batch.num_rows, self.width))
+        read: list[NumberColumn] = []  # the numbers, and their places
+        places: list[int] = []
+        place = 0
+        for column in self.columns:
+            width = column.width(trees=self.trees)
+            if isinstance(column, CategoryColumn):
+                made[:, place : place + width] = column.values(batch, trees=self.trees)
+            else:
+                found: Any = batch.column(column.name)
+                found = found.to_numpy(zero_copy_only=False)
+                if self.trees or column.deviation > 0:
+                    made[:, place] = found
+                    read.append(column)
+                    places.append(place)
+                else:
+                    found = numbers(batch, column.name)
+                if column.missing and not self.trees:
+                    made[:, place + width - 1] = np.isnan(found)
+            place += width
+        if read:
+            self._finish(batch, made, places, read)
+        return made
+
+    def _check(self, schema: pa.Schema) -> None:
+        types = {field.name: field.type for field in features_of(schema)}
         for column in self.columns:
             wanted = NUMBER if isinstance(column, NumberColumn) else CATEGORY
             if types.get(column.name) != wanted:
@@ -150,8 +164,25 @@ class TableColumns(Record):
                 raise DataError(
                     f"feature {shortened(column.name)} is {found}; the model was trained on {wanted}"
                 )
-        made = [column.values(batch, trees=self.trees) for column in self.columns]
-        return np.hstack([np.empty((batch.num_rows, 0)), *made])
+
+    def _finish(
+        self,
+        batch: pa.RecordBatch,
+        made: NDArray[np.float64],
+        places: Sequence[int],
+        columns: Sequence[NumberColumn],
+    ) -> None:
+        """Check the numbers, all at once, and for a linear model standardize them; 0 is missing."""
+        step = slice(None) if len(places) == made.shape[1] else places
+        found = made[:, step]
+        if (np.abs(found) > LARGEST).any():
+            for column in columns:
+                numbers(batch, column.name)  # raises at the first that is too large
+        if not self.trees:
+            found = found - np.array([column.mean for column in columns])
+            found /= np.array([column.deviation for column in columns])
+            found[np.isnan(found)] = 0.0
+            made[:, step] = found
 
 
 def _has_values(feature: FeatureSummary) -> bool:

@@ -20,7 +20,7 @@ from assay.records import Record, convert, plain
 
 KIND = "summary"
 MAX_CATEGORIES = 100_000  # of a feature, counted; fewer become features
-_LARGEST = 1e150  # beyond this squares overflow
+LARGEST = 1e150  # beyond this squares overflow
 
 
 class Moments(Record):
@@ -143,11 +143,11 @@ def numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
     """Return a feature of numbers, NaN where it is missing; raises DataError for an infinity."""
     column: Any = batch.column(name)
     values: NDArray[np.float64] = column.to_numpy(zero_copy_only=False).astype(np.float64)
-    beyond = np.flatnonzero(np.abs(values) > _LARGEST)
+    beyond = np.flatnonzero(np.abs(values) > LARGEST)
     if len(beyond):
         row = int(beyond[0])
         raise DataError(
-            f"feature {shortened(name)} is {values[row]!r}; allowed are numbers up to {_LARGEST:g},"
+            f"feature {shortened(name)} is {values[row]!r}; allowed are numbers up to {LARGEST:g},"
             " and nothing or NaN where it is missing",
             batch.column(ROW_ID)[row].as_py(),
         )
@@ -158,12 +158,12 @@ def targets(batch: pa.RecordBatch) -> NDArray[np.float64]:
     """Return the numbers that are to be learned; raises DataError where there is none."""
     column: Any = batch.column(TARGET)
     values: NDArray[np.float64] = column.to_numpy(zero_copy_only=False).astype(np.float64)
-    wrong = np.flatnonzero(~(np.abs(values) <= _LARGEST))
+    wrong = np.flatnonzero(~(np.abs(values) <= LARGEST))
     if len(wrong):
         row = int(wrong[0])
         shown = "missing" if np.isnan(values[row]) else repr(float(values[row]))
         raise DataError(
-            f"the target is {shown}; allowed are numbers up to {_LARGEST:g}",
+            f"the target is {shown}; allowed are numbers up to {LARGEST:g}",
             batch.column(ROW_ID)[row].as_py(),
         )
     return values

@@ -54,10 +54,8 @@ class GRPCInferenceService:
         versions = await call.run(self._inference.versions, call.organization_id, request.name)
         return convert.metadata(request, found, versions)
 
-    async def ModelInfer(
-        self, request: oip.ModelInferRequest, call: Call
-    ) -> oip.ModelInferResponse:
-        """Return the predictions of rows."""
+    async def ModelInfer(self, request: oip.ModelInferRequest, call: Call) -> bytes:
+        """Return the predictions of rows, as an encoded response."""
         asked = convert.infer_request(request)
         found = await self._inference.infer(call.organization_id, asked)
         return convert.infer_response(request, found)

@@ -1,6 +1,9 @@
 """Batching of concurrent requests: what comes while others are computed is computed together next.
 
-A request that comes alone is computed at once, so nobody waits for company. Lives on one event loop.
+A request that comes alone is computed at once. Where several came together, those who were answered
+are likely to ask again: they are waited for a moment, as a batch costs little more than a request.
+Batches that take long are computed two at a time, as more processes then help more than larger
+batches do. Lives on one event loop.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from assay.kernel.errors import AssayError, RateLimited
@@ -15,7 +19,8 @@ from assay.kernel.errors import AssayError, RateLimited
 T = TypeVar("T")
 R = TypeVar("R")
 
-AT_ONCE: Final = 2  # batches of one key that are computed at a time
+GATHER_SECONDS: Final = 0.004  # for which those are waited for who were answered together
+LONG_SECONDS: Final = 0.05  # of a batch, after which another one is computed beside the next
 MAX_ROWS: Final = 4_096  # of a batch, unless one request has more
 MAX_BYTES: Final = 8 * 1024**2  # of a batch, unless one request has more
 MAX_HELD_BYTES: Final = 256 * 1024**2  # of all requests that wait or are computed
@@ -36,6 +41,9 @@ class _Line(Generic[T, R]):
     compute: Compute[T, R]
     waiting: list[_Waiting[T, R]] = field(default_factory=list)
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    places: int = 1  # for batches that are computed at a time
+    expected: int = 1  # requests that are likely to come, with those that wait
+    timer: asyncio.TimerHandle | None = None  # when to go on without them, or without anybody
 
 
 class Batches(Generic[T, R]):
@@ -69,25 +77,55 @@ class Batches(Generic[T, R]):
         self._held += size
         line.waiting.append(waiting)
         try:
-            if len(line.running) < AT_ONCE:
-                self._start(key, line)
+            self._go_on(key, line)
             return await waiting.answer
         finally:
             self._held -= size
 
+    def _go_on(self, key: Hashable, line: _Line[T, R], *, is_time: bool = False) -> None:
+        """Compute what waits when all are there who are expected, or the time for that is over."""
+        if is_time:
+            line.timer = None
+        if len(line.running) >= line.places:
+            return
+        if not is_time and len(line.waiting) < line.expected:
+            if line.timer is None:
+                go_on = partial(self._go_on, key, line, is_time=True)
+                line.timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, go_on)
+            return
+        if line.timer is not None:
+            line.timer.cancel()
+            line.timer = None
+        if line.waiting:
+            self._start(key, line)
+        elif not line.running:
+            self._lines.pop(key, None)
+
     def _start(self, key: Hashable, line: _Line[T, R]) -> None:
-        batch = _taken(line.waiting)
-        task = asyncio.get_running_loop().create_task(self._compute(line, batch))
-        line.running.add(task)
+        """Compute what waits, in as many batches as there are places for."""
+        loop = asyncio.get_running_loop()
+        for places in range(line.places - len(line.running), 0, -1):
+            if not line.waiting:
+                return
+            batch = _taken(line.waiting, -(-len(line.waiting) // places))
+            task = loop.create_task(self._compute(line, batch))
+            line.running.add(task)
+            task.add_done_callback(partial(self._ended, key, line, len(batch), loop.time()))
 
-        def ended(task: asyncio.Task[None]) -> None:
-            line.running.discard(task)
-            if line.waiting:
-                self._start(key, line)
-            elif not line.running:
-                self._lines.pop(key, None)
-
-        task.add_done_callback(ended)
+    def _ended(
+        self,
+        key: Hashable,
+        line: _Line[T, R],
+        size: int,
+        began: float,
+        task: asyncio.Task[None],
+    ) -> None:
+        line.running.discard(task)
+        is_long = task.get_loop().time() - began > LONG_SECONDS
+        line.places = 2 if is_long else 1
+        # Who waits for long need not wait for others.
+        line.expected = 1 if is_long else len(line.waiting) + size
+        self._go_on(key, line)
 
     async def _compute(self, line: _Line[T, R], batch: list[_Waiting[T, R]]) -> None:
         try:
@@ -107,15 +145,14 @@ class Batches(Generic[T, R]):
                 one.answer.set_result(answer)
 
 
-def _taken(waiting: list[_Waiting[T, R]]) -> list[_Waiting[T, R]]:
-    """Take the first requests out that are computed together; of those that are still awaited."""
-    batch: list[_Waiting[T, R]] = []
-    rows = size = 0
-    for taken, one in enumerate(waiting):
-        if batch and (rows + one.rows > MAX_ROWS or size + one.size > MAX_BYTES):
-            del waiting[:taken]
-            return batch
-        batch.append(one)
+def _taken(waiting: list[_Waiting[T, R]], most: int) -> list[_Waiting[T, R]]:
+    """Take the first requests out that are computed together."""
+    rows = size = count = 0
+    for one in waiting[:most]:
         rows, size = rows + one.rows, size + one.size
-    waiting.clear()
+        if count and (rows > MAX_ROWS or size > MAX_BYTES):
+            break
+        count += 1
+    batch = waiting[:count]
+    del waiting[:count]
     return batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from weakref import WeakKeyDictionary
 
 from assay.features.open_inference.model import (
     InferRequest,
@@ -15,6 +16,8 @@ from assay.features.open_inference.service import Inferred, Served
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
 from assay.kernel.errors import InvalidArgument
 
+MAX_HEADS = 64  # of a version that are kept
+_HEADS: WeakKeyDictionary[Served, dict[tuple[object, ...], bytes]] = WeakKeyDictionary()
 Tensors = Sequence[oip.ModelInferRequest.InferInputTensor]
 
 # Parameters that change what a request means, and are not followed here.
@@ -77,30 +80,44 @@ def _check_parameters(field: str, parameters: Iterable[str]) -> None:
             )
 
 
-def infer_response(request: oip.ModelInferRequest, found: Inferred) -> oip.ModelInferResponse:
-    """Return the answer: raw where the request is, else typed."""
+def infer_response(request: oip.ModelInferRequest, found: Inferred) -> bytes:
+    """Return the encoded answer: raw where the request is, else typed."""
     layout = found.layout
-    shapes = layout.shapes(found.rows)
-    response = oip.ModelInferResponse(
+    answer = oip.ModelInferResponse(
         model_name=request.model_name,
         model_version=found.served.version_id,
         id=request.id,
-        outputs=[
-            oip.ModelInferResponse.InferOutputTensor(
-                name=one.name, datatype=one.datatype.value, shape=shape
-            )
-            for one, shape in zip(layout.outputs, shapes, strict=True)
-        ],
         raw_output_contents=() if layout.is_typed else found.contents,
     )
-    for tensor, contents in zip(response.outputs, found.contents, strict=True):
-        if layout.is_typed:
-            tensor.contents.ParseFromString(contents)
-        if tensor.name == Output.SCORES:
-            tensor.parameters["labels"].string_param = json.dumps(
-                found.served.signature.labels, ensure_ascii=False
-            )
-    return response
+    if not layout.is_typed:
+        # Messages are merged when their bytes are joined: what all answers share is encoded once.
+        return _heads(found) + answer.SerializeToString()
+    answer.MergeFromString(_heads(found))
+    for tensor, contents in zip(answer.outputs, found.contents, strict=True):
+        tensor.contents.ParseFromString(contents)
+    return answer.SerializeToString()
+
+
+def _heads(found: Inferred) -> bytes:
+    """Return the outputs without their contents, as an encoded response."""
+    known = _HEADS.setdefault(found.served, {})
+    key = found.layout.outputs, found.layout.words, found.rows
+    heads = known.get(key)
+    if heads is None:
+        if len(known) >= MAX_HEADS:
+            known.clear()
+        heads = known[key] = _made_heads(found)
+    return heads
+
+
+def _made_heads(found: Inferred) -> bytes:
+    response = oip.ModelInferResponse()
+    for one, shape in zip(found.layout.outputs, found.layout.shapes(found.rows), strict=True):
+        tensor = response.outputs.add(name=one.name, datatype=one.datatype.value, shape=shape)
+        if one.name == Output.SCORES:
+            labels = json.dumps(found.served.signature.labels, ensure_ascii=False)
+            tensor.parameters["labels"].string_param = labels
+    return response.SerializeToString()
 
 
 def metadata(

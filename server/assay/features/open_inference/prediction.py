@@ -182,9 +182,10 @@ def _add_numbers(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, number
         boxes = pa.FixedSizeListArray.from_arrays(flat, 4)
         columns[BOXES] = pa.ListArray.from_arrays(_ends(len(numbers), tensor.elements // 4), boxes)
         return
-    by_column = numbers.T.astype(np.float64, order="C")
-    for name, column in zip(tensor.columns, by_column, strict=True):
-        columns[name] = pa.array(column, NUMBER)
+    whole = pa.array(numbers.T.astype(np.float64, order="C").ravel(), NUMBER)
+    rows = len(numbers)
+    for place, name in enumerate(tensor.columns):
+        columns[name] = whole.slice(place * rows, rows)
 
 
 def _add_texts(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, texts: Texts) -> None:

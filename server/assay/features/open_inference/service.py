@@ -31,14 +31,16 @@ from assay.kernel.kernel import Compute, Kernel
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import encode
 
+# A look at the store costs as much as the rest of a call. What this process commits counts at once.
+FRESH_SECONDS: Final = 0.02
 MAX_FOUND: Final = 1_024  # names of versions whose meaning is remembered
 MAX_SIGNATURES: Final = 256
 MAX_VERSIONS: Final = 100  # that metadata list
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Served:
-    """A version that can be called."""
+    """A version that can be called; itself alone is equal to it."""
 
     organization_id: str
     version_id: str
@@ -67,6 +69,8 @@ class OpenInference:
         )
         self._batches: Batches[RequestRows, tuple[bytes, ...]] = Batches()
         self._token: object = None  # state of the store for which `_found` holds
+        self._look_at = 0.0  # monotonic seconds; when to look whether another process committed
+        kernel.store.on_commit(lambda _: self._look_now())
         self._found: dict[tuple[str, str, str], asyncio.Future[Served]] = {}
         self._served: OrderedDict[tuple[str, str, str, bytes], Served] = OrderedDict()
 
@@ -123,10 +127,9 @@ class OpenInference:
             return [one.version_id for one in page.items]
 
     async def served(self, organization_id: str, model: str, version: str) -> Served:
-        """Return the version of these names; it is looked up again when anything was committed."""
-        token = self._kernel.store.changes.token()
-        if token != self._token or len(self._found) >= MAX_FOUND:
-            self._token, self._found = token, {}
+        """Return the version of these names; it is found anew when anything was committed."""
+        if self._kernel.clock.monotonic() >= self._look_at or len(self._found) >= MAX_FOUND:
+            self._look()
         key = organization_id, model, version
         found = self._found.get(key)
         if found is None:
@@ -137,6 +140,16 @@ class OpenInference:
             return found.result()
         # Others may wait for the same.
         return await asyncio.shield(found)
+
+    def _look_now(self) -> None:
+        self._look_at = 0.0
+
+    def _look(self) -> None:
+        """Forget what names meant where anything was committed since."""
+        self._look_at = self._kernel.clock.monotonic() + FRESH_SECONDS
+        token = self._kernel.store.changes.token()
+        if token != self._token or len(self._found) >= MAX_FOUND:
+            self._token, self._found = token, {}
 
     def _forget_failed(self, key: tuple[str, str, str], found: asyncio.Future[Served]) -> None:
         if (found.cancelled() or found.exception()) and self._found.get(key) is found:

@@ -1,0 +1,115 @@
+"""Batches of concurrent requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from assay.features.open_inference.batching import MAX_ROWS, Batches
+from assay.kernel.errors import InvalidArgument, RateLimited
+
+
+class Doubling:
+    """Doubles numbers, a batch at a time, each when it is let."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.let = asyncio.Semaphore(0)
+
+    async def __call__(self, items: Sequence[int]) -> list[int | InvalidArgument]:
+        """Return the doubles; of negative numbers a refusal."""
+        self.batches.append(list(items))
+        await self.let.acquire()
+        if 13 in items:
+            raise RuntimeError("13")
+        return [2 * one if one >= 0 else InvalidArgument("negative") for one in items]
+
+
+async def started(batches: Batches[int, int], doubling: Doubling, *items: int, rows: int = 1):
+    """Return the tasks of requests that have been sent in this order."""
+    tasks = []
+    for one in items:
+        call = batches.run("key", one, rows=rows, size=10, compute=doubling)
+        tasks.append(asyncio.create_task(call))
+        await asyncio.sleep(0)  # until it waits
+    return tasks
+
+
+def test_what_comes_meanwhile_is_computed_together():
+    """A lone request is computed at once; those that come meanwhile make the next batch."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](), Doubling()
+        tasks = await started(batches, doubling, 1)
+        tasks += await started(batches, doubling, 2, 3, 4)
+        doubling.let.release()
+        doubling.let.release()
+        assert await asyncio.gather(*tasks) == [2, 4, 6, 8]
+        assert doubling.batches == [[1], [2, 3, 4]]
+
+    asyncio.run(story())
+
+
+def test_a_refusal_is_that_of_its_request_alone():
+    """A refused request leaves those beside it alone; a failure is that of the whole batch."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](), Doubling()
+        doubling.let = asyncio.Semaphore(9)
+        tasks = await started(batches, doubling, 1, 2, -3, 4)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [found[0], found[1], found[3]] == [2, 4, 8]
+        assert isinstance(found[2], InvalidArgument)
+        tasks = await started(batches, doubling, 5, 13, 6)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert found[0] == 10
+        assert [str(one) for one in found[1:]] == ["13", "13"]
+
+    asyncio.run(story())
+
+
+def test_batches_have_a_limit_of_rows():
+    """Requests of more rows than a batch may have are computed one after the other."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](), Doubling()
+        doubling.let = asyncio.Semaphore(9)
+        tasks = await started(batches, doubling, 1, 2, 3, rows=MAX_ROWS)
+        assert await asyncio.gather(*tasks) == [2, 4, 6]
+        assert doubling.batches == [[1], [2], [3]]
+
+    asyncio.run(story())
+
+
+def test_who_goes_away_leaves_the_others_alone():
+    """A canceled request is not answered, and those of its batch are."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](), Doubling()
+        tasks = await started(batches, doubling, 1, 2, 3)
+        tasks[1].cancel()
+        doubling.let.release()
+        doubling.let.release()
+        assert await asyncio.gather(tasks[0], tasks[2]) == [2, 6]
+        assert tasks[1].cancelled()
+
+    asyncio.run(story())
+
+
+def test_what_waits_is_bounded():
+    """A request beyond the bytes that are held is refused, and taken when others are answered."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](held_bytes=20), Doubling()
+        tasks = await started(batches, doubling, 1, 2)
+        with pytest.raises(RateLimited, match="20 are held"):
+            await batches.run("key", 3, rows=1, size=10, compute=doubling)
+        doubling.let.release()
+        doubling.let.release()
+        assert await asyncio.gather(*tasks) == [2, 4]
+        doubling.let.release()
+        assert await batches.run("key", 3, rows=1, size=10, compute=doubling) == 6
+
+    asyncio.run(story())
