@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -122,7 +123,7 @@ def test_a_hostile_file_is_refused(file, why):
     began = time.monotonic()
     with pytest.raises(BadModelFile, match=why) as refused:
         examine(data, FLOWERS, KNOWN)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert "/onnxruntime" not in str(refused.value)
     assert ".cc" not in str(refused.value)
 
@@ -145,7 +146,25 @@ def test_an_endless_model_is_ended():
     began = time.monotonic()
     with pytest.raises(BadModelFile, match=r"takes more than 0.3 s"):
         examine(model, FLOWERS, KNOWN, seconds=0.3)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
+
+
+def test_what_cannot_be_ended_is_told(monkeypatch):
+    """An operator ends when it is done: where that takes too long, whoever runs the model is told."""
+    monkeypatch.setattr("assay.learning.onnx_session.GRACE_SECONDS", 0.05)
+    model = made(
+        [
+            node("ConstantOfShape", "sizes", "large"),
+            node("MatMul", "large large", "larger"),
+            node("ReduceMax", "larger", "most", keepdims=0),
+            node("Add", "x most", "y"),
+        ],
+        tensors=[helper.make_tensor("sizes", TensorProto.INT64, [2], [3000, 3000])],
+    )
+    stuck = threading.Event()
+    with pytest.raises(BadModelFile, match="takes more than"):
+        examine(model.SerializeToString(), FLOWERS, KNOWN, seconds=0.05, stuck=stuck.set)
+    assert stuck.is_set()
 
 
 def test_a_chain_of_many_nodes_is_bounded(monkeypatch):
