@@ -3,9 +3,11 @@
 import socket
 
 import pytest
+from pydantic import ValidationError
 
 from assay.kernel.addresses import check_address, check_literal
 from assay.kernel.errors import AddressNotAllowed, InvalidArgument, RemoteFailed
+from assay.settings import Settings
 
 SPECIAL = [
     "127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
@@ -66,3 +68,11 @@ def test_names_without_an_address_are_refused():
 def test_a_name_is_not_resolved_when_it_is_only_looked_at():
     """A name passes the check of literals: what it stands for is known when it is connected to."""
     check_literal("models.example")
+
+
+def test_the_setting_takes_ranges_alone():
+    """ASSAY_REMOTE_ALLOW is a list of CIDR ranges; a word that is none is refused at the start."""
+    read = Settings(remote_allow="10.0.0.0/8, ::1/128")
+    assert read.remote_allow == ("10.0.0.0/8", "::1/128")
+    with pytest.raises(ValidationError, match="remote_allow"):
+        Settings(remote_allow="everything")

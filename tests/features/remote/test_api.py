@@ -171,6 +171,32 @@ def test_a_remote_version_is_evaluated_on_a_dataset(rpc: Running, mine: Project,
     assert summary.metrics["accuracy"] == 0.9
 
 
+def test_an_extraction_is_evaluated_word_by_word(rpc: Running, me: Caller, server: OipServer):
+    """Documents are sent one by one, and the fields that their labels spell are measured."""
+    schema = canonical_schema(TaskType.EXTRACTION)
+    columns = {
+        "row_id": ["d1", "d2", "d3"],
+        "words": [["Total", "12.50", "EUR"], ["none"], ["Sum", "seven"]],
+        "labels": [["O", "total", "O"], ["O"], ["O", "total"]],
+    }
+    table = pa.table(columns, schema=schema)
+    mine = project(rpc, me, {"test": table}, TaskType.EXTRACTION)
+    words = [{"name": "w", "datatype": "BYTES", "content": "words"}]
+    version = made(mine, remote(server, "words", inputs=words, labels=["O", "total"]))
+    before = len(server.requests)
+    job = evaluated(mine, version)
+    assert job.status == "OK", job.msg
+    assert [list(one.inputs[0].shape) for one in server.requests[before:]] == [
+        [1, 3],
+        [1, 1],
+        [1, 2],
+    ]
+    summary = mine.caller(
+        "GetPerformanceSummary", model_id=mine.model_id, version_id=version.version_id
+    )
+    assert (summary.metrics["precision"], summary.metrics["recall"]) == (1.0, 0.5)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

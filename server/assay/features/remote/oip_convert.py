@@ -88,7 +88,10 @@ def _raw(raw: bytes, datatype: Datatype, shape: tuple[int, ...]) -> Output:
         raise WrongOutput(
             f"its shape is {list(shape)[:8]} of {datatype}, and it has {len(raw)} bytes"
         )
-    return Output(datatype=datatype, shape=shape, numbers=np.frombuffer(raw, dtype))
+    numbers = np.frombuffer(raw, dtype)
+    if datatype is Datatype.BOOL:
+        numbers = numbers.view(np.uint8) != 0  # a byte may be none of the two
+    return Output(datatype=datatype, shape=shape, numbers=numbers)
 
 
 def _typed(
