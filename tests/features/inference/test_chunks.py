@@ -12,11 +12,12 @@ import httpx
 import pytest
 from google.api import httpbody_pb2
 
-from assay.features.inference.model import MAX_INPUT_BYTES
+from assay.features.inference.model import MAX_CHUNKS, MAX_INPUT_BYTES, MAX_ITEMS
 from assay.features.inference.store import InferenceJobs
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blob_references import BlobReferences
 from assay.learning.rows import TaskType
+from assay.records import replace
 from assay.v1 import inference_job_service_pb2 as pb
 from tests.support.rpc_service import Caller, Running
 from tests.support.trained_versions import TrainedVersion, put_version
@@ -262,6 +263,23 @@ def test_what_an_open_job_was_sent_goes_with_it(sender):
         deadline = uow[Jobs].get(org, job_id).deadline
         made = uow[InferenceJobs].get(org, job_id).created_at
     assert timedelta(hours=1) <= deadline - made <= timedelta(hours=24)
+
+
+def test_an_item_has_so_many_chunks_and_an_input_so_many_items(sender):
+    """One chunk or item more than allowed is 413, so that no file comes byte by byte."""
+    job = sender.opened()
+    assert sender.send(f"{job}/one/input.txt", b"a").status_code == 200
+    org, job_id = sender.caller.organization, job.rpartition("/")[2]
+    with sender.rpc.backend.store.write() as uow:
+        there = uow[InferenceJobs].opened_input(org, job_id, "one")
+        assert there is not None
+        pieces = there.items[0].pieces * MAX_CHUNKS
+        items = [replace(there.items[0], pieces=pieces, size=MAX_CHUNKS)]
+        items += [replace(there.items[0], name=f"item {at}") for at in range(MAX_ITEMS - 1)]
+        uow[InferenceJobs].add_input(org, job_id, replace(there, items=tuple(items)))
+    assert "1025 chunks" in check(sender.send(f"{job}/one/input.txt", b"a"), 413)["message"]
+    assert "17 items" in check(sender.send(f"{job}/one/more.txt", b"a"), 413)["message"]
+    assert sender.send(f"{job}/one/item 0", b"a").status_code == 200
 
 
 @pytest.mark.slow

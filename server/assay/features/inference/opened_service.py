@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from assay.features.inference.job_spec import InferenceSpec
 from assay.features.inference.model import (
+    MAX_CHUNKS,
     MAX_INPUT_BYTES,
     MAX_ITEMS,
     InferenceJob,
@@ -205,12 +206,8 @@ class OpenedJobs:
                 items[item.name] = item = replace(
                     item, size=item.size + piece.size, pieces=(*item.pieces, piece)
                 )
-                if len(items) > MAX_ITEMS:
-                    raise TooLarge(
-                        f"The input '{clip(chunk.input_name)}' would have {len(items)} items; at "
-                        f"most {MAX_ITEMS} are allowed.",
-                        metadata={"limit": MAX_ITEMS, "input": chunk.input_name},
-                    )
+                _check_count(chunk.input_name, len(items), MAX_ITEMS, "items")
+                _check_count(item.name, len(item.pieces), MAX_CHUNKS, "chunks")
                 uow[BlobReferences].add(organization_id, job_owner(job_id), (piece.blob,))
                 new = NewInput(name=chunk.input_name, items=tuple(items.values()))
                 jobs.add_input(organization_id, job_id, new)
@@ -240,6 +237,15 @@ def check_open(job: InferenceJob) -> None:
         "another one.",
         metadata=metadata,
     )
+
+
+def _check_count(name: str, count: int, limit: int, what: str) -> None:
+    """Raise TooLarge where something would have more parts than are allowed."""
+    if count > limit:
+        raise TooLarge(
+            f"'{clip(name)}' would have {count} {what}; at most {limit} are allowed.",
+            metadata={"name": name, "sent": count, "limit": limit},
+        )
 
 
 def _is_repeat(item: Item, span: Span | None, piece: Piece) -> bool:
