@@ -20,6 +20,7 @@ from assay.features.inference.rest_results import (
 from assay.features.inference.results_service import ResultReader
 from assay.features.inference.results_store import InferenceResults, read
 from assay.features.inference.store import InferenceJobs, settle
+from assay.features.models.declared import RESERVED
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blobs import LocalBlobs
@@ -161,6 +162,7 @@ def test_an_input_is_written_as_its_view_says(store, reader, clock) -> None:
     assert list(found) == [one.encode_name for one in fields(ResultsView)]
     known = [one.encode_name for one in fields(InputResultView)]
     assert list(found["failures"]["b"]) == known
+    assert set(known) == RESERVED
     assert list(found["results"]["a"]) == [
         *(name for name in known if name != "error"), "results.json",
     ]  # fmt: skip  # a list

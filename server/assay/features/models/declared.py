@@ -9,6 +9,13 @@ from assay.records import Record
 
 MAX_TAGS = 50  # of a model
 MAX_DECLARED = 20  # inputs of a model, and outputs
+# Keys that the results object of an input has beside those named after its outputs.
+RESERVED = frozenset(
+    {
+        "status", "engine", "inputFetching", "outputUploading", "modelLatency", "queueTime",
+        "startTime", "updateTime", "endTime", "elapsedTime", "error", "voting",
+    }
+)  # fmt: skip  # a list
 DEFAULT_MAXIMUM_SIZE = 100 * 1024 * 1024  # bytes of an input or output that says none
 
 _TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -44,6 +51,12 @@ class DeclaredOutput(Record):
 
     def __post_init__(self) -> None:
         _check_name("outputs.name", self.name)
+        if self.name in RESERVED:
+            raise InvalidArgument.of(
+                "outputs.name",
+                f"'{self.name}' is what results call something else; a name such as results.json "
+                "is allowed",
+            )
         _check_media_type("outputs.media_type", self.media_type)
         _check_size("outputs.maximum_size", self.maximum_size)
         _check_text("outputs.description", self.description)
