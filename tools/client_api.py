@@ -46,6 +46,7 @@ METHODS = {
     "GetDatasetRevision": "revision",
     "GetGroundTruthSchema": "schema",
     "CancelInferenceJobs": "cancel_all",
+    "CloseInferenceJob": "close",
     "GetInferenceFeatures": "features",
     "GetInferenceResult": "result",
     "GetModelMetrics": "metrics",
@@ -90,13 +91,15 @@ def _calls(contract: Contract) -> str:
         "from assay.client import types",
         "from assay.client.aio.groups import PAGE_SIZE, Group\n",
     ]
+    order = [f"assay.v1.{name}" for name in GROUPS]
     for name, methods in sorted(groups.items()):
+        methods.sort(key=lambda one: order.index(one.service))
         service = methods[0].service
         lines += ["", f"class {name}(Group):"]
         lines += docstring(contract.services[service], indent=4)
         lines += ["", f'    service = "{service}"']
         for method in methods:
-            lines += ["", *_method(contract, method)]
+            lines += ["", *_method(contract, method, service)]
     return "\n".join([*lines, ""])
 
 
@@ -113,7 +116,7 @@ def _group(method: Method) -> tuple[str, str]:
     return group, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", short).lower()
 
 
-def _method(contract: Contract, method: Method) -> list[str]:
+def _method(contract: Contract, method: Method, service: str) -> list[str]:
     request = contract.messages[method.descriptor.input_type]
     token = _token(method, request)
     page = {"": "", "page_token": "page_size", "cursor": "limit"}[token]
@@ -153,7 +156,10 @@ def _method(contract: Contract, method: Method) -> list[str]:
     lines += docstring(
         _said_of(method.comment), indent=8, arguments=_arguments(contract, request, shown)
     )
-    return [*lines, f'        {prefix}self.{call}"{method.descriptor.name}", {{{values}}})']
+    called = method.descriptor.name
+    if method.service != service:
+        called = f"{method.service.removeprefix('assay.v1.')}.{called}"
+    return [*lines, f'        {prefix}self.{call}"{called}", {{{values}}})']
 
 
 def _token(method: Method, request: Message) -> str:

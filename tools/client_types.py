@@ -19,9 +19,9 @@ GROUPS = {
     "ExtractionService": ("ExtractionRuns", "ExtractionRun"),
     "FieldSchemaService": ("FieldSchemas", "FieldSchema"),
     "GroundTruthService": ("GroundTruth", "GroundTruthDataset"),
+    "InferenceJobService": ("Inference", "InferenceJob"),
     "InferenceHistoryService": ("Inference", "InferenceJob"),
     "InferenceResultService": ("Inference", "InferenceResult"),
-    "InferenceJobService": ("Inference", "InferenceJob"),
     "JobService": ("Jobs", "Job"),
     "KeyService": ("Keys", "Key"),
     "ModelService": ("Models", "Model"),
@@ -60,11 +60,13 @@ STREAMED = (
     "TrialFinished",
     "CalibrationFinished",
     "SplitMeasured",
+    "ReceivedInferenceInput",
 )
 # Values that have methods of their own, in assay.client.methods.
 METHODS_OF_VALUES = {
     "FieldAccuracy",
     "FieldSchema",
+    "InferenceResult",
     "JobEvent",
     "JobStatus",
     "SchemaField",

@@ -988,80 +988,9 @@ class GroundTruth(Group):
 
 
 class Inference(Group):
-    """The history of inference jobs of the caller's organization."""
+    """Inference jobs of the caller's organization."""
 
-    service = "assay.v1.InferenceHistoryService"
-
-    def list(
-        self,
-        *,
-        user: str = "",
-        access_key: str = "",
-        start_date: str = "",
-        end_date: str = "",
-        model: str = "",
-        status: str = "",
-        model_identifier: str = "",
-        model_version: str = "",
-        search: str = "",
-        sort_by: str = "",
-        direction: str = "",
-        page: int = 0,
-        per_page: int | None = None,
-    ) -> types.ListInferenceJobsResponse:
-        """Lists jobs by page, newest first.
-
-        Args:
-            user: Parts of the name of the key that submitted a job, of its prefix, or of the
-                subject of a token.
-            access_key: The prefix of a key, or parts of its name.
-            start_date: Only jobs made at this time or later, in ISO 8601; without a zone it is
-                UTC.
-            end_date: Only jobs made at this time or before, beside start_date; a date alone is
-                all of that day.
-            model: Parts of the name of a model, or the id of a model or a version.
-            status: ALL, PENDING (open jobs too), TERMINATED, TERMINATED_WITH_ERROR, or the status
-                of jobs, in any case.
-            model_identifier: The id of a model.
-            model_version: The label or the id of a version.
-            search: Parts of any of these names, or the id of a job.
-            sort_by: Columns to sort by, divided by commas: identifier, submittedBy,
-                submittedJobs, status, createdAt, updatedAt, submittedAt, total, completed, fail,
-                model.
-            direction: ASC or DESC, in any case: one for all columns, or one for each, divided by
-                commas.
-            page: The page, from 1; 0 is the first too.
-            per_page: At most this many jobs; absent, it is 10; more than 1000 is 1000.
-        """
-        return self._one(
-            types.ListInferenceJobsResponse,
-            "ListInferenceJobs",
-            {
-                "user": user,
-                "access_key": access_key,
-                "start_date": start_date,
-                "end_date": end_date,
-                "model": model,
-                "status": status,
-                "model_identifier": model_identifier,
-                "model_version": model_version,
-                "search": search,
-                "sort_by": sort_by,
-                "direction": direction,
-                "page": page,
-                "per_page": per_page,
-            },
-        )
-
-    def cancel_all(self) -> types.CancelInferenceJobsResponse:
-        """Cancels every job that has not ended, up to a thousand at once, and returns these; a
-        job that runs ends a moment later.
-        """
-        return self._one(types.CancelInferenceJobsResponse, "CancelInferenceJobs", {})
-
-    def features(self) -> types.InferenceFeatures:
-        """Returns what a submission may hold."""
-        return self._one(types.InferenceFeatures, "GetInferenceFeatures", {})
+    service = "assay.v1.InferenceJobService"
 
     def submit(
         self,
@@ -1116,13 +1045,88 @@ class Inference(Group):
         """
         return self._one(types.InferenceJob, "CancelInferenceJob", {"job_id": job_id})
 
-    def close_inference_job(self, job_id: str) -> types.InferenceJob:
+    def close(self, job_id: str) -> types.InferenceJob:
         """Submits an OPEN job with the inputs that it has; one that was submitted stays as it is.
 
         Args:
             job_id: The job.
         """
         return self._one(types.InferenceJob, "CloseInferenceJob", {"job_id": job_id})
+
+    def list(
+        self,
+        *,
+        user: str = "",
+        access_key: str = "",
+        start_date: str = "",
+        end_date: str = "",
+        model: str = "",
+        status: str = "",
+        model_identifier: str = "",
+        model_version: str = "",
+        search: str = "",
+        sort_by: str = "",
+        direction: str = "",
+        page: int = 0,
+        per_page: int | None = None,
+    ) -> types.ListInferenceJobsResponse:
+        """Lists jobs by page, newest first.
+
+        Args:
+            user: Parts of the name of the key that submitted a job, of its prefix, or of the
+                subject of a token.
+            access_key: The prefix of a key, or parts of its name.
+            start_date: Only jobs made at this time or later, in ISO 8601; without a zone it is
+                UTC.
+            end_date: Only jobs made at this time or before, beside start_date; a date alone is
+                all of that day.
+            model: Parts of the name of a model, or the id of a model or a version.
+            status: ALL, PENDING (open jobs too), TERMINATED, TERMINATED_WITH_ERROR, or the status
+                of jobs, in any case.
+            model_identifier: The id of a model.
+            model_version: The label or the id of a version.
+            search: Parts of any of these names, or the id of a job.
+            sort_by: Columns to sort by, divided by commas: identifier, submittedBy,
+                submittedJobs, status, createdAt, updatedAt, submittedAt, total, completed, fail,
+                model.
+            direction: ASC or DESC, in any case: one for all columns, or one for each, divided by
+                commas.
+            page: The page, from 1; 0 is the first too.
+            per_page: At most this many jobs; absent, it is 10; more than 1000 is 1000.
+        """
+        return self._one(
+            types.ListInferenceJobsResponse,
+            "InferenceHistoryService.ListInferenceJobs",
+            {
+                "user": user,
+                "access_key": access_key,
+                "start_date": start_date,
+                "end_date": end_date,
+                "model": model,
+                "status": status,
+                "model_identifier": model_identifier,
+                "model_version": model_version,
+                "search": search,
+                "sort_by": sort_by,
+                "direction": direction,
+                "page": page,
+                "per_page": per_page,
+            },
+        )
+
+    def cancel_all(self) -> types.CancelInferenceJobsResponse:
+        """Cancels every job that has not ended, up to a thousand at once, and returns these; a
+        job that runs ends a moment later.
+        """
+        return self._one(
+            types.CancelInferenceJobsResponse, "InferenceHistoryService.CancelInferenceJobs", {}
+        )
+
+    def features(self) -> types.InferenceFeatures:
+        """Returns what a submission may hold."""
+        return self._one(
+            types.InferenceFeatures, "InferenceHistoryService.GetInferenceFeatures", {}
+        )
 
     def result(self, job_id: str, input_name: str) -> types.InferenceResult:
         """Returns one input of a job, finished or not.
@@ -1133,7 +1137,7 @@ class Inference(Group):
         """
         return self._one(
             types.InferenceResult,
-            "GetInferenceResult",
+            "InferenceResultService.GetInferenceResult",
             {"job_id": job_id, "input_name": input_name},
         )
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +27,8 @@ from assay.client.evaluating import (
     succeeded,
 )
 from assay.client.evaluations import Evaluations
+from assay.client.inference import Inference
+from assay.client.inferring import Inputs, OnSubmitted, ignore_submitted
 from assay.client.jobs import Jobs
 from assay.client.methods import TERMINAL_STATES
 from assay.client.predictions import Predictions
@@ -114,6 +116,7 @@ class Client:
         self.extraction_runs = ExtractionRuns(transport)
         self.field_schemas = calls.FieldSchemas(transport)
         self.ground_truth = GroundTruth(transport)
+        self.inference = Inference(transport)
         self.jobs = Jobs(transport)
         self.keys = calls.Keys(transport)
         self.models = calls.Models(transport)
@@ -297,3 +300,49 @@ class Client:
         if made.status not in TERMINAL_STATES:  # it takes longer than one request may
             self.jobs.wait(made.job_id)
         return succeeded(self.evaluations.get(made.evaluation_id))
+
+    def infer(
+        self,
+        model_id: str,
+        inputs: Inputs,
+        *,
+        version: str = "",
+        explain: bool = False,
+        timeout_ms: int = 0,
+        item: str = "",
+        on_submitted: OnSubmitted = ignore_submitted,
+        request_id: str = "",
+    ) -> Iterator[types.InferenceResult]:
+        """Submit inputs to a model and yield the result of each as soon as it is there.
+
+        A wrong input fails alone, and its result says why. The job goes on though nobody reads on:
+        `client.inference.watch(job_id)` takes its results up.
+
+        Args:
+            model_id: the model.
+            inputs: of each input, by its name, a text, bytes, a Path, or a mapping of features.
+            version: a version's id or label, or N.0.0; "" is the promoted one, or else the newest.
+            explain: whether each output is to be explained.
+            timeout_ms: milliseconds after which the job ends, finished or not; 0: no limit.
+            item: what the model calls the content of an input; "" where it takes but one.
+            on_submitted: called with the job once it is queued.
+            request_id: the same id and inputs again return the job of the first call; "" is new.
+
+        Raises:
+            BadInput: an input cannot be sent.
+            ServiceError: refused.
+
+        Example:
+            >>> for result in client.infer("tickets", {"a": "where is my parcel?"}):
+            ...     print(result.input_name, result.label, result.failure)
+        """
+        return self.inference.run(
+            model_id,
+            inputs,
+            version=version,
+            explain=explain,
+            timeout_ms=timeout_ms,
+            item=item,
+            on_submitted=on_submitted,
+            request_id=request_id,
+        )

@@ -14,6 +14,8 @@ import grpc
 from assay.client.errors import BadInput, is_tls_fault
 from assay.client.tls import Tls
 
+Headers = tuple[tuple[str, str], ...]  # metadata of a call
+
 MAX_MESSAGE_BYTES = 64 << 20
 # How a stream ends that was cut, depending on which side noticed first.
 CUT = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Self, cast
@@ -163,3 +164,32 @@ class FieldSchema:
         if self.distinct_empties:
             out["distinct_empties"] = list(self.distinct_empties)
         return out
+
+
+class InferenceResult:
+    """What an output tells, in the form that the service writes."""
+
+    input_name: str
+    outputs: tuple[Any, ...]
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The JSON of the first output: `modelType`, `result` and `explanation`; empty if it failed."""
+        data = self.outputs[0].data if self.outputs else None
+        return {} if data is None else cast(Mapping[str, Any], json.loads(data))
+
+    @property
+    def predictions(self) -> Mapping[str, float]:
+        """The score of each class, the highest first; empty of anything but a classification."""
+        found = self.document.get("result", {}).get("classPredictions", ())
+        return {one["class"]: one["score"] for one in found}
+
+    @property
+    def label(self) -> str | None:
+        """The class with the highest score; None where there are no classes."""
+        return next(iter(self.predictions), None)
+
+    @property
+    def explanation(self) -> Mapping[str, Any] | None:
+        """What moved the predictions; None where nothing was asked for."""
+        return self.document.get("explanation")

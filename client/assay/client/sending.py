@@ -11,7 +11,7 @@ import grpc
 from google.api import httpbody_pb2
 
 from assay.client.concurrency import off_loop
-from assay.client.connection import is_cut, is_unreachable
+from assay.client.connection import Headers, is_cut, is_unreachable
 from assay.client.errors import from_rpc
 from assay.client.groups import Group
 from assay.client.messages import from_message
@@ -32,6 +32,8 @@ class FileSender(Group):
         values: Mapping[str, object],
         content_type: str,
         source: IO[bytes],
+        *,
+        headers: Headers = (),
     ) -> Value:
         """Send a file, which is closed then, and return what the service answers.
 
@@ -49,7 +51,7 @@ class FileSender(Group):
                     for body in bodies(file, content_type)
                 )
                 try:
-                    return from_message(answer, self._transport.stream(rpc, requests))
+                    return from_message(answer, self._transport.stream(rpc, requests, headers))
                 except grpc.RpcError as error:
                     if not is_unreachable(error):  # it worked for a while: patience starts anew
                         waits, breaks = self._transport.retry.waits(), breaks + 1

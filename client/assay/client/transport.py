@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from assay.client.concurrency import begun, sleep
-from assay.client.connection import RetryPolicy, is_away, is_unreachable
+from assay.client.connection import Headers, RetryPolicy, is_away, is_unreachable
 from assay.client.errors import ServiceError, ServiceUnavailable, from_rpc
 from assay.client.rpc import Rpc
 
@@ -81,12 +81,12 @@ class Transport:
         )
         return ServiceUnavailable(replace(found.refusal, message=message))
 
-    def stream(self, rpc: Rpc, request: object) -> Any:
+    def stream(self, rpc: Rpc, request: object, headers: Headers = ()) -> Any:
         """Begin a call that streams on one side or both; `request` is a message, or many."""
-        call = self._multicallable(rpc)
+        call, metadata = self._multicallable(rpc), (*self.metadata, *headers)
         if not rpc.descriptor.server_streaming:
-            return call(request, metadata=self.metadata)
-        return begun(lambda: call(request, metadata=self.metadata))
+            return call(request, metadata=metadata)
+        return begun(lambda: call(request, metadata=metadata))
 
     def _multicallable(self, rpc: Rpc) -> Any:
         """Return the channel's callable for an RPC, made once."""

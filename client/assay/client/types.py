@@ -1366,7 +1366,7 @@ class InferenceOutput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferenceResult:
+class InferenceResult(methods.InferenceResult):
     """One input of a job, and what became of it."""
 
     # The input's place in the job, from 0.
@@ -2084,6 +2084,20 @@ class SplitMeasured:
     metrics: Mapping[str, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReceivedInferenceInput:
+    """What has come of one content of an input."""
+
+    # The job.
+    job_id: str
+    # The input's name.
+    input_name: str
+    # The content's name.
+    item_name: str
+    # Bytes of the content, all chunks together.
+    size: int
+
+
 register("assay.v1.JobProgress", JobProgress)
 register("assay.v1.JobError", Failure)
 register("assay.v1.Job", Job)
@@ -2191,3 +2205,4 @@ register("assay.v1.EpochFinished", EpochFinished)
 register("assay.v1.TrialFinished", TrialFinished)
 register("assay.v1.CalibrationFinished", CalibrationFinished)
 register("assay.v1.SplitMeasured", SplitMeasured)
+register("assay.v1.ReceivedInferenceInput", ReceivedInferenceInput)

@@ -185,7 +185,7 @@ class NewInferenceInput(_message.Message):
     """The input's name, unique in its job."""
     @_builtins.property
     def items(self) -> _containers.MessageMap[_builtins.str, Global___InferenceItem]:
-        """Its contents, by the names that the model gives them."""
+        """Its contents, by the names that the model gives them; the name may be empty where the model takes but one."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 
 class Group:
-    """The calls of one service."""
+    """The calls of one resource, most of them of one service."""
 
     service: ClassVar[str]
 
@@ -25,7 +25,9 @@ class Group:
         self._transport = transport
 
     def _rpc(self, method: str) -> Rpc:
-        return rpc_of(self.service, method)
+        """Return a method of the group's service, or of the service that stands before a dot."""
+        service, _, name = method.rpartition(".")
+        return rpc_of(f"assay.v1.{service}" if service else self.service, name)
 
     def _request(self, method: str, values: Mapping[str, object]) -> tuple[Rpc, Message]:
         rpc = self._rpc(method)

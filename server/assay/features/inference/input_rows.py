@@ -72,7 +72,8 @@ class RowReader:
         return list(self._objects(self._each(contents, _object, faults), faults))
 
     def _content(self, one: NewInput, blobs: JobBlobs) -> Content:
-        items = {item.name: item for item in one.items}
+        only = self.inputs[0].name if len(self.inputs) == 1 else ""
+        items = {item.name or only: item for item in one.items}
         if len(items) < len(one.items) or set(items) != {item.name for item in self.inputs}:
             sent = ", ".join(f"'{clip(item.name, 40)}'" for item in one.items) or "nothing"
             wanted = ", ".join(f"'{clip(item.name, 40)}'" for item in self.inputs)

@@ -263,7 +263,8 @@ def check_inputs(field: str, inputs: Sequence[NamedInput]) -> None:
                 metadata={"limit": MAX_ITEMS, "input": one.name},
             )
         for item in one.items:
-            check_name(field, item.name)
+            if item.name:
+                check_name(field, item.name)
         check_size(one.name, sum(item.size for item in one.items))
 
 

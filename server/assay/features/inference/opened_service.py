@@ -79,7 +79,8 @@ class Chunk:
     def check(self) -> None:
         """Raise InvalidArgument for a wrong name."""
         check_name("input_name", self.input_name)
-        check_name("item_name", self.item_name)
+        if self.item_name:
+            check_name("item_name", self.item_name)
 
 
 class ReceivedInput(Record):

@@ -1,0 +1,202 @@
+"""Inference: inputs sent to a model, and what it made of each as soon as that is there."""
+
+# Made by `make generate` from aio/inference.py; never edited.
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import grpc
+
+from assay.client import calls, types
+from assay.client.concurrency import off_loop
+from assay.client.connection import is_cut
+from assay.client.errors import from_rpc
+from assay.client.inferring import (
+    BINARY,
+    Content,
+    Inputs,
+    OnSubmitted,
+    ResultState,
+    fits_one_request,
+    ignore_submitted,
+    opened_content,
+    span,
+    typed_inputs,
+)
+from assay.client.messages import from_message
+from assay.client.sending import FileSender
+
+
+class Inference(calls.Inference, FileSender):
+    """Inference jobs and their results."""
+
+    def run(
+        self,
+        model_id: str,
+        inputs: Inputs,
+        *,
+        version: str = "",
+        explain: bool = False,
+        timeout_ms: int = 0,
+        item: str = "",
+        on_submitted: OnSubmitted = ignore_submitted,
+        request_id: str = "",
+    ) -> Iterator[types.InferenceResult]:
+        """Submit inputs and yield the result of each as it comes; see `client.infer`."""
+        job = self.send(
+            model_id,
+            inputs,
+            version=version,
+            explain=explain,
+            timeout_ms=timeout_ms,
+            item=item,
+            request_id=request_id,
+        )
+        on_submitted(job)
+        yield from self.watch(job.job_id)
+
+    def send(
+        self,
+        model_id: str,
+        inputs: Inputs,
+        *,
+        version: str = "",
+        explain: bool = False,
+        timeout_ms: int = 0,
+        item: str = "",
+        request_id: str = "",
+    ) -> types.InferenceJob:
+        """Submit inputs and return the job, which goes on whether or not anybody waits for it.
+
+        Up to 4 MiB of inputs travel in one request; more are sent one by one.
+
+        Args:
+            model_id: the model.
+            inputs: of each input, by its name, a text, bytes, a Path, or a mapping of features.
+            version: a version's id or label, or N.0.0; "" is the promoted one, or else the newest.
+            explain: whether each output is to be explained.
+            timeout_ms: milliseconds after which the job ends, finished or not; 0: no limit.
+            item: what the model calls the content of an input; "" where it takes but one.
+            request_id: the same id and inputs again return the job of the first call; "" is new.
+
+        Raises:
+            BadInput: an input cannot be sent.
+            ServiceError: refused.
+        """
+        asked: dict[str, Any] = {
+            "model": {"identifier": model_id, "version": version},
+            "explain": explain,
+            "timeout": timeout_ms,
+            "request_id": request_id,
+        }
+        if off_loop(partial(fits_one_request, inputs)):
+            asked["inputs"] = off_loop(partial(typed_inputs, inputs, item))
+            return self._one(types.InferenceJob, "SubmitInferenceJob", asked)
+        opened = self._one(types.InferenceJob, "SubmitInferenceJob", asked)
+        try:
+            for name, content in inputs.items():
+                self._add(opened.job_id, name, item, content)
+            return self.close(opened.job_id)
+        except BaseException:
+            self.cancel(opened.job_id)  # nobody else knows of it
+            raise
+
+    def watch(self, job_id: str, after_sequence: int = 0) -> Iterator[types.InferenceResult]:
+        """Yield the results of a job as its inputs finish, each once, to the end of the job.
+
+        A connection that breaks is taken up where it stood. Outputs that are too large for the
+        stream are downloaded.
+
+        Args:
+            job_id: the job.
+            after_sequence: tells only what finished after this event of the job.
+
+        Raises:
+            ServiceError: refused, or not answered though it was tried again.
+        """
+        state, waits = ResultState(job_id, after_sequence), self._transport.retry.waits()
+        while True:
+            values = {"job_id": job_id, "after_sequence": state.after_sequence}
+            call = self._open_stream("InferenceResultService.WatchInferenceResults", values)
+            state.begin()
+            try:
+                for answer in call:
+                    waits = self._transport.retry.waits()
+                    for result in state.take(answer):
+                        yield self._whole(job_id, result)
+                    if state.job is not None:
+                        return
+            except grpc.RpcError as error:
+                if not is_cut(error) or not self._transport.pause(waits):
+                    raise from_rpc(error) from error
+            else:
+                # A watch that starts behind the end of the job ends at once, without an error.
+                if state.is_quiet and (self.get(job_id)).ended_at is not None:
+                    return
+                if not self._transport.pause(waits):
+                    raise state.cut_short()
+            finally:
+                call.cancel()
+
+    def results(self, job_id: str) -> Iterator[types.InferenceResult]:
+        """Yield the inputs of a job that have finished, in the order in which they were sent.
+
+        Raises:
+            ServiceError: refused.
+        """
+        call = self._open_stream("InferenceResultService.GetInferenceResults", {"job_id": job_id})
+        try:
+            for answer in call:
+                for message in answer.results:
+                    yield self._whole(job_id, from_message(types.InferenceResult, message))
+        except grpc.RpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+
+    def output(self, job_id: str, input_name: str, output_name: str) -> bytes:
+        """Return one output of an input, whatever its size.
+
+        Raises:
+            ServiceError: refused.
+        """
+        names = {"input_name": input_name, "output_name": output_name}
+        call = self._open_stream(
+            "InferenceResultService.GetInferenceOutput", {"job_id": job_id, **names}
+        )
+        try:
+            return b"".join([part.data for part in call])
+        except grpc.RpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+
+    def _add(self, job_id: str, input_name: str, item: str, content: Content) -> None:
+        """Send the content of one input of a job that is open."""
+        values = {"job_id": job_id, "input_name": input_name, "item_name": item}
+        source = off_loop(partial(opened_content, content))
+        # Sent twice because an answer was lost, the service knows by its span that it has it.
+        self._send_file(
+            types.ReceivedInferenceInput,
+            "AddInferenceInput",
+            values,
+            BINARY,
+            source,
+            headers=span(source),
+        )
+
+    def _whole(self, job_id: str, result: types.InferenceResult) -> types.InferenceResult:
+        """Return a result with all of its outputs."""
+        if all(output.data is not None for output in result.outputs):
+            return result
+        outputs = []
+        for output in result.outputs:
+            data = output.data
+            if data is None:
+                data = self.output(job_id, result.input_name, output.name)
+            outputs.append(replace(output, data=data))
+        return replace(result, outputs=tuple(outputs))
