@@ -18,6 +18,7 @@ from assay.cli.datasets import datasets
 from assay.cli.documents import runs, schemas
 from assay.cli.evaluate import evaluate
 from assay.cli.evaluations import evaluations
+from assay.cli.infer import infer, results
 from assay.cli.jobs import jobs
 from assay.cli.onnx_version import upload_onnx
 from assay.cli.plot import plot
@@ -63,6 +64,8 @@ def application() -> typer.Typer:
         train,
         prune,
         predict,
+        infer,
+        results,
         report,
         plot,
         compare,

@@ -127,7 +127,7 @@ class Inference(calls.Inference, FileSender):
                 for answer in call:
                     waits = self._transport.retry.waits()
                     for result in state.take(answer):
-                        yield self._whole(job_id, result)
+                        yield self.whole(job_id, result)
                     if state.job is not None:
                         return
             except grpc.RpcError as error:
@@ -152,7 +152,7 @@ class Inference(calls.Inference, FileSender):
         try:
             for answer in call:
                 for message in answer.results:
-                    yield self._whole(job_id, from_message(types.InferenceResult, message))
+                    yield self.whole(job_id, from_message(types.InferenceResult, message))
         except grpc.RpcError as error:
             raise from_rpc(error) from error
         finally:
@@ -189,8 +189,8 @@ class Inference(calls.Inference, FileSender):
             headers=span(source),
         )
 
-    def _whole(self, job_id: str, result: types.InferenceResult) -> types.InferenceResult:
-        """Return a result with all of its outputs."""
+    def whole(self, job_id: str, result: types.InferenceResult) -> types.InferenceResult:
+        """Return a result with all of its outputs, of which those that are absent are downloaded."""
         if all(output.data is not None for output in result.outputs):
             return result
         outputs = []

@@ -129,7 +129,7 @@ class Inference(calls.Inference, FileSender):
                 async for answer in call:
                     waits = self._transport.retry.waits()
                     for result in state.take(answer):
-                        yield await self._whole(job_id, result)
+                        yield await self.whole(job_id, result)
                     if state.job is not None:
                         return
             except grpc.RpcError as error:
@@ -154,7 +154,7 @@ class Inference(calls.Inference, FileSender):
         try:
             async for answer in call:
                 for message in answer.results:
-                    yield await self._whole(job_id, from_message(types.InferenceResult, message))
+                    yield await self.whole(job_id, from_message(types.InferenceResult, message))
         except grpc.RpcError as error:
             raise from_rpc(error) from error
         finally:
@@ -191,8 +191,8 @@ class Inference(calls.Inference, FileSender):
             headers=span(source),
         )
 
-    async def _whole(self, job_id: str, result: types.InferenceResult) -> types.InferenceResult:
-        """Return a result with all of its outputs."""
+    async def whole(self, job_id: str, result: types.InferenceResult) -> types.InferenceResult:
+        """Return a result with all of its outputs, of which those that are absent are downloaded."""
         if all(output.data is not None for output in result.outputs):
             return result
         outputs = []

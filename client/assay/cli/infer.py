@@ -1,0 +1,138 @@
+"""`assay infer` and `assay results`: inputs sent to a model, and what it made of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.connection import Json
+from assay.cli.console import NOT_MET, err, print_json, show
+from assay.cli.inference_tables import as_json_line, conclusion, live_results, result_table
+from assay.cli.name_lookup import model_of
+from assay.client import BadInput, Client
+from assay.client.inferring import Content
+from assay.client.types import InferenceJob, InferenceResult
+
+
+def infer(
+    client: Client,
+    model: Annotated[str, typer.Argument(help="The model: its project path or its id.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files, each an input that is named after it.")
+    ] = None,
+    *,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", "-t", help="A text as an input; repeat for more.")
+    ] = None,
+    version: Annotated[
+        str,
+        typer.Option(
+            "--version", "-v", help="Id, label or N.0.0; the promoted or the newest one without."
+        ),
+    ] = "",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Ask what moved each prediction.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.0, help="Seconds after which the job ends; 0: none.")
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Send inputs to a model and show the result of each as soon as it is there.
+
+    An input that cannot be read fails alone. An interrupt ends the waiting alone: the job goes on,
+    and `assay results` shows what it found.
+
+    Exit codes: 0 all inputs succeeded, 1 one failed, 2 the usage or what is asked for is wrong;
+    `assay --help` tells of all.
+    """
+    inputs = named_inputs(files or [], text or [])
+    found = model_of(client, model)
+    submitted: list[InferenceJob] = []
+    results = client.infer(
+        found.model_id,
+        inputs,
+        version=version,
+        explain=explain,
+        timeout_ms=round(timeout * 1000),
+        on_submitted=submitted.append,
+    )
+    try:
+        told = shown(results, len(inputs), as_json=as_json)
+    except KeyboardInterrupt as error:
+        if submitted:
+            error.add_note(
+                f"Job {submitted[0].job_id} goes on: `assay results {submitted[0].job_id}` shows "
+                "what it found."
+            )
+        raise
+    concluded(client.inference.get(submitted[0].job_id), told, as_json=as_json)
+
+
+def results(
+    client: Client,
+    job: Annotated[str, typer.Argument(help="The job's id.")],
+    *,
+    name: Annotated[str, typer.Option("--input", "-i", help="One input alone.")] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for inputs that have not finished.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Show the results of a job, those of a running one as they come.
+
+    Exit codes: 0 all inputs succeeded, 1 one failed, 2 there is no such job or input.
+    """
+    standing = client.inference.get(job)
+    if name:
+        one = client.inference.whole(job, client.inference.result(job, name))
+        told = shown(iter([one]), 1, as_json=as_json)
+    elif wait:
+        told = shown(client.inference.watch(job), standing.total, as_json=as_json)
+        standing = client.inference.get(job)
+    else:
+        told = shown(client.inference.results(job), standing.total, as_json=as_json)
+    concluded(standing, told, as_json=as_json)
+
+
+def named_inputs(files: Iterable[Path], texts: Iterable[str]) -> dict[str, Content]:
+    """Return inputs by name: files by theirs, texts by their number; raises BadInput."""
+    inputs: dict[str, Content] = {}
+    for file in files:
+        if not file.is_file():
+            raise BadInput(f"{file} is no file that can be read.")
+        if file.name in inputs:
+            raise BadInput(f"Two files are called {file.name}; inputs are named after them.")
+        inputs[file.name] = file
+    for number, text in enumerate(texts, start=1):
+        inputs[f"text-{number}"] = text
+    if not inputs:
+        raise BadInput("Nothing is to be predicted: name files, or give a --text.")
+    return inputs
+
+
+def shown(
+    results: Iterable[InferenceResult], total: int, *, as_json: bool
+) -> list[InferenceResult]:
+    """Show results as they come, on a terminal a table of them; return them all."""
+    told = []
+    with live_results(err, total, hidden=as_json) as draw:
+        for result in results:
+            told.append(result)
+            if as_json:
+                print_json(as_json_line(result))
+            draw(result)
+    return told
+
+
+def concluded(job: InferenceJob, told: list[InferenceResult], *, as_json: bool) -> None:
+    """Print all results and how the job stands; raise Exit where an input or the job failed."""
+    if not as_json:
+        show(result_table(told))
+        err.print(conclusion(job), markup=False)
+    has_failed = any(one.status == "FAILED" for one in told)
+    if has_failed or job.status in {"CANCELED", "TIMEDOUT", "ERROR"}:
+        raise typer.Exit(NOT_MET)
