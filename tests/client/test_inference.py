@@ -10,7 +10,7 @@ import pytest
 
 from assay.client import BadInput, Client, NotFound, types
 from assay.client.aio import Client as AsyncClient
-from tests.support.tickets import train_tickets
+from tests.support.small_models import train_tickets
 
 PATH = "shell/inference/Tickets"
 
