@@ -156,10 +156,16 @@ def _method(contract: Contract, method: Method, service: str) -> list[str]:
     lines += docstring(
         _said_of(method.comment), indent=8, arguments=_arguments(contract, request, shown)
     )
-    called = method.descriptor.name
-    if method.service != service:
-        called = f"{method.service.removeprefix('assay.v1.')}.{called}"
+    called = _called(method, service)
     return [*lines, f'        {prefix}self.{call}"{called}", {{{values}}})']
+
+
+def _called(method: Method, service: str) -> str:
+    """Return the name of a method in the group of a service; of another one, that stands before it."""
+    name = method.descriptor.name
+    if method.service == service:
+        return name
+    return f"{method.service.removeprefix('assay.v1.')}.{name}"
 
 
 def _token(method: Method, request: Message) -> str:
