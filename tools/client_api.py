@@ -156,8 +156,7 @@ def _method(contract: Contract, method: Method, service: str) -> list[str]:
     lines += docstring(
         _said_of(method.comment), indent=8, arguments=_arguments(contract, request, shown)
     )
-    called = _called(method, service)
-    return [*lines, f'        {prefix}self.{call}"{called}", {{{values}}})']
+    return [*lines, f'        {prefix}self.{call}"{_called(method, service)}", {{{values}}})']
 
 
 def _called(method: Method, service: str) -> str:

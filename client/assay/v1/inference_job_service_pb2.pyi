@@ -127,7 +127,7 @@ class AddInferenceInputRequest(_message.Message):
     input_name: _builtins.str
     """Required. The input's name; it is there from its first chunk on."""
     item_name: _builtins.str
-    """Required. The name of the content, as the model gives it, such as input.txt."""
+    """Optional. The name of the content, as the model gives it, such as input.txt; absent, the only one that it takes."""
     @_builtins.property
     def file(self) -> _httpbody_pb2.HttpBody:
         """Required. The bytes: of application/octet-stream as they are, of multipart/form-data in its one part."""
