@@ -197,8 +197,14 @@ class ChunkedText:
 
     @classmethod
     def of(cls, batch: pa.RecordBatch, hyperparameters: Hyperparameters) -> ChunkedText:
-        """Cut the records of a batch."""
-        words = words_of(list(texts_of(batch, hyperparameters.integer("npages_to_filter"))))
+        """Cut the records of a batch; raises DataError for one that is too long."""
+        texts = list(texts_of(batch, hyperparameters.integer("npages_to_filter")))
+        return cls.of_texts(texts, hyperparameters)
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str], hyperparameters: Hyperparameters) -> ChunkedText:
+        """Cut records whose texts these are."""
+        words = words_of(texts)
         length = hyperparameters.integer("max_length")
         overlap = hyperparameters.integer("chunk_overlap")
         chunks: list[tuple[int, int]] = []

@@ -42,7 +42,7 @@ def test_gradients_are_averages_on_the_straight_way(values):
 
 
 def test_gradients_times_ways_are_the_difference_of_log_odds(values):
-    """What eight points miss of the difference between base and total is small."""
+    """What a few points miss of the difference between base and total is small."""
     found = class_log_odds(values, START, RECORD_OF, None, 2)
     parts = (found.gradients * (values - START)[:, np.newaxis]).sum(axis=2)
     sums = np.array([parts[record == RECORD_OF].sum(axis=0) for record in range(3)])
@@ -80,5 +80,5 @@ def test_decision_values_far_apart_are_finite():
 
 def test_what_is_missing_is_spread_in_proportion():
     """Scores that do not add up to a difference are changed in proportion to their size."""
-    scores = settled(np.array([[3.0, -1.0], [0.0, 0.0]]), np.array([4.0, 0.0]))
-    assert scores.tolist() == [[4.5, -0.5], [0.0, 0.0]]
+    scores = settled(np.array([[3.0, -1.0, 0.0]]), np.array([0, 0, 1]), np.array([[4.0], [0.0]]))
+    assert scores.tolist() == [[4.5, -0.5, 0.0]]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from assay.learning.explanations.log_odds import class_log_odds, settled
+from assay.learning.explanations.log_odds import class_log_odds, settled_row
 from assay.learning.explanations.values import TabularExplanation, feature_values
 from assay.learning.feature_block import unpack_matrix
 from assay.learning.linear import outputs
@@ -54,7 +54,7 @@ def explain_rows(
             labels=labels[row],
             features=tuple(names),
             values=feature_values(batch, names, row),
-            scores=settled(np.array(sums), totals[row] - bases[row]),
+            scores=settled_row(np.array(sums), totals[row] - bases[row]),
             bases=bases[row],
             totals=totals[row],
         )

@@ -9,9 +9,11 @@ between white space that they are part of ("don't" is one of those, and two of t
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +29,10 @@ from assay.learning.ngrams import ChunkGrams, Words
 from assay.learning.rows import PAGES
 from assay.learning.text import ChunkedText, TextFeaturizer, stacked, texts_of
 
-AT_ONCE = 1 << 20  # characters of the texts whose n-grams are in memory together, or one text
+AT_ONCE: Final = (
+    1 << 20
+)  # characters of the texts whose n-grams are in memory together, or one text
+
 
 Floats = NDArray[np.float64]
 
@@ -40,14 +45,16 @@ def explain_texts(model: Model, batch: pa.RecordBatch, classes: int) -> Iterator
         batch: Canonical rows.
         classes: How many classes of each row are explained.
     """
+    texts = list(texts_of(batch, model.hyperparameters.integer("npages_to_filter")))
+    pages = batch.column(PAGES).to_pylist()
     start = characters = 0
-    texts = texts_of(batch, model.hyperparameters.integer("npages_to_filter"))
-    for row, length in enumerate(map(len, texts)):
-        if characters + length > AT_ONCE and row > start:
-            yield from _Texts.of(model, batch.slice(start, row - start)).explanations(classes)
+    for row, text in enumerate(texts):
+        if characters + len(text) > AT_ONCE and row > start:
+            part = slice(start, row)
+            yield from _Texts.of(model, texts[part], pages[part]).explanations(classes)
             start, characters = row, 0
-        characters += length
-    yield from _Texts.of(model, batch.slice(start)).explanations(classes)
+        characters += len(text)
+    yield from _Texts.of(model, texts[start:], pages[start:]).explanations(classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +62,21 @@ class _Texts:
     """The n-grams of some texts and what the model makes of them."""
 
     model: Model
-    batch: pa.RecordBatch
+    texts: list[str]
+    pages: list[list[str | None] | None]  # that the texts were made of
     chunked: ChunkedText
     parts: tuple[_Part, ...]
     column_of: NDArray[np.int32]  # of each place, -1 where it is none
     weights: Matrix
+    idf: NDArray[np.float32]
+    places: NDArray[np.int64]  # of each feature
 
     @classmethod
-    def of(cls, model: Model, batch: pa.RecordBatch) -> _Texts:
+    def of(cls, model: Model, texts: list[str], pages: list[list[str | None] | None]) -> _Texts:
         featurizer = model.featurizer
         assert isinstance(featurizer, TextFeaturizer)
         column_of = featurizer.column_of()
-        chunked = ChunkedText.of(batch, model.hyperparameters)
+        chunked = ChunkedText.of_texts(texts, model.hyperparameters)
         weights = unpack_matrix("weights", model.state)
         parts = []
         for grams in chunked.grams():
@@ -74,36 +84,50 @@ class _Texts:
             parts.append(_Part(grams=grams, features=features, lengths=lengths))
         return cls(
             model=model,
-            batch=batch,
+            texts=texts,
+            pages=pages,
             chunked=chunked,
             parts=tuple(parts),
             column_of=column_of,
             weights=weights,
+            idf=featurizer.idf,
+            places=featurizer.places,
         )
 
     def explanations(self, classes: int) -> Iterator[TextExplanation]:
         found = self._log_odds(classes)
-        given = texts_of(self.batch, self.model.hyperparameters.integer("npages_to_filter"))
-        texts = list(given)
-        runs = [tuple(text.split()) for text in texts]
-        scores = self._word_scores(found)
-        words = self.chunked.words
-        place = _run_of(words, [len(one) for one in runs])
-        ends = words.text_ends.tolist()
-        pages = self.batch.column(PAGES).to_pylist()
-        for row, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-            sums = [
-                np.bincount(place[start:end], column, len(runs[row]))
-                for column in scores[start:end].T
-            ]
+        words = [tuple(text.split()) for text in self.texts]
+        ends = np.cumsum([len(one) for one in words])
+        scores = self._run_scores(found, ends)
+        labels = self.model.labels
+        codes = found.classes.tolist()
+        start = 0
+        for row, (text, pages, end) in enumerate(
+            zip(self.texts, self.pages, ends.tolist(), strict=True)
+        ):
             yield TextExplanation(
-                labels=tuple(self.model.labels[code] for code in found.classes[row]),
-                words=runs[row],
-                scores=settled(np.array(sums), found.totals[row] - found.bases[row]),
+                labels=tuple([labels[code] for code in codes[row]]),
+                words=words[row],
+                scores=scores[:, start:end],
                 bases=found.bases[row],
                 totals=found.totals[row],
-                explainable_text=None if pages[row] == [texts[row]] else texts[row],
+                explainable_text=None if pages == [text] else text,
             )
+            start = end
+
+    def _run_scores(self, found: ClassLogOdds, ends: NDArray[np.int64]) -> Floats:
+        """Return what each run between white space contributes, as (explained, runs of all texts).
+
+        `ends` are where the runs of each text end.
+        """
+        run = _run_of(self.chunked.words)
+        count = int(ends[-1]) if len(ends) else 0
+        words = self._word_scores(found)
+        scores = np.zeros((words.shape[1], count))
+        for place, column in enumerate(words.T):
+            scores[place] = np.bincount(run, column, count)
+        record_of = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+        return settled(scores, record_of, found.totals - found.bases)
 
     def _log_odds(self, classes: int) -> ClassLogOdds:
         intercepts = self.model.state.arrays["intercepts"]
@@ -123,74 +147,87 @@ class _Texts:
         first = 0
         for part in self.parts:
             last = first + len(part.lengths)
-            contributions = self._contributions(part, found.gradients[first:last])
-            self._add_words(part, contributions, scores)
+            shares = self._part_scores(part, found.gradients[first:last])
+            # Words do not repeat inside a chunk, and chunks of different texts share none.
+            turns = np.flatnonzero(np.diff(part.grams.index) <= 0) + 1
+            for start, end in pairwise([0, *turns.tolist(), len(shares)]):
+                scores[part.grams.index[start:end]] += shares[start:end]
             first = last
         return scores
 
-    def _contributions(self, part: _Part, gradients: Floats) -> Floats:
-        """Return what one occurrence of each feature of each chunk contributes, and 0 at the end.
+    def _part_scores(self, part: _Part, gradients: Floats) -> Floats:
+        """Return what each word of some chunks contributes, (words, explained).
 
-        They are (features of the chunks, one chunk after the other, and one more; explained).
+        Gradients are applied where there are fewer numbers: to the sums over each word where all
+        classes are explained, or else to the weights of each chunk's features.
         """
-        featurizer = self.model.featurizer
-        assert isinstance(featurizer, TextFeaturizer)
-        columns, ends = part.features.indices, part.features.indptr
-        found = np.zeros((len(columns) + 1, gradients.shape[1]))
         lengths = np.where(part.lengths > 0, part.lengths, 1.0)
         shares = (gradients / lengths[:, np.newaxis, np.newaxis]).astype(np.float32)
-        for chunk, gradient in enumerate(shares):
+        grams = self._grams(part)
+        if shares.shape[1] == shares.shape[2]:
+            columns = [self.column_of[gram.places] for gram in grams]
+            idf = np.append(self.idf, np.float32(0))  # of none
+            entries = [(np.maximum(column, 0), idf[column]) for column in columns]
+            sums = _sums(len(part.grams.index), grams, entries, self.weights)
+            each = np.repeat(shares, part.grams.sizes, axis=0)
+            scores: Floats = np.einsum("wk,wek->we", sums, each)
+            return scores
+        features, ends = part.features.indices, part.features.indptr
+        weights = np.zeros((len(features) + 1, shares.shape[1]), np.float32)  # of none at the end
+        for chunk, share in enumerate(shares):
             mine = slice(ends[chunk], ends[chunk + 1])
-            found[mine] = self.weights[columns[mine]] @ gradient.T
-        found[:-1] *= featurizer.idf[columns, np.newaxis]
+            np.matmul(_rows(self.weights, features[mine]), share.T, out=weights[mine])
+        weights[:-1] *= self.idf[features, np.newaxis]
+        found = self._entries(part, grams)
+        ones = np.ones(max(map(len, found), default=0), np.float32)
+        entries = [(one, ones[: len(one)]) for one in found]
+        return _sums(len(part.grams.index), grams, entries, weights)
+
+    def _grams(self, part: _Part) -> list[_Grams]:
+        """Return the n-grams of a part by kind."""
+        grams = part.grams
+        mask = np.array((1 << self.model.hyperparameters.integer("hash_bits")) - 1)
+        mask = mask.astype(grams.chunk_of.dtype)
+        counts = [
+            *((1, grams.character_counts(n + 1)) for n in range(len(grams.character_keys))),
+            *((n + 1, grams.word_starts(n + 1)) for n in range(len(grams.word_keys))),
+        ]
+        keys = (*grams.character_keys, *grams.word_keys)
+        return [
+            _Grams(
+                words=words,
+                ends=np.concatenate([[0], np.cumsum(count)]).astype(np.int32),
+                places=each & mask,
+            )
+            for (words, count), each in zip(counts, keys, strict=True)
+        ]
+
+    def _entries(self, part: _Part, grams: list[_Grams]) -> list[NDArray[np.int32]]:
+        """Return which of the features of all chunks each n-gram is, the one behind all for none."""
+        bounds, none = part.features.indptr.tolist(), len(part.features.indices)
+        places = self.places[part.features.indices]
+        table = np.full(len(self.column_of), none, np.int32)
+        last_words = np.cumsum(part.grams.sizes)
+        stops = [[0, *gram.ends[last_words].tolist()] for gram in grams]
+        found = [np.empty(len(gram.places), np.int32) for gram in grams]
+        for chunk in range(len(part.lengths)):
+            start, end = bounds[chunk], bounds[chunk + 1]
+            mine = places[start:end]
+            table[mine] = np.arange(start, end)
+            for gram, stop, entries in zip(grams, stops, found, strict=True):
+                own = slice(stop[chunk], stop[chunk + 1])
+                entries[own] = table[gram.places[own]]
+            table[mine] = none
         return found
 
-    def _add_words(self, part: _Part, contributions: Floats, scores: Floats) -> None:
-        """Add what the n-grams contribute to the words that they stand at."""
-        grams = part.grams
-        found = np.zeros((len(grams.index), scores.shape[1]))
-        for n, keys in enumerate(grams.character_keys, 1):
-            found += self._sums(part, keys, grams.character_counts(n), contributions)
-        for n, keys in enumerate(grams.word_keys, 1):
-            counts = grams.word_starts(n).astype(np.int64)
-            sums = self._sums(part, keys, counts, contributions) / n
-            for offset in range(n):
-                found[offset:] += sums[: len(sums) - offset]
-        first = 0
-        for size in grams.sizes[grams.sizes > 0].tolist():
-            start = int(grams.index[first])
-            scores[start : start + size] += found[first : first + size]
-            first += size
 
-    def _sums(
-        self,
-        part: _Part,
-        keys: NDArray[np.uint32] | NDArray[np.uint64],
-        counts: NDArray[np.int64],
-        contributions: Floats,
-    ) -> Floats:
-        """Return the (words, explained) sums of what the n-grams of each word contribute.
+@dataclass(frozen=True, kw_only=True)
+class _Grams:
+    """The n-grams of one kind, those of a word after those of the word before."""
 
-        `counts` are how many of the keys each word has.
-        """
-        bits = self.model.hyperparameters.integer("hash_bits")
-        ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        columns, bounds = part.features.indices, part.features.indptr
-        # The last is no feature's, and what an index of -1 finds.
-        place = np.full(self.weights.shape[0] + 1, len(contributions) - 1, np.int32)
-        entries = self.column_of[keys & np.array((1 << bits) - 1, keys.dtype)]
-        first = 0
-        for chunk, last in enumerate(np.cumsum(part.grams.sizes).tolist()):
-            start, end = bounds[chunk], bounds[chunk + 1]
-            place[columns[start:end]] = np.arange(start, end)
-            mine = slice(ends[first], ends[last])
-            entries[mine] = place[entries[mine]]
-            first = last
-        once = sparse.csr_array(
-            (np.ones(len(keys)), entries, ends), shape=(len(counts), len(contributions))
-        )
-        sums: Floats = once @ contributions
-        return sums
+    words: int  # that each is made of, starting at the one it stands at
+    ends: NDArray[np.int32]  # (words + 1,), where those of each word start, and the end
+    places: NDArray[np.uint32] | NDArray[np.uint64]  # (n-grams,), their kept hashes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,16 +239,40 @@ class _Part:
     lengths: Floats
 
 
-def _run_of(words: Words, runs: Sequence[int]) -> NDArray[np.int64]:
-    """Return the number of the run between white space that each word is part of, in its text.
+def _sums(
+    words: int,
+    grams: list[_Grams],
+    entries: list[tuple[NDArray[np.int32], NDArray[np.float32]]],
+    weights: Matrix,
+) -> Floats:
+    """Return the (words, …) sums of the weights of the n-grams that each word is part of.
 
-    `runs` are how many each text has.
+    The entries of each kind of n-gram are rows of the weights, and what those are multiplied by.
     """
+    found = np.zeros((words, weights.shape[1]))
+    for gram, (rows, factors) in zip(grams, entries, strict=True):
+        matrix = sparse.csr_array((factors, rows, gram.ends), shape=(words, weights.shape[0]))
+        sums = product(matrix, weights)
+        if gram.words == 1:
+            found += sums
+            continue
+        for offset in range(gram.words):
+            found[offset:] += sums[: words - offset] / gram.words
+    return found
+
+
+def _rows(weights: Matrix, columns: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return the weights of some features."""
+    if sparse.issparse(weights):
+        return sparse.csr_array(weights)[columns].toarray()
+    return np.take(weights, columns, axis=0)
+
+
+def _run_of(words: Words) -> NDArray[np.int32]:
+    """Return the number of the run between white space that each word is part of, in all texts."""
     black = ~_white()[words.codes]
-    number = np.cumsum(black & ~np.concatenate([[False], black[:-1]]))
-    before = np.cumsum(runs) - runs
-    counts = np.diff(words.text_ends, prepend=0)
-    found: NDArray[np.int64] = number[words.starts] - 1 - np.repeat(before, counts)
+    number = np.cumsum(black & ~np.concatenate([[False], black[:-1]]), dtype=np.int32)
+    found: NDArray[np.int32] = number[words.starts] - 1
     return found
 
 

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 TOP_CLASSES: Final = 5  # explained of each input, the most probable first
 NEAR: Final = 1e-6
-_POINTS: Final = 8
+_POINTS: Final = 6
 _TINY: Final = np.finfo(np.float64).tiny
 
 
@@ -102,19 +102,28 @@ def sampled_log_odds(found: Predictions) -> Floats:
     return found.values[:, np.newaxis]
 
 
-def settled(scores: Floats, differences: Floats) -> Floats:
-    """Return scores that add up to `differences`, spreading what is missing in proportion.
+def settled(scores: Floats, record_of: NDArray[np.integer], differences: Floats) -> Floats:
+    """Return scores that add up to the differences, spreading what is missing in proportion.
 
     Args:
-        scores: (…, parts).
-        differences: (…), what the parts are to add up to.
+        scores: (explained, parts of all records).
+        record_of: (parts,), the record of each.
+        differences: (records, explained), what the parts of each are to add up to.
     """
+    count = len(differences)
     sizes = np.abs(scores)
-    whole = sizes.sum(axis=-1)
-    missing = differences - scores.sum(axis=-1)
-    share = np.divide(missing, whole, where=whole > 0, out=np.zeros_like(missing))
-    found: Floats = scores + sizes * share[..., np.newaxis]
+    found = np.empty_like(scores)
+    for place, difference in enumerate(differences.T):
+        missing = difference - np.bincount(record_of, scores[place], count)
+        whole = np.bincount(record_of, sizes[place], count)
+        share = np.divide(missing, whole, where=whole > 0, out=np.zeros(count))
+        found[place] = scores[place] + sizes[place] * share[record_of]
     return found
+
+
+def settled_row(scores: Floats, difference: Floats) -> Floats:
+    """Return the (explained, parts) scores of one record, as `settled` does."""
+    return settled(scores, np.zeros(scores.shape[1], np.int64), difference[np.newaxis])
 
 
 def _means(probabilities: Floats, record_of: NDArray[np.integer]) -> Floats:

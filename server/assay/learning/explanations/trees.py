@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import binom
 
 from assay.learning.boosting import raw_predictions
-from assay.learning.explanations.log_odds import class_log_odds, settled
+from assay.learning.explanations.log_odds import class_log_odds, settled_row
 from assay.learning.explanations.values import TabularExplanation, feature_values
 from assay.learning.learner import State
 from assay.learning.model import Model
@@ -69,7 +69,7 @@ def explain_rows(
             labels=labels[row],
             features=tuple(names),
             values=feature_values(batch, names, row),
-            scores=settled(shares, totals[row] - bases[row]),
+            scores=settled_row(shares, totals[row] - bases[row]),
             bases=bases[row],
             totals=totals[row],
         )
