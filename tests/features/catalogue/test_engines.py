@@ -42,6 +42,15 @@ class Kept:
         mine = [one for one in listed if one["identifier"] == self.version.model_id]
         return mine[0] if mine else {}
 
+    def ended(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Return the results of a job as soon as it has ended."""
+        until = time.monotonic() + WAIT
+        while not (found := self.web.get(f"/api/results/{job['jobIdentifier']}").json())[
+            "finished"
+        ]:
+            assert time.monotonic() < until, found
+        return found
+
     def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Return what is told of the engines as soon as it holds."""
         until = time.monotonic() + WAIT
@@ -105,12 +114,29 @@ def test_engines_are_kept_as_asked(kept: Kept, service):
             "input": {"type": "text", "sources": {"a": {"input.txt": "Hej, hvad hedder du?"}}},
         },
     ).json()
-    details = f"/api/jobs/{job['jobIdentifier']}"
-    until = time.monotonic() + WAIT
-    while kept.web.get(details).json()["status"] not in {"COMPLETED", "ERROR"}:
-        assert time.monotonic() < until
-    (result,) = kept.web.get(f"/api/results/{job['jobIdentifier']}").json()["results"].values()
+    (result,) = kept.ended(job)["results"].values()
     assert result["engine"].startswith("engine-")
     kept.patch(0, 1)
     kept.until(lambda told: not told)
     assert len(psutil.Process(service.process.pid).children(recursive=True)) <= processes - 2
+
+
+@pytest.mark.parametrize(
+    "task_type",
+    [TaskType.IMAGE_CLASSIFICATION, TaskType.TABULAR_REGRESSION, TaskType.EXTRACTION],
+)
+def test_the_example_of_a_version_runs(kept: Kept, service, task_type: TaskType):
+    """The body that is told as an example submits a job whose input succeeds as the example says."""
+    store = open_store(sqlite_url(service.data_dir))
+    blobs = open_blobs(service.data_dir / "blobs")
+    version = put_version(store, blobs, "default", task_type)
+    store.close()
+    path = f"/api/models/{version.model_id}/versions/1.0.0"
+    body = kept.web.get(f"{path}/sample-input").json()
+    results = kept.web.get(f"{path}/sample-output").json()["results"]
+    job = kept.web.post("/api/jobs", json=body)
+    assert job.status_code == 202, job.text
+    found = kept.ended(job.json())
+    assert found["failures"] == {}
+    told = found["results"]
+    assert told["sample"]["results.json"] == results["sample"]["results.json"]

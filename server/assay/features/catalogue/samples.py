@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import pyarrow as pa
 
 from assay.features.artifacts.model import Artifact, ArtifactKind
+from assay.features.artifacts.output_documents import MODEL_TYPES, document
 from assay.features.artifacts.predictors import open_predictor
 from assay.kernel.cache import BoundedCache
 from assay.kernel.jobs.kind import ComputeContext
-from assay.learning.predictions import ClassPredictions, Predictions, ValuePredictions
+from assay.learning.errors import DataError
 from assay.learning.predictor import Predictor
 from assay.learning.rows import (
     BOXES,
@@ -57,16 +59,21 @@ def neutral_example(context: ComputeContext, artifact: Artifact) -> Example:
 
 def _example(context: ComputeContext, artifact: Artifact) -> Example:
     predictor: Predictor | None = None
-    features = () if artifact.remote is None else artifact.remote.features
     if artifact.kind is not ArtifactKind.REMOTE:
         predictor = open_predictor(artifact, context)
-        features = predictor.features
+    features = () if predictor is None else predictor.features
     content, row = _content(artifact.task_type, features)
-    if predictor is None:
-        output = _equal_scores(artifact)
-    else:
-        output = document(artifact.task_type, predictor.predict(row))
-    return Example(content=content, is_embedded=content.startswith("data:"), output=output)
+    found = None
+    if predictor is not None:
+        with suppress(
+            DataError
+        ):  # of another maker's model, which may want more than a neutral row
+            found = document(artifact.task_type, predictor.predict(row), 0)
+    return Example(
+        content=content,
+        is_embedded=content.startswith("data:"),
+        output=_equal_scores(artifact) if found is None else json.loads(found),
+    )
 
 
 def _content(
@@ -92,36 +99,12 @@ def _content(
     return content, pa.RecordBatch.from_pylist([{ROW_ID: "sample", **values}], schema=schema)
 
 
-def document(task_type: TaskType, found: Predictions) -> dict[str, Any]:
-    """Return the prediction of one row as a result of a job tells it."""
-    result: dict[str, Any]
-    if isinstance(found, ClassPredictions):
-        scores = zip(found.labels, found.probabilities[0].tolist(), strict=True)
-        result = _class_scores(dict(scores))
-    elif isinstance(found, ValuePredictions):
-        result = {"value": float(found.values[0])}
-    else:
-        confidences = found.confidences.tolist()
-        result = {
-            "fields": dict(found.fields[0]),
-            "confidence": min(confidences) if confidences else 1.0,
-        }
-    return {"modelType": model_type(task_type), "result": result, "explanation": None}
-
-
-def model_type(task_type: TaskType) -> str:
-    """Return a task type in the words of results, such as textClassification."""
-    first, *others = task_type.value.split("_")
-    return first + "".join(one.capitalize() for one in others)
-
-
 def _equal_scores(artifact: Artifact) -> dict[str, Any]:
     result: dict[str, Any] = {"value": 0.0}
     if artifact.labels:
-        result = _class_scores(dict.fromkeys(artifact.labels, 1 / len(artifact.labels)))
-    return {"modelType": model_type(artifact.task_type), "result": result, "explanation": None}
-
-
-def _class_scores(scores: Mapping[str, float]) -> dict[str, Any]:
-    ordered = sorted(scores.items(), key=lambda item: -item[1])
-    return {"classPredictions": [{"class": label, "score": score} for label, score in ordered]}
+        score = 1 / len(artifact.labels)
+        result = {
+            "classPredictions": [{"class": label, "score": score} for label in artifact.labels]
+        }
+    model_type = MODEL_TYPES[artifact.task_type]
+    return {"modelType": model_type, "result": result, "explanation": None}

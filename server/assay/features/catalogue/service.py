@@ -19,7 +19,7 @@ from assay.features.catalogue.store import Catalogue, Listed, Tagged
 from assay.features.models.model import Model, TaskType, Version
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
-from assay.kernel.errors import InvalidArgument, VersionNotReady, clip
+from assay.kernel.errors import AssayError, InvalidArgument, VersionNotReady, clip
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.jobs.states import VersionStatus
@@ -211,7 +211,10 @@ class CatalogueReader:
         if found.artifact is None:
             return None
         context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
-        return await self._compute.run(neutral_example, context, found.artifact)
+        try:
+            return await self._compute.run(neutral_example, context, found.artifact)
+        except AssayError:  # it cannot be opened here, which its jobs say; its description goes on
+            return None
 
 
 def _check_status(status: str, version: Version) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from assay.features.artifacts.output_documents import MEDIA_TYPE, document
 from assay.features.artifacts.predictors import open_predictor
 from assay.features.datasets.stored_split import FeatureKind
 from assay.features.inference.input_rows import Faults, RowReader, Rows
@@ -20,7 +21,6 @@ from assay.features.inference.model import (
     InputState,
     NewInput,
 )
-from assay.features.inference.output_documents import MEDIA_TYPE, document
 from assay.kernel.clock import Clock
 from assay.kernel.errors import RemoteFailed
 from assay.kernel.jobs.blobs import JobBlobs
