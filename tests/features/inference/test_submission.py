@@ -8,10 +8,10 @@ import pytest
 
 from assay.features.inference.job_spec import InferenceSpec
 from assay.features.inference.model import InferenceJob, InputType, ItemForm
+from assay.features.inference.packing import PACK_BYTES
 from assay.features.inference.store import InferenceJobs
 from assay.features.inference.submission_service import (
     INLINE_BYTES,
-    PACK_BYTES,
     InferenceRequest,
     InferenceSubmissions,
     SentInput,

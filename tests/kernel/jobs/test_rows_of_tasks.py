@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from assay.kernel.jobs.events import Events
+from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.job import Job, NewEvent, NewJob
 from assay.kernel.jobs.kind import (
     ComputeContext,
@@ -175,8 +176,10 @@ def test_a_handover_writes_no_row_again(harness: JobHarness) -> None:
 def test_a_part_that_ends_its_process_is_given_up_alone(harness: JobHarness) -> None:
     """Of a task that ends its processes the deadly part is given up, and the other parts are done."""
     job = submit(harness, 5)
-    harness.runner(kinds=KINDS)
+    pool = LocalPool(workers=2)  # whose processes import nothing beforehand: four of them end
+    harness.runner(kinds=KINDS, executor=pool)
     harness.signals.wait("ended", job)
+    pool.close()
     ended = harness.job(job)
     assert ended.state is JobState.SUCCEEDED, ended.error
     assert ended.result is not None

@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from google.protobuf import struct_pb2
 
-from assay.features.inference.model import STORAGES, InferenceJob, InputType, ItemForm
+from assay.features.inference.model import (
+    STORAGES,
+    InferenceJob,
+    InputType,
+    ItemForm,
+    check_count,
+)
 from assay.features.inference.opened_service import Chunk, ReceivedInput, Span
 from assay.features.inference.submission_service import InferenceRequest, SentInput, SentItem
 from assay.kernel.errors import InvalidArgument, clip
@@ -43,6 +49,7 @@ def request(sent: pb.SubmitInferenceJobRequest, call: Call) -> InferenceRequest:
         input_type, inputs = _sources(sent.input)
         storage = _storage(sent.input, input_type)
     elif sent.inputs:
+        check_count("inputs", len(sent.inputs))
         input_type, inputs = InputType.FILE, tuple(map(_typed, sent.inputs))
     return InferenceRequest(
         model_id=sent.model.identifier,
@@ -107,6 +114,7 @@ def _sources(
         raise InvalidArgument.of(
             "input.type", f"'{clip(sent.type)}' was sent; {allowed} are allowed. {NOT_SERVED}"
         ) from None
+    check_count("input.sources", len(sent.sources))  # before each of them is converted
     # A map of a message has no order: by name, a repeated request is the same one.
     return input_type, tuple(
         SentInput(name=name, items=tuple(_items(name, sent.sources[name].fields, form)))
