@@ -53,10 +53,11 @@ class OnnxSession:
 
         Raises BadModelFile.
         """
-        self._seconds, self._stuck = seconds, stuck
+        self._seconds = seconds
+        self._guard = _Guard(seconds, stuck)
         options = _options()
         try:
-            with self._limited(lambda: options.set_load_cancellation_flag(True)):
+            with self._guard.limited(lambda: options.set_load_cancellation_flag(True)):
                 self._session = ort.InferenceSession(
                     data, options, providers=["CPUExecutionProvider"]
                 )
@@ -87,10 +88,10 @@ class OnnxSession:
         def end() -> None:
             options.terminate = True
 
-        with self._limited(end) as guard:
+        with self._guard.limited(end):
 
             def run(tensors: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-                guard.renew()
+                self._guard.renew()
                 try:
                     [found] = self._session.run([output], tensors, options)
                 except MemoryError:
@@ -103,17 +104,6 @@ class OnnxSession:
 
             yield run
 
-    @contextmanager
-    def _limited(self, end: Callable[[], None]) -> Iterator[_Guard]:
-        guard = _Guard(self._seconds, end, self._stuck)
-        watching = threading.Thread(target=guard.watch, name="onnx-time-limit", daemon=True)
-        watching.start()
-        try:
-            yield guard
-        finally:
-            guard.done()
-            watching.join()
-
     def _why(self, error: Exception) -> str:
         text = str(error)
         if "terminate flag" in text or type(error).__name__ == "ModelLoadCanceled":
@@ -125,30 +115,57 @@ class OnnxSession:
 
 
 class _Guard:
-    """Asks for an end of what takes too long, and says when that is not heard."""
+    """Asks for an end of what takes too long, and says when that is not heard.
 
-    def __init__(self, seconds: float, end: Callable[[], None], stuck: Stuck) -> None:
-        self._seconds, self._end, self._stuck = seconds, end, stuck
-        self._is_done = threading.Event()
-        self.renew()
+    One thread watches, over all runs that follow one another within the time of one.
+    """
+
+    def __init__(self, seconds: float, stuck: Stuck) -> None:
+        self._seconds, self._stuck = seconds, stuck
+        self._changed = threading.Condition()
+        self._is_watched = False
+        self._until: float | None = None  # None: nothing runs
+        self._is_late = False  # so that the end of what runs is waited for
+        self._end: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def limited(self, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` when the block is not done in time, which `renew` gives anew."""
+        with self._changed:
+            self._end = end
+            self.renew()
+            if not self._is_watched:
+                self._is_watched = True
+                threading.Thread(target=self._watch, name="onnx-time-limit", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._until = None
+                if self._is_late:
+                    self._is_late = False
+                    self._changed.notify_all()
 
     def renew(self) -> None:
         """Give all of the time again."""
         self._until = time.monotonic() + self._seconds
 
-    def done(self) -> None:
-        """Watch no longer."""
-        self._is_done.set()
+    def _watch(self) -> None:
+        with self._changed:
+            while self._until is not None:
+                left = self._until - time.monotonic()
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                self._is_late = True
+                self._end()
+                if not self._changed.wait_for(self._is_idle, GRACE_SECONDS):
+                    self._stuck()
+                    self._changed.wait_for(self._is_idle)
+            self._is_watched = False
 
-    def watch(self) -> None:
-        """Wait until the time is over, or all is done."""
-        while not self._is_done.wait(max(0.0, self._until - time.monotonic())):
-            if time.monotonic() < self._until:
-                continue
-            self._end()
-            if not self._is_done.wait(GRACE_SECONDS):
-                self._stuck()
-            return
+    def _is_idle(self) -> bool:
+        return self._until is None
 
 
 def _options() -> Any:
