@@ -274,8 +274,7 @@ def test_what_a_model_returns_is_not_believed():
         outputs=[value("y", TensorProto.FLOAT, [None, 1])],
         tensors=[helper.make_tensor("axis", TensorProto.INT64, [1], [1])],
     ).SerializeToString()
-    form = examine(log.replace(b"Log", b"Abs"), FLOWERS, NUMBERS)
-    model = OnnxModel.open(log, form, stuck=lambda: None)
+    model = opened(log, FLOWERS, NUMBERS)
     with pytest.raises(DataError, match="row 'r1': the model's output 'y' is nan"):
         model.predict(iris_rows(np.array([[1.0] * 4, [-1.0] * 4])))
     scores = made([node("Identity", "x", "y")]).SerializeToString()

@@ -13,6 +13,7 @@ from assay.learning.onnx_declaration import Known, OnnxDeclaration
 from assay.learning.onnx_form import OnnxForm
 from assay.learning.onnx_graph import read_graph
 from assay.learning.onnx_model import OnnxModel
+from assay.learning.onnx_outputs import NotFinite
 from assay.learning.onnx_session import RUN_SECONDS, OnnxSession, Stuck
 from assay.learning.onnx_settlement import Opened, settle
 from assay.learning.rows import IMAGE, PAGES, ROW_ID, canonical_schema
@@ -45,6 +46,8 @@ def examine(
     form = settle(declared, known, opened)
     try:
         OnnxModel(form=form, session=session).predict(example_rows(form))
+    except NotFinite:
+        pass  # the rows are made up: zeros, whose logarithm is none
     except DataError as error:
         raise BadModelFile(f"the model does not predict an example row: {error.message}") from error
     return form

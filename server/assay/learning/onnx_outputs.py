@@ -15,10 +15,14 @@ from assay.learning.predictions import Floats
 TOLERANCE: Final = 1e-3  # of the sum of a row's probabilities, which are often float32
 
 
+class NotFinite(DataError):
+    """A model returned NaN or an infinity for a row."""
+
+
 def values_of(output: NDArray[Any], form: OnnxForm, row_ids: list[str]) -> Floats:
     """Return (rows,) numbers; raises DataError, naming the row, for what is none."""
     values = _flat(output, form, len(row_ids))
-    _refuse(np.logical_not(np.isfinite(values)), form, values, row_ids)
+    _refuse_not_finite(values, form, row_ids)
     return values
 
 
@@ -39,7 +43,7 @@ def probabilities_of(output: NDArray[Any], form: OnnxForm, row_ids: list[str]) -
         if output.shape != (rows, classes):
             raise _shape(output, form, f"({rows}, {classes})")
         scores = output.astype(np.float64)
-    _refuse(~np.isfinite(scores).all(axis=1), form, scores, row_ids)
+    _refuse_not_finite(scores, form, row_ids)
     scores = scores[:, list(form.columns)]
     if form.kind in {OutputKind.LOGITS, OutputKind.POSITIVE_LOGITS}:
         return np.asarray(softmax(scores), np.float64)
@@ -81,18 +85,30 @@ def _shape(output: NDArray[Any], form: OnnxForm, wanted: str) -> DataError:
     )
 
 
+def _refuse_not_finite(found: Floats, form: OnnxForm, row_ids: list[str]) -> None:
+    wrong = np.asarray(~np.isfinite(found)).reshape(len(row_ids), -1).any(axis=1)
+    if wrong.any():
+        told, row_id = _first(np.asarray(wrong), found, row_ids)
+        raise NotFinite(
+            f"the model's output {shortened(form.output)} is {told}; finite numbers are expected",
+            row_id,
+        )
+
+
 def _refuse(
-    wrong: NDArray[np.bool_] | np.bool_,
+    wrong: NDArray[np.bool_],
     form: OnnxForm,
     found: NDArray[Any],
     row_ids: list[str],
-    why: str = "; finite numbers are expected",
+    why: str,
 ) -> None:
-    wrong = np.asarray(wrong)
-    if not wrong.any():
-        return
+    if wrong.any():
+        told, row_id = _first(wrong, found, row_ids)
+        raise DataError(f"the model's output {shortened(form.output)} is {told}{why}", row_id)
+
+
+def _first(wrong: NDArray[np.bool_], found: NDArray[Any], row_ids: list[str]) -> tuple[str, str]:
+    """Return what was returned of the first wrong row, and its id."""
     row = int(np.flatnonzero(wrong)[0])
     told = np.array2string(np.asarray(found[row]), threshold=5, edgeitems=2, precision=6)
-    raise DataError(
-        f"the model's output {shortened(form.output)} is {told[:100]}{why}", row_ids[row]
-    )
+    return told[:100], row_ids[row]
