@@ -254,6 +254,7 @@ def _rates(settings: Settings) -> Rates:
         read=settings.rate_read_per_minute,
         write=settings.rate_write_per_minute,
         stream=settings.rate_stream_per_minute,
+        chunk=settings.rate_chunk_per_minute,
         failed=settings.rate_failed_per_minute,
     )
 

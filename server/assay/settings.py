@@ -250,6 +250,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Streams opened by one principal in a minute; beyond it gets 429.",
     )
+    rate_chunk_per_minute: int = Field(
+        default=60_000,
+        ge=1,
+        description="Chunks of files that one principal may send in a minute; beyond it gets 429."
+        " A client that sends one after the other stays far below.",
+    )
     rate_failed_per_minute: int = Field(
         default=600,
         ge=1,

@@ -74,6 +74,7 @@ def settings(folder: Path, **values: Any) -> Settings:
         "rate_read_per_minute": 1_000_000,
         "rate_write_per_minute": 1_000_000,
         "rate_stream_per_minute": 1_000_000,
+        "rate_chunk_per_minute": 1_000_000,
         "max_watches": 1_000,
         "remote_allow": ("127.0.0.0/8",),
     }

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61ssay/v1/policy.proto\x12\x08\x61ssay.v1\x1a google/protobuf/descriptor.proto\"\xcb\x01\n\x0cMethodPolicy\x12\x13\n\x0bpermissions\x18\x01 \x03(\t\x12\x11\n\tanonymous\x18\x02 \x01(\x08\x12\x12\n\npoint_read\x18\x03 \x01(\x08\x12\'\n\nrate_class\x18\x04 \x01(\x0e\x32\x13.assay.v1.RateClass\x12\x13\n\x0bhttp_status\x18\x05 \x01(\r\x12\x10\n\x08produces\x18\x06 \x03(\t\x12\x10\n\x08\x63onsumes\x18\x07 \x03(\t\x12\x1d\n\x15ignores_unknown_query\x18\x08 \x01(\x08*~\n\tRateClass\x12\x1a\n\x16RATE_CLASS_UNSPECIFIED\x10\x00\x12\x13\n\x0fRATE_CLASS_READ\x10\x01\x12\x14\n\x10RATE_CLASS_WRITE\x10\x02\x12\x15\n\x11RATE_CLASS_STREAM\x10\x03\x12\x13\n\x0fRATE_CLASS_FREE\x10\x04:H\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x16.assay.v1.MethodPolicyB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61ssay/v1/policy.proto\x12\x08\x61ssay.v1\x1a google/protobuf/descriptor.proto\"\xcb\x01\n\x0cMethodPolicy\x12\x13\n\x0bpermissions\x18\x01 \x03(\t\x12\x11\n\tanonymous\x18\x02 \x01(\x08\x12\x12\n\npoint_read\x18\x03 \x01(\x08\x12\'\n\nrate_class\x18\x04 \x01(\x0e\x32\x13.assay.v1.RateClass\x12\x13\n\x0bhttp_status\x18\x05 \x01(\r\x12\x10\n\x08produces\x18\x06 \x03(\t\x12\x10\n\x08\x63onsumes\x18\x07 \x03(\t\x12\x1d\n\x15ignores_unknown_query\x18\x08 \x01(\x08*\x94\x01\n\tRateClass\x12\x1a\n\x16RATE_CLASS_UNSPECIFIED\x10\x00\x12\x13\n\x0fRATE_CLASS_READ\x10\x01\x12\x14\n\x10RATE_CLASS_WRITE\x10\x02\x12\x15\n\x11RATE_CLASS_STREAM\x10\x03\x12\x13\n\x0fRATE_CLASS_FREE\x10\x04\x12\x14\n\x10RATE_CLASS_CHUNK\x10\x05:H\n\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x16.assay.v1.MethodPolicyB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'assay.v1.policy_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\010assay.v1P\001Z\020assay/v1;assayv1'
-  _globals['_RATECLASS']._serialized_start=275
-  _globals['_RATECLASS']._serialized_end=401
+  _globals['_RATECLASS']._serialized_start=276
+  _globals['_RATECLASS']._serialized_end=424
   _globals['_METHODPOLICY']._serialized_start=70
   _globals['_METHODPOLICY']._serialized_end=273
 # @@protoc_insertion_point(module_scope)

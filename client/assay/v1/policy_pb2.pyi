@@ -37,6 +37,8 @@ class _RateClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RateClass.V
     """Uploads and watches: few, long calls."""
     RATE_CLASS_FREE: _RateClass.ValueType  # 4
     """Never limited: health and server information."""
+    RATE_CLASS_CHUNK: _RateClass.ValueType  # 5
+    """Chunks of files: many, short calls of one upload."""
 
 class RateClass(_RateClass, metaclass=_RateClassEnumTypeWrapper):
     """Which rate limit a method counts against."""
@@ -51,6 +53,8 @@ RATE_CLASS_STREAM: RateClass.ValueType  # 3
 """Uploads and watches: few, long calls."""
 RATE_CLASS_FREE: RateClass.ValueType  # 4
 """Never limited: health and server information."""
+RATE_CLASS_CHUNK: RateClass.ValueType  # 5
+"""Chunks of files: many, short calls of one upload."""
 Global___RateClass: _TypeAlias = RateClass  # noqa: Y015
 
 @_typing.final

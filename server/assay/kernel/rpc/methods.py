@@ -40,7 +40,7 @@ class Method:
     permissions: frozenset[str]  # all of them are needed
     anonymous: bool  # True: no credential is needed
     point_read: bool  # True: one stored value is read
-    rate_class: str  # read, write, stream or free
+    rate_class: str  # read, write, stream, chunk or free
     http_status: int  # of a successful REST call
     client_streaming: bool
     server_streaming: bool

@@ -32,11 +32,17 @@ class Rates:
     read: int = 6_000
     write: int = 1_200
     stream: int = 600
+    chunk: int = 60_000
     failed: int = 600  # wrong credentials, of an address
 
     def items(self) -> Mapping[str, RateLimitItem]:
         """Return the classes that are limited."""
-        rates = {"read": self.read, "write": self.write, "stream": self.stream}
+        rates = {
+            "read": self.read,
+            "write": self.write,
+            "stream": self.stream,
+            "chunk": self.chunk,
+        }
         return {name: RateLimitItemPerMinute(rate) for name, rate in rates.items() if rate}
 
 
