@@ -202,21 +202,21 @@ class CatalogueRestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTags(self, request, context):
-        """Lists the tags of all models by their identifiers.
+        """Lists the tags of all models by their identifiers. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTaggedModels(self, request, context):
-        """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out.
+        """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAccountRequirements(self, request, context):
-        """Lists what an engine of the caller's organization may use.
+        """Lists what an engine of the caller's organization may use. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -750,21 +750,21 @@ class EngineRestServiceServicer:
     """
 
     def ListEngines(self, request, context):
-        """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them.
+        """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEngineModels(self, request, context):
-        """Lists the models whose versions have engines, with how many.
+        """Lists the models whose versions have engines, with how many. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProcessingEngines(self, request, context):
-        """Returns how many engines are kept for versions of all models of the caller's organization.
+        """Returns how many engines are kept for versions of all models of the caller's organization. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

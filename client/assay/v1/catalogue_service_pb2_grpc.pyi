@@ -59,11 +59,11 @@ class CatalogueRestServiceStub:
     ListRelatedModels: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetCatalogueModelRequest, _httpbody_pb2.HttpBody]
     """Lists the models that have a tag in common with one, most tags first. Errors: 404 no such model."""
     ListTags: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListTagsRequest, _httpbody_pb2.HttpBody]
-    """Lists the tags of all models by their identifiers."""
+    """Lists the tags of all models by their identifiers. Errors: none of its own."""
     GetTaggedModels: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetTaggedModelsRequest, _httpbody_pb2.HttpBody]
-    """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out."""
+    """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out. Errors: none of its own."""
     ListAccountRequirements: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListAccountRequirementsRequest, _httpbody_pb2.HttpBody]
-    """Lists what an engine of the caller's organization may use."""
+    """Lists what an engine of the caller's organization may use. Errors: none of its own."""
 
 @_typing.type_check_only
 class CatalogueRestServiceAsyncStub(CatalogueRestServiceStub):
@@ -95,11 +95,11 @@ class CatalogueRestServiceAsyncStub(CatalogueRestServiceStub):
     ListRelatedModels: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetCatalogueModelRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Lists the models that have a tag in common with one, most tags first. Errors: 404 no such model."""
     ListTags: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListTagsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Lists the tags of all models by their identifiers."""
+    """Lists the tags of all models by their identifiers. Errors: none of its own."""
     GetTaggedModels: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetTaggedModelsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out."""
+    """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out. Errors: none of its own."""
     ListAccountRequirements: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListAccountRequirementsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Lists what an engine of the caller's organization may use."""
+    """Lists what an engine of the caller's organization may use. Errors: none of its own."""
 
 class CatalogueRestServiceServicer(metaclass=_abc_1.ABCMeta):
     """REST views of models and versions for those who run them. Versions are named by their id, their label or N.0.0."""
@@ -206,7 +206,7 @@ class CatalogueRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_service_pb2.ListTagsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Lists the tags of all models by their identifiers."""
+        """Lists the tags of all models by their identifiers. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def GetTaggedModels(
@@ -214,7 +214,7 @@ class CatalogueRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_service_pb2.GetTaggedModelsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out."""
+        """Returns the tags of a list that is divided by commas, and the models that have one of them; tags that no model has are left out. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def ListAccountRequirements(
@@ -222,7 +222,7 @@ class CatalogueRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_service_pb2.ListAccountRequirementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Lists what an engine of the caller's organization may use."""
+        """Lists what an engine of the caller's organization may use. Errors: none of its own."""
 
 def add_CatalogueRestServiceServicer_to_server(servicer: CatalogueRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -234,11 +234,11 @@ class EngineRestServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EngineRestServiceAsyncStub: ...
     ListEngines: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]
-    """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them."""
+    """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them. Errors: none of its own."""
     ListEngineModels: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]
-    """Lists the models whose versions have engines, with how many."""
+    """Lists the models whose versions have engines, with how many. Errors: none of its own."""
     GetProcessingEngines: _grpc.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetProcessingEnginesRequest, _httpbody_pb2.HttpBody]
-    """Returns how many engines are kept for versions of all models of the caller's organization."""
+    """Returns how many engines are kept for versions of all models of the caller's organization. Errors: none of its own."""
 
 @_typing.type_check_only
 class EngineRestServiceAsyncStub(EngineRestServiceStub):
@@ -246,11 +246,11 @@ class EngineRestServiceAsyncStub(EngineRestServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListEngines: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them."""
+    """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them. Errors: none of its own."""
     ListEngineModels: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.ListEnginesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Lists the models whose versions have engines, with how many."""
+    """Lists the models whose versions have engines, with how many. Errors: none of its own."""
     GetProcessingEngines: _aio.UnaryUnaryMultiCallable[_catalogue_service_pb2.GetProcessingEnginesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Returns how many engines are kept for versions of all models of the caller's organization."""
+    """Returns how many engines are kept for versions of all models of the caller's organization. Errors: none of its own."""
 
 class EngineRestServiceServicer(metaclass=_abc_1.ABCMeta):
     """REST views of the engines that run versions."""
@@ -261,7 +261,7 @@ class EngineRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_service_pb2.ListEnginesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them."""
+        """Lists the engines of each version that has some, or has work: those that are ready, that run, that start and that end, counted from live processes; and what waits for them. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def ListEngineModels(
@@ -269,7 +269,7 @@ class EngineRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_service_pb2.ListEnginesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Lists the models whose versions have engines, with how many."""
+        """Lists the models whose versions have engines, with how many. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def GetProcessingEngines(
@@ -277,6 +277,6 @@ class EngineRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_service_pb2.GetProcessingEnginesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Returns how many engines are kept for versions of all models of the caller's organization."""
+        """Returns how many engines are kept for versions of all models of the caller's organization. Errors: none of its own."""
 
 def add_EngineRestServiceServicer_to_server(servicer: EngineRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

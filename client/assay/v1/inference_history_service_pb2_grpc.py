@@ -65,14 +65,14 @@ class InferenceHistoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelInferenceJobs(self, request, context):
-        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later.
+        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetInferenceFeatures(self, request, context):
-        """Returns what a submission may hold.
+        """Returns what a submission may hold. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,14 +241,14 @@ class InferenceHistoryRestServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelInferenceJobs(self, request, context):
-        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later.
+        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetInferenceFeatures(self, request, context):
-        """Returns what a submission may hold.
+        """Returns what a submission may hold. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

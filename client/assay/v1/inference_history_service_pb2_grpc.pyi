@@ -37,9 +37,9 @@ class InferenceHistoryServiceStub:
     ListInferenceJobs: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceJobsRequest, _inference_history_service_pb2.ListInferenceJobsResponse]
     """Lists jobs by page, newest first. Errors: 400 an unknown status, column or direction, a time that is none or lies in the future, endDate without startDate, a bad page."""
     CancelInferenceJobs: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _inference_history_service_pb2.CancelInferenceJobsResponse]
-    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later."""
+    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
     GetInferenceFeatures: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceFeaturesRequest, _inference_history_service_pb2.InferenceFeatures]
-    """Returns what a submission may hold."""
+    """Returns what a submission may hold. Errors: none of its own."""
 
 @_typing.type_check_only
 class InferenceHistoryServiceAsyncStub(InferenceHistoryServiceStub):
@@ -49,9 +49,9 @@ class InferenceHistoryServiceAsyncStub(InferenceHistoryServiceStub):
     ListInferenceJobs: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceJobsRequest, _inference_history_service_pb2.ListInferenceJobsResponse]  # type: ignore[assignment]
     """Lists jobs by page, newest first. Errors: 400 an unknown status, column or direction, a time that is none or lies in the future, endDate without startDate, a bad page."""
     CancelInferenceJobs: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _inference_history_service_pb2.CancelInferenceJobsResponse]  # type: ignore[assignment]
-    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later."""
+    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
     GetInferenceFeatures: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceFeaturesRequest, _inference_history_service_pb2.InferenceFeatures]  # type: ignore[assignment]
-    """Returns what a submission may hold."""
+    """Returns what a submission may hold. Errors: none of its own."""
 
 class InferenceHistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The history of inference jobs of the caller's organization."""
@@ -70,7 +70,7 @@ class InferenceHistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_history_service_pb2.CancelInferenceJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_history_service_pb2.CancelInferenceJobsResponse, _abc.Awaitable[_inference_history_service_pb2.CancelInferenceJobsResponse]]:
-        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later."""
+        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def GetInferenceFeatures(
@@ -78,7 +78,7 @@ class InferenceHistoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_history_service_pb2.GetInferenceFeaturesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_history_service_pb2.InferenceFeatures, _abc.Awaitable[_inference_history_service_pb2.InferenceFeatures]]:
-        """Returns what a submission may hold."""
+        """Returns what a submission may hold. Errors: none of its own."""
 
 def add_InferenceHistoryServiceServicer_to_server(servicer: InferenceHistoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -94,9 +94,9 @@ class InferenceHistoryRestServiceStub:
     ListInferenceJobSummaries: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceJobsRequest, _httpbody_pb2.HttpBody]
     """Lists jobs in short by page, newest first; the header Link leads to the pages beside. Unknown query parameters are ignored. Errors: as InferenceHistoryService.ListInferenceJobs."""
     CancelInferenceJobs: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _httpbody_pb2.HttpBody]
-    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later."""
+    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
     GetInferenceFeatures: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceFeaturesRequest, _httpbody_pb2.HttpBody]
-    """Returns what a submission may hold."""
+    """Returns what a submission may hold. Errors: none of its own."""
 
 @_typing.type_check_only
 class InferenceHistoryRestServiceAsyncStub(InferenceHistoryRestServiceStub):
@@ -108,9 +108,9 @@ class InferenceHistoryRestServiceAsyncStub(InferenceHistoryRestServiceStub):
     ListInferenceJobSummaries: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceJobsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Lists jobs in short by page, newest first; the header Link leads to the pages beside. Unknown query parameters are ignored. Errors: as InferenceHistoryService.ListInferenceJobs."""
     CancelInferenceJobs: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later."""
+    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
     GetInferenceFeatures: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceFeaturesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Returns what a submission may hold."""
+    """Returns what a submission may hold. Errors: none of its own."""
 
 class InferenceHistoryRestServiceServicer(metaclass=_abc_1.ABCMeta):
     """REST views of InferenceHistoryService."""
@@ -137,7 +137,7 @@ class InferenceHistoryRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_history_service_pb2.CancelInferenceJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later."""
+        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def GetInferenceFeatures(
@@ -145,6 +145,6 @@ class InferenceHistoryRestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_history_service_pb2.GetInferenceFeaturesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Returns what a submission may hold."""
+        """Returns what a submission may hold. Errors: none of its own."""
 
 def add_InferenceHistoryRestServiceServicer_to_server(servicer: InferenceHistoryRestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
