@@ -12,10 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
+from assay.features.artifacts.store import VersionArtifacts
 from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
+from assay.records import replace
 from tests.features.evaluations.test_performance_rest import client
 from tests.support.trained_versions import put_version
 
@@ -252,3 +254,40 @@ def test_the_account_has_requirements(shop: Shop):
     assert (found["requirementId"], found["status"]) == (1, "ACTIVE")
     assert float(found["cpuAmount"].split("m")[0]) == 1000
     assert float(found["memoryAmount"].split("G")[0]) > 0
+
+
+def test_a_model_declares_over_rest(shop: Shop):
+    """Tags, inputs and examples are set where a model is made or changed, and taken away again."""
+    made = shop.web.post(
+        "/api/v1/models",
+        json={
+            "name": "declares", "task_type": "classification", "tags": ["one_tag"],
+            "inputs": [{"name": "a", "media_type": "text/plain"}], "sample_input": {"n": 1},
+        },
+    )  # fmt: skip  # one call
+    assert made.status_code == 201, made.text
+    path = f"/api/v1/models/{made.json()['model_id']}"
+    assert made.json()["inputs"][0]["maximum_size"] == 104_857_600
+    changed = shop.web.patch(
+        path, json={"tags": [], "sample_input": None, "outputs": [{"name": "b"}]}
+    )
+    assert changed.status_code == 200, changed.text
+    assert (changed.json()["tags"], changed.json()["outputs"][0]["name"]) == ([], "b")
+    refused = shop.web.patch(path, json={"tags": [1]})
+    assert refused.status_code == 400
+    assert "tags[0]" in refused.json()["message"]
+
+
+def test_a_version_that_cannot_be_opened_is_described(shop: Shop, service):
+    """The description of a version whose blob is lost has an empty example instead of a refusal."""
+    store = open_store(sqlite_url(service.data_dir))
+    blobs = open_blobs(service.data_dir / "blobs")
+    version = put_version(store, blobs, ORG, TaskType.TABULAR_REGRESSION)
+    with store.write() as uow:
+        lost = replace(version.artifact, blob="sha256:" + "0" * 64)
+        key = ORG, version.model_id, version.version_id
+        job = uow[VersionArtifacts].find(*key).job_id
+        uow[VersionArtifacts].put(*key, job_id=job, artifact=lost)
+    store.close()
+    found = shop.get(f"/{version.model_id}/versions/1.0.0")
+    assert json.loads(found["sampleOutput"])["results"] == {}

@@ -14,13 +14,14 @@ from assay.features.catalogue.card import StoredCard
 from assay.features.catalogue.engines_service import changed_engines, maximum_of
 from assay.features.catalogue.model import Declaration
 from assay.features.catalogue.samples import Example, neutral_example
-from assay.features.catalogue.similarity import holds, similarity
+from assay.features.catalogue.similarity import holds, similar
 from assay.features.catalogue.store import Catalogue, Listed, Tagged
 from assay.features.models.model import Model, TaskType, Version
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
 from assay.kernel.errors import AssayError, InvalidArgument, VersionNotReady, clip
 from assay.kernel.jobs.blobs import JobBlobs
+from assay.kernel.jobs.executors.worker import RemoteError
 from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.jobs.states import VersionStatus
 from assay.kernel.kernel import Kernel, Limits
@@ -213,7 +214,10 @@ class CatalogueReader:
         context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
         try:
             return await self._compute.run(neutral_example, context, found.artifact)
-        except AssayError:  # it cannot be opened here, which its jobs say; its description goes on
+        except (
+            AssayError,
+            RemoteError,
+        ):  # it cannot run, which its jobs say; it is told all the same
             return None
 
 
@@ -238,14 +242,24 @@ def _chosen(uow: UnitOfWork, organization_id: str, query: ModelQuery) -> list[Li
         found = [one for one in found if holds(query.description, texts.get(one.model_id, ""))]
     found.sort(key=lambda one: (one.created_at, one.model_id), reverse=True)
     if query.name:
-        # Alternatives are divided by commas; a name that has one of its own is found as a whole.
-        names = [query.name, *query.name.split(",")]
-        scores = {one.model_id: max(similarity(name, one.name) for name in names) for one in found}
-        found = [one for one in found if scores[one.model_id] > 0]
+        scores = _similar(query.name, {one.model_id: one.name for one in found})
+        found = [one for one in found if one.model_id in scores]
         found.sort(key=lambda one: -scores[one.model_id])
     for name in reversed(query.sort_by):
         found.sort(key=SORTS[name], reverse=query.descending)
     return found
+
+
+def _similar(asked: str, names: Mapping[str, str]) -> Mapping[str, float]:
+    """Return how similar names are to what is asked for; commas divide alternatives.
+
+    A name that has a comma of its own is found as a whole.
+    """
+    scores: dict[str, float] = {}
+    for one in dict.fromkeys([asked, *asked.split(",")]):
+        for key, score in similar(one, names).items():
+            scores[key] = max(score, scores.get(key, 0.0))
+    return scores
 
 
 def _meets(query: ModelQuery, one: Listed) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 
 SIMILAR = 0.75  # ratio of matching characters from which names are alike
 LONGEST = 100  # characters that are compared: that takes time by the product of the lengths
@@ -11,16 +12,19 @@ LONGEST = 100  # characters that are compared: that takes time by the product of
 _BETWEEN = re.compile(r"[\W_]+")
 
 
-def similarity(asked: str, name: str) -> float:
-    """Return how similar a name is: 0 not at all, 1 spelt alike, 2 and more holding it, 3 equal."""
-    wanted, known = _form(asked), _form(name)
+def similar(asked: str, names: Mapping[str, str]) -> dict[str, float]:
+    """Return how similar the names of some keys are, of those that are at all; 2 is equal.
+
+    Names that hold what is asked for, or all of its words, are alike; where none does those are
+    that are spelt nearly so.
+    """
+    wanted = _form(asked)
     if not wanted:
-        return 0.0
-    if wanted in known:
-        return 2 + len(wanted) / len(known)
-    if all(word in known for word in wanted.split()):
-        return 1 + len(wanted) / (len(known) + len(wanted))
-    return _alike(wanted[:LONGEST], known[:LONGEST])
+        return {}
+    forms = {key: _form(name) for key, name in names.items()}
+    found = {key: _holding(wanted, known) for key, known in forms.items()}
+    scores = {key: score for key, score in found.items() if score}
+    return scores or _alike(wanted, forms)
 
 
 def holds(asked: str, text: str) -> bool:
@@ -33,18 +37,29 @@ def holds(asked: str, text: str) -> bool:
     )
 
 
-def _alike(wanted: str, known: str) -> float:
-    """Return 1 for names that differ in a letter or two, as a whole or in one word; else 0."""
-    for one in (known, *known.split()):
-        matcher = difflib.SequenceMatcher(None, one, wanted)
-        # The first two are upper bounds of the third, which takes long.
-        if (
-            matcher.real_quick_ratio() >= SIMILAR
-            and matcher.quick_ratio() >= SIMILAR
-            and matcher.ratio() >= SIMILAR
-        ):
-            return matcher.ratio()
-    return 0.0
+def _holding(wanted: str, known: str) -> float:
+    share = len(wanted) / (len(known) or 1)
+    if wanted in known:
+        return 1 + share
+    return min(share, 1) if all(word in known for word in wanted.split()) else 0.0
+
+
+def _alike(wanted: str, forms: Mapping[str, str]) -> dict[str, float]:
+    """Return the names that differ in a letter or two; for a word those with such a word."""
+    matcher = difflib.SequenceMatcher(None, "", wanted[:LONGEST])
+    is_word = " " not in wanted
+    found: dict[str, float] = {}
+    for key, known in forms.items():
+        for one in [known[:LONGEST], *(known[:LONGEST].split() if is_word else ())]:
+            matcher.set_seq1(one)
+            # The first two are upper bounds of the third, which takes long.
+            if (
+                matcher.real_quick_ratio() >= SIMILAR
+                and matcher.quick_ratio() >= SIMILAR
+                and matcher.ratio() >= SIMILAR
+            ):
+                found[key] = max(found.get(key, 0.0), matcher.ratio())
+    return found
 
 
 def _form(name: str) -> str:
