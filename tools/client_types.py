@@ -22,6 +22,7 @@ GROUPS = {
     "InferenceJobService": ("Inference", "InferenceJob"),
     "InferenceHistoryService": ("Inference", "InferenceJob"),
     "InferenceResultService": ("Inference", "InferenceResult"),
+    "InferenceVoteService": ("Inference", "InferenceVote"),
     "JobService": ("Jobs", "Job"),
     "KeyService": ("Keys", "Key"),
     "ModelService": ("Models", "Model"),

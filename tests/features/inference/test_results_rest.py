@@ -207,6 +207,25 @@ def test_an_output_is_downloaded(house: House, job_id: str, name: str, path: str
     assert answer.json() == whole["results"][name]["results.json"]
 
 
+def test_results_are_voted_on(house: House, job_id: str) -> None:
+    """A caller has one vote on an input, changes it and takes it back; results count the votes."""
+    job, name = f"/api/results/{job_id}", quote(NAMES[1], safe="")
+
+    def state() -> tuple[str, dict[str, int]]:
+        shown = house.get(f"{job}/{name}")["results"][NAMES[1]]["voting"]
+        return house.get(f"{job}/vote/{name}")["vote"], shown
+
+    assert state() == ("NO_VOTES", {"up": 0, "down": 0})
+    for path in ("upvote", "upvote", "downvote"):
+        assert house.web.post(f"{job}/{path}/{name}").status_code == 200
+        word = {"upvote": "UP", "downvote": "DOWN"}[path]
+        assert state() == (word, {"up": int(word == "UP"), "down": int(word == "DOWN")})
+    assert house.web.delete(f"{job}/vote/{name}").json() == {"vote": "NO_VOTES"}
+    assert state() == ("NO_VOTES", {"up": 0, "down": 0})
+    check(house.web.post(f"{job}/upvote/wrong"), 422, "unprocessable_entity", f"{job}/upvote/wrong")
+    check(house.web.post(f"{job}/upvote/none"), 404, "not_found", f"{job}/upvote/none")
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [

@@ -105,6 +105,7 @@ def test_every_method_with_an_id_is_walked(mine: dict[str, str]):
         "ListGroundTruthDatasets", "GroundTruthRest.ListGroundTruthDatasets",
         "CreateExtractionRun", "ExtractionRest.CreateExtractionRun",
         "ListExtractionRuns", "ExtractionRest.ListExtractionRuns",
+        "EngineRest.ListEngines", "EngineRest.ListEngineModels", "EngineRest.GetProcessingEngines",
         "CatalogueRest.ListTags", "CatalogueRest.GetTaggedModels",
         "CatalogueRest.ListAccountRequirements", *FILTERED,
         "SubmitInferenceJob", "InferenceJobRest.SubmitInferenceJob",

@@ -21,8 +21,18 @@ from assay.features.evaluations.store import Evaluations
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.store import UserSchemas
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
-from assay.features.inference.model import InputType, Item, ItemForm, NewInferenceJob, NewInput
-from assay.features.inference.store import InferenceJobs
+from assay.features.inference.history_query import HistoryQuery
+from assay.features.inference.history_store import InferenceHistory
+from assay.features.inference.model import (
+    InputType,
+    Item,
+    ItemForm,
+    NewInferenceJob,
+    NewInput,
+    Vote,
+)
+from assay.features.inference.results_store import InferenceResults
+from assay.features.inference.store import InferenceJobs, InferenceVotes
 from assay.features.keys.store import Keys
 from assay.features.models.model import NewVersion
 from assay.features.models.store import Models
@@ -114,6 +124,7 @@ CHUNK = {"first_row": 0, "rows": 1, "sha256": "a", "blob": None, "partial": None
 REFUSED = {
     "models.get": lambda uow: uow[Models].get(OTHER, "m"),
     "models.by_path": lambda uow: uow[Models].by_path(OTHER, "p"),
+    "models.samples": lambda uow: uow[Models].samples(OTHER, "m"),
     "models.update": lambda uow: uow[Models].update(OTHER, uow[Models].get(ORG, "m")),
     "models.delete": lambda uow: uow[Models].delete(OTHER, "m"),
     "versions.create": lambda uow: uow[Versions].create(OTHER, "m", NewVersion()),
@@ -167,6 +178,7 @@ REFUSED = {
     "inference_jobs.close": lambda uow: uow[InferenceJobs].close(OTHER, "opened"),
     "inference_jobs.get": lambda uow: uow[InferenceJobs].get(OTHER, "opened"),
     "inference_jobs.input": lambda uow: uow[InferenceJobs].input(OTHER, "opened", "i"),
+    "inference_results.named": lambda uow: uow[InferenceResults].named(OTHER, "opened", "i"),
     "events.append": lambda uow: uow[Events].append(
         OTHER, "running", [NewEvent(kind="x", data={})]
     ),
@@ -238,6 +250,26 @@ EMPTY = {
     "inference_jobs.opened_input": lambda uow: uow[InferenceJobs].opened_input(
         OTHER, "opened", "i"
     ),
+    "inference_results.page": lambda uow: uow[InferenceResults].page(OTHER, "opened", limit=9),
+    "inference_results.never_ran": lambda uow: uow[InferenceResults].never_ran(
+        OTHER, "opened", limit=9
+    ),
+    "inference_results.at": lambda uow: uow[InferenceResults].at(OTHER, "opened", [0]),
+    "inference_results.finished_positions": lambda uow: uow[InferenceResults].finished_positions(
+        OTHER, "opened"
+    ),
+    "inference_results.latencies": lambda uow: (
+        uow[InferenceResults].latencies(OTHER, "opened", KEY.created_at).inputs
+    ),
+    "inference_history.page": lambda uow: uow[InferenceHistory].page(OTHER, HistoryQuery()),
+    "inference_history.jobs": lambda uow: uow[InferenceHistory].jobs(OTHER, ["opened"]),
+    "inference_votes.put": lambda uow: uow[InferenceVotes].put(
+        OTHER, "opened", 0, "x", Vote.NO_VOTES
+    ),
+    "inference_votes.find": lambda uow: (
+        uow[InferenceVotes].find(OTHER, "opened", 0, "x") is not Vote.NO_VOTES
+    ),
+    "inference_votes.counts": lambda uow: uow[InferenceVotes].counts(OTHER, "opened"),
     "inference_jobs.opened_inputs": lambda uow: uow[InferenceJobs].opened_inputs(OTHER, "opened"),
     "inference_jobs.start_inputs": lambda uow: uow[InferenceJobs].start_inputs(
         OTHER, "opened", [(0, 0)]
@@ -348,6 +380,7 @@ def furnished(store, runner):
         add_upload(uow, job_id="opened")
         uow[InferenceJobs].open(ORG, "opened", INFERENCE)
         uow[InferenceJobs].add_input(ORG, "opened", INPUT)
+        uow[InferenceVotes].put(ORG, "opened", 0, "x", Vote.UP)
     return store
 
 

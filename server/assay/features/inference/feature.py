@@ -23,9 +23,12 @@ from assay.features.inference.store import (
     InferenceJobs,
     InferenceOfModels,
     InferenceOfVersions,
+    InferenceVotes,
     InputsOfCanceledJobs,
 )
 from assay.features.inference.submission_service import InferenceSubmissions
+from assay.features.inference.votes_api import InferenceVoteService
+from assay.features.inference.votes_service import Voting
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
 
@@ -46,6 +49,7 @@ def _services(kernel: Kernel) -> Iterable[object]:
     watches = ResultWatches(kernel.store, kernel.watches, kernel.run_in_thread)
     yield InferenceResultService(reader, watches)
     yield InferenceResultRestService(reader)
+    yield InferenceVoteService(Voting(kernel.store))
     history = InferenceHistoryReader(kernel.store)
     yield InferenceHistoryService(history, kernel.clock)
     yield InferenceHistoryRestService(history, kernel.clock)
@@ -53,8 +57,13 @@ def _services(kernel: Kernel) -> Iterable[object]:
 
 FEATURE = Feature(
     name="inference",
-    tables=(tables.inference_jobs, tables.inference_counts, tables.inference_inputs),
-    stores=(InferenceJobs, InferenceResults, InferenceHistory),
+    tables=(
+        tables.inference_jobs,
+        tables.inference_counts,
+        tables.inference_inputs,
+        tables.inference_votes,
+    ),
+    stores=(InferenceJobs, InferenceResults, InferenceHistory, InferenceVotes),
     hooks=(InferenceOfModels(), InferenceOfVersions(), InputsOfCanceledJobs()),
     kinds=(InferenceKind(), StorageInferenceKind()),
     services=_services,

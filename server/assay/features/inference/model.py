@@ -46,6 +46,14 @@ class InputState(StrEnum):
     FAILED = "FAILED"  # it has an error
 
 
+class Vote(StrEnum):
+    """A caller's opinion of a result."""
+
+    NO_VOTES = "NO_VOTES"
+    UP = "UP"
+    DOWN = "DOWN"
+
+
 class InputType(StrEnum):
     """How the contents of a job's inputs came."""
 

@@ -5,7 +5,7 @@ A document is as long as its job has inputs, so that it is written page by page 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -147,10 +147,13 @@ class EntryWriter:
     """Writes the objects of a job's inputs."""
 
     def __init__(
-        self, job: InferenceJob, blob: Callable[[str], Iterator[bytes]] | None = None
+        self,
+        job: InferenceJob,
+        blob: Callable[[str], Iterator[bytes]] | None = None,
+        votes: Mapping[int, tuple[int, int]] | None = None,
     ) -> None:
-        """Take what reads a blob; without it an output that is one is told by its URL."""
-        self._job, self._blob = job, blob
+        """Take the votes, and what reads a blob: without it such an output is told by its URL."""
+        self._job, self._blob, self._votes = job, blob, votes or {}
         self._since = micros(job.submitted_at or job.created_at)
 
     def entry(self, row: Row) -> Iterator[bytes]:
@@ -175,13 +178,14 @@ class EntryWriter:
         """
         elapsed = row.elapsed_ms or 0
         queued = max(0, ((row.started_at or row.updated_at) - self._since) // 1000)
+        up, down = self._votes.get(row.position, (0, 0))
         error = "" if row.error is None else f'"error":{rest.text(row.error)},'
         return (
             f'{{"status":"{row.state}","engine":{rest.text(row.engine or "")},"inputFetching":0,'
             f'"outputUploading":null,"modelLatency":{elapsed},"queueTime":{queued},'
             f"{_time('startTime', row.started_at)}{_time('updateTime', row.updated_at)}"
             f'{_time("endTime", row.ended_at)}"elapsedTime":{elapsed},{error}'
-            '"voting":{"up":0,"down":0}'
+            f'"voting":{{"up":{up},"down":{down}}}'
         )
 
 
@@ -191,7 +195,7 @@ class DocumentWriter:
     def __init__(self, reader: ResultReader, found: JobResults) -> None:
         self._reader, self._found = reader, found
         blob = partial(reader.blob, found.job.organization_id)
-        self._entry = EntryWriter(found.job, blob).entry
+        self._entry = EntryWriter(found.job, blob, found.votes).entry
 
     def whole(self) -> Iterator[bytes]:
         """Yield the document of all inputs that had finished."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from assay.features.inference.model import InferenceInput, InferenceJob, InputOutput, InputState
 from assay.features.inference.results_store import InferenceResults, Latencies, read
-from assay.features.inference.store import InferenceJobs
+from assay.features.inference.store import InferenceJobs, InferenceVotes
 from assay.kernel.clock import Clock
 from assay.kernel.errors import NotFound, clip
 from assay.kernel.storage.blobs import BlobStore
@@ -26,6 +26,7 @@ class JobResults:
     job: InferenceJob
     latencies: Latencies
     at: datetime  # the moment
+    votes: Mapping[int, tuple[int, int]]  # for and against, by position
     finished: frozenset[int] | None  # positions; None: the job has ended, and all have
 
 
@@ -45,6 +46,7 @@ class ResultReader:
                 job=job,
                 latencies=results.latencies(organization_id, job_id, since),
                 at=self._clock.now(),
+                votes=uow[InferenceVotes].counts(organization_id, job_id),
                 finished=None
                 if job.is_finished
                 else results.finished_positions(organization_id, job_id),
@@ -104,11 +106,6 @@ class ResultReader:
         with self._blobs.open(organization_id, address) as file:
             while block := file.read(BLOB_BYTES):
                 yield block
-
-
-def steps(parts: Iterator[bytes]) -> Callable[[], bytes | None]:
-    """Return what gives the next part at each call, and None after the last."""
-    return lambda: next(parts, None)
 
 
 def _without_output(found: InferenceInput, output_name: str) -> str:

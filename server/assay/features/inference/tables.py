@@ -91,3 +91,24 @@ inference_inputs = Table(
     CheckConstraint(f"({_IS_FINISHED}) = (ended_at IS NOT NULL)", name="ended_at"),
     CheckConstraint("(state = 'FAILED') = (error IS NOT NULL)", name="error"),
 )
+
+# One of each caller on each input.
+inference_votes = Table(
+    "inference_votes",
+    metadata,
+    Column("organization_id", Key, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("subject", Key, nullable=False),
+    Column("is_up", Boolean, nullable=False),
+    PrimaryKeyConstraint("organization_id", "job_id", "position", "subject"),
+    ForeignKeyConstraint(
+        ["organization_id", "job_id", "position"],
+        [
+            "inference_inputs.organization_id",
+            "inference_inputs.job_id",
+            "inference_inputs.position",
+        ],
+        ondelete="CASCADE",
+    ),
+)

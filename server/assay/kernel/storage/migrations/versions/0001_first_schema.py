@@ -1153,6 +1153,35 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_current"),
     )
     op.create_table(
+        "inference_votes",
+        sa.Column(
+            "organization_id",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column(
+            "subject", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column("is_up", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "job_id", "position"],
+            [
+                "inference_inputs.organization_id",
+                "inference_inputs.job_id",
+                "inference_inputs.position",
+            ],
+            name=op.f("fk_inference_votes_inference_inputs"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "job_id", "position", "subject", name=op.f("pk_inference_votes")
+        ),
+    )
+    op.create_table(
         "version_artifacts",
         sa.Column(
             "organization_id",
@@ -1240,6 +1269,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("version_cards")
     op.drop_table("version_artifacts")
+    op.drop_table("inference_votes")
     op.drop_table("evaluations")
     op.drop_table("entries")
     op.drop_table("versions")
