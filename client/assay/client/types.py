@@ -1392,6 +1392,14 @@ class InferenceResult(methods.InferenceResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InferenceVote:
+    """The vote of a caller."""
+
+    # NO_VOTES, UP or DOWN.
+    vote: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiKey:
     """An API key of an organization, without its secret."""
 
@@ -2169,6 +2177,7 @@ register("assay.v1.CancelInferenceJobsResponse", CancelInferenceJobsResponse)
 register("assay.v1.InferenceFeatures", InferenceFeatures)
 register("assay.v1.InferenceOutput", InferenceOutput)
 register("assay.v1.InferenceResult", InferenceResult)
+register("assay.v1.InferenceVote", InferenceVote)
 register("assay.v1.ApiKey", ApiKey)
 register("assay.v1.CreateKeyResponse", NewApiKey)
 register("assay.v1.ModelInput", ModelInput)

@@ -1151,6 +1151,58 @@ class Inference(Group):
             {"job_id": job_id, "input_name": input_name},
         )
 
+    async def upvote(self, job_id: str, input_name: str) -> types.InferenceVote:
+        """Votes for the result of an input, in place of a former vote.
+
+        Args:
+            job_id: The job.
+            input_name: The input.
+        """
+        return await self._one(
+            types.InferenceVote,
+            "InferenceVoteService.UpvoteInferenceResult",
+            {"job_id": job_id, "input_name": input_name},
+        )
+
+    async def downvote(self, job_id: str, input_name: str) -> types.InferenceVote:
+        """Votes against the result of an input, in place of a former vote.
+
+        Args:
+            job_id: The job.
+            input_name: The input.
+        """
+        return await self._one(
+            types.InferenceVote,
+            "InferenceVoteService.DownvoteInferenceResult",
+            {"job_id": job_id, "input_name": input_name},
+        )
+
+    async def reset_vote(self, job_id: str, input_name: str) -> types.InferenceVote:
+        """Takes the caller's vote back.
+
+        Args:
+            job_id: The job.
+            input_name: The input.
+        """
+        return await self._one(
+            types.InferenceVote,
+            "InferenceVoteService.ResetInferenceVote",
+            {"job_id": job_id, "input_name": input_name},
+        )
+
+    async def vote(self, job_id: str, input_name: str) -> types.InferenceVote:
+        """Returns the caller's vote.
+
+        Args:
+            job_id: The job.
+            input_name: The input.
+        """
+        return await self._one(
+            types.InferenceVote,
+            "InferenceVoteService.GetInferenceVote",
+            {"job_id": job_id, "input_name": input_name},
+        )
+
 
 class Jobs(Group):
     """Jobs of the caller's organization."""
