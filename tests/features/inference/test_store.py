@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
+from assay.features.inference.job import InferenceKind
 from assay.features.inference.model import (
     KIND,
     FinishedInput,
@@ -183,3 +185,36 @@ def test_a_model_stays_while_an_inference_job_runs(store):
         uow[Versions].delete(ORG, model_id, version_id)
         uow[Models].delete(ORG, model_id)
         assert uow[InferenceJobs].get(ORG, job.job_id).model_name == "texts"
+
+
+def test_an_open_job_that_is_never_closed_ends_and_keeps_nothing(store):
+    """Past its deadline an open job is TIMEDOUT, its inputs FAILED, and what was sent is let go."""
+    jobs = []
+    with store.write() as uow:
+        for blob, year in ((SENT, 2026), (MADE, 2099)):
+            deadline = datetime(year, 1, 1, tzinfo=UTC)
+            opened = NewJob(kind=KIND, spec=b"{}", state=JobState.OPEN, deadline=deadline)
+            jobs.append(uow[Jobs].submit(ORG, opened).job_id)
+            uow[InferenceJobs].open(ORG, jobs[-1], new_job())
+            uow[BlobReferences].add(ORG, job_owner(jobs[-1]), (blob,))
+            uow[InferenceJobs].add_inputs(ORG, jobs[-1], [an_input("a"), an_input("b")])
+    with store.write() as uow:
+        assert uow[Jobs].expire(ended=partial(InferenceKind().on_finished, uow)) == 1
+        ended, other = (uow[InferenceJobs].get(ORG, job_id) for job_id in jobs)
+        assert (ended.status, ended.failed, ended.pending) == ("TIMEDOUT", 2, 0)
+        assert (other.status, other.pending) == ("OPEN", 2)
+        assert uow[BlobReferences].every() == {(ORG, MADE)}
+
+
+def test_inputs_that_come_together_have_names_of_their_own(store):
+    """Many inputs are added at once, in order; a name that is taken, or twice among them, adds none."""
+    with store.write() as uow:
+        job = add_open(uow)
+        jobs = uow[InferenceJobs]
+        found = jobs.add_inputs(ORG, job.job_id, [an_input("a"), an_input("b", 5)])
+        assert (found.total, found.input_bytes) == (2, 8)
+        for names in (["c", "a"], ["d", "d"]):
+            with pytest.raises(InvalidArgument, match="two inputs"):
+                jobs.add_inputs(ORG, job.job_id, [an_input(name) for name in names])
+        assert [one.name for one in jobs.opened_inputs(ORG, job.job_id)] == ["a", "b"]
+        assert jobs.get(ORG, job.job_id).total == 2
