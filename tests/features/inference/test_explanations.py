@@ -12,8 +12,6 @@ import httpx
 import numpy as np
 import pytest
 
-from assay.features.inference.store import InferenceJobs
-from assay.kernel.jobs.blobs import JobBlobs
 from assay.learning.model import Model
 from assay.learning.rows import TaskType
 from tests.support.learning_rows import text_rows, trained
@@ -58,17 +56,9 @@ class Explainer:
         assert answer.status_code == 202, answer.text
         job_id = answer.json()["jobIdentifier"]
         self.caller("WatchJob", job_id=job_id)
-        details = self.web.get(f"/api/jobs/{job_id}").json()
-        assert (details["status"], details["failed"], details["explain"]) == ("COMPLETED", 0, True)
-        backend = self.rpc.backend
-        blobs = JobBlobs(backend.blobs, self.caller.organization)
-        with backend.store.read() as uow:
-            rows = uow[InferenceJobs].inputs(self.caller.organization, job_id, limit=100)
-        outputs = {one.name: one.outputs[0] for one in rows}
-        return {
-            name: json.loads(one.inline if one.blob is None else blobs.read(one.blob))
-            for name, one in outputs.items()
-        }
+        found = self.web.get(f"/api/results/{job_id}").json()
+        assert (found["finished"], found["explained"], found["failures"]) == (True, True, {})
+        return {name: one["results.json"] for name, one in found["results"].items()}
 
 
 @pytest.fixture(scope="module")

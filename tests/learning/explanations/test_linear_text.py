@@ -128,12 +128,16 @@ def place_of(tokens):
     return int(grams.word_keys[-1][0])
 
 
-def test_a_text_is_explained_as_it_is_alone(languages):
-    """Rows explained together have the document of each alone."""
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_text_is_explained_as_it_is_alone(languages, classes):
+    """Rows explained together have the document of each alone, to the bit."""
     model, batch = languages
-    together = explain_batch(model, batch)
-    for row in (0, 7, 39):
-        assert explain(model, batch.slice(row, 1)).document() == together[row].document()
+    short = text_rows(["Dollar", "", "de Euro in Nederland"], ["de", "de", "nl"])
+    batch = pa.concat_batches([batch, short])
+    together = explain_batch(model, batch, classes=classes)
+    for row in (0, 7, 39, 40, 41, 42):
+        alone = explain(model, batch.slice(row, 1), classes=classes)
+        assert alone.document() == together[row].document()
 
 
 def test_pages_are_explained_as_the_text_that_was_read():

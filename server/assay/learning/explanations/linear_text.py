@@ -170,7 +170,9 @@ class _Texts:
             entries = [(np.maximum(column, 0), idf[column]) for column in columns]
             sums = _sums(len(part.grams.index), grams, entries, self.weights)
             each = np.repeat(shares, part.grams.sizes, axis=0)
-            scores: Floats = np.einsum("wk,wek->we", sums, each)
+            scores = np.zeros_like(sums)
+            for code in range(sums.shape[1]):  # one after the other: a word's bits are its own
+                scores += sums[:, code, np.newaxis] * each[:, :, code]
             return scores
         features, ends = part.features.indices, part.features.indptr
         weights = np.zeros((len(features) + 1, shares.shape[1]), np.float32)  # of none at the end

@@ -29,7 +29,7 @@ from assay.learning.predictions import ClassPredictions, Predictions, ValuePredi
 Floats = NDArray[np.float64]
 
 TOP_CLASSES: Final = 5  # explained of each input, the most probable first
-NEAR: Final = 1e-6
+NEAR: Final = 2.0**-24  # what is nearer to 0 counts as this: float32 is no finer near 1
 _POINTS: Final = 6
 _TINY: Final = np.finfo(np.float64).tiny
 
@@ -94,12 +94,20 @@ def decision_log_odds(values: Floats, codes: NDArray[np.int64]) -> Floats:
 def sampled_log_odds(found: Predictions) -> Floats:
     """Return the (rows, classes) log-odds of any predictor, or its numbers as (rows, 1).
 
-    Its probabilities are kept NEAR away from 0 and 1: some predictors round.
+    Probabilities near 1 are often rounded to it, those near 0 are not: so what is against the most
+    probable class is the sum of the others.
     """
-    if isinstance(found, ClassPredictions):
-        return log_odds(np.clip(found.probabilities, NEAR, 1 - NEAR))
-    assert isinstance(found, ValuePredictions)
-    return found.values[:, np.newaxis]
+    if isinstance(found, ValuePredictions):
+        return found.values[:, np.newaxis]
+    assert isinstance(found, ClassPredictions)
+    chances = found.probabilities
+    rows, most = np.arange(len(chances)), np.argmax(chances, axis=1)
+    others = chances.copy()
+    others[rows, most] = 0.0
+    against = 1.0 - chances
+    against[rows, most] = others.sum(axis=1)
+    odds: Floats = np.log(np.maximum(chances, NEAR)) - np.log(np.maximum(against, NEAR))
+    return odds
 
 
 def settled(scores: Floats, record_of: NDArray[np.integer], differences: Floats) -> Floats:
@@ -144,8 +152,7 @@ def _gradients(
     own = classes[record_of]
     found = np.zeros((*own.shape, values.shape[1]))
     steepest = np.zeros(own.shape)
-    # In two classes and one chunk it is the same all the way.
-    for at, weight in _points(1 if values.shape[1] == 2 and sizes.max(initial=1) == 1 else _POINTS):
+    for at, weight in _points():
         shares = softmax(start + at * (values - start))
         others = np.repeat(shares[:, np.newaxis], own.shape[1], axis=1)
         np.put_along_axis(others, own[..., np.newaxis], 0.0, axis=2)
@@ -161,7 +168,7 @@ def _gradients(
 
 
 @cache
-def _points(count: int) -> tuple[tuple[float, float], ...]:
+def _points() -> tuple[tuple[float, float], ...]:
     """Return places in [0, 1] and weights that sum to 1 (Gauss and Legendre's)."""
-    places, weights = np.polynomial.legendre.leggauss(count)
+    places, weights = np.polynomial.legendre.leggauss(_POINTS)
     return tuple(zip(((places + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))

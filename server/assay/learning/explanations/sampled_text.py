@@ -27,6 +27,7 @@ _CUT: Final = 4  # stretches that are cut after each game
 _PARTS: Final = 8  # into so many
 _COALITIONS: Final = 256  # of each game but the last
 _AT_ONCE: Final = 1 << 22  # characters of the texts of one call
+_ASKED: Final = 1 << 26  # characters of the texts of one game, unless two orders have more
 
 Stretch = tuple[int, int]  # the first word, and the last (exclusive)
 
@@ -94,7 +95,8 @@ class _Game:
     def _values(self, stretches: list[Stretch], coalitions: int) -> Shapley:
         whole = ["".join(self.words[first:last]) for first, last in stretches]
 
-        most = max(1, _AT_ONCE // max(1, sum(map(len, whole))))
+        size = max(1, sum(map(len, whole)))
+        most = max(1, _AT_ONCE // size)
 
         def game(present: Coalitions) -> Floats:
             texts = [
@@ -104,7 +106,7 @@ class _Game:
             parts = [texts[at : at + most] for at in range(0, len(texts), most)]
             return np.concatenate([self._worth(part) for part in parts])
 
-        return shapley(len(stretches), game, coalitions=coalitions)
+        return shapley(len(stretches), game, coalitions=min(coalitions, _ASKED // size))
 
     def _worth(self, texts: list[str]) -> Floats:
         rows: dict[str, list[Any]] = {
