@@ -13,6 +13,9 @@ from assay import records
 from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.artifacts.store import VersionArtifacts
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.catalogue.card import StoredCard
+from assay.features.catalogue.engines_store import Engines
+from assay.features.catalogue.store import Catalogue
 from assay.features.datasets.profile import RevisionProfile
 from assay.features.datasets.store import Datasets
 from assay.features.evaluations.model import NewEvaluation
@@ -124,6 +127,11 @@ CHUNK = {"first_row": 0, "rows": 1, "sha256": "a", "blob": None, "partial": None
 REFUSED = {
     "models.get": lambda uow: uow[Models].get(OTHER, "m"),
     "models.by_path": lambda uow: uow[Models].by_path(OTHER, "p"),
+    "versions.find": lambda uow: uow[Versions].find(OTHER, "m", "v"),
+    "catalogue.declaration": lambda uow: uow[Catalogue].declaration(OTHER, "m", "v"),
+    "inference_jobs.add_inputs": lambda uow: uow[InferenceJobs].add_inputs(
+        OTHER, "opened", [INPUT]
+    ),
     "models.samples": lambda uow: uow[Models].samples(OTHER, "m"),
     "models.update": lambda uow: uow[Models].update(OTHER, uow[Models].get(ORG, "m")),
     "models.delete": lambda uow: uow[Models].delete(OTHER, "m"),
@@ -250,6 +258,14 @@ EMPTY = {
     "inference_jobs.opened_input": lambda uow: uow[InferenceJobs].opened_input(
         OTHER, "opened", "i"
     ),
+    "models.set_samples": lambda uow: uow[Models].set_samples(OTHER, "m", sample_input="{}"),
+    "catalogue.card": lambda uow: uow[Catalogue].card(OTHER, "m", "v").updated_at,
+    "catalogue.descriptions": lambda uow: uow[Catalogue].descriptions(OTHER),
+    "catalogue.models": lambda uow: uow[Catalogue].models(OTHER),
+    "catalogue.tagged": lambda uow: uow[Catalogue].tagged(OTHER),
+    "catalogue.versions": lambda uow: any(uow[Catalogue].versions(OTHER, ["m"]).values()),
+    "engines.hosts_of": lambda uow: uow[Engines].hosts_of(OTHER),
+    "inference_jobs.set_sizes": lambda uow: uow[InferenceJobs].set_sizes(OTHER, "opened", {0: 1}),
     "inference_results.page": lambda uow: uow[InferenceResults].page(OTHER, "opened", limit=9),
     "inference_results.never_ran": lambda uow: uow[InferenceResults].never_ran(
         OTHER, "opened", limit=9
@@ -313,6 +329,10 @@ FREE = {
     "blob_references.remove": lambda uow: uow[BlobReferences].remove(OTHER, "job/queued"),
     "blob_references.drop": lambda uow: uow[BlobReferences].drop(OTHER, "job/queued", ["sha256:x"]),
     "models.create": lambda uow: uow[Models].create(OTHER, records.replace(CHURN, model_id="m")),
+    "versions.create": lambda uow: uow[Versions].create(OTHER, "m", NewVersion(version_id="v")),
+    "catalogue.put_card": lambda uow: uow[Catalogue].put_card(
+        OTHER, StoredCard(model_id="m", version_id="v")
+    ),
     "jobs.submit": lambda uow: uow[Jobs].submit(OTHER, replace(NEW_JOB, job_id="queued")),
     "jobs.record": lambda uow: uow[Jobs].record(
         OTHER, replace(NEW_JOB, job_id="running"), batches=(), result=b"{}"
