@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from assay.learning.model import Model
 from assay.learning.predictions import (
     ClassPredictions,
     Predictions,
@@ -21,7 +22,8 @@ def predict_blocks(predictor: Predictor, batch: pa.RecordBatch, block_rows: int)
 
     Sums of matrices are grouped by how many rows there are, so that a row alone gets other bits
     than one among others. Here the last block is filled up with its last row, of which nothing is
-    returned.
+    returned. Models from elsewhere are asked once: an ONNX model has blocks of its own, and of a
+    remote one the bits are its server's.
 
     Args:
         predictor: What predicts.
@@ -30,6 +32,8 @@ def predict_blocks(predictor: Predictor, batch: pa.RecordBatch, block_rows: int)
 
     Raises DataError as the predictor does.
     """
+    if not isinstance(predictor, Model):
+        return predictor.predict(batch)
     parts = []
     for at in range(0, batch.num_rows, block_rows):
         rows = min(block_rows, batch.num_rows - at)

@@ -141,7 +141,7 @@ def test_a_refused_file_leaves_a_failed_version(uploaded: Uploaded):
 
 
 def test_an_endless_file_hurts_nobody(uploaded: Uploaded, monkeypatch):
-    """A model that does not end is ended, while others predict."""
+    """A check that does not end is canceled, while others predict; its version says so."""
     caller, model_id = uploaded.project.caller, uploaded.project.model_id
     begun = upload(
         caller, model_id, endless().SerializeToString(), features=FEATURES, no_wait=True,
@@ -155,6 +155,26 @@ def test_an_endless_file_hurts_nobody(uploaded: Uploaded, monkeypatch):
         if one.status in {"pending", "running"}
     ]
     caller("CancelJob", job_id=job.job_id)
+    caller("WatchJob", job_id=job.job_id)
+    keys = {"model_id": model_id, "version_id": begun.version_id}
+    version = caller("GetVersion", **keys)
+    assert (version.status, version.failure_message) == (
+        "failed",
+        "The job was canceled before it ended.",
+    )
+    caller("DeleteVersion", **keys)
+
+
+def test_a_version_may_be_deleted_while_its_file_is_checked(uploaded: Uploaded):
+    """The check ends like any other, and brings nothing back."""
+    caller, model_id = uploaded.project.caller, uploaded.project.model_id
+    begun = upload(caller, model_id, uploaded.data, features=FEATURES, no_wait=True)
+    keys = {"model_id": model_id, "version_id": begun.version_id}
+    caller("DeleteVersion", **keys)
+    jobs = list(caller("ListJobs", kind="onnx_check").jobs)
+    caller("WatchJob", job_id=jobs[0].job_id)
+    assert caller("GetJob", job_id=jobs[0].job_id).status == "succeeded"
+    assert caller.refused("GetVersion", **keys).code == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ class OnnxCheckKind(JobKind[OnnxCheck, CheckedFile]):
         except NotFound:
             return
         if job.result is None:
-            why = "The check was canceled." if job.error is None else job.error.message
+            why = None if job.error is None else job.error.message
             uow[Versions].mark_failed(organization_id, **version, failure_message=why)
             return
         artifact = decode(CheckedFile, job.result).artifact

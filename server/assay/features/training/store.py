@@ -156,7 +156,7 @@ def fail_version(uow: UnitOfWork, job: ModelJob) -> None:
     version = uow[Versions].get(job.organization_id, job.model_id, job.version_id)
     makes_it = job.job_type is not JobType.EVALUATION
     if makes_it and version.status is VersionStatus.TRAINING:
-        failure = "The job was canceled." if job.error is None else job.error.message
+        failure = None if job.error is None else job.error.message
         uow[Versions].mark_failed(
             job.organization_id, job.model_id, job.version_id, failure_message=failure
         )
