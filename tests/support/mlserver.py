@@ -36,6 +36,7 @@ np.save(sys.argv[1] + "/probabilities.npy", model.predict_proba(data["test"]))
 class MlServer:
     """A running MLServer, and what its model says by itself."""
 
+    pid: int
     endpoint: str  # host:port of gRPC
     probabilities: NDArray[np.float64]  # (rows, classes), of the rows that were given
 
@@ -71,7 +72,8 @@ def running_mlserver(
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         _wait(endpoint)
-        yield MlServer(endpoint=endpoint, probabilities=np.load(folder / "probabilities.npy"))
+        probabilities = np.load(folder / "probabilities.npy")
+        yield MlServer(pid=process.pid, endpoint=endpoint, probabilities=probabilities)
     finally:
         process.kill()
         process.wait()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from assay import records
 from assay.learning import artifact as artifacts
@@ -18,7 +20,7 @@ from assay.learning.learner import Featurizer, State
 from assay.learning.predictions import Predictions
 from assay.learning.rows import CATEGORY, NUMBER, TaskType
 from assay.learning.sparse_weights import compact, expanded
-from assay.learning.tabular_features import NumberColumn, TableColumns
+from assay.learning.tabular_features import NumberColumn, TableColumns, TableFeaturizer
 
 KIND = "model"
 
@@ -60,6 +62,17 @@ class Model:
         """
         learner = family_of(self.hyperparameters).learner(self.featurizer)
         return learner.predict(self.state, self.featurizer.transform(batch), self.calibration)
+
+    def predict_numbers(self, raw: NDArray[np.float64]) -> Predictions:
+        """Return the predictions of (rows, features) numbers, with the bits that `predict` has.
+
+        It is of tables without a category; rows are called by their numbers. Raises DataError as
+        `predict` does.
+        """
+        assert isinstance(self.featurizer, TableFeaturizer), "of tables alone"
+        learner = family_of(self.hyperparameters).learner(self.featurizer)
+        block = self.featurizer.transform_numbers(raw)
+        return learner.predict(self.state, block, self.calibration)
 
     def encode(self) -> bytes:
         """Return the model as the canonical bytes of an artifact."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from assay import records
 from assay.learning.artifact import Artifact
 from assay.learning.errors import DamagedArtifact, DataError, shortened
-from assay.learning.feature_block import FeatureBlock
+from assay.learning.feature_block import UNKNOWN, FeatureBlock
 from assay.learning.labels import class_codes
 from assay.learning.rows import CATEGORY, NUMBER, TARGET, TaskType, features_of, row_ids
 from assay.learning.tabular_summary import (
@@ -32,6 +32,7 @@ from assay.learning.tabular_summary import (
     NumberSummary,
     numbers,
     targets,
+    too_large,
 )
 from assay.records import Record
 from assay.records import replace as replace_record
@@ -131,28 +132,53 @@ class TableColumns(Record):
     def values(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         """Return the (rows, width) features; raises DataError when a column is not there."""
         self._check(batch.schema)
+        numeric = [column for column in self.columns if isinstance(column, NumberColumn)]
+        raw = np.empty((batch.num_rows, len(numeric)))
+        for at, one in enumerate(numeric):
+            found: Any = batch.column(one.name)
+            raw[:, at] = found.to_numpy(zero_copy_only=False)
+        if (np.abs(raw) > LARGEST).any():
+            for one in numeric:
+                numbers(batch, one.name)  # raises at the first that is too large
+        block = self.of_numbers(numeric, raw)
+        if len(numeric) == len(self.columns):
+            return block
         made = np.empty((batch.num_rows, self.width))
-        read: list[NumberColumn] = []  # the numbers, and their places
-        places: list[int] = []
-        place = 0
+        place = taken = 0
         for column in self.columns:
             width = column.width(trees=self.trees)
             if isinstance(column, CategoryColumn):
                 made[:, place : place + width] = column.values(batch, trees=self.trees)
             else:
-                found: Any = batch.column(column.name)
-                found = found.to_numpy(zero_copy_only=False)
-                if self.trees or column.deviation > 0:
-                    made[:, place] = found
-                    read.append(column)
-                    places.append(place)
-                else:
-                    found = numbers(batch, column.name)
-                if column.missing and not self.trees:
-                    made[:, place + width - 1] = np.isnan(found)
+                made[:, place : place + width] = block[:, taken : taken + width]
+                taken += width
             place += width
-        if read:
-            self._finish(batch, made, places, read)
+        return made
+
+    def of_numbers(
+        self, columns: Sequence[NumberColumn], raw: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the (rows, width) features of columns of numbers, all at once.
+
+        Args:
+            columns: Of the table.
+            raw: (rows, columns), NaN where it is missing, none larger than LARGEST.
+        """
+        if self.trees:
+            return raw
+        deviations = np.array([column.deviation for column in columns])
+        wide = deviations > 0
+        found: NDArray[np.float64] = raw if wide.all() else raw[:, wide]
+        found = np.subtract(found, np.array([column.mean for column in columns])[wide])
+        found /= deviations[wide]
+        found[np.isnan(found)] = 0.0
+        missing = np.array([column.missing for column in columns], bool)
+        if not missing.any():
+            return found
+        ends = np.cumsum(wide.astype(np.int64) + missing)
+        made = np.empty((len(raw), int(ends[-1])))
+        made[:, (ends - missing - 1)[wide]] = found
+        made[:, (ends - 1)[missing]] = np.isnan(raw[:, missing])
         return made
 
     def _check(self, schema: pa.Schema) -> None:
@@ -165,24 +191,13 @@ class TableColumns(Record):
                     f"feature {shortened(column.name)} is {found}; the model was trained on {wanted}"
                 )
 
-    def _finish(
-        self,
-        batch: pa.RecordBatch,
-        made: NDArray[np.float64],
-        places: Sequence[int],
-        columns: Sequence[NumberColumn],
-    ) -> None:
-        """Check the numbers, all at once, and for a linear model standardize them; 0 is missing."""
-        step = slice(None) if len(places) == made.shape[1] else places
-        found = made[:, step]
-        if (np.abs(found) > LARGEST).any():
-            for column in columns:
-                numbers(batch, column.name)  # raises at the first that is too large
-        if not self.trees:
-            found = found - np.array([column.mean for column in columns])
-            found /= np.array([column.deviation for column in columns])
-            found[np.isnan(found)] = 0.0
-            made[:, step] = found
+
+_FEW: Final = tuple(map(str, range(4096)))
+
+
+def _row_numbers(rows: int) -> tuple[str, ...]:
+    """Return the ids of rows that have none."""
+    return _FEW[:rows] if rows <= len(_FEW) else tuple(map(str, range(rows)))
 
 
 def _has_values(feature: FeatureSummary) -> bool:
@@ -249,6 +264,27 @@ class TableFeaturizer:
             features=values if self.table.trees else values.astype(np.float32),
             record_of=np.arange(batch.num_rows, dtype=np.int32),
             targets=self._targets(batch),
+        )
+
+    def transform_numbers(self, raw: NDArray[np.float64]) -> FeatureBlock:
+        """Return the features of (rows, columns) numbers, of a table that has no category.
+
+        Rows are called by their numbers, and have no targets. Raises DataError for a number that
+        is larger than LARGEST.
+        """
+        beyond = np.argwhere(np.abs(raw) > LARGEST)
+        if len(beyond):
+            row, column = beyond[0].tolist()
+            raise too_large(self.table.columns[column].name, raw[row, column], str(row))
+        numeric = [one for one in self.table.columns if isinstance(one, NumberColumn)]
+        values = self.table.of_numbers(numeric, raw)
+        if self.kept is not None:
+            values = values[:, list(self.kept)]
+        return FeatureBlock(
+            row_ids=_row_numbers(len(raw)),
+            features=values if self.table.trees else values.astype(np.float32),
+            record_of=np.arange(len(raw), dtype=np.int32),
+            targets=np.full(len(raw), UNKNOWN) if self.labels else np.full(len(raw), np.nan),
         )
 
     def _targets(self, batch: pa.RecordBatch) -> NDArray[Any]:

@@ -146,12 +146,17 @@ def numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
     beyond = np.flatnonzero(np.abs(values) > LARGEST)
     if len(beyond):
         row = int(beyond[0])
-        raise DataError(
-            f"feature {shortened(name)} is {values[row]!r}; allowed are numbers up to {LARGEST:g},"
-            " and nothing or NaN where it is missing",
-            batch.column(ROW_ID)[row].as_py(),
-        )
+        raise too_large(name, values[row], batch.column(ROW_ID)[row].as_py())
     return values
+
+
+def too_large(name: str, value: np.float64, row_id: str) -> DataError:
+    """Return the refusal of a number of a feature that is beyond LARGEST, or infinite."""
+    return DataError(
+        f"feature {shortened(name)} is {value!r}; allowed are numbers up to {LARGEST:g},"
+        " and nothing or NaN where it is missing",
+        row_id,
+    )
 
 
 def targets(batch: pa.RecordBatch) -> NDArray[np.float64]:

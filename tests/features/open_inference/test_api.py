@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.features.open_inference.convert import infer_request
+from assay.features.open_inference.layout import Layouts
+from assay.features.open_inference.light_models import light_answers
+from assay.features.open_inference.model import RequestRows
+from assay.features.open_inference.prediction import answers_of, tensors_of
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
+from assay.kernel.errors import InvalidArgument
 from assay.learning.rows import TaskType
+from tests.support.learning_rows import trained
 from tests.support.open_inference import outputs, request
 from tests.support.rpc_service import Caller, Running
 from tests.support.trained_versions import put_version
@@ -318,6 +325,35 @@ def test_a_wrong_request_leaves_those_beside_it_alone(served: Served) -> None:
         found = list(pool.map(send, range(12)))
     assert found[0] == found[4] == found[8] == "INVALID_ARGUMENT"
     assert len({str(one) for number, one in enumerate(found) if number % 4}) == 1
+
+
+def test_light_models_have_the_bits_of_compute_children(rpc: Running, served: Served) -> None:
+    """A linear model of numbers is predicted in the server, as it is everywhere else."""
+    train = digits()["train"].to_batches()
+    task_type = TaskType.TABULAR_CLASSIFICATION
+    labels = tuple("0123456789")
+    model = trained(task_type, train, labels=labels, algorithm="linear", num_train_epochs=2)
+    batch = digits()["test"].slice(0, 40).combine_chunks().to_batches()[0]
+    wanted = model.predict(batch)
+    rows = np.column_stack([batch.column(name).to_numpy() for name in PIXELS])
+    sent = [RequestRows(rows=one, contents=(part.tobytes(),)) for one, part in (
+        (1, rows[:1]), (7, rows[1:8]), (32, rows[8:]),
+    )]  # fmt: skip  # as short as it is
+    layouts = Layouts(tensors_of(model))
+    layout, _ = layouts.read(infer_request(request("m", ("features", "FP64", rows))))
+    answers = light_answers(model, layout, sent)
+    assert answers == answers_of(model, layout, sent)
+    assert b"".join(one[1] for one in answers) == wanted.probabilities.tobytes()
+    names = sorted(PIXELS, reverse=True)
+    columns = [(name, "FP64", rows[:, PIXELS.index(name)]) for name in names]
+    layout, whole = layouts.read(infer_request(request("m", *columns)))
+    assert light_answers(model, layout, [whole])[0][1] == wanted.probabilities.tobytes()
+    bad = RequestRows(rows=1, contents=tuple([np.float64(np.inf).tobytes()] * 64))
+    good = RequestRows(rows=1, contents=tuple([np.float64(0).tobytes()] * 64))
+    found = light_answers(model, layout, [good, bad, good])
+    assert isinstance(found[1], InvalidArgument)
+    assert "row '0'" in found[1].message
+    assert found[0] == found[2]
 
 
 def test_a_version_that_runs_nothing_is_refused(served: Served) -> None:

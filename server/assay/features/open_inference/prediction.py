@@ -1,7 +1,8 @@
-"""Predictions of the rows of several requests at once; run in compute children alone.
+"""Predictions of the rows of several requests at once.
 
 Requests of one layout are predicted together. One that cannot be read, or of which nothing can be
-predicted, is answered with its refusal and leaves the others alone.
+predicted, is answered with its refusal and leaves the others alone. What a user sent is decoded in
+compute children alone: only raw numbers, whose length was checked, may be predicted elsewhere.
 """
 
 from __future__ import annotations
@@ -51,8 +52,12 @@ FEW = 256  # rows whose ids are kept
 
 
 def signature_of(context: ComputeContext, artifact: Artifact) -> Signature:
-    """Return the tensors of what a version runs."""
-    predictor = open_predictor(artifact, context)
+    """Return the tensors of what a version runs; in compute children alone."""
+    return tensors_of(open_predictor(artifact, context))
+
+
+def tensors_of(predictor: Predictor) -> Signature:
+    """Return the tensors of what predicts."""
     return Signature(
         task_type=predictor.task_type,
         labels=predictor.labels,
@@ -65,8 +70,14 @@ def signature_of(context: ComputeContext, artifact: Artifact) -> Signature:
 def predict_requests(
     context: ComputeContext, artifact: Artifact, layout: Layout, requests: Sequence[RequestRows]
 ) -> list[Answer]:
+    """Return the answer to each request, in their order; in compute children alone."""
+    return answers_of(open_predictor(artifact, context), layout, requests)
+
+
+def answers_of(
+    predictor: Predictor, layout: Layout, requests: Sequence[RequestRows]
+) -> list[Answer]:
     """Return the answer to each request, in their order."""
-    predictor = open_predictor(artifact, context)
     answers: dict[int, Answer] = {}
     read: dict[int, list[Contents]] = {}
     for place, one in enumerate(requests):
@@ -127,7 +138,7 @@ def _answers(
         ]
     except AssayError as refusal:  # of a service that somebody else runs, for all alike
         return [refusal] * len(rows)
-    return _cut(found, layout, rows)
+    return cut(found, layout, rows)
 
 
 def _predicted(predictor: Predictor, batch: pa.RecordBatch) -> Predictions:
@@ -210,9 +221,9 @@ def _ends(rows: int, elements: int) -> pa.Int32Array:
     return pa.array(np.arange(rows + 1, dtype=np.int32) * elements, pa.int32())
 
 
-def _cut(found: Predictions, layout: Layout, rows: Sequence[int]) -> list[Answer]:
+def cut(found: Predictions, layout: Layout, rows: Sequence[int]) -> list[Answer]:
     """Return the wanted outputs of each request."""
-    whole = {one.name: _output(Output(one.name), found) for one in layout.outputs}
+    whole = {one.name: _output(Output(one.name), found, layout) for one in layout.outputs}
     answers: list[Answer] = []
     start = 0
     for count in rows:
@@ -226,23 +237,29 @@ def _cut(found: Predictions, layout: Layout, rows: Sequence[int]) -> list[Answer
     return answers
 
 
-def _output(name: Output, found: Predictions) -> Numbers | Texts:
+def _output(name: Output, found: Predictions, layout: Layout) -> Numbers | Texts:
     """Return an output of all rows: an element, or a line of elements, for each row or word."""
     if isinstance(found, ValuePredictions):
         return found.values
-    if isinstance(found, ClassPredictions):
-        return found.probabilities if name is Output.SCORES else _labels(found.labels, found.codes)
+    if isinstance(found, ClassPredictions) and name is Output.SCORES:
+        return found.probabilities
+    if isinstance(found, ClassPredictions) or name is Output.LABELS:
+        codes = found.codes.tolist()
+        known = {code: _element(found.labels[code].encode(), layout) for code in set(codes)}
+        return [known[code] for code in codes]
     if name is Output.FIELDS:
-        return [json.dumps(one, ensure_ascii=False).encode() for one in found.fields]
-    return found.confidences if name is Output.CONFIDENCES else _labels(found.labels, found.codes)
+        texts = (json.dumps(one, ensure_ascii=False).encode() for one in found.fields)
+        return [_element(text, layout) for text in texts]
+    return found.confidences
 
 
-def _labels(labels: tuple[str, ...], codes: Any) -> Texts:
-    return [labels[code].encode() for code in codes.tolist()]
+def _element(text: bytes, layout: Layout) -> bytes:
+    """Return a string as it stands in the contents."""
+    return text if layout.is_typed else raw_texts(iter((text,)))
 
 
 def _encoded(part: Any, *, is_typed: bool) -> bytes:
     if isinstance(part, list):
-        return typed_texts(part) if is_typed else raw_texts(iter(part))
+        return typed_texts(part) if is_typed else b"".join(part)
     numbers = np.ascontiguousarray(part, "<f8")
     return typed_numbers(numbers) if is_typed else numbers.tobytes()
