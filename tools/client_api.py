@@ -66,7 +66,7 @@ METHODS = {
 }
 HIDDEN = {"request_id", "expected_data"}  # the client's own, and what JSON has for expected_json
 # Methods whose callers choose the id: whoever asks again is to find what was asked before.
-CHOSEN_IDS = {"SubmitModelJob"}
+CHOSEN_IDS = {"SubmitInferenceJob", "SubmitModelJob"}
 PARAMETERS = {"dataset_split": "split", "compared_to_run_id": "compared_to"}
 
 

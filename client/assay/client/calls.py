@@ -1000,6 +1000,7 @@ class Inference(Group):
         input: Mapping[str, Any] | None = None,
         timeout: int = 0,
         inputs: Sequence[Mapping[str, Any]] = (),
+        request_id: str = "",
     ) -> types.InferenceJob:
         """Submits inputs to a version of a model; without inputs it opens a job, to which they
         are sent in chunks.
@@ -1013,6 +1014,7 @@ class Inference(Group):
             timeout: Milliseconds after which the job ends, finished or not; 0 or absent: no
                 limit.
             inputs: The inputs with typed contents, in place of `input`.
+            request_id: A repeat with the same id returns the first job.
         """
         return self._one(
             types.InferenceJob,
@@ -1023,6 +1025,7 @@ class Inference(Group):
                 "input": input,
                 "timeout": timeout,
                 "inputs": inputs,
+                "request_id": request_id,
             },
         )
 

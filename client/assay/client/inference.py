@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import grpc
 
@@ -87,16 +86,16 @@ class Inference(calls.Inference, FileSender):
             BadInput: an input cannot be sent.
             ServiceError: refused.
         """
-        asked: dict[str, Any] = {
-            "model": {"identifier": model_id, "version": version},
-            "explain": explain,
-            "timeout": timeout_ms,
-            "request_id": request_id,
-        }
+        submit = partial(
+            self.submit,
+            {"identifier": model_id, "version": version},
+            explain=explain,
+            timeout=timeout_ms,
+            request_id=request_id,
+        )
         if off_loop(partial(fits_one_request, inputs)):
-            asked["inputs"] = off_loop(partial(typed_inputs, inputs, item))
-            return self._one(types.InferenceJob, "SubmitInferenceJob", asked)
-        opened = self._one(types.InferenceJob, "SubmitInferenceJob", asked)
+            return submit(inputs=off_loop(partial(typed_inputs, inputs, item)))
+        opened = submit()
         try:
             for name, content in inputs.items():
                 self._add(opened.job_id, name, item, content)
