@@ -113,6 +113,7 @@ def test_a_repeated_create_is_the_same_version(mine: Project, server: OipServer)
         ({"deadline_seconds": 1e9}, "remote.deadline_seconds"),
         ({"deadline_seconds": float("nan")}, "remote.deadline_seconds"),
         ({"token": "two\nlines"}, "remote.token"),
+        ({"labels": [f"{row:050d}" for row in range(6000)]}, "remote"),
         ({"tls": {"ca_certificate": "file.pem"}}, "remote.tls.ca_certificate"),
         ({"tls": {"client_certificate": "-----BEGIN X-----"}}, "remote.tls.client_key"),
         ({"inputs": [{"name": "x", "datatype": "FP99"}]}, "remote.inputs[0].datatype"),

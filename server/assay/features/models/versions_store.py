@@ -74,6 +74,7 @@ _NEXT_NUMBER = Prepared(
     )
 )
 _INSERT = insert_or_ignore(versions)
+_SIZE = func.length(_V.hyperparameters) + func.coalesce(func.length(_V.remote), 0)
 _DEMOTE = Prepared(
     update(versions)
     .where(_ORG, _V.model_id == bindparam("of_model"), _V.is_promoted)
@@ -204,7 +205,8 @@ class Versions(SqlStore):
     ) -> Page[Version]:
         """Return a page of a model's versions by falling number, of one status if given.
 
-        A page holds fewer than `limit` when their settings would be over PAGE_BYTES. An absent
+        A page holds fewer than `limit` when their settings, and what they call, would be over
+        PAGE_BYTES. An absent
         model raises NotFound.
         """
         self._require_model(organization_id, model_id)
@@ -221,7 +223,7 @@ class Versions(SqlStore):
             )
             statement = statement.where(_V.version_number < last.scalar_subquery())
         statement = statement.order_by(_V.version_number.desc())
-        sizes = statement.with_only_columns(func.length(_V.hyperparameters).label("size"))
+        sizes = statement.with_only_columns(_SIZE.label("size"))
         listed = self._db.select(sizes.limit(limit + 1))
         kept = within(listed, limit, PAGE_BYTES, lambda row: row.size)
         return page_of(

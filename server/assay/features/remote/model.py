@@ -172,6 +172,10 @@ class RemoteCredentials(Record):
     token: str = ""  # sent as `authorization: Bearer …`
     client_key: str = ""  # PEM, of the client's certificate
 
+    def __repr__(self) -> str:
+        """Show nothing of them, wherever they are printed."""
+        return "RemoteCredentials()"
+
     def __post_init__(self) -> None:
         _check_text("token", self.token, 0, MAX_TOKEN)
         if not self.token.isascii() or any(not 32 <= ord(one) < 127 for one in self.token):

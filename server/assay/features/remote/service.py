@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from assay.features.remote.model import RemoteCredentials, RemoteSpec, check_pair
 from assay.kernel.addresses import check_literal
+from assay.kernel.errors import InvalidArgument
 from assay.kernel.sealing import Sealer
 from assay.records import encode
+
+MAX_BYTES = 256 * 1024  # of what a version declares, as JSON: a page of versions is one message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +27,14 @@ class RemoteEndpoints:
 
         Raises:
             AddressNotAllowed: the endpoint has an address that may not be reached.
-            InvalidArgument: a client's certificate came without its key, or a key without it.
+            InvalidArgument: a client's certificate came without its key, or a key without it; or
+                all names together are too long.
         """
         check_pair(spec, credentials)
+        size = len(encode(spec))
+        if size > MAX_BYTES:
+            description = f"it has {size} bytes; at most {MAX_BYTES} are allowed"
+            raise InvalidArgument.of("remote", description)
         check_literal(spec.address[0], self.allowed)
         if credentials == RemoteCredentials():
             return ""
