@@ -99,6 +99,10 @@ def models(client: ApiClient, model: str, version: str) -> Any:
         "version": client.models.get_version(model, version),
         "input": client.models.get_version_input_sample(model, version),
         "output": client.models.get_version_output_sample(model, version),
+        "engines": client.models.get_minimum_engines(),
+        "processing": client.models.update_processing_engines(
+            model, version, min_engines=0, max_engines=1
+        ),
     }
 
 

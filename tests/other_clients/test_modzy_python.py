@@ -77,7 +77,7 @@ def test_the_history_has_the_newest_jobs(told):
 
 
 def test_models_are_found_and_told_of(told, given):
-    """By id, by name, and with their versions and samples."""
+    """By id, by name, and with their versions, samples and engines."""
     found, model = told["models"], given["text"]["model"]
     assert model in {one["modelId"] for one in found["all"]}
     assert model in {one["modelId"] for one in found["named"]}
@@ -87,6 +87,8 @@ def test_models_are_found_and_told_of(told, given):
     assert found["version"]["inputs"][0]["name"] == "input.txt"
     assert found["version"]["outputs"][0]["name"] == "results.json"
     assert found["input"]["model"]["identifier"] == model
+    assert found["engines"] >= 0
+    assert found["processing"]["processing"]["maximumParallelCapacity"] == 1
 
 
 def test_tags_lead_to_models(told, given):

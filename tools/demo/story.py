@@ -21,6 +21,7 @@ from tools.demo import data, quality
 from tools.demo.benchmarks import Benchmarks
 from tools.demo.compare import Comparison, rows
 from tools.demo.curl import Answer, Curl
+from tools.demo.inference import Inference
 from tools.demo.training import Training
 from tools.service import Service
 
@@ -56,6 +57,7 @@ class Story:
             self.keeps()
             self.benchmarks()
             self.training()
+            self.inference()
             self.refusals(digits)
         for route in self.curl.unseen(json.loads(ROUTES.read_text())["routes"]):
             self.compare.that(False, f"no call has taken the route {route}")
@@ -277,6 +279,19 @@ class Story:
         """Two models that are made here: of texts and of printed invoices."""
         self._chapter("A language classifier and an invoice reader, trained, tuned and pruned")
         Training(
+            service=self.service,
+            client=self.client,
+            curl=self.curl,
+            console=self.console,
+            assay=self._assay,
+            status=self._status,
+            that=self.compare.that,
+        ).tell()
+
+    def inference(self) -> None:
+        """Inputs of every kind sent to models of every kind."""
+        self._chapter("Texts and images predicted and explained, an ONNX file, another client")
+        Inference(
             service=self.service,
             client=self.client,
             curl=self.curl,

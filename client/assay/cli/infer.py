@@ -11,10 +11,16 @@ import typer
 from assay.cli.connection import Json
 from assay.cli.console import NOT_MET, err, print_json, show
 from assay.cli.inference_tables import as_json_line, conclusion, live_results, result_table
+from assay.cli.masks import mask_drawing
 from assay.cli.name_lookup import model_of
 from assay.client import BadInput, Client
 from assay.client.inferring import Content
 from assay.client.types import InferenceJob, InferenceResult
+
+Masks = Annotated[
+    Path | None,
+    typer.Option("--png", help="A folder to draw what moved the prediction of each image into."),
+]
 
 
 def infer(
@@ -36,6 +42,7 @@ def infer(
     explain: Annotated[
         bool, typer.Option("--explain", help="Ask what moved each prediction.")
     ] = False,
+    png: Masks = None,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.0, help="Seconds after which the job ends; 0: none.")
     ] = 0.0,
@@ -50,13 +57,14 @@ def infer(
     `assay --help` tells of all.
     """
     inputs = named_inputs(files or [], text or [])
+    drawing = None if png is None else mask_drawing(png)
     found = model_of(client, model)
     submitted: list[InferenceJob] = []
     results = client.infer(
         found.model_id,
         inputs,
         version=version,
-        explain=explain,
+        explain=explain or png is not None,
         timeout_ms=round(timeout * 1000),
         on_submitted=submitted.append,
     )
@@ -69,6 +77,8 @@ def infer(
                 "what it found."
             )
         raise
+    if drawing is not None:
+        drawing(told, {name: one for name, one in inputs.items() if isinstance(one, Path)})
     concluded(client.inference.get(submitted[0].job_id), told, as_json=as_json)
 
 
@@ -80,12 +90,18 @@ def results(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for inputs that have not finished.")
     ] = True,
+    png: Masks = None,
+    images: Annotated[
+        Path,
+        typer.Option("--images", help="Of --png: the folder of the images, named as the inputs."),
+    ] = Path(),
     as_json: Json = False,
 ) -> None:
     """Show the results of a job, those of a running one as they come.
 
     Exit codes: 0 all inputs succeeded, 1 one failed, 2 there is no such job or input.
     """
+    drawing = None if png is None else mask_drawing(png)
     standing = client.inference.get(job)
     if name:
         one = client.inference.whole(job, client.inference.result(job, name))
@@ -95,6 +111,8 @@ def results(
         standing = client.inference.get(job)
     else:
         told = shown(client.inference.results(job), standing.total, as_json=as_json)
+    if drawing is not None:
+        drawing(told, {one.input_name: images / Path(one.input_name).name for one in told})
     concluded(standing, told, as_json=as_json)
 
 
