@@ -89,6 +89,11 @@ def history(client: ApiClient) -> Any:
 def models(client: ApiClient, model: str, version: str) -> Any:
     """Everything about models."""
     found = client.models.get(model)
+    client.models.update_processing_engines(
+        model, version, min_engines=1, max_engines=1, timeout=30, poll_rate=1
+    )
+    processing = client.models.get_model_processing_details(model, version)
+    client.models.update_processing_engines(model, version, min_engines=0, max_engines=1)
     return {
         "all": client.models.get_all(),
         "named": client.models.get_models(name=found["name"], is_active=True),
@@ -100,9 +105,7 @@ def models(client: ApiClient, model: str, version: str) -> Any:
         "input": client.models.get_version_input_sample(model, version),
         "output": client.models.get_version_output_sample(model, version),
         "engines": client.models.get_minimum_engines(),
-        "processing": client.models.update_processing_engines(
-            model, version, min_engines=0, max_engines=1
-        ),
+        "processing": processing,
     }
 
 

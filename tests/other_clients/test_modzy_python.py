@@ -88,7 +88,7 @@ def test_models_are_found_and_told_of(told, given):
     assert found["version"]["outputs"][0]["name"] == "results.json"
     assert found["input"]["model"]["identifier"] == model
     assert found["engines"] >= 0
-    assert found["processing"]["processing"]["maximumParallelCapacity"] == 1
+    assert (found["processing"]["identifier"], found["processing"]["ready"]) == (model, 1)
 
 
 def test_tags_lead_to_models(told, given):
