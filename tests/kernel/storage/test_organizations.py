@@ -35,7 +35,8 @@ from assay.features.inference.model import (
     Vote,
 )
 from assay.features.inference.results_store import InferenceResults
-from assay.features.inference.store import InferenceJobs, InferenceVotes
+from assay.features.inference.store import InferenceJobs
+from assay.features.inference.votes_store import InferenceVotes
 from assay.features.keys.store import Keys
 from assay.features.models.model import NewVersion
 from assay.features.models.store import Models

@@ -23,12 +23,12 @@ from assay.features.inference.store import (
     InferenceJobs,
     InferenceOfModels,
     InferenceOfVersions,
-    InferenceVotes,
     InputsOfCanceledJobs,
 )
 from assay.features.inference.submission_service import InferenceSubmissions
 from assay.features.inference.votes_api import InferenceVoteService
 from assay.features.inference.votes_service import Voting
+from assay.features.inference.votes_store import InferenceVotes
 from assay.kernel.feature import Feature
 from assay.kernel.kernel import Kernel
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from assay.features.inference.model import InferenceInput, InferenceJob, InputOutput, InputState
 from assay.features.inference.results_store import InferenceResults, Latencies, read
-from assay.features.inference.store import InferenceJobs, InferenceVotes
+from assay.features.inference.store import InferenceJobs
+from assay.features.inference.votes_store import InferenceVotes
 from assay.kernel.clock import Clock
 from assay.kernel.errors import NotFound, clip
 from assay.kernel.storage.blobs import BlobStore

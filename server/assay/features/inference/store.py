@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import and_, bindparam, case, delete, func, null, select, update
+from sqlalchemy import and_, bindparam, null, select, update
 
 from assay.features.inference.model import (
     KIND,
@@ -16,7 +16,6 @@ from assay.features.inference.model import (
     Item,
     NewInferenceJob,
     NewInput,
-    Vote,
     check_count,
     check_name,
     check_size,
@@ -25,7 +24,6 @@ from assay.features.inference.tables import (
     inference_counts,
     inference_inputs,
     inference_jobs,
-    inference_votes,
 )
 from assay.features.models.store import ModelDeletion
 from assay.features.models.versions_store import VersionDeletion
@@ -36,7 +34,7 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.mapping import RowMapper, bound, stored, values_of
-from assay.kernel.storage.sql import Prepared, insert_or_replace, micros
+from assay.kernel.storage.sql import Prepared, micros
 from assay.kernel.storage.tables import jobs
 from assay.kernel.storage.unit_of_work import SqlStore, UnitOfWork
 from assay.records import decode, encode_text
@@ -131,21 +129,6 @@ _FORGET_ITEMS = Prepared(update(inference_inputs).where(_OF_JOB).values(contents
 INPUTS = RowMapper(InferenceInput, inference_inputs)
 SELECT_INPUTS = select(*INPUTS.columns)
 _ONE_INPUT = Prepared(SELECT_INPUTS.where(_OF_JOB, _I.name == bindparam("input_name")))
-_V = inference_votes.c
-_OF_VOTES = and_(_V.organization_id == bindparam("org"), _V.job_id == bindparam("job"))
-_MINE = and_(_OF_VOTES, _V.position == bindparam("place"), _V.subject == bindparam("voter"))
-_PUT_VOTE = insert_or_replace(inference_votes)
-_TAKE_BACK = Prepared(delete(inference_votes).where(_MINE))
-_VOTE = Prepared(select(_V.is_up).where(_MINE))
-_VOTES = Prepared(
-    select(
-        _V.position,
-        func.count().label("votes"),
-        func.sum(case((_V.is_up, 1), else_=0)).label("up"),
-    )
-    .where(_OF_VOTES)
-    .group_by(_V.position)
-)
 _RUNNING = (
     select(_T.job_id)
     .select_from(WITH_JOB)
@@ -430,34 +413,6 @@ class InferenceJobs(SqlStore):
             "updated_at": self._db.now(),
             "outputs": "[]",
         }
-
-
-class InferenceVotes(SqlStore):
-    """Votes of callers on results."""
-
-    def put(
-        self, organization_id: str, job_id: str, position: int, subject: str, vote: Vote
-    ) -> None:
-        """Store a caller's vote on an input in place of a former one; NO_VOTES takes it back."""
-        known = {"organization_id": organization_id, "job_id": job_id, "position": position}
-        if vote is Vote.NO_VOTES:
-            mine = {"org": organization_id, "job": job_id, "place": position}
-            self._db.run(_TAKE_BACK, **mine, voter=subject)
-        else:
-            self._db.run(_PUT_VOTE, **known, subject=subject, is_up=vote is Vote.UP)
-
-    def find(self, organization_id: str, job_id: str, position: int, subject: str) -> Vote:
-        """Return a caller's vote on an input."""
-        mine = {"org": organization_id, "job": job_id, "place": position}
-        row = self._db.one(_VOTE, **mine, voter=subject)
-        if row is None:
-            return Vote.NO_VOTES
-        return Vote.UP if row.is_up else Vote.DOWN
-
-    def counts(self, organization_id: str, job_id: str) -> dict[int, tuple[int, int]]:
-        """Return the votes for and against the inputs that have any, by position."""
-        rows = self._db.all(_VOTES, org=organization_id, job=job_id)
-        return {row.position: (int(row.up), row.votes - int(row.up)) for row in rows}
 
 
 class InferenceOfModels(ModelDeletion):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from assay.features.inference.model import InputState, Vote
-from assay.features.inference.store import InferenceJobs, InferenceVotes
+from assay.features.inference.store import InferenceJobs
+from assay.features.inference.votes_store import InferenceVotes
 from assay.kernel.errors import FailedPrecondition, clip
 from assay.kernel.storage.store import Store
 
