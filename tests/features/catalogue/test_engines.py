@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
 from tests.features.evaluations.test_performance_rest import client
+from tests.support.onnx_files import FEATURES, X, Y, converted
 from tests.support.trained_versions import TrainedVersion, put_version
 
 WAIT = 60.0  # seconds until what never comes fails its test
@@ -50,6 +52,18 @@ class Kept:
         ]:
             assert time.monotonic() < until, found
         return found
+
+    def check_example(self, path: str) -> None:
+        """Check that the example of a version succeeds as a job, with the result that is told."""
+        web = self.web
+        body = web.get(f"{path}/sample-input").json()
+        results = web.get(f"{path}/sample-output").json()["results"]
+        job = web.post("/api/jobs", json=body)
+        assert job.status_code == 202, job.text
+        found = self.ended(job.json())
+        assert found["failures"] == {}
+        told = found["results"]
+        assert told["sample"]["results.json"] == results["sample"]["results.json"]
 
     def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Return what is told of the engines as soon as it holds."""
@@ -131,12 +145,23 @@ def test_the_example_of_a_version_runs(kept: Kept, service, task_type: TaskType)
     blobs = open_blobs(service.data_dir / "blobs")
     version = put_version(store, blobs, "default", task_type)
     store.close()
-    path = f"/api/models/{version.model_id}/versions/1.0.0"
-    body = kept.web.get(f"{path}/sample-input").json()
-    results = kept.web.get(f"{path}/sample-output").json()["results"]
-    job = kept.web.post("/api/jobs", json=body)
-    assert job.status_code == 202, job.text
-    found = kept.ended(job.json())
-    assert found["failures"] == {}
-    told = found["results"]
-    assert told["sample"]["results.json"] == results["sample"]["results.json"]
+    kept.check_example(f"/api/models/{version.model_id}/versions/1.0.0")
+
+
+def test_an_uploaded_file_has_examples_and_engines(kept: Kept):
+    """A version of an ONNX file is told, run and kept ready as one that was trained here."""
+    made = kept.web.post("/api/v1/models", json={"name": "iris", "task_type": "classification"})
+    model_id = made.json()["model_id"]
+    uploaded = kept.web.post(
+        f"/api/v1/models/{model_id}/versions:onnx",
+        params=[("features", name) for name in FEATURES],
+        content=converted(LogisticRegression(max_iter=500).fit(X, Y)),
+        headers={"content-type": "application/x-onnx"},
+    )
+    assert uploaded.status_code == 201, uploaded.text
+    file = replace(kept, version=replace(kept.version, model_id=model_id))
+    assert file.patch(1, 1).status_code == 200
+    file.until(lambda told: told.get("ready") == 1)
+    file.check_example(file.path)
+    file.patch(0, 1)
+    file.until(lambda told: not told)
