@@ -18,7 +18,8 @@ from assay.learning.predictor import Predictor
 from assay.records import encode
 
 MAX_BYTES: Final = 512 * 1024**2  # of a file
-_MODELS: Final = BoundedCache(MAX_BYTES)  # by file and form; sessions take more than their files
+SESSION_BYTES: Final = 8 * 1024**2  # about what a session takes beside its weights
+_MODELS: Final = BoundedCache(MAX_BYTES + SESSION_BYTES)  # by file and form
 
 
 def check_file(address: str, declared: OnnxDeclaration, known: Known, blobs: JobBlobs) -> OnnxForm:
@@ -35,7 +36,8 @@ def check_file(address: str, declared: OnnxDeclaration, known: Known, blobs: Job
 def open_onnx(artifact: Artifact, context: ComputeContext) -> Predictor:
     """Return the model of a file that was checked; FailedPrecondition where it opens no longer."""
     key = (artifact.blob, encode(artifact.onnx))
-    found: Predictor = _MODELS.get(key, lambda: (_opened(artifact, context.blobs), artifact.bytes))
+    size = artifact.bytes + SESSION_BYTES
+    found: Predictor = _MODELS.get(key, lambda: (_opened(artifact, context.blobs), size))
     return found
 
 
