@@ -30,8 +30,8 @@ that is allowed, because a filter or an expiry that is misspelt must not be left
 parameter that only defeats caches, such as `?_=1`, is refused on purpose as well: send the header
 `Cache-Control: no-cache` instead. In a JSON body null is absence.
 
-The listings of models and of past jobs under /api/models and /api/jobs/history alone leave unknown
-query parameters unread: the clients of their family send more than is documented.
+Listings under /api/models, and of inference jobs under /api/jobs, alone leave unknown query
+parameters unread: the clients of their family send more than is documented.
 
 `limit` and `page_size` are the most items that a page may have: what is above the cap is taken as
 the cap, what is below 1 (of `page_size`: below 0) is refused. A page may hold fewer and yet lead on

@@ -62,7 +62,9 @@ def test_a_method_that_no_feature_handles_stops_the_start(tmp_path: Path):
 
 OURS = ("/api/v1/", "/api/v2/", "/v1/quality/")
 CAMEL_CASE = ("/api/jobs", "/api/results/", "/api/models", "/api/resources/")  # document 004
-WITHOUT_BODY = {"CloseInferenceJob"}  # POST with nothing to say
+WITHOUT_BODY = {
+    "CloseInferenceJob", "UpvoteInferenceResult", "DownvoteInferenceResult",
+}  # fmt: skip  # as clients of the family send them
 OPTIONAL_VARIABLES = {("AddInferenceInput", "item_name")}  # which native callers may leave out
 RATES = {
     "AddInferenceInput": "chunk",  # one of many short calls
