@@ -51,7 +51,7 @@ def ratio(name: str, model: Model, rows: pa.RecordBatch, repeats: int = 1) -> ha
 
 
 def main() -> int:
-    long = language_rows("test", tuple(LANGUAGES), 6)
+    long = language_rows("test", tuple(LANGUAGES), 30)
     language = trained(TASK, [language_rows("train", tuple(LANGUAGES), 30)])
     short = short_rows(SHORT)
     points = trained(TASK, [short_rows(2_000)])

@@ -47,14 +47,22 @@ def explain_texts(model: Model, batch: pa.RecordBatch, classes: int) -> Iterator
     """
     texts = list(texts_of(batch, model.hyperparameters.integer("npages_to_filter")))
     pages = batch.column(PAGES).to_pylist()
+    for start, end in _groups(list(map(len, texts))):
+        yield from _Texts.of(model, texts[start:end], pages[start:end]).explanations(classes)
+
+
+def _groups(lengths: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last (exclusive) of the texts that are in memory together."""
+    if sum(lengths) <= AT_ONCE:
+        yield 0, len(lengths)
+        return
     start = characters = 0
-    for row, text in enumerate(texts):
-        if characters + len(text) > AT_ONCE and row > start:
-            part = slice(start, row)
-            yield from _Texts.of(model, texts[part], pages[part]).explanations(classes)
+    for row, length in enumerate(lengths):
+        if characters + length > AT_ONCE and row > start:
+            yield start, row
             start, characters = row, 0
-        characters += len(text)
-    yield from _Texts.of(model, texts[start:], pages[start:]).explanations(classes)
+        characters += length
+    yield start, len(lengths)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,18 +107,20 @@ class _Texts:
         words = [tuple(text.split()) for text in self.texts]
         ends = np.cumsum([len(one) for one in words])
         scores = self._run_scores(found, ends)
-        labels = self.model.labels
-        codes = found.classes.tolist()
+        labels = [
+            tuple([self.model.labels[code] for code in one]) for one in found.classes.tolist()
+        ]
         start = 0
-        for row, (text, pages, end) in enumerate(
-            zip(self.texts, self.pages, ends.tolist(), strict=True)
+        for text, pages, own, names, base, total in zip(
+            self.texts, self.pages, words, labels, found.bases, found.totals, strict=True
         ):
+            end = start + len(own)
             yield TextExplanation(
-                labels=tuple([labels[code] for code in codes[row]]),
-                words=words[row],
+                labels=names,
+                words=own,
                 scores=scores[:, start:end],
-                bases=found.bases[row],
-                totals=found.totals[row],
+                bases=base,
+                totals=total,
                 explainable_text=None if pages == [text] else text,
             )
             start = end
@@ -267,7 +277,8 @@ def _rows(weights: Matrix, columns: NDArray[np.integer]) -> NDArray[np.float32]:
     """Return the weights of some features."""
     if sparse.issparse(weights):
         return sparse.csr_array(weights)[columns].toarray()
-    return np.take(weights, columns, axis=0)
+    found: NDArray[np.float32] = weights.take(columns, axis=0)
+    return found
 
 
 def _run_of(words: Words) -> NDArray[np.int32]:
