@@ -32,7 +32,7 @@ _SETTINGS = {
     "s3.port.lance": "0",
     "master.telemetry": "false",
     "master.volumeSizeLimitMB": "256",
-    "volume.max": "8",
+    "volume.max": "200",
 }
 
 
