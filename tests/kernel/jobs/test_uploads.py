@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,12 +13,14 @@ from assay.kernel.errors import (
     NotFound,
     OffsetGap,
     RequestIdReused,
+    StaleLease,
     UploadFinished,
 )
 from assay.kernel.jobs.events import Events
 from assay.kernel.jobs.job import TaskRecord, TaskRole
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
+from assay.kernel.storage.blob_references import BlobReferences
 from tests.support.store_rows import NEW_JOB, ORG, OTHER, add_job, add_upload, claimed
 from tests.support.threads import together
 
@@ -211,3 +214,31 @@ def test_an_absent_job_is_not_found(store):
         ):
             with pytest.raises(NotFound):
                 refused()
+
+
+def test_an_open_job_is_completed_once_with_its_whole_specification(store, clock):
+    """Its specification, hash, blobs and deadline are the new ones; again, or after its end, it is refused."""
+    blob = "sha256:" + "3" * 64
+    with store.write() as uow:
+        job = add_upload(uow, deadline=clock.now() + timedelta(hours=1))
+        whole = uow[Jobs].complete(ORG, job.job_id, spec=b'{"whole":1}', blobs=(blob,))
+        assert (whole.state, whole.spec, whole.deadline) == (JobState.QUEUED, b'{"whole":1}', None)
+        assert whole.spec_hash != job.spec_hash
+        assert uow[Jobs].get(ORG, job.job_id).spec == b'{"whole":1}'
+        assert (ORG, blob) in uow[BlobReferences].every()
+        with pytest.raises(UploadFinished):
+            uow[Jobs].complete(ORG, job.job_id, spec=b"{}")
+        ended = add_upload(uow)
+        uow[Jobs].request_cancel(ORG, ended.job_id)
+        with pytest.raises(FailedPrecondition):
+            uow[Jobs].complete(ORG, ended.job_id, spec=b"{}")
+
+
+def test_a_lease_is_checked_by_its_epoch(store, runner):
+    """A runner that holds the job passes, one with an older epoch is stale."""
+    with store.write() as uow:
+        job = uow[Jobs].submit(ORG, NEW_JOB)
+        claimed(uow, runner)
+        uow[Jobs].check_lease(ORG, job.job_id, 1)
+        with pytest.raises(StaleLease):
+            uow[Jobs].check_lease(ORG, job.job_id, 0)
