@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from assay.learning.rows import TaskType
 from assay.records import Record
+
+MAX_BYTES: Final = 512 * 1024**2  # of a file
 
 
 class ImageDeclaration(Record):

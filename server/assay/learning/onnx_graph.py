@@ -15,8 +15,8 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from assay.learning.errors import BadModelFile, shortened
+from assay.learning.onnx_declaration import MAX_BYTES
 
-MAX_BYTES: Final = 512 * 1024**2  # of a file
 MAX_NODES: Final = 100_000  # of all graphs of a file
 MIN_OPSET: Final = 7  # the oldest that ONNX Runtime promises to run
 DOMAINS: Final = ("ai.onnx", "ai.onnx.ml")

@@ -12,12 +12,11 @@ from assay.kernel.errors import BadFile, FailedPrecondition
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import BadModelFile
-from assay.learning.onnx_declaration import Known, OnnxDeclaration
+from assay.learning.onnx_declaration import MAX_BYTES, Known, OnnxDeclaration
 from assay.learning.onnx_form import OnnxForm
 from assay.learning.predictor import Predictor
 from assay.records import encode
 
-MAX_BYTES: Final = 512 * 1024**2  # of a file
 SESSION_BYTES: Final = 8 * 1024**2  # about what a session takes beside its weights
 _MODELS: Final = BoundedCache(MAX_BYTES + SESSION_BYTES)  # by file and form
 

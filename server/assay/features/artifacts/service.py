@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.features.artifacts.job_spec import ONNX_KIND, OnnxCheck
-from assay.features.artifacts.onnx_files import MAX_BYTES
 from assay.features.models.model import Model, NewVersion, TaskType, Version
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
@@ -19,7 +18,7 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import VersionStatus, is_terminal
 from assay.kernel.kernel import Kernel
 from assay.learning import rows
-from assay.learning.onnx_declaration import Known, OnnxDeclaration
+from assay.learning.onnx_declaration import MAX_BYTES, Known, OnnxDeclaration
 from assay.records import decode, encode, replace
 
 WAIT_SECONDS: Final = 60.0
