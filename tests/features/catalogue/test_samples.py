@@ -8,6 +8,7 @@ import pytest
 
 from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.catalogue.samples import neutral_example
+from assay.features.remote.model import Content, Datatype, RemoteInput, RemoteSpec
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.storage.blobs import open_blobs
@@ -43,12 +44,20 @@ def test_a_neutral_example_runs(task_type: TaskType, tmp_path):
 
 
 def test_what_is_served_elsewhere_is_not_asked(tmp_path):
-    """The example of a remote version has equal scores, and nothing is opened for it."""
+    """The example of a remote version has its features and equal scores; nothing is called for it."""
     context = ComputeContext(blobs=JobBlobs(open_blobs(tmp_path), "org"))
+    columns = RemoteInput(
+        name="x", datatype=Datatype.FP32, content=Content.COLUMNS, columns=("width", "height")
+    )
     artifact = Artifact(
-        kind=ArtifactKind.REMOTE, blob="", bytes=0,
-        task_type=TaskType.TEXT_CLASSIFICATION, labels=("a", "b"),
+        kind=ArtifactKind.REMOTE, blob="", bytes=0, labels=("a", "b"),
+        task_type=TaskType.TABULAR_CLASSIFICATION,
+        remote=RemoteSpec(
+            endpoint="192.0.2.1:8001", model_name="m", inputs=(columns,), output="y",
+            labels=("a", "b"),
+        ),
     )  # fmt: skip  # one call
-    output = neutral_example(context, artifact).output
-    assert output["modelType"] == "textClassification"
-    assert [one["score"] for one in output["result"]["classPredictions"]] == [0.5, 0.5]
+    found = neutral_example(context, artifact)
+    assert json.loads(found.content) == {"width": 0.0, "height": 0.0}
+    assert found.output["modelType"] == "tabularClassification"
+    assert [one["score"] for one in found.output["result"]["classPredictions"]] == [0.5, 0.5]

@@ -59,15 +59,16 @@ def neutral_example(context: ComputeContext, artifact: Artifact) -> Example:
 
 def _example(context: ComputeContext, artifact: Artifact) -> Example:
     predictor: Predictor | None = None
+    features: tuple[pa.Field[Any], ...] = ()
     if artifact.kind is not ArtifactKind.REMOTE:
         predictor = open_predictor(artifact, context)
-    features = () if predictor is None else predictor.features
+        features = predictor.features
+    elif artifact.remote is not None:
+        features = artifact.remote.features
     content, row = _content(artifact.task_type, features)
     found = None
     if predictor is not None:
-        with suppress(
-            DataError
-        ):  # of another maker's model, which may want more than a neutral row
+        with suppress(DataError):  # another maker's model may want more than a neutral row
             found = document(artifact.task_type, predictor.predict(row), 0)
     return Example(
         content=content,
