@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -297,6 +298,26 @@ def test_contents_that_lie_are_refused(served: Served) -> None:
     assert "int_contents was sent" in served.call.refused("ModelInfer", mixed).message
     mixed.inputs[0].datatype = "BF16"
     assert "'BF16' was sent" in served.call.refused("ModelInfer", mixed).message
+
+
+def test_more_tensors_than_any_version_has_are_refused_at_once(served: Served) -> None:
+    """Millions of tensors, outputs or dimensions are counted and not gone through."""
+    started = time.monotonic()
+    for field in (5, 6):  # inputs and outputs, empty ones
+        sent = served_request(served, bytes([field << 3 | 2, 0]) * 1_000_000)
+        refused = served.call.refused("ModelInfer", sent)
+        assert (refused.code, "at most 4096" in refused.message) == ("INVALID_ARGUMENT", True)
+    long = request(
+        served.models["texts"], ("text", "BYTES", [b"a"]), shapes={"text": [1] * 1_000_000}
+    )
+    assert "at most 8" in served.call.refused("ModelInfer", long).message
+    assert time.monotonic() - started < 5
+
+
+def served_request(served: Served, more: bytes) -> bytes:
+    """Return an encoded request with more fields."""
+    sent = oip.ModelInferRequest(model_name=served.models["texts"])
+    return sent.SerializeToString() + more
 
 
 def test_what_is_not_followed_is_refused(served: Served) -> None:

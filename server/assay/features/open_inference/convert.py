@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from assay.features.open_inference.model import (
@@ -16,6 +16,8 @@ from assay.features.open_inference.service import Inferred, Served
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
 from assay.kernel.errors import InvalidArgument
 
+MAX_TENSORS = 4_096  # of a request; tables have fewer columns
+MAX_DIMENSIONS = 8
 MAX_HEADS = 64  # of a version that are kept
 _HEADS: WeakKeyDictionary[Served, dict[tuple[object, ...], bytes]] = WeakKeyDictionary()
 Tensors = Sequence[oip.ModelInferRequest.InferInputTensor]
@@ -32,6 +34,7 @@ NOT_FOLLOWED = {
 
 def infer_request(message: oip.ModelInferRequest) -> InferRequest:
     """Return what is asked; InvalidArgument where contents and tensors do not go together."""
+    _check_counts(message)
     _check_parameters("parameters", message.parameters)
     for at, wanted in enumerate(message.outputs):
         _check_parameters(f"outputs[{at}].parameters", wanted.parameters)
@@ -72,12 +75,28 @@ def _tensor(
     )
 
 
-def _check_parameters(field: str, parameters: Iterable[str]) -> None:
-    for name in parameters:
-        if name in NOT_FOLLOWED:
+def _check_counts(message: oip.ModelInferRequest) -> None:
+    """Refuse more tensors or dimensions than any version has, before they are gone through."""
+    for field, sent, most in (
+        ("inputs", len(message.inputs), MAX_TENSORS),
+        ("outputs", len(message.outputs), MAX_TENSORS),
+    ):
+        if sent > most:
+            raise InvalidArgument.of(field, f"{sent} were sent; at most {most} are allowed")
+    for at, one in enumerate(message.inputs):
+        if len(one.shape) > MAX_DIMENSIONS:
             raise InvalidArgument.of(
-                f"{field}.{name}", f"was sent; this server has no {NOT_FOLLOWED[name]}"
+                f"inputs[{at}].shape",
+                f"{len(one.shape)} dimensions were sent; at most {MAX_DIMENSIONS} are allowed",
             )
+
+
+def _check_parameters(field: str, parameters: Mapping[str, oip.InferParameter]) -> None:
+    if not parameters:
+        return
+    for name, what in NOT_FOLLOWED.items():
+        if name in parameters:
+            raise InvalidArgument.of(f"{field}.{name}", f"was sent; this server has no {what}")
 
 
 def infer_response(request: oip.ModelInferRequest, found: Inferred) -> bytes:

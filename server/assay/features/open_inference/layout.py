@@ -56,11 +56,11 @@ class Layouts:
         return layout, self._rows(request, layout)
 
     def _layout(self, request: InferRequest) -> Layout:
-        names = [one.name for one in request.tensors]
-        for at, name in enumerate(names):
-            if name in names[:at]:
-                _refuse(f"inputs[{at}].name", f"'{clip(name)}' is given twice")
+        seen: set[str] = set()
         for at, one in enumerate(request.tensors):
+            if one.name in seen:
+                _refuse(f"inputs[{at}].name", f"'{clip(one.name)}' is given twice")
+            seen.add(one.name)
             if not one.shape:
                 _refuse(f"inputs[{at}].shape", "is empty; the first dimension is the rows")
         signature = self._signature
@@ -205,14 +205,16 @@ def _words(sent: Sequence[SentTensor]) -> tuple[tuple[TensorLayout, ...], int]:
 
 def _outputs(specs: Sequence[TensorSpec], wanted: Sequence[str]) -> tuple[TensorSpec, ...]:
     known = {one.name: one for one in specs}
+    seen: set[str] = set()
     for at, name in enumerate(wanted):
         if name not in known:
             _refuse(
                 f"outputs[{at}].name",
                 f"'{clip(name)}' was asked for; the version gives {_listed(list(known))}",
             )
-        if name in wanted[:at]:
+        if name in seen:
             _refuse(f"outputs[{at}].name", f"'{clip(name)}' is asked for twice")
+        seen.add(name)
     return tuple(known[name] for name in wanted) or tuple(specs)
 
 
