@@ -45,7 +45,7 @@ def ratio(name: str, model: Model, rows: pa.RecordBatch, repeats: int = 1) -> ha
         return lambda: [call() for _ in range(repeats)]
 
     ours, peer = harness.alternate(
-        often(lambda: explain_batch(model, rows)), often(lambda: model.predict(rows)), runs=9
+        often(lambda: explain_batch(model, rows)), often(lambda: model.predict(rows)), runs=15
     )
     return harness.Ratio(name=name, ours=ours, peer=peer, peer_name="predictions", at_most=2)
 
