@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -79,8 +79,8 @@ def prepare(folder: Path) -> str:
             name=name,
             state=InputState.SUCCESSFUL,
             engine="pool-1",
-            started_at=now,
-            ended_at=now,
+            started_at=now + timedelta(milliseconds=50 * (at // 64)),  # 64 inputs run together
+            ended_at=now + timedelta(milliseconds=50 * (at // 64) + 7),
             elapsed_ms=7,
             outputs=(output,),
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -160,7 +160,7 @@ class EntryWriter:
         """Yield an input's object; only large outputs are parts of their own."""
         written = self._known(row)
         for output in _OUTPUTS.decode(row.outputs):
-            written += f",{rest.text(output.name)}:"
+            written += f",{_quoted(output.name)}:"
             if output.media_type.partition(";")[0] == JSON_TYPE and output.inline is not None:
                 written += rest.safe(output.inline)
             elif output.media_type.partition(";")[0] == JSON_TYPE and self._blob is not None:
@@ -181,7 +181,7 @@ class EntryWriter:
         up, down = self._votes.get(row.position, (0, 0))
         error = "" if row.error is None else f'"error":{rest.text(row.error)},'
         return (
-            f'{{"status":"{row.state}","engine":{rest.text(row.engine or "")},"inputFetching":0,'
+            f'{{"status":"{row.state}","engine":{_quoted(row.engine or "")},"inputFetching":0,'
             f'"outputUploading":null,"modelLatency":{elapsed},"queueTime":{queued},'
             f"{_time('startTime', row.started_at)}{_time('updateTime', row.updated_at)}"
             f'{_time("endTime", row.ended_at)}"elapsedTime":{elapsed},{error}'
@@ -294,5 +294,9 @@ async def json_stream(call: Call, parts: Iterator[bytes]) -> AsyncGenerator[Any,
             yield body.SerializeToString()
 
 
+@lru_cache(maxsize=256)  # inputs that ran together share their times, and their engine
 def _time(key: str, at: int | None) -> str:
     return "" if at is None else f'"{key}":"{offset_millis(moment(at))}",'
+
+
+_quoted = lru_cache(maxsize=64)(rest.text)
