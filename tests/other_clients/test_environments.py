@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.support.environments import node_environment, python_environment
+from tools.environments import node_environment, python_environment
 
 HERE = Path(__file__).resolve().parent
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.environments import node_environment
+from tools.environments import node_environment
 
 HERE = Path(__file__).resolve().parent / "modzy_npm"
 

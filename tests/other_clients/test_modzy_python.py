@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.environments import python_environment
+from tools.environments import python_environment
 
 HERE = Path(__file__).resolve().parent
 

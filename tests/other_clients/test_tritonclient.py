@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from assay.learning.rows import TaskType
-from tests.support.environments import python_environment
 from tests.support.mlserver import LOCK
 from tests.support.open_inference import outputs, request
 from tests.support.rpc_service import Running
 from tests.support.trained_versions import put_version
 from tests.support.training_rows import digits
+from tools.environments import python_environment
 
 SCRIPT = Path(__file__).with_name("tritonclient_calls.py")
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
 from assay.foreign.inference.open_inference_grpc_pb2_grpc import GRPCInferenceServiceStub
-from tests.support.environments import python_environment
 from tests.support.servers import free_port
+from tools.environments import python_environment
 
 LOCK = Path(__file__).resolve().parents[1] / "other_servers" / "mlserver.txt"
 MODEL = "digits"

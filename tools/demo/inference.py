@@ -22,10 +22,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from assay.client import Client
-from tests.support.environments import python_environment
 from tools.demo.curl import Answer, Curl
 from tools.demo.invoices import json_lines
 from tools.demo.training import LANGUAGES_PATH
+from tools.environments import python_environment
 from tools.service import Service
 
 IMAGES_PATH = "demo/my-repo/fs/Instabase Drive/WrittenDigits"

@@ -17,7 +17,9 @@ def mask_drawing(folder: Path) -> Drawing:
     try:
         from assay.cli.mask_files import write_mask  # noqa: PLC0415 — the base install has no Pillow
     except ImportError as error:
-        raise BadInput("Pictures of masks need Pillow: pip install pillow.") from error
+        raise BadInput(
+            "Pictures of masks need Pillow: pip install pillow, or leave --png away."
+        ) from error
 
     def draw(results: Iterable[InferenceResult], images: Mapping[str, Path]) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.learning.explanations.masks import mask_of, otsu, run_lengths
-from tests.support.environments import python_environment
+from tools.environments import python_environment
 
 LOCK = Path(__file__).resolve().parents[2] / "other_clients" / "pycocotools.txt"
 READ = """

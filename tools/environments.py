@@ -1,4 +1,4 @@
-"""Environments of their own for programs that the service is tested with, made from a lock once.
+"""Environments of their own for programs that the service is tested beside, made from a lock once.
 
 They rest under build/environments by the hash of their lock, so that a changed lock makes another
 one. Who makes one holds a lock of the file system, as tests run in several processes.
@@ -15,8 +15,9 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-ENVIRONMENTS = Path(__file__).resolve().parents[2] / "build" / "environments"
-NODE_LOCK = Path(__file__).resolve().parents[1] / "other_clients" / "node.txt"
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENTS = ROOT / "build" / "environments"
+NODE_LOCK = ROOT / "tests" / "other_clients" / "node.txt"
 
 
 def python_environment(lock: Path) -> Path:
