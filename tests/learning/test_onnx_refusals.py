@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from assay.learning.errors import BadModelFile
 from assay.learning.onnx_declaration import ImageDeclaration, Known, OnnxDeclaration
 from assay.learning.onnx_examination import examine
+from assay.learning.onnx_graph import read_graph
 from assay.learning.rows import TaskType
 from tests.support.onnx_files import FEATURES, bloated, endless, made, node, value
 
@@ -175,6 +176,26 @@ def test_a_chain_of_many_nodes_is_bounded(monkeypatch):
         examine(right(nodes=[*nodes, *SUM]).SerializeToString(), FLOWERS, KNOWN)
 
 
+def test_a_graph_is_read_in_time_in_proportion_to_it():
+    """Reading costs the same for each node, branch and map of classes of a large graph."""
+    maps = [
+        helper.make_node("ZipMap", ["x"], [f"map-{at}"], domain="ai.onnx.ml")
+        for at in range(20_000)
+    ]
+    for one in maps:
+        one.attribute.append(helper.make_attribute("classlabels_int64s", [0, 1]))
+    chain = [node("Identity", f"z{at}", f"z{at + 1}") for at in range(20_000)]
+    model = right(nodes=[*SUM, node("Identity", "x", "z0"), *chain, *maps], ai_onnx_ml=3)
+    model.graph.output.extend(value(f"map-{at}", TensorProto.FLOAT, [None]) for at in range(20_000))
+    data = model.SerializeToString()
+    began = time.process_time()
+    graph = read_graph(data)
+    assert time.process_time() - began < 15, "the square of so many takes minutes"
+    assert len(graph.zip_maps) == 20_000
+    left = onnx.ModelProto.FromString(graph.runnable).graph
+    assert (len(left.node), [one.name for one in left.output]) == (20_002, ["y", "x"])
+
+
 def test_more_bytes_than_allowed_are_refused(monkeypatch):
     """A file over the limit is refused with its size and the limit."""
     monkeypatch.setattr("assay.learning.onnx_graph.MAX_BYTES", 10)
@@ -188,6 +209,7 @@ def test_memory_of_a_process_bounds_what_a_model_makes():
 import resource, sys
 from assay.learning.errors import BadModelFile
 from assay.learning.onnx_examination import examine
+from assay.learning.onnx_graph import read_graph
 from tests.learning.test_onnx_refusals import FLOWERS, KNOWN
 from tests.support.onnx_files import bloated
 import numpy as np
