@@ -284,7 +284,10 @@ NAN, INF = float("nan"), float("inf")
         (table({"a": [1, 2]}, label=["x", "x"]), "all training rows are of class 'x'"),
         (table({"a": []}, label=[]), "the training split has no rows"),
         (table({"a": [1, INF]}, label=["x", "y"]), "row 'r1': feature 'a' is .*inf"),
-        (table({"a": [1, 1e200]}, label=["x", "y"]), "allowed are numbers up to 1e"),
+        (
+            table({"a": [1, 1e200]}, label=["x", "y"]),
+            r"'a' is 1e\+200; allowed are numbers up to 1e",
+        ),
         (table({"a": [1, 2]}, label=["x", None]), "row 'r1': the row has no label"),
     ],
 )

@@ -383,9 +383,12 @@ class DataDamaged(AssayError):
     trouble: ClassVar[str] = "damaged"
 
     def of(self, kind: str, key: str) -> DataDamaged:
-        """Return this error as one of the data of a `kind` of thing with the id `key`."""
+        """Return this error as one of the data of a `kind` of thing with the id `key`.
+
+        Whose data they are is known best where they are read, so that what was said stays.
+        """
         whose = {"resource_type": kind, "resource_id": key}
-        return type(self)(self.message, metadata={**self.metadata, **whose})
+        return type(self)(self.message, metadata={**whose, **self.metadata})
 
     @property
     def published(self) -> DataDamaged:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 
 class DataError(Exception):
     """Rows are refused, for a reason that their sender can mend.
@@ -46,3 +48,11 @@ def shortened(value: object, limit: int = 100) -> str:
     """Return `value` as quoted text of at most `limit` characters, for use in a message."""
     text = str(value)
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def shown(value: object) -> str:
+    """Return a value of a JSON body as JSON, a text quoted; at most about 100 characters of it."""
+    if isinstance(value, str):
+        return shortened(value)
+    text = json.dumps(value)
+    return text if len(text) <= 100 else text[:99] + "…"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from assay.learning.errors import shortened
+from assay.learning.errors import shown
 
 Value = bool | int | float | str | list[Any]
 MAX_TEXT = 200  # characters of a value that is a text
@@ -91,8 +91,8 @@ class Hyperparameter:
 
     def refusal(self, value: object) -> HyperparameterError:
         """Return the error of a value that is not allowed."""
-        shown = shortened(value) if isinstance(value, str) else shortened(value)[1:-1]
-        return HyperparameterError(self.name, f"{self.name} is {shown}; allowed is {self.allowed}")
+        message = f"{self.name} is {shown(value)}; allowed is {self.allowed}"
+        return HyperparameterError(self.name, message)
 
     @property
     def allowed(self) -> str:

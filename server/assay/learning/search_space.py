@@ -18,7 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from assay.learning.errors import shortened
+from assay.learning.errors import shortened, shown
 from assay.learning.hyperparameter import Hyperparameter, HyperparameterError, Value
 from assay.learning.hyperparameter_table import BY_NAME, GRADIENT, GRADIENT_BOOSTING
 from assay.learning.hyperparameters import MAX_STEP_CHUNKS, Hyperparameters, searchable
@@ -275,7 +275,7 @@ def _range(
         raise _refusal(f"{row.name} has low {low} above high {high}; swap them", number)
     log, step = entry.get("log"), entry.get("step")
     if not isinstance(log, bool | None):
-        raise _refusal(f"{row.name} has log {_shown(log)}; allowed is true or false", number)
+        raise _refusal(f"{row.name} has log {shown(log)}; allowed is true or false", number)
     if log and low <= 0:
         raise _refusal(f"{row.name} has log and low {low}; with log low is above 0", number)
     if step is not None:
@@ -308,7 +308,7 @@ def _end(
 
 def _step(number: int, step: object, row: Hyperparameter, kind: ParameterType) -> int | float:
     if isinstance(step, bool) or not isinstance(step, int | float) or not 0 < step < math.inf:
-        raise _refusal(f"{row.name} has step {_shown(step)}; a step is above 0", number)
+        raise _refusal(f"{row.name} has step {shown(step)}; a step is above 0", number)
     return _of_kind(number, "step", step, row, kind)
 
 
@@ -334,10 +334,6 @@ def _refusal(
 ) -> HyperparameterError:
     where = FIELD if number is None else f"{FIELD}[{number}]"
     return HyperparameterError(FIELD, f"{where}: {message}", allowed)
-
-
-def _shown(value: object) -> str:
-    return shortened(value) if isinstance(value, str) else shortened(value)[1:-1]
 
 
 def _steps(low: float, high: float, step: float) -> int:

@@ -153,7 +153,7 @@ def numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
 def too_large(name: str, value: np.float64, row_id: str) -> DataError:
     """Return the refusal of a number of a feature that is beyond LARGEST, or infinite."""
     return DataError(
-        f"feature {shortened(name)} is {value!r}; allowed are numbers up to {LARGEST:g},"
+        f"feature {shortened(name)} is {float(value)!r}; allowed are numbers up to {LARGEST:g},"
         " and nothing or NaN where it is missing",
         row_id,
     )

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from assay.features.benchmarks.model import BenchmarkResult
 from assay.features.benchmarks.results_service import BenchmarkReader, ResultQuery
 from assay.features.benchmarks.snapshot_artifact import read_blob
 from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blob_references import BlobReferences
+from assay.records import decode
 from assay.records import replace as replace_record
 from tests.support.benchmark_in_process import INVOICE, invoices
 from tests.support.benchmark_rows import (
@@ -405,6 +407,26 @@ def test_two_runs_are_compared_document_by_document(rpc: Running, me: Caller):
     assert turned.differences.overall.verdict == "b_better"
     assert turned.differences.overall.low == pytest.approx(-told.overall.high, rel=1e-12)
     assert me("CompareBenchmarks", **runs) == found
+
+
+def test_a_comparison_names_the_benchmark_whose_results_are_lost(rpc: Running, me: Caller):
+    """Of two benchmarks, one of which lost its results, the error has the id of that one."""
+    dataset_id = add_dataset(rpc, me, three_fields({}, 6))
+    kept = measured(me, dataset_id).benchmark
+    run_id = add_run(rpc, me, three_fields({"vendor_name": 2}, 6))
+    lost = measured(me, dataset_id, run_id=run_id).benchmark
+    with rpc.backend.store.read() as uow:
+        result = decode(BenchmarkResult, uow[Jobs].get(me.organization, lost.job_id).result or b"")
+    for blob in result.blobs:
+        path = rpc.backend.blobs.path(me.organization, blob.blob)
+        assert path is not None
+        path.unlink()
+    for runs in ((kept, lost), (lost, kept)):
+        ids = {name: one.benchmark_id for name, one in zip(("run_a", "run_b"), runs, strict=True)}
+        refused = me.refused("CompareBenchmarks", **ids)
+        assert refused.reason == "DATA_MISSING"
+        assert f"Stored data of the benchmark '{lost.benchmark_id}' are missing." in refused.message
+        assert refused.metadata == {"resource_type": "benchmark", "resource_id": lost.benchmark_id}
 
 
 def test_runs_of_other_specs_are_not_compared(rpc: Running, me: Caller):

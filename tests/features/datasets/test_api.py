@@ -10,6 +10,7 @@ import pytest
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.usage import Usages
 from tests.support.dataset_rows import json_lines, text_row
+from tests.support.lost_blobs import lost_blobs
 from tests.support.rpc_service import Caller, Running, message
 
 ROWS = [text_row(number) for number in range(100)]
@@ -115,6 +116,32 @@ def test_a_profile_tells_of_features(me: Caller):
     age, town = split.features
     assert (age.name, age.kind, age.missing, age.least, age.most) == ("age", "number", 1, 1, 4)
     assert (town.name, town.kind, town.HasField("least")) == ("town", "category", False)
+
+
+def test_whoever_reads_lost_rows_is_told_the_dataset(rpc: Running, me: Caller):
+    """Splits of rows that are gone, and an upload beside them, name the dataset."""
+    dataset_id = dataset(me)
+    upload(me, dataset_id, "train", ROWS)
+    with lost_blobs(rpc, me.organization):
+        found = [
+            me.refused("MakeSplits", dataset_id=dataset_id, fractions={"test": 0.2}),
+            me.refused("UploadSplit", parts(dataset_id, "test", json_lines(ROWS[:9]))),
+        ]
+    for refused in found:
+        assert refused.reason == "DATA_MISSING"
+        assert refused.metadata["resource_type"] == "dataset"
+        assert refused.metadata["resource_id"] == dataset_id
+        assert f"Stored data of the dataset '{dataset_id}' are missing." in refused.message
+
+
+def test_rows_that_are_sent_again_are_whole_again(rpc: Running, me: Caller):
+    """A split whose rows are gone is stored again by an upload of the same rows."""
+    dataset_id = dataset(me)
+    upload(me, dataset_id, "train", ROWS)
+    with lost_blobs(rpc, me.organization):
+        upload(me, dataset_id, "train", ROWS)
+        made = me("MakeSplits", dataset_id=dataset_id, fractions={"test": 0.2})
+    assert made.status == "succeeded"
 
 
 def test_splits_are_made_of_one(me: Caller):

@@ -12,11 +12,11 @@ from assay.features.datasets.ingest import SplitFile, ingest_split
 from assay.features.evaluations.ingest import ingest_file
 from assay.features.evaluations.model import TruthCoverage, TruthSplit
 from assay.features.evaluations.truth_join import PredictionFile, TruthJoin
-from assay.kernel.errors import BadPredictions
+from assay.kernel.errors import BadPredictions, DataMissing
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.storage.blobs import open_blobs
 from assay.learning.rows import TaskType
-from assay.records import encode
+from assay.records import encode, replace
 from assay.tabular.chunk import Rules
 from assay.tabular.errors import InputError
 from assay.tabular.opening import CSV, JSON_LINES
@@ -143,3 +143,13 @@ def test_what_cannot_be_joined_is_refused(blobs, data, told):
     with pytest.raises(BadPredictions if "header" not in told else Exception) as refused:
         ingest_file(blobs.put(data), CSV, Rules(), blobs, truth(blobs, labelled(9)))
     assert told in str(refused.value)
+
+
+def test_a_lost_ground_truth_is_told_as_the_datasets(blobs):
+    """An evaluation by rows that are gone is not to blame: the error names the dataset."""
+    split = truth(blobs, labelled(9))
+    lost = replace(split, manifest=f"sha256:{'0' * 64}")
+    with pytest.raises(DataMissing) as raised:
+        joined(blobs, lost, csv(["r0,a"]))
+    again = raised.value.of("evaluation", "evl-1")  # as the job says it of all that it reads
+    assert again.published.metadata == {"resource_type": "dataset", "resource_id": "dst-1"}

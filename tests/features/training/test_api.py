@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from assay.features.datasets.store import Datasets
 from assay.learning.rows import TaskType
+from tests.support.lost_blobs import lost_blobs
 from tests.support.rpc_service import PATIENCE, Caller, Running, message
 from tests.support.training_rows import (
     OrganizationBlobs,
@@ -205,6 +207,28 @@ def test_the_artifact_is_downloaded(trained: Trained) -> None:
         version_id=trained.job.version_id,
     )
     assert b"".join(part.data for part in parts).startswith(b"ASSAYLRN")
+
+
+def test_a_job_on_lost_rows_is_refused_and_names_the_dataset(rpc: Running, mine: Project) -> None:
+    """Nothing is queued of a dataset whose rows are gone, and the error has its id."""
+    organization = mine.caller.organization
+    with rpc.backend.store.read() as uow:
+        splits = uow[Datasets].get(organization, mine.dataset_id).splits
+    with lost_blobs(rpc, organization, splits["train"].manifest):
+        refused = mine.refused()
+    assert refused.reason == "DATA_MISSING"
+    assert refused.metadata == {"resource_type": "dataset", "resource_id": mine.dataset_id}
+
+
+def test_a_lost_artifact_is_told_as_the_versions(rpc: Running, trained: Trained) -> None:
+    """The download of an artifact whose file is gone names the version."""
+    project, version_id = trained.project, trained.job.version_id
+    with lost_blobs(rpc, project.caller.organization):
+        refused = project.caller.refused(
+            "GetVersionArtifact", model_id=project.model_id, version_id=version_id
+        )
+    assert refused.reason == "DATA_MISSING"
+    assert refused.metadata == {"resource_type": "version", "resource_id": version_id}
 
 
 def test_a_version_that_no_job_made_has_no_artifact(mine: Project) -> None:

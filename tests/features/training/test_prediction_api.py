@@ -15,9 +15,12 @@ import pyarrow as pa
 import pytest
 from google.protobuf.message import Message
 
+from assay.features.artifacts.store import VersionArtifacts
+from assay.features.models.store import Models
 from assay.features.training.prediction import MAX_ROWS, MAX_SCORES, check_size
 from assay.kernel.errors import TooLarge
 from assay.learning.rows import TaskType, canonical_schema
+from assay.records import replace
 from tests.features.training.test_api import LABELS, Project, project
 from tests.support.rpc_service import Caller, Running, message
 from tests.support.training_rows import OrganizationBlobs, Rows, put_dataset, put_model, texts
@@ -104,6 +107,27 @@ def test_the_promoted_version_predicts_where_none_is_named(trained: Trained):
     assert trained.predicts(sent, version_id="", content_type="text/csv") == trained.predicts(
         lines([first])
     )
+
+
+def test_a_lost_model_is_told_as_the_versions(rpc: Running):
+    """Predictions by a version whose artifact is gone name the version."""
+    found = project(rpc, rpc.organization(f"lost-{uuid4().hex}"))
+    organization, version_id = (
+        found.caller.organization,
+        found.ended(found.submit().job_id).version_id,
+    )
+    with rpc.backend.store.write() as uow:
+        made = uow[VersionArtifacts].of(uow[Models].get(organization, found.model_id), version_id)
+        uow[VersionArtifacts].put(
+            organization,
+            found.model_id,
+            version_id,
+            job_id=made.job_id,
+            artifact=replace(made.artifact, blob=f"sha256:{'0' * 64}"),
+        )
+    refused = Trained(project=found, version_id=version_id).refuses(lines(UNSEEN))
+    assert refused.reason == "DATA_MISSING"
+    assert refused.metadata == {"resource_type": "version", "resource_id": version_id}
 
 
 def test_nothing_of_a_prediction_is_kept(rpc: Running, trained: Trained):

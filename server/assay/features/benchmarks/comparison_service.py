@@ -7,7 +7,7 @@ from functools import partial
 
 from assay.features.benchmarks.comparison import SideBySide
 from assay.features.benchmarks.model import Benchmark, BenchmarkResult
-from assay.features.benchmarks.paired_comparison import side_by_side
+from assay.features.benchmarks.paired_comparison import StoredResults, side_by_side
 from assay.features.benchmarks.store import Benchmarks
 from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import FailedPrecondition
@@ -62,6 +62,7 @@ class BenchmarkComparisons:
         Raises:
             NotFound: one of them is absent.
             FailedPrecondition: their ground truths, schemas or normalisers differ.
+            DataDamaged: the results of one, which is named, are not what was stored.
         """
         read = partial(self._read, organization_id, run_a, run_b)
         (a, first), (b, second) = await self._run_in_thread(read)
@@ -74,7 +75,11 @@ class BenchmarkComparisons:
         if found is None:
             paths = sorted({path for path, _ in first.scores.by_field + second.scores.by_field})
             context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
-            found = await self._compute.run(side_by_side, context, paths, first.blobs, second.blobs)
+            sides = (
+                StoredResults(benchmark_id=a.benchmark_id, blobs=first.blobs),
+                StoredResults(benchmark_id=b.benchmark_id, blobs=second.blobs),
+            )
+            found = await self._compute.run(side_by_side, context, paths, *sides)
             self._memory.get(key, lambda: (found, 1))
         return ComparedBenchmarks(run_a=a, run_b=b, differences=found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +27,24 @@ Side = tuple[Counts, Counts]  # (documents, columns) right and all comparisons
 EMPTY = DocumentOutcomes(documents=(), layouts=(), layout_of=(), texts=())
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredResults:
+    """Where the results of a benchmark are."""
+
+    benchmark_id: str
+    blobs: Sequence[ResultBlobRef]  # in the order of the documents
+
+
 def side_by_side(
     context: ComputeContext,
     paths: Sequence[str],
-    first: Sequence[ResultBlobRef],
-    second: Sequence[ResultBlobRef],
+    first: StoredResults,
+    second: StoredResults,
 ) -> SideBySide:
     """Compare the results of the same documents in the same order; `paths` are those compared.
 
-    Fields are the columns, and all of them together one more.
+    Fields are the columns, and all of them together one more. Raises DataDamaged, which names the
+    benchmark.
     """
     columns = {path: number for number, path in enumerate(paths)}
     every = len(columns)
@@ -69,13 +79,13 @@ def side_by_side(
 
 def _blocks(
     blobs: JobBlobs,
-    first: Sequence[ResultBlobRef],
-    second: Sequence[ResultBlobRef],
+    first: StoredResults,
+    second: StoredResults,
     columns: dict[str, int],
     size: int,
 ) -> Iterator[tuple[list[str], Side, Side]]:
     """Yield the ids of up to `size` documents, and their counts on either side."""
-    one, other = (_Reader(_outcomes(blobs, refs), columns) for refs in (first, second))
+    one, other = (_Reader(_outcomes(blobs, one), columns) for one in (first, second))
     while True:
         count = min(size, one.ready(), other.ready())
         a, b = one.take(count), other.take(count)
@@ -114,9 +124,10 @@ class _Reader:
         return self._ids[span], (right[span], every[span])
 
 
-def _outcomes(blobs: JobBlobs, refs: Sequence[ResultBlobRef]) -> Iterator[DocumentOutcomes]:
-    for ref in refs:
-        with closing(blobs.open(ref.blob)) as file:
+def _outcomes(blobs: JobBlobs, results: StoredResults) -> Iterator[DocumentOutcomes]:
+    of_benchmark = blobs.of("benchmark", results.benchmark_id)
+    for ref in results.blobs:
+        with closing(of_benchmark.open(ref.blob)) as file:
             yield ResultBlob(file).outcomes
 
 

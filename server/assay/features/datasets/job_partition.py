@@ -73,10 +73,11 @@ class AssignRows(Stage[WholeSplit, Assignment]):
     ) -> TaskOutput[Assignment]:
         """Read ids, classes and groups. Raises FailedPrecondition for a split without rows."""
         asked = job.spec
-        manifest = read_manifest(asked.manifest, context.blobs)
+        stored = context.blobs.of("dataset", asked.dataset_id)
+        manifest = read_manifest(asked.manifest, stored)
         _refuse_many(manifest)
         fractions = [asked.fractions[name] for name in sorted(asked.fractions)]
-        places = assign(_keys(asked, manifest, context.blobs), fractions, asked.seed)
+        places = assign(_keys(asked, manifest, stored), fractions, asked.seed)
         _refuse_empty(asked, np.bincount(places, minlength=len(fractions)))
         return TaskOutput(partial=Assignment(places=places))
 
@@ -106,10 +107,11 @@ class WriteSplits(Stage[TargetSplit, SplitManifest]):
     ) -> TaskOutput[SplitManifest]:
         """Read all rows, and write those of one split in their order."""
         (assignment,) = inputs.partials(AssignRows)
-        source = read_manifest(job.spec.manifest, context.blobs)
+        stored = context.blobs.of("dataset", job.spec.dataset_id)
+        source = read_manifest(job.spec.manifest, stored)
         writer = SplitWriter(source.task_type, source.schema, context.blobs)
         at = 0
-        for block in read_blocks(source, context.blobs):
+        for block in read_blocks(source, stored):
             places = assignment.places[at : at + block.num_rows]
             writer.add(block.take(_indices(np.flatnonzero(places == payload.place))))
             at += block.num_rows

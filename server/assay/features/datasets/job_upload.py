@@ -63,7 +63,8 @@ class ReadRows(Stage[WholeFile, SplitManifest]):
     ) -> TaskOutput[SplitManifest]:
         """Read the file. Raises BadFile, BadRows and TooLarge."""
         asked, blobs = job.spec, context.blobs
-        like = None if asked.like is None else read_manifest(asked.like, blobs).features
+        stored = blobs.of("dataset", asked.dataset_id)
+        like = None if asked.like is None else read_manifest(asked.like, stored).features
         file = SplitFile(
             open=lambda: blobs.open(asked.blob),
             source=asked.source,

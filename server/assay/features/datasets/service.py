@@ -138,7 +138,8 @@ class DatasetProfiles:
         if known is not None:
             return known
         manifests = {name: split.manifest for name, split in revision.splits.items()}
-        blobs = JobBlobs(self._blobs, revision.organization_id)
+        whose = ("dataset", revision.dataset_id)
+        blobs = JobBlobs(self._blobs, revision.organization_id, whose=whose)
         profile = await self._compute.run(revision_profile, manifests, blobs)
         await self._run_in_thread(lambda: self._keep(*here, profile))
         return profile

@@ -267,7 +267,8 @@ class SplitUseCases:
                 "replace to have other rows in them; older revisions keep theirs.",
                 metadata={"dataset_id": dataset.dataset_id, "splits": ", ".join(others)},
             )
-        blobs = JobBlobs(self._blobs, dataset.organization_id)
+        whose = ("dataset", dataset.dataset_id)
+        blobs = JobBlobs(self._blobs, dataset.organization_id, whose=whose)
         has_groups = read_manifest(stored.manifest, blobs).has_groups
         has_classes = dataset.task_type.has_label
         _refuse_absent("stratified", request.stratified, has_classes, "rows have one class each")

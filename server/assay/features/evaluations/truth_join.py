@@ -99,7 +99,8 @@ class TruthJoin:
     ) -> None:
         self._file = file
         self._truth = truth
-        self._answers = _Answers(read_manifest(truth.manifest, blobs), blobs)
+        stored = blobs.of("dataset", truth.dataset_id)
+        self._answers = _Answers(read_manifest(truth.manifest, stored), stored)
         self._range_rows = range_rows
         self._matched = self._sent = 0
         self._without_prediction = 0

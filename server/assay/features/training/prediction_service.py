@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
-from assay.features.artifacts.model import Artifact
+from assay.features.artifacts.model import VersionArtifact
 from assay.features.artifacts.store import VersionArtifacts
 from assay.features.models.store import Models
 from assay.features.training.prediction import PredictionWork, predict_file
@@ -16,6 +16,7 @@ from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.kernel import Kernel
+from assay.kernel.storage.failures import data_of
 
 MAX_FILE_BYTES = 64 * 1024**2
 PART_BYTES = 1024**2  # of what is told at once, as one message is bounded
@@ -65,8 +66,10 @@ class FilePredictions:
             NoPromotedVersion: no version is named, and none is promoted.
             FailedPrecondition: the version runs nothing.
             BadFile, BadPredictions, TooLarge: the file cannot be predicted.
+            DataDamaged: what predicts is not what was stored; it names the version.
         """
-        artifact = await self._run_in_thread(lambda: self._artifact(organization_id, request))
+        made = await self._run_in_thread(lambda: self._artifact(organization_id, request))
+        artifact = made.artifact
         async with self._receiver.received(organization_id, pieces, keep=False) as body:
             work = PredictionWork(
                 file=body.address,
@@ -78,7 +81,8 @@ class FilePredictions:
             blobs = JobBlobs(self._blobs, organization_id)
             context = ComputeContext(blobs=blobs, settings=self._kernel.compute_settings)
             compute = self._kernel.network if artifact.waits else self._kernel.compute
-            found = await compute.run(predict_file, context, work)
+            with data_of("version", made.version_id):
+                found = await compute.run(predict_file, context, work)
             try:
                 for address in found.blobs:
                     data = await self._run_in_thread(partial(blobs.read, address))
@@ -87,8 +91,8 @@ class FilePredictions:
             finally:
                 await self._run_in_thread(found.draft.take_back)
 
-    def _artifact(self, organization_id: str, request: PredictionRequest) -> Artifact:
+    def _artifact(self, organization_id: str, request: PredictionRequest) -> VersionArtifact:
         """Return what predicts."""
         with self._store.read() as uow:
             model = uow[Models].get(organization_id, request.model_id)
-            return uow[VersionArtifacts].of(model, request.version_id).artifact
+            return uow[VersionArtifacts].of(model, request.version_id)

@@ -16,6 +16,7 @@ from assay.kernel.jobs.events import StatusUpdates
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.kernel import Kernel
 from assay.kernel.rpc.paging import Listing, cursor, listing, page_size
+from assay.kernel.storage.failures import data_of
 from assay.kernel.storage.unit_of_work import UnitOfWork
 
 
@@ -99,6 +100,7 @@ class ModelJobUseCases:
         Raises:
             NotFound: no such model or version.
             FailedPrecondition: the version runs nothing, or is served elsewhere.
+            DataDamaged: it is not what was stored.
         """
         with self._store.read() as uow:
             model = uow[Models].get(organization_id, model_id)
@@ -108,7 +110,8 @@ class ModelJobUseCases:
                 f"The version '{version_id}' is served elsewhere, so there is no file of it.",
                 metadata={"version_id": version_id, "kind": made.artifact.kind},
             )
-        return self._blobs.open(organization_id, made.artifact.blob)
+        with data_of("version", version_id):
+            return self._blobs.open(organization_id, made.artifact.blob)
 
 
 def _known(uow: UnitOfWork, job: ModelJob) -> KnownJob:

@@ -9,7 +9,7 @@ from typing import Any
 from assay.features.artifacts.model import Artifact
 from assay.features.datasets.model import Dataset
 from assay.features.datasets.store import Datasets
-from assay.features.datasets.stored_split import SplitManifest
+from assay.features.datasets.stored_split import SplitManifest, read_manifest
 from assay.features.models.model import Model
 from assay.features.training.job_outcomes import shown_split
 from assay.features.training.job_spec import TEST, TRAIN, VALIDATION
@@ -20,6 +20,7 @@ from assay.kernel.errors import (
     WrongTaskType,
     clip,
 )
+from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.kernel.suggestion import advice
@@ -28,7 +29,6 @@ from assay.learning.hyperparameter import HyperparameterError
 from assay.learning.hyperparameters import Hyperparameters, resolve
 from assay.learning.rows import TaskType
 from assay.learning.search import plan_search
-from assay.records import decode
 from assay.records.predictions import MAX_LABELS
 
 MAX_NAMED = 5  # classes that a refusal names
@@ -110,8 +110,9 @@ def read_data(
     if not dataset.revision:
         raise unlearnable(dataset, "has no rows yet. Upload a split first")
     revision = uow[Datasets].revision(organization_id, dataset.dataset_id)
+    stored_splits = JobBlobs(blobs, organization_id, whose=("dataset", dataset.dataset_id))
     splits = {
-        name: decode(SplitManifest, blobs.read(organization_id, stored.manifest))
+        name: read_manifest(stored.manifest, stored_splits)
         for name, stored in revision.splits.items()
         if stored.rows
     }

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from assay.kernel.jobs.job import TaskRecord
 from assay.kernel.storage.blobs import BlobDraft, BlobMark, BlobStore, BlobView, BlobWriter
+from assay.kernel.storage.failures import data_of
 
 
 class JobBlobs:
     """The blobs of one organization, by content address."""
 
-    def __init__(self, store: BlobStore, organization_id: str) -> None:
+    def __init__(
+        self, store: BlobStore, organization_id: str, *, whose: tuple[str, str] | None = None
+    ) -> None:
         self._store = store
         self._organization_id = organization_id
+        self._whose = whose  # kind and id of the resource that is read; None: it is not known
+
+    def of(self, kind: str, key: str) -> JobBlobs:
+        """Return the same blobs, told as data of a resource where they are damaged or gone."""
+        return JobBlobs(self._store, self._organization_id, whose=(kind, key))
 
     def read(self, address: str) -> bytes:
         """Return a blob's bytes."""
-        return self._store.read(self._organization_id, address)
+        with self._told():
+            return self._store.read(self._organization_id, address)
 
     def view(self, address: str) -> BlobView:
         """Return a whole blob as a buffer; a local file is mapped, not read."""
-        return self._store.view(self._organization_id, address)
+        with self._told():
+            return self._store.view(self._organization_id, address)
 
     def open(self, address: str) -> BinaryIO:
         """Open a blob to read; the file is seekable."""
-        return self._store.open(self._organization_id, address)
+        with self._told():
+            return self._store.open(self._organization_id, address)
 
     def put(self, data: bytes) -> str:
         """Store bytes, synced, and return their address."""
@@ -52,6 +63,9 @@ class JobBlobs:
             return record.partial
         assert record.partial_blob is not None, f"task {record.key} has no partial"
         return self.read(record.partial_blob)
+
+    def _told(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._whose is None else data_of(*self._whose)
 
 
 class JobDraft(JobBlobs):
