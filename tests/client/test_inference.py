@@ -133,6 +133,7 @@ def test_the_command_shows_results_and_fails_with_an_input(tickets, assay, tmp_p
     told = json.loads(one.stdout)
     predictions = told["outputs"]["results.json"]["result"]["classPredictions"]
     assert (told["input"], predictions[0]["class"]) == ("text-1", "billing")
+    assert told["job_id"] == job_id
 
 
 def test_the_command_says_what_is_missing(tickets, assay):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +69,7 @@ def infer(
         on_submitted=submitted.append,
     )
     try:
-        told = shown(results, len(inputs), as_json=as_json)
+        told = shown(results, submitted, len(inputs), as_json=as_json)
     except KeyboardInterrupt as error:
         if submitted:
             error.add_note(
@@ -105,12 +105,12 @@ def results(
     standing = client.inference.get(job)
     if name:
         one = client.inference.whole(job, client.inference.result(job, name))
-        told = shown(iter([one]), 1, as_json=as_json)
+        told = shown(iter([one]), [standing], 1, as_json=as_json)
     elif wait:
-        told = shown(client.inference.watch(job), standing.total, as_json=as_json)
+        told = shown(client.inference.watch(job), [standing], standing.total, as_json=as_json)
         standing = client.inference.get(job)
     else:
-        told = shown(client.inference.results(job), standing.total, as_json=as_json)
+        told = shown(client.inference.results(job), [standing], standing.total, as_json=as_json)
     if drawing is not None:
         drawing(told, {one.input_name: images / Path(one.input_name).name for one in told})
     concluded(standing, told, as_json=as_json)
@@ -133,15 +133,18 @@ def named_inputs(files: Iterable[Path], texts: Iterable[str]) -> dict[str, Conte
 
 
 def shown(
-    results: Iterable[InferenceResult], total: int, *, as_json: bool
+    results: Iterable[InferenceResult], jobs: Sequence[InferenceJob], total: int, *, as_json: bool
 ) -> list[InferenceResult]:
-    """Show results as they come, on a terminal a table of them; return them all."""
+    """Show results as they come, on a terminal a table of them; return them all.
+
+    Their job is the first of `jobs`, which is there once a result is.
+    """
     told = []
     with live_results(err, total, hidden=as_json) as draw:
         for result in results:
             told.append(result)
             if as_json:
-                print_json(as_json_line(result))
+                print_json(as_json_line(jobs[0].job_id, result))
             draw(result)
     return told
 

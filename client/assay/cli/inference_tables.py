@@ -76,16 +76,17 @@ def result_table(results: Iterable[InferenceResult]) -> Table:
 
 def conclusion(job: InferenceJob) -> str:
     """Return how a job stands, in a line."""
-    why = f": {job.failure.message}" if job.failure else ""
+    why = f": {job.failure.message.rstrip('.')}" if job.failure else ""
     counts = f"{job.completed} of {job.total} inputs succeeded, {job.failed} failed"
     return (
         f"job {job.job_id} of {job.model_name} {job.version_label} is {job.status}{why}; {counts}"
     )
 
 
-def as_json_line(result: InferenceResult) -> Mapping[str, Any]:
+def as_json_line(job_id: str, result: InferenceResult) -> Mapping[str, Any]:
     """Return a result as machines read it, its JSON outputs as values."""
     return {
+        "job_id": job_id,
         "input": result.input_name,
         "status": result.status,
         "engine": result.engine,
