@@ -78,7 +78,7 @@ class Receiver:
             async for block in _blocks(pieces):
                 await self._whole(partial(writer.write, block))
             if not (writer.size or self._may_be_empty):
-                raise BadFile("The file is empty. Send at least one row.")
+                raise BadFile("The file is empty. Send it with its content.")
             return await self._whole(writer.finish), writer.size
         finally:
             await self._whole(stack.close)

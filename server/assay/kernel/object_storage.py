@@ -153,7 +153,9 @@ def check_bucket(bucket: str) -> None:
     """Raise InvalidArgument unless this can be the name of a bucket."""
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise InvalidArgument.of(
-            "bucket", f"'{clip(bucket, 60)}' was sent; letters, digits, dots, - and _ are allowed"
+            "bucket",
+            f"'{clip(bucket, 60)}' was sent; 2 to 255 letters, digits, - and _ are allowed, with "
+            "single dots between them",
         )
 
 

@@ -180,6 +180,7 @@ def test_typed_inputs_are_bytes_texts_and_uris(house: House):
         ({"input": {"type": "text"}}, "INVALID_ARGUMENT", "at least one input"),
         ({"inputs": [{"name": "a"}, {"name": "a"}]}, "INVALID_ARGUMENT", "called 'a'"),
         ({"inputs": [{"name": "a\tb"}]}, "INVALID_ARGUMENT", "control character"),
+        ({"inputs": [{"name": ".."}]}, "INVALID_ARGUMENT", "'..' is no name"),
         ({"inputs": [{"name": "a", "items": {"i": {}}}]}, "INVALID_ARGUMENT", "no content"),
         ({"inputs": [{"name": f"{n}"} for n in range(10_001)]}, "RESOURCE_EXHAUSTED", "10000"),
         ({"timeout": 4_000_000_000}, "INVALID_ARGUMENT", "30 days"),

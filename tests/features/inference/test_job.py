@@ -160,7 +160,7 @@ GOOD_ROW = contents_of(TaskType.TABULAR_REGRESSION)[0]
         (TaskType.TABULAR_REGRESSION, {"row_id": "1"}, "row_id"),
         (TaskType.TABULAR_REGRESSION, {**GOOD_ROW, "age": "old"}, "age"),
         (TaskType.TABULAR_REGRESSION, {"age": 4}, "not there"),
-        (TaskType.TABULAR_REGRESSION, b"[" * 100_000, "no JSON"),
+        (TaskType.TABULAR_REGRESSION, b"[" * 100_000, "nested too deeply"),
         (TaskType.EXTRACTION, {"words": "a text"}, "words"),
         (TaskType.EXTRACTION, {"words": ["a"], "boxes": [[1, 2]]}, "boxes"),
         (TaskType.EXTRACTION, {"lines": []}, "words"),

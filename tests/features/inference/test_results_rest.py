@@ -231,7 +231,7 @@ def test_results_are_voted_on(house: House, job_id: str) -> None:
     [
         ("absent", "absent"),
         ("absent/plain", "absent"),
-        ("{}/other", "no input 'other'"),
+        ("{}/other", "has no input 'other'"),
         ("{}/plain/other.json", "it has results.json"),
         ("{}/wrong/results.json", "failed and has no output"),
         ("{}/absent/results.json", "no input 'absent'"),
@@ -337,6 +337,12 @@ def test_a_native_call_reads_the_same(house: House, service, job_id: str) -> Non
     assert re.fullmatch(r"^(\d+(\.\d+)?)([a-zA-Z]{0,2})$", features["inputChunkMaximumSize"])
     assert features["maximumInputsPerJob"] == 10_000
     assert features["maximumInputChunks"] > 0
+
+
+def test_a_word_is_refused_as_it_was_sent(house: House):
+    """An unknown status is told in the letters in which it came."""
+    says = house.web.get("/api/jobs/history?status=Gone").json()["message"]
+    assert says.startswith("status: 'Gone' was sent")
 
 
 @pytest.mark.parametrize(

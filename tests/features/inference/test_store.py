@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -142,10 +142,10 @@ def test_an_open_job_takes_inputs_until_it_is_closed(store):
 
 
 def test_a_wrong_input_of_an_open_job_is_refused(store):
-    """A name without characters, with control characters or too long, and too many bytes, are refused."""
+    """A name that is empty, too long, a folder in paths or with control characters is refused, and too many bytes."""
     with store.write() as uow:
         job = add_open(uow)
-        for name in ("", "a\nb", "x" * 256):
+        for name in ("", "a\nb", "x" * 256, ".", ".."):
             with pytest.raises(InvalidArgument):
                 uow[InferenceJobs].add_input(ORG, job.job_id, an_input(name))
         huge = NewInput(name="a", items=(Item(name="i", form=ItemForm.FILE, size=1 << 40),))
@@ -169,6 +169,18 @@ def test_the_end_of_a_job_fails_what_did_not_finish(store):
     assert rows[1].error == "The job was canceled before it ended."
     assert rows[1].ended_at is not None
     assert kept == {(ORG, MADE)}
+
+
+def test_an_input_that_its_job_ended_tells_how_long_it_ran(store):
+    """The elapsed time lies between start and end; an input that never began has neither start nor time."""
+    with store.write() as uow:
+        job = add(uow, "a", "b")
+        uow[InferenceJobs].start_inputs(ORG, job.job_id, [(0, 0)])
+    with store.write() as uow:
+        uow[InferenceJobs].fail_unfinished(ORG, job.job_id, "late")
+        ran, waited = uow[InferenceJobs].inputs(ORG, job.job_id, limit=9)
+    assert ran.elapsed_ms == (ran.ended_at - ran.started_at) // timedelta(milliseconds=1)
+    assert (waited.started_at, waited.elapsed_ms) == (None, None)
 
 
 def test_a_model_stays_while_an_inference_job_runs(store):

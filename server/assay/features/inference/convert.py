@@ -33,6 +33,13 @@ FORMS = {
 }
 OF_STORAGES = ("access_key_id", "secret_access_key", "session_token", "region", "endpoint")
 NOT_SERVED = "Send files in chunks: open a job without input, and send them to it"
+_KINDS = {
+    "null": "null",
+    "number": "a number",
+    "bool": "true or false",
+    "struct": "an object",
+    "list": "a list",
+}
 _FORMS = {"text": ItemForm.TEXT, "data": ItemForm.FILE, "data_uri": ItemForm.DATA_URI}
 
 
@@ -129,7 +136,8 @@ def _items(name: str, sent: Mapping[str, struct_pb2.Value], form: ItemForm) -> I
             continue
         field = f"input.sources['{clip(name, 40)}']['{clip(item, 40)}']"
         if form is not ItemForm.FILE:
-            raise InvalidArgument.of(field, "a text is allowed")
+            sent_kind = (value.WhichOneof("kind") or "null_value").removesuffix("_value")
+            raise InvalidArgument.of(field, f"{_KINDS[sent_kind]} was sent; a text is allowed")
         yield SentItem(name=item, form=form, data=b"", location=_location(field, value))
 
 

@@ -98,7 +98,7 @@ def states(sent: str) -> frozenset[JobState] | None:
     allowed: frozenset[JobState] | None = None
     for group in terms("status", sent):
         words = [word.upper() for word in group]
-        wrong = next((word for word in words if word not in STATES and word != ALL), None)
+        wrong = next((word for word in group if word.upper() not in (ALL, *STATES)), None)
         if wrong is not None:
             known = ", ".join((ALL, *STATES))
             raise InvalidArgument.of(

@@ -196,7 +196,9 @@ def _object(content: Content) -> Values:
         found = json.loads(
             content.text(), object_pairs_hook=_no_repeats, parse_constant=_no_constant
         )
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputFault("its JSON is nested too deeply. Send one object of plain values") from None
+    except ValueError as error:
         says = str(error).splitlines()[0][:100]
         raise InputFault(f"it is no JSON ({says}). Send one object") from None
     if not isinstance(found, dict):

@@ -241,13 +241,18 @@ class NamedInput(Protocol):
 
 
 def check_name(field: str, name: str) -> None:
-    """Raise InvalidArgument unless a name has 1 to 255 characters, none of them a control character."""
+    """Raise InvalidArgument unless a name has 1 to 255 characters, and can be part of a path.
+
+    Control characters cannot, and . and .. are resolved by clients and proxies, even if encoded.
+    """
     if not 1 <= len(name) <= MAX_NAME:
         raise InvalidArgument.of(
             field, f"a name has {len(name)} characters; 1 to {MAX_NAME} are allowed"
         )
     if any(ord(one) < 32 or ord(one) == 127 for one in name):
         raise InvalidArgument.of(field, f"'{clip(name)}' holds a control character")
+    if name in (".", ".."):
+        raise InvalidArgument.of(field, f"'{name}' is no name, as it means a folder in paths")
 
 
 def check_inputs(field: str, inputs: Sequence[NamedInput]) -> None:

@@ -9,8 +9,12 @@ from functools import partial
 from sqlalchemy import and_, bindparam, func, select
 
 from assay.features.inference.model import InferenceInput, InputState
-from assay.features.inference.store import INPUT_COLUMNS, INPUTS, SELECT_INPUTS
-from assay.kernel.errors import NotFound
+from assay.features.inference.store import (
+    INPUT_COLUMNS,
+    INPUTS,
+    SELECT_INPUTS,
+    absent_input,
+)
 from assay.kernel.storage.sql import Prepared, Row, micros
 from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import Record
@@ -80,7 +84,7 @@ class InferenceResults(SqlStore):
         """Return the row of the input of a name; NotFound if the job has none such."""
         row = self._db.one(_BY_NAME, org=organization_id, job=job_id, input_name=name)
         if row is None:
-            raise NotFound.of("input", name)
+            raise absent_input(job_id, name)
         return row
 
     def finished_positions(self, organization_id: str, job_id: str) -> frozenset[int]:

@@ -111,7 +111,13 @@ _FINISH = Prepared(
 _FAIL_REST = Prepared(
     update(inference_inputs)
     .where(_OF_JOB, _I.ended_at.is_(None))
-    .values(bound("state", "updated_at", "ended_at", "error"))
+    .values(
+        {
+            **bound("state", "updated_at", "ended_at", "error"),
+            # Of those that ran; of the others, which have no start, it is null too.
+            "elapsed_ms": (bindparam("ended_at", type_=_I.started_at.type) - _I.started_at) // 1000,
+        }
+    )
 )
 _ITEMS = Prepared(select(_I.name, _I.contents).where(_OF_JOB).order_by(_I.position))
 _ITEMS_OF = Prepared(
@@ -286,10 +292,7 @@ class InferenceJobs(SqlStore):
         row = self._db.one(_ONE_INPUT, org=organization_id, job=job_id, input_name=name)
         if row is None:
             self.get(organization_id, job_id)
-            raise NotFound(
-                f"The job '{clip(job_id)}' has no input '{clip(name)}'.",
-                metadata={"resource_type": "input", "resource_id": name, "job_id": job_id},
-            )
+            raise absent_input(job_id, name)
         return INPUTS.read(row)
 
     def start_inputs(
@@ -460,6 +463,14 @@ def settle(uow: UnitOfWork, job: Job) -> None:
         reason = "The job ended." if job.error is None else job.error.message
         uow[InferenceJobs].fail_unfinished(job.organization_id, job.job_id, reason)
     uow[BlobReferences].remove(job.organization_id, job_owner(job.job_id))
+
+
+def absent_input(job_id: str, name: str) -> NotFound:
+    """Return the error for a name that no input of a job has."""
+    return NotFound(
+        f"The job '{clip(job_id)}' has no input '{clip(name)}'.",
+        metadata={"resource_type": "input", "resource_id": name, "job_id": job_id},
+    )
 
 
 def outputs_owner(job_id: str) -> str:
