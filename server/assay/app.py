@@ -42,6 +42,7 @@ from assay.kernel.storage.unit_of_work import StoreContext
 from assay.kernel.threads import RunInThread
 from assay.settings import Settings
 
+YOUNG_OBJECTS = 50_000  # that are made before the collector of garbage walks them
 BALANCER_NOTICE = 2.5  # seconds in which a gateway that asks every second sees a server leave
 
 
@@ -170,6 +171,9 @@ class ServerProcess:
         # hundred calls, which cost a hot read a tenth of its CPU.
         gc.collect()
         gc.freeze()
+        # A large body becomes some hundred thousand objects while nobody else is served: walked
+        # after every 700 of them, they cost several times their decoding.
+        gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
         return port
 
     async def stop(self, *, notice: float = 0.0) -> None:
