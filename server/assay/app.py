@@ -9,14 +9,17 @@ import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import TextIO
 
 import grpc
 
 from assay.features.registry import FEATURES
+from assay.foreign.policies import POLICIES
 from assay.kernel import memory
 from assay.kernel.clock import Clock
 from assay.kernel.feature import Feature, FindKey, hooks_of, kinds_of, preload_of
+from assay.kernel.identity import Principal
 from assay.kernel.ids import Ids
 from assay.kernel.jobs.executors.process_pool import LocalPool
 from assay.kernel.jobs.executors.reserved_pools import ReservedPools
@@ -139,6 +142,7 @@ class ServerProcess:
                 limits_storage_url=settings.limits_storage_url,
                 places=Places(watches=settings.max_watches),
                 gateway_secret=_gateway_secret(settings),
+                keyless=_keyless(settings),
                 clock=backend.clock,
                 ids=backend.ids,
                 access_log=access_log,
@@ -271,6 +275,29 @@ def _sealer(settings: Settings) -> Sealer:
 def _gateway_secret(settings: Settings) -> str | None:
     secret = settings.gateway_secret
     return None if secret is None else secret.get_secret_value()
+
+
+def _keyless(settings: Settings) -> Principal | None:
+    """Return who callers without a key are; ValueError where others than this machine's could be."""
+    organization = settings.edge_organization
+    if organization is None:
+        return None
+    if not _is_loopback(settings.grpc_host):
+        raise ValueError(
+            f"ASSAY_EDGE_ORGANIZATION lets callers in without a key, and the server would listen "
+            f"on '{settings.grpc_host}'. Set ASSAY_GRPC_HOST to 127.0.0.1, or unset "
+            "ASSAY_EDGE_ORGANIZATION."
+        )
+    policies = (one for one in POLICIES.values() if one.keyless)
+    needed = frozenset(name for one in policies for name in one.permissions)
+    return Principal(organization_id=organization, subject="edge", permissions=needed)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials | None:

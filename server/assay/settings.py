@@ -220,6 +220,13 @@ class Settings(BaseSettings):
     bootstrap_organization: str = Field(
         default="default", description="Organization of the bootstrap key and of `assay token`."
     )
+    edge_organization: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Organization of callers who bring no key to the edge API (`EdgeClient` of"
+        " modzy-sdk); a server that has it must listen on a loopback address. When absent: they"
+        " need a key as everybody does.",
+    )
 
     # --- what is reached of other services
     secrets_key: SecretStr | None = Field(

@@ -5,6 +5,7 @@ from assay.features.benchmarks.feature import FEATURE as BENCHMARKS
 from assay.features.catalogue.feature import FEATURE as CATALOGUE
 from assay.features.comparisons.feature import FEATURE as COMPARISONS
 from assay.features.datasets.feature import FEATURE as DATASETS
+from assay.features.edge.feature import FEATURE as EDGE
 from assay.features.evaluations.feature import FEATURE as EVALUATIONS
 from assay.features.extraction_runs.feature import FEATURE as EXTRACTION_RUNS
 from assay.features.field_schemas.feature import FEATURE as FIELD_SCHEMAS
@@ -34,6 +35,7 @@ FEATURES = (
     TRAINING,
     CATALOGUE,
     INFERENCE,
+    EDGE,
     OPEN_INFERENCE,
     SERVER_INFO,
 )

@@ -20,6 +20,7 @@ R = TypeVar("R")
 # them is not believed where the gateway and the server share a secret.
 GATEWAY_PATH = "x-envoy-original-path"
 GATEWAY_PEER = "x-assay-peer"  # host:port of the caller
+UNPROVEN = "x-assay-unproven"  # in place of the marks of a gateway that has another secret
 GATEWAY_SECRET = "x-assay-gateway"  # noqa: S105 - the name of a header
 
 MAX_PATH_CHARS = 2_048  # of a path in logs and refusals
@@ -122,3 +123,4 @@ def believe(metadata: dict[str, str], secret: str) -> None:
     if not hmac.compare_digest(sent.encode(), secret.encode()):
         metadata.pop(GATEWAY_PATH, None)
         metadata.pop(GATEWAY_PEER, None)
+        metadata[UNPROVEN] = ""

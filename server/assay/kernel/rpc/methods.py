@@ -40,6 +40,7 @@ class Method:
     permissions: frozenset[str]  # all of them are needed
     anonymous: bool  # True: no credential is needed
     point_read: bool  # True: one stored value is read
+    keyless: bool  # True: the operator may let callers of this machine in without a key
     rate_class: str  # read, write, stream, chunk or free
     http_status: int  # of a successful REST call
     client_streaming: bool
@@ -96,6 +97,7 @@ def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
         permissions=frozenset(policy.permissions),
         anonymous=policy.anonymous,
         point_read=policy.point_read,
+        keyless=path in POLICIES and POLICIES[path].keyless,
         rate_class=policy_pb2.RateClass.Name(policy.rate_class).removeprefix("RATE_CLASS_").lower(),
         http_status=policy.http_status or 200,
         client_streaming=descriptor.client_streaming,

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1._async import HealthServicer
 
 from assay.kernel.clock import Clock
+from assay.kernel.identity import Principal
 from assay.kernel.ids import Ids
 from assay.kernel.rpc import grpc_log, methods, open_services
 from assay.kernel.rpc.auth import Authenticator
@@ -76,6 +77,7 @@ class ServerDependencies:
     change_token: Callable[[], Hashable]  # differs whenever a commit came between two reads of it
     inline_reads: bool  # True where a point read beats a thread hop
     gateway_secret: str | None = None  # None: whoever claims to be the gateway is believed
+    keyless: Principal | None = None  # of callers without a key; None: all need one
 
 
 def interceptors(dependencies: ServerDependencies) -> tuple[Interceptor, ...]:
@@ -86,7 +88,7 @@ def interceptors(dependencies: ServerDependencies) -> tuple[Interceptor, ...]:
         # Before whatever may refuse, so that refusals are logged too.
         AccessLog(dependencies.access_log, dependencies.clock),
         # 401 comes before all that depends on who is calling.
-        Authenticate(dependencies.authenticator, dependencies.rates.failed),
+        Authenticate(dependencies.authenticator, dependencies.rates.failed, dependencies.keyless),
         # 429 before 403: a caller who hammers forbidden methods is slowed as well.
         RateLimit(dependencies.rates, dependencies.limits_storage_url),
         # Calls that the rates let pass and that last; before any of a request is awaited.

@@ -15,6 +15,8 @@ from assay.kernel.rpc.interceptors.rate_counters import Key, ProcessCounters
 
 _WINDOW_SECONDS = 60.0
 _CLASS = "failed_credential"
+# What a proxy tells of a call that it passes on, ours among them.
+_PROXY_MARKS = ("forwarded", "via", "x-forwarded-", "x-real-", "x-envoy-", "x-assay-")
 
 
 class Authenticate(Interceptor):
@@ -22,12 +24,21 @@ class Authenticate(Interceptor):
 
     An address that has sent too many wrong credentials may go on with those that were right
     before; others of it are not even looked up, until a minute has passed.
+
+    Where the operator said so, a caller who brings no credential at all and whom no proxy passes
+    on is a given principal, for the methods alone whose policy lets it be.
     """
 
     name = "authenticate"
 
-    def __init__(self, authenticator: Authenticator, failures_per_minute: int) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        failures_per_minute: int,
+        keyless: Principal | None = None,
+    ) -> None:
         self._authenticator = authenticator
+        self._keyless = keyless
         self._limit = failures_per_minute
         self._failures = ProcessCounters()
 
@@ -42,6 +53,10 @@ class Authenticate(Interceptor):
         return None if call.principal is not None else self._known(call, authorization)
 
     async def _known(self, call: Call, authorization: str | None) -> None:
+        if authorization is None and call.method.keyless and _is_direct(call):
+            call.principal = self._keyless
+        if call.principal is not None:
+            return
         if not authorization:
             call.principal = await self._authenticator.principal(authorization)
             return
@@ -74,6 +89,11 @@ class Authenticate(Interceptor):
             },
             retry_after=wait,
         )
+
+
+def _is_direct(call: Call) -> bool:
+    """Return whether nothing in the metadata says that a proxy passes the call on."""
+    return not any(name.startswith(_PROXY_MARKS) for name in call.metadata)
 
 
 def _watch_token(call: Call) -> str | None:
