@@ -32,6 +32,7 @@ from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.storage.blobs import open_blobs
 from assay.learning.explanations.explaining import can_explain
 from assay.learning.rows import TaskType
+from assay.records import replace
 from tests.support.trained_versions import SPLITS, model_of
 
 ROWS = 5
@@ -217,6 +218,20 @@ def test_a_large_output_is_a_blob(blobs: JobBlobs) -> None:
     assert output.inline is None
     assert len(blobs.read(output.blob or "")) == output.size
     assert document(large, blobs)["modelType"] == "textClassification"
+
+
+def test_an_output_over_its_declared_size_fails_its_input_alone(blobs: JobBlobs) -> None:
+    """What the version says an output has at most holds: the input fails with both sizes, and is not stored."""
+    task_type = TaskType.TEXT_CLASSIFICATION
+    spec = spec_of(task_type, blobs, explain=True)
+    spec = replace(spec, output=replace(spec.output, maximum_size=MAX_INLINE_BYTES))
+    texts = [b"hej", " ".join(f"word{at}" for at in range(2_000)).encode()]
+    inputs = tuple(file(f"i{at}", one, task_type=task_type) for at, one in enumerate(texts))
+    task = PredictTask(first=0, inputs=inputs)
+    small, large = predict_inputs(task, spec, ComputeContext(blobs=blobs), Clock())
+    assert (small.state, large.state) == (InputState.SUCCESSFUL, InputState.FAILED)
+    assert f"at most {MAX_INLINE_BYTES}" in (large.error or "")
+    assert not large.outputs
 
 
 def test_tasks_grow_and_are_bounded() -> None:

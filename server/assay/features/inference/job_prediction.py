@@ -21,6 +21,7 @@ from assay.features.inference.model import (
     InputState,
     NewInput,
 )
+from assay.features.models.declared import DeclaredOutput
 from assay.kernel.clock import Clock
 from assay.kernel.errors import RemoteFailed
 from assay.kernel.jobs.blobs import JobBlobs
@@ -120,6 +121,9 @@ def _predict(
                 if position not in faults:
                     why = explained.get(position)
                     data = document(spec.artifact.task_type, found, at, why)
+                    if len(data) > spec.output.maximum_size:
+                        faults[position] = _too_large(spec.output, len(data))
+                        continue
                     outputs[position] = (_output(spec.output.name, data, blobs),)
     return outputs, faults
 
@@ -171,6 +175,13 @@ def _explained(predictor: Predictor, rows: Rows, faults: Faults) -> dict[int, di
         }
     documents = (one.document() for one in found)
     return dict(zip(rows.positions, documents, strict=True))
+
+
+def _too_large(declared: DeclaredOutput, size: int) -> str:
+    return (
+        f"{declared.name}: the output would have {size} bytes; the model gives at most "
+        f"{declared.maximum_size}. Send a smaller input, or submit without explain."
+    )
 
 
 def _output(name: str, data: bytes, blobs: JobBlobs) -> InputOutput:
