@@ -110,6 +110,8 @@ def test_what_cannot_be_sent_is_said_before_anything_is(tickets, client, tmp_pat
     for wrong in (3.5, {"a": {1, 2}}, tmp_path / "absent.txt"):
         with pytest.raises(BadInput):
             list(client.infer(tickets.model_id, {"a": wrong}))
+    with pytest.raises(BadInput, match="mapping of their names"):
+        list(client.infer(tickets.model_id, ["my parcel is late"]))
     with pytest.raises(NotFound):
         list(client.infer("no-such-model", {"a": "b"}))
 

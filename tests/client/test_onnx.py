@@ -37,7 +37,7 @@ def test_the_client_uploads_and_predicts(client, model, data, tmp_path):
     path.write_bytes(b"weights")
     with pytest.raises(InvalidRequest, match="no ONNX model"):
         client.versions.upload_onnx(model, path, features=FEATURES)
-    with pytest.raises(BadInput, match=r"allowed are \.onnx"):
+    with pytest.raises(BadInput, match=r"allowed: \.onnx\.$"):
         client.versions.upload_onnx(model, rows)
 
 

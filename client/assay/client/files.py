@@ -40,9 +40,9 @@ def open_file(path: Path, kinds: Mapping[str, str]) -> tuple[str, IO[bytes]]:
         endings.pop()  # text may be packed
     kind = kinds.get(endings[-1]) if endings else None
     if kind is None:
+        packed = ", and .gz behind those of text" if kinds.keys() & TEXTS else ""
         raise BadInput(
-            f"{path} is of a format that is not read; allowed are {', '.join(kinds)}, and .gz "
-            "behind those of text."
+            f"{path} is of a format that is not read; allowed: {', '.join(kinds)}{packed}."
         )
     try:
         return kind, path.open("rb")

@@ -28,7 +28,16 @@ def ignore_submitted(_: types.InferenceJob) -> None:
 
 
 def fits_one_request(inputs: Inputs) -> bool:
-    """Return whether inputs travel together; raises BadInput for a file that cannot be read."""
+    """Return whether inputs travel together.
+
+    Raises:
+        BadInput: they have no names, one is nothing that can be sent, or a file cannot be read.
+    """
+    if not isinstance(inputs, Mapping):
+        raise BadInput(
+            f"The inputs are of the type {type(inputs).__name__}; send a mapping of their names to "
+            "their contents."
+        )
     return sum(_size(one) + OVERHEAD_BYTES for one in inputs.values()) <= ONE_REQUEST_BYTES
 
 
@@ -77,8 +86,8 @@ def _bytes(content: Content) -> bytes:
         return content.encode()
     if not isinstance(content, Mapping):
         raise BadInput(
-            f"An input is a {type(content).__name__}; send a text, bytes, a Path, or a mapping of "
-            "features."
+            f"An input is of the type {type(content).__name__}; send a text, bytes, a Path, or a "
+            "mapping of features."
         )
     try:
         return json.dumps(dict(content), ensure_ascii=False, allow_nan=False).encode()
