@@ -98,6 +98,14 @@ class Inference:
             f"{RESULTS}/{job}/datasource/danish/output/results.json",
         ):  # fmt: skip  # a list
             self.status(self.curl(path), 200)
+        for method, vote in (
+            ("POST", "upvote"),
+            ("POST", "downvote"),
+            ("GET", "vote"),
+            ("DELETE", "vote"),
+        ):
+            voted = self.curl(f"{RESULTS}/{job}/{vote}/german", method=method)
+            self.status(voted, 200)
 
     def _chunks(self, model: str) -> None:
         """A file in two chunks, cut inside a letter, and rows of a table beside it."""

@@ -42,7 +42,7 @@ def value(draw: Any, field: FieldDescriptor, depth: int) -> Any:
         return draw(st.sampled_from([n for n in NUMBERS if low <= n <= high]))
     if field.type == FieldDescriptor.TYPE_BOOL:
         return draw(st.booleans())
-    if field.type == FieldDescriptor.TYPE_DOUBLE:
+    if field.type in {FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT}:
         return draw(st.sampled_from(DOUBLES))
     if field.type == FieldDescriptor.TYPE_BYTES:
         return draw(st.sampled_from(BYTES))
