@@ -63,6 +63,7 @@ def test_plain_bytes_are_taken_as_they_are():
 @pytest.mark.parametrize(
     ("body", "content_type", "encoding", "kind", "told"),
     [
+        (HEAD + b"a" + END, "質" * 3_000, "", BadContentType, "質"),
         (HEAD + b"a" + END, "application/json", "", BadContentType, "application/json"),
         (HEAD + b"a" + END, "", "", BadContentType, "none"),
         (HEAD + b"a" + END, "multipart/form-data", "", BadContentType, "no boundary"),

@@ -36,7 +36,8 @@ def file_of(
     """
     if content_encoding.strip().lower() not in PLAIN_ENCODINGS:
         raise _encoded(content_encoding)
-    kind, options = parse_options_header(content_type)
+    # A header is ASCII; a native caller may put anything into the field that stands for it.
+    kind, options = parse_options_header(content_type.encode("ascii", "replace"))
     if kind == RAW.encode():
         return pieces
     if kind != MULTIPART.encode():
