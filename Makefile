@@ -11,7 +11,7 @@ RUN := $(BIN)/python
 STAMP := .venv/.setup
 PYTEST := $(RUN) -m pytest
 # Processes that run tests: many tests wait for a service to start.
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: help
 help: ## Show this list

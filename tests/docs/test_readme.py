@@ -13,6 +13,9 @@ from tools.service import Service
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
+AGAIN = pytest.param("second", marks=pytest.mark.slow)  # they may be run as often as one likes
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
@@ -50,7 +53,7 @@ def run(text: str, service: Service, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("time", ["first", "second"])
+@pytest.mark.parametrize("time", ["first", AGAIN])
 def test_the_six_calls_work(service, clone, start, time):
     """The six calls of the README lead from nothing to a report and through the gate, twice."""
     calls, _, _, gate = blocks("bash")
@@ -73,7 +76,7 @@ def test_the_python_block_works(service, clone, start):
     assert out.splitlines()[-1] == "0.6666666666666666 1.0"
 
 
-@pytest.mark.parametrize("time", ["first", "second"])
+@pytest.mark.parametrize("time", ["first", AGAIN])
 def test_the_benchmark_block_works(service, clone, start, time):
     """The README's block about extractions leads from four files to a comparison, twice."""
     _, block, _, _ = blocks("bash")
@@ -87,7 +90,7 @@ def test_the_benchmark_block_works(service, clone, start, time):
     assert [line[1:3] for line in lines[:2]] == [["0/2", "0.0000"], ["2/2", "1.0000"]]
 
 
-@pytest.mark.parametrize("time", ["first", "second"])
+@pytest.mark.parametrize("time", ["first", AGAIN])
 def test_the_training_block_works(service, clone, start, time):
     """The README's block about training leads from a file to a promoted model's predictions, twice."""
     _, _, block, _ = blocks("bash")

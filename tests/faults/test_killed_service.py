@@ -134,6 +134,7 @@ def house(tmp_path: Path):
     house.kill()
 
 
+@pytest.mark.slow
 def test_a_service_killed_between_chunks_and_after_the_finish_loses_nothing(house: House):
     """Every acknowledged chunk survives kill -9, and the result is the same to the byte."""
     calm = house.open()

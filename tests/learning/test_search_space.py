@@ -102,7 +102,7 @@ BATCH = {"name": "batch_size", "type": "int"}
         (RATE | {"low": 0.2, "high": 0.1}, "low 0.2 above high 0.1"),
         (RATE | {"low": -1, "high": 1}, "low: learning_rate is -1; allowed is a number above 0 to"),
         (RATE | {"low": 0.1, "high": "1"}, "high: learning_rate is '1'; allowed is a number"),
-        (RATE | {"low": 0.1, "high": 1e400}, "high: learning_rate is inf"),
+        (RATE | {"low": 0.1, "high": 1e400}, "high: learning_rate is Infinity"),
         (RATE | {"low": 0.1, "high": 1, "step": 0}, "step 0; a step is above 0"),
         (RATE | {"low": 0.1, "high": 1, "step": True}, "a step is above 0"),
         (RATE | {"low": 0.1, "high": 1, "step": float("nan")}, "a step is above 0"),

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from assay.learning.rows import TaskType
 from tests.support.mlserver import LOCK
@@ -20,6 +21,7 @@ from tools.environments import python_environment
 SCRIPT = Path(__file__).with_name("tritonclient_calls.py")
 
 
+@pytest.mark.slow  # it is in the environment of MLServer
 def test_tritonclient_calls_versions(rpc: Running) -> None:
     """It is served as by any server of the protocol, with the numbers that we compute."""
     call = rpc.organization("tritonclient")

@@ -29,6 +29,8 @@ from tests.support.rpc_service import Running
 from tests.support.trained_versions import TrainedVersion
 from tests.support.training_rows import digits
 
+pytestmark = pytest.mark.slow  # its environment alone takes most of a minute to make
+
 COLUMNS = [f"p{pixel:02d}" for pixel in range(64)]
 LABELS = [str(digit) for digit in range(10)]
 TEST = digits()["test"]

@@ -54,5 +54,5 @@ def shown(value: object) -> str:
     """Return a value of a JSON body as JSON, a text quoted; at most about 100 characters of it."""
     if isinstance(value, str):
         return shortened(value)
-    text = json.dumps(value)
+    text = json.dumps(value, default=repr)  # Python callers may send what is no JSON
     return text if len(text) <= 100 else text[:99] + "…"

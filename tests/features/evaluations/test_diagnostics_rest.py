@@ -210,6 +210,7 @@ def test_bad_rows(admin):
         assert part in body["message"]
 
 
+@pytest.mark.slow
 def test_a_page_of_long_texts_is_shorter_and_leads_on(admin):
     """Mistakes whose features are over the limit of a page come in several, none twice or left out."""
     lines = [f"1,0,{'x' * 40_000}{row}" for row in range(500)]
