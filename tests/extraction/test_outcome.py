@@ -299,6 +299,7 @@ def test_hostile_values_can_be_guessed_from():
         assert compare(schema, {"f": value}, {"f": value}).perfect
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["x", "é ", "\u0301\u0316", "1", "1,", "1 ", "4 May ", "(", "ab", "€", "a\u0344", "-"],

@@ -194,6 +194,7 @@ def play(city: City, *, kills: int, steps: int, pairs: int, tasks: int, busy: in
     assert sum(city.killed.values()) >= kills
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("city", [1], indirect=True)
 def test_a_few_kills_change_nothing(city: City):
     """Killed at random, processes lose no event and no result, and run only what was in flight."""

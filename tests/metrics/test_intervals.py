@@ -221,6 +221,7 @@ def test_replicates_that_weigh_too_much_are_refused():
         Bootstrap.from_chunk(chunk_of(heavy), row_clusters(0, 9000), replicates=9)
 
 
+@pytest.mark.slow
 def test_cells_are_resampled_as_their_rows_would_be():
     """A cell of n rows is Poisson(n) in each replicate, exactly as scipy's quantiles are."""
     labels = tuple("abcde")

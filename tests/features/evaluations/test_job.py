@@ -194,6 +194,7 @@ def test_weights_without_end_fail(tmp_path: Path) -> None:
             InProcess(tmp_path).chunks(CLASSES, cut(pa.concat_tables([heavy] * 2), edges))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 @given(data=st.data())
 @settings(
