@@ -128,16 +128,14 @@ def test_the_pagination_of_document_003(admin, made):
     assert (whole["pagination"]["has_more"], whole["pagination"]["next_cursor"]) == (False, None)
     params: dict[str, Any] = {"limit": 1, "dataset_id": made.dataset}
     ids, page = [], admin.get(PATH, params=params).json()
+    total = page["pagination"]["total"]
     while page["pagination"]["next_cursor"] is not None:
         cursor = page["pagination"].pop("next_cursor")
-        assert page["pagination"] == {
-            "total": page["pagination"]["total"],
-            "limit": 1,
-            "has_more": True,
-        }
+        assert page["pagination"] == {"total": total, "limit": 1, "has_more": True}
         ids += [one["id"] for one in page["data"]]
         page = admin.get(PATH, params=params | {"cursor": cursor}).json()
     ids += [one["id"] for one in page["data"]]
+    assert len(ids) == total
     # Newest first; another test may have made one since.
     assert ids[-2:] == [made.second["id"], made.first["id"]]
     assert page["pagination"] == {
