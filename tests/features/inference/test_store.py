@@ -108,6 +108,16 @@ def test_a_job_counts_its_inputs_as_they_finish(store):
     assert (rows[1].error, rows[1].outputs) == ("no text", ())
 
 
+def test_a_task_without_finished_inputs_counts_nothing(store, clock):
+    """Where a task finished no input, the time of the last finish stays what it was."""
+    with store.write() as uow:
+        job = add(uow, "a")
+        clock.advance(2)
+        uow[InferenceJobs].finish_inputs(ORG, job.job_id, [])
+        uow[InferenceJobs].set_sizes(ORG, job.job_id, {})
+        assert uow[InferenceJobs].get(ORG, job.job_id) == job
+
+
 def test_inputs_are_read_by_place_and_by_name(store):
     """A page begins after a position; a name that the job has not is refused as absent."""
     with store.write() as uow:

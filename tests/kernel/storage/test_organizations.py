@@ -27,6 +27,8 @@ from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.features.inference.history_query import HistoryQuery
 from assay.features.inference.history_store import InferenceHistory
 from assay.features.inference.model import (
+    FinishedInput,
+    InputState,
     InputType,
     Item,
     ItemForm,
@@ -113,6 +115,16 @@ INFERENCE = NewInferenceJob(
     timeout_ms=None,
     submitted_by="x",
     key_prefix=None,
+)
+FINISHED = FinishedInput(
+    position=0,
+    name="i",
+    state=InputState.FAILED,
+    engine="pool-1",
+    started_at=KEY.created_at,
+    ended_at=KEY.created_at,
+    elapsed_ms=1,
+    error="no text",
 )
 INPUT = NewInput(name="i", items=(Item(name="input.txt", form=ItemForm.TEXT, size=0),))
 REMOTE = RemoteSpec(
@@ -276,7 +288,7 @@ EMPTY = {
         OTHER, "opened"
     ),
     "inference_results.latencies": lambda uow: (
-        uow[InferenceResults].latencies(OTHER, "opened", KEY.created_at).inputs
+        uow[InferenceResults].latencies(OTHER, "opened").inputs
     ),
     "inference_history.page": lambda uow: uow[InferenceHistory].page(OTHER, HistoryQuery()),
     "inference_history.jobs": lambda uow: uow[InferenceHistory].jobs(OTHER, ["opened"]),
@@ -287,12 +299,13 @@ EMPTY = {
         uow[InferenceVotes].find(OTHER, "opened", 0, "x") is not Vote.NO_VOTES
     ),
     "inference_votes.counts": lambda uow: uow[InferenceVotes].counts(OTHER, "opened"),
+    "inference_votes.count": lambda uow: uow[InferenceVotes].count(OTHER, "opened", 0) != (0, 0),
     "inference_jobs.opened_inputs": lambda uow: uow[InferenceJobs].opened_inputs(OTHER, "opened"),
     "inference_jobs.start_inputs": lambda uow: uow[InferenceJobs].start_inputs(
         OTHER, "opened", [(0, 0)]
     ),
     "inference_jobs.finish_inputs": lambda uow: uow[InferenceJobs].finish_inputs(
-        OTHER, "opened", []
+        OTHER, "opened", [FINISHED]
     ),
     "inference_jobs.fail_unfinished": lambda uow: uow[InferenceJobs].fail_unfinished(
         OTHER, "opened", "ended"

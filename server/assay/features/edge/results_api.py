@@ -48,7 +48,7 @@ class ResultsService:
         job_id, name = of.job_identifier.identifier, of.input_identifier
 
         def output() -> results_pb2.ResultOutput:
-            found = self._reader.results(call.organization_id, job_id)
+            found, _ = self._reader.one(call.organization_id, job_id, name)
             chosen = self._reader.output(
                 call.organization_id, job_id, name, request.output_identifier
             )

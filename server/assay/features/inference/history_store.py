@@ -33,14 +33,14 @@ Matches = Callable[[str], ColumnElement[bool]]
 _SORTED_BY: dict[SortColumn, ColumnElement[Any]] = {
     SortColumn.IDENTIFIER: _T.job_id,
     SortColumn.SUBMITTED_BY: _T.submitted_by,
-    SortColumn.SUBMITTED_JOBS: _T.total,
+    SortColumn.SUBMITTED_JOBS: _C.total,
     SortColumn.STATUS: case({state.value: word for state, word in WORDS.items()}, value=_J.state),
     SortColumn.CREATED_AT: _T.created_at,
     SortColumn.UPDATED_AT: case(
         (_J.updated_at > _C.counted_at, _J.updated_at), else_=_C.counted_at
     ),
     SortColumn.SUBMITTED_AT: _T.submitted_at,
-    SortColumn.TOTAL: _T.total,
+    SortColumn.TOTAL: _C.total,
     SortColumn.COMPLETED: _C.completed,
     SortColumn.FAIL: _C.failed,
     SortColumn.MODEL: _T.model_name,

@@ -63,12 +63,11 @@ class InferenceResultService:
         self, request: pb.GetInferenceResultRequest, call: Call
     ) -> inference_result_pb2.InferenceResult:
         """Return one input of a job."""
-
-        def find() -> inference_result_pb2.InferenceResult:
-            _, row = self._reader.one(call.organization_id, request.job_id, request.input_name)
-            return inference_result(read(row))
-
-        return await call.run_in_thread(find)
+        return inference_result(
+            await call.run(
+                self._reader.input, call.organization_id, request.job_id, request.input_name
+            )
+        )
 
     async def GetInferenceOutput(
         self, request: pb.GetInferenceOutputRequest, call: Call

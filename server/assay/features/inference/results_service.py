@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assay.features.inference.model import InferenceInput, InferenceJob, InputOutput, InputState
-from assay.features.inference.results_store import InferenceResults, Latencies, read
+from assay.features.inference.results_store import InferenceResults, Latencies
 from assay.features.inference.store import InferenceJobs
 from assay.features.inference.votes_store import InferenceVotes
 from assay.kernel.clock import Clock
@@ -42,10 +42,9 @@ class ResultReader:
         with self._store.read() as uow:
             job = uow[InferenceJobs].get(organization_id, job_id)
             results = uow[InferenceResults]
-            since = job.submitted_at or job.created_at
             return JobResults(
                 job=job,
-                latencies=results.latencies(organization_id, job_id, since),
+                latencies=results.latencies(organization_id, job_id),
                 at=self._clock.now(),
                 votes=uow[InferenceVotes].counts(organization_id, job_id),
                 finished=None
@@ -77,16 +76,30 @@ class ResultReader:
                 )
 
     def one(self, organization_id: str, job_id: str, name: str) -> tuple[JobResults, Row]:
-        """Return how a job stands, and one of its inputs, finished or not; raises NotFound."""
-        results = self.results(organization_id, job_id)
+        """Return how a job stands, and one of its inputs, finished or not; raises NotFound.
+
+        Nothing of the other inputs is read: all of a job may be asked for one by one.
+        """
         with self._store.read() as uow:
-            return results, uow[InferenceResults].named(organization_id, job_id, name)
+            job = uow[InferenceJobs].get(organization_id, job_id)
+            row = uow[InferenceResults].named(organization_id, job_id, name)
+            votes = uow[InferenceVotes].count(organization_id, job_id, row.position)
+            return JobResults(
+                job=job,
+                latencies=uow[InferenceResults].latencies(organization_id, job_id),
+                at=self._clock.now(),
+                votes={row.position: votes},
+                finished=frozenset([row.position]),
+            ), row
+
+    def input(self, organization_id: str, job_id: str, name: str) -> InferenceInput:
+        """Return one input of a job, finished or not; raises NotFound."""
+        with self._store.read() as uow:
+            return uow[InferenceJobs].input(organization_id, job_id, name)
 
     def output(self, organization_id: str, job_id: str, name: str, output_name: str) -> InputOutput:
         """Return an output of an input; raises NotFound."""
-        with self._store.read() as uow:
-            uow[InferenceJobs].get(organization_id, job_id)
-            found = read(uow[InferenceResults].named(organization_id, job_id, name))
+        found = self.input(organization_id, job_id, name)
         for output in found.outputs:
             if output.name == output_name:
                 return output

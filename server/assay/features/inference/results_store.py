@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from functools import partial
+from collections.abc import Sequence
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, select
 
 from assay.features.inference.model import InferenceInput, InputState
 from assay.features.inference.store import (
+    COUNT_COLUMNS,
     INPUT_COLUMNS,
     INPUTS,
     SELECT_INPUTS,
     absent_input,
 )
-from assay.kernel.storage.sql import Prepared, Row, micros
+from assay.kernel.storage.sql import Prepared, Row
 from assay.kernel.storage.unit_of_work import SqlStore
 from assay.records import Record
 
+_C = COUNT_COLUMNS
 _I = INPUT_COLUMNS
 
 _OF_JOB = and_(_I.organization_id == bindparam("org"), _I.job_id == bindparam("job"))
@@ -30,7 +30,6 @@ _PAGE = Prepared(
     .limit(bindparam("most"))
 )
 _BY_NAME = Prepared(_INPUT.where(_I.name == bindparam("input_name")))
-_AT = Prepared(_INPUT.where(_I.position == bindparam("place")))
 _NEVER_RAN = Prepared(
     _INPUT.where(
         _I.position > bindparam("after"),
@@ -42,11 +41,9 @@ _NEVER_RAN = Prepared(
 )
 _POSITIONS = Prepared(select(_I.position).where(_OF_JOB, _IS_FINISHED))
 _SUMS = Prepared(
-    select(
-        func.count().label("inputs"),
-        func.coalesce(func.sum(_I.elapsed_ms), 0).label("latency"),
-        func.coalesce(func.sum(_I.started_at - bindparam("since")), 0).label("queued"),
-    ).where(_OF_JOB, _I.engine.is_not(None))
+    select(_C.ran, _C.ran_ms, _C.waited_us).where(
+        _C.organization_id == bindparam("org"), _C.job_id == bindparam("job")
+    )
 )
 
 
@@ -74,11 +71,17 @@ class InferenceResults(SqlStore):
         """Return rows of inputs that failed because their job ended, after a position, in order."""
         return self._db.all(_NEVER_RAN, org=organization_id, job=job_id, after=after, most=limit)
 
-    def at(self, organization_id: str, job_id: str, positions: Iterable[int]) -> list[Row]:
-        """Return the rows of inputs at positions, in their order; absent ones are left out."""
-        find = partial(self._db.one, _AT, org=organization_id, job=job_id)
-        found = (find(place=position) for position in positions)
-        return [row for row in found if row is not None]
+    def at(self, organization_id: str, job_id: str, positions: Sequence[int]) -> list[Row]:
+        """Return the rows of inputs at a page of positions, in their order; absent ones are left out."""
+        found = self._db.select(
+            SELECT_INPUTS.where(
+                _I.organization_id == organization_id,
+                _I.job_id == job_id,
+                _I.position.in_(positions),
+            )
+        )
+        by_position = {row.position: row for row in found}
+        return [by_position[position] for position in positions if position in by_position]
 
     def named(self, organization_id: str, job_id: str, name: str) -> Row:
         """Return the row of the input of a name; NotFound if the job has none such."""
@@ -92,13 +95,15 @@ class InferenceResults(SqlStore):
         rows = self._db.all(_POSITIONS, org=organization_id, job=job_id)
         return frozenset(row.position for row in rows)
 
-    def latencies(self, organization_id: str, job_id: str, since: datetime) -> Latencies:
-        """Return how long the inputs of a job waited since a time, and ran."""
-        row = self._db.one(_SUMS, org=organization_id, job=job_id, since=micros(since))
-        assert row is not None, "an aggregate always has a row"
-        return Latencies(
-            inputs=row.inputs, queue_ms=int(row.queued) // 1000, model_ms=int(row.latency)
-        )
+    def latencies(self, organization_id: str, job_id: str) -> Latencies:
+        """Return how long the inputs of a job waited since its submission, and ran.
+
+        Of an absent job none ran.
+        """
+        row = self._db.one(_SUMS, org=organization_id, job=job_id)
+        if row is None:
+            return Latencies(inputs=0, queue_ms=0, model_ms=0)
+        return Latencies(inputs=row.ran, queue_ms=row.waited_us // 1000, model_ms=row.ran_ms)
 
 
 def read(row: Row) -> InferenceInput:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import and_, bindparam, null, select, update
+from sqlalchemy import and_, bindparam, func, null, select, update
 
 from assay.features.inference.model import (
     KIND,
@@ -53,6 +53,8 @@ WITH_JOB = _WITH_COUNTS.join(
 JOBS = RowMapper(InferenceJob, inference_jobs)
 SELECT = select(
     *JOBS.columns,
+    _C.total,
+    _C.input_bytes,
     _C.completed,
     _C.failed,
     _C.counted_at,
@@ -68,25 +70,35 @@ _THE_JOB = and_(_ORG, _T.job_id == bindparam("job"))
 _GET = Prepared(SELECT.where(_THE_JOB))
 _INSERT = Prepared(inference_jobs.insert())
 _INSERT_COUNTS = Prepared(inference_counts.insert())
-_SUBMIT = Prepared(
-    update(inference_jobs)
-    .where(_THE_JOB)
-    .values(bound("total", "input_bytes", "names", "submitted_at"))
-)
+_SUBMIT = Prepared(update(inference_jobs).where(_THE_JOB).values(bound("names", "submitted_at")))
+_COUNTS = and_(_C.organization_id == bindparam("org"), _C.job_id == bindparam("job"))
 _GROW = Prepared(
-    update(inference_jobs)
-    .where(_THE_JOB)
+    update(inference_counts)
+    .where(_COUNTS)
     .values(
-        total=_T.total + bindparam("inputs"), input_bytes=_T.input_bytes + bindparam("more_bytes")
+        total=_C.total + bindparam("inputs"), input_bytes=_C.input_bytes + bindparam("more_bytes")
     )
 )
 _COUNT = Prepared(
     update(inference_counts)
-    .where(_C.organization_id == bindparam("org"), _C.job_id == bindparam("job"))
+    .where(_COUNTS)
     .values(
         completed=_C.completed + bindparam("succeeded"),
         failed=_C.failed + bindparam("in_vain"),
         counted_at=bindparam("at"),
+    )
+)
+_SUBMITTED = select(func.coalesce(_T.submitted_at, _T.created_at)).where(_THE_JOB)
+_COUNT_RAN = Prepared(
+    update(inference_counts)
+    .where(_COUNTS)
+    .values(
+        ran=_C.ran + bindparam("inputs"),
+        ran_ms=_C.ran_ms + bindparam("elapsed"),
+        # By the first start of all, as a sum of times would be beyond what 64 bits hold.
+        waited_us=_C.waited_us
+        + bindparam("beyond")
+        + bindparam("inputs") * (bindparam("first") - _SUBMITTED.scalar_subquery()),
     )
 )
 _OF_JOB = and_(_I.organization_id == bindparam("org"), _I.job_id == bindparam("job"))
@@ -101,12 +113,12 @@ _START = Prepared(
     .values(bound("state", "started_at", "updated_at"))
 )
 _FINISHED_COLUMNS = (
-    *("state", "engine", "started_at", "updated_at", "ended_at", "elapsed_ms", "error", "outputs"),
+    *("state", "engine", "started_at", "ended_at", "elapsed_ms", "error", "outputs"),
 )
 _FINISH = Prepared(
     update(inference_inputs)
     .where(_OF_JOB, _I.position == bindparam("place"))
-    .values(bound(*_FINISHED_COLUMNS))
+    .values(bound("updated_at", *_FINISHED_COLUMNS))
 )
 _FAIL_REST = Prepared(
     update(inference_inputs)
@@ -242,17 +254,9 @@ class InferenceJobs(SqlStore):
 
     def close(self, organization_id: str, job_id: str) -> InferenceJob:
         """Store that an OPEN job was submitted with the inputs that it has; NotFound if it is absent."""
-        job = self.get(organization_id, job_id)
-        names = [one.name for one in self.opened_inputs(organization_id, job_id)]
         known = {"org": organization_id, "job": job_id}
-        self._db.run(
-            _SUBMIT,
-            **known,
-            total=len(names),
-            input_bytes=job.input_bytes,
-            names=encode_text(names),
-            submitted_at=self._db.now(),
-        )
+        names = [row.name for row in self._db.all(_ITEMS, **known)]
+        self._db.run(_SUBMIT, **known, names=encode_text(names), submitted_at=self._db.now())
         self._db.run(_FORGET_ITEMS, **known)
         return self.get(organization_id, job_id)
 
@@ -316,6 +320,8 @@ class InferenceJobs(SqlStore):
 
     def set_sizes(self, organization_id: str, job_id: str, sizes: Mapping[int, int]) -> None:
         """Store how many bytes inputs have, by position, that were not known when they came."""
+        if not sizes:
+            return
         known = {"org": organization_id, "job": job_id}
         rows = [{**known, "place": place, "size": size} for place, size in sizes.items()]
         self._db.run_many(_SET_SIZE, rows)
@@ -325,19 +331,16 @@ class InferenceJobs(SqlStore):
         self, organization_id: str, job_id: str, finished: Sequence[FinishedInput]
     ) -> None:
         """Store what became of inputs, count them, and keep the blobs of their outputs."""
+        if not finished:
+            return
         known = {"org": organization_id, "job": job_id}
         now = self._db.now()
         rows = [
             {
                 **known,
                 "place": one.position,
-                **{
-                    name: stored(getattr(one, name))
-                    for name in _FINISHED_COLUMNS
-                    if name not in ("updated_at", "outputs")
-                },
                 "updated_at": micros(one.ended_at),
-                "outputs": encode_text(list(one.outputs)),
+                **{name: stored(getattr(one, name)) for name in _FINISHED_COLUMNS},
             }
             for one in finished
         ]
@@ -345,6 +348,15 @@ class InferenceJobs(SqlStore):
         succeeded = sum(one.state is InputState.SUCCESSFUL for one in finished)
         self._db.run(
             _COUNT, **known, succeeded=succeeded, in_vain=len(finished) - succeeded, at=now
+        )
+        starts = [micros(one.started_at) for one in finished]
+        self._db.run(
+            _COUNT_RAN,
+            **known,
+            inputs=len(finished),
+            elapsed=sum(one.elapsed_ms for one in finished),
+            first=min(starts),
+            beyond=sum(start - min(starts) for start in starts),
         )
         kept = [output.blob for one in finished for output in one.outputs if output.blob]
         self._db[BlobReferences].add(organization_id, outputs_owner(job_id), kept)
@@ -380,8 +392,6 @@ class InferenceJobs(SqlStore):
             new,
             organization_id=organization_id,
             job_id=job_id,
-            total=len(inputs),
-            input_bytes=sum(one.size for one in inputs),
             names=[one.name for one in inputs],
             created_at=now,
             submitted_at=now if submitted else None,
@@ -391,9 +401,10 @@ class InferenceJobs(SqlStore):
             _INSERT_COUNTS,
             organization_id=organization_id,
             job_id=job_id,
-            completed=0,
-            failed=0,
+            total=len(inputs),
+            input_bytes=sum(one.size for one in inputs),
             counted_at=now,
+            **dict.fromkeys(("completed", "failed", "ran", "ran_ms", "waited_us"), 0),
         )
 
     def _row(

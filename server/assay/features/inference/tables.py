@@ -38,16 +38,14 @@ inference_jobs = Table(
     Column("timeout_ms", BigInteger),
     Column("submitted_by", Text, nullable=False),
     Column("key_prefix", Text),
-    Column("total", Integer, nullable=False),
-    Column("input_bytes", BigInteger, nullable=False),
-    Column("names", Text, nullable=False),  # JSON list
     Column("created_at", BigInteger, nullable=False),
     Column("submitted_at", BigInteger),
+    # JSON list; the last one, as SQLite reads all that stands before a column to come to it.
+    Column("names", Text, nullable=False),
     PrimaryKeyConstraint("organization_id", "job_id"),
     ForeignKeyConstraint(*JOB, ondelete="CASCADE"),
     CheckConstraint(one_of("task_type", tuple(TaskType)), name="task_type"),
     CheckConstraint(one_of("input_type", tuple(InputType)), name="input_type"),
-    CheckConstraint("total >= 0 AND input_bytes >= 0", name="counters"),
     Index("ix_inference_jobs_listing", "organization_id", "created_at", "job_id"),
     Index("ix_inference_jobs_model", "organization_id", "model_id", "created_at", "job_id"),
 )
@@ -58,12 +56,20 @@ inference_counts = Table(
     metadata,
     Column("organization_id", Key, nullable=False),
     Column("job_id", Key, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("input_bytes", BigInteger, nullable=False),
     Column("completed", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("counted_at", BigInteger, nullable=False),
+    Column("ran", Integer, nullable=False),  # inputs that a process ran
+    Column("ran_ms", BigInteger, nullable=False),  # of all of these together
+    Column("waited_us", BigInteger, nullable=False),  # from the submission, likewise
     PrimaryKeyConstraint("organization_id", "job_id"),
     ForeignKeyConstraint(*JOB, ondelete="CASCADE"),
-    CheckConstraint("completed >= 0 AND failed >= 0", name="counters"),
+    CheckConstraint(
+        "total >= 0 AND input_bytes >= 0 AND completed >= 0 AND failed >= 0 AND ran >= 0",
+        name="counters",
+    ),
 )
 
 inference_inputs = Table(

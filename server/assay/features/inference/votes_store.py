@@ -6,7 +6,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, select
 
 from assay.features.inference.model import Vote
 from assay.features.inference.tables import inference_votes
-from assay.kernel.storage.sql import Prepared, insert_or_replace
+from assay.kernel.storage.sql import Prepared, Row, insert_or_replace
 from assay.kernel.storage.unit_of_work import SqlStore
 
 _V = inference_votes.c
@@ -15,15 +15,13 @@ _MINE = and_(_OF_VOTES, _V.position == bindparam("place"), _V.subject == bindpar
 _PUT_VOTE = insert_or_replace(inference_votes)
 _TAKE_BACK = Prepared(delete(inference_votes).where(_MINE))
 _VOTE = Prepared(select(_V.is_up).where(_MINE))
-_VOTES = Prepared(
-    select(
-        _V.position,
-        func.count().label("votes"),
-        func.sum(case((_V.is_up, 1), else_=0)).label("up"),
-    )
-    .where(_OF_VOTES)
-    .group_by(_V.position)
-)
+_COUNTED = select(
+    _V.position,
+    func.count().label("votes"),
+    func.sum(case((_V.is_up, 1), else_=0)).label("up"),
+).group_by(_V.position)
+_VOTES = Prepared(_COUNTED.where(_OF_VOTES))
+_VOTES_ON = Prepared(_COUNTED.where(_OF_VOTES, _V.position == bindparam("place")))
 
 
 class InferenceVotes(SqlStore):
@@ -51,4 +49,13 @@ class InferenceVotes(SqlStore):
     def counts(self, organization_id: str, job_id: str) -> dict[int, tuple[int, int]]:
         """Return the votes for and against the inputs that have any, by position."""
         rows = self._db.all(_VOTES, org=organization_id, job=job_id)
-        return {row.position: (int(row.up), row.votes - int(row.up)) for row in rows}
+        return {row.position: _for_and_against(row) for row in rows}
+
+    def count(self, organization_id: str, job_id: str, position: int) -> tuple[int, int]:
+        """Return the votes for and against one input."""
+        row = self._db.one(_VOTES_ON, org=organization_id, job=job_id, place=position)
+        return (0, 0) if row is None else _for_and_against(row)
+
+
+def _for_and_against(row: Row) -> tuple[int, int]:
+    return int(row.up), row.votes - int(row.up)

@@ -662,11 +662,17 @@ def upgrade() -> None:
         sa.Column(
             "job_id", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False
         ),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("input_bytes", sa.BigInteger(), nullable=False),
         sa.Column("completed", sa.Integer(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("counted_at", sa.BigInteger(), nullable=False),
+        sa.Column("ran", sa.Integer(), nullable=False),
+        sa.Column("ran_ms", sa.BigInteger(), nullable=False),
+        sa.Column("waited_us", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "completed >= 0 AND failed >= 0", name=op.f("ck_inference_counts_counters")
+            "total >= 0 AND input_bytes >= 0 AND completed >= 0 AND failed >= 0 AND ran >= 0",
+            name=op.f("ck_inference_counts_counters"),
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "job_id"],
@@ -756,11 +762,9 @@ def upgrade() -> None:
         sa.Column("timeout_ms", sa.BigInteger(), nullable=True),
         sa.Column("submitted_by", sa.Text(), nullable=False),
         sa.Column("key_prefix", sa.Text(), nullable=True),
-        sa.Column("total", sa.Integer(), nullable=False),
-        sa.Column("input_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("names", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("submitted_at", sa.BigInteger(), nullable=True),
+        sa.Column("names", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "input_type IN ('text', 'embedded', 'file', 'aws-s3', 'aws-s3-folder', 'storage-grid')",
             name=op.f("ck_inference_jobs_input_type"),
@@ -768,9 +772,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "task_type IN ('tabular_classification', 'tabular_regression', 'text_classification', 'image_classification', 'extraction')",
             name=op.f("ck_inference_jobs_task_type"),
-        ),
-        sa.CheckConstraint(
-            "total >= 0 AND input_bytes >= 0", name=op.f("ck_inference_jobs_counters")
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "job_id"],
