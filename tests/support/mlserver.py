@@ -19,7 +19,7 @@ from assay.foreign.inference.open_inference_grpc_pb2_grpc import GRPCInferenceSe
 from tests.support.servers import free_port
 from tools.environments import python_environment
 
-LOCK = Path(__file__).resolve().parents[1] / "other_servers" / "mlserver.txt"
+ENVIRONMENT = "mlserver"
 MODEL = "digits"
 PATIENCE = 60.0  # seconds until it must have loaded its model
 TRAIN = """
@@ -53,7 +53,7 @@ def running_mlserver(
         y: (rows,) their classes.
         test: (rows, features) of which its own probabilities are told.
     """
-    python = python_environment(LOCK)
+    python = python_environment(ENVIRONMENT)
     (folder / MODEL).mkdir(parents=True)
     np.savez(folder / "data.npz", x=x, y=y, test=test)
     subprocess.run([python, "-c", TRAIN, folder], check=True)

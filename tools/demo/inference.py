@@ -32,7 +32,7 @@ IMAGES_PATH = "demo/my-repo/fs/Instabase Drive/WrittenDigits"
 IMAGES = 400
 PIXELS = 32  # of a side; the data set has 8
 JOBS, RESULTS, MODELS = "/api/jobs", "/api/results", "/api/models"
-OTHERS = Path(__file__).resolve().parents[2] / "tests" / "other_clients"
+SDK_CALLS = Path(__file__).with_name("modzy_sdk.py")
 GERMAN = "Der Hund läuft durch den Wald und sucht seinen Ball."
 DANISH = "Hunden løber gennem skoven og leder efter sin bold."
 
@@ -219,10 +219,7 @@ class Inference:
             "image": {"model": images, "version": "1.0.0", "png": base64.b64encode(png).decode()},
         }
         done = subprocess.run(
-            [
-                str(python_environment(OTHERS / "modzy_python.txt")),
-                str(OTHERS / "modzy_python_run.py"),
-            ],
+            [str(python_environment("modzy_sdk")), str(SDK_CALLS)],
             input=json.dumps(given),
             capture_output=True,
             text=True,

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from assay.learning.explanations.masks import mask_of, otsu, run_lengths
 from tools.environments import python_environment
 
-LOCK = Path(__file__).resolve().parents[2] / "other_clients" / "pycocotools.txt"
 READ = """
 import json, sys
 from pycocotools import mask
@@ -46,7 +44,7 @@ def test_pycocotools_reads_the_runs():
     """Runs are COCO's: down the columns, alternating, the first of zeros."""
     cases = [(mask, *size) for mask in masks() for size in SIZES]
     sent = [(run_lengths(*case), *case[1:]) for case in cases]
-    command = [str(python_environment(LOCK)), "-c", READ]
+    command = [str(python_environment("pycocotools")), "-c", READ]
     done = subprocess.run(
         command, input=json.dumps(sent), capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""What a program written with modzy-sdk does, told as JSON: run by the interpreter of its environment.
+"""A program written with modzy-sdk, which tells as JSON what it got: run in an environment of its own.
 
 It reads on standard input what to run it on: `url`, `key`, and of a model of texts and of one of
 images `model`, `version` and, of the latter, the base64 of a PNG.
