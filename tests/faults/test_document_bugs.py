@@ -12,10 +12,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.features.evaluations.test_performance_rest import client
 from tests.features.ground_truth.test_rest import TRUTH, created, found, lines
-from tests.gateway.test_refusals import check
 from tests.support.benchmark_rows import add_dataset, finished, measured, three_fields
+from tests.support.refusal_body import check
+from tests.support.rest_client import client
 from tests.support.rpc_service import Caller, Running, message
 
 BENCHMARKS = "/v1/quality/benchmarks"

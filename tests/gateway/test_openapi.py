@@ -10,7 +10,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.features.evaluations.test_performance_rest import client, make
+from tests.support.rest_client import client, make
 
 PERFORMANCE = (
     "summary", "classification-report", "confusion-matrix", "roc-curve", "pr-curve", "thresholds",

@@ -16,7 +16,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from assay.kernel.rpc.http_binding import HttpBinding
-from tests.gateway.test_refusals import check
+from tests.support.refusal_body import check
 from tests.support.rpc_service import CALLS
 
 

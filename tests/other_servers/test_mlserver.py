@@ -12,7 +12,6 @@ import pytest
 from assay.features.artifacts.store import VersionArtifacts
 from assay.kernel.errors import RemoteFailed
 from assay.learning.rows import TaskType
-from tests.features.inference.test_api import House
 from tests.features.remote.test_remote_model import (
     Content,
     Datatype,
@@ -22,11 +21,12 @@ from tests.features.remote.test_remote_model import (
     RemoteModel,
     RemoteSpec,
 )
-from tests.features.training.test_api import Project, project
+from tests.support.inference_rpc import House
 from tests.support.mlserver import MODEL, MlServer, running_mlserver
 from tests.support.oip_server import LOOPBACK
 from tests.support.rpc_service import Running
 from tests.support.trained_versions import TrainedVersion
+from tests.support.training_project import Project, project
 from tests.support.training_rows import digits
 
 pytestmark = pytest.mark.slow  # its environment alone takes most of a minute to make

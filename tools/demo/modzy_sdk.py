@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from modzy import ApiClient, error
@@ -121,12 +122,13 @@ def tags(client: ApiClient) -> Any:
 def refused(client: ApiClient, model: str, version: str) -> Any:
     """What is not there."""
     told = []
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: client.models.get("no-such-model"),
         lambda: client.jobs.get("no-such-job"),
         lambda: client.jobs.submit_text("no-such-model", version, {"a": {"input.txt": "b"}}),
         lambda: client.jobs.submit_text(model, "77.0.0", {"a": {"input.txt": "b"}}),
-    ):
+    )
+    for call in calls:
         try:
             told.append(call())
         except error.NotFoundError as refusal:

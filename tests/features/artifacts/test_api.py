@@ -16,9 +16,9 @@ from google.protobuf.message import Message
 from sklearn.linear_model import LogisticRegression
 
 from assay.learning.rows import TaskType, canonical_schema
-from tests.features.training.test_api import Project, project
 from tests.support.onnx_files import FEATURES, SPECIES, X, Y, converted, endless, made, node
 from tests.support.rpc_service import Caller, Running, message
+from tests.support.training_project import Project, project
 
 PIECE = 1 << 10  # bytes of one message
 CYCLE = made([node("Add", "x b", "y"), node("Add", "y x", "b")])

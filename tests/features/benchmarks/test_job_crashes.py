@@ -15,9 +15,9 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.indexed_json import SectionIndex
 from assay.records import decode, encode
-from tests.features.evaluations.test_job_crashes import run_until_killed
 from tests.fixtures.jobs import ORG, JobHarness
 from tests.support.benchmark_in_process import InProcess, Ran, invoices
+from tests.support.killed_runner import run_until_killed
 
 PAIRS = invoices(300, seed=3)
 DOCUMENTS = [pair.document_id for pair in PAIRS]

@@ -15,9 +15,9 @@ import pytest
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import Store, open_store
 from assay.records import replace
-from tests.features.evaluations.test_performance_rest import client, key_with
-from tests.gateway.test_refusals import check
 from tests.support.benchmark_rows import DOCUMENT_003, put_dataset, put_run, three_fields
+from tests.support.refusal_body import check
+from tests.support.rest_client import client, key_with
 
 PATH = "/v1/quality/benchmarks"
 ABSENT = "00000000-0000-4000-8000-000000000000"

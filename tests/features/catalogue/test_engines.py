@@ -16,8 +16,8 @@ from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
-from tests.features.evaluations.test_performance_rest import client
 from tests.support.onnx_files import FEATURES, X, Y, converted
+from tests.support.rest_client import client
 from tests.support.trained_versions import TrainedVersion, put_version
 
 WAIT = 60.0  # seconds until what never comes fails its test

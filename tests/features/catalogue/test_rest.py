@@ -18,7 +18,7 @@ from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
 from assay.records import replace
-from tests.features.evaluations.test_performance_rest import client
+from tests.support.rest_client import client
 from tests.support.trained_versions import put_version
 
 ORG = "default"

@@ -20,9 +20,9 @@ from assay.kernel.jobs.states import JobState
 from assay.learning.rows import TaskType
 from assay.records import encode
 from assay.tabular.opening import JSON_LINES
-from tests.features.evaluations.test_job_crashes import run_until_killed
 from tests.fixtures.jobs import ORG, JobHarness
 from tests.support.dataset_rows import json_lines, text_row
+from tests.support.killed_runner import run_until_killed
 
 FILE = json_lines(text_row(number) for number in range(2000))
 

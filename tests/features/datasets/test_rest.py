@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.features.evaluations.test_performance_rest import client, key_with
-from tests.gateway.test_refusals import check
 from tests.support.dataset_rows import json_lines, text_row
+from tests.support.refusal_body import check
+from tests.support.rest_client import client, key_with
 
 DATASETS = "/api/v1/datasets"
 ROWS = [text_row(number) for number in range(60)]

@@ -7,14 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.features.evaluations.test_performance_rest import (
-    Made,
-    client,
-    key_with,
-    make,
-    make_model,
-)
-from tests.gateway.test_refusals import check
+from tests.support.refusal_body import check
+from tests.support.rest_client import Made, client, key_with, make, make_model
 
 SCORES = [0.1, 0.2, 0.3, 0.45, 0.6, 0.55, 0.7, 0.9]
 TRUE = ["no", "no", "no", "yes", "no", "yes", "yes", "yes"]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.test_refusals import check
+from tests.support.refusal_body import check
 
 GOOD = b"y_true,y_pred\nyes,yes\nno,no\nyes,yes\nno,yes\n"
 BAD = b"y_true,y_pred\nyes,no\nno,yes\n"

@@ -12,8 +12,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.features.evaluations.test_performance_rest import client, key_with
-from tests.gateway.test_refusals import check
+from tests.support.refusal_body import check
+from tests.support.rest_client import client, key_with
 
 TRUTH = "/v1/quality/ground-truth"
 SCHEMAS = "/v1/quality/schemas"

@@ -28,8 +28,8 @@ from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.runner import Signal
 from assay.kernel.sealing import Sealer
 from assay.learning.rows import TaskType
-from tests.features.evaluations.test_job_crashes import run_until_killed
 from tests.fixtures.jobs import ORG, JobHarness
+from tests.support.killed_runner import run_until_killed
 from tests.support.trained_versions import put_version
 from tests.support.training_rows import texts
 

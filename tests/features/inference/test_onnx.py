@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from assay.features.artifacts.store import VersionArtifacts
 from tests.features.artifacts.test_api import upload
-from tests.features.inference.test_api import House
+from tests.support.inference_rpc import House
 from tests.support.onnx_files import FEATURES, SPECIES, X, Y, converted, made, node, value
 from tests.support.rpc_service import Running
 from tests.support.trained_versions import TrainedVersion

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from assay.features.artifacts.store import VersionArtifacts
-from tests.features.inference.test_api import House
+from tests.support.inference_rpc import House
 from tests.support.oip_server import OipServer
 from tests.support.rpc_service import Running
 from tests.support.trained_versions import TrainedVersion

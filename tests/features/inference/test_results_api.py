@@ -15,7 +15,7 @@ from assay.features.inference.store import InferenceJobs
 from assay.features.models.declared import RESERVED
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.learning.rows import TaskType
-from tests.features.inference.test_api import TEXTS, House
+from tests.support.inference_rpc import TEXTS, House
 from tests.support.rpc_service import Caller, Running, message
 from tests.support.trained_versions import put_version
 

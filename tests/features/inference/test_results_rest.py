@@ -23,7 +23,7 @@ from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
-from tests.gateway.test_refusals import check
+from tests.support.refusal_body import check
 from tests.support.trained_versions import TrainedVersion, put_version
 from tests.support.training_rows import texts
 

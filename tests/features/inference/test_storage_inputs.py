@@ -12,7 +12,7 @@ import pytest
 from assay.features.inference.store import InferenceJobs
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.learning.rows import TaskType
-from tests.features.inference.test_chunks import Sender, check
+from tests.support.chunk_sender import Sender, check
 from tests.support.seaweedfs import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.servers import free_port
 from tests.support.trained_versions import put_version

@@ -14,7 +14,7 @@ import pytest
 
 from assay.features.inference.store import InferenceJobs
 from assay.learning.rows import ANSWERS, TaskType
-from tests.features.inference.test_chunks import Sender, check
+from tests.support.chunk_sender import Sender, check
 from tests.support.trained_versions import SPLITS, model_of, put_version
 
 ARROW = "application/vnd.apache.arrow.stream"

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from assay.learning.rows import TaskType, canonical_schema
-from tests.features.training.test_api import Project, project
 from tests.support.oip_server import BAD, OipServer
 from tests.support.rpc_service import Caller, Running, message
+from tests.support.training_project import Project, project
 
 SECRET = "s3cret-token-of-mine"
 FEATURES = [pa.field("a", pa.float64()), pa.field("b", pa.float64())]

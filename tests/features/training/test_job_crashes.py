@@ -24,8 +24,8 @@ from assay.kernel.storage.blob_references import job_owner
 from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
 from assay.records import decode
-from tests.features.evaluations.test_job_crashes import run_until_killed
 from tests.fixtures.jobs import ORG, JobHarness
+from tests.support.killed_runner import run_until_killed
 from tests.support.training_rows import (
     OrganizationBlobs,
     Rows,

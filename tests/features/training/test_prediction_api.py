@@ -21,8 +21,8 @@ from assay.features.training.prediction import MAX_ROWS, MAX_SCORES, check_size
 from assay.kernel.errors import TooLarge
 from assay.learning.rows import TaskType, canonical_schema
 from assay.records import replace
-from tests.features.training.test_api import LABELS, Project, project
 from tests.support.rpc_service import Caller, Running, message
+from tests.support.training_project import LABELS, Project, project
 from tests.support.training_rows import OrganizationBlobs, Rows, put_dataset, put_model, texts
 
 LINES = "application/x-ndjson"

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from assay.learning.pruning import ALLOWANCE
-from tests.features.training.test_api import Project, project
 from tests.support.rpc_service import Running
+from tests.support.training_project import Project, project
 
 
 @dataclass(frozen=True, kw_only=True)

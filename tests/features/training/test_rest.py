@@ -18,8 +18,8 @@ from assay.kernel.storage.blobs import open_blobs
 from assay.kernel.storage.engine import sqlite_url
 from assay.kernel.storage.store import open_store
 from assay.learning.rows import TaskType
-from tests.features.evaluations.test_performance_rest import client, key_with
-from tests.gateway.test_refusals import check
+from tests.support.refusal_body import check
+from tests.support.rest_client import client, key_with
 from tests.support.training_rows import (
     OrganizationBlobs,
     Rows,
