@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from assay.cli.console import NOT_MET, err, print_json, show
 from assay.cli.inference_tables import as_json_line, conclusion, live_results, result_table
 from assay.cli.masks import mask_drawing
 from assay.cli.name_lookup import model_of
-from assay.client import BadInput, Client
+from assay.client import BadInput, Client, ServiceUnavailable
 from assay.client.inferring import Content
 from assay.client.types import InferenceJob, InferenceResult
 
@@ -27,7 +29,11 @@ def infer(
     client: Client,
     model: Annotated[str, typer.Argument(help="The model: its project path or its id.")],
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Files, each an input that is named after it.")
+        list[Path] | None,
+        typer.Argument(
+            help="Files, each an input that is named after it: a text, an image, or a JSON object"
+            " of features."
+        ),
     ] = None,
     *,
     text: Annotated[
@@ -68,18 +74,11 @@ def infer(
         timeout_ms=round(timeout * 1000),
         on_submitted=submitted.append,
     )
-    try:
+    with going_on(submitted):
         told = shown(results, submitted, len(inputs), as_json=as_json)
-    except KeyboardInterrupt as error:
-        if submitted:
-            error.add_note(
-                f"Job {submitted[0].job_id} goes on: `assay results {submitted[0].job_id}` shows "
-                "what it found."
-            )
-        raise
-    if drawing is not None:
-        drawing(told, {name: one for name, one in inputs.items() if isinstance(one, Path)})
-    concluded(client.inference.get(submitted[0].job_id), told, as_json=as_json)
+        ended = client.inference.get(submitted[0].job_id)
+    images = {name: one for name, one in inputs.items() if isinstance(one, Path)}
+    concluded(ended, told, drawing and partial(drawing, told, images), as_json=as_json)
 
 
 def results(
@@ -107,13 +106,13 @@ def results(
         one = client.inference.whole(job, client.inference.result(job, name))
         told = shown(iter([one]), [standing], 1, as_json=as_json)
     elif wait:
-        told = shown(client.inference.watch(job), [standing], standing.total, as_json=as_json)
-        standing = client.inference.get(job)
+        with going_on([standing]):
+            told = shown(client.inference.watch(job), [standing], standing.total, as_json=as_json)
+            standing = client.inference.get(job)
     else:
         told = shown(client.inference.results(job), [standing], standing.total, as_json=as_json)
-    if drawing is not None:
-        drawing(told, {one.input_name: images / Path(one.input_name).name for one in told})
-    concluded(standing, told, as_json=as_json)
+    files = {one.input_name: images / Path(one.input_name).name for one in told}
+    concluded(standing, told, drawing and partial(drawing, told, files), as_json=as_json)
 
 
 def named_inputs(files: Iterable[Path], texts: Iterable[str]) -> dict[str, Content]:
@@ -126,10 +125,36 @@ def named_inputs(files: Iterable[Path], texts: Iterable[str]) -> dict[str, Conte
             raise BadInput(f"Two files are called {file.name}; inputs are named after them.")
         inputs[file.name] = file
     for number, text in enumerate(texts, start=1):
-        inputs[f"text-{number}"] = text
+        name = f"text-{number}"
+        if name in inputs:
+            raise BadInput(f"A file is called {name}, as the --text of that number is; rename it.")
+        inputs[name] = text
     if not inputs:
         raise BadInput("Nothing is to be predicted: name files, or give a --text.")
     return inputs
+
+
+@contextmanager
+def going_on(jobs: Sequence[InferenceJob]) -> Iterator[None]:
+    """Note on an interrupt, or on a connection that is lost, inside the block what goes on.
+
+    The job is the first of `jobs`, which is there once the service has taken it.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, ServiceUnavailable) as error:
+        if jobs:
+            job = jobs[0].job_id
+            error.add_note(
+                f"Job {job} goes on: `assay results {job}` shows what it found, `assay jobs cancel"
+                f" {job}` ends it."
+            )
+        elif isinstance(error, KeyboardInterrupt):
+            error.add_note(
+                "The service had not answered yet: if it has the inputs, their job goes on, and"
+                " `assay jobs list --kind inference` shows it."
+            )
+        raise
 
 
 def shown(
@@ -149,11 +174,22 @@ def shown(
     return told
 
 
-def concluded(job: InferenceJob, told: list[InferenceResult], *, as_json: bool) -> None:
-    """Print all results and how the job stands; raise Exit where an input or the job failed."""
+def concluded(
+    job: InferenceJob,
+    told: list[InferenceResult],
+    draw: Callable[[], None] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print all results and how the job stands, and draw what is to be drawn of them.
+
+    Raises Exit where an input or the job failed.
+    """
     if not as_json:
         show(result_table(told))
         err.print(conclusion(job), markup=False)
+    if draw is not None:
+        draw()
     has_failed = any(one.status == "FAILED" for one in told)
     if has_failed or job.status in {"CANCELED", "TIMEDOUT", "ERROR"}:
         raise typer.Exit(NOT_MET)

@@ -1,4 +1,4 @@
-"""`assay predict`: the rows of a file, predicted by a version that the service trained."""
+"""`assay predict`: the rows of a file, predicted by a version."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def predict(
         Path | None, typer.Option("--out", help="A file to write, instead of standard output.")
     ] = None,
 ) -> None:
-    """Predict the rows of a file with a version that was trained here.
+    """Predict the rows of a file with a version of whatever kind: trained here, ONNX or remote.
 
     The service predicts; nothing is stored there or downloaded. What is written of a classification
     or a regression is a file of predictions, which with --scores `assay evaluate` takes if the rows

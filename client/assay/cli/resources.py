@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from assay.cli.console import (
     print_made,
 )
 from assay.cli.interrupted import deferred
+from assay.cli.json_file import read_json
 from assay.cli.metric_direction import catalogue_of, in_order
 from assay.client import BadInput, Client
 from assay.client.types import ApiKey, JobEvent, JobStatus, Model, Version
@@ -55,6 +57,9 @@ def create_model(
     project_path: Annotated[
         str, typer.Option("--path", help="Its project path: training jobs name it by that.")
     ] = "",
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="What it is listed under; repeat for more.")
+    ] = None,
     if_absent: IfAbsent = False,
     as_json: Json = False,
 ) -> None:
@@ -67,6 +72,7 @@ def create_model(
             labels=label or (),
             positive_label=positive_label,
             project_path=project_path,
+            tags=tag or (),
             if_absent=if_absent,
         )
     print_made(made, made.model_id, as_json=as_json)
@@ -92,6 +98,10 @@ def update_model(
     positive_label: Annotated[
         str | None, typer.Option("--positive-label", help="A new one; '' takes it away.")
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", help="A tag; repeat for all. A single '' takes them away."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Change a model: what is given, and nothing else.
@@ -105,6 +115,7 @@ def update_model(
         project_path=project_path,
         labels=label or (),
         positive_label=positive_label,
+        tags=None if tag is None else [one for one in tag if one],
     )
     print_made(changed, changed.model_id, as_json=as_json)
 
@@ -147,13 +158,30 @@ def create_version(
     version_id: Annotated[str, typer.Option("--id", help="An id of your choice.")] = "",
     label: Annotated[str, typer.Option("--label", help="A human label.")] = "",
     algorithm: Annotated[str, typer.Option("--algorithm", help="The algorithm's name.")] = "",
+    remote: Annotated[
+        Path | None,
+        typer.Option("--remote", help="A JSON file that says where the version is served already."),
+    ] = None,
     if_absent: IfAbsent = False,
     as_json: Json = False,
 ) -> None:
-    """Create a version and print its id."""
+    """Create a version and print its id.
+
+    With --remote it is a model that somebody else serves over the Open Inference Protocol, and is
+    ready at once. The file holds an object with endpoint, protocol, model_name, inputs, output,
+    labels and whatever else of a remote model there is to say.
+    """
+    served = None if remote is None else read_json(remote)
+    if not isinstance(served, dict | None):
+        raise BadInput(f"{remote} does not hold an object of JSON, which a remote model is.")
     with deferred() as passed_on:
         made = client.versions.create(
-            model, version_id=version_id, label=label, algorithm=algorithm, if_absent=if_absent
+            model,
+            version_id=version_id,
+            label=label,
+            algorithm=algorithm,
+            remote=served,
+            if_absent=if_absent,
         )
     print_made(made, made.version_id, as_json=as_json)
     passed_on()

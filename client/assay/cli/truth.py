@@ -13,6 +13,7 @@ from rich.markup import escape
 from assay.cli.connection import Json, command
 from assay.cli.console import counted, err, out, print_items, print_json, print_made
 from assay.cli.interrupted import deferred, take_back
+from assay.cli.json_file import read_json
 from assay.cli.name_lookup import dataset_id_of
 from assay.client import BadInput, Client, ServiceUnavailable
 from assay.client.files import TEXTS, check_file
@@ -156,18 +157,11 @@ def _delete(client: Client, dataset_id: str) -> None:
 
 def _read_schema(file: Path) -> dict[str, Any]:
     """Return what a file says of fields: {"fields": […]}, or the list alone."""
-    try:
-        data = json.loads(file.read_bytes())
-    except OSError as error:
-        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise typer.BadParameter(f"{file} is not JSON: {error}") from error
+    data = read_json(file)
     if isinstance(data, list):
         data = {"fields": data}
     if not isinstance(data, dict) or not isinstance(data.get("fields"), list):
-        raise typer.BadParameter(
-            f'{file} is no schema; write {{"fields": [{{"name": …, "type": …}}]}}'
-        )
+        raise BadInput(f'{file} is no schema; write {{"fields": [{{"name": …, "type": …}}]}}.')
     return data
 
 

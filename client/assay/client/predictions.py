@@ -1,4 +1,4 @@
-"""Predictions of files by versions that the service trained."""
+"""Predictions of files by versions."""
 
 # Made by `make generate` from aio/predictions.py; never edited.
 

@@ -1,4 +1,4 @@
-"""Predictions of files by versions that the service trained."""
+"""Predictions of files by versions."""
 
 from __future__ import annotations
 
