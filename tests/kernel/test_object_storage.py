@@ -303,7 +303,17 @@ def test_a_storage_that_hangs_is_left(answer, drip):
 
 
 @pytest.mark.parametrize(
-    "body", [BOMB, b"", b"<html>", b"<a/>", b"\xff\xfe", b"<ListBucketResult><Contents>"]
+    "body",
+    [
+        BOMB,
+        BOMB.decode().encode("utf-16"),
+        b'<?xml version="1.0" encoding="cp037"?>' + BOMB.decode().encode("cp037"),
+        b"",
+        b"<html>",
+        b"<a/>",
+        b"\xff\xfe",
+        b"<ListBucketResult><Contents>",
+    ],
 )
 def test_a_listing_that_is_none_is_told(body):
     """Other XML, declared entities and no XML at all are refused, unread where they could grow."""

@@ -446,9 +446,10 @@ def _shut(connected: socket.socket) -> None:
 
 def _parsed(body: bytes, said: str) -> ET.Element:
     try:
-        if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        text = body.decode("utf-8-sig")  # in another encoding a DOCTYPE would not be found
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
             raise ET.ParseError
-        return ET.fromstring(body)  # noqa: S314  # no DOCTYPE: entities cannot be declared
+        return ET.fromstring(text)  # noqa: S314  # no DOCTYPE: entities cannot be declared
     except (ET.ParseError, ValueError, LookupError):
         raise RemoteFailed(
             f"{said} cannot be listed: the storage did not answer with a listing of the S3 protocol."
