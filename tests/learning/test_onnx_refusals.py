@@ -13,10 +13,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from assay.learning.errors import BadModelFile
+from assay.learning.errors import BadModelFile, DataError
 from assay.learning.onnx_declaration import ImageDeclaration, Known, OnnxDeclaration
 from assay.learning.onnx_examination import examine
 from assay.learning.onnx_graph import read_graph
+from assay.learning.onnx_session import OnnxSession
 from assay.learning.rows import TaskType
 from tests.support.onnx_files import FEATURES, bloated, endless, made, node, value
 
@@ -168,6 +169,18 @@ def test_what_cannot_be_ended_is_told(monkeypatch):
     assert stuck.is_set()
 
 
+def test_a_run_has_its_own_time_after_a_late_one(monkeypatch):
+    """A run that begins as soon as a late one has ended is not taken for it."""
+    monkeypatch.setattr("assay.learning.onnx_session.GRACE_SECONDS", 0.05)
+    stuck = threading.Event()
+    session = OnnxSession(endless().SerializeToString(), seconds=0.6, stuck=stuck.set)
+    with session.runs("y") as run, pytest.raises(DataError, match="takes more than"):
+        run({"x": np.ones((1, len(FEATURES)), np.float32)})
+    stuck.clear()
+    with session.runs("y"):
+        assert not stuck.wait(0.2)
+
+
 def test_a_chain_of_many_nodes_is_bounded(monkeypatch):
     """More nodes than are allowed are refused before they are looked at."""
     monkeypatch.setattr("assay.learning.onnx_graph.MAX_NODES", 9)
@@ -259,6 +272,7 @@ CLASSES = Known(task_types=(TaskType.TABULAR_CLASSIFICATION, TaskType.IMAGE_CLAS
         ([None, 3, 8, 8], OnnxDeclaration(), "does not name its classes"),
         ([None, 3, 8, 8], OnnxDeclaration(labels=("a", "b"), image=ImageDeclaration(mean=(0.5,))), "mean and std"),
         ([None, 3, 8, 8], OnnxDeclaration(labels=("a", "a")), "no labels"),
+        ([None, 3, 8, 8], OnnxDeclaration(labels=("a",) * 10_001), "10,001 classes"),
     ],
 )  # fmt: skip
 def test_an_open_form_of_images_is_refused(shape, declared, why):

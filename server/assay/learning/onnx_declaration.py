@@ -8,6 +8,7 @@ from assay.learning.rows import TaskType
 from assay.records import Record
 
 MAX_BYTES: Final = 512 * 1024**2  # of a file
+MAX_LABELS: Final = 10_000  # of a file; specifications of jobs hold them
 
 
 class ImageDeclaration(Record):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -125,6 +126,7 @@ class _Guard:
         self._changed = threading.Condition()
         self._is_watched = False
         self._until: float | None = None  # None: nothing runs
+        self._number = 0  # of what runs, or ran last
         self._is_late = False  # so that the end of what runs is waited for
         self._end: Callable[[], None] = lambda: None
 
@@ -133,6 +135,7 @@ class _Guard:
         """Call `end` when the block is not done in time, which `renew` gives anew."""
         with self._changed:
             self._end = end
+            self._number += 1
             self.renew()
             if not self._is_watched:
                 self._is_watched = True
@@ -159,13 +162,15 @@ class _Guard:
                     continue
                 self._is_late = True
                 self._end()
-                if not self._changed.wait_for(self._is_idle, GRACE_SECONDS):
+                has_ended = partial(self._has_ended, self._number)
+                if not self._changed.wait_for(has_ended, GRACE_SECONDS):
                     self._stuck()
-                    self._changed.wait_for(self._is_idle)
+                    self._changed.wait_for(has_ended)
             self._is_watched = False
 
-    def _is_idle(self) -> bool:
-        return self._until is None
+    def _has_ended(self, number: int) -> bool:
+        """Return whether what had this number runs no more; the next one may have begun by now."""
+        return self._until is None or self._number != number
 
 
 def _options() -> Any:

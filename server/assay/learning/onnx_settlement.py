@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from assay.learning.errors import BadModelFile, shortened
-from assay.learning.onnx_declaration import ImageDeclaration, Known, OnnxDeclaration
+from assay.learning.onnx_declaration import (
+    MAX_LABELS,
+    ImageDeclaration,
+    Known,
+    OnnxDeclaration,
+)
 from assay.learning.onnx_form import (
     FeatureInput,
     ImageInput,
@@ -52,6 +57,7 @@ def settle(declared: OnnxDeclaration, known: Known, found: Opened) -> OnnxForm:
         features = _features(declared.features, found.inputs)
     output, kind, labels, keys = _output(declared, known, task_type, found)
     order = known.labels or labels
+    places = {label: at for at, label in enumerate(labels)}
     return OnnxForm(
         task_type=task_type,
         labels=order,
@@ -61,8 +67,8 @@ def settle(declared: OnnxDeclaration, known: Known, found: Opened) -> OnnxForm:
         rows=next(iter(fixed), None),
         output=output.name,
         kind=kind,
-        keys=tuple(keys[labels.index(label)] for label in order),
-        columns=tuple(labels.index(label) for label in order),
+        keys=tuple(keys[places[label]] for label in order),
+        columns=tuple(places[label] for label in order),
     )
 
 
@@ -250,6 +256,11 @@ def _labels(
     given: tuple[str, ...], own: tuple[str, ...] | None, declared_by_model: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the labels in the order of the model's scores, and the model's own names of them."""
+    for names in (given, own or ()):
+        if len(names) > MAX_LABELS:
+            raise BadModelFile(
+                f"{len(names):,} classes are named; at most {MAX_LABELS:,} are allowed"
+            )
     if not given and not own:
         raise BadModelFile(
             "the file does not name its classes. Declare them in the order of its scores: labels"
