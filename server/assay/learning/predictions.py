@@ -54,5 +54,14 @@ class WordPredictions:
     confidences: Floats  # (words,), of the class that was chosen, in [0, 1]
     fields: tuple[Mapping[str, str], ...]  # of each record: the text of each field that was found
 
+    def confidence(self, record: int) -> dict[str, float]:
+        """Return how sure the fields of a record are: the mean confidence of words so labelled."""
+        words = slice(int(self.offsets[record]), int(self.offsets[record + 1]))
+        codes, confidences = self.codes[words], self.confidences[words]
+        return {
+            name: float(np.mean(confidences[codes == self.labels.index(name)]))
+            for name in self.fields[record]
+        }
+
 
 Predictions = ClassPredictions | ValuePredictions | WordPredictions

@@ -59,8 +59,4 @@ def _classes(found: ClassPredictions, row: int) -> dict[str, Any]:
 
 
 def _fields(found: WordPredictions, row: int) -> dict[str, Any]:
-    words = slice(int(found.offsets[row]), int(found.offsets[row + 1]))
-    codes, confidences = found.codes[words], found.confidences[words]
-    fields = dict(found.fields[row])
-    sure = {name: float(np.mean(confidences[codes == found.labels.index(name)])) for name in fields}
-    return {"fields": fields, "confidence": sure}
+    return {"fields": dict(found.fields[row]), "confidence": found.confidence(row)}

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import pyarrow as pa
+
 from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.artifacts.onnx_files import open_onnx
 from assay.features.artifacts.stored_model import read_model
+from assay.kernel.errors import FailedPrecondition
 from assay.kernel.jobs.kind import ComputeContext
+from assay.learning.errors import DataError
+from assay.learning.predictions import Predictions
 from assay.learning.predictor import Predictor
 
 Opener = Callable[[Artifact, ComputeContext], Predictor]
@@ -41,3 +46,17 @@ def open_predictor(artifact: Artifact, context: ComputeContext) -> Predictor:
     minor version of scikit-learn made.
     """
     return _OPENERS[artifact.kind](artifact, context)
+
+
+def predicted(predictor: Predictor, batch: pa.RecordBatch) -> Predictions:
+    """Return the predictions of canonical rows, for a job that needs those of all of them.
+
+    Raises FailedPrecondition, which ends the job, for rows that cannot be predicted.
+    """
+    try:
+        return predictor.predict(batch)
+    except DataError as error:
+        row = {} if error.row_id is None else {"row_id": error.row_id}
+        raise FailedPrecondition(
+            f"The version cannot predict the rows: {error}.", metadata=row
+        ) from error

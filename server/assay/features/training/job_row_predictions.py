@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from assay.features.artifacts.predictors import predicted
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.training.job_outcomes import stored_blob
 from assay.features.training.job_predictions import (
@@ -14,7 +15,6 @@ from assay.features.training.job_predictions import (
     truths_of_rows,
     words_of_rows,
 )
-from assay.features.training.job_rows import prediction_refused
 from assay.kernel.jobs.kind import ComputeContext, TaskOutput
 from assay.learning.predictions import WordPredictions
 from assay.learning.predictor import Predictor
@@ -31,10 +31,9 @@ def predict_rows(
 
     Raises FailedPrecondition for rows that cannot be predicted.
     """
-    with prediction_refused():
-        found = predictor.predict(batch)
+    found = predicted(predictor, batch)
     if isinstance(found, WordPredictions):
         return TaskOutput(partial=count_words(found, *words_of_rows(batch, found.labels), place))
     true = truths_of_rows(batch, spec.labels or ())
-    predicted = count_predictions(found, true, spec, place, context)
-    return TaskOutput(partial=predicted, blob=stored_blob(predicted))
+    counted = count_predictions(found, true, spec, place, context)
+    return TaskOutput(partial=counted, blob=stored_blob(counted))

@@ -59,18 +59,6 @@ def data_refused() -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def prediction_refused() -> Iterator[None]:
-    """Raise FailedPrecondition, which ends the job, for rows that a version cannot predict."""
-    try:
-        yield
-    except DataError as error:
-        row = {} if error.row_id is None else {"row_id": error.row_id}
-        raise FailedPrecondition(
-            f"The version cannot predict the rows: {error}.", metadata=row
-        ) from error
-
-
 def manifest_of(job: TrainingJob, split: str, blobs: JobBlobs) -> SplitManifest:
     """Return the manifest of a stored split."""
     return read_manifest(job.manifests[split], blobs)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from assay.learning.predictions import (
@@ -127,12 +126,7 @@ def _documents(
 ) -> Iterator[tuple[str, Mapping[str, str], Mapping[str, float]]]:
     """Yield each document's fields, and of each how sure its words are on average."""
     for at, (row_id, fields) in enumerate(zip(found.row_ids, found.fields, strict=True)):
-        words = slice(int(found.offsets[at]), int(found.offsets[at + 1]))
-        codes, confidences = found.codes[words], found.confidences[words]
-        sure = {
-            name: float(np.mean(confidences[codes == found.labels.index(name)])) for name in fields
-        }
-        yield row_id, fields, sure
+        yield row_id, fields, found.confidence(at)
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> bytes:
