@@ -51,6 +51,7 @@ from assay.metrics.intervals import Interval
 from assay.metrics.order_statistics import ResidualRange, ResidualSummary
 from assay.metrics.ranking import RankRange
 from assay.records import Record, decode, encode
+from tests.records.benchmark_examples import BENCHMARKS
 from tests.records.inference_examples import INFERENCE
 from tests.records.onnx_examples import ONNX
 from tests.records.training_examples import TRAINING
@@ -275,7 +276,8 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
         (
             b'{"blobs":[{"blob":"sha256:dd","documents":2,"first":0}],"details":"sha256:cc","d'
             b'ocuments":2,"normaliser":"1","schema_hash":"h","schema_inferred":true,"scores":'
-            b'{"by_field":[["total",1.0]],"extracted_documents":2,"overall":null},"truth":"t"}'
+            b'{"by_field":[["total",1.0]],"extracted_documents":2,"overall":null},"truth":"t","unmatched":'
+            b"null}"
         ),
     ),
     (
@@ -324,6 +326,7 @@ GOLDEN: tuple[tuple[Any, bytes], ...] = (
     *TRAINING,
     *INFERENCE,
     *ONNX,
+    *BENCHMARKS,
 )
 
 

@@ -32,7 +32,13 @@ from assay.cli.console import (
 )
 from assay.cli.interrupted import deferred, take_back
 from assay.cli.live import live_benchmark
-from assay.cli.name_lookup import benchmark_id_of, dataset_id_of, run_id_of, schema_id_of
+from assay.cli.name_lookup import (
+    benchmark_id_of,
+    dataset_id_of,
+    model_of,
+    run_id_of,
+    schema_id_of,
+)
 from assay.cli.requirement import conclude
 from assay.cli.unmatched import unmatched
 from assay.client import (
@@ -99,6 +105,18 @@ def run(
     compared_to: Annotated[
         str, typer.Option("--compared-to", help="A benchmark; the dataset's previous one without.")
     ] = "",
+    model: Annotated[
+        str, typer.Option("--model", help="A model that extracts: its project path or its id.")
+    ] = "",
+    version: Annotated[
+        str, typer.Option("--version", "-v", help="Its version; the promoted one without.")
+    ] = "",
+    documents: Annotated[
+        str, typer.Option("--documents", help="The dataset whose rows it reads: id or name.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option("--split", help="Of the documents; the test split without.")
+    ] = "",
     require: Required = None,
     max_drop: MaxDrops = None,
     detach: Annotated[
@@ -108,8 +126,10 @@ def run(
 ) -> None:
     """Compare extractions with ground truth, and check what is required of the numbers.
 
-    A line of a .jsonl file is {"document_id": …, "data": {…}, "confidence": {…}}. Without file and
-    run, each document's newest stored extraction is taken. --max-drop is held against the
+    A line of a .jsonl file is {"document_id": …, "data": {…}, "confidence": {…}}. With --model a
+    version extracts from the rows of --documents, whose ids are those of the ground truth's
+    documents. Without file, run and model, each document's newest stored extraction is taken.
+    --max-drop is held against the
     benchmark of --compared-to, without it the dataset's previous one.
 
     Exit codes: 0 all requirements hold, 1 one does not, or the benchmark fails, 2 the input or the
@@ -118,6 +138,8 @@ def run(
     gate = BenchmarkGate.parse(require or [], max_drop or [])
     if file is not None:
         check_file(file, TEXTS)
+        if model:
+            raise BadInput("A file and --model were given; extractions come from one of them.")
     if detach and gate.asks:
         text = "--detach does not wait for numbers that could be required; use `assay bench watch`"
         raise BadInput(text)
@@ -127,11 +149,20 @@ def run(
         gate.check(_paths(client, dataset_id, schema))
     other = benchmark_id_of(client, compared_to) if compared_to else ""
     run_id = run_id_of(client, run_id) if run_id else ""
+    model_id = model_of(client, model).model_id if model else ""
     with live_benchmark(err, hidden=as_json or detach) as told:
         run_id = _stored(client, file, name, told) if file else run_id
         with deferred() as passed_on:
             made = client.benchmarks.create(
-                dataset_id, name=name, run_id=run_id, user_schema_id=schema, compared_to=other
+                dataset_id,
+                name=name,
+                run_id=run_id,
+                user_schema_id=schema,
+                compared_to=other,
+                model_id=model_id,
+                version=version,
+                documents=documents,
+                split=split,
             )
         if detach:
             print_made(made, made.benchmark_id, as_json=as_json)

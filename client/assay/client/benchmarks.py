@@ -33,6 +33,10 @@ class Benchmarks(calls.Benchmarks):
         run_id: str = "",
         user_schema_id: str = "",
         compared_to: str = "",
+        model_id: str = "",
+        version: str = "",
+        documents: str = "",
+        split: str = "",
         on_progress: OnBenchmark = ignore_benchmark,
     ) -> types.BenchmarkReport:
         """Send extractions, compare them with the ground truth, and return all numbers.
@@ -46,10 +50,14 @@ class Benchmarks(calls.Benchmarks):
             run_id: a run that is stored; "" and no extractions: each document's newest extraction.
             user_schema_id: the field schema; "" is that of the dataset, or an inferred one.
             compared_to: a benchmark; "" is the dataset's previous one.
+            model_id: a model of extractions, which makes the run in place of those.
+            version: its version: id, label or N.0.0; "" is the promoted one, else the newest.
+            documents: id or name of the dataset whose rows it reads; row ids are document ids.
+            split: of that dataset; "" is test, without one validation, else train.
             on_progress: called once the extractions are stored and after each step of comparing.
 
         Raises:
-            BadInput: the rows cannot be sent.
+            BadInput: the rows cannot be sent, or extractions are given in two ways.
             BenchmarkFailed: its job ended without a result.
             ServiceError: refused.
 
@@ -59,8 +67,8 @@ class Benchmarks(calls.Benchmarks):
             0.975
         """
         if extractions is not None:
-            if run_id:
-                raise BadInput("Pass either `extractions` or `run_id`, not both.")
+            if run_id or model_id:
+                raise BadInput("Pass one of `extractions`, `run_id` and `model_id`.")
             run_id = self._upload(extractions, name or "Extractions", on_progress)
         made = self.create(
             dataset_id,
@@ -68,6 +76,10 @@ class Benchmarks(calls.Benchmarks):
             run_id=run_id,
             user_schema_id=user_schema_id,
             compared_to=compared_to,
+            model_id=model_id,
+            version=version,
+            documents=documents,
+            split=split,
         )
         return self.follow(made.benchmark_id, on_progress)
 

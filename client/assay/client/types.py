@@ -113,7 +113,8 @@ class Benchmark:
     name: str
     # The ground-truth dataset, which may be gone by now.
     dataset_id: str
-    # The extraction run; absent where each document's newest extraction was taken.
+    # The extraction run, which a version fills while the benchmark runs, and which may be
+    # gone by now; absent where each document's newest extraction was taken.
     run_id: str | None
     # The field schema; absent where the fields were inferred from the ground truth.
     user_schema_id: str | None
@@ -143,7 +144,7 @@ class Benchmark:
     # The job that computes it; watch that or the benchmark.
     job_id: str
     # Documents without a counterpart, such as ids that differ by a blank; absent where there
-    # are none.
+    # are none. Of a version's extractions it is known once the benchmark is completed.
     unmatched: UnmatchedDocuments | None
 
 

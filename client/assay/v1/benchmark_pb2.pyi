@@ -107,7 +107,7 @@ class Benchmark(_message.Message):
     dataset_id: _builtins.str
     """The ground-truth dataset, which may be gone by now."""
     run_id: _builtins.str
-    """The extraction run; absent where each document's newest extraction was taken."""
+    """The extraction run, which a version fills while the benchmark runs, and which may be gone by now; absent where each document's newest extraction was taken."""
     user_schema_id: _builtins.str
     """The field schema; absent where the fields were inferred from the ground truth."""
     status: _builtins.str
@@ -146,7 +146,7 @@ class Benchmark(_message.Message):
 
     @_builtins.property
     def unmatched(self) -> Global___UnmatchedDocuments:
-        """Documents without a counterpart, such as ids that differ by a blank; absent where there are none."""
+        """Documents without a counterpart, such as ids that differ by a blank; absent where there are none. Of a version's extractions it is known once the benchmark is completed."""
 
     def __init__(
         self,

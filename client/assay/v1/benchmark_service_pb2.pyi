@@ -31,6 +31,10 @@ class CreateBenchmarkRequest(_message.Message):
     USER_SCHEMA_ID_FIELD_NUMBER: _builtins.int
     COMPARED_TO_RUN_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    SPLIT_FIELD_NUMBER: _builtins.int
     dataset_id: _builtins.str
     """Required. The ground-truth dataset."""
     name: _builtins.str
@@ -45,6 +49,18 @@ class CreateBenchmarkRequest(_message.Message):
     """
     request_id: _builtins.str
     """Optional. Names the request: a repeat returns the first benchmark."""
+    model_id: _builtins.str
+    """Optional. A model of extractions, a version of which reads the documents in place of run_id."""
+    version: _builtins.str
+    """Optional. Its version: an id, a label or N.0.0; by default the promoted one, else the newest
+    that is ready.
+    """
+    documents: _builtins.str
+    """Optional. The dataset whose rows the version reads, by id or name; required with model_id. A
+    row's id is the id of its document.
+    """
+    split: _builtins.str
+    """Optional. Its split; by default test, without one validation, else train."""
     def __init__(
         self,
         *,
@@ -54,10 +70,14 @@ class CreateBenchmarkRequest(_message.Message):
         user_schema_id: _builtins.str = ...,
         compared_to_run_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        model_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        documents: _builtins.str = ...,
+        split: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared_to_run_id", b"compared_to_run_id", "dataset_id", b"dataset_id", "name", b"name", "request_id", b"request_id", "run_id", b"run_id", "user_schema_id", b"user_schema_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared_to_run_id", b"compared_to_run_id", "dataset_id", b"dataset_id", "documents", b"documents", "model_id", b"model_id", "name", b"name", "request_id", b"request_id", "run_id", b"run_id", "split", b"split", "user_schema_id", b"user_schema_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -95,7 +95,7 @@ class BenchmarkServiceServicer:
     """
 
     def CreateBenchmark(self, request, context):
-        """Creates a benchmark of the dataset's documents as they are now, and queues it. Errors: 400 bad value; 404 no such dataset, extraction run, schema or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together; 422 the dataset is empty, or the benchmark to compare with is of another one or has failed.
+        """Creates a benchmark of the dataset's documents as they are now, and queues it. With a model its job first has a version extract from documents, and stores that as an extraction run. Errors: 400 bad value; 404 no such dataset, extraction run, schema, model, version or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together, or too many; 422 the dataset is empty, the benchmark to compare with is of another one or has failed, the version is of another task type or has no artifact, or the documents have no such split.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

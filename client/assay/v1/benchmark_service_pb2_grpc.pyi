@@ -37,7 +37,7 @@ class BenchmarkServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BenchmarkServiceAsyncStub: ...
     CreateBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.CreateBenchmarkRequest, _benchmark_pb2.Benchmark]
-    """Creates a benchmark of the dataset's documents as they are now, and queues it. Errors: 400 bad value; 404 no such dataset, extraction run, schema or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together; 422 the dataset is empty, or the benchmark to compare with is of another one or has failed."""
+    """Creates a benchmark of the dataset's documents as they are now, and queues it. With a model its job first has a version extract from documents, and stores that as an extraction run. Errors: 400 bad value; 404 no such dataset, extraction run, schema, model, version or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together, or too many; 422 the dataset is empty, the benchmark to compare with is of another one or has failed, the version is of another task type or has no artifact, or the documents have no such split."""
     GetBenchmark: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _benchmark_service_pb2.GetBenchmarkResponse]
     """Returns a benchmark; a completed one with all that was measured. Errors: 404 no such benchmark."""
     ListBenchmarks: _grpc.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _benchmark_service_pb2.ListBenchmarksResponse]
@@ -63,7 +63,7 @@ class BenchmarkServiceAsyncStub(BenchmarkServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.CreateBenchmarkRequest, _benchmark_pb2.Benchmark]  # type: ignore[assignment]
-    """Creates a benchmark of the dataset's documents as they are now, and queues it. Errors: 400 bad value; 404 no such dataset, extraction run, schema or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together; 422 the dataset is empty, or the benchmark to compare with is of another one or has failed."""
+    """Creates a benchmark of the dataset's documents as they are now, and queues it. With a model its job first has a version extract from documents, and stores that as an extraction run. Errors: 400 bad value; 404 no such dataset, extraction run, schema, model, version or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together, or too many; 422 the dataset is empty, the benchmark to compare with is of another one or has failed, the version is of another task type or has no artifact, or the documents have no such split."""
     GetBenchmark: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.GetBenchmarkRequest, _benchmark_service_pb2.GetBenchmarkResponse]  # type: ignore[assignment]
     """Returns a benchmark; a completed one with all that was measured. Errors: 404 no such benchmark."""
     ListBenchmarks: _aio.UnaryUnaryMultiCallable[_benchmark_service_pb2.ListBenchmarksRequest, _benchmark_service_pb2.ListBenchmarksResponse]  # type: ignore[assignment]
@@ -92,7 +92,7 @@ class BenchmarkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _benchmark_service_pb2.CreateBenchmarkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_benchmark_pb2.Benchmark, _abc.Awaitable[_benchmark_pb2.Benchmark]]:
-        """Creates a benchmark of the dataset's documents as they are now, and queues it. Errors: 400 bad value; 404 no such dataset, extraction run, schema or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together; 422 the dataset is empty, or the benchmark to compare with is of another one or has failed."""
+        """Creates a benchmark of the dataset's documents as they are now, and queues it. With a model its job first has a version extract from documents, and stores that as an extraction run. Errors: 400 bad value; 404 no such dataset, extraction run, schema, model, version or benchmark to compare with; 409 the request_id came with another body; 413 the documents are too large together, or too many; 422 the dataset is empty, the benchmark to compare with is of another one or has failed, the version is of another task type or has no artifact, or the documents have no such split."""
 
     @_abc_1.abstractmethod
     def GetBenchmark(

@@ -8,18 +8,25 @@ from typing import Any
 
 import pytest
 
+from assay.features.benchmarks.job_spec import VERSION_BENCHMARK_KIND
+from assay.features.benchmarks.job_version import VersionBenchmarkKind
 from assay.features.benchmarks.model import BENCHMARK_KIND, BenchmarkResult, NewBenchmark
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.extraction_runs.model import NewExtractionRun, Pair
+from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.kernel.jobs.job import Job, NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.indexed_json import SectionIndex
-from assay.records import decode, encode
+from assay.records import decode, encode, replace
 from tests.fixtures.jobs import ORG, JobHarness
 from tests.support.benchmark_in_process import InProcess, Ran, invoices
 from tests.support.killed_runner import run_until_killed
+from tests.support.kind_in_process import run_in_process
+from tests.support.version_benchmark import spec_of
 
 PAIRS = invoices(300, seed=3)
+ROWS = [f"invoice-{number:05d}" for number in range(80, 100)]  # of the test split
 DOCUMENTS = [pair.document_id for pair in PAIRS]
 
 
@@ -110,3 +117,33 @@ def test_progress_counts_the_documents_that_are_durable(
         stored = uow[Benchmarks].get(ORG, "00000000-0000-4000-8000-000000000000")
     assert 0 < stored.documents_processed == len(told(harness, queued)) < 300
     assert stored.scores is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_a_killed_benchmark_of_a_version_stores_each_extraction_once(
+    count: int, harness: JobHarness, bench: InProcess, blob_folder: Path
+) -> None:
+    """Killed while it predicts, or joins, it ends with the scores and the run of one that was not."""
+    split = [Pair(entry_id=row, document_id=row, expected='{"total_amount": "1"}') for row in ROWS]
+    spec = spec_of(bench.blobs, split, documents=10, block_rows=6)
+    with harness.store.write() as uow:
+        run_id = uow[ExtractionRuns].create(ORG, NewExtractionRun(name="r")).run_id
+        spec = replace(spec, run_id=run_id)
+        job = uow[Jobs].submit(ORG, NewJob(kind=VERSION_BENCHMARK_KIND, spec=encode(spec)))
+        new = NewBenchmark(name="b", dataset_id="d", run_id=run_id)
+        uow[Benchmarks].create(
+            ORG, new, benchmark_id=spec.benchmark_id, job_id=job.job_id, documents_total=len(ROWS)
+        )
+    run_until_killed(harness, blob_folder, "checkpoint", count)
+    harness.runner(lease_seconds=60)
+    harness.signals.wait("ended", job)
+    ended = harness.job(job)
+    assert ended.state is JobState.SUCCEEDED, ended.error
+    calm = run_in_process(VersionBenchmarkKind(), spec, bench.blobs)
+    assert decode(BenchmarkResult, ended.result or b"").scores == (
+        decode(BenchmarkResult, calm.result).scores
+    )
+    with harness.store.read() as uow:
+        stored = uow[Extractions].list(ORG, run_id, limit=100).items
+    assert sorted(one.document_id for one in stored) == sorted(ROWS)

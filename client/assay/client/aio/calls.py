@@ -25,8 +25,15 @@ class Benchmarks(Group):
         run_id: str = "",
         user_schema_id: str = "",
         compared_to: str = "",
+        model_id: str = "",
+        version: str = "",
+        documents: str = "",
+        split: str = "",
     ) -> types.Benchmark:
         """Creates a benchmark of the dataset's documents as they are now, and queues it.
+
+        With a model its job first has a version extract from documents, and stores that as an
+        extraction run.
 
         Args:
             dataset_id: The ground-truth dataset.
@@ -36,6 +43,13 @@ class Benchmarks(Group):
                 inferred.
             compared_to: The benchmark to compare with; by default the dataset's previous
                 completed one that compared anything.
+            model_id: A model of extractions, a version of which reads the documents in place of
+                run_id.
+            version: Its version: an id, a label or N.0.0; by default the promoted one, else the
+                newest that is ready.
+            documents: The dataset whose rows the version reads, by id or name; required with
+                model_id. A row's id is the id of its document.
+            split: Its split; by default test, without one validation, else train.
         """
         return await self._one(
             types.Benchmark,
@@ -46,6 +60,10 @@ class Benchmarks(Group):
                 "run_id": run_id,
                 "user_schema_id": user_schema_id,
                 "compared_to_run_id": compared_to,
+                "model_id": model_id,
+                "version": version,
+                "documents": documents,
+                "split": split,
             },
         )
 

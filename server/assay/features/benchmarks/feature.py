@@ -8,6 +8,7 @@ from assay.features.benchmarks.api import (
 )
 from assay.features.benchmarks.comparison_service import BenchmarkComparisons
 from assay.features.benchmarks.job import BenchmarkKind
+from assay.features.benchmarks.job_version import RunsOfCanceledBenchmarks, VersionBenchmarkKind
 from assay.features.benchmarks.rest import BenchmarkRestService
 from assay.features.benchmarks.results_service import BenchmarkReader
 from assay.features.benchmarks.service import BenchmarkUseCases
@@ -37,6 +38,7 @@ FEATURE = Feature(
     name="benchmarks",
     tables=(tables.benchmarks,),
     stores=(Benchmarks,),
-    kinds=(BenchmarkKind(),),
+    hooks=(RunsOfCanceledBenchmarks(),),
+    kinds=(BenchmarkKind(), VersionBenchmarkKind()),
     services=_services,
 )

@@ -6,9 +6,9 @@ parallel. The end merges their counts and writes the details.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from assay.extraction.comparison import NORMALISER
 from assay.extraction.field_counts import FieldCounts
@@ -102,21 +102,26 @@ class CompareDocuments(Stage[DocumentsPayload, DocumentBatchStats]):
     name: ClassVar[str] = "documents"
     payload = DocumentsPayload
     partial = DocumentBatchStats
-    reads = (InferSchema,)
+    reads: ClassVar[tuple[type[Stage[Any, Any]], ...]] = (InferSchema,)
+    most_blobs: ClassVar[int] = MOST_BLOBS
+
+    def sources(self, job: Asked, inputs: StageInputs) -> Sequence[tuple[str, int]]:
+        """Return address and documents of each blob that is compared, in order."""
+        return job.spec.blobs
 
     def plan(
         self, job: Asked, inputs: StageInputs, context: ComputeContext
     ) -> list[DocumentsPayload]:
         """Plan tasks of a few blobs each."""
-        asked = job.spec
-        schema = asked.schema
+        schema = job.spec.schema
         if schema is None:
             schema = context.blobs.put(inputs.partials(InferSchema)[0].text.encode())
         payloads = []
         first = 0
-        size = min(MOST_BLOBS, max(1, len(asked.blobs) // FEW_TASKS))
-        for start in range(0, len(asked.blobs), size):
-            blobs = asked.blobs[start : start + size]
+        sources = self.sources(job, inputs)
+        size = min(self.most_blobs, max(1, len(sources) // FEW_TASKS))
+        for start in range(0, len(sources), size):
+            blobs = sources[start : start + size]
             addresses = tuple(blob for blob, _ in blobs)
             payloads.append(DocumentsPayload(schema=schema, blobs=addresses, first=first))
             first += sum(documents for _, documents in blobs)
@@ -140,11 +145,11 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
     """Compares extractions with ground truth. The sizes of tasks change no number."""
 
     name: ClassVar[str] = BENCHMARK_KIND
-    spec = BenchmarkJob
+    spec: ClassVar[type[BenchmarkJob]] = BenchmarkJob
     result = BenchmarkResult
     events: ClassVar[tuple[type[EventPayload], ...]] = (DocumentsCompared,)
     folds: ClassVar[tuple[type[StatusFold], ...]] = (FieldAccuracyFold,)
-    stages = (InferSchema(), CompareDocuments())
+    stages: tuple[Stage[Any, Any], ...] = (InferSchema(), CompareDocuments())
 
     def finish(self, job: Asked, inputs: StageInputs, context: ComputeContext) -> BenchmarkResult:
         """Return the result, the details being written."""
@@ -174,7 +179,7 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
         """Store the scores; a job without a result leaves the benchmark alone."""
         if job.result is None:
             return
-        asked = decode(BenchmarkJob, job.spec)
+        asked = decode(self.spec, job.spec)
         scores = decode(BenchmarkResult, job.result).scores
         uow[Benchmarks].finish(job.organization_id, asked.benchmark_id, scores)
 

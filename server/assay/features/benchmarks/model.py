@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from assay.features.benchmarks.unmatched import Unmatched
+from assay.features.datasets.model import check_split
+from assay.kernel.errors import InvalidArgument
 from assay.kernel.jobs.job import JobError
 from assay.kernel.jobs.states import JobState
 from assay.kernel.text import MAX_NAME, check_text
-from assay.records import Record, encode, sha256_hex
+from assay.records import Record, encode, replace, sha256_hex
 
 BENCHMARK_KIND = "benchmark"
 BLOB_DOCUMENTS = 100  # documents of one blob of a snapshot, which is one task
@@ -49,13 +51,40 @@ class NewBenchmark(Record):
 
     dataset_id: str  # whose entries are the ground truth
     name: str | None = None  # 1 to 200 characters; None: `Benchmark` and the moment
-    run_id: str | None = None  # whose extractions; None: each document's newest one
+    run_id: str | None = None  # whose extractions; None: those of a model, or the newest ones
     user_schema_id: str | None = None  # None: that of the dataset, else inferred from entries
     compared_to_run_id: str | None = None  # a benchmark; None: the dataset's previous one
+    model_id: str | None = None  # a version of which makes the extractions; None: they are stored
+    version: str | None = None  # its id, label or N.0.0; None: the promoted one, else the newest
+    documents: str | None = None  # id or name of the dataset whose rows are predicted
+    split: str | None = None  # of that; None: test, else validation, else train
 
     def __post_init__(self) -> None:
         if self.name is not None:
             check_text("name", self.name, 1, MAX_NAME)
+        if self.split is not None:
+            check_split("split", self.split)
+        if self.model_id is None:
+            self._refuse_fields_of_a_model()
+        elif self.run_id is not None:
+            raise InvalidArgument.of(
+                "run_id", "a run that is stored and a model that makes one were sent; send one"
+            )
+        elif self.documents is None:
+            raise InvalidArgument.of(
+                "documents", "none was sent; name the dataset whose rows the model predicts"
+            )
+
+    def of_run(self, run_id: str) -> NewBenchmark:
+        """Return the same of a stored run, in place of a model that makes one."""
+        return replace(self, run_id=run_id, model_id=None, version=None, documents=None, split=None)
+
+    def _refuse_fields_of_a_model(self) -> None:
+        for field in ("version", "documents", "split"):
+            if getattr(self, field) is not None:
+                raise InvalidArgument.of(
+                    field, "it was sent without model_id; send the model that extracts, too"
+                )
 
 
 class Scores(Record):
@@ -74,7 +103,9 @@ class Benchmark(Record):
     benchmark_id: str  # a UUID
     name: str  # what people call it
     dataset_id: str  # the ground truth, which may be gone by now
-    run_id: str | None  # the extraction run; None: each document's newest extraction
+    run_id: (
+        str | None
+    )  # the extraction run, which may be gone; None: each document's newest extraction
     user_schema_id: str | None  # the field schema; None: was inferred
     job_id: str  # the job that makes it
     state: JobState  # of the job
@@ -136,6 +167,7 @@ class BenchmarkResult(Record):
     truth: str  # hash of all (document, expected)
     details: str  # address of a document in sections, see details_artifact
     blobs: tuple[ResultBlobRef, ...]  # in the order of documents
+    unmatched: Unmatched | None = None  # that the job found; None: none, or it was known before
 
     @property
     def spec(self) -> dict[str, str]:

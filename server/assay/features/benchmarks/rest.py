@@ -95,7 +95,7 @@ class BenchmarkDetailView(BenchmarkView, kw_only=True):
 
     # The first 20 documents' results, by document id; none until completed.
     results: tuple[DocumentResultView, ...]
-    # The extraction run; null where each document's newest extraction was taken.
+    # The extraction run, which may be gone; null where each document's newest extraction was taken.
     run_id: str | None
     job_id: str  # The job that computes it.
     # Documents without a counterpart, such as ids that differ by a blank; absent if none.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from assay.features.benchmarks.job_spec import VERSION_BENCHMARK_KIND
 from assay.features.benchmarks.model import (
     BENCHMARK_KIND,
     Benchmark,
@@ -16,10 +17,11 @@ from assay.features.benchmarks.model import (
 from assay.features.benchmarks.snapshot_artifact import Snapshot, take_snapshot
 from assay.features.benchmarks.store import Benchmarks
 from assay.features.benchmarks.unmatched import NAMED, Matching, Unmatched
+from assay.features.benchmarks.version_service import VersionRun, version_run
 from assay.features.extraction_runs.model import Pair
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
 from assay.features.field_schemas.store import UserSchemas
-from assay.features.ground_truth.store import GroundTruthDatasets
+from assay.features.ground_truth.store import Entries, GroundTruthDatasets
 from assay.kernel.clock import Clock
 from assay.kernel.errors import FailedPrecondition, InvalidArgument, JobNotCancelable, clip
 from assay.kernel.idempotency import CreateRequest, answered, create_once
@@ -43,6 +45,16 @@ class BenchmarkQuery:
     cursor: str = ""
     dataset_id: str = ""  # empty: of all
     status: str = ""  # empty: of any
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    """A benchmark that was checked, before it is queued."""
+
+    new: NewBenchmark
+    asked: BenchmarkJob
+    unmatched: Unmatched | None
+    predicts: VersionRun | None  # None: its extractions are stored
 
 
 class BenchmarkUseCases:
@@ -76,10 +88,11 @@ class BenchmarkUseCases:
         makes the benchmark: it takes as long as the dataset is large.
 
         Raises:
-            NotFound: the dataset, run, schema or benchmark to compare with is absent.
-            FailedPrecondition: the dataset is empty, or the benchmark to compare with is of
-                another dataset or has failed.
-            TooLarge: the documents are too large together.
+            NotFound: the dataset, run, schema, model, version or benchmark to compare with is
+                absent.
+            FailedPrecondition: the dataset is empty, the benchmark to compare with is of
+                another dataset or has failed, or the version cannot extract anything.
+            TooLarge: the documents are too large together, or too many are to be predicted.
             RequestIdReused: the request_id came before with another body.
         """
         request = CreateRequest(method="CreateBenchmark", request_id=request_id, body=new)
@@ -88,6 +101,7 @@ class BenchmarkUseCases:
             return first
         with self._store.read() as uow:
             schema, new = _checked(uow, organization_id, new)
+            predicts = version_run(uow, self._blobs, organization_id, new)
             snapshot, unmatched = self._snapshot(uow, organization_id, new)
         asked = BenchmarkJob(
             benchmark_id=self._ids.new_uuid(),
@@ -96,14 +110,13 @@ class BenchmarkUseCases:
             truth=snapshot.truth,
             blobs=snapshot.blobs,
         )
+        draft = _Draft(new=new, asked=asked, unmatched=unmatched, predicts=predicts)
         with self._store.write() as uow:
             return create_once(
                 uow,
                 organization_id,
                 request,
-                make=lambda: self._make(
-                    uow, organization_id, new, asked, unmatched, created_by=created_by
-                ),
+                make=lambda: self._make(uow, organization_id, draft, created_by=created_by),
                 again=lambda key: uow[Benchmarks].get(organization_id, key),
                 key_of=lambda made: made.benchmark_id,
             )
@@ -167,37 +180,44 @@ class BenchmarkUseCases:
         self, uow: UnitOfWork, organization_id: str, new: NewBenchmark
     ) -> tuple[Snapshot, Unmatched | None]:
         run_id, held = new.run_id, None
+        if new.model_id is not None:
+            return self._taken(organization_id, new, _truths(uow, organization_id, new)), None
         foreign: tuple[str, ...] = ()
         if run_id is not None:
             held = uow[ExtractionRuns].get(organization_id, run_id).document_count
             foreign = uow[Extractions].foreign(organization_id, new.dataset_id, run_id, NAMED)
         matching = Matching(foreign)
-        snapshot = take_snapshot(
-            matching.watched(_pairs(uow, organization_id, new)),
-            lambda data: self._blobs.put(organization_id, data),
-        )
+        pairs = matching.watched(_pairs(uow, organization_id, new))
+        return self._taken(organization_id, new, pairs), matching.found(held)
+
+    def _taken(self, organization_id: str, new: NewBenchmark, pairs: Iterable[Pair]) -> Snapshot:
+        snapshot = take_snapshot(pairs, lambda data: self._blobs.put(organization_id, data))
         if not snapshot.documents:
             raise FailedPrecondition(
                 f"The dataset '{new.dataset_id}' has no entries, so that there is nothing to "
                 "compare. Add entries to it first.",
                 metadata={"dataset_id": new.dataset_id},
             )
-        return snapshot, matching.found(held)
+        return snapshot
 
     def _make(
         self,
         uow: UnitOfWork,
         organization_id: str,
-        new: NewBenchmark,
-        asked: BenchmarkJob,
-        unmatched: Unmatched | None,
+        draft: _Draft,
         *,
         created_by: str,
     ) -> Benchmark:
+        name = draft.new.name or _name_at(self._clock.now())
+        new, asked, kind = replace(draft.new, name=name), draft.asked, BENCHMARK_KIND
+        if draft.predicts is not None:
+            empty = draft.predicts.new_run(name, created_by)
+            new = new.of_run(uow[ExtractionRuns].create(organization_id, empty).run_id)
+            asked, kind = draft.predicts.spec(asked, new.run_id), VERSION_BENCHMARK_KIND
         job = uow[Jobs].submit(
             organization_id,
             NewJob(
-                kind=BENCHMARK_KIND,
+                kind=kind,
                 spec=encode(asked),
                 resource=asked.benchmark_id,
                 blobs=asked.blobs_named,
@@ -207,11 +227,11 @@ class BenchmarkUseCases:
         )
         return uow[Benchmarks].create(
             organization_id,
-            replace(new, name=new.name or _name_at(self._clock.now())),
+            new,
             benchmark_id=asked.benchmark_id,
             job_id=job.job_id,
             documents_total=asked.documents,
-            unmatched=unmatched,
+            unmatched=draft.unmatched,
         )
 
 
@@ -268,6 +288,20 @@ def _pairs(uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> Iterator
         if not page:
             return
         yield from page
+        after = page[-1].document_id
+
+
+def _truths(uow: UnitOfWork, organization_id: str, new: NewBenchmark) -> Iterator[Pair]:
+    """Yield the dataset's documents as `_pairs`, without extractions."""
+    after = ""
+    while True:
+        page = uow[Entries].by_document(
+            organization_id, new.dataset_id, limit=PAGE_DOCUMENTS, after=after
+        )
+        if not page:
+            return
+        for one in page:
+            yield Pair(entry_id=one.entry_id, document_id=one.document_id, expected=one.expected)
         after = page[-1].document_id
 
 

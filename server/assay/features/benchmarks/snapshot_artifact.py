@@ -17,6 +17,8 @@ from assay.features.extraction_runs.model import Pair
 from assay.kernel.errors import TooLarge
 from assay.records import Record, decode, encode_text, replace
 
+_NOTHING = b",null,null]\n"  # how the line of a document without an extraction ends
+
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
@@ -94,6 +96,11 @@ def read_blob(data: bytes) -> Iterator[Document]:
 def read_line(line: bytes, offset: int = 0) -> Document:
     """Return the document of one line of a blob."""
     return replace(decode(Document, line, exact=True), offset=offset, size=len(line))
+
+
+def with_extraction(line: bytes, data: str, confidence: str | None) -> bytes:
+    """Return the line of a document without an extraction with one, as `_line` would write it."""
+    return line.removesuffix(_NOTHING) + f",{data},{confidence or 'null'}]\n".encode()
 
 
 def _line(pair: Pair) -> bytes:

@@ -85,6 +85,7 @@ _FINISH = Prepared(
         compared_to=bindparam("against"),
     )
 )
+_SET_UNMATCHED = Prepared(update(benchmarks).where(_ONE).values(unmatched=bindparam("found")))
 
 
 class Benchmarks(SqlStore):
@@ -239,6 +240,10 @@ class Benchmarks(SqlStore):
             against=against,
         )
         return self.get(organization_id, benchmark_id)
+
+    def set_unmatched(self, organization_id: str, benchmark_id: str, found: Unmatched) -> None:
+        """Store what has no counterpart, where that was not known at the start."""
+        self._db.run(_SET_UNMATCHED, org=organization_id, id=benchmark_id, found=encode_text(found))
 
 
 def _in_use(benchmark_id: str, why: str) -> ResourceInUse:

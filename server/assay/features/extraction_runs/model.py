@@ -66,10 +66,10 @@ class Pair(Record):
     entry_id: str  # the entry of the ground truth
     document_id: str  # unique in the dataset
     expected: str  # canonical JSON object
-    extraction_id: str | None  # None: nothing was extracted from the document
-    run_id: str | None  # the run of the extraction
-    data: str | None  # canonical JSON object
-    confidence: str | None  # canonical JSON object; None also when unknown
+    extraction_id: str | None = None  # None: nothing was extracted from the document
+    run_id: str | None = None  # the run of the extraction
+    data: str | None = None  # canonical JSON object
+    confidence: str | None = None  # canonical JSON object; None also when unknown
 
 
 def _check_row(document_id: str, data: str, more: str | None) -> None:
