@@ -244,6 +244,8 @@ def test_what_is_said_of_a_version_changes(shop: Shop):
     assert body["statistics"] == sent["statistics"]
     assert body["inputs"][0]["maximumSize"] == 9
     assert shop.web.get(path).json() == body
+    for same in ({}, {"status": "active"}, {"longDescription": "long"}):
+        assert shop.web.patch(path, json=same).json() == body  # updatedAt too
     assert shop.web.patch(path, json={"status": "asleep"}).status_code == 400
     assert shop.web.patch(path, json={"statistics": [1]}).status_code == 400
 
@@ -273,6 +275,8 @@ def test_a_model_declares_over_rest(shop: Shop):
     )
     assert changed.status_code == 200, changed.text
     assert (changed.json()["tags"], changed.json()["outputs"][0]["name"]) == ([], "b")
+    same = shop.web.patch(path, json={"name": "declares"}).json()
+    assert same["updated_at"] == changed.json()["updated_at"]
     refused = shop.web.patch(path, json={"tags": [1]})
     assert refused.status_code == 400
     assert "tags[0]" in refused.json()["message"]

@@ -166,7 +166,8 @@ class CatalogueReader:
                     maximum=change.maximum_engines,
                     limits=self._limits,
                 )
-            uow[Catalogue].put_card(organization_id, changed)
+            if changed != stored:
+                uow[Catalogue].put_card(organization_id, changed)
             return _catalogue_version(uow, found, self._limits)
 
     async def sample_input(self, organization_id: str, found: CatalogueVersion) -> str:

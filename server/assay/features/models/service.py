@@ -137,7 +137,8 @@ class ModelUseCases:
             AlreadyExists: the project path is taken.
         """
         with self._store.write() as uow:
-            model = change.apply(uow[Models].get(organization_id, model_id))
+            before = uow[Models].get(organization_id, model_id)
+            model = change.apply(before)
             if change.labels is not None:
                 for hook in uow.hooks(LabelsChange):
                     hook.check(uow, model)
@@ -147,6 +148,8 @@ class ModelUseCases:
                 sample_input=change.sample_input,
                 sample_output=change.sample_output,
             )
+            if model == before and change.sample_input is change.sample_output is None:
+                return _known(uow, before)
             return _known(uow, uow[Models].update(organization_id, model))
 
     def delete(self, organization_id: str, model_id: str) -> None:
