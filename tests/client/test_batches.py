@@ -197,6 +197,7 @@ def test_categories_of_views_travel_as_labels():
 )
 def test_a_file_that_cannot_be_sent_is_refused(tmp_path: Path, name, told):
     """A file of an unknown ending, or that is not there, is refused by its path."""
+    (tmp_path / "p.xlsx").touch()
     with pytest.raises(BadInput, match=told):
         open_file(tmp_path / name, {**TEXTS, **TABLES})
 

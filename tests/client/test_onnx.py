@@ -49,6 +49,11 @@ def test_the_command_uploads(assay, client, model, data, tmp_path):
     done = assay("versions", "upload-onnx", str(path), "--model", model, *features)
     assert done.returncode == 0, done.stderr
     assert client.versions.get(model, done.stdout.strip()).status == "ready"
+    absent = assay("versions", "upload-onnx", "nofile", "--model", model)
+    assert (absent.returncode, absent.stderr) == (
+        2,
+        "error: nofile cannot be read: No such file or directory.\n",
+    )
     refused = assay("versions", "upload-onnx", str(path), "--model", model)
     assert refused.returncode == 2
     assert "features were declared" in " ".join(refused.stderr.split())

@@ -33,18 +33,20 @@ def open_file(path: Path, kinds: Mapping[str, str]) -> tuple[str, IO[bytes]]:
     """Return the content type of a file, which is one of `kinds`, and the file, opened.
 
     Raises:
-        BadInput: the ending of its name is another one, or it cannot be opened.
+        BadInput: it cannot be opened, or the ending of its name is another one.
     """
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
     endings = [ending.lower() for ending in path.suffixes]
     if endings[-1:] == [".gz"] and len(endings) > 1 and endings[-2] in TEXTS:
         endings.pop()  # text may be packed
     kind = kinds.get(endings[-1]) if endings else None
     if kind is None:
+        source.close()
         packed = ", and .gz behind those of text" if kinds.keys() & TEXTS else ""
         raise BadInput(
             f"{path} is of a format that is not read; allowed: {', '.join(kinds)}{packed}."
         )
-    try:
-        return kind, path.open("rb")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
+    return kind, source

@@ -10,13 +10,15 @@ from typing import Any
 
 from assay.client import calls, types
 from assay.client.concurrency import off_loop, sleep
-from assay.client.errors import JobFailed, Refusal
+from assay.client.errors import JobFailed, PermissionDenied, Refusal
 from assay.client.files import open_file
+from assay.client.jobs import Jobs
 from assay.client.sending import FileSender
 
 ONNX: Mapping[str, str] = {".onnx": "application/x-onnx"}
-CHECK_SECONDS = 1.0  # between looks at a version whose check goes on
+CHECK_SECONDS = 5.0  # between looks at a version whose job the caller may not see
 IN_CHECK = "training"
+UNENDED = ("queued", "running")
 
 
 class OnnxFiles(FileSender):
@@ -87,10 +89,19 @@ class Versions(calls.Versions):
         }
         made = OnnxFiles(self._transport).upload(values, Path(path))
         while made.status == IN_CHECK:
-            sleep(self._transport.retry, CHECK_SECONDS)
+            self._check_of(made.version_id)
             made = self.get(model_id, made.version_id)
         if made.failure_message:
             raise JobFailed(
                 Refusal(message=made.failure_message, metadata={"version_id": made.version_id})
             )
         return made
+
+    def _check_of(self, version_id: str) -> None:
+        """Wait until the job that checks a version has ended."""
+        jobs = Jobs(self._transport)
+        try:
+            for job in jobs.list(resource_id=version_id, status=UNENDED):
+                jobs.wait(job.job_id)
+        except PermissionDenied:
+            sleep(self._transport.retry, CHECK_SECONDS)

@@ -39,10 +39,23 @@ local PLAIN = {
   {"invalid value oneof field '[%w_]+' is already set%. Cannot set '([%w_]+)' for type oneof", "%1 was given twice"},
 }
 
+-- What a query can hold for each type of the contract.
+local ALLOWED = {
+  int32 = "a whole number from -2147483648 to 2147483647",
+  uint32 = "a whole number from 0 to 4294967295",
+  int64 = "a whole number from -9223372036854775808 to 9223372036854775807",
+  uint64 = "a whole number from 0 to 18446744073709551615",
+  bool = "true or false",
+  double = "a number",
+}
+
 -- The transcoder names our message types in its refusals; a caller of REST never meets those.
 local function without_types(body)
   local text = body:gsub(' in the type \\"[%w%.]+\\"', "")
-  text = text:gsub(" for type TYPE_(%u%w*)", function(kind) return " for a value of type " .. kind:lower() end)
+  text = text:gsub('invalid value (\\".-\\") for type TYPE_(%u%w*)', function(value, kind)
+    local allowed = ALLOWED[kind:lower()] or "a value of type " .. kind:lower()
+    return value .. " was sent; " .. allowed .. " is allowed"
+  end)
   for _, pair in ipairs(PLAIN) do
     text = text:gsub(pair[1], pair[2])
   end

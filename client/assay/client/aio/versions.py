@@ -9,13 +9,15 @@ from typing import Any
 from assay.client import types
 from assay.client.aio import calls
 from assay.client.aio.concurrency import off_loop, sleep
+from assay.client.aio.jobs import Jobs
 from assay.client.aio.sending import FileSender
-from assay.client.errors import JobFailed, Refusal
+from assay.client.errors import JobFailed, PermissionDenied, Refusal
 from assay.client.files import open_file
 
 ONNX: Mapping[str, str] = {".onnx": "application/x-onnx"}
-CHECK_SECONDS = 1.0  # between looks at a version whose check goes on
+CHECK_SECONDS = 5.0  # between looks at a version whose job the caller may not see
 IN_CHECK = "training"
+UNENDED = ("queued", "running")
 
 
 class OnnxFiles(FileSender):
@@ -88,10 +90,19 @@ class Versions(calls.Versions):
         }
         made = await OnnxFiles(self._transport).upload(values, Path(path))
         while made.status == IN_CHECK:
-            await sleep(self._transport.retry, CHECK_SECONDS)
+            await self._check_of(made.version_id)
             made = await self.get(model_id, made.version_id)
         if made.failure_message:
             raise JobFailed(
                 Refusal(message=made.failure_message, metadata={"version_id": made.version_id})
             )
         return made
+
+    async def _check_of(self, version_id: str) -> None:
+        """Wait until the job that checks a version has ended."""
+        jobs = Jobs(self._transport)
+        try:
+            async for job in jobs.list(resource_id=version_id, status=UNENDED):
+                await jobs.wait(job.job_id)
+        except PermissionDenied:
+            await sleep(self._transport.retry, CHECK_SECONDS)
