@@ -185,7 +185,11 @@ class Schemas:
 
     def object(self, name: str, *, sent: bool, without: frozenset[str] = frozenset()) -> Json:
         """Return the schema of a message's fields, apart from those that go elsewhere."""
-        fields = [one for one in self._contract.messages[name].field if one.name not in without]
+        fields = [
+            one
+            for one in self._contract.messages[name].field
+            if one.name not in without and option(one.options, "assay.v1.order_of") is None
+        ]
         shown = {self.name_of(one): self.of_field(name, one, sent=sent) for one in fields}
         if sent:
             shown |= {

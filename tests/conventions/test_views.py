@@ -23,6 +23,9 @@ ALIKE = {
 # Views without a typed method of their name, each with the one that tells the same.
 ALONE = {
     "InferenceHistoryRestService.ListInferenceJobSummaries": "ListInferenceJobs, in short",
+    "InferenceHistoryRestService.GetInferenceJobHistory": "GetInferenceJob, in a list",
+    "InferenceHistoryRestService.ListInferenceStatistics": "only the camelCase family asks for them",
+    "InferenceHistoryRestService.GetInferenceStatistics": "only the camelCase family asks for them",
     "JobRestService.GetJobStatus": "JobService.GetJob, in the words of the model API",
     "CatalogueRestService": "ModelService and VersionService, in the words of the catalogue",
     "EngineRestService": "the clients of the catalogue alone have words for engines",

@@ -29,7 +29,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(assay/v1/inference_history_service.proto\x12\x08\x61ssay.v1\x1a\x1c\x61ssay/v1/inference_job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\xf9\x02\n\x18ListInferenceJobsRequest\x12\x12\n\x04user\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\naccess_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nstart_date\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08\x65nd_date\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05model\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06status\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x10model_identifier\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rmodel_version\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06search\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x07sort_by\x18\n \x01(\tB\x04\xe2\x41\x01\x01R\x07sort-by\x12\x17\n\tdirection\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04page\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x01\x12%\n\x08per_page\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00R\x08per-page\x88\x01\x01\x42\x0b\n\t_per_page\"S\n\x19ListInferenceJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.assay.v1.InferenceJob\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"\x1c\n\x1a\x43\x61ncelInferenceJobsRequest\"C\n\x1b\x43\x61ncelInferenceJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.assay.v1.InferenceJob\"\x1d\n\x1bGetInferenceFeaturesRequest\"s\n\x11InferenceFeatures\x12 \n\x18input_chunk_maximum_size\x18\x01 \x01(\t\x12\x1c\n\x14maximum_input_chunks\x18\x02 \x01(\r\x12\x1e\n\x16maximum_inputs_per_job\x18\x03 \x01(\r2\xf8\x02\n\x17InferenceHistoryService\x12q\n\x11ListInferenceJobs\x12\".assay.v1.ListInferenceJobsRequest\x1a#.assay.v1.ListInferenceJobsResponse\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x12y\n\x13\x43\x61ncelInferenceJobs\x12$.assay.v1.CancelInferenceJobsRequest\x1a%.assay.v1.CancelInferenceJobsResponse\"\x15\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x12o\n\x14GetInferenceFeatures\x12%.assay.v1.GetInferenceFeaturesRequest\x1a\x1b.assay.v1.InferenceFeatures\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x32\x9d\x04\n\x1bInferenceHistoryRestService\x12\x7f\n\x11ListInferenceJobs\x12\".assay.v1.ListInferenceJobsRequest\x1a\x14.google.api.HttpBody\".\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read \x01@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/api/jobs/history0\x01\x12}\n\x19ListInferenceJobSummaries\x12\".assay.v1.ListInferenceJobsRequest\x1a\x14.google.api.HttpBody\"&\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read \x01@\x01\x82\xd3\xe4\x93\x02\x0b\x12\t/api/jobs\x12y\n\x13\x43\x61ncelInferenceJobs\x12$.assay.v1.CancelInferenceJobsRequest\x1a\x14.google.api.HttpBody\"&\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x82\xd3\xe4\x93\x02\x0b*\t/api/jobs\x12\x82\x01\n\x14GetInferenceFeatures\x12%.assay.v1.GetInferenceFeaturesRequest\x1a\x14.google.api.HttpBody\"-\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x82\xd3\xe4\x93\x02\x14\x12\x12/api/jobs/featuresB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(assay/v1/inference_history_service.proto\x12\x08\x61ssay.v1\x1a\x1c\x61ssay/v1/inference_job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\"\xf9\x02\n\x18ListInferenceJobsRequest\x12\x12\n\x04user\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\naccess_key\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nstart_date\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08\x65nd_date\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05model\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06status\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x10model_identifier\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rmodel_version\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06search\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x07sort_by\x18\n \x01(\tB\x04\xe2\x41\x01\x01R\x07sort-by\x12\x17\n\tdirection\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04page\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x01\x12%\n\x08per_page\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x01H\x00R\x08per-page\x88\x01\x01\x42\x0b\n\t_per_page\"S\n\x19ListInferenceJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.assay.v1.InferenceJob\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"5\n\x1dGetInferenceJobHistoryRequest\x12\x14\n\x06job_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\" \n\x1eListInferenceStatisticsRequest\"5\n\x1dGetInferenceStatisticsRequest\x12\x14\n\x06prefix\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x1c\n\x1a\x43\x61ncelInferenceJobsRequest\"C\n\x1b\x43\x61ncelInferenceJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.assay.v1.InferenceJob\"\x1d\n\x1bGetInferenceFeaturesRequest\"s\n\x11InferenceFeatures\x12 \n\x18input_chunk_maximum_size\x18\x01 \x01(\t\x12\x1c\n\x14maximum_input_chunks\x18\x02 \x01(\r\x12\x1e\n\x16maximum_inputs_per_job\x18\x03 \x01(\r2\xf8\x02\n\x17InferenceHistoryService\x12q\n\x11ListInferenceJobs\x12\".assay.v1.ListInferenceJobsRequest\x1a#.assay.v1.ListInferenceJobsResponse\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x12y\n\x13\x43\x61ncelInferenceJobs\x12$.assay.v1.CancelInferenceJobsRequest\x1a%.assay.v1.CancelInferenceJobsResponse\"\x15\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x12o\n\x14GetInferenceFeatures\x12%.assay.v1.GetInferenceFeaturesRequest\x1a\x1b.assay.v1.InferenceFeatures\"\x13\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x32\xd9\x07\n\x1bInferenceHistoryRestService\x12\x7f\n\x11ListInferenceJobs\x12\".assay.v1.ListInferenceJobsRequest\x1a\x14.google.api.HttpBody\".\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read \x01@\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/api/jobs/history0\x01\x12}\n\x19ListInferenceJobSummaries\x12\".assay.v1.ListInferenceJobsRequest\x1a\x14.google.api.HttpBody\"&\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read \x01@\x01\x82\xd3\xe4\x93\x02\x0b\x12\t/api/jobs\x12\x92\x01\n\x16GetInferenceJobHistory\x12\'.assay.v1.GetInferenceJobHistoryRequest\x1a\x14.google.api.HttpBody\"7\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read \x01@\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/jobs/history/{job_id}0\x01\x12\x8c\x01\n\x17ListInferenceStatistics\x12(.assay.v1.ListInferenceStatisticsRequest\x1a\x14.google.api.HttpBody\"1\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read \x01@\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/jobs/statistics\x12\x93\x01\n\x16GetInferenceStatistics\x12\'.assay.v1.GetInferenceStatisticsRequest\x1a\x14.google.api.HttpBody\":\x90\x02\x01\xca\xf3\x18\x0e\n\x08job:read \x01@\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/jobs/statistics/{prefix}\x12{\n\x13\x43\x61ncelInferenceJobs\x12$.assay.v1.CancelInferenceJobsRequest\x1a\x14.google.api.HttpBody\"&\x90\x02\x02\xca\xf3\x18\x0e\n\njob:submit \x02\x82\xd3\xe4\x93\x02\x0b*\t/api/jobs0\x01\x12\x82\x01\n\x14GetInferenceFeatures\x12%.assay.v1.GetInferenceFeaturesRequest\x1a\x14.google.api.HttpBody\"-\x90\x02\x01\xca\xf3\x18\x0c\n\x08job:read \x01\x82\xd3\xe4\x93\x02\x14\x12\x12/api/jobs/featuresB\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,6 +63,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINFERENCEJOBSREQUEST'].fields_by_name['page']._serialized_options = b'\342A\001\001'
   _globals['_LISTINFERENCEJOBSREQUEST'].fields_by_name['per_page']._loaded_options = None
   _globals['_LISTINFERENCEJOBSREQUEST'].fields_by_name['per_page']._serialized_options = b'\342A\001\001'
+  _globals['_GETINFERENCEJOBHISTORYREQUEST'].fields_by_name['job_id']._loaded_options = None
+  _globals['_GETINFERENCEJOBHISTORYREQUEST'].fields_by_name['job_id']._serialized_options = b'\342A\001\002'
+  _globals['_GETINFERENCESTATISTICSREQUEST'].fields_by_name['prefix']._loaded_options = None
+  _globals['_GETINFERENCESTATISTICSREQUEST'].fields_by_name['prefix']._serialized_options = b'\342A\001\002'
   _globals['_INFERENCEHISTORYSERVICE'].methods_by_name['ListInferenceJobs']._loaded_options = None
   _globals['_INFERENCEHISTORYSERVICE'].methods_by_name['ListInferenceJobs']._serialized_options = b'\220\002\001\312\363\030\014\n\010job:read \001'
   _globals['_INFERENCEHISTORYSERVICE'].methods_by_name['CancelInferenceJobs']._loaded_options = None
@@ -73,6 +77,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['ListInferenceJobs']._serialized_options = b'\220\002\001\312\363\030\016\n\010job:read \001@\001\202\323\344\223\002\023\022\021/api/jobs/history'
   _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['ListInferenceJobSummaries']._loaded_options = None
   _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['ListInferenceJobSummaries']._serialized_options = b'\220\002\001\312\363\030\016\n\010job:read \001@\001\202\323\344\223\002\013\022\t/api/jobs'
+  _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['GetInferenceJobHistory']._loaded_options = None
+  _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['GetInferenceJobHistory']._serialized_options = b'\220\002\001\312\363\030\016\n\010job:read \001@\001\202\323\344\223\002\034\022\032/api/jobs/history/{job_id}'
+  _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['ListInferenceStatistics']._loaded_options = None
+  _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['ListInferenceStatistics']._serialized_options = b'\220\002\001\312\363\030\016\n\010job:read \001@\001\202\323\344\223\002\026\022\024/api/jobs/statistics'
+  _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['GetInferenceStatistics']._loaded_options = None
+  _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['GetInferenceStatistics']._serialized_options = b'\220\002\001\312\363\030\016\n\010job:read \001@\001\202\323\344\223\002\037\022\035/api/jobs/statistics/{prefix}'
   _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['CancelInferenceJobs']._loaded_options = None
   _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['CancelInferenceJobs']._serialized_options = b'\220\002\002\312\363\030\016\n\njob:submit \002\202\323\344\223\002\013*\t/api/jobs'
   _globals['_INFERENCEHISTORYRESTSERVICE'].methods_by_name['GetInferenceFeatures']._loaded_options = None
@@ -81,16 +91,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINFERENCEJOBSREQUEST']._serialized_end=575
   _globals['_LISTINFERENCEJOBSRESPONSE']._serialized_start=577
   _globals['_LISTINFERENCEJOBSRESPONSE']._serialized_end=660
-  _globals['_CANCELINFERENCEJOBSREQUEST']._serialized_start=662
-  _globals['_CANCELINFERENCEJOBSREQUEST']._serialized_end=690
-  _globals['_CANCELINFERENCEJOBSRESPONSE']._serialized_start=692
-  _globals['_CANCELINFERENCEJOBSRESPONSE']._serialized_end=759
-  _globals['_GETINFERENCEFEATURESREQUEST']._serialized_start=761
-  _globals['_GETINFERENCEFEATURESREQUEST']._serialized_end=790
-  _globals['_INFERENCEFEATURES']._serialized_start=792
-  _globals['_INFERENCEFEATURES']._serialized_end=907
-  _globals['_INFERENCEHISTORYSERVICE']._serialized_start=910
-  _globals['_INFERENCEHISTORYSERVICE']._serialized_end=1286
-  _globals['_INFERENCEHISTORYRESTSERVICE']._serialized_start=1289
-  _globals['_INFERENCEHISTORYRESTSERVICE']._serialized_end=1830
+  _globals['_GETINFERENCEJOBHISTORYREQUEST']._serialized_start=662
+  _globals['_GETINFERENCEJOBHISTORYREQUEST']._serialized_end=715
+  _globals['_LISTINFERENCESTATISTICSREQUEST']._serialized_start=717
+  _globals['_LISTINFERENCESTATISTICSREQUEST']._serialized_end=749
+  _globals['_GETINFERENCESTATISTICSREQUEST']._serialized_start=751
+  _globals['_GETINFERENCESTATISTICSREQUEST']._serialized_end=804
+  _globals['_CANCELINFERENCEJOBSREQUEST']._serialized_start=806
+  _globals['_CANCELINFERENCEJOBSREQUEST']._serialized_end=834
+  _globals['_CANCELINFERENCEJOBSRESPONSE']._serialized_start=836
+  _globals['_CANCELINFERENCEJOBSRESPONSE']._serialized_end=903
+  _globals['_GETINFERENCEFEATURESREQUEST']._serialized_start=905
+  _globals['_GETINFERENCEFEATURESREQUEST']._serialized_end=934
+  _globals['_INFERENCEFEATURES']._serialized_start=936
+  _globals['_INFERENCEFEATURES']._serialized_end=1051
+  _globals['_INFERENCEHISTORYSERVICE']._serialized_start=1054
+  _globals['_INFERENCEHISTORYSERVICE']._serialized_end=1430
+  _globals['_INFERENCEHISTORYRESTSERVICE']._serialized_start=1433
+  _globals['_INFERENCEHISTORYRESTSERVICE']._serialized_end=2418
 # @@protoc_insertion_point(module_scope)

@@ -120,6 +120,67 @@ class ListInferenceJobsResponse(_message.Message):
 Global___ListInferenceJobsResponse: _TypeAlias = ListInferenceJobsResponse  # noqa: Y015
 
 @_typing.final
+class GetInferenceJobHistoryRequest(_message.Message):
+    """The request of GetInferenceJobHistory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Required. The job."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInferenceJobHistoryRequest: _TypeAlias = GetInferenceJobHistoryRequest  # noqa: Y015
+
+@_typing.final
+class ListInferenceStatisticsRequest(_message.Message):
+    """The request of ListInferenceStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInferenceStatisticsRequest: _TypeAlias = ListInferenceStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetInferenceStatisticsRequest(_message.Message):
+    """The request of GetInferenceStatistics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFIX_FIELD_NUMBER: _builtins.int
+    prefix: _builtins.str
+    """Required. The public prefix of the key."""
+    def __init__(
+        self,
+        *,
+        prefix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prefix", b"prefix"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInferenceStatisticsRequest: _TypeAlias = GetInferenceStatisticsRequest  # noqa: Y015
+
+@_typing.final
 class CancelInferenceJobsRequest(_message.Message):
     """The request of CancelInferenceJobs."""
 

@@ -210,7 +210,22 @@ class InferenceHistoryRestServiceStub:
                 request_serializer=assay_dot_v1_dot_inference__history__service__pb2.ListInferenceJobsRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
-        self.CancelInferenceJobs = channel.unary_unary(
+        self.GetInferenceJobHistory = channel.unary_stream(
+                '/assay.v1.InferenceHistoryRestService/GetInferenceJobHistory',
+                request_serializer=assay_dot_v1_dot_inference__history__service__pb2.GetInferenceJobHistoryRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.ListInferenceStatistics = channel.unary_unary(
+                '/assay.v1.InferenceHistoryRestService/ListInferenceStatistics',
+                request_serializer=assay_dot_v1_dot_inference__history__service__pb2.ListInferenceStatisticsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetInferenceStatistics = channel.unary_unary(
+                '/assay.v1.InferenceHistoryRestService/GetInferenceStatistics',
+                request_serializer=assay_dot_v1_dot_inference__history__service__pb2.GetInferenceStatisticsRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.CancelInferenceJobs = channel.unary_stream(
                 '/assay.v1.InferenceHistoryRestService/CancelInferenceJobs',
                 request_serializer=assay_dot_v1_dot_inference__history__service__pb2.CancelInferenceJobsRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
@@ -240,8 +255,29 @@ class InferenceHistoryRestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetInferenceJobHistory(self, request, context):
+        """Lists the details of one job, in a list as ListInferenceJobs. Errors: 404 no such job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInferenceStatistics(self, request, context):
+        """Lists what each API key that submitted a job ran. Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInferenceStatistics(self, request, context):
+        """Returns what one API key ran. Errors: 404 no such key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelInferenceJobs(self, request, context):
-        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own.
+        """Cancels every job that has not ended, up to a thousand at once, and returns the details of these; a job that runs ends a moment later. Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -267,7 +303,22 @@ def add_InferenceHistoryRestServiceServicer_to_server(servicer, server):
                     request_deserializer=assay_dot_v1_dot_inference__history__service__pb2.ListInferenceJobsRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
-            'CancelInferenceJobs': grpc.unary_unary_rpc_method_handler(
+            'GetInferenceJobHistory': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetInferenceJobHistory,
+                    request_deserializer=assay_dot_v1_dot_inference__history__service__pb2.GetInferenceJobHistoryRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListInferenceStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInferenceStatistics,
+                    request_deserializer=assay_dot_v1_dot_inference__history__service__pb2.ListInferenceStatisticsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetInferenceStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInferenceStatistics,
+                    request_deserializer=assay_dot_v1_dot_inference__history__service__pb2.GetInferenceStatisticsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'CancelInferenceJobs': grpc.unary_stream_rpc_method_handler(
                     servicer.CancelInferenceJobs,
                     request_deserializer=assay_dot_v1_dot_inference__history__service__pb2.CancelInferenceJobsRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
@@ -344,7 +395,34 @@ class InferenceHistoryRestService:
             _registered_method=True)
 
     @staticmethod
-    def CancelInferenceJobs(request,
+    def GetInferenceJobHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/assay.v1.InferenceHistoryRestService/GetInferenceJobHistory',
+            assay_dot_v1_dot_inference__history__service__pb2.GetInferenceJobHistoryRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInferenceStatistics(request,
             target,
             options=(),
             channel_credentials=None,
@@ -355,6 +433,60 @@ class InferenceHistoryRestService:
             timeout=None,
             metadata=None):
         return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.InferenceHistoryRestService/ListInferenceStatistics',
+            assay_dot_v1_dot_inference__history__service__pb2.ListInferenceStatisticsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInferenceStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/assay.v1.InferenceHistoryRestService/GetInferenceStatistics',
+            assay_dot_v1_dot_inference__history__service__pb2.GetInferenceStatisticsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelInferenceJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/assay.v1.InferenceHistoryRestService/CancelInferenceJobs',

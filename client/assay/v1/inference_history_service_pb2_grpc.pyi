@@ -93,8 +93,14 @@ class InferenceHistoryRestServiceStub:
     """Lists the details of jobs by page, newest first; the header Link leads to the pages beside. Unknown query parameters are ignored. Errors: as InferenceHistoryService.ListInferenceJobs."""
     ListInferenceJobSummaries: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceJobsRequest, _httpbody_pb2.HttpBody]
     """Lists jobs in short by page, newest first; the header Link leads to the pages beside. Unknown query parameters are ignored. Errors: as InferenceHistoryService.ListInferenceJobs."""
-    CancelInferenceJobs: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _httpbody_pb2.HttpBody]
-    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
+    GetInferenceJobHistory: _grpc.UnaryStreamMultiCallable[_inference_history_service_pb2.GetInferenceJobHistoryRequest, _httpbody_pb2.HttpBody]
+    """Lists the details of one job, in a list as ListInferenceJobs. Errors: 404 no such job."""
+    ListInferenceStatistics: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceStatisticsRequest, _httpbody_pb2.HttpBody]
+    """Lists what each API key that submitted a job ran. Errors: none of its own."""
+    GetInferenceStatistics: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceStatisticsRequest, _httpbody_pb2.HttpBody]
+    """Returns what one API key ran. Errors: 404 no such key."""
+    CancelInferenceJobs: _grpc.UnaryStreamMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _httpbody_pb2.HttpBody]
+    """Cancels every job that has not ended, up to a thousand at once, and returns the details of these; a job that runs ends a moment later. Errors: none of its own."""
     GetInferenceFeatures: _grpc.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceFeaturesRequest, _httpbody_pb2.HttpBody]
     """Returns what a submission may hold. Errors: none of its own."""
 
@@ -107,8 +113,14 @@ class InferenceHistoryRestServiceAsyncStub(InferenceHistoryRestServiceStub):
     """Lists the details of jobs by page, newest first; the header Link leads to the pages beside. Unknown query parameters are ignored. Errors: as InferenceHistoryService.ListInferenceJobs."""
     ListInferenceJobSummaries: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceJobsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Lists jobs in short by page, newest first; the header Link leads to the pages beside. Unknown query parameters are ignored. Errors: as InferenceHistoryService.ListInferenceJobs."""
-    CancelInferenceJobs: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
+    GetInferenceJobHistory: _aio.UnaryStreamMultiCallable[_inference_history_service_pb2.GetInferenceJobHistoryRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists the details of one job, in a list as ListInferenceJobs. Errors: 404 no such job."""
+    ListInferenceStatistics: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.ListInferenceStatisticsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Lists what each API key that submitted a job ran. Errors: none of its own."""
+    GetInferenceStatistics: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceStatisticsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns what one API key ran. Errors: 404 no such key."""
+    CancelInferenceJobs: _aio.UnaryStreamMultiCallable[_inference_history_service_pb2.CancelInferenceJobsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Cancels every job that has not ended, up to a thousand at once, and returns the details of these; a job that runs ends a moment later. Errors: none of its own."""
     GetInferenceFeatures: _aio.UnaryUnaryMultiCallable[_inference_history_service_pb2.GetInferenceFeaturesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Returns what a submission may hold. Errors: none of its own."""
 
@@ -132,12 +144,36 @@ class InferenceHistoryRestServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists jobs in short by page, newest first; the header Link leads to the pages beside. Unknown query parameters are ignored. Errors: as InferenceHistoryService.ListInferenceJobs."""
 
     @_abc_1.abstractmethod
+    def GetInferenceJobHistory(
+        self,
+        request: _inference_history_service_pb2.GetInferenceJobHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Lists the details of one job, in a list as ListInferenceJobs. Errors: 404 no such job."""
+
+    @_abc_1.abstractmethod
+    def ListInferenceStatistics(
+        self,
+        request: _inference_history_service_pb2.ListInferenceStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Lists what each API key that submitted a job ran. Errors: none of its own."""
+
+    @_abc_1.abstractmethod
+    def GetInferenceStatistics(
+        self,
+        request: _inference_history_service_pb2.GetInferenceStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns what one API key ran. Errors: 404 no such key."""
+
+    @_abc_1.abstractmethod
     def CancelInferenceJobs(
         self,
         request: _inference_history_service_pb2.CancelInferenceJobsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Cancels every job that has not ended, up to a thousand at once, and returns these; a job that runs ends a moment later. Errors: none of its own."""
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Cancels every job that has not ended, up to a thousand at once, and returns the details of these; a job that runs ends a moment later. Errors: none of its own."""
 
     @_abc_1.abstractmethod
     def GetInferenceFeatures(

@@ -81,6 +81,7 @@ class InferenceSources(_message.Message):
     SESSION_TOKEN_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """text: contents are texts; embedded: contents are data URIs; aws-s3 and storage-grid: contents are objects {"bucket", "key"} of a storage that speaks the S3 protocol; aws-s3-folder: the key is a folder, and each object below it is an input, called by the name of the source and the rest of its key."""
     access_key_id: _builtins.str
@@ -97,6 +98,10 @@ class InferenceSources(_message.Message):
     def sources(self) -> _containers.MessageMap[_builtins.str, _struct_pb2.Struct]:
         """Of each input, by its name, the contents by the names that the model gives them, such as input.txt."""
 
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the inputs in their order; those that it lacks follow by name. Over REST the order of `sources` holds."""
+
     def __init__(
         self,
         *,
@@ -107,10 +112,11 @@ class InferenceSources(_message.Message):
         session_token: _builtins.str = ...,
         region: _builtins.str = ...,
         endpoint: _builtins.str = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "endpoint", b"endpoint", "region", b"region", "secret_access_key", b"secret_access_key", "session_token", b"session_token", "sources", b"sources", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "endpoint", b"endpoint", "names", b"names", "region", b"region", "secret_access_key", b"secret_access_key", "session_token", b"session_token", "sources", b"sources", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,6 +12,7 @@ from assay.features.inference import history_query
 from assay.features.inference.history_query import HistoryQuery
 from assay.features.inference.history_store import InferenceHistory
 from assay.features.inference.model import KIND, InputType, NewInferenceJob
+from assay.features.inference.statistics_store import InferenceStatistics
 from assay.features.inference.store import InferenceJobs
 from assay.features.keys.store import Keys
 from assay.kernel.errors import InvalidArgument
@@ -240,3 +241,15 @@ def test_an_index_leads_to_a_page(store, engine) -> None:
             assert begin in plan[0], plan
             assert not any(step.startswith("SCAN inference") for step in plan), plan
             assert any("TEMP B-TREE" in step for step in plan) == (one.states is not None), plan
+
+
+def test_what_keys_ran_is_counted(store, clock):
+    """Jobs are counted by key and version, the newest version first, and ended ones of them."""
+    with store.write() as uow:
+        make(uow, clock)
+        abc, xyz = uow[InferenceStatistics].of_keys(ORG)
+        assert uow[InferenceStatistics].of_key(ORG, "abc") == abc
+        assert uow[InferenceStatistics].of_key(ORG, "none").last_used_at is None
+    assert [(one.key_prefix, one.jobs) for one in (abc, xyz)] == [("abc", 3), ("xyz", 1)]
+    assert [(one.version_label, one.ended) for one in abc.versions] == [("1.0.0", 0), ("2.0.0", 0)]
+    assert [one.ended for one in xyz.versions] == [1]

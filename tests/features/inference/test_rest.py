@@ -106,6 +106,9 @@ def test_what_is_wrong_with_a_submission_is_told(written: Texts):
     twice = json.dumps(written.body({})).replace("{}", '{"a": {"i": "x"}, "a": {"i": "y"}}')
     body = check(written.web.post("/api/jobs", content=twice), 400, "validation_error", "/api/jobs")
     assert "twice" in body["message"]
+    named = written.body(one)
+    named["input"]["names"] = ["a"]
+    check(written.web.post("/api/jobs", json=named), 400, "validation_error", "/api/jobs")
     number = written.body({"a": {"input.txt": 7}})
     check(written.web.post("/api/jobs", json=number), 400, "validation_error", "/api/jobs")
     many = written.body({f"{at}": {"i": "x"} for at in range(10_001)})
@@ -118,10 +121,11 @@ def test_a_repeat_with_an_idempotency_key_is_one_job(written: Texts):
     headers = {"idempotency-key": "inference-once"}
     sources = {name: {"input.txt": name} for name in ("b", "c", "a")}
     first, again = (
-        written.web.post("/api/jobs", json=written.body(sources), headers=headers).json()
-        for _ in range(2)
+        written.web.post("/api/jobs", json=written.body(sent), headers=headers).json()
+        for sent in (sources, dict(sorted(sources.items())))
     )
     assert first["jobIdentifier"] == again["jobIdentifier"]
+    assert first["jobInputs"] == {"identifier": ["b", "c", "a"]}  # in the order of the caller
     other = written.web.post("/api/jobs", json=written.body({"d": {}}), headers=headers)
     assert other.status_code == 409
 

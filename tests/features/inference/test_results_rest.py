@@ -319,6 +319,7 @@ def test_the_history_lists_details_by_page(house: House, job_id: str) -> None:
     assert seen[:3] == made[::-1]
     assert job_id in seen
     assert len(seen) == len(set(seen))
+    assert house.get(f"/api/jobs/history/{job_id}")[0]["jobIdentifier"] == job_id
     details = house.get("/api/jobs/history", search=job_id)[0]
     assert details == house.get(f"/api/jobs/{job_id}") | {
         "elapsedTime": details["elapsedTime"], "queueTime": details["queueTime"],
@@ -337,6 +338,25 @@ def test_a_native_call_reads_the_same(house: House, service, job_id: str) -> Non
     assert re.fullmatch(r"^(\d+(\.\d+)?)([a-zA-Z]{0,2})$", features["inputChunkMaximumSize"])
     assert features["maximumInputsPerJob"] == 10_000
     assert features["maximumInputChunks"] > 0
+
+
+def test_keys_have_statistics(house: House, stranger: House, job_id: str) -> None:
+    """What a key ran is counted by version; a key of another organization is absent."""
+    jobs = house.get("/api/jobs/history", **{"per-page": "1000"})
+    found = house.get(f"/api/jobs/statistics/{house.prefix}")
+    assert house.get("/api/jobs/statistics", x="1") == [found]
+    assert TIME.fullmatch(found.pop("lastApiUsage"))
+    model = {"identifier": house.version.model_id, "name": "Lángüages, of <texts>"}
+    assert found == {
+        "accessKey": house.prefix, "jobsCount": len(jobs), "modelsCount": 1,
+        "modelsList": [{**model, "version": "1.0.0", "processedJobsCount": len(jobs)}],
+    }  # fmt: skip  # one object
+    path = f"/api/jobs/statistics/{house.prefix}"
+    check(stranger.web.get(path), 404, "not_found", path)
+    unused = stranger.get(f"/api/jobs/statistics/{stranger.prefix}")
+    assert (unused["jobsCount"], unused["lastApiUsage"], unused["modelsList"]) == (0, None, [])
+    path = f"/api/jobs/history/{job_id}"
+    check(stranger.web.get(path), 404, "not_found", path)
 
 
 def test_a_word_is_refused_as_it_was_sent(house: House):
@@ -402,8 +422,10 @@ def test_all_jobs_are_canceled_at_once(stranger: House) -> None:
     assert [job["jobIdentifier"] for job in pending] == [opened["jobIdentifier"]]
     answer = stranger.web.delete("/api/jobs")
     assert answer.status_code == 200, answer.text
-    assert [(job["jobIdentifier"], job["status"]) for job in answer.json()] == [
-        (opened["jobIdentifier"], "CANCELED")
-    ]
+    (canceled,) = answer.json()
+    assert canceled == stranger.get(f"/api/jobs/{opened['jobIdentifier']}") | {
+        name: canceled[name] for name in ("elapsedTime", "queueTime")
+    }
+    assert canceled["status"] == "CANCELED"
     assert stranger.get("/api/jobs/history", status="PENDING") == []
     assert stranger.web.delete("/api/jobs").json() == []

@@ -122,10 +122,11 @@ def _sources(
             "input.type", f"'{clip(sent.type)}' was sent; {allowed} are allowed. {NOT_SERVED}"
         ) from None
     check_count("input.sources", len(sent.sources))  # before each of them is converted
-    # A map of a message has no order: by name, a repeated request is the same one.
+    places = {name: place for place, name in enumerate(sent.names)}
+    names = sorted(sent.sources, key=lambda name: (places.get(name, len(places)), name))
     return input_type, tuple(
         SentInput(name=name, items=tuple(_items(name, sent.sources[name].fields, form)))
-        for name in sorted(sent.sources)
+        for name in names
     )
 
 

@@ -18,6 +18,7 @@ from assay.features.inference.results_service import ResultReader
 from assay.features.inference.results_store import InferenceResults
 from assay.features.inference.results_watch import ResultWatches
 from assay.features.inference.service import InferenceUseCases
+from assay.features.inference.statistics_store import InferenceStatistics
 from assay.features.inference.storage_service import StorageInputs
 from assay.features.inference.store import (
     InferenceJobs,
@@ -63,7 +64,13 @@ FEATURE = Feature(
         tables.inference_inputs,
         tables.inference_votes,
     ),
-    stores=(InferenceJobs, InferenceResults, InferenceHistory, InferenceVotes),
+    stores=(
+        InferenceJobs,
+        InferenceResults,
+        InferenceHistory,
+        InferenceStatistics,
+        InferenceVotes,
+    ),
     hooks=(InferenceOfModels(), InferenceOfVersions(), InputsOfCanceledJobs()),
     kinds=(InferenceKind(), StorageInferenceKind()),
     services=_services,

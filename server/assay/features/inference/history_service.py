@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from assay.features.inference.history_query import PENDING, HistoryQuery
 from assay.features.inference.history_store import InferenceHistory
 from assay.features.inference.model import InferenceJob
+from assay.features.inference.statistics_store import InferenceStatistics, KeyUse
+from assay.features.inference.store import InferenceJobs
+from assay.features.keys.store import Keys
 from assay.kernel.errors import JobNotCancelable
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.rpc.numbered_pages import NumberedPage
@@ -45,6 +48,23 @@ class InferenceHistoryReader:
                 some = page.job_ids[first : first + READ_JOBS]
                 found = uow[InferenceHistory].jobs(organization_id, some)
             yield from found
+
+    def only(self, organization_id: str, job_id: str) -> HistoryPage:
+        """Return a page with one job; raises NotFound."""
+        with self._store.read() as uow:
+            uow[InferenceJobs].get(organization_id, job_id)
+        return HistoryPage(job_ids=(job_id,), has_more=False)
+
+    def use_of_keys(self, organization_id: str) -> list[KeyUse]:
+        """Return what each key that submitted a job ran."""
+        with self._store.read() as uow:
+            return uow[InferenceStatistics].of_keys(organization_id)
+
+    def use_of_key(self, organization_id: str, prefix: str) -> KeyUse:
+        """Return what one key ran; raises NotFound."""
+        with self._store.read() as uow:
+            uow[Keys].get(organization_id, prefix)
+            return uow[InferenceStatistics].of_key(organization_id, prefix)
 
     def cancel(self, organization_id: str) -> HistoryPage:
         """Ask every job that has not ended to end, MOST_CANCELED at once; return which these are."""

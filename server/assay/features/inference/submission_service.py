@@ -92,8 +92,11 @@ class InferenceRequest(Record):
 
     @property
     def body(self) -> InferenceRequest:
-        """What a repeat has the same of."""
-        return replace(self, found=None, request_id=None, submitted_by="", key_prefix=None)
+        """What a repeat has the same of; writers of JSON may give its objects another order."""
+        inputs = tuple(sorted(self.inputs, key=lambda one: one.name))
+        return replace(
+            self, inputs=inputs, found=None, request_id=None, submitted_by="", key_prefix=None
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

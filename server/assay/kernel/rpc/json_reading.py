@@ -17,6 +17,7 @@ from google.protobuf import duration_pb2, field_mask_pb2, struct_pb2, timestamp_
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from assay.kernel.errors import clip
+from assay.v1 import policy_pb2
 
 Reader = Callable[[Any], Any]
 _Field = tuple[str, Reader, bool]  # name, reader, whether null is absence
@@ -73,17 +74,25 @@ def object_reader(message: Descriptor, without: Collection[str] = ()) -> Reader:
         for oneof in message.oneofs
         if len(names := [field.name for field in oneof.fields if field.name not in without]) > 1
     ]
-    read = _object_reader(fields, choices)
+    orders = {map_name: field.name for field in message.fields if (map_name := _order_of(field))}
+    read = _object_reader(fields, choices, orders)
     if not without:
         _KNOWN[message.full_name] = read  # before its fields, for a message that holds itself
     for field in message.fields:
-        if field.name not in without:
+        if field.name not in without and field.name not in orders.values():
             entry = (field.name, _field_reader(field), not _has_null(field))
             fields.update(dict.fromkeys(names_of(field), entry))
     return read
 
 
-def _object_reader(fields: Mapping[str, _Field], choices: Sequence[Sequence[str]]) -> Reader:
+def _order_of(field: FieldDescriptor) -> str:
+    """Return the map whose keys a field holds in their order; empty for a field of its own."""
+    return field.GetOptions().Extensions[policy_pb2.order_of]
+
+
+def _object_reader(
+    fields: Mapping[str, _Field], choices: Sequence[Sequence[str]], orders: Mapping[str, str]
+) -> Reader:
     def read(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
             raise _not_an_object(value)
@@ -100,6 +109,8 @@ def _object_reader(fields: Mapping[str, _Field], choices: Sequence[Sequence[str]
                 found[name] = None if item is None and null_is_absence else read_field(item)
             except JsonValueError as error:
                 raise _at(key, error) from None
+            if name in orders and item is not None:
+                found[orders[name]] = list(item)
         for names in choices:
             _require_one(names, found)
         return found
