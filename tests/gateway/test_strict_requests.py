@@ -16,6 +16,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from assay.kernel.rpc.http_binding import HttpBinding
+from assay.v1 import policy_pb2
 from tests.support.refusal_body import check
 from tests.support.rpc_service import CALLS
 
@@ -83,6 +84,7 @@ NESTED = [
     if field.message_type is not None and field.message_type.file.package == "assay.v1"
     and not field.message_type.GetOptions().map_entry
     for inner in field.message_type.fields
+    if not inner.GetOptions().Extensions[policy_pb2.order_of]
 ]  # fmt: skip
 
 

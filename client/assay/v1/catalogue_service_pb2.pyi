@@ -66,7 +66,7 @@ class ListCatalogueModelsRequest(_message.Message):
     sort_by: _builtins.str
     """Optional. modelId, author, createdByEmail, submittedByEmail, name, isExpired, isActive, latestVersion, isRecommended, lastActiveDateTime or expirationDateTime; several are divided by commas."""
     direction: _builtins.str
-    """Optional. ASC or DESC in any case; absent, ASC."""
+    """Optional. ASC or DESC in any case: one for all columns, or one for each, divided by commas; absent, ASC."""
     page: _builtins.int
     """Optional. The page, from 1."""
     per_page: _builtins.int

@@ -28,7 +28,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ssay/v1/inference_job.proto\x12\x08\x61ssay.v1\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"5\n\x0eInferenceModel\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xc6\x02\n\x10InferenceSources\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x38\n\x07sources\x18\x02 \x03(\x0b\x32\'.assay.v1.InferenceSources.SourcesEntry\x12\'\n\raccess_key_id\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssKeyID\x12\x1e\n\x11secret_access_key\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rsession_token\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06region\x18\x06 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x07 \x01(\t\x12\x1a\n\x05names\x18\x08 \x03(\tB\x0b\xd2\xf3\x18\x07sources\x1aG\n\x0cSourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\"b\n\rInferenceItem\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x12\n\x08\x64\x61ta_uri\x18\x03 \x01(\tH\x00\x12\x12\n\nmedia_type\x18\x04 \x01(\tB\t\n\x07\x63ontent\"\x9f\x01\n\x11NewInferenceInput\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x35\n\x05items\x18\x02 \x03(\x0b\x32&.assay.v1.NewInferenceInput.ItemsEntry\x1a\x45\n\nItemsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.assay.v1.InferenceItem:\x02\x38\x01\"\xf5\x04\n\x0cInferenceJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nmodel_name\x18\x03 \x01(\t\x12\x12\n\nversion_id\x18\x04 \x01(\t\x12\x15\n\rversion_label\x18\x05 \x01(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\x12\x12\n\ninput_type\x18\x07 \x01(\t\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\x12\r\n\x05total\x18\t \x01(\r\x12\x0f\n\x07pending\x18\n \x01(\r\x12\x11\n\tcompleted\x18\x0b \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x0c \x01(\r\x12\x13\n\x0binput_bytes\x18\r \x01(\x04\x12\x17\n\ntimeout_ms\x18\x0e \x01(\rH\x00\x88\x01\x01\x12\x14\n\x0csubmitted_by\x18\x0f \x01(\t\x12\x17\n\nkey_prefix\x18\x10 \x01(\tH\x01\x88\x01\x01\x12!\n\x05\x65rror\x18\x11 \x01(\x0b\x32\x12.assay.v1.JobError\x12.\n\ncreated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0csubmitted_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nchanged_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_timeout_msB\r\n\x0b_key_prefix\"\x90\x01\n\x16InferenceInputFinished\x12\x10\n\x08position\x18\x01 \x01(\r\x12\x12\n\ninput_name\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x12\n\nelapsed_ms\x18\x05 \x01(\r\x12\x12\n\x05\x65rror\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error\"]\n\x16ReceivedInferenceInput\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\ninput_name\x18\x02 \x01(\t\x12\x11\n\titem_name\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x04\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61ssay/v1/inference_job.proto\x12\x08\x61ssay.v1\x1a\x12\x61ssay/v1/job.proto\x1a\x15\x61ssay/v1/policy.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"5\n\x0eInferenceModel\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xe0\x03\n\x10InferenceSources\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x38\n\x07sources\x18\x02 \x03(\x0b\x32\'.assay.v1.InferenceSources.SourcesEntry\x12\'\n\raccess_key_id\x18\x03 \x01(\tB\x03\x80\x01\x01R\x0b\x61\x63\x63\x65ssKeyID\x12\x1e\n\x11secret_access_key\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x1a\n\rsession_token\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06region\x18\x06 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x07 \x01(\t\x12\x1a\n\x05names\x18\x08 \x03(\tB\x0b\xd2\xf3\x18\x07sources\x12\x10\n\x03url\x18\t \x01(\tB\x03\x80\x01\x01\x12\x15\n\x08username\x18\n \x01(\tB\x03\x80\x01\x01\x12\x15\n\x08password\x18\x0b \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06\x64river\x18\x0c \x01(\t\x12\r\n\x05query\x18\r \x01(\t\x12\x17\n\x0fstorage_account\x18\x0e \x01(\t\x12 \n\x13storage_account_key\x18\x0f \x01(\tB\x03\x80\x01\x01\x1aG\n\x0cSourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct:\x02\x38\x01\"b\n\rInferenceItem\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12\x12\n\x08\x64\x61ta_uri\x18\x03 \x01(\tH\x00\x12\x12\n\nmedia_type\x18\x04 \x01(\tB\t\n\x07\x63ontent\"\x9f\x01\n\x11NewInferenceInput\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x35\n\x05items\x18\x02 \x03(\x0b\x32&.assay.v1.NewInferenceInput.ItemsEntry\x1a\x45\n\nItemsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12&\n\x05value\x18\x02 \x01(\x0b\x32\x17.assay.v1.InferenceItem:\x02\x38\x01\"\xf5\x04\n\x0cInferenceJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x12\n\nmodel_name\x18\x03 \x01(\t\x12\x12\n\nversion_id\x18\x04 \x01(\t\x12\x15\n\rversion_label\x18\x05 \x01(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\x12\x12\n\ninput_type\x18\x07 \x01(\t\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\x12\r\n\x05total\x18\t \x01(\r\x12\x0f\n\x07pending\x18\n \x01(\r\x12\x11\n\tcompleted\x18\x0b \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x0c \x01(\r\x12\x13\n\x0binput_bytes\x18\r \x01(\x04\x12\x17\n\ntimeout_ms\x18\x0e \x01(\rH\x00\x88\x01\x01\x12\x14\n\x0csubmitted_by\x18\x0f \x01(\t\x12\x17\n\nkey_prefix\x18\x10 \x01(\tH\x01\x88\x01\x01\x12!\n\x05\x65rror\x18\x11 \x01(\x0b\x32\x12.assay.v1.JobError\x12.\n\ncreated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0csubmitted_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nchanged_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\r\n\x0b_timeout_msB\r\n\x0b_key_prefix\"\x90\x01\n\x16InferenceInputFinished\x12\x10\n\x08position\x18\x01 \x01(\r\x12\x12\n\ninput_name\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x12\n\nelapsed_ms\x18\x05 \x01(\r\x12\x12\n\x05\x65rror\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error\"]\n\x16ReceivedInferenceInput\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\ninput_name\x18\x02 \x01(\t\x12\x11\n\titem_name\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x04\x42\x1e\n\x08\x61ssay.v1P\x01Z\x10\x61ssay/v1;assayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,24 +46,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INFERENCESOURCES'].fields_by_name['session_token']._serialized_options = b'\200\001\001'
   _globals['_INFERENCESOURCES'].fields_by_name['names']._loaded_options = None
   _globals['_INFERENCESOURCES'].fields_by_name['names']._serialized_options = b'\322\363\030\007sources'
+  _globals['_INFERENCESOURCES'].fields_by_name['url']._loaded_options = None
+  _globals['_INFERENCESOURCES'].fields_by_name['url']._serialized_options = b'\200\001\001'
+  _globals['_INFERENCESOURCES'].fields_by_name['username']._loaded_options = None
+  _globals['_INFERENCESOURCES'].fields_by_name['username']._serialized_options = b'\200\001\001'
+  _globals['_INFERENCESOURCES'].fields_by_name['password']._loaded_options = None
+  _globals['_INFERENCESOURCES'].fields_by_name['password']._serialized_options = b'\200\001\001'
+  _globals['_INFERENCESOURCES'].fields_by_name['storage_account_key']._loaded_options = None
+  _globals['_INFERENCESOURCES'].fields_by_name['storage_account_key']._serialized_options = b'\200\001\001'
   _globals['_NEWINFERENCEINPUT_ITEMSENTRY']._loaded_options = None
   _globals['_NEWINFERENCEINPUT_ITEMSENTRY']._serialized_options = b'8\001'
   _globals['_INFERENCEMODEL']._serialized_start=148
   _globals['_INFERENCEMODEL']._serialized_end=201
   _globals['_INFERENCESOURCES']._serialized_start=204
-  _globals['_INFERENCESOURCES']._serialized_end=530
-  _globals['_INFERENCESOURCES_SOURCESENTRY']._serialized_start=459
-  _globals['_INFERENCESOURCES_SOURCESENTRY']._serialized_end=530
-  _globals['_INFERENCEITEM']._serialized_start=532
-  _globals['_INFERENCEITEM']._serialized_end=630
-  _globals['_NEWINFERENCEINPUT']._serialized_start=633
-  _globals['_NEWINFERENCEINPUT']._serialized_end=792
-  _globals['_NEWINFERENCEINPUT_ITEMSENTRY']._serialized_start=723
-  _globals['_NEWINFERENCEINPUT_ITEMSENTRY']._serialized_end=792
-  _globals['_INFERENCEJOB']._serialized_start=795
-  _globals['_INFERENCEJOB']._serialized_end=1424
-  _globals['_INFERENCEINPUTFINISHED']._serialized_start=1427
-  _globals['_INFERENCEINPUTFINISHED']._serialized_end=1571
-  _globals['_RECEIVEDINFERENCEINPUT']._serialized_start=1573
-  _globals['_RECEIVEDINFERENCEINPUT']._serialized_end=1666
+  _globals['_INFERENCESOURCES']._serialized_end=684
+  _globals['_INFERENCESOURCES_SOURCESENTRY']._serialized_start=613
+  _globals['_INFERENCESOURCES_SOURCESENTRY']._serialized_end=684
+  _globals['_INFERENCEITEM']._serialized_start=686
+  _globals['_INFERENCEITEM']._serialized_end=784
+  _globals['_NEWINFERENCEINPUT']._serialized_start=787
+  _globals['_NEWINFERENCEINPUT']._serialized_end=946
+  _globals['_NEWINFERENCEINPUT_ITEMSENTRY']._serialized_start=877
+  _globals['_NEWINFERENCEINPUT_ITEMSENTRY']._serialized_end=946
+  _globals['_INFERENCEJOB']._serialized_start=949
+  _globals['_INFERENCEJOB']._serialized_end=1578
+  _globals['_INFERENCEINPUTFINISHED']._serialized_start=1581
+  _globals['_INFERENCEINPUTFINISHED']._serialized_end=1725
+  _globals['_RECEIVEDINFERENCEINPUT']._serialized_start=1727
+  _globals['_RECEIVEDINFERENCEINPUT']._serialized_end=1820
 # @@protoc_insertion_point(module_scope)

@@ -82,6 +82,13 @@ class InferenceSources(_message.Message):
     REGION_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
     NAMES_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    USERNAME_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    DRIVER_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    STORAGE_ACCOUNT_FIELD_NUMBER: _builtins.int
+    STORAGE_ACCOUNT_KEY_FIELD_NUMBER: _builtins.int
     type: _builtins.str
     """text: contents are texts; embedded: contents are data URIs; aws-s3 and storage-grid: contents are objects {"bucket", "key"} of a storage that speaks the S3 protocol; aws-s3-folder: the key is a folder, and each object below it is an input, called by the name of the source and the rest of its key."""
     access_key_id: _builtins.str
@@ -94,6 +101,20 @@ class InferenceSources(_message.Message):
     """Of a storage: its region; us-east-1 when absent."""
     endpoint: _builtins.str
     """Of a storage: its URL, such as https://storage.example.com:8333; absent for AWS itself. A storage-grid needs it."""
+    url: _builtins.str
+    """Of a database of type jdbc, which is not read: the refusal says how its rows are sent instead."""
+    username: _builtins.str
+    """Of a database, likewise."""
+    password: _builtins.str
+    """Of a database, likewise."""
+    driver: _builtins.str
+    """Of a database, likewise."""
+    query: _builtins.str
+    """Of a database, likewise."""
+    storage_account: _builtins.str
+    """Of a storage of type azureblob, which is not read either."""
+    storage_account_key: _builtins.str
+    """Of such a storage."""
     @_builtins.property
     def sources(self) -> _containers.MessageMap[_builtins.str, _struct_pb2.Struct]:
         """Of each input, by its name, the contents by the names that the model gives them, such as input.txt."""
@@ -113,10 +134,17 @@ class InferenceSources(_message.Message):
         region: _builtins.str = ...,
         endpoint: _builtins.str = ...,
         names: _abc.Iterable[_builtins.str] | None = ...,
+        url: _builtins.str = ...,
+        username: _builtins.str = ...,
+        password: _builtins.str = ...,
+        driver: _builtins.str = ...,
+        query: _builtins.str = ...,
+        storage_account: _builtins.str = ...,
+        storage_account_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "endpoint", b"endpoint", "names", b"names", "region", b"region", "secret_access_key", b"secret_access_key", "session_token", b"session_token", "sources", b"sources", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "driver", b"driver", "endpoint", b"endpoint", "names", b"names", "password", b"password", "query", b"query", "region", b"region", "secret_access_key", b"secret_access_key", "session_token", b"session_token", "sources", b"sources", "storage_account", b"storage_account", "storage_account_key", b"storage_account_key", "type", b"type", "url", b"url", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

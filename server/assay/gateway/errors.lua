@@ -35,6 +35,7 @@ end
 
 -- What the transcoder says of a query, and what a caller can do something with.
 local PLAIN = {
+  {'^"per_page: ', '"per-page: '}, -- it says a field's name, and not how that is spelt in a query
   {'^": ', '"'},
   {"invalid value oneof field '[%w_]+' is already set%. Cannot set '([%w_]+)' for type oneof", "%1 was given twice"},
 }

@@ -106,6 +106,16 @@ def test_what_is_wrong_with_a_submission_is_told(written: Texts):
     twice = json.dumps(written.body({})).replace("{}", '{"a": {"i": "x"}, "a": {"i": "y"}}')
     body = check(written.web.post("/api/jobs", content=twice), 400, "validation_error", "/api/jobs")
     assert "twice" in body["message"]
+    for kind, way, more in (
+        ("jdbc", "/api/jobs/{job}/rows", {"url": "jdbc:x", "password": "p", "query": "q"}),
+        ("azureblob", "in chunks", {"storageAccount": "x", "storageAccountKey": "y"}),
+        ("text", "jdbc or azureblob", {"url": "jdbc:x"}),
+    ):
+        elsewhere = written.body(one, kind)
+        elsewhere["input"] |= more
+        answer = written.web.post("/api/jobs", json=elsewhere)
+        body = check(answer, 400, "validation_error", "/api/jobs")
+        assert way in body["message"]
     named = written.body(one)
     named["input"]["names"] = ["a"]
     check(written.web.post("/api/jobs", json=named), 400, "validation_error", "/api/jobs")
@@ -139,3 +149,6 @@ def test_a_submission_needs_its_permissions(written: Texts):
         assert reader.get(f"/api/jobs/{made}").status_code == 200
         assert reader.delete(f"/api/jobs/{made}").status_code == 403
     written.ended(made)
+    ended = written.web.delete(f"/api/jobs/{made}")
+    body = check(ended, 422, "unprocessable_entity", f"/api/jobs/{made}")
+    assert body["message"].endswith("has already ended: COMPLETED.")

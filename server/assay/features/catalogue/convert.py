@@ -13,11 +13,11 @@ from assay.features.models.declared import DeclaredInput, DeclaredOutput, media_
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.rpc import values
 from assay.kernel.rpc.messages import value_of
+from assay.kernel.rpc.numbered_pages import sort_order
 from assay.records import encode_text
 from assay.v1 import catalogue_service_pb2 as pb
 
 TRUTHS = {"true": True, "1": True, "false": False, "0": False}
-DIRECTIONS = {"": False, "asc": False, "desc": True}
 
 
 def model_query(request: pb.ListCatalogueModelsRequest) -> ModelQuery:
@@ -40,8 +40,7 @@ def model_query(request: pb.ListCatalogueModelsRequest) -> ModelQuery:
         is_active=_truth("isActive", request.is_active),
         has_none=expires is not None or any(none_is),
         active_since=_time("lastActiveDateTime", request.last_active_date_time),
-        sort_by=_sort_by(request.sort_by),
-        descending=_direction(request.direction),
+        sort_by=sort_order(request.sort_by, request.direction, SORTS),
     )
 
 
@@ -125,21 +124,3 @@ def _time(name: str, sent: str) -> datetime | None:
         raise InvalidArgument.of(
             name, f"'{clip(sent)}' was sent; a time such as 2026-01-31T12:00:00 is allowed"
         ) from None
-
-
-def _sort_by(sent: str) -> tuple[str, ...]:
-    by_form = {name.lower(): name for name in SORTS}
-    names = [part.strip() for part in sent.split(",") if part.strip()]
-    for name in names:
-        if name.lower() not in by_form:
-            raise InvalidArgument.of(
-                "sort-by", f"'{clip(name)}' was sent; {', '.join(SORTS)} are allowed"
-            )
-    return tuple(by_form[name.lower()] for name in names)
-
-
-def _direction(sent: str) -> bool:
-    found = DIRECTIONS.get(sent.lower())
-    if found is None:
-        raise InvalidArgument.of("direction", f"'{clip(sent)}' was sent; ASC or DESC is allowed")
-    return found

@@ -44,8 +44,7 @@ class ModelQuery(Record):
     is_active: bool | None = None
     has_none: bool = False  # asks for what no model is, such as expired
     active_since: datetime | None = None
-    sort_by: tuple[str, ...] = ()  # keys of SORTS
-    descending: bool = False
+    sort_by: tuple[tuple[str, bool], ...] = ()  # keys of SORTS, and whether each descends
 
 
 # What models are sorted by; those by which all are equal leave the order as it is.
@@ -223,7 +222,7 @@ class CatalogueReader:
 
 
 def _check_status(status: str, version: Version) -> None:
-    if status != "active":
+    if status.lower() != "active":
         raise InvalidArgument.of("status", f"'{clip(status)}' was sent; active is allowed")
     if version.status is not VersionStatus.READY:
         raise VersionNotReady(
@@ -246,8 +245,8 @@ def _chosen(uow: UnitOfWork, organization_id: str, query: ModelQuery) -> list[Li
         scores = _similar(query.name, {one.model_id: one.name for one in found})
         found = [one for one in found if one.model_id in scores]
         found.sort(key=lambda one: -scores[one.model_id])
-    for name in reversed(query.sort_by):
-        found.sort(key=SORTS[name], reverse=query.descending)
+    for name, descends in reversed(query.sort_by):
+        found.sort(key=SORTS[name], reverse=descends)
     return found
 
 

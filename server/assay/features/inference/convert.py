@@ -33,6 +33,16 @@ FORMS = {
 }
 OF_STORAGES = ("access_key_id", "secret_access_key", "session_token", "region", "endpoint")
 NOT_SERVED = "Send files in chunks: open a job without input, and send them to it"
+UNREAD = {
+    "jdbc": "Databases are not read: open a job without input, and send its rows as Arrow, Parquet, "
+    "CSV or JSON Lines to /api/jobs/{job}/rows",
+    "azureblob": "Storage of Azure is not read: use one that speaks the S3 protocol, or open a job "
+    "without input, and send files to it in chunks",
+}
+OF_UNREAD = (
+    *("url", "username", "password", "driver", "query"),
+    *("storage_account", "storage_account_key"),
+)
 _KINDS = {
     "null": "null",
     "number": "a number",
@@ -119,8 +129,15 @@ def _sources(
     except (ValueError, KeyError):
         allowed = ", ".join(FORMS)
         raise InvalidArgument.of(
-            "input.type", f"'{clip(sent.type)}' was sent; {allowed} are allowed. {NOT_SERVED}"
+            "input.type",
+            f"'{clip(sent.type)}' was sent; {allowed} are allowed. "
+            f"{UNREAD.get(sent.type, NOT_SERVED)}",
         ) from None
+    for name in OF_UNREAD:
+        if getattr(sent, name):
+            raise InvalidArgument.of(
+                f"input.{name}", f"is of {' or '.join(UNREAD)}, and the type is '{input_type}'"
+            )
     check_count("input.sources", len(sent.sources))  # before each of them is converted
     places = {name: place for place, name in enumerate(sent.names)}
     names = sorted(sent.sources, key=lambda name: (places.get(name, len(places)), name))

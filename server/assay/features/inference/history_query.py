@@ -6,14 +6,14 @@ In a filter `,` stands for or and `;` for and, which binds less: `a,b;c` is (a o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from assay.features.inference.model import WORDS
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.jobs.states import TERMINAL, JobState
-from assay.kernel.rpc.numbered_pages import NumberedPage
+from assay.kernel.rpc.numbered_pages import NumberedPage, sort_order
 from assay.records import Record
 
 Terms = tuple[tuple[str, ...], ...]  # all of what any of must hold
@@ -138,41 +138,12 @@ def order(sent: str, directions: str) -> tuple[SortKey, ...]:
     Raises:
         InvalidArgument: a column or a direction is unknown, or there are more of these.
     """
-    columns = [_word("sort-by", one, SortColumn) for one in _parts(sent)]
-    words = [_direction(one) for one in _parts(directions)]
-    columns = columns or [SortColumn.CREATED_AT]
-    if len(set(columns)) < len(columns):
-        raise InvalidArgument.of("sort-by", "names a column twice")
-    if len(words) > len(columns):
-        raise InvalidArgument.of(
-            "direction", f"{len(words)} were sent for {len(columns)} columns of sort-by"
-        )
-    if len(words) <= 1:
-        default = not sent.strip()  # the newest first, but a name from A to Z
-        words = [words[0] if words else default] * len(columns)
-    words += [False] * (len(columns) - len(words))
+    if not sent.strip(" ,;"):  # the newest first, but a name from A to Z
+        sent, directions = SortColumn.CREATED_AT.value, directions.strip(" ,;") or "DESC"
     return tuple(
-        SortKey(column=column, descending=descending)
-        for column, descending in zip(columns, words, strict=True)
+        SortKey(column=SortColumn(name), descending=descending)
+        for name, descending in sort_order(sent, directions, tuple(SortColumn))
     )
-
-
-def _parts(sent: str) -> list[str]:
-    return [part for one in re.split("[,;]", sent) if (part := one.strip())]
-
-
-def _word(field: str, sent: str, allowed: Iterable[SortColumn]) -> SortColumn:
-    found = {one.value.lower(): one for one in allowed}.get(sent.lower())
-    if found is None:
-        names = ", ".join(allowed)
-        raise InvalidArgument.of(field, f"'{clip(sent)}' was sent; {names} are allowed")
-    return found
-
-
-def _direction(sent: str) -> bool:
-    if sent.upper() not in {"ASC", "DESC"}:
-        raise InvalidArgument.of("direction", f"'{clip(sent)}' was sent; ASC or DESC is allowed")
-    return sent.upper() == "DESC"
 
 
 def _moment(field: str, sent: str) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from assay.features.inference.model import InferenceJob
 from assay.features.inference.store import InferenceJobs
+from assay.kernel.errors import JobNotCancelable
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.jobs.watch import Watches
@@ -40,6 +41,11 @@ class InferenceUseCases:
     def _ask(self, organization_id: str, job_id: str) -> InferenceJob:
         with self._store.write() as uow:
             job = uow[InferenceJobs].get(organization_id, job_id)  # another kind is absent here
-            if job.state is not JobState.CANCELED:
+            if job.is_finished and job.state is not JobState.CANCELED:
+                raise JobNotCancelable(
+                    f"The job '{job_id}' has already ended: {job.status}.",
+                    metadata={"job_id": job_id, "state": job.status},
+                )
+            if not job.is_finished:
                 uow[Jobs].request_cancel(organization_id, job_id)
             return uow[InferenceJobs].get(organization_id, job_id)

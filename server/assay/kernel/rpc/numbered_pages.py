@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from assay.kernel.errors import InvalidArgument
+from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.paging import most_items
 from assay.records import Record
 
 MAX_PER_PAGE = 1000
+_DIRECTIONS = {"ASC": "ASC", "DESC": "DESC"}
 MAX_QUERY_CHARS = 2000  # of a URL's query, which the links of its reply repeat
 
 
@@ -43,6 +46,32 @@ def requested_page(request: Any, *, default: int = 10) -> NumberedPage:
     return NumberedPage(number=max(1, request.page), size=size)
 
 
+def sort_order(
+    sent: str, directions: str, allowed: Collection[str]
+) -> tuple[tuple[str, bool], ...]:
+    """Return the columns that a listing is sorted by, and whether the order of each descends.
+
+    Commas divide columns, which come in any case. One direction holds for all of them, several
+    stand for one each.
+
+    Raises:
+        InvalidArgument: a column or a direction is unknown, or there are more of these.
+    """
+    by_form = {name.lower(): name for name in allowed}
+    columns = [_known("sort-by", one.lower(), one, by_form) for one in _parts(sent)]
+    words = [_known("direction", one.upper(), one, _DIRECTIONS) for one in _parts(directions)]
+    if len(set(columns)) < len(columns):
+        raise InvalidArgument.of("sort-by", "names a column twice")
+    if len(words) > max(1, len(columns)):
+        raise InvalidArgument.of(
+            "direction", f"{len(words)} were sent for {len(columns)} columns of sort-by"
+        )
+    if len(words) <= 1:
+        words = (words or ["ASC"]) * len(columns)
+    words += ["ASC"] * (len(columns) - len(words))
+    return tuple((name, word == "DESC") for name, word in zip(columns, words, strict=True))
+
+
 def check_query(call: Call) -> None:
     """Check that the query of a REST caller fits into the links of the reply.
 
@@ -69,3 +98,15 @@ def _url(call: Call, number: int) -> str:
     """Return the URL of another page, relative to the host."""
     sent = [pair for pair in parse_qsl(call.query, keep_blank_values=True) if pair[0] != "page"]
     return f"{call.path}?{urlencode([*sent, ('page', str(number))])}"
+
+
+def _parts(sent: str) -> list[str]:
+    return [part for one in re.split("[,;]", sent) if (part := one.strip())]
+
+
+def _known(field: str, form: str, sent: str, by_form: Mapping[str, str]) -> str:
+    if form not in by_form:
+        *names, last = by_form.values()
+        allowed = f"{', '.join(names)} or {last} is allowed"
+        raise InvalidArgument.of(field, f"'{clip(sent)}' was sent; {allowed}")
+    return by_form[form]
