@@ -10,6 +10,8 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 STAMP := .venv/.setup
 PYTEST := $(RUN) -m pytest
+# Hundreds of processes start in the tests: none compiles again what another has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 # Processes that run tests: many tests wait for a service to start.
 WORKERS ?= 3
 

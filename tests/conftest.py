@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+from tests.support import commands
+
 pytest_plugins = [
     "tests.fixtures.service",
     "tests.fixtures.storage",
@@ -18,6 +20,14 @@ pytest_plugins = [
 # How long an example takes says what else the machine does, not what the product does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server() -> None:
+    """The process of which compute processes and commands are forks: it imports while tests begin."""
+    commands.start_fork_server()
+
 
 PURE = ("tests/metrics/", "tests/extraction/")
 

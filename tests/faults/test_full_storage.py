@@ -141,7 +141,8 @@ def test_a_job_waits_for_space_without_an_attempt(site: Site) -> None:
     """A job whose blobs find no space is put off, and succeeds in its first attempt with space."""
     path = site.model()
     server = psutil.Process(site.service.process.pid)
-    (child,) = (one for one in server.children() if "spawn_main" in " ".join(one.cmdline()))
+    fork_server = next(one for one in server.children() if "forkserver" in " ".join(one.cmdline()))
+    (child,) = fork_server.children()
     _, hard = resource.prlimit(child.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (1_000, hard))
     jobs = "/api/v1/jobs"

@@ -81,7 +81,7 @@ class City:
             self.runners[index] = self._work()
         else:
             owner = self.random.choice([self.server, *self.runners])
-            children = psutil.Process(owner.pid).children()
+            children = psutil.Process(owner.pid).children(recursive=True)
             if not children:  # they are just being made
                 self._deck.append(what)
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import multiprocessing
 import os
 import signal
 import sys
@@ -191,7 +192,10 @@ def act(what: str, spec: StepSpec) -> None:
             flag.touch()
             os.kill(os.getpid(), signal.SIGKILL)
     if what == "kill runner":
-        os.kill(os.getppid(), signal.SIGKILL)
+        runner = multiprocessing.parent_process()
+        assert runner is not None
+        assert runner.pid is not None
+        os.kill(runner.pid, signal.SIGKILL)
         signal.pause()  # its own end follows from that
     if what == "away" or (what == "away once" and not Path(spec.flag).exists()):
         if what == "away once":

@@ -1,10 +1,12 @@
-"""A pool of spawned processes that survives the death of any of them.
+"""A pool of forked processes that survives the death of any of them.
 
 One thread, as long-lived as the pool, makes every child, hands each one task at a time and
 reads the answers. That shape comes from traps (each is a test in tests/kernel/jobs):
 
-- The kernel's parent-death signal fires when the *thread* that made the child ends.
-- A child that outlives its parent; see `child.prepare`.
+- A fork of a process with threads may hang for ever, and a new interpreter imports for seconds.
+  So children are forks of one small process that has imported what they need and has no threads
+  of its own: the fork server of the standard library, which ends with its parent.
+- A child that outlives its parent; see `worker.prepare`.
 - `concurrent.futures.ProcessPoolExecutor` breaks as a whole when one child dies, blames every
   task in flight, and may hang when it breaks while it makes a child. Here a death is that of
   one task: it is run once more in a new child, and when it kills that too it is poison: its
@@ -22,7 +24,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-import os
 import pickle
 import queue
 import threading
@@ -32,7 +33,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import chain, count, islice
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel import owner, trace
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
+WORKER = "assay.kernel.jobs.executors.worker"
 MOST_DEATHS = 2  # children that one task may kill before it is refused
 MOST_FAILED_STARTS = 3  # children in a row that may end before they are ready
 MOST_SECONDS_BROKEN = 30.0  # until a pool that cannot start children tries it again
@@ -81,7 +83,7 @@ _Abandoned = frozenset[Future[Any]]  # what those who asked for them have given 
 
 @dataclass(kw_only=True, eq=False)
 class _Child:
-    process: SpawnProcess
+    process: ForkServerProcess
     connection: Connection
     ready: bool = False  # its modules are imported
     task: _Task | None = None
@@ -99,7 +101,7 @@ class PoolCounts:
 
 
 class LocalPool:
-    """Up to `workers` spawned processes.
+    """Up to `workers` forked processes.
 
     All are started at once and kept; with `least` these are, and the others when tasks come.
     """
@@ -119,10 +121,10 @@ class LocalPool:
         self._numbered = (f"{name}-{number}" for number in count(1))  # names of children
         self._least = workers if least is None else least
         self._clock = clock or Clock()
-        self._settings = ChildSettings(
-            parent_pid=os.getpid(), memory_bytes=memory_bytes, preload=preload, warm=warm
-        )
-        self._context = multiprocessing.get_context("spawn")
+        self._settings = ChildSettings(memory_bytes=memory_bytes, preload=preload, warm=warm)
+        self._context = multiprocessing.get_context("forkserver")
+        # Heard by the first pool of a process; what a later one adds, its children import.
+        self._context.set_forkserver_preload([WORKER, *preload])
         self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
         self._rung = False
         self._bell, self._ring = self._context.Pipe(duplex=False)
@@ -295,7 +297,7 @@ class LocalPool:
         while len(self._children) < self._wanted + self._spares and self._may_start():
             try:
                 self._start_child()
-            except OSError:  # no memory, no handles, no more processes
+            except (OSError, EOFError):  # no memory, no handles, no more processes
                 log.exception("a compute process could not be started")
                 self._count_failed_start()
         if self._hopeless and not self._children:
@@ -348,7 +350,7 @@ class LocalPool:
                 target=serve, args=(theirs, self._settings), name=next(self._numbered), daemon=True
             )
             process.start()
-        except OSError:
+        except (OSError, EOFError):
             ours.close()
             raise
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import os
 import pickle
@@ -19,6 +20,7 @@ from assay.kernel.errors import AssayError, TooLarge
 from assay.kernel.storage.failures import of_disk
 
 PR_SET_PDEATHSIG = 1
+IMPORTED_BY = os.getpid()  # the fork server, unless a child had to import this itself
 READY = b"ready"
 OUT_OF_MEMORY = (
     "This needs more memory than a compute process is given. Send smaller pieces, or raise "
@@ -37,7 +39,6 @@ LONG_SECONDS = 0.5  # of a task, after which the child gives memory back
 class ChildSettings:
     """What every child of a pool is told at its start."""
 
-    parent_pid: int
     memory_bytes: int | None = None  # of data the child may allocate; None: no limit
     preload: tuple[str, ...] = ()  # modules imported before the first task
     warm: bytes | None = None  # a pickled call that is made before the first task
@@ -45,12 +46,14 @@ class ChildSettings:
 
 def prepare(settings: ChildSettings) -> None:
     """Prepare this process to compute; run by the pool in each new child."""
-    _die_with_parent(settings.parent_pid)
+    _die_with_parent()
     # A terminal sends Ctrl-C to every process; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for module in settings.preload:
         importlib.import_module(module)
+    # What the fork server imported stays; a collector that walked it would copy its pages.
+    gc.freeze()
     if settings.memory_bytes is not None:
         # RLIMIT_DATA, not RLIMIT_AS: allocators reserve address space that they never use.
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -92,14 +95,15 @@ def _perform(payload: bytes) -> bytes:
         return pickle.dumps((False, RemoteError("".join(traceback.format_exception(error)))))
 
 
-def _die_with_parent(parent_pid: int) -> None:
-    """Ask the kernel for SIGKILL when the thread that made us ends, and check that it lives.
+def _die_with_parent() -> None:
+    """Ask the kernel for SIGKILL when the fork server ends, and check that it lives.
 
-    A killed parent cannot stop its children; without this they would stay for ever.
+    It ends with the process whose pool this is. A killed process cannot stop its children;
+    without this they would stay for ever.
     """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != parent_pid:
-        os._exit(1)  # the parent died before the kernel knew of our wish
+    if os.getpid() != IMPORTED_BY and os.getppid() != IMPORTED_BY:
+        os._exit(1)  # the fork server died before the kernel knew of our wish
