@@ -22,7 +22,6 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-
 @pytest.fixture(scope="session", autouse=True)
 def fork_server() -> None:
     """The process of which compute processes and commands are forks: it imports while tests begin."""

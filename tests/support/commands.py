@@ -75,6 +75,6 @@ def _be_command(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = command
-    from assay.__main__ import main  # noqa: PLC0415 — it reads the environment
+    from assay.__main__ import main
 
     main()
