@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from assay.features.catalogue import convert
@@ -177,10 +178,10 @@ class CatalogueRestService:
 
     async def _version(self, found: CatalogueVersion, call: Call) -> Body[views.VersionView]:
         org = call.organization_id
-        sample_input = await self._catalogue.sample_input(org, found)
-        sample_output = await self._catalogue.sample_output(org, found)
-        shown = views.version(found, sample_input, sample_output)
-        return rest.body(shown)
+        samples = await asyncio.gather(
+            self._catalogue.sample_input(org, found), self._catalogue.sample_output(org, found)
+        )
+        return rest.body(views.version(found, *samples))
 
     async def _sample_input(self, found: CatalogueVersion, call: Call) -> Body[Any]:
         text = await self._catalogue.sample_input(call.organization_id, found)

@@ -6,14 +6,13 @@ import base64
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 
 from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.artifacts.output_documents import MODEL_TYPES, document
 from assay.features.artifacts.predictors import open_predictor
-from assay.kernel.cache import BoundedCache
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import DataError
 from assay.learning.predictor import Predictor
@@ -35,8 +34,6 @@ GREY_PNG = base64.b64decode(
     "EBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQELi3oiwCAJt186UAAAAASUVORK5CYII="
 )  # 64 × 64 pixels
 
-_EXAMPLES: Final = BoundedCache(64)  # by the content of what predicts
-
 
 class Example(Record):
     """What goes in and what comes out, of one input."""
@@ -51,13 +48,6 @@ def neutral_example(context: ComputeContext, artifact: Artifact) -> Example:
 
     What is served elsewhere is not asked: its example has equal scores.
     """
-    remote = () if artifact.remote is None else map(str, artifact.remote.features)
-    key = artifact.blob or json.dumps([artifact.task_type, artifact.labels, *remote])
-    found: Example = _EXAMPLES.get(key, lambda: (_example(context, artifact), 1))
-    return found
-
-
-def _example(context: ComputeContext, artifact: Artifact) -> Example:
     predictor: Predictor | None = None
     features: tuple[pa.Field[Any], ...] = ()
     if artifact.kind is not ArtifactKind.REMOTE:

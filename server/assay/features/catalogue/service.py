@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from assay.features.catalogue.store import Catalogue, Listed, Tagged
 from assay.features.models.model import Model, TaskType, Version
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
+from assay.kernel.cache import BoundedCache
 from assay.kernel.errors import AssayError, InvalidArgument, VersionNotReady, clip
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.executors.worker import RemoteError
@@ -27,10 +29,13 @@ from assay.kernel.jobs.states import VersionStatus
 from assay.kernel.kernel import Kernel, Limits
 from assay.kernel.rpc.numbered_pages import NumberedPage
 from assay.kernel.storage.unit_of_work import UnitOfWork
-from assay.records import Record, encode_text, replace
+from assay.records import Record, encode, encode_text, replace
 
 MOST_RELATED = 100  # models that are told
 SAMPLE = "sample"  # the name of the input of an example
+MOST_EXAMPLES = 64  # that are remembered
+# For which an example is waited for: processes that are busy must not keep a version from being read.
+EXAMPLE_SECONDS = 10.0
 
 
 class ModelQuery(Record):
@@ -116,7 +121,9 @@ class CatalogueReader:
 
     def __init__(self, kernel: Kernel) -> None:
         self._store, self._blobs, self._limits = kernel.store, kernel.blobs, kernel.limits
-        self._compute, self._run_in_thread = kernel.compute, kernel.run_in_thread
+        self._compute = kernel.compute
+        self._examples = BoundedCache(MOST_EXAMPLES)  # by organization and artifact
+        self._begun: dict[tuple[str, bytes], asyncio.Future[Example | None]] = {}
 
     def search(
         self, organization_id: str, query: ModelQuery, page: NumberedPage
@@ -209,16 +216,32 @@ class CatalogueReader:
         return [tag for tag in asked if tag in known], models
 
     async def _example(self, organization_id: str, found: CatalogueVersion) -> Example | None:
+        """Return the example of what a version runs; None where there is none, or not in time."""
         if found.artifact is None:
             return None
+        key = organization_id, encode(found.artifact)
+        known: Example | None = self._examples.peek(key)
+        if known is not None:
+            return known
+        begun = self._begun.get(key)
+        if begun is None:
+            begun = asyncio.ensure_future(self._made(*key, found.artifact))
+            self._begun[key] = begun
+            begun.add_done_callback(lambda _: self._begun.pop(key, None))
+        try:
+            # It is made to its end whoever goes away, and is there the next time.
+            return await asyncio.wait_for(asyncio.shield(begun), EXAMPLE_SECONDS)
+        except TimeoutError:
+            return None
+
+    async def _made(self, organization_id: str, key: bytes, artifact: Artifact) -> Example | None:
         context = ComputeContext(blobs=JobBlobs(self._blobs, organization_id))
         try:
-            return await self._compute.run(neutral_example, context, found.artifact)
-        except (
-            AssayError,
-            RemoteError,
-        ):  # it cannot run, which its jobs say; it is told all the same
+            made = await self._compute.run(neutral_example, context, artifact)
+        except (AssayError, RemoteError):  # it cannot run, which its jobs say; it is told without
             return None
+        self._examples.get((organization_id, key), lambda: (made, 1))
+        return made
 
 
 def _check_status(status: str, version: Version) -> None:
