@@ -265,6 +265,8 @@ def test_missing_numbers_are_nan_and_whole_numbers_are_checked():
     assert list(found.values) == [2.0]
     with pytest.raises(DataError, match=r"row 'r1'.*is 2.5; the model reads whole numbers"):
         model.predict(iris_rows(np.array([[2, 0, 0, 0], [2.5, 0, 0, 0]])))
+    with pytest.raises(DataError, match=r"is 9.22337e\+18; the model reads whole numbers"):
+        model.predict(iris_rows(np.array([[2.0**63, 0, 0, 0]])))
 
 
 def test_what_a_model_returns_is_not_believed():

@@ -42,8 +42,8 @@ def far_tensor() -> onnx.TensorProto:
     return tensor
 
 
-def hollow_tensor(count: int, held: int) -> onnx.TensorProto:
-    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[count, count])
+def hollow_tensor(count: int, held: int, sizes: int = 2) -> onnx.TensorProto:
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[count] * sizes)
     tensor.raw_data = bytes(4 * held)
     return tensor
 
@@ -102,6 +102,7 @@ HOSTILE = {
         "declared with 1,000,000,000,000 values and holds 3",
     ),
     "sizes that overflow": (right(tensors=[AXIS, hollow_tensor(2**32, 0)]), "holds 0"),
+    "many sizes": (right(tensors=[AXIS, hollow_tensor(2**62, 0, 100_000)]), "has 100,000 dimensions"),
     "negative size": (right(tensors=[AXIS, hollow_tensor(-1, 0)]), "negative size"),
     "sparse": (sparse(), "sparse tensor"),
     "opset of tomorrow": (right(opset=999), "opset 999 of ai.onnx; 7 to"),

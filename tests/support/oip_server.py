@@ -33,6 +33,7 @@ LIES: dict[str, Callable[[np.ndarray], dict[str, Any]]] = {
     "vast": lambda scores: {"shape": (len(scores), 1 << 40)},
     "dtype": lambda _: {"datatype": "BF16"},
     "name": lambda _: {"name": "other"},
+    "deep": lambda scores: {"shape": (1,) * 1_000_000},
     "codes": lambda scores: {"numbers": (scores[:, 1] > 0.5).astype("<i8"), "datatype": "INT64"},
     "codes-beyond": lambda scores: {"numbers": np.full(len(scores), 7, "<i8"), "datatype": "INT64"},
     "huge": lambda scores: {"numbers": np.zeros((len(scores), 3_000_000))},
@@ -111,6 +112,10 @@ class OipServer(GRPCInferenceServiceServicer):
             shape=lie.get("shape", numbers.shape),
             datatype=lie.get("datatype", "FP64"),
         )
+        if what == "beyond":
+            output.datatype = "INT8"
+            output.contents.int_contents.extend([300] * numbers.size)
+            return oip.ModelInferResponse(outputs=[output])
         if what == "typed":
             output.contents.fp64_contents.extend(numbers.ravel().tolist())
             return oip.ModelInferResponse(outputs=[output])

@@ -18,6 +18,7 @@ from assay.learning.errors import BadModelFile, shortened
 from assay.learning.onnx_declaration import MAX_BYTES
 
 MAX_NODES: Final = 100_000  # of all graphs of a file
+MAX_DIMENSIONS: Final = 64  # of a tensor
 MIN_OPSET: Final = 7  # the oldest that ONNX Runtime promises to run
 DOMAINS: Final = ("ai.onnx", "ai.onnx.ml")
 _STANDARD: Final = {"": "ai.onnx", "ai.onnx": "ai.onnx", "ai.onnx.ml": "ai.onnx.ml"}
@@ -204,6 +205,11 @@ def check_tensor(tensor: Any) -> None:
         raise BadModelFile(
             f"the values of the tensor {name} are in another file, which is not read. Save the "
             "model with its weights in it: onnx.save(…, save_as_external_data=False)"
+        )
+    if len(tensor.dims) > MAX_DIMENSIONS:  # whose product alone could take for ever
+        raise BadModelFile(
+            f"the tensor {name} has {len(tensor.dims):,} dimensions; at most {MAX_DIMENSIONS} are "
+            "allowed"
         )
     if any(size < 0 for size in tensor.dims):
         raise BadModelFile(f"the tensor {name} has a negative size")

@@ -71,6 +71,8 @@ def _whole(
     kind = NUMPY_TYPES[wanted]
     low, high = (0.0, 1.0) if kind is np.bool_ else (np.iinfo(kind).min, np.iinfo(kind).max)
     is_right = (values == np.trunc(values)) & (values >= low) & (values <= high)
+    if kind is np.int64:
+        is_right &= values < float(high)  # as a float the limit is one beyond it
     if not is_right.all():
         row = int(np.flatnonzero(~is_right)[0])
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,19 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
+from assay.features.remote.model import (
+    Content,
+    Datatype,
+    RemoteCredentials,
+    RemoteInput,
+    RemoteSpec,
+    RemoteTls,
+)
+from assay.features.remote.service import RemoteEndpoints
+from assay.kernel.errors import InvalidArgument
+from assay.kernel.sealing import Sealer
 from assay.learning.rows import TaskType, canonical_schema
+from assay.records import replace
 from tests.support.oip_server import BAD, OipServer
 from tests.support.rpc_service import Caller, Running, message
 from tests.support.training_project import Project, project
@@ -112,7 +125,9 @@ def test_a_repeated_create_is_the_same_version(mine: Project, server: OipServer)
         ({"max_rows": 10**6}, "remote.max_rows"),
         ({"deadline_seconds": 1e9}, "remote.deadline_seconds"),
         ({"deadline_seconds": float("nan")}, "remote.deadline_seconds"),
+        ({"endpoint": "grpc://grpcs://example.com:1"}, "remote.endpoint"),
         ({"token": "two\nlines"}, "remote.token"),
+        ({"token": "a", "endpoint": "8.8.8.8:8001"}, "remote.token"),
         ({"labels": [f"{row:050d}" for row in range(6000)]}, "remote"),
         ({"tls": {"ca_certificate": "file.pem"}}, "remote.tls.ca_certificate"),
         ({"tls": {"client_certificate": "-----BEGIN X-----"}}, "remote.tls.client_key"),
@@ -140,6 +155,25 @@ def test_what_cannot_be_called_is_refused_by_field(
     assert refused.code == "INVALID_ARGUMENT"
     assert refused.violations[0][0] == field
     assert "secret" not in refused.message
+
+
+def test_a_token_without_tls_needs_a_network_that_the_operator_allows(
+    mine: Project, server: OipServer
+):
+    """Without such a network every endpoint is public; with one, a name may be in it."""
+    sealer = Sealer.of("s" * 32)
+    table = RemoteInput(name="x", datatype=Datatype.FP32, content=Content.COLUMNS, columns=("a",))
+    spec = RemoteSpec(endpoint="models.internal:8001", model_name="m", inputs=(table,), output="y")
+    for allowed, credentials, is_taken in (
+        ((), RemoteCredentials(token="a"), False),
+        ((), RemoteCredentials(), True),
+        (("10.0.0.0/8",), RemoteCredentials(token="a"), True),
+    ):
+        endpoints = RemoteEndpoints(sealer=sealer, allowed=allowed)
+        with nullcontext() if is_taken else pytest.raises(InvalidArgument, match="Write grpcs://"):
+            endpoints.sealed(spec, credentials)
+    tls = replace(spec, tls=RemoteTls())
+    assert RemoteEndpoints(sealer=sealer, allowed=()).sealed(tls, RemoteCredentials(token="a"))
 
 
 def test_private_endpoints_are_refused_at_once(mine: Project, server: OipServer):

@@ -208,6 +208,8 @@ def test_a_regression_reads_one_number_a_row(server):
         ("unsure", "no probabilities; logits are declared by scores"),
         ("negative", "negative length"),
         ("vast", "has 48 bytes"),
+        ("deep", "its shape has 1000000 dimensions"),
+        ("beyond", "a number is beyond those of INT8"),
         ("dtype", "datatype 'BF16' is not read"),
         ("name", "absent; the endpoint returned other"),
         ("cut", "has 45 bytes"),

@@ -185,7 +185,9 @@ class RemoteCredentials(Record):
 
 def endpoint_of(text: str) -> tuple[str, bool]:
     """Return `host:port` of an endpoint that may have a scheme, and whether that asks for TLS."""
-    return text.removeprefix(PLAIN_SCHEME).removeprefix(TLS_SCHEME), text.startswith(TLS_SCHEME)
+    if text.startswith(TLS_SCHEME):
+        return text.removeprefix(TLS_SCHEME), True
+    return text.removeprefix(PLAIN_SCHEME), False
 
 
 def _task_type(contents: set[Content], kind: str) -> TaskType | None:

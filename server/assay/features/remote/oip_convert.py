@@ -9,8 +9,18 @@ import numpy as np
 
 from assay.features.remote.model import Datatype, RemoteSpec
 from assay.features.remote.outputs import WrongOutput
-from assay.features.remote.tensors import NUMBERS, Output, Tensor, read_raw_texts
+from assay.features.remote.tensors import (
+    NUMBERS,
+    Numbers,
+    Output,
+    Tensor,
+    read_raw_numbers,
+    read_raw_texts,
+)
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
+from assay.kernel.errors import clip
+
+MAX_DIMENSIONS = 8  # of a tensor
 
 # The field of typed contents that has the elements of a datatype; the others come raw alone.
 TYPED_FIELDS = {
@@ -55,16 +65,19 @@ def output_of(response: oip.ModelInferResponse, name: str) -> Output:
     """
     names = [one.name for one in response.outputs]
     if name not in names:
-        raise WrongOutput(f"it is absent; the endpoint returned {', '.join(names[:5]) or 'none'}")
+        some = ", ".join(clip(one, 40) for one in names[:5])
+        raise WrongOutput(f"it is absent; the endpoint returned {some or 'none'}")
     number = names.index(name)
     tensor = response.outputs[number]
     try:
         datatype = Datatype(tensor.datatype)
     except ValueError:
-        raise WrongOutput(f"its datatype '{tensor.datatype[:20]}' is not read") from None
+        raise WrongOutput(f"its datatype '{clip(tensor.datatype, 20)}' is not read") from None
+    if len(tensor.shape) > MAX_DIMENSIONS:  # whose product alone could take for ever
+        raise WrongOutput(f"its shape has {len(tensor.shape)} dimensions")
     shape = tuple(tensor.shape)
     if any(length < 0 for length in shape):
-        raise WrongOutput(f"its shape {list(shape)[:8]} has a negative length")
+        raise WrongOutput(f"its shape {list(shape)} has a negative length")
     raw = None
     if response.raw_output_contents:
         if len(response.raw_output_contents) != len(names):
@@ -73,7 +86,7 @@ def output_of(response: oip.ModelInferResponse, name: str) -> Output:
     output = _typed(tensor, datatype, shape) if raw is None else _raw(raw, datatype, shape)
     found = len(output.texts) if output.numbers is None else output.numbers.size
     if found != math.prod(shape):
-        raise WrongOutput(f"its shape is {list(shape)[:8]}, and it has {found} elements")
+        raise WrongOutput(f"its shape is {list(shape)}, and it has {found} elements")
     return output
 
 
@@ -85,13 +98,8 @@ def _raw(raw: bytes, datatype: Datatype, shape: tuple[int, ...]) -> Output:
             raise WrongOutput(f"its contents are no strings: {error}") from None
     dtype = NUMBERS[datatype]
     if len(raw) != math.prod(shape) * dtype.itemsize:
-        raise WrongOutput(
-            f"its shape is {list(shape)[:8]} of {datatype}, and it has {len(raw)} bytes"
-        )
-    numbers = np.frombuffer(raw, dtype)
-    if datatype is Datatype.BOOL:
-        numbers = numbers.view(np.uint8) != 0  # a byte may be none of the two
-    return Output(datatype=datatype, shape=shape, numbers=numbers)
+        raise WrongOutput(f"its shape is {list(shape)} of {datatype}, and it has {len(raw)} bytes")
+    return Output(datatype=datatype, shape=shape, numbers=read_raw_numbers(raw, datatype))
 
 
 def _typed(
@@ -103,4 +111,20 @@ def _typed(
     found = getattr(tensor.contents, field)
     if datatype is Datatype.BYTES:
         return Output(datatype=datatype, shape=shape, texts=list(found))
-    return Output(datatype=datatype, shape=shape, numbers=np.array(found, NUMBERS[datatype]))
+    try:
+        numbers = typed_numbers(found, datatype)
+    except ValueError as error:
+        raise WrongOutput(f"its contents are wrong: {error}") from None
+    return Output(datatype=datatype, shape=shape, numbers=numbers)
+
+
+def typed_numbers(sent: Sequence[float], datatype: Datatype) -> Numbers:
+    """Return typed contents as numbers of a datatype; ValueError for one beyond what that holds."""
+    dtype = NUMBERS[datatype]
+    found = np.array(sent, np.uint64 if dtype.kind == "u" else None)
+    if dtype.kind in "iu" and found.size:
+        limits = np.iinfo(dtype)
+        if found.min() < limits.min or found.max() > limits.max:
+            raise ValueError(f"a number is beyond those of {datatype}")
+    with np.errstate(over="ignore"):
+        return found.astype(dtype)

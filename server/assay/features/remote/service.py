@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from assay.features.remote.model import RemoteCredentials, RemoteSpec, check_pair
-from assay.kernel.addresses import check_literal
-from assay.kernel.errors import InvalidArgument
+from assay.kernel.addresses import check_literal, is_allowed
+from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.sealing import Sealer
 from assay.records import encode
 
@@ -27,8 +28,8 @@ class RemoteEndpoints:
 
         Raises:
             AddressNotAllowed: the endpoint has an address that may not be reached.
-            InvalidArgument: a client's certificate came without its key, or a key without it; or
-                all names together are too long.
+            InvalidArgument: a client's certificate came without its key, or a key without it; a
+                token would travel in the clear; or all names together are too long.
         """
         check_pair(spec, credentials)
         size = len(encode(spec))
@@ -38,4 +39,27 @@ class RemoteEndpoints:
         check_literal(spec.address[0], self.allowed)
         if credentials == RemoteCredentials():
             return ""
+        if credentials.token and spec.tls is None:
+            self._check_private(spec.address[0])
         return self.sealer.seal(encode(credentials))
+
+    def _check_private(self, host: str) -> None:
+        """Refuse a token that is sent without TLS, but to a network that the operator allows.
+
+        A name is not resolved here: what has a public address is refused when it is connected to.
+        """
+        if self.allowed and not _is_public(host):
+            return
+        raise InvalidArgument.of(
+            "remote.token",
+            f"would travel in the clear to '{clip(host)}'. Write grpcs:// before the endpoint; "
+            "without TLS tokens are sent to addresses of ASSAY_REMOTE_ALLOW that are not public",
+        )
+
+
+def _is_public(host: str) -> bool:
+    """Return whether a host is written as a public address."""
+    try:
+        return is_allowed(ip_address(host))
+    except ValueError:
+        return False

@@ -72,6 +72,13 @@ class Output:
     texts: Sequence[bytes] = ()  # of BYTES
 
 
+def read_raw_numbers(raw: bytes, datatype: Datatype) -> Numbers:
+    """Return the numbers of raw contents of whole elements; any byte of BOOL but 0 is true."""
+    if datatype is Datatype.BOOL:
+        return np.asarray(np.frombuffer(raw, np.uint8) != 0)
+    return np.frombuffer(raw, NUMBERS[datatype])
+
+
 def raw_texts(texts: Iterator[bytes]) -> bytes:
     """Return strings as raw contents: each with its length in four bytes before it."""
     return b"".join(part for text in texts for part in (struct.pack("<I", len(text)), text))

@@ -25,7 +25,7 @@ def word_codes(
     """
     shape = output.shape[1:] if output.shape[:1] == (1,) and output.shape != (1,) else output.shape
     if not shape or shape[0] != words:
-        raise WrongOutput(f"its shape is {list(output.shape)[:8]}, and {words} words were sent")
+        raise WrongOutput(f"its shape is {list(output.shape)}, and {words} words were sent")
     of_words = Output(
         datatype=output.datatype, shape=shape, numbers=output.numbers, texts=output.texts
     )
