@@ -286,6 +286,33 @@ def test_an_answer_that_the_client_would_not_take_is_refused(edge: Edge, version
         edge("GetResults", identifier)
 
 
+def test_names_that_the_client_would_not_take_are_left_out(edge: Edge, version: TrainedVersion):
+    """Who submits many inputs of long names learns the job's identifier, and their number."""
+    many = {f"{at:04d}" + "æ" * 240: TEXT for at in range(7_000)}
+    made = edge("SubmitJob", submission(version, many))
+    assert (made.total_inputs, len(made.job_inputs.identifier)) == (7_000, 0)
+    told = edge("CancelJob", jobs_pb2.JobIdentifier(identifier=made.job_identifier))
+    assert (told.total, len(told.job_inputs)) == (7_000, 0)
+
+
+def test_what_no_job_can_hold_is_refused_before_it_is_copied(edge: Edge, version: TrainedVersion):
+    """Too many inputs or items, large tags, and texts that no database can look up."""
+    invalid = grpc.StatusCode.INVALID_ARGUMENT
+    many = submission(version, {str(at): "" for at in range(10_001)})
+    assert edge.refused("SubmitJob", many) is grpc.StatusCode.RESOURCE_EXHAUSTED
+    sent = inference(version, text=TEXT)
+    sent.tags["long"] = "a" * 65_537
+    assert edge.refused("PerformInference", sent) is invalid
+    sent = inference(version, text=TEXT)
+    for at in range(16):
+        sent.inputs.add(key=str(at), text=TEXT)
+    assert edge.refused("PerformInference", sent) is invalid
+    for field in ("identifier", "version"):
+        sent = submission(version, {"a": TEXT})
+        setattr(sent.model, field, "a\0b")
+        assert edge.refused("SubmitJob", sent) is invalid
+
+
 def test_features_are_told_and_what_is_not_served_is_unimplemented(edge: Edge, running: Running):
     """Statistics and votes are not."""
     assert edge("GetFeatures", empty_pb2.Empty()).maximum_inputs_per_job == 10_000

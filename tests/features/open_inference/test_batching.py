@@ -9,6 +9,7 @@ import pytest
 
 from assay.features.open_inference.batching import MAX_ROWS, Batches
 from assay.kernel.errors import InvalidArgument, RateLimited
+from assay.kernel.jobs.executors.base import ChildKilledError
 
 
 class Doubling:
@@ -24,14 +25,18 @@ class Doubling:
         await self.let.acquire()
         if 13 in items:
             raise RuntimeError("13")
+        if 99 in items:
+            raise ChildKilledError("99")
         return [2 * one if one >= 0 else InvalidArgument("negative") for one in items]
 
 
-async def started(batches: Batches[int, int], doubling: Doubling, *items: int, rows: int = 1):
+async def started(
+    batches: Batches[int, int], doubling: Doubling, *items: int, rows: int = 1, owner: str = "a"
+):
     """Return the tasks of requests that have been sent in this order."""
     tasks = []
     for one in items:
-        call = batches.run("key", one, rows=rows, size=10, compute=doubling)
+        call = batches.run(owner, one, owner=owner, rows=rows, size=10, compute=doubling)
         tasks.append(asyncio.create_task(call))
         await asyncio.sleep(0)  # until it waits
     return tasks
@@ -70,6 +75,20 @@ def test_a_refusal_is_that_of_its_request_alone():
     asyncio.run(story())
 
 
+def test_who_ends_a_process_is_refused_alone():
+    """Those who were computed beside it have their answers."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](), Doubling()
+        doubling.let = asyncio.Semaphore(9)
+        tasks = await started(batches, doubling, 1, 2, 99, 3)
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [found[0], found[1], found[3]] == [2, 4, 6]
+        assert isinstance(found[2], ChildKilledError)
+
+    asyncio.run(story())
+
+
 def test_batches_have_a_limit_of_rows():
     """Requests of more rows than a batch may have are computed one after the other."""
 
@@ -98,18 +117,53 @@ def test_who_goes_away_leaves_the_others_alone():
     asyncio.run(story())
 
 
-def test_what_waits_is_bounded():
-    """A request beyond the bytes that are held is refused, and taken when others are answered."""
+def test_what_nobody_waits_for_is_not_computed():
+    """A request whose caller went away leaves the line; a batch of such requests alone is given up."""
 
     async def story() -> None:
-        batches, doubling = Batches[int, int](held_bytes=20), Doubling()
+        batches, doubling = Batches[int, int](), Doubling()
+        tasks = await started(batches, doubling, 1, 2, 3)
+        for gone in (tasks[1], tasks[0]):
+            gone.cancel()
+        assert await asyncio.gather(*tasks[:2], return_exceptions=True) != [2, 4]
+        doubling.let.release()
+        assert await tasks[2] == 6
+        assert doubling.batches == [[1], [3]]
+
+    asyncio.run(story())
+
+
+def test_what_waits_is_bounded():
+    """Requests beyond the bytes that are free are refused, and taken when others are answered."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](held_bytes=40), Doubling()
         tasks = await started(batches, doubling, 1, 2)
-        with pytest.raises(RateLimited, match="20 are held"):
-            await batches.run("key", 3, rows=1, size=10, compute=doubling)
+        (refused,) = await started(batches, doubling, 3)
+        with pytest.raises(RateLimited, match="no room for 10 bytes more beside the 20"):
+            await refused
+        tasks += await started(batches, doubling, 4, owner="b")
+        for _ in range(3):
+            doubling.let.release()
+        assert await asyncio.gather(*tasks) == [2, 4, 8]
+        (taken,) = await started(batches, doubling, 3)
         doubling.let.release()
+        assert await taken == 6
+
+    asyncio.run(story())
+
+
+def test_a_line_whose_callers_all_went_away_goes_on():
+    """Who comes after them is computed; nothing of them is held."""
+
+    async def story() -> None:
+        batches, doubling = Batches[int, int](held_bytes=10), Doubling()
+        for _ in range(3):
+            (gone,) = await started(batches, doubling, 1)
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
         doubling.let.release()
-        assert await asyncio.gather(*tasks) == [2, 4]
-        doubling.let.release()
-        assert await batches.run("key", 3, rows=1, size=10, compute=doubling) == 6
+        (taken,) = await started(batches, doubling, 5)
+        assert await taken == 10
 
     asyncio.run(story())

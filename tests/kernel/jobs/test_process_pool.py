@@ -19,7 +19,7 @@ import pytest
 from assay.features.evaluations.ingest import ingest_chunk
 from assay.features.evaluations.model import EvaluationSpec
 from assay.features.models.model import TaskType
-from assay.kernel.errors import BadFile, BadPredictions, TooLarge
+from assay.kernel.errors import BadFile, BadPredictions, TooLarge, Unavailable
 from assay.kernel.jobs.executors.base import (
     AbandonedError,
     ChildKilledError,
@@ -226,6 +226,8 @@ def test_a_closed_pool_gives_up_what_waits(tmp_path: Path) -> None:
     assert isinstance(waiting[-1].exception(PATIENCE), PoolClosedError)
     with pytest.raises(PoolClosedError):
         pool.submit(tasks.pid)
+    with pytest.raises(Unavailable, match="Try again"):  # a caller who waits can do that
+        asyncio.run(pool.run(tasks.pid))
 
 
 PARENT = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from assay.features.edge.model import INPUT_NAME, WORDS
+from assay.features.edge.model import INPUT_NAME, MAX_NAMES_BYTES, MAX_TAGS_BYTES, WORDS
 from assay.features.inference import convert, history_query
 from assay.features.inference.history_query import HistoryQuery
-from assay.features.inference.model import InferenceJob
+from assay.features.inference.model import MAX_ITEMS, InferenceJob, check_count
 from assay.features.inference.submission_service import InferenceRequest
 from assay.foreign.edge import common_pb2, inferences_pb2, jobs_pb2
 from assay.kernel.errors import InvalidArgument, clip
@@ -28,6 +28,8 @@ STATUSES = {  # of receipts, which spell one word otherwise than details do
 def submission(sent: jobs_pb2.JobSubmission, call: Call) -> InferenceRequest:
     """Return what a caller asks for; raises InvalidArgument."""
     given = sent.input
+    if sent.HasField("input"):
+        check_count("input.sources", len(given.sources))  # before they are copied
     for field in ("storageAccount", "storageAccountKey"):
         if getattr(given, field):
             raise InvalidArgument.of(
@@ -52,7 +54,16 @@ def submission(sent: jobs_pb2.JobSubmission, call: Call) -> InferenceRequest:
 
 def inference_request(sent: inferences_pb2.InferenceRequest, call: Call) -> InferenceRequest:
     """Return an inference as a job of one input; raises InvalidArgument."""
+    tags = sum(len(name.encode()) + len(value.encode()) for name, value in sent.tags.items())
+    if tags > MAX_TAGS_BYTES:
+        raise InvalidArgument.of(
+            "tags", f"{tags} bytes were sent; at most {MAX_TAGS_BYTES} are allowed"
+        )
     asked = pb.SubmitInferenceJobRequest(model=_model(sent.model), explain=sent.explain)
+    if len(sent.inputs) > MAX_ITEMS:
+        raise InvalidArgument.of(
+            "inputs", f"{len(sent.inputs)} were sent; at most {MAX_ITEMS} are allowed"
+        )
     items = asked.inputs.add(name=INPUT_NAME).items
     for at, source in enumerate(sent.inputs):
         kind = source.WhichOneof("source")
@@ -76,7 +87,7 @@ def receipt(job: InferenceJob) -> jobs_pb2.JobSubmissionReceipt:
         model=model(job),
         access_key=job.key_prefix or "",
         total_inputs=job.total,
-        job_inputs=jobs_pb2.JobSubmissionReceipt.JobInputs(identifier=job.names),
+        job_inputs=jobs_pb2.JobSubmissionReceipt.JobInputs(identifier=_names(job)),
         input_byte_amount=uint32(job.input_bytes),
         submitted_at=values.instant(job.submitted_at or job.created_at),
         status=STATUSES[job.state],
@@ -98,8 +109,17 @@ def details(job: InferenceJob, now: datetime) -> jobs_pb2.JobDetails:
         completed=job.completed,
         failed=job.failed,
         elapsed_time=uint32(job.elapsed_ms(now)),
-        job_inputs=[jobs_pb2.JobDetails.JobInputs(identifier=name) for name in job.names],
+        job_inputs=[jobs_pb2.JobDetails.JobInputs(identifier=name) for name in _names(job)],
     )
+
+
+def _names(job: InferenceJob) -> tuple[str, ...]:
+    """Return the names of a job's inputs; none where the answer would be too large for a client.
+
+    Refusing it would keep the identifier of a job from who has just submitted it.
+    """
+    fits = sum(len(name.encode()) + 8 for name in job.names) <= MAX_NAMES_BYTES
+    return job.names if fits else ()
 
 
 def query(sent: jobs_pb2.JobFilter, now: datetime) -> HistoryQuery:

@@ -23,6 +23,7 @@ from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.messages import message_of
 from assay.kernel.rpc.multipart import file_of
 from assay.kernel.rpc.uploads import file_parts
+from assay.kernel.text import MAX_TEXT, check_text
 from assay.v1 import inference_job_pb2
 from assay.v1 import inference_job_service_pb2 as pb
 
@@ -57,6 +58,8 @@ def request(sent: pb.SubmitInferenceJobRequest, call: Call) -> InferenceRequest:
     """Return what a caller asks for."""
     if not sent.model.identifier:
         raise InvalidArgument.of("model.identifier", "is required, but absent or empty")
+    for name in ("identifier", "version"):
+        check_text(f"model.{name}", getattr(sent.model, name), 0, MAX_TEXT)
     if sent.HasField("input") and sent.inputs:
         raise InvalidArgument.of("inputs", "is given beside input; only one is allowed")
     input_type: InputType | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from functools import partial
 
@@ -14,7 +14,7 @@ from assay.features.inference.rest_results import JSON_TYPE, EntryWriter, job_en
 from assay.features.inference.results_convert import inference_result
 from assay.features.inference.results_service import ResultReader
 from assay.features.inference.results_store import read
-from assay.features.inference.results_watch import ResultWatches, Told
+from assay.features.inference.results_watch import SHARED_PAGES, ResultWatches, Told
 from assay.features.inference.streams import in_parts
 from assay.kernel.jobs.watch import MAX_BOOKMARK_SECONDS
 from assay.kernel.rpc.call import Call
@@ -26,6 +26,7 @@ from assay.kernel.rpc.watch import (
     resume_point,
     server_sent_event,
 )
+from assay.kernel.shared_calls import SharedCalls
 from assay.v1 import inference_result_pb2
 from assay.v1 import inference_result_service_pb2 as pb
 
@@ -36,6 +37,7 @@ class InferenceResultService:
     def __init__(self, reader: ResultReader, watches: ResultWatches) -> None:
         self._reader = reader
         self._watches = watches
+        self._shared = SharedCalls[bytes](SHARED_PAGES)
 
     async def GetInferenceResults(
         self, request: pb.GetInferenceResultsRequest, call: Call
@@ -93,7 +95,7 @@ class InferenceResultService:
         """Stream inputs as they finish."""
         async with aclosing(self._told(call, request, request.after_sequence)) as stream:
             async for told in stream:
-                yield await call.build(partial(_message, told), is_large=bool(told.rows))
+                yield await self._encoded(call, told, _message)
 
     async def WatchInferenceResultEvents(
         self, request: pb.WatchInferenceResultsRequest, call: Call
@@ -106,9 +108,16 @@ class InferenceResultService:
             async for told in stream:
                 if told.is_last and told.bookmark == after:
                     call.respond(204)  # upon which a browser does not connect anew
-                data = await call.build(partial(_frames, told), is_large=bool(told.rows))
+                data = await self._encoded(call, told, _frames)
                 yield event_stream(begin + data).SerializeToString()
                 begin = b""
+
+    async def _encoded(self, call: Call, told: Told, encode: Callable[[Told], bytes]) -> bytes:
+        """Return what is told in one of the forms, made once for all watches that tell the same."""
+        make = partial(encode, told)
+        if not told.rows:
+            return make()
+        return await self._shared.get((encode, told.key), lambda: call.run_in_thread(make))
 
     def _told(
         self, call: Call, request: pb.WatchInferenceResultsRequest, after_sequence: int

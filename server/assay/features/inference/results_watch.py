@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +14,12 @@ from assay.features.inference.results_store import InferenceResults
 from assay.features.inference.store import InferenceJobs
 from assay.kernel.jobs.job import Event
 from assay.kernel.jobs.watch import Batch, Watches
+from assay.kernel.shared_calls import SharedCalls
 from assay.kernel.storage.sql import Row
 from assay.kernel.storage.store import Store
 from assay.kernel.threads import RunInThread
+
+SHARED_PAGES = 4  # that are kept for those who read a little later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +31,20 @@ class Told:
     bookmark: int  # everything up to this sequence has been told
     is_last: bool = False  # the job has ended, and all has been told
 
+    @property
+    def key(self) -> Hashable:
+        """What is equal where all that is told of inputs is."""
+        job, ends = self.job, (self.rows[0], self.rows[-1]) if self.rows else ()
+        places = tuple((sequence, row.position) for sequence, row in ends)
+        return job.organization_id, job.job_id, job.submitted_at, places, self.bookmark
+
 
 class ResultWatches:
     """Watches of the results of inference jobs."""
 
     def __init__(self, store: Store, watches: Watches, run_in_thread: RunInThread) -> None:
         self._store, self._watches, self._run_in_thread = store, watches, run_in_thread
+        self._shared = SharedCalls[tuple[tuple[int, Row], ...]](SHARED_PAGES)
 
     async def watch(
         self,
@@ -51,7 +62,8 @@ class ResultWatches:
         Raises, all before the first is told: NotFound where it is no inference job, and what
         `Watches.watch` raises.
         """
-        job = await self._run_in_thread(partial(self._job, organization_id, job_id))
+        find = partial(self._job, organization_id, job_id)
+        job = await self._run_in_thread(find)
         batches = self._watches.watch(
             organization_id,
             job_id,
@@ -61,11 +73,10 @@ class ResultWatches:
         async with aclosing(batches):
             async for batch in batches:
                 for first in range(0, len(batch.events), PAGE_INPUTS):
-                    events = batch.events[first : first + PAGE_INPUTS]
-                    rows = await self._run_in_thread(
-                        partial(self._rows, organization_id, job_id, events)
-                    )
+                    rows = await self._rows(job, batch.events[first : first + PAGE_INPUTS])
                     if rows:
+                        if job.submitted_at is None:  # it was open when the watch began
+                            job = await self._run_in_thread(find)
                         yield Told(job=job, rows=rows, bookmark=rows[-1][0])
                 if batch.is_last:
                     async for told in self._end(job, batch):
@@ -91,9 +102,10 @@ class ResultWatches:
         with self._store.read() as uow:
             return uow[InferenceJobs].get(organization_id, job_id)
 
-    def _rows(
-        self, organization_id: str, job_id: str, events: Sequence[Event]
+    async def _rows(
+        self, job: InferenceJob, events: Sequence[Event]
     ) -> tuple[tuple[int, Row], ...]:
+        """Return the inputs that finished in some events, read once for all watches of a job."""
         finished = [
             (event.sequence, event.payload(InputFinished).position)
             for event in events
@@ -101,6 +113,13 @@ class ResultWatches:
         ]
         if not finished:
             return ()
+        read = partial(self._read, job.organization_id, job.job_id, finished)
+        key = (job.organization_id, job.job_id, finished[0], finished[-1])
+        return await self._shared.get(key, lambda: self._run_in_thread(read))
+
+    def _read(
+        self, organization_id: str, job_id: str, finished: Sequence[tuple[int, int]]
+    ) -> tuple[tuple[int, Row], ...]:
         with self._store.read() as uow:
             positions = [position for _, position in finished]
             rows = uow[InferenceResults].at(organization_id, job_id, positions)

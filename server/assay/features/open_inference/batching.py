@@ -3,18 +3,21 @@
 A request that comes alone is computed at once. Where several came together, those who were answered
 are likely to ask again: they are waited for a moment, as a batch costs little more than a request.
 Batches that take long are computed two at a time, as more processes then help more than larger
-batches do. Lives on one event loop.
+batches do. What nobody waits for any more is not computed, or no longer. Lives on one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
-from assay.kernel.errors import AssayError, RateLimited
+from assay.kernel.errors import AssayError, RateLimited, TooLarge
+from assay.kernel.jobs.executors.base import ChildKilledError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,12 +37,19 @@ class _Waiting(Generic[T, R]):
     rows: int
     size: int
     answer: asyncio.Future[R]
+    batch: _Batch | None = None  # with which it is computed
+
+
+@dataclass(kw_only=True, eq=False)
+class _Batch:
+    wanted: int  # requests whose callers wait
+    task: asyncio.Task[None] | None = None
 
 
 @dataclass(kw_only=True, eq=False)
 class _Line(Generic[T, R]):
     compute: Compute[T, R]
-    waiting: list[_Waiting[T, R]] = field(default_factory=list)
+    waiting: dict[_Waiting[T, R], None] = field(default_factory=dict)  # in their order
     running: set[asyncio.Task[None]] = field(default_factory=set)
     places: int = 1  # for batches that are computed at a time
     expected: int = 1  # requests that are likely to come, with those that wait
@@ -52,35 +62,43 @@ class Batches(Generic[T, R]):
     def __init__(self, *, held_bytes: int = MAX_HELD_BYTES) -> None:
         self._lines: dict[Hashable, _Line[T, R]] = {}
         self._most = held_bytes
-        self._held = 0
+        self._held: Counter[str] = Counter()  # bytes by owner
 
     async def run(
-        self, key: Hashable, item: T, *, rows: int, size: int, compute: Compute[T, R]
+        self, key: Hashable, item: T, *, owner: str, rows: int, size: int, compute: Compute[T, R]
     ) -> R:
         """Return the answer to `item`, which `compute` gives with those of others of its key.
 
         Raises:
             AssayError: what `compute` raised, or gave as the answer.
-            RateLimited: more bytes wait than may be held.
+            RateLimited: more bytes of the owner wait than may be held.
         """
-        if self._held and self._held + size > self._most:
-            raise RateLimited(
-                f"Requests of {self._held} bytes wait for their predictions; {self._most} are held "
-                "at this server. Try again when some are answered.",
-                metadata={"rate_class": "waiting_bytes", "limit": self._most, "remaining": 0},
-                retry_after=1.0,
-            )
+        self._check_room(owner, size)
         line = self._lines.setdefault(key, _Line(compute=compute))
         waiting = _Waiting[T, R](
             item=item, rows=rows, size=size, answer=asyncio.get_running_loop().create_future()
         )
-        self._held += size
-        line.waiting.append(waiting)
+        self._held[owner] += size
+        line.waiting[waiting] = None
         try:
             self._go_on(key, line)
             return await waiting.answer
         finally:
-            self._held -= size
+            self._held[owner] -= size
+            if not self._held[owner]:
+                del self._held[owner]
+            _let_go(line, waiting)
+
+    def _check_room(self, owner: str, size: int) -> None:
+        """Refuse what would have an owner hold more than is left free, so that others can send too."""
+        held = self._held.total()
+        if held and self._held[owner] + size > self._most - held:
+            raise RateLimited(
+                f"There is no room for {size} bytes more beside the {self._held[owner]} of your "
+                "organization that wait for their predictions. Try again when some are answered.",
+                metadata={"rate_class": "waiting_bytes", "limit": self._most, "remaining": 0},
+                retry_after=1.0,
+            )
 
     def _go_on(self, key: Hashable, line: _Line[T, R], *, is_time: bool = False) -> None:
         """Compute what waits when all are there who are expected, or the time for that is over."""
@@ -107,10 +125,13 @@ class Batches(Generic[T, R]):
         for places in range(line.places - len(line.running), 0, -1):
             if not line.waiting:
                 return
-            batch = _taken(line.waiting, -(-len(line.waiting) // places))
-            task = loop.create_task(self._compute(line, batch))
+            requests = _taken(line.waiting, -(-len(line.waiting) // places))
+            batch = _Batch(wanted=len(requests))
+            for one in requests:
+                one.batch = batch
+            batch.task = task = loop.create_task(self._compute(line, requests))
             line.running.add(task)
-            task.add_done_callback(partial(self._ended, key, line, len(batch), loop.time()))
+            task.add_done_callback(partial(self._ended, key, line, len(requests), loop.time()))
 
     def _ended(
         self,
@@ -129,7 +150,7 @@ class Batches(Generic[T, R]):
 
     async def _compute(self, line: _Line[T, R], batch: list[_Waiting[T, R]]) -> None:
         try:
-            answers = await line.compute([one.item for one in batch])
+            answers = await _answers(line.compute, [one.item for one in batch])
         except Exception as error:  # noqa: BLE001 - whoever waits gets it
             answers = [error] * len(batch)  # type: ignore[list-item] # set below as what it is
         except asyncio.CancelledError:
@@ -145,14 +166,40 @@ class Batches(Generic[T, R]):
                 one.answer.set_result(answer)
 
 
-def _taken(waiting: list[_Waiting[T, R]], most: int) -> list[_Waiting[T, R]]:
+async def _answers(compute: Compute[T, R], items: Sequence[T]) -> Sequence[R | AssayError]:
+    """Return the answer to each item; where they are too much for a process, of each by itself."""
+    try:
+        return await compute(items)
+    except (ChildKilledError, TooLarge):
+        if len(items) == 1:
+            raise
+    answers: list[R | AssayError] = []
+    for one in items:
+        try:
+            answers += await compute([one])
+        except AssayError as refusal:
+            answers.append(refusal)
+    return answers
+
+
+def _let_go(line: _Line[T, R], one: _Waiting[T, R]) -> None:
+    """Forget a request that was answered, or whose caller went away; give up a batch of such."""
+    line.waiting.pop(one, None)
+    if one.batch is not None:
+        one.batch.wanted -= 1
+        if not one.batch.wanted and one.batch.task is not None:
+            one.batch.task.cancel()  # which does nothing where it has ended
+
+
+def _taken(waiting: dict[_Waiting[T, R], None], most: int) -> list[_Waiting[T, R]]:
     """Take the first requests out that are computed together."""
-    rows = size = count = 0
-    for one in waiting[:most]:
+    rows = size = 0
+    batch: list[_Waiting[T, R]] = []
+    for one in islice(waiting, most):
         rows, size = rows + one.rows, size + one.size
-        if count and (rows > MAX_ROWS or size > MAX_BYTES):
+        if batch and (rows > MAX_ROWS or size > MAX_BYTES):
             break
-        count += 1
-    batch = waiting[:count]
-    del waiting[:count]
+        batch.append(one)
+    for one in batch:
+        del waiting[one]
     return batch

@@ -1,4 +1,4 @@
-"""Typed contents of tensors: messages as the bytes of raw contents, and outputs as messages."""
+"""Typed contents of tensors: messages as numbers or strings, and outputs as messages."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from assay.features.remote.model import Datatype
-from assay.features.remote.oip_convert import TYPED_FIELDS
-from assay.features.remote.tensors import NUMBERS
+from assay.features.remote.oip_convert import TYPED_FIELDS, typed_numbers
+from assay.features.remote.tensors import Numbers
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
 
 
-def numbers_of(contents: bytes, datatype: Datatype) -> bytes:
-    """Return the numbers of an encoded message as raw contents.
+def numbers_of(contents: bytes, datatype: Datatype) -> Numbers:
+    """Return the numbers of an encoded message.
 
     Raises ValueError for elements of another datatype, or beyond what the datatype holds.
     """
     (field,) = _elements(contents, datatype)
-    dtype = NUMBERS[datatype]
-    found = np.array(field, np.uint64 if dtype.kind == "u" else None)
-    if dtype.kind in "iu" and found.size:
-        limits = np.iinfo(dtype)
-        if found.min() < limits.min or found.max() > limits.max:
-            raise ValueError(f"a number is beyond those of {datatype}")
-    with np.errstate(over="ignore"):
-        return found.astype(dtype).tobytes()
+    return typed_numbers(field, datatype)
 
 
 def texts_of(contents: bytes) -> list[bytes]:
@@ -36,13 +29,13 @@ def texts_of(contents: bytes) -> list[bytes]:
     return list(field)
 
 
-def typed_numbers(numbers: NDArray[np.float64]) -> bytes:
+def numbers_message(numbers: NDArray[np.float64]) -> bytes:
     """Return numbers as an encoded message of FP64."""
     message = oip.InferTensorContents(fp64_contents=numbers.ravel().tolist())
     return message.SerializeToString()
 
 
-def typed_texts(texts: list[bytes]) -> bytes:
+def texts_message(texts: list[bytes]) -> bytes:
     """Return strings as an encoded message of BYTES."""
     return oip.InferTensorContents(bytes_contents=texts).SerializeToString()
 

@@ -13,12 +13,13 @@ from assay.features.open_inference.model import (
     TensorSpec,
 )
 from assay.features.open_inference.service import Inferred, Served
+from assay.features.remote.oip_convert import MAX_DIMENSIONS
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
 from assay.kernel.errors import InvalidArgument
 
 MAX_TENSORS = 4_096  # of a request; tables have fewer columns
-MAX_DIMENSIONS = 8
 MAX_HEADS = 64  # of a version that are kept
+MAX_HEAD_BYTES = 16 * 1024  # of one that is kept; thousands of labels make a larger one
 _HEADS: WeakKeyDictionary[Served, dict[tuple[object, ...], bytes]] = WeakKeyDictionary()
 Tensors = Sequence[oip.ModelInferRequest.InferInputTensor]
 
@@ -123,9 +124,11 @@ def _heads(found: Inferred) -> bytes:
     key = found.layout.outputs, found.layout.words, found.rows
     heads = known.get(key)
     if heads is None:
-        if len(known) >= MAX_HEADS:
-            known.clear()
-        heads = known[key] = _made_heads(found)
+        heads = _made_heads(found)
+        if len(heads) <= MAX_HEAD_BYTES:
+            if len(known) >= MAX_HEADS:
+                known.clear()
+            known[key] = heads
     return heads
 
 

@@ -83,7 +83,9 @@ class Layouts:
         if rows * layout.words * self._width > MAX_NUMBERS:
             most = MAX_NUMBERS // (layout.words * self._width)
             _refuse(
-                "inputs[0].shape", f"{rows} rows were sent; {most} have outputs that are allowed"
+                "inputs[0].shape",
+                f"{_told(request.tensors[0])} was sent; {most} rows of such have outputs that are "
+                "not too large. Send less at once",
             )
         for at, (one, tensor) in enumerate(zip(request.tensors, layout.tensors, strict=True)):
             if one.shape[0] != rows:

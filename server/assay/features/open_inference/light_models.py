@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.open_inference.model import Layout, RequestRows
 from assay.features.open_inference.prediction import Answer, answers_of, cut
-from assay.features.remote.tensors import NUMBERS
+from assay.features.remote.tensors import read_raw_numbers
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import DataError
 from assay.learning.hyperparameter_table import LINEAR
@@ -45,7 +45,7 @@ def light_answers(model: Model, layout: Layout, requests: Sequence[RequestRows])
 def _numbers(layout: Layout, requests: Sequence[RequestRows], at: int) -> NDArray[Any]:
     tensor = layout.tensors[at]
     raw = b"".join([one.contents[at] for one in requests])
-    return np.frombuffer(raw, NUMBERS[tensor.datatype]).reshape(-1, tensor.elements)
+    return read_raw_numbers(raw, tensor.datatype).reshape(-1, tensor.elements)
 
 
 def light_model(context: ComputeContext, artifact: Artifact) -> Model | None:

@@ -18,10 +18,10 @@ import pyarrow as pa
 from assay.features.artifacts.model import Artifact
 from assay.features.artifacts.predictors import open_predictor
 from assay.features.open_inference.contents_convert import (
+    numbers_message,
     numbers_of,
+    texts_message,
     texts_of,
-    typed_numbers,
-    typed_texts,
 )
 from assay.features.open_inference.model import (
     Feature,
@@ -32,7 +32,7 @@ from assay.features.open_inference.model import (
     TensorLayout,
 )
 from assay.features.remote.model import Content, Datatype
-from assay.features.remote.tensors import NUMBERS, Numbers, raw_texts, read_raw_texts
+from assay.features.remote.tensors import Numbers, raw_texts, read_raw_numbers, read_raw_texts
 from assay.kernel.errors import AssayError, InvalidArgument
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import DataError
@@ -111,8 +111,8 @@ def _read(layout: Layout, request: RequestRows) -> list[Contents]:
 def _elements(tensor: TensorLayout, contents: bytes, *, is_typed: bool) -> Contents:
     if tensor.datatype is Datatype.BYTES:
         return texts_of(contents) if is_typed else read_raw_texts(contents)
-    raw = numbers_of(contents, tensor.datatype) if is_typed else contents
-    return np.frombuffer(raw, NUMBERS[tensor.datatype])
+    read = numbers_of if is_typed else read_raw_numbers
+    return read(contents, tensor.datatype)
 
 
 def _wrong(layout: Layout, at: int, description: str) -> InvalidArgument:
@@ -260,6 +260,6 @@ def _element(text: bytes, layout: Layout) -> bytes:
 
 def _encoded(part: Any, *, is_typed: bool) -> bytes:
     if isinstance(part, list):
-        return typed_texts(part) if is_typed else b"".join(part)
+        return texts_message(part) if is_typed else b"".join(part)
     numbers = np.ascontiguousarray(part, "<f8")
-    return typed_numbers(numbers) if is_typed else numbers.tobytes()
+    return numbers_message(numbers) if is_typed else numbers.tobytes()

@@ -80,6 +80,7 @@ class OpenInference:
             sealer=kernel.sealer, allowed_networks=kernel.limits.remote_allow
         )
         self._batches: Batches[RequestRows, tuple[bytes, ...]] = Batches()
+        self._check: asyncio.Future[bool] | None = None  # that is under way
         self._token: object = None  # state of the store for which `_found` holds
         self._look_at = 0.0  # monotonic seconds; when to look whether another process committed
         kernel.store.on_commit(lambda _: self._look_now())
@@ -87,7 +88,12 @@ class OpenInference:
         self._served: OrderedDict[tuple[str, str, str, bytes], Served] = OrderedDict()
 
     async def is_serving(self) -> bool:
-        """Say whether the store answers."""
+        """Say whether the store answers; all who ask at once are told what one look found."""
+        if self._check is None or self._check.done():
+            self._check = asyncio.ensure_future(self._checked())
+        return await asyncio.shield(self._check)
+
+    async def _checked(self) -> bool:
         try:
             await self._kernel.run_in_thread(self._kernel.store.check)
         except Unavailable:
@@ -110,6 +116,7 @@ class OpenInference:
         contents = await self._batches.run(
             (id(served), id(layout)),  # alive as long as anybody waits for them
             rows,
+            owner=organization_id,
             rows=rows.rows,
             size=rows.size,
             compute=partial(self._predict, served, layout),

@@ -114,16 +114,26 @@ class Watches:
                 yield replace(batch, status=(*batch.status, *status)) if status else batch
 
     async def wait(self, organization_id: str, job_id: str, seconds: float) -> None:
-        """Return when a job has ended, or some seconds have passed; raises NotFound."""
+        """Return when a job has ended, or some seconds have passed; raises NotFound.
+
+        What has happened before is not read.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                async for _ in self.watch(
+                newest = partial(self._newest, organization_id, job_id)
+                batches = self._watch(
                     organization_id,
                     job_id,
-                    after_sequence=0,
+                    after_sequence=await self._run_in_thread(newest),
                     bookmark_seconds=MAX_BOOKMARK_SECONDS,
-                ):
-                    pass
+                )
+                async with aclosing(batches):
+                    async for _ in batches:
+                        pass
+
+    def _newest(self, organization_id: str, job_id: str) -> int:
+        with self._store.read() as uow:
+            return uow[Jobs].get(organization_id, job_id).last_sequence
 
     def _fold(
         self, organization_id: str, job_id: str, sequence: int, folds: list[StatusFold]

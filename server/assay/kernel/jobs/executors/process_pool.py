@@ -38,6 +38,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from assay.kernel import owner, trace
 from assay.kernel.clock import Clock
+from assay.kernel.errors import Unavailable
 from assay.kernel.jobs.executors.base import (
     AbandonedError,
     ChildKilledError,
@@ -194,13 +195,20 @@ class LocalPool:
                 self._send_to_feeder(frozenset(futures))
 
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the task before all that was submitted, and await its result."""
-        future = self._send(self._task(_pickled(fn, args, kwargs), is_awaited=True))
+        """Run the task before all that was submitted, and await its result.
+
+        Raises what the task raised, and Unavailable where no process can run it.
+        """
+        task = self._task(_pickled(fn, args, kwargs), is_awaited=True)
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.wrap_future(self._send(task))
         except asyncio.CancelledError:
-            self.abandon([future])  # nobody is left to whom a result could be told
+            self.abandon([task.future])  # nobody is left to whom a result could be told
             raise
+        except (PoolBrokenError, PoolClosedError) as error:
+            raise Unavailable(
+                "This server has no process that can compute now. Try again.", retry_after=1.0
+            ) from error
 
     def _task(self, payload: bytes, *, is_awaited: bool) -> _Task:
         now = self._clock.monotonic()
