@@ -45,7 +45,7 @@ from assay.kernel.storage.unit_of_work import StoreContext
 from assay.kernel.threads import RunInThread
 from assay.settings import Settings
 
-YOUNG_OBJECTS = 50_000  # that are made before the collector of garbage walks them
+TURN_SECONDS = 0.001  # for which a thread has the interpreter while others want it
 BALANCER_NOTICE = 2.5  # seconds in which a gateway that asks every second sees a server leave
 
 
@@ -116,6 +116,7 @@ class ServerProcess:
         self._backend = backend
         self._threads = RunInThread()
         settings = backend.settings
+        self._bodies = _body_processes(backend)
         kernel = Kernel(
             store=backend.store,
             blobs=backend.blobs,
@@ -126,12 +127,7 @@ class ServerProcess:
             sealer=backend.sealer,
             compute_settings=backend.compute_settings,
             run_in_thread=self._threads,
-            watches=Watches(
-                backend.store,
-                _notifier(backend.store),
-                self._threads,
-                kinds=kinds_of(backend.features),
-            ),
+            watches=_watches(backend, self._threads),
             limits=settings,
         )
         self._server = Server(
@@ -147,6 +143,7 @@ class ServerProcess:
                 ids=backend.ids,
                 access_log=access_log,
                 run_in_thread=self._threads,
+                body_processes=self._bodies,
                 change_token=backend.store.changes.token,
                 inline_reads=backend.store.engine_name == SQLITE,
             )
@@ -171,13 +168,11 @@ class ServerProcess:
         address = f"{settings.grpc_host}:{settings.grpc_port}"
         port = await self._server.start(address, _credentials(settings))
         await self._storage_health.start()
-        # What is loaded now stays for good: the collector need not walk it after every few
-        # hundred calls, which cost a hot read a tenth of its CPU.
+        # Walking it after every few hundred calls cost a hot read a tenth of its CPU.
         gc.collect()
-        gc.freeze()
-        # A large body becomes some hundred thousand objects while nobody else is served: walked
-        # after every 700 of them, they cost several times their decoding.
-        gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
+        memory.collect_seldom()
+        # A call takes the interpreter again some ten times; a thread that computes has it by turns.
+        sys.setswitchinterval(TURN_SECONDS)
         return port
 
     async def stop(self, *, notice: float = 0.0) -> None:
@@ -185,6 +180,7 @@ class ServerProcess:
         drain = self._backend.settings.drain_seconds
         await self._storage_health.stop()
         await self._server.stop(notice=min(notice, drain), grace=drain)
+        await self._threads(self._bodies.close)
         self._threads.close()
 
 
@@ -257,6 +253,16 @@ def token_rules(settings: Settings) -> TokenRules:
     )
 
 
+def _body_processes(backend: Backend) -> LocalPool:
+    return LocalPool(
+        workers=1,
+        memory_bytes=backend.settings.compute_memory_bytes,
+        least=0,
+        name="bodies",
+        clock=backend.clock,
+    )
+
+
 def _rates(settings: Settings) -> Rates:
     return Rates(
         read=settings.rate_read_per_minute,
@@ -317,6 +323,11 @@ def _key_finder(features: Iterable[Feature], kernel: Kernel) -> FindKey:
 def _storage_health(backend: Backend, threads: RunInThread, server: Server) -> StorageHealth:
     checks = (backend.store.check, backend.blobs.check)
     return StorageHealth(checks, threads, server.report)
+
+
+def _watches(backend: Backend, threads: RunInThread) -> Watches:
+    kinds = kinds_of(backend.features)
+    return Watches(backend.store, _notifier(backend.store), threads, kinds=kinds)
 
 
 def _notifier(store: Store) -> ChangeNotifier:

@@ -14,6 +14,7 @@ from typing import Any
 
 ARENAS = 2
 LARGE_BYTES = 2 * 1024 * 1024  # from this size on given back when freed; batches are smaller
+YOUNG_OBJECTS = 50_000  # that are made before the collector of garbage walks them
 FREE_BYTES = 16 * 1024 * 1024  # kept at an arena's end, so that each batch finds its pages there
 TRIM_SECONDS = 1.0  # after large work; what comes within them is trimmed with it
 
@@ -27,6 +28,16 @@ def keep_small() -> None:
         mallopt(_M_ARENA_MAX, ARENAS)
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, FREE_BYTES)
+
+
+def collect_seldom() -> None:
+    """Let the collector of garbage leave out what is there now, and walk what comes less often.
+
+    What a process has loaded stays for good. What comes with a large request is some hundred
+    thousand objects: walked after every 700 of them, they cost several times their making.
+    """
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 def trim() -> None:

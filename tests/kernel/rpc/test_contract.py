@@ -227,6 +227,7 @@ def test_a_method_without_a_policy_does_not_start():
             if policy is not None:
                 self.options.Extensions[policy_pb2.policy].CopyFrom(policy)
             self.name = "M"
+            self.containing_service = service
 
         def GetOptions(self):
             return self.options
@@ -241,7 +242,7 @@ def test_a_method_without_a_policy_does_not_start():
     )
     for policy in bad:
         with pytest.raises(methods.MissingPolicy):
-            methods._method(service, Fake(policy))
+            methods.method_of(Fake(policy))
 
 
 def test_methods_of_foreign_protocols_have_their_policy_in_a_table(monkeypatch):

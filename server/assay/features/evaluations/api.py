@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -168,7 +169,7 @@ class EvaluationService:
             call.organization_id,
             asked,
             count=len(request.rows),
-            rows=lambda: convert.rows(request),
+            rows=partial(convert.rows, request.SerializeToString()),
         )
         return _told(known, call)
 

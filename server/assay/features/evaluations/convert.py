@@ -61,8 +61,9 @@ def _add_result(message: evaluation_pb2.Evaluation, result: EvaluationResult) ->
         message.truth.CopyFrom(message_of(evaluation_pb2.TruthCoverage, result.truth))
 
 
-def rows(request: evaluation_service_pb2.EvaluateRowsRequest) -> list[Row]:
-    """Return typed rows as plain values."""
+def rows(data: bytes) -> list[Row]:
+    """Return the typed rows of an encoded EvaluateRowsRequest as plain values."""
+    request = evaluation_service_pb2.EvaluateRowsRequest.FromString(data)
     return [_row(sent) for sent in request.rows]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from assay.features.evaluations.file_upload import FileUploads
 from assay.features.evaluations.ingest import rows_to_chunk
+from assay.features.evaluations.model import EvaluationSpec
 from assay.features.evaluations.service import EvaluationRequest, KnownEvaluation
 from assay.kernel.errors import TooLarge
 from assay.kernel.kernel import Compute
@@ -48,7 +49,7 @@ class RowUploads:
     ) -> KnownEvaluation:
         """Measure `count` rows, and return the evaluation when it ends or time is up.
 
-        `rows` is called in a thread.
+        `rows` is called in a compute child, so that it must be picklable.
 
         Raises:
             TooLarge: more than MAX_ROWS rows, or MAX_CELLS values.
@@ -62,14 +63,17 @@ class RowUploads:
                 metadata={"rows": count, "limit": MAX_ROWS},
             )
         spec = await self._run_in_thread(lambda: self._files.check(organization_id, request))
-        columns = await self._run_in_thread(lambda: to_columns(rows()))
-        chunk = await self._compute.run(rows_to_chunk, spec, columns)
+        chunk = await self._compute.run(_to_chunk, spec, rows)
         return await self._files.measure(
             organization_id,
             request,
             content_type=ARROW_STREAM_TYPE,
             pieces=_one(chunk),
         )
+
+
+def _to_chunk(spec: EvaluationSpec, rows: Callable[[], Sequence[Row]]) -> bytes:
+    return rows_to_chunk(spec, to_columns(rows()))
 
 
 def to_columns(rows: Sequence[Row]) -> Columns:

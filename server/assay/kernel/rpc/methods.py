@@ -77,12 +77,13 @@ def services(handled: Iterable[str] = ()) -> Iterator[ServiceDescriptor]:
 
 
 def methods_of(service: ServiceDescriptor) -> Iterator[Method]:
-    """Yield the methods of one service; raises MissingPolicy where one is not declared."""
-    for descriptor in service.methods:
-        yield _method(service, descriptor)
+    """Return the methods of one service, made one by one; they raise as `method_of` does."""
+    return map(method_of, service.methods)
 
 
-def _method(service: ServiceDescriptor, descriptor: MethodDescriptor) -> Method:
+def method_of(descriptor: MethodDescriptor) -> Method:
+    """Return one method; raises MissingPolicy where none is declared."""
+    service = descriptor.containing_service
     path = f"/{service.full_name}/{descriptor.name}"
     policy = _policy(path, descriptor)
     if policy.rate_class == policy_pb2.RATE_CLASS_UNSPECIFIED:

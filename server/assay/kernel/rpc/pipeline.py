@@ -14,21 +14,20 @@ from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
-from assay.kernel import memory, trace
+from assay.kernel import trace
 from assay.kernel.clock import Clock
 from assay.kernel.errors import (
     AssayError,
     Canceled,
     DataDamaged,
     Internal,
-    InvalidArgument,
     RateLimited,
 )
 from assay.kernel.rpc.call import Call, believe
-from assay.kernel.rpc.http_binding import HttpBinding
 from assay.kernel.rpc.interceptors.base import Interceptor
+from assay.kernel.rpc.large_bodies import THREAD_BYTES, LargeBodies
 from assay.kernel.rpc.methods import Method
 from assay.kernel.rpc.patience import (
     BODY_SECONDS,
@@ -41,15 +40,13 @@ from assay.kernel.rpc.patience import (
 )
 from assay.kernel.rpc.refusal import Refusal, refuse
 from assay.kernel.rpc.reply_cache import Key, ReplyCache
+from assay.kernel.rpc.request_reading import message_of, request_of, rest_request_of
 from assay.kernel.storage.failures import of_disk
 from assay.kernel.threads import RunInThread
 
 log = logging.getLogger("assay.rpc")
 
 Before = Callable[[Call], Awaitable[None] | None]
-
-LARGE_BODY_BYTES = 64 * 1024  # a JSON body from this size on is decoded in a thread
-LARGE_BODIES = 2  # decoded at once: a decoded body takes many times its bytes
 
 
 class Pipeline:
@@ -63,6 +60,7 @@ class Pipeline:
         threads: RunInThread,
         inline_reads: bool,
         replies: ReplyCache,
+        bodies: LargeBodies,
         deadlines: Deadlines,
         strangers: Strangers,
         gateway_secret: str | None = None,
@@ -75,11 +73,13 @@ class Pipeline:
             threads: where long work is done.
             inline_reads: True where point reads beat a thread hop.
             replies: to point reads.
+            bodies: reads what is large.
             deadlines: by which requests must come.
             strangers: the places of calls without a credential.
             gateway_secret: what only the gateway knows; None: every caller is believed to be it.
         """
         self._replies = replies
+        self._bodies = bodies
         self._deadlines = deadlines
         self._strangers = strangers
         self._gateway_secret = gateway_secret
@@ -95,8 +95,6 @@ class Pipeline:
         self._clock = clock
         self._threads = threads
         self._inline_reads = inline_reads
-        self._trimmer = memory.Trimmer()
-        self._large_bodies = asyncio.Semaphore(LARGE_BODIES)
 
     def wrap(
         self, method: Method, handler: Callable[..., Any]
@@ -240,14 +238,15 @@ class Pipeline:
         """Return the request that a message holds, with the body of a REST call."""
         http = call.method.http
         if not call.is_rest or http is None or http.read is None:
-            return _parse(call.method, incoming)
-        if len(incoming) < LARGE_BODY_BYTES:
-            return _parse_body(call, http, incoming)
-        async with self._large_bodies:
-            self._trimmer.soon()
-            return await call.run_in_thread(lambda: _parse_body(call, http, incoming))
+            return request_of(call.method, incoming)
+        if len(incoming) < THREAD_BYTES:
+            encoding = call.metadata.get("content-encoding", "")
+            return rest_request_of(call.method, incoming, encoding)
+        return await self._bodies.read(call, incoming)
 
     def _leave(self, call: Call, error: AssayError | None) -> None:
+        if call.body_bytes:
+            self._bodies.leave(call)
         for after in self._after:
             after(call, error)
 
@@ -309,33 +308,8 @@ async def _parse_all(method: Method, incoming: AsyncIterator[bytes]) -> AsyncIte
     first = True
     async for data in incoming:
         # Only the first message of a transcoded upload carries the path's fields.
-        yield _parse(method, data) if first else _decode(method, data)
+        yield request_of(method, data) if first else message_of(method, data)
         first = False
-
-
-def _parse(method: Method, data: bytes) -> Message:
-    message = _decode(method, data)
-    method.requirements.check(message)
-    return message
-
-
-def _parse_body(call: Call, http: HttpBinding, data: bytes) -> Message:
-    encoding = call.metadata.get("content-encoding", "")
-    message = http.merge_body(_decode(call.method, data), encoding)
-    call.method.requirements.check(message)
-    return message
-
-
-def _decode(method: Method, data: bytes) -> Message:
-    message = method.request()
-    try:
-        message.ParseFromString(data)
-    except DecodeError as error:
-        raise InvalidArgument(
-            "The request cannot be decoded: it is not valid UTF-8, is nested too deeply, "
-            "or is not a message of this method."
-        ) from error
-    return message
 
 
 async def _send_headers(call: Call, context: Context) -> None:

@@ -23,6 +23,7 @@ from assay.kernel.rpc.interceptors.base import Interceptor
 from assay.kernel.rpc.interceptors.concurrency import Concurrency, Places
 from assay.kernel.rpc.interceptors.rate_limit import RateLimit, Rates
 from assay.kernel.rpc.interceptors.request_id import RequestId
+from assay.kernel.rpc.large_bodies import LargeBodies, Processes
 from assay.kernel.rpc.patience import Deadlines, Strangers
 from assay.kernel.rpc.pipeline import Pipeline
 from assay.kernel.rpc.reply_cache import ReplyCache
@@ -74,6 +75,7 @@ class ServerDependencies:
     ids: Ids
     access_log: TextIO
     run_in_thread: RunInThread
+    body_processes: Processes  # that read large bodies
     change_token: Callable[[], Hashable]  # differs whenever a commit came between two reads of it
     inline_reads: bool  # True where a point read beats a thread hop
     gateway_secret: str | None = None  # None: whoever claims to be the gateway is believed
@@ -124,6 +126,7 @@ class Server:
             threads=dependencies.run_in_thread,
             inline_reads=dependencies.inline_reads,
             replies=ReplyCache(dependencies.change_token),
+            bodies=LargeBodies(dependencies.body_processes),
             deadlines=deadlines,
             strangers=strangers,
             gateway_secret=dependencies.gateway_secret,

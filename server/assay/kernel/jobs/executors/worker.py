@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import importlib
 import os
 import pickle
@@ -53,7 +52,7 @@ def prepare(settings: ChildSettings) -> None:
     for module in settings.preload:
         importlib.import_module(module)
     # What the fork server imported stays; a collector that walked it would copy its pages.
-    gc.freeze()
+    memory.collect_seldom()
     if settings.memory_bytes is not None:
         # RLIMIT_DATA, not RLIMIT_AS: allocators reserve address space that they never use.
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
