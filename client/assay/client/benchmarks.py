@@ -68,7 +68,8 @@ class Benchmarks(calls.Benchmarks):
         """
         if extractions is not None:
             if run_id or model_id:
-                raise BadInput("Pass one of `extractions`, `run_id` and `model_id`.")
+                other = "run_id" if run_id else "model_id"
+                raise BadInput(f"Pass either `extractions` or `{other}`, not both.")
             run_id = self._upload(extractions, name or "Extractions", on_progress)
         made = self.create(
             dataset_id,
