@@ -14,7 +14,7 @@ from assay.records import Record, replace
 class ForeignPolicy(Record):
     """The policy of a method, as MethodPolicy of the contract has it."""
 
-    rate_class: str  # read, write, stream or free
+    rate_class: str  # read, write, stream, chunk or free
     permissions: tuple[str, ...] = ()  # all of them are needed; none: no credential is needed
     point_read: bool = False  # True: one stored value is read
     keyless: bool = False  # True: the operator may let callers of this machine in without a key

@@ -119,6 +119,7 @@ def test_every_filter_chooses(shop: Shop):
     assert shop.found(author="somebody else") == []
     now = datetime.now(UTC)
     assert len(shop.found(lastActiveDateTime=(now - timedelta(hours=1)).isoformat())) == 3
+    assert len(shop.found(lastActiveDateTime="2026-01-31 12:00:00 00:00")) == 3  # no escaped +
     later = (now + timedelta(hours=1)).replace(tzinfo=None).isoformat(timespec="milliseconds")
     assert shop.found(lastActiveDateTime=later) == []
     assert shop.found(expirationDateTime=later) == []

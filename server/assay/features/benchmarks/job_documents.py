@@ -31,7 +31,7 @@ class DocumentBatchStats:
 
     counted: ComparisonCounts
     confidences: Confidences
-    filters: Mapping[str, Mapping[str, int]]  # of domain.benchmark_results.filter_counts
+    filters: Mapping[str, Mapping[str, int]]  # of results_artifact.filter_counts
 
     @classmethod
     def merge_all(cls, parts: Iterable[DocumentBatchStats]) -> DocumentBatchStats:
@@ -53,7 +53,7 @@ class ComparedDocuments:
     """Documents after their comparison."""
 
     stats: DocumentBatchStats
-    results: bytes  # blob of domain.benchmark_results
+    results: bytes  # as results_artifact writes them
     outcomes: DocumentOutcomes
 
 

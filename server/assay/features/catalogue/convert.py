@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -30,7 +29,7 @@ def model_query(request: pb.ListCatalogueModelsRequest) -> ModelQuery:
             ("isCommercial", request.is_commercial),
         )
     ]
-    expires = _time("expirationDateTime", request.expiration_date_time)
+    expires = values.moment_of_text("expirationDateTime", request.expiration_date_time)
     return ModelQuery(
         model_id=request.model_id,
         author=request.author,
@@ -39,7 +38,7 @@ def model_query(request: pb.ListCatalogueModelsRequest) -> ModelQuery:
         description=request.description,
         is_active=_truth("isActive", request.is_active),
         has_none=expires is not None or any(none_is),
-        active_since=_time("lastActiveDateTime", request.last_active_date_time),
+        active_since=values.moment_of_text("lastActiveDateTime", request.last_active_date_time),
         sort_by=sort_order(request.sort_by, request.direction, SORTS),
     )
 
@@ -111,16 +110,3 @@ def _truth(name: str, sent: str) -> bool | None:
     if found is None:
         raise InvalidArgument.of(name, f"'{clip(sent)}' was sent; True or False is allowed")
     return found
-
-
-def _time(name: str, sent: str) -> datetime | None:
-    if not sent:
-        return None
-    try:
-        # A plus sign in a query is a blank unless it is written as %2B.
-        found = datetime.fromisoformat(sent.replace(" ", "+") if "T" in sent else sent)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidArgument.of(
-            name, f"'{clip(sent)}' was sent; a time such as 2026-01-31T12:00:00 is allowed"
-        ) from None

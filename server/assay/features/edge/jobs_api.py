@@ -10,13 +10,12 @@ from google.protobuf import empty_pb2
 
 from assay.features.edge import convert
 from assay.features.edge.service import EdgeJobs
-from assay.features.inference.model import MAX_CHUNKS, MAX_INPUTS, InferenceJob
+from assay.features.inference.model import CHUNK_SIZE, MAX_CHUNKS, MAX_INPUTS, InferenceJob
 from assay.features.inference.opened_service import Chunk
 from assay.foreign.edge import jobs_pb2
 from assay.kernel.clock import Clock
 from assay.kernel.rpc.call import Call
 
-CHUNK_SIZE = "1Mi"  # in the grammar of the family's clients
 LARGE = 100  # inputs of a job whose details are made in a thread
 
 

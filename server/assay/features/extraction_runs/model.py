@@ -41,7 +41,7 @@ class NewExtraction(Record):
     """What was read from one document."""
 
     document_id: str  # 1 to 500 characters, unique in the run
-    data: str  # canonical JSON object (domain.documents): the value of each field
+    data: str  # canonical JSON object: the value of each field
     confidence: str | None = None  # canonical JSON object: place in `data` -> 0 to 1; None: unknown
 
     def __post_init__(self) -> None:

@@ -39,7 +39,7 @@ class NewEntry(Record):
     """What is known of one document."""
 
     document_id: str  # 1 to 500 characters, unique in the dataset
-    expected: str  # canonical JSON object (domain.documents): the value of each field
+    expected: str  # canonical JSON object: the value of each field
     notes: str | None = None  # free text of at most 4 000 characters; None: has none
 
     def __post_init__(self) -> None:

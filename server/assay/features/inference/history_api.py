@@ -7,13 +7,11 @@ from datetime import datetime
 from assay.features.inference import convert, history_query
 from assay.features.inference.history_query import HistoryQuery
 from assay.features.inference.history_service import InferenceHistoryReader
-from assay.features.inference.model import MAX_CHUNKS, MAX_INPUTS
+from assay.features.inference.model import CHUNK_SIZE, MAX_CHUNKS, MAX_INPUTS
 from assay.kernel.clock import Clock
 from assay.kernel.rpc.call import Call
 from assay.kernel.rpc.numbered_pages import requested_page
 from assay.v1 import inference_history_service_pb2 as pb
-
-CHUNK_SIZE = "1Mi"  # in the grammar of the family's clients
 
 
 class InferenceHistoryService:

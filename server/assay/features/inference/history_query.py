@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from assay.features.inference.model import WORDS
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.jobs.states import TERMINAL, JobState
 from assay.kernel.rpc.numbered_pages import NumberedPage, sort_order
+from assay.kernel.rpc.values import moment_of_text
 from assay.records import Record
 
 Terms = tuple[tuple[str, ...], ...]  # all of what any of must hold
@@ -30,7 +31,6 @@ STATES: Mapping[str, frozenset[JobState]] = {
 }
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_LOST_PLUS = re.compile(r" (\d\d:?\d\d)$")  # a `+` in a query that was not escaped
 _ONE_DAY = timedelta(days=1)
 
 
@@ -116,7 +116,7 @@ def period(start: str, end: str, now: datetime) -> tuple[datetime | None, dateti
     Raises:
         InvalidArgument: one is no time, the start is to come or after the end, or it is absent.
     """
-    first, last = _moment("startDate", start), _moment("endDate", end)
+    first, last = moment_of_text("startDate", start), moment_of_text("endDate", end)
     if last is not None and _DAY.fullmatch(end.strip()):
         last += _ONE_DAY - timedelta(microseconds=1)
     if last is not None and first is None:
@@ -144,18 +144,3 @@ def order(sent: str, directions: str) -> tuple[SortKey, ...]:
         SortKey(column=SortColumn(name), descending=descending)
         for name, descending in sort_order(sent, directions, tuple(SortColumn))
     )
-
-
-def _moment(field: str, sent: str) -> datetime | None:
-    """Return a time in ISO 8601; without a zone it is UTC."""
-    written = _LOST_PLUS.sub(r"+\1", sent.strip())
-    if not written:
-        return None
-    try:
-        found = datetime.fromisoformat(written)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidArgument.of(
-            field,
-            f"'{clip(sent)}' was sent; a time in ISO 8601 such as 2026-01-31T12:00:00Z is allowed",
-        ) from None

@@ -22,6 +22,7 @@ MAX_NAME = 255  # characters of the name of an input, or of one of its items
 MAX_ITEMS = 16  # of one input
 MAX_INPUT_BYTES = 256 * 1024**2  # of one input, all of its items together
 MAX_CHUNKS = 1024  # of one item
+CHUNK_SIZE = "1Mi"  # of a chunk as clients are told, in their grammar
 MAX_INLINE_BYTES = 16 * 1024  # of an output that rests in its row; a larger one is a blob
 MAX_TIMEOUT_MS = 30 * 24 * 3600 * 1000
 

@@ -206,8 +206,7 @@ class Versions(SqlStore):
         """Return a page of a model's versions by falling number, of one status if given.
 
         A page holds fewer than `limit` when their settings, and what they call, would be over
-        PAGE_BYTES. An absent
-        model raises NotFound.
+        PAGE_BYTES. An absent model raises NotFound.
         """
         self._require_model(organization_id, model_id)
         mine = and_(_V.organization_id == organization_id, _V.model_id == model_id)
@@ -238,8 +237,8 @@ class Versions(SqlStore):
     ) -> dict[str, Mapping[VersionStatus, int]]:
         """Return for each of these models how many versions have which status, in one query.
 
-        `domain.states.model_status` makes the model's status of it. A model without
-        versions, or of another organization, has no counts.
+        `model_status` makes the model's status of it. A model without versions, or of another
+        organization, has no counts.
         """
         wanted = list(model_ids)
         statement = (

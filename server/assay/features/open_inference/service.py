@@ -35,7 +35,7 @@ from assay.features.open_inference.prediction import (
 )
 from assay.kernel.errors import InvalidArgument, NotFound, Unavailable
 from assay.kernel.jobs.blobs import JobBlobs
-from assay.kernel.jobs.kind import ComputeContext, ComputeSettings
+from assay.kernel.jobs.kind import ComputeContext
 from assay.kernel.jobs.states import VersionStatus
 from assay.kernel.kernel import Compute, Kernel
 from assay.kernel.storage.unit_of_work import UnitOfWork
@@ -76,9 +76,6 @@ class OpenInference:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._settings = ComputeSettings(
-            sealer=kernel.sealer, allowed_networks=kernel.limits.remote_allow
-        )
         self._batches: Batches[RequestRows, tuple[bytes, ...]] = Batches()
         self._check: asyncio.Future[bool] | None = None  # that is under way
         self._token: object = None  # state of the store for which `_found` holds
@@ -228,7 +225,8 @@ class OpenInference:
 
     def _context(self, organization_id: str) -> ComputeContext:
         return ComputeContext(
-            blobs=JobBlobs(self._kernel.blobs, organization_id), settings=self._settings
+            blobs=JobBlobs(self._kernel.blobs, organization_id),
+            settings=self._kernel.compute_settings,
         )
 
 

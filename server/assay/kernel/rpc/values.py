@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from assay.v1 import metric_pb2
 # A page of 500 versions must fit one message, and a reply nests deeper than its request did.
 MAX_OBJECT_BYTES = 64 * 1024
 MAX_OBJECT_DEPTH = 16
+_LOST_PLUS = re.compile(r" (\d\d:?\d\d)$")  # a `+` in a query that was not escaped
 
 
 def timestamp(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
@@ -62,6 +64,28 @@ def moment(field: str, message: Message) -> datetime | None:
     except (ValueError, OverflowError):
         raise InvalidArgument.of(field, "a time from year 1 to 9999 is allowed") from None
     return found
+
+
+def moment_of_text(field: str, sent: str) -> datetime | None:
+    """Return the time in a text such as that of a query, in ISO 8601; None for nothing at all.
+
+    Without a zone it is UTC. The `+` of a zone may have become a blank, as queries have it where
+    it was not escaped.
+
+    Raises:
+        InvalidArgument: it is no time.
+    """
+    written = _LOST_PLUS.sub(r"+\1", sent.strip())
+    if not written:
+        return None
+    try:
+        found = datetime.fromisoformat(written)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument.of(
+            field,
+            f"'{clip(sent)}' was sent; a time in ISO 8601 such as 2026-01-31T12:00:00Z is allowed",
+        ) from None
 
 
 def undefined(reasons: Mapping[str, str]) -> list[metric_pb2.UndefinedMetric]:

@@ -1,8 +1,8 @@
 """Explanations as values, and the documents that draw them.
 
-Scores of words and features add up: of each explained class (of a regression: of the number) the scores of all words or
-features and the base are the total. The base is what the model says of an input that holds none
-of them. Of a class both are log-odds, of a number they have its unit.
+Scores of words and features add up: of each explained class (of a regression: of the number) the
+scores of all words or features and the base are the total. The base is what the model says of an
+input that holds none of them. Of a class both are log-odds, of a number they have its unit.
 """
 
 from __future__ import annotations
