@@ -111,9 +111,11 @@ def test_large_outputs_are_parts_of_the_document(store, reader, tmp_path) -> Non
     large = replace(OUTPUT, inline=None, blob=address, size=len(text))
     sound = replace(large, name="a b/ü.wav", media_type="audio/wav")
     with store.write() as uow:
-        job = add(uow, "a/1", "b")
+        job = add(uow, "a/1", "b", "vote")
         uow[InferenceJobs].finish_inputs(
-            ORG, job.job_id, [succeeded(0, "a/1", large, sound), succeeded(1, "b")]
+            ORG,
+            job.job_id,
+            [succeeded(0, "a/1", large, sound), succeeded(1, "b"), succeeded(2, "vote", sound)],
         )
     writer = DocumentWriter(reader, reader.results(ORG, job.job_id))
     parts = list(gathered(writer.whole()))
@@ -122,7 +124,9 @@ def test_large_outputs_are_parts_of_the_document(store, reader, tmp_path) -> Non
     shown = json.loads(b"".join(parts))["results"]
     assert shown["a/1"]["results.json"] == json.loads(text)
     assert shown["a/1"]["a b/ü.wav"] == f"/api/results/{job.job_id}/a%2F1/a%20b%2F%C3%BC.wav"
-    assert list(shown) == ["a/1", "b"]
+    path = f"/api/results/{job.job_id}/datasource/vote/output/a%20b%2F%C3%BC.wav"
+    assert shown["vote"]["a b/ü.wav"] == path  # of which the short one is that of its votes
+    assert list(shown) == ["a/1", "b", "vote"]
     assert b"".join(reader.data(ORG, large)) == text.encode()
 
 

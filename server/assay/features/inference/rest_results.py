@@ -27,6 +27,7 @@ from assay.kernel.storage.sql import Row, micros, moment
 from assay.v1 import inference_result_service_pb2 as pb
 
 JSON_TYPE = "application/json"
+TAKEN = ("datasource", "vote")  # what other paths of a job's results begin with
 PART_BYTES = 256 * 1024  # of a document, sent at once
 
 _OUTPUTS = Decoder(tuple[InputOutput, ...])
@@ -236,8 +237,10 @@ class DocumentWriter:
 
 def output_path(job: InferenceJob, input_name: str, output_name: str) -> str:
     """Return where an output is downloaded from."""
-    names = (quote(one, safe="") for one in (job.job_id, input_name, output_name))
-    return "/api/results/" + "/".join(names)
+    job_id, name, output = (quote(one, safe="") for one in (job.job_id, input_name, output_name))
+    if input_name in TAKEN:
+        return f"/api/results/{job_id}/datasource/{name}/output/{output}"
+    return f"/api/results/{job_id}/{name}/{output}"
 
 
 def gathered(parts: Iterator[bytes]) -> Iterator[bytes]:
