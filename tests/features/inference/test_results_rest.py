@@ -334,7 +334,9 @@ def test_a_native_call_reads_the_same(house: House, service, job_id: str) -> Non
     known = next(job for job in listed if job["jobIdentifier"] == job_id)
     assert list(known) == ["jobIdentifier", "status", "model"]
     assert known["model"]["name"] == "Lángüages, of <texts>"
-    features = house.get("/api/jobs/features")
+    for path in (f"/api/results/{job_id}", f"/api/results/{job_id}/wrong", f"/api/jobs/{job_id}"):
+        house.get(path, undocumented="x")
+    features = house.get("/api/jobs/features", undocumented="x")
     assert re.fullmatch(r"^(\d+(\.\d+)?)([a-zA-Z]{0,2})$", features["inputChunkMaximumSize"])
     assert features["maximumInputsPerJob"] == 10_000
     assert features["maximumInputChunks"] > 0
