@@ -202,9 +202,12 @@ def test_keys_are_not_shown():
 
 @contextmanager
 def answering(
-    *answers: bytes, hold: bool = False, drip: bool = False, context=None
+    *answers: bytes | None, hold: bool = False, drip: bool = False, context=None
 ) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that gives these answers, one a connection; yields its port and what it was sent."""
+    """A server that gives these answers, one a connection; yields its port and what it was sent.
+
+    None closes the connection at once.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener, ringing() as over:
         asked: list[bytes] = []
 
@@ -212,6 +215,9 @@ def answering(
             for answer in answers:
                 try:
                     peer, _ = listener.accept()
+                    if answer is None:
+                        peer.close()
+                        continue
                     with (
                         peer
                         if context is None
@@ -251,6 +257,11 @@ def reply(body: bytes = b"", status: str = "200 OK", **headers: str) -> bytes:
     return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 
 
+def listing(inside: bytes) -> bytes:
+    """Return a page of a listing that says that more follow."""
+    return b"<ListBucketResult><IsTruncated>true</IsTruncated>" + inside + b"</ListBucketResult>"
+
+
 BOMB = b'<!DOCTYPE a [<!ENTITY b "bbbbbbbb">]><ListBucketResult>&b;</ListBucketResult>'
 ENDLESS = (
     b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n100000\r\n" + bytes(0x100000) + b"\r\n"
@@ -271,6 +282,8 @@ ENDLESS = (
         ([b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n"] * 3, RemoteFailed, "connection failed"),
         ([b""] * 3, RemoteFailed, "connection failed"),
         ([reply(status="404 Not Found")], RemoteFailed, "does not exist"),
+        ([reply(b"a", content_length="", transfer_encoding="gzip, chunked")] * 3, RemoteFailed, "does not tell its end"),
+        ([reply(b"a", content_length="9" * 5000)] * 3, RemoteFailed, "does not tell its end"),
         ([reply(b"<Code>" + b"a" * 200_000, "403 Forbidden", content_length="")], RemoteFailed, "refused the access key (403)"),
     ],
 )  # fmt: skip  # a table
@@ -291,6 +304,15 @@ def test_what_may_pass_is_tried_again():
         assert read(storage(f"http://127.0.0.1:{port}"), "a") == b"whole"
 
 
+@pytest.mark.parametrize("length", [b"\xb2", b"9" * 5000, b"1"])
+def test_chunks_tell_their_end_whatever_length_is_said(length):
+    """Beside chunks a length is not looked at, and so neither are digits that are no number."""
+    head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\ncontent-length: "
+    head += length
+    with answering(head + b"\r\n\r\n5\r\nwhole\r\n0\r\n\r\n") as (port, _):
+        assert read(storage(f"http://127.0.0.1:{port}"), "a") == b"whole"
+
+
 @pytest.mark.parametrize("drip", [False, True])
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\na: ", reply(content_length="999999")])
 def test_a_storage_that_hangs_is_left(answer, drip):
@@ -305,18 +327,18 @@ def test_a_storage_that_hangs_is_left(answer, drip):
 @pytest.mark.parametrize(
     "body",
     [
-        BOMB,
+        *(BOMB, b"", b"<html>", b"<a/>", b"\xff\xfe", b"<ListBucketResult><Contents>"),
         BOMB.decode().encode("utf-16"),
         b'<?xml version="1.0" encoding="cp037"?>' + BOMB.decode().encode("cp037"),
-        b"",
-        b"<html>",
-        b"<a/>",
-        b"\xff\xfe",
-        b"<ListBucketResult><Contents>",
+        b"<ListBucketResult>" + b"<a/>" * 100_000 + b"</ListBucketResult>",
+        listing(b"<Contents><Key></Key></Contents>"),
+        listing(b"<Contents><Key>" + b"k" * 1025 + b"</Key></Contents>"),
+        listing(b"<NextContinuationToken>" + b"t" * 8193 + b"</NextContinuationToken>"),
     ],
+    ids=range(12),
 )
 def test_a_listing_that_is_none_is_told(body):
-    """Other XML, declared entities and no XML at all are refused, unread where they could grow."""
+    """Other XML, declared entities, in whatever encoding, and impossible keys are refused."""
     with answering(reply(body)) as (port, _), pytest.raises(RemoteFailed) as refused:
         storage(f"http://127.0.0.1:{port}").list("inputs", "", most=10)
     assert "cannot be listed" in refused.value.message
@@ -325,14 +347,29 @@ def test_a_listing_that_is_none_is_told(body):
 def test_a_listing_that_does_not_end_is_ended():
     """A storage that gives the same page again and again is asked but twice for it."""
     page = reply(
-        b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>x"
-        b"</NextContinuationToken><Contents><Key>a</Key><Size>many</Size></Contents>"
-        b"</ListBucketResult>"
+        listing(
+            b"<NextContinuationToken>x</NextContinuationToken>"
+            b"<Contents><Key>a</Key><Size>many</Size></Contents>"
+            b"<Contents><Key>b</Key><Size>" + b"9" * 5000 + b"</Size></Contents>"
+        )
     )
     with answering(page, page, page) as (port, asked):
         found = storage(f"http://127.0.0.1:{port}").list("inputs", "", most=10)
-        assert [one.key for one in found] == ["a", "a"]
+        assert [(one.key, one.size) for one in found] == [("a", 0), ("b", 0)] * 2
         assert len(asked) == 2
+
+
+def test_a_listing_of_ever_new_pages_ends_in_its_time():
+    """All pages of a listing share one deadline, so that empty pages without end are left."""
+    pages = (
+        reply(listing(b"<NextContinuationToken>%d</NextContinuationToken>" % at))
+        for at in range(10_000)
+    )
+    with answering(*pages) as (port, asked):
+        opened = storage(f"http://127.0.0.1:{port}", patience=Patience(whole=0.2))
+        with pytest.raises(RemoteFailed, match="the time for it has passed"):
+            opened.list("inputs", "", most=10)
+        assert 2 < len(asked) < 10_000
 
 
 def test_tls_is_checked_against_the_name(tmp_path, monkeypatch):
@@ -351,3 +388,17 @@ def test_tls_is_checked_against_the_name(tmp_path, monkeypatch):
                 with pytest.raises(RemoteFailed, match="certificate"):
                     read(opened, "a")
                 assert asked == []
+
+
+def test_a_tls_connection_that_is_cut_is_tried_again(tmp_path, monkeypatch):
+    """In the handshake and inside the body, a cut is no refusal of the certificate."""
+    authority = Authority(tmp_path, "ca")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    files = authority.issue("server", ("localhost",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    half, whole = reply(b"who", content_length="5"), reply(b"whole")
+    with answering(None, half, whole, context=context) as (port, asked):
+        opened = storage(f"https://localhost:{port}", allowed=(*LOOPBACK, "::1/128"))
+        assert read(opened, "a") == b"whole"
+        assert len(asked) == 2

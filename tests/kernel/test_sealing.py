@@ -51,6 +51,13 @@ def test_the_key_of_a_folder_is_made_once_and_is_ours_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [KEY_FILE]
 
 
+def test_a_key_file_that_was_cut_off_is_refused(tmp_path):
+    """An empty file is no key: what is sealed with it anybody could open."""
+    (tmp_path / KEY_FILE).write_text("\n")
+    with pytest.raises(FailedPrecondition, match="holds no key"):
+        Sealer.of_folder(tmp_path)
+
+
 def test_a_sealer_crosses_processes_and_shows_no_key():
     """A pickled sealer opens what the first one sealed; printing it prints no key."""
     sealer = Sealer.of("k" * 32)

@@ -75,6 +75,8 @@ def is_allowed(address: Address, allowed: Iterable[Network] = ()) -> bool:
     plain = embedded(address)
     if any(plain in network for network in allowed if network.version == plain.version):
         return True
+    if isinstance(plain, IPv6Address) and plain.is_site_local:  # which Python calls global
+        return False
     return plain.is_global and not plain.is_multicast and not plain.is_reserved
 
 

@@ -14,15 +14,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from http.client import HTTPException
-from ssl import SSLError
+from ssl import SSLEOFError, SSLError
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
-from xml.etree import ElementTree as ET  # answers with a DOCTYPE are refused unread
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -31,12 +30,12 @@ from urllib3.response import HTTPResponse
 from assay.kernel.addresses import check_address, check_literal
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, RemoteFailed, TooLarge, clip
+from assay.kernel.object_listing import MAX_KEY_BYTES, ListingPage, StoredObject
 from assay.records import Record
 
 T = TypeVar("T")
 
 DEFAULT_REGION = "us-east-1"
-MAX_KEY_BYTES = 1024
 MAX_SECRET_CHARS = 4096  # session tokens are long
 BLOCK_BYTES = 1024 * 1024
 ATTEMPTS = 3
@@ -48,7 +47,6 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _IN_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")  # a bucket that TLS names allow
 _ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 _TOO_LATE = "the time for it has passed"
-_TAG = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class _AgainError(Exception):
@@ -92,6 +90,11 @@ class StorageAccess:
                 "must be a URL of scheme, host and port alone, such as https://host:8333",
             )
 
+    @property
+    def without_secrets(self) -> StorageAccess:
+        """The same storage and the public half of its key alone, to be compared or hashed."""
+        return replace(self, secret_access_key=self.access_key_id, session_token="")
+
     def url_of(self, bucket: str) -> str:
         """Return the URL of a bucket; in AWS it is part of the host's name where it can be."""
         base = self.endpoint.rstrip("/")
@@ -115,13 +118,6 @@ class ObjectLocation(Record):
         check_key(self.key)
 
 
-class StoredObject(Record):
-    """An object as a listing tells it."""
-
-    key: str
-    size: int  # bytes
-
-
 @dataclass(frozen=True, kw_only=True)
 class Patience:
     """How long another machine is waited for, in seconds."""
@@ -140,12 +136,12 @@ def list_folders(
     patience: Patience = Patience(),
 ) -> tuple[tuple[StoredObject, ...], ...]:
     """Return the objects below each of some folders, `most` of all; raises as `ObjectStorage.list`."""
-    storage = ObjectStorage(access, allowed_networks=allowed_networks, patience=patience)
     found: list[tuple[StoredObject, ...]] = []
-    for folder in folders:
-        left = most - sum(map(len, found))
-        found.append(tuple(storage.list(folder.bucket, folder.key, most=left)))
-    storage.close()
+    opened = ObjectStorage(access, allowed_networks=allowed_networks, patience=patience)
+    with closing(opened) as storage:
+        for folder in folders:
+            left = most - sum(map(len, found))
+            found.append(tuple(storage.list(folder.bucket, folder.key, most=left)))
     return tuple(found)
 
 
@@ -212,14 +208,13 @@ class ObjectStorage:
                     raise RemoteFailed(
                         f"{said} is stored with the content encoding '{clip(encoding, 40)}', which is "
                         "not undone. Store it as it is.",
-                        metadata={"content_encoding": encoding},
+                        metadata={"content_encoding": clip(encoding, 40)},
                     )
-                size = answer.headers.get("content-length", "")
-                if size.isdigit() and int(size) > limit:
+                if (answer.length_remaining or 0) > limit:
                     raise _too_large(said, limit)
                 return consume(self._blocks(answer, said, limit, ends_at))
 
-        return self._attempts(attempt, said)
+        return self._attempts(attempt, said, self._deadline())
 
     def list(self, bucket: str, folder: str, *, most: int) -> list[StoredObject]:
         """Return the objects below a folder in the order of their keys, at most `most`.
@@ -236,17 +231,17 @@ class ObjectStorage:
         prefix = folder.strip("/") + "/" if folder.strip("/") else ""
         said = f"The folder '{clip(prefix)}' of the bucket '{bucket}'"
         found: list[StoredObject] = []
-        more = ""
+        more, ends_at = "", self._deadline()
         while True:
             query = {"list-type": "2", "prefix": prefix, "max-keys": self._page_keys}
             if more:
                 query["continuation-token"] = more
-            page = self._attempts(partial(self._page, bucket, query, said), said)
-            found += [one for one in _contents(page, said) if not one.key.endswith("/")]
+            page = self._attempts(partial(self._page, bucket, query, said), said, ends_at)
+            found += [one for one in page.objects if not one.key.endswith("/")]
             if len(found) > most:
                 raise TooLarge(f"{said} has more than {most} objects.", metadata={"limit": most})
-            last, more = more, _text(page, "NextContinuationToken")
-            if not more or more == last or _text(page, "IsTruncated") != "true":
+            last, more = more, page.more
+            if not more or more == last:
                 return found
 
     def close(self) -> None:
@@ -255,13 +250,17 @@ class ObjectStorage:
             connection.close()
         self._connections.clear()
 
-    def _page(self, bucket: str, query: Mapping[str, str], said: str, ends_at: float) -> ET.Element:
+    def _page(
+        self, bucket: str, query: Mapping[str, str], said: str, ends_at: float
+    ) -> ListingPage:
         with self._answer(bucket, "", query, ends_at, said) as answer:
             body = b"".join(self._blocks(answer, said, _MOST_LISTING_BYTES, ends_at))
-        return _parsed(body, said)
+        return ListingPage.read(body, said)
 
-    def _attempts(self, attempt: Callable[[float], T], said: str) -> T:
-        ends_at = self._clock.monotonic() + self._patience.whole
+    def _deadline(self) -> float:
+        return self._clock.monotonic() + self._patience.whole
+
+    def _attempts(self, attempt: Callable[[float], T], said: str, ends_at: float) -> T:
         pause = FIRST_PAUSE_SECONDS
         for number in range(1, ATTEMPTS + 1):
             try:
@@ -306,7 +305,9 @@ class ObjectStorage:
                 answer = connection.getresponse()
             if answer.status != 200:
                 self._refuse(answer, said)
-            if answer.length_remaining is None and not answer.chunked:
+            encoding = answer.headers.get("transfer-encoding", "chunked")  # others are not undone
+            is_chunked = answer.chunked and encoding.lower() == "chunked"
+            if answer.length_remaining is None and not is_chunked:
                 raise _AgainError("the answer does not tell its end")  # it may have been cut off
             yield answer
         except BaseException:
@@ -337,10 +338,13 @@ class ObjectStorage:
         if left <= 0:
             raise _AgainError(_TOO_LATE)
         if not found.is_connected:
-            with _again():
+            # Of a name with several addresses the next attempt may get one that answers.
+            del self._connections[key]
+            with _again(connecting=True):
                 found.close()
                 found.timeout = min(left, self._patience.connect)
                 found.connect()
+            self._connections[key] = found
         found.timeout = min(left, self._patience.read)
         return found
 
@@ -419,12 +423,13 @@ def signed_headers(access: StorageAccess, url: str, now: datetime) -> dict[str, 
 
 
 @contextmanager
-def _again() -> Iterator[None]:
-    """Raise a failure of the connection inside as one that may pass."""
+def _again(*, connecting: bool = False) -> Iterator[None]:
+    """Raise a failure of the connection inside as one that may pass, but for what TLS refuses first."""
     try:
         yield
     except (HTTPError, HTTPException, OSError) as error:
-        if isinstance(error, SSLError) or isinstance(error.__cause__, SSLError):
+        cause = error.__cause__ if isinstance(error, HTTPError) else error
+        if connecting and isinstance(cause, SSLError) and not isinstance(cause, SSLEOFError):
             raise RemoteFailed(
                 "The storage cannot be read: its TLS certificate was not accepted, or it speaks no "
                 "TLS. Check the endpoint."
@@ -442,39 +447,6 @@ def _shut(connected: socket.socket) -> None:
     with suppress(OSError):  # it was closed meanwhile
         # Of a TLS socket the one below: its reader would meet a state that is none.
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
-def _parsed(body: bytes, said: str) -> ET.Element:
-    try:
-        text = body.decode("utf-8-sig")  # in another encoding a DOCTYPE would not be found
-        if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise ET.ParseError
-        return ET.fromstring(text)  # noqa: S314  # no DOCTYPE: entities cannot be declared
-    except (ET.ParseError, ValueError, LookupError):
-        raise RemoteFailed(
-            f"{said} cannot be listed: the storage did not answer with a listing of the S3 protocol."
-        ) from None
-
-
-def _contents(page: ET.Element, said: str) -> Iterator[StoredObject]:
-    if _local(page) != "ListBucketResult":
-        raise RemoteFailed(f"{said} cannot be listed: the answer is no listing of the S3 protocol.")
-    for one in page:
-        if _local(one) == "Contents":
-            size = _text(one, "Size")
-            yield StoredObject(key=_text(one, "Key"), size=int(size) if size.isdecimal() else 0)
-
-
-def _text(element: ET.Element, name: str) -> str:
-    for child in element:
-        if _local(child) == name:
-            return child.text or ""
-    return ""
-
-
-def _local(element: ET.Element) -> str:
-    """Return the name of an element without its namespace, which not every server sends."""
-    return element.tag.removeprefix(_TAG)
 
 
 def _code_of(body: bytes) -> str:

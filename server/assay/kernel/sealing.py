@@ -45,7 +45,13 @@ class Sealer:
         path = folder / KEY_FILE
         if not path.exists():
             _make_key(path)
-        return cls.of(path.read_text().strip())
+        secret = path.read_text().strip()
+        if len(secret) < _KEY_BYTES:
+            raise FailedPrecondition(
+                f"The file {KEY_FILE} in the data folder holds no key. Put it back from a backup; "
+                "where no secrets are stored yet, delete it."
+            )
+        return cls.of(secret)
 
     def seal(self, secret: bytes) -> str:
         """Return the secret as text that tells nothing of it, another one each time."""

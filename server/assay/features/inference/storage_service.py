@@ -8,12 +8,12 @@ from assay.features.inference.model import MAX_INPUTS, InputType, ItemForm
 from assay.features.inference.submission_service import InferenceRequest, SentInput, SentItem
 from assay.kernel.errors import InvalidArgument, TooLarge, clip
 from assay.kernel.kernel import Kernel
+from assay.kernel.object_listing import StoredObject
 from assay.kernel.object_storage import (
     ObjectLocation,
     ObjectStorage,
     Patience,
     StorageAccess,
-    StoredObject,
     list_folders,
 )
 from assay.records import replace
