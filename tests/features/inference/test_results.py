@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import fields
 
+from assay.features.inference.job_end import settle
 from assay.features.inference.model import KIND, InferenceJob, InputOutput
 from assay.features.inference.rest_results import (
     PART_BYTES,
@@ -19,7 +20,7 @@ from assay.features.inference.rest_results import (
 )
 from assay.features.inference.results_service import ResultReader
 from assay.features.inference.results_store import InferenceResults, read
-from assay.features.inference.store import InferenceJobs, settle
+from assay.features.inference.store import InferenceJobs
 from assay.features.models.declared import RESERVED
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs

@@ -8,8 +8,11 @@ from functools import partial
 import pytest
 
 from assay.features.inference.job import InferenceKind
+from assay.features.inference.job_end import settle
+from assay.features.inference.job_spec import InferenceSpec
 from assay.features.inference.model import (
     KIND,
+    STORAGE_KIND,
     FinishedInput,
     InferenceJob,
     InputOutput,
@@ -20,21 +23,31 @@ from assay.features.inference.model import (
     NewInferenceJob,
     NewInput,
 )
-from assay.features.inference.store import InferenceJobs, outputs_owner, settle
+from assay.features.inference.store import InferenceJobs, outputs_owner
 from assay.features.models.store import Models
 from assay.features.models.versions_store import Versions
-from assay.kernel.errors import InvalidArgument, NotFound, ResourceInUse, TooLarge, UploadFinished
+from assay.kernel.errors import (
+    Internal,
+    InvalidArgument,
+    NotFound,
+    ResourceInUse,
+    TooLarge,
+    UploadFinished,
+)
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.jobs.states import JobState
 from assay.kernel.storage.blob_references import BlobReferences, job_owner
 from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.learning.rows import TaskType
+from assay.records import encode, replace
+from tests.records.inference_examples import INFERENCE
 from tests.support.store_rows import ORG, add_model, add_version
 
 WHEN = datetime(2026, 3, 13, 14, 22, 11, tzinfo=UTC)
 SENT = "sha256:" + "1" * 64
 MADE = "sha256:" + "2" * 64
+EXAMPLE = next(one for one, _ in INFERENCE if isinstance(one, InferenceSpec))
 
 
 def new_job(model_id: str = "m", version_id: str = "v") -> NewInferenceJob:
@@ -179,6 +192,25 @@ def test_the_end_of_a_job_fails_what_did_not_finish(store):
     assert rows[1].error == "The job was canceled before it ended."
     assert rows[1].ended_at is not None
     assert kept == {(ORG, MADE)}
+
+
+def test_the_specification_of_an_ended_job_holds_nothing_that_was_sent(store):
+    """Inputs and sealed keys leave it with the job's end; one that cannot be read is emptied."""
+    sealed = replace(EXAMPLE, artifact=replace(EXAMPLE.artifact, credentials="s1.x"))
+    assert sealed.storage is not None and sealed.manifest is not None
+    left = replace(EXAMPLE, storage=None, manifest=None, manifest_blob=None)
+    with store.write() as uow:
+        for before, after in (
+            (encode(sealed), encode(left)),
+            (b'{"keys": "s1.sealed"}', b"{}"),
+        ):
+            job = uow[Jobs].submit(ORG, NewJob(kind=STORAGE_KIND, spec=before))
+            uow[InferenceJobs].create(ORG, job.job_id, new_job(), [an_input("a")])
+            with pytest.raises(Internal, match="still needs"):
+                uow[Jobs].set_spec(job, b"{}")
+            uow[Jobs].request_cancel(ORG, job.job_id)
+            ended = uow[Jobs].get(ORG, job.job_id)
+            assert (ended.spec, ended.spec_hash) == (after, job.spec_hash)
 
 
 def test_an_input_that_its_job_ended_tells_how_long_it_ran(store):

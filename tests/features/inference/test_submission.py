@@ -20,12 +20,13 @@ from assay.features.inference.submission_service import (
 from assay.kernel.clock import Clock
 from assay.kernel.errors import NotFound, QuotaExceeded
 from assay.kernel.jobs.ledger_runs import Jobs
+from assay.kernel.object_storage import StorageAccess
 from assay.kernel.sealing import Sealer
 from assay.kernel.storage.blobs import BlobStore, open_blobs
 from assay.kernel.storage.store import Store, open_store
 from assay.kernel.storage.unit_of_work import StoreContext
 from assay.learning.rows import TaskType
-from assay.records import decode
+from assay.records import decode, encode
 from tests.support.store_rows import ORG
 from tests.support.trained_versions import TrainedVersion, put_version
 
@@ -122,3 +123,12 @@ def test_a_model_of_another_organization_is_absent(desk: Desk):
     submissions = InferenceSubmissions(desk.store, desk.blobs, Clock(), sealer=Sealer.of("tests"))
     with pytest.raises(NotFound):
         submissions.submit("globex", request)
+
+
+def test_what_tells_a_repeat_holds_no_secret():
+    """A hash of it is stored: whoever has that could try secrets on it."""
+    access = StorageAccess(access_key_id="known", secret_access_key="hidden", session_token="too")
+    body = InferenceRequest(model_id="m", storage=access, request_id="r").body
+    assert b"hidden" not in encode(body)
+    assert b"too" not in encode(body)
+    assert b"known" in encode(body)

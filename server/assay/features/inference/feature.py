@@ -8,6 +8,7 @@ from assay.features.inference.history_api import InferenceHistoryService
 from assay.features.inference.history_service import InferenceHistoryReader
 from assay.features.inference.history_store import InferenceHistory
 from assay.features.inference.job import InferenceKind
+from assay.features.inference.job_end import InputsOfCanceledJobs
 from assay.features.inference.job_fetch import StorageInferenceKind
 from assay.features.inference.opened_service import OpenedJobs
 from assay.features.inference.rest import InferenceJobRestService
@@ -24,7 +25,6 @@ from assay.features.inference.store import (
     InferenceJobs,
     InferenceOfModels,
     InferenceOfVersions,
-    InputsOfCanceledJobs,
 )
 from assay.features.inference.submission_service import InferenceSubmissions
 from assay.features.inference.votes_api import InferenceVoteService

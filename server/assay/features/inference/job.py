@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from assay.features.catalogue.engine import engine_key
 from assay.features.inference.events import InputFinished
+from assay.features.inference.job_end import settle
 from assay.features.inference.job_prediction import predict_inputs
 from assay.features.inference.job_spec import (
     InferenceResult,
@@ -16,7 +17,7 @@ from assay.features.inference.job_spec import (
     tasks_of,
 )
 from assay.features.inference.model import KIND, FinishedInput, InputState
-from assay.features.inference.store import InferenceJobs, settle
+from assay.features.inference.store import InferenceJobs
 from assay.kernel.clock import Clock
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import Job

@@ -63,6 +63,12 @@ class InferenceSpec(Record):
     manifest: Manifest | None = None  # the inputs, where they are few and small
     manifest_blob: str | None = None  # address of the Manifest, where they are not
 
+    @property
+    def without_inputs(self) -> InferenceSpec:
+        """What stays when the job has ended: nothing that was sent, and nothing sealed."""
+        artifact = replace(self.artifact, credentials="")
+        return replace(self, artifact=artifact, storage=None, manifest=None, manifest_blob=None)
+
 
 class PredictTask(Record):
     """Consecutive inputs that are predicted together."""
@@ -76,13 +82,15 @@ class PredictTask(Record):
         return self.first + len(self.inputs) - 1
 
 
-def tasks_of(inputs: Sequence[NewInput], *, explain: bool = False) -> Iterator[PredictTask]:
-    """Yield the tasks of a job: of 1, 2, 4 … up to MOST_INPUTS inputs, and of MOST_BYTES.
+def tasks_of(
+    inputs: Sequence[NewInput], *, explain: bool = False, most: int = 1
+) -> Iterator[PredictTask]:
+    """Yield the tasks of a job: of `most` inputs, twice as many … up to MOST_INPUTS, and of MOST_BYTES.
 
     So the first result is there at once, and many inputs need few commits.
     """
     largest = MOST_EXPLAINED if explain else MOST_INPUTS
-    most, at = 1, 0
+    most, at = min(most, largest), 0
     while at < len(inputs):
         end, size = at, 0
         while end < len(inputs) and end - at < most:
@@ -119,13 +127,13 @@ class FetchedInput(Record):
 def fetched_tasks_of(
     fetched: Sequence[FetchedInput], *, explain: bool = False
 ) -> Iterator[PredictTask]:
-    """Yield the tasks of inputs in order of their positions, of which some may be missing."""
+    """Yield the tasks of the inputs that one task fetched, in order; some may be missing."""
     start = 0
     for end in range(1, len(fetched) + 1):
         follows = end < len(fetched) and fetched[end].position == fetched[end - 1].position + 1
         if not follows:
             inputs = [one.input for one in fetched[start:end]]
-            for task in tasks_of(inputs, explain=explain):
+            for task in tasks_of(inputs, explain=explain, most=MOST_FETCHED):
                 yield replace(task, first=task.first + fetched[start].position)
             start = end
 

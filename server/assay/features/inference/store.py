@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import and_, bindparam, func, null, select, update
 
 from assay.features.inference.model import (
-    KIND,
-    STORAGE_KIND,
     FinishedInput,
     InferenceInput,
     InferenceJob,
@@ -28,11 +26,8 @@ from assay.features.inference.tables import (
 from assay.features.models.store import ModelDeletion
 from assay.features.models.versions_store import VersionDeletion
 from assay.kernel.errors import InvalidArgument, NotFound, ResourceInUse, clip
-from assay.kernel.jobs.job import Job
-from assay.kernel.jobs.ledger import Cancellation
 from assay.kernel.jobs.ledger_runs import Jobs
-from assay.kernel.jobs.states import JobState
-from assay.kernel.storage.blob_references import BlobReferences, job_owner
+from assay.kernel.storage.blob_references import BlobReferences
 from assay.kernel.storage.mapping import RowMapper, bound, stored, values_of
 from assay.kernel.storage.sql import Prepared, micros
 from assay.kernel.storage.tables import jobs
@@ -457,23 +452,6 @@ class InferenceOfVersions(VersionDeletion):
         )
         if found is not None:
             raise _in_use(f"The version '{version_id}'", found.job_id, version_id=version_id)
-
-
-class InputsOfCanceledJobs(Cancellation):
-    """Fails the inputs of a job that was canceled before it ran."""
-
-    def canceled(self, uow: UnitOfWork, job: Job) -> None:
-        """Settle the job."""
-        if job.kind in (KIND, STORAGE_KIND):
-            settle(uow, job)
-
-
-def settle(uow: UnitOfWork, job: Job) -> None:
-    """Write what the end of a job means for its inputs; what was sent is not kept any longer."""
-    if job.state is not JobState.SUCCEEDED:
-        reason = "The job ended." if job.error is None else job.error.message
-        uow[InferenceJobs].fail_unfinished(job.organization_id, job.job_id, reason)
-    uow[BlobReferences].remove(job.organization_id, job_owner(job.job_id))
 
 
 def absent_input(job_id: str, name: str) -> NotFound:

@@ -92,10 +92,18 @@ class InferenceRequest(Record):
 
     @property
     def body(self) -> InferenceRequest:
-        """What a repeat has the same of; writers of JSON may give its objects another order."""
-        inputs = tuple(sorted(self.inputs, key=lambda one: one.name))
+        """What a repeat has the same of, of which a hash is stored: so no secret is in it.
+
+        Writers of JSON may give its objects another order.
+        """
         return replace(
-            self, inputs=inputs, found=None, request_id=None, submitted_by="", key_prefix=None
+            self,
+            inputs=tuple(sorted(self.inputs, key=lambda one: one.name)),
+            storage=self.storage and self.storage.without_secrets,
+            found=None,
+            request_id=None,
+            submitted_by="",
+            key_prefix=None,
         )
 
 

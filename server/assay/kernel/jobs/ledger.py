@@ -230,6 +230,18 @@ class JobsBase(SqlStore):
         self._blobs.add(organization_id, job_owner(job_id), blobs)
         return self._move(whole, JobState.QUEUED)
 
+    def set_spec(self, job: Job, spec: bytes) -> None:
+        """Store a specification in place of that of a job that has ended, such as one without secrets.
+
+        Its hash stays that of the first one, which tells a repeat from another request.
+        """
+        if not job.is_terminal:
+            raise Internal(
+                f"The job {job.job_id} is {job.state} and still needs its specification."
+            )
+        values = {name: stored(getattr(replace(job, spec=spec), name)) for name in sql.SPECIFIED}
+        self._db.run(sql.SPECIFY, org=job.organization_id, job=job.job_id, **values)
+
     def request_cancel(self, organization_id: str, job_id: str) -> Job:
         """End an OPEN or QUEUED job at once as CANCELED; flag a RUNNING one for its runner.
 
