@@ -33,7 +33,7 @@ def run_in_process(
     """
     view = JobView(organization_id="acme", job_id="job", spec=spec)
     context = ComputeContext(blobs=blobs)
-    progress = StageProgress(kind, view, finished)
+    progress = StageProgress(kind, view, finished, blobs)
     run = InProcessRun(result=b"", tasks=[])
     while stages := progress.next_stages():
         names = tuple(stage.name for stage in stages)
@@ -51,6 +51,7 @@ def run_in_process(
                 progress.add(done.records)
                 run.records.extend(done.records)
                 waiting.finished(task, ends_stage=done.ends_stage)
+                waiting.add_next(progress.followers(task, done.records[-1]))
                 run.tasks.append(task.key)
                 for event in done.events:
                     run.events[task.key] = event

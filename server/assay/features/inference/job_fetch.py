@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any, ClassVar
 
@@ -76,17 +77,17 @@ class FetchStage(Stage[FetchTask, Fetched]):
         """Fetch the inputs of a task; one that cannot be fetched fails alone."""
         del inputs
         assert context.settings.sealer is not None, "the runner gives every task its sealer"
-        storage = ObjectStorage(
+        opened = ObjectStorage(
             job.spec.storage.opened(context.settings.sealer),
             allowed_networks=context.settings.allowed_networks,
             patience=PATIENCE,
         )
-        with context.blobs.put_stream(limit=MAX_INPUT_BYTES * len(payload.inputs) * 2) as writer:
+        limit = MAX_INPUT_BYTES * len(payload.inputs) * 2  # with attempts that were cut off
+        with closing(opened) as storage, context.blobs.put_stream(limit=limit) as writer:
             fetching = _Fetching(storage, writer, self._clock)
             for position, one in enumerate(payload.inputs, start=payload.first):
                 fetching.add(position, one)
-            storage.close()
-            address = writer.finish() if writer.size else None
+            address = writer.finish() if any(one.input.size for one in fetching.found) else None
         found = tuple(replace(one, input=_placed(one.input, address)) for one in fetching.found)
         failed = tuple(fetching.failed)
         return TaskOutput(
@@ -162,17 +163,13 @@ def _item(item: Item, address: str | None) -> Item:
 
 
 class PredictFetchedStage(PredictStage):
-    """The prediction of the inputs that were fetched."""
+    """The prediction of inputs, while later ones are fetched; what was fetched is let go after it."""
 
-    reads: ClassVar[tuple[type[Stage[Any, Any]], ...]] = (FetchStage,)
+    follows: ClassVar[type[Stage[Any, Any]] | None] = FetchStage
 
-    def plan(
-        self, job: JobView[Any], inputs: StageInputs, context: ComputeContext
-    ) -> Iterable[PredictTask]:
+    def following(self, job: JobView[Any], partial: Fetched) -> Iterable[PredictTask]:
         """Return tasks of consecutive inputs."""
-        del context
-        fetched = [one for task in inputs.partials(FetchStage) for one in task.inputs]
-        return fetched_tasks_of(fetched, explain=job.spec.explain)
+        return fetched_tasks_of(partial.inputs, explain=job.spec.explain)
 
 
 class StorageInferenceKind(InferenceKind):
@@ -181,8 +178,8 @@ class StorageInferenceKind(InferenceKind):
     name = STORAGE_KIND
     stages = (FetchStage(), PredictFetchedStage())
 
-    def on_tasks_finished(self, uow: UnitOfWork, job: Job, writes: Iterable[Record]) -> None:
+    def on_tasks_finished(self, uow: UnitOfWork, job: Job, writes: Sequence[Record]) -> None:
         """Store what became of inputs, and how large those are that were fetched."""
-        super().on_tasks_finished(uow, job, tuple(writes))
+        super().on_tasks_finished(uow, job, writes)
         sizes = {one.position: one.input.size for one in writes if isinstance(one, FetchedInput)}
         uow[InferenceJobs].set_sizes(job.organization_id, job.job_id, sizes)

@@ -45,6 +45,7 @@ class DividedTasks:
                 stage=task.stage,
                 number=task.number,
                 wave=task.wave,
+                after=task.after,
                 payload=encode(payload),
                 whole=task,
                 place=place,

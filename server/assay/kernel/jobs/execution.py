@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Any, ParamSpec, TypeVar
@@ -34,8 +34,10 @@ from assay.kernel.jobs.failure_policy import (
     Backoff,
     FailureCause,
     Jitter,
+    TaskError,
     deadly_error,
     own_error,
+    told_as,
     unreachable_error,
 )
 from assay.kernel.jobs.job import Job, JobError, Lease
@@ -75,15 +77,6 @@ class StoppedError(Exception):
     def __init__(self, why: Stop) -> None:
         super().__init__(why.name)
         self.why = why
-
-
-class TaskError(Exception):
-    """What a task of the work raised, with the name of the task."""
-
-    def __init__(self, task_name: str, cause: BaseException) -> None:
-        super().__init__(task_name)
-        self.task_name, self.cause = task_name, cause
-        self.cause_kind = FailureCause.of(cause)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +121,7 @@ class JobExecution:
         self._halted = threading.Event()
         self._executors = ExecutorChoice(context.executor, context.network, context.reserved)
         self._divided = DividedTasks(kind)
-        self._made: dict[str, BlobMark] = {}  # blobs that chains made in this run, by address
+        self._made: dict[str, BlobMark] = {}  # blobs of this run to be superseded, by address
         # A job that took a runner down may do so again: then it is known what ran.
         self._is_suspect = job.attempts > 1 or job.max_attempts == 1
         is_last = 1 < job.attempts == job.max_attempts  # one by one, so that one is to blame
@@ -167,10 +160,8 @@ class JobExecution:
             self._end(JobState.SUCCEEDED, result=result)
 
     def _read_spec(self) -> JobView[Any]:
-        try:
+        with told_as("its specification"):
             return self._kind.view(self.job)
-        except Exception as error:
-            raise TaskError("its specification", error) from error
 
     def _compute(self) -> bytes:
         """Plan and run what can be planned, all stages whose inputs have finished, until none is left."""
@@ -181,7 +172,9 @@ class JobExecution:
             plans = self._await(
                 "its plan", plan_stages, self._kind, self._view, names, finished, self._compute_with
             )
-            self._run_planned(progress, progress.begin(plans))
+            with told_as("its plan"):
+                waiting = progress.begin(plans)
+            self._run_planned(progress, waiting)
         return self._await(
             "its end",
             finish_job,
@@ -194,10 +187,8 @@ class JobExecution:
     def _read_progress(self) -> StageProgress:
         org, job_id = self.job.organization_id, self.job.job_id
         records = self._patiently(self._store.read, lambda uow: uow[Jobs].tasks(org, job_id))
-        try:
-            return StageProgress(self._kind, self._view, records)
-        except Exception as error:
-            raise TaskError("its specification", error) from error
+        with told_as("its specification"):
+            return StageProgress(self._kind, self._view, records, self._compute_with.blobs)
 
     def _run_planned(self, progress: StageProgress, waiting: WaitingTasks) -> None:
         """Run tasks, a window of them at a time, and checkpoint them as they finish."""
@@ -248,11 +239,27 @@ class JobExecution:
                 running[self._submit_task(part, progress.read_by_task(part))] = part
             ended = None if parts else self._task_ended(task, future, failed)
             if ended is not None:
-                done.append(ended[1])
-                waiting.finished(ended[0], ends_stage=ended[1].ends_stage)
+                done.append(self._hand_on(*ended, progress, waiting, failed))
         self._checkpoint(done, progress, waiting)
         if failed:
             raise min(failed, key=lambda one: one.cause_kind.value)
+
+    def _hand_on(
+        self,
+        task: Task,
+        done: Done,
+        progress: StageProgress,
+        waiting: WaitingTasks,
+        failed: list[TaskError],
+    ) -> Done:
+        """Let the tasks run that follow a finished one; return what it left, and lets go."""
+        waiting.finished(task, ends_stage=done.ends_stage)
+        try:
+            with told_as(f"what follows {_named(task)}"):
+                waiting.add_next(progress.followers(task, done.records[-1]))
+        except TaskError as error:
+            failed.append(error)
+        return replace(done, superseded=(*done.superseded, *progress.let_go(task)))
 
     def _parts(self, task: Task, future: Future[Done]) -> list[PartOfTask]:
         """Return the parts to run in place of a task that ended each process; none: it has none."""

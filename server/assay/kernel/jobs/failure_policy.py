@@ -8,7 +8,8 @@ is tried again, each time later, and fails only when that goes on and on.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -43,6 +44,24 @@ class FailureCause(Enum):
         if isinstance(cause, (PoolClosedError, PoolBrokenError)):
             return cls.POOL
         return cls.STORE if isinstance(cause, Unavailable) else cls.OWN
+
+
+class TaskError(Exception):
+    """What a task of the work raised, with the name of the task."""
+
+    def __init__(self, task_name: str, cause: BaseException) -> None:
+        super().__init__(task_name)
+        self.task_name, self.cause = task_name, cause
+        self.cause_kind = FailureCause.of(cause)
+
+
+@contextmanager
+def told_as(task_name: str) -> Iterator[None]:
+    """Raise what is raised inside as a failure of a named piece of the work."""
+    try:
+        yield
+    except Exception as error:
+        raise TaskError(task_name, error) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Job kinds: a typed specification, stages of typed tasks, typed events, and a typed result.
 
 A kind is a subclass of `JobKind` in its feature's job.py. A stage begins when its inputs have
-finished, beside all others of which that is true. It plans its tasks at once or in waves, each from
-a typed payload; tasks run in any process, read blobs by address alone and leave a typed partial
-result.
+finished, beside all others of which that is true. It plans its tasks at once or in waves, or each as
+soon as the task of another stage that it follows has finished. A task has a typed payload, runs in
+any process, reads blobs by address alone and leaves a typed partial result.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ class Stage(Generic[TaskPayload, Partial]):
     reads: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()  # stages whose results `plan` reads
     task_reads: ClassVar[tuple[type[Stage[Any, Any]], ...]] = ()  # those that each task reads
     reads_batches: ClassVar[bool] = False  # whether each task reads the stored batches
+    follows: ClassVar[type[Stage[Any, Any]] | None] = None  # the stage whose tasks its own follow
 
     def plan(
         self, job: JobView[Any], inputs: StageInputs, context: ComputeContext
@@ -117,6 +118,14 @@ class Stage(Generic[TaskPayload, Partial]):
 
         A stage in WAVES returns those of its next wave, and none at its end. It reads the partials of
         its own waves so far, whole: what a plan costs grows with them, so make waves large.
+        """
+        raise NotImplementedError
+
+    def following(self, job: JobView[Any], partial: Any) -> Iterable[TaskPayload]:
+        """Return the payloads of the tasks that follow one of the stage `follows`, from its partial.
+
+        They run as soon as that has finished, before other tasks that wait; this stage has no `plan`.
+        The blob that the task left is theirs: when the last of them has finished it is let go.
         """
         raise NotImplementedError
 
@@ -252,6 +261,10 @@ class JobKind(Generic[Spec, Result]):
         """Return `result_blobs` of an encoded result."""
         return tuple(self.result_blobs(cast(Result, decode(self.result, result))))
 
+    def followers(self, stage: Stage[Any, Any]) -> list[Stage[Any, Any]]:
+        """Return the stages whose tasks follow those of a stage."""
+        return [one for one in self.stages if one.follows is type(stage)]
+
     @property
     def writes_started(self) -> bool:
         """Whether anything is written when tasks are handed out."""
@@ -317,5 +330,18 @@ def _check_stages(kind: JobKind[Any, Any]) -> None:
         if missing:
             listed = ", ".join(sorted(one.__name__ for one in missing))
             raise TypeError(f"stage '{stage.name}' of '{kind.name}' reads {listed}, not before it")
+        if stage.follows is not None:
+            _check_following(stage, stage.follows, before)
         before.add(type(stage))
         names.add(stage.name)
+
+
+def _check_following(
+    stage: Stage[Any, Any], followed: type[Stage[Any, Any]], before: set[type[Stage[Any, Any]]]
+) -> None:
+    if followed not in before or followed.follows or followed.mode is StageMode.WAVES:
+        raise TypeError(
+            f"stage '{stage.name}' cannot follow {followed.__name__}: no planned one before"
+        )
+    if stage.reads or stage.task_reads or stage.mode is not StageMode.PARALLEL:
+        raise TypeError(f"stage '{stage.name}' follows another: it reads no stage and is PARALLEL")

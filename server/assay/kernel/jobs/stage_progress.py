@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.job import TaskRecord, TaskRole
 from assay.kernel.jobs.kind import JobKind, JobView, Stage, StageMode
 from assay.kernel.jobs.work import Finished
+from assay.records import arrays, encode
 
 AnyStage = Stage[Any, Any]
 
@@ -19,25 +21,32 @@ class Task:
     """A planned task of a stage."""
 
     stage: AnyStage
-    number: int  # in its stage, from 0
+    number: int  # in its stage, or among those that follow one task, from 0
     payload: bytes  # encoded
     wave: int | None = None  # of a stage in waves, from 0
+    after: Task | None = None  # the task of another stage that it follows
 
     @property
     def key(self) -> str:
-        """Its key in the ledger; that of a wave's task says which wave it is of."""
-        if self.wave is None:
+        """Its key in the ledger; it says of which wave the task is, or after which one it comes."""
+        group = self.wave if self.after is None else self.after.number
+        if group is None:
             return self.stage.key(self.number)
-        return f"{self.stage.name}-{self.wave:06d}-{self.number:06d}"
+        return f"{self.stage.name}-{group:06d}-{self.number:06d}"
 
 
 class StageProgress:
     """What of a job has finished, from the ledger's rows on."""
 
     def __init__(
-        self, kind: JobKind[Any, Any], job: JobView[Any], records: Iterable[TaskRecord]
+        self,
+        kind: JobKind[Any, Any],
+        job: JobView[Any],
+        records: Iterable[TaskRecord],
+        blobs: JobBlobs,
     ) -> None:
-        self._kind = kind
+        self._kind, self._job, self._blobs = kind, job, blobs
+        self._readers: dict[str, set[str]] = {}  # unfinished tasks that follow the one of a blob
         self._tasks: dict[str, TaskRecord] = {}
         self._batches: dict[str, TaskRecord] = {}
         self._keys: dict[str, list[str]] = {}  # of each stage that has begun: its planned tasks
@@ -79,12 +88,14 @@ class StageProgress:
             stage
             for stage in self._kind.stages
             if stage.name not in self._planned
+            and stage.follows is None
             and all(one.name in self._planned for one in stage.reads + stage.task_reads)
         ]
 
     def begin(self, plans: Mapping[str, Sequence[bytes]]) -> WaitingTasks:
-        """Take the plans of stages in; return their tasks that have not finished."""
+        """Take the plans of stages in; return their tasks, and those that follow, that have not finished."""
         waiting = WaitingTasks()
+        following: list[Task] = []
         for name, payloads in plans.items():
             stage = self._kind.stage(name)
             tasks = self._take_plan(stage, payloads)
@@ -92,7 +103,45 @@ class StageProgress:
             if not any(record is not None and record.ends_stage for record in finished):
                 rest = [task for task, one in zip(tasks, finished, strict=True) if one is None]
                 waiting.add(stage, rest)
+            for task, record in zip(tasks, finished, strict=True):
+                if record is not None:
+                    following += self.followers(task, record)
+        waiting.add_next(following)
         return waiting
+
+    def followers(self, task: Task, record: TaskRecord) -> list[Task]:
+        """Return the unfinished tasks that follow a finished one; from now on they are planned.
+
+        Raises what the kind's own code and the store of blobs raise.
+        """
+        found: list[Task] = []
+        for stage in self._kind.followers(task.stage):
+            partial = arrays.decode(task.stage.partial, self._blobs.partial(record))
+            payloads = stage.following(self._job, partial)
+            tasks = [
+                Task(stage=stage, number=number, payload=encode(payload), after=task)
+                for number, payload in enumerate(payloads)
+            ]
+            self._keys.setdefault(stage.name, []).extend(one.key for one in tasks)
+            found += [one for one in tasks if one.key not in self._tasks]
+        if found and record.blob is not None:
+            self._readers.setdefault(record.blob, set()).update(one.key for one in found)
+        return found
+
+    def let_go(self, task: Task) -> tuple[str, ...]:
+        """Return the blob that no task reads any more, now that one has finished.
+
+        Tasks of equal contents share a blob.
+        """
+        blob = None if task.after is None else self._tasks[task.after.key].blob
+        if blob is None:
+            return ()
+        readers = self._readers[blob]
+        readers.discard(task.key)
+        if readers:
+            return ()
+        del self._readers[blob]
+        return (blob,)
 
     def read_by_plans(self, stages: Iterable[AnyStage]) -> Finished:
         """Return what the plans of stages read; one in waves reads its own waves so far too."""
@@ -136,7 +185,7 @@ class StageProgress:
             wave = self._waves.get(stage.name, 0)
             self._waves[stage.name] = wave + 1
         if wave is None or not payloads:
-            self._planned.add(stage.name)
+            self._planned |= {stage.name, *(one.name for one in self._kind.followers(stage))}
         tasks = [
             Task(stage=stage, number=number, payload=payload, wave=wave)
             for number, payload in enumerate(payloads, start=len(keys))
@@ -148,7 +197,10 @@ class StageProgress:
         return Finished(records={stage.name: self._of(stage.name) for stage in stages})
 
     def _of(self, name: str) -> tuple[TaskRecord, ...]:
-        records = (self._tasks.get(key) for key in self._keys.get(name, ()))
+        keys = self._keys.get(name, [])
+        if self._kind.stage(name).follows is not None:
+            keys = sorted(keys)  # they were planned as the tasks before them finished
+        records = (self._tasks.get(key) for key in keys)
         return tuple(record for record in records if record is not None)  # a chain may end early
 
 
@@ -171,6 +223,11 @@ class WaitingTasks:
         elif tasks:
             self._ready.append(tasks[0])
             self._following[stage.name] = deque(tasks[1:])
+
+    def add_next(self, tasks: list[Task]) -> None:
+        """Add tasks that run side by side, before all others."""
+        self.unfinished += len(tasks)
+        self._ready.extendleft(reversed(tasks))
 
     def take(self, most: int) -> list[Task]:
         """Return up to `most` tasks that may run now, and take them out."""

@@ -45,7 +45,7 @@ class Done:
     status: Mapping[str, StatusPayload]  # by name
     events: tuple[NewEvent, ...]
     ends_stage: bool
-    made: tuple[BlobMark, ...]  # new blobs of a chain's task, for when they are superseded
+    made: tuple[BlobMark, ...]  # new blobs that later tasks supersede, for when they do
     superseded: tuple[str, ...]  # addresses
     writes: tuple[Record, ...] = ()  # what the kind makes rows of
 
@@ -90,7 +90,8 @@ def run_task(call: TaskCall, context: ComputeContext) -> Done:
         partial = arrays.encode(output.partial)
         large = len(partial) > MAX_INLINE_PARTIAL
         partial_blob = own.blobs.put(partial) if large else None
-        made = own.blobs.made if stage.mode is StageMode.CHAIN else ()
+        is_followed = stage.mode is StageMode.CHAIN or call.kind.followers(stage)
+        made = own.blobs.made if is_followed else ()
     record = TaskRecord(
         key=call.key,
         rows=output.rows,
