@@ -140,7 +140,7 @@ def test_a_refused_file_leaves_a_failed_version(uploaded: Uploaded):
     ).message.endswith("is served elsewhere.")
 
 
-def test_an_endless_file_hurts_nobody(uploaded: Uploaded, monkeypatch):
+def test_an_endless_file_hurts_nobody(uploaded: Uploaded):
     """A check that does not end is canceled, while others predict; its version says so."""
     caller, model_id = uploaded.project.caller, uploaded.project.model_id
     begun = upload(
@@ -209,7 +209,7 @@ def test_a_repeated_upload_returns_the_first_version(uploaded: Uploaded):
     assert first == second
 
 
-def test_a_deleted_version_lets_its_file_go(rpc: Running, uploaded: Uploaded):
+def test_a_deleted_version_lets_its_file_go(uploaded: Uploaded):
     """The file is kept while the version is there, and is no part of others."""
     caller, model_id = uploaded.project.caller, uploaded.project.model_id
     made_here = upload(caller, model_id, uploaded.data, features=FEATURES, version_id="gone")

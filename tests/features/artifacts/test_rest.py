@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests.support.onnx_files import FEATURES, X, Y, converted
-from tests.support.rpc_service import Caller, Running
+from tests.support.rpc_service import Caller
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def web(rpc_web, me: Caller) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_file_is_the_body_and_what_is_said_of_it_the_query(rpc: Running, web, me):
+def test_a_file_is_the_body_and_what_is_said_of_it_the_query(web, me):
     """The body alone is the file; lists are repeated; refusals are bodies as of every route."""
     model_id = me.model().model_id
     data = converted(LogisticRegression(max_iter=500).fit(X, Y))

@@ -326,7 +326,7 @@ def test_the_history_lists_details_by_page(house: House, job_id: str) -> None:
     }  # fmt: skip  # a pair
 
 
-def test_a_native_call_reads_the_same(house: House, service, job_id: str) -> None:
+def test_jobs_in_short_and_features_are_json_of_the_family(house: House, job_id: str) -> None:
     """Jobs in short, and what a submission may hold, are JSON of the family too."""
     listed = house.get(
         "/api/jobs", **{"per-page": "1000", "modelIdentifier": house.version.model_id}

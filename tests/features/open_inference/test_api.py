@@ -348,7 +348,7 @@ def test_a_wrong_request_leaves_those_beside_it_alone(served: Served) -> None:
     assert len({str(one) for number, one in enumerate(found) if number % 4}) == 1
 
 
-def test_light_models_have_the_bits_of_compute_children(rpc: Running, served: Served) -> None:
+def test_light_models_have_the_bits_of_compute_children() -> None:
     """A linear model of numbers is predicted in the server, as it is everywhere else."""
     train = digits()["train"].to_batches()
     task_type = TaskType.TABULAR_CLASSIFICATION
