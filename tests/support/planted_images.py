@@ -29,13 +29,20 @@ class Planted:
         return found
 
 
-def planted_images(count: int, seed: int, size: tuple[int, int] = (32, 32)) -> Planted:
-    """Images of noise with a patch of a third of their sides; its kind is the label."""
+def planted_images(
+    count: int,
+    seed: int,
+    size: tuple[int, int] = (32, 32),
+    *,
+    background: str = "noise",
+    share: tuple[float, float] = (0.3, 0.4),
+) -> Planted:
+    """Images with a patch of a third of their sides, or of another share; its kind is the label."""
     draw = np.random.default_rng(seed)
     files, labels, boxes = [], [], []
     for number in range(count):
-        pixels = draw.integers(60, 200, (*size, 3)).astype(np.uint8)
-        sides = [int(side * draw.uniform(0.3, 0.4)) for side in size]
+        pixels = _background(background, size, draw)
+        sides = [int(side * draw.uniform(*share)) for side in size]
         starts = [int(draw.integers(side - own + 1)) for side, own in zip(size, sides, strict=True)]
         box = tuple(slice(at, at + own) for at, own in zip(starts, sides, strict=True))
         labels.append(KINDS[number % len(KINDS)])
@@ -53,6 +60,27 @@ def png_of(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def _background(kind: str, size: tuple[int, int], draw: np.random.Generator) -> np.ndarray:
+    """The (height, width, 3) pixels of noise, flat, a gradient, or clouds, which are like photographs."""
+    if kind == "noise":
+        return draw.integers(60, 200, (*size, 3)).astype(np.uint8)
+    if kind == "flat":
+        return np.tile(draw.integers(60, 200, 3).astype(np.uint8), (*size, 1))
+    if kind == "gradient":
+        start, down, right = draw.uniform(60, 200, (3, 3))
+        y, x = ((np.indices(size)[axis] / size[axis])[..., np.newaxis] for axis in (0, 1))
+        found = start + 0.7 * (y * (down - start) + x * (right - start))
+    else:
+        frequencies = np.hypot(*np.meshgrid(*map(np.fft.fftfreq, size), indexing="ij"))
+        frequencies[0, 0] = np.inf
+        waves = np.fft.fft2(draw.normal(size=(3, *size))) / frequencies**1.2
+        clouds = np.fft.ifft2(waves).real
+        clouds[1:] = 0.7 * clouds[0] + 0.3 * clouds[1:]
+        clouds /= clouds.std(axis=(1, 2), keepdims=True)
+        found = 130 + 35 * np.moveaxis(clouds, 0, -1)
+    return np.clip(found, 0, 255).astype(np.uint8)
 
 
 def _patch(kind: str, height: int, width: int) -> np.ndarray:

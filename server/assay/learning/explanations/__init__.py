@@ -7,6 +7,7 @@ linear_text    exact contributions of words, for text models trained here
 linear_table   exact contributions of features, for linear models of tabular rows
 trees          exact Shapley values of features, for gradient boosting
 images, masks  regions of images, found by covering windows, and their run lengths
+segments       parts of images of like colour, over which what windows are worth is averaged
 shapley        Shapley values by what a game says of coalitions
 sampled_text, sampled_table   those of words and features, for models that can only be asked
 """

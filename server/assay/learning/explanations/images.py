@@ -1,10 +1,14 @@
 """Regions of images that speak for a class, by covering windows of the image.
 
-The image, as a square, is cut into 16 × 16 cells. A window of 4 × 4 cells is covered at every place
-and the loss of the class's log-odds is what the window is worth; a cell has the mean of the
-windows over it. What covers a window may speak for a class itself, and its edges do; so it is
-covered in four ways, by the median colour of the image, by its blurred self, by pixels drawn from
-all over it and by what is half an image away, and is worth what it costs in the cheapest of them.
+The image, as a square, is cut into 16 × 16 cells. Every second window of 4 × 4 cells is covered and
+the loss of the class's log-odds is what the window is worth; a cell has the mean of the windows
+over it. What covers a window may speak for a class itself, and its edges do; so it is covered in
+four ways, by the median colour of the image, by its colours as a plane, by pixels drawn from all
+over it and by what is half an image away, and is worth what it costs in the cheapest of them.
+
+Windows know no edges of what they cover: they reach beyond what is small, and one within a large
+thing leaves the rest of it. So what they are worth is averaged over segments of the image (XRAI by
+Kapishnikov et al., 2019, ranks segments so), of several sizes.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from scipy import ndimage
 
 from assay.learning.explanations.log_odds import decision_log_odds, sampled_log_odds, top_classes
 from assay.learning.explanations.masks import mask_of
+from assay.learning.explanations.segments import cell_means, segments
 from assay.learning.explanations.values import ImageExplanation
 from assay.learning.image_family import ImageFeaturizer
 from assay.learning.images import decode_image, image_features, upright_size
@@ -31,10 +36,13 @@ from assay.learning.predictor import Predictor
 from assay.learning.randomness import generator
 from assay.learning.rows import IMAGE, ROW_ID, TaskType, canonical_schema, row_ids
 
-GRID: Final = 16  # cells to a side
+GRID: Final = 16  # cells to a side, by which windows are laid
 WINDOW: Final = 4  # cells to a side of what is covered
 SIDE: Final = 128  # pixels of the square that a model from elsewhere is shown
-_STEP: Final = 2  # cells between the windows that are covered for a model from elsewhere
+_STEP: Final = 2  # cells between one window and the next
+_FINE: Final = 32  # cells to a side of a mask, and of segments; pixels where there are fewer
+_SEGMENTS: Final = (4, 8, 16, 32)
+_TURNS: Final = 6  # in which a plane is fitted
 _AT_ONCE: Final = 128  # images that are in memory as features
 
 Floats = NDArray[np.float64]
@@ -67,7 +75,7 @@ def explain_trained(
 
         pixels = _pixels(batch, row, model.hyperparameters.integer("image_size"))
         yield _explanation(
-            batch, row, [model.labels[code] for code in codes], attribution(pixels, score, 1)
+            batch, row, [model.labels[code] for code in codes], attribution(pixels, score)
         )
 
 
@@ -76,7 +84,7 @@ def explain_sampled(
 ) -> Iterator[ImageExplanation]:
     """Yield the explanation of each image, by a predictor that is asked for each covered image.
 
-    It is shown squares of SIDE × SIDE pixels, and every second window is covered.
+    It is shown squares of SIDE × SIDE pixels.
     """
     found = predictor.predict(batch)
     assert isinstance(found, ClassPredictions)
@@ -85,7 +93,7 @@ def explain_sampled(
         def score(images: Pixels, codes: NDArray[np.int64] = codes) -> Floats:
             return sampled_log_odds(predictor.predict(_rows_of(images)))[:, codes]
 
-        scores = attribution(_pixels(batch, row, SIDE), score, _STEP)
+        scores = attribution(_pixels(batch, row, SIDE), score)
         yield _explanation(batch, row, [predictor.labels[code] for code in codes], scores)
 
 
@@ -118,16 +126,27 @@ def _explanation(
     )
 
 
-def attribution(pixels: Pixels, score: Scorer, step: int) -> Floats:
-    """Return what each cell of an image is worth to each explained class, (explained, GRID, GRID).
+def attribution(pixels: Pixels, score: Scorer) -> Floats:
+    """Return what each cell of an image is worth to each explained class, (explained, cells, cells).
 
     Args:
         pixels: (side, side, 3), of at least GRID pixels to a side.
         score: The log-odds of the explained classes.
-        step: Cells between one window and the next.
     """
+    cells = min(len(pixels), _FINE)
+    worth = _finer(_worth(pixels, score), cells)
+    found = np.zeros_like(worth)
+    for numbers in segments(pixels, cells, _SEGMENTS):
+        sizes = np.bincount(numbers.ravel())
+        sums = np.array([np.bincount(numbers.ravel(), one.ravel()) for one in worth])
+        found += (sums / sizes)[:, numbers]
+    return found / len(_SEGMENTS)
+
+
+def _worth(pixels: Pixels, score: Scorer) -> Floats:
+    """Return the mean losses of the windows over each cell, (explained, GRID, GRID)."""
     edges = np.arange(GRID + 1) * len(pixels) // GRID
-    places = range(step - WINDOW, GRID, step)
+    places = range(_STEP - WINDOW, GRID, _STEP)
     windows = [
         (slice(max(0, y), min(GRID, y + WINDOW)), slice(max(0, x), min(GRID, x + WINDOW)))
         for y in places
@@ -148,6 +167,13 @@ def attribution(pixels: Pixels, score: Scorer, step: int) -> Floats:
         counts[rows, columns] += 1
     found: Floats = sums / counts
     return found
+
+
+def _finer(worth: Floats, cells: int) -> Floats:
+    """Return (explained, GRID, GRID) values at (cells, cells) places, interpolated."""
+    places = (np.arange(cells) + 0.5) * GRID / cells - 0.5
+    where = np.meshgrid(places, places, indexing="ij")
+    return np.array([ndimage.map_coordinates(one, where, order=1, mode="nearest") for one in worth])
 
 
 def _covered(
@@ -177,8 +203,29 @@ def _fills(pixels: Pixels) -> Iterator[Pixels]:
     flat = pixels.reshape(-1, 3)
     median = np.rint(np.median(flat, axis=0)).astype(np.uint8)
     yield np.broadcast_to(median, pixels.shape)
-    side = len(pixels) // 2 + 1
-    blurred = ndimage.uniform_filter(pixels.astype(np.float64), (side, side, 0), mode="reflect")
-    yield np.rint(blurred).astype(np.uint8)
+    yield _plane(pixels)
     yield flat[generator(0).permutation(len(flat))].reshape(pixels.shape)
     yield np.roll(pixels, (len(pixels) // 2, len(pixels) // 2), axis=(0, 1))
+
+
+def _plane(pixels: Pixels) -> Pixels:
+    """Return the image whose colours change evenly and are nearest to most of an image's cells.
+
+    The sum of distances is made least, not that of squares (Weiszfeld, 1937), which what stands in
+    front of a background would bend.
+    """
+    colours = cell_means(pixels, GRID).reshape(-1, 3)
+    places = np.indices((GRID, GRID)).reshape(2, -1).T + 0.5
+    columns = np.column_stack([np.ones(len(places)), places / GRID - 0.5])
+    weights = np.ones((len(places), 1))
+    for _ in range(_TURNS):
+        plane = np.linalg.lstsq(columns * weights, colours * weights, rcond=None)[0]
+        distances = np.linalg.norm(colours - columns @ plane, axis=1)
+        # Half the usual distance and a grey level bound how much a cell that fits weighs.
+        least = np.median(distances) / 2 + 1.0
+        weights = np.sqrt(1.0 / np.maximum(distances, least))[:, np.newaxis]
+    side = len(pixels)
+    along = (np.arange(side) + 0.5) / side - 0.5
+    found = plane[0] + along[:, np.newaxis, np.newaxis] * plane[1] + along[:, np.newaxis] * plane[2]
+    rounded: Pixels = np.rint(np.clip(found, 0, 255)).astype(np.uint8)
+    return rounded
