@@ -74,6 +74,7 @@ def test_one_command_measures_a_version(assay, client, reader):
     done = assay(*shlex.split(COMMAND), "--name", "by version")
     assert done.returncode == 0, done.stderr
     assert "pass  iban>=0.8" in done.stdout
+    assert "the version extracts" in done.stderr
     [run] = [one for one in client.extraction_runs.list() if one.name == "by version"]
     assert (run.version, run.document_count) == ("2.1", 20)
     absent = assay("bench", "run", TRUTH, "--model", PATH, "--documents", "no pages")

@@ -170,6 +170,8 @@ def run(
             return
         with _failure_shown(made.benchmark_id, as_json=as_json):
             passed_on()
+            if model:
+                told(BenchmarkProgress(phase="extract", benchmark_id=made.benchmark_id))
             report = client.benchmarks.follow(made.benchmark_id, told)
     _finish(client, report, gate, as_json=as_json)
 

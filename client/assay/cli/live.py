@@ -24,6 +24,9 @@ REFRESHES_PER_SECOND = 8
 SECONDS_BETWEEN_LINES = 5.0  # where there is no terminal
 
 
+_DOING = {"upload": "sending", "extract": "extracting", "measure": "comparing"}
+
+
 @contextmanager
 def live_progress(name: str, console: Console, *, hidden: bool) -> Iterator[OnProgress]:
     """Give a callback that draws where an evaluation stands; on a terminal only.
@@ -74,7 +77,7 @@ def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
 
         def said(standing: BenchmarkProgress) -> None:
             documents, now = standing.documents, time.monotonic()
-            done = documents == standing.documents_total or standing.phase == "upload"
+            done = documents == standing.documents_total or standing.phase != "measure"
             if documents != last[0] and (done or now - last[1] >= SECONDS_BETWEEN_LINES):
                 _line(console, standing)
                 last[:] = documents, now
@@ -84,11 +87,10 @@ def live_benchmark(console: Console, *, hidden: bool) -> Iterator[OnBenchmark]:
     with _screen(console, "sending", "{task.completed:,.0f} documents") as drawn:
 
         def told(standing: BenchmarkProgress) -> None:
-            measuring = standing.phase == "measure"
             drawn(
                 live_fields(standing) if standing.fields else None,
-                description="comparing" if measuring else "sending",
-                total=standing.documents_total if measuring else None,
+                description=_DOING[standing.phase],
+                total=standing.documents_total if standing.phase == "measure" else None,
                 completed=standing.documents,
             )
 
@@ -124,6 +126,8 @@ def _line(console: Console, standing: BenchmarkProgress) -> None:
         if standing.documents:
             console.print(f"{counted(standing.documents, 'extraction')} stored", style="dim")
         return
+    if standing.phase == "extract":
+        console.print("the version extracts, document by document", style="dim")
     if standing.overall is not None:
         console.print(
             f"{standing.documents:,}/{counted(standing.documents_total or 0, 'document')},"

@@ -17,9 +17,9 @@ from assay.client.evaluating import ended
 class BenchmarkProgress:
     """How far a benchmark is, as `on_progress` is told."""
 
-    phase: Literal["upload", "measure"]
+    phase: Literal["upload", "extract", "measure"]
     benchmark_id: str | None = None  # None while extractions are sent
-    documents: int = 0  # compared so far, or sent
+    documents: int = 0  # compared so far, or sent; 0 while a version extracts
     documents_total: int | None = None
     fields: Mapping[str, types.FieldAccuracy] = field(default_factory=dict)  # by path
 

@@ -9,6 +9,7 @@ import pytest
 
 from assay.features.benchmarks.model import Benchmark, BenchmarkStatus, NewBenchmark, Scores
 from assay.features.benchmarks.store import Benchmarks
+from assay.features.benchmarks.unmatched import Unmatched
 from assay.kernel.cursor import Cursor
 from assay.kernel.errors import AlreadyExists, NotFound
 from assay.kernel.jobs.job import JobError, NewJob, TaskRecord
@@ -48,6 +49,22 @@ def fail(uow: UnitOfWork, runner: Any) -> None:
     assert job is not None
     error = JobError(reason="BAD", message="no")
     uow[Jobs].end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
+
+
+def test_what_does_not_match_may_be_known_later(store):
+    """What has no counterpart is stored once a job has found it, of one benchmark alone."""
+    found = Unmatched(
+        extractions=1,
+        extraction_document_ids=(" d",),
+        similar_document_ids=("d",),
+        entries=1,
+        entry_document_ids=("d",),
+    )
+    with store.write() as uow:
+        first, second = add_benchmark(uow, "one"), add_benchmark(uow, "two")
+        uow[Benchmarks].set_unmatched(ORG, first.benchmark_id, found)
+        assert uow[Benchmarks].get(ORG, first.benchmark_id).unmatched == found
+        assert uow[Benchmarks].get(ORG, second.benchmark_id).unmatched is None
 
 
 def test_a_new_benchmark_is_queued_and_has_no_numbers(store):

@@ -145,6 +145,20 @@ def test_a_canceled_benchmark_leaves_no_run(mine: Mine, server: OipServer):
     assert mine.runs() == []
 
 
+def test_a_run_that_is_deleted_meanwhile_stays_deleted(mine: Mine, server: OipServer):
+    """The benchmark goes on without it, as its documents are its own, and completes."""
+    slow = remote(server, "away") | {"labels": ["O", "yes", "no"]}
+    mine.caller("CreateVersion", model_id=mine.model_id, label="5.0", remote=slow)
+    server.failures = 1  # the first call is refused, and made again after a while
+    made = mine.caller("CreateBenchmark", **mine.sent(version="5.0"))
+    mine.caller("DeleteExtractionRun", run_id=made.run_id)
+    found = finished(mine.caller, made.benchmark_id)
+    assert found.benchmark.status == "completed", found.benchmark.error
+    assert found.measures.extracted_documents == 3
+    assert found.benchmark.run_id == made.run_id
+    assert mine.runs() == []
+
+
 def test_a_repeat_makes_neither_a_benchmark_nor_a_run(mine: Mine):
     """The same request_id returns the first benchmark, and with another version it is refused."""
     first = mine.caller("CreateBenchmark", **mine.sent(request_id="once"))

@@ -53,7 +53,8 @@ class Benchmarks(calls.Benchmarks):
             version: its version: id, label or N.0.0; "" is the promoted one, else the newest.
             documents: id or name of the dataset whose rows it reads; row ids are document ids.
             split: of that dataset; "" is test, without one validation, else train.
-            on_progress: called once the extractions are stored and after each step of comparing.
+            on_progress: called once the extractions are stored, or a version begins to make them,
+                and after each step of comparing.
 
         Raises:
             BadInput: the rows cannot be sent, or extractions are given in two ways.
@@ -81,6 +82,8 @@ class Benchmarks(calls.Benchmarks):
             documents=documents,
             split=split,
         )
+        if model_id:
+            on_progress(BenchmarkProgress(phase="extract", benchmark_id=made.benchmark_id))
         return await self.follow(made.benchmark_id, on_progress)
 
     async def _upload(self, rows: Rows, name: str, on_progress: OnBenchmark) -> str:
