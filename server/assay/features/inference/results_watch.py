@@ -106,6 +106,13 @@ class ResultWatches:
         self, job: InferenceJob, events: Sequence[Event]
     ) -> tuple[tuple[int, Row], ...]:
         """Return the inputs that finished in some events, read once for all watches of a job."""
+        read = partial(self._read, job.organization_id, job.job_id, events)
+        key = (job.organization_id, job.job_id, events[0].sequence, events[-1].sequence)
+        return await self._shared.get(key, lambda: self._run_in_thread(read))
+
+    def _read(
+        self, organization_id: str, job_id: str, events: Sequence[Event]
+    ) -> tuple[tuple[int, Row], ...]:
         finished = [
             (event.sequence, event.payload(InputFinished).position)
             for event in events
@@ -113,13 +120,6 @@ class ResultWatches:
         ]
         if not finished:
             return ()
-        read = partial(self._read, job.organization_id, job.job_id, finished)
-        key = (job.organization_id, job.job_id, finished[0], finished[-1])
-        return await self._shared.get(key, lambda: self._run_in_thread(read))
-
-    def _read(
-        self, organization_id: str, job_id: str, finished: Sequence[tuple[int, int]]
-    ) -> tuple[tuple[int, Row], ...]:
         with self._store.read() as uow:
             positions = [position for _, position in finished]
             rows = uow[InferenceResults].at(organization_id, job_id, positions)
