@@ -114,6 +114,13 @@ HOSTILE = {
         "cannot open the model|does not predict an example row",
     ),
     "one row for all": (right(nodes=[node("ReduceSum", "x", "y", keepdims=0)]), "first dimension is"),
+    "rows beside": (
+        right(nodes=[
+            node("ReduceMean", "x", "mean", axes=[0]), node("Sub", "x mean", "d"),
+            node("ReduceSum", "d axis", "y"),
+        ], opset=17),
+        "depends on the rows beside it",
+    ),
     "no number": (right(nodes=[node("IsNaN", "x", "y")]), "cannot open the model|expected"),
     "bomb": (bloated(), "needs more memory"),
 }  # fmt: skip

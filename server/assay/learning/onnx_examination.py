@@ -16,6 +16,7 @@ from assay.learning.onnx_model import OnnxModel
 from assay.learning.onnx_outputs import NotFinite
 from assay.learning.onnx_session import RUN_SECONDS, OnnxSession, Stuck
 from assay.learning.onnx_settlement import Opened, settle
+from assay.learning.predictions import ClassPredictions, ValuePredictions
 from assay.learning.rows import IMAGE, PAGES, ROW_ID, canonical_schema
 
 EXAMPLES = 2  # rows
@@ -44,13 +45,25 @@ def examine(
     session = OnnxSession(graph.runnable, seconds=seconds, stuck=stuck)
     opened = Opened(graph=graph, inputs=session.inputs, outputs=session.outputs)
     form = settle(declared, known, opened)
+    model, rows = OnnxModel(form=form, session=session), example_rows(form)
     try:
-        OnnxModel(form=form, session=session).predict(example_rows(form))
+        among_others, alone = _bits(model.predict(rows)), _bits(model.predict(rows.slice(0, 1)))
     except NotFinite:
-        pass  # the rows are made up: zeros, whose logarithm is none
+        return form  # the rows are made up: zeros, whose logarithm is none
     except DataError as error:
         raise BadModelFile(f"the model does not predict an example row: {error.message}") from error
+    if among_others != alone:
+        raise BadModelFile(
+            "what the model predicts of a row depends on the rows beside it, as where something is "
+            "normalized over all of them. Export it so that each row is predicted by itself"
+        )
     return form
+
+
+def _bits(found: ClassPredictions | ValuePredictions) -> bytes:
+    """Return the bits of the first row's prediction."""
+    numbers = found.probabilities if isinstance(found, ClassPredictions) else found.values
+    return numbers[:1].tobytes()
 
 
 def example_rows(form: OnnxForm) -> pa.RecordBatch:

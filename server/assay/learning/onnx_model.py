@@ -16,7 +16,7 @@ from assay.learning.onnx_graph import read_graph
 from assay.learning.onnx_inputs import tensors_of
 from assay.learning.onnx_outputs import probabilities_of, values_of
 from assay.learning.onnx_session import RUN_SECONDS, OnnxSession, Stuck
-from assay.learning.predictions import ClassPredictions, Predictions, ValuePredictions
+from assay.learning.predictions import ClassPredictions, ValuePredictions
 from assay.learning.rows import TaskType, check_schema, row_ids
 
 BLOCK_ROWS: Final = 32  # of tabular rows that a run takes; of other rows it takes one
@@ -62,7 +62,7 @@ class OnnxModel:
         """The rows that each run takes."""
         return self.form.rows or (BLOCK_ROWS if self.task_type.is_tabular else 1)
 
-    def predict(self, batch: pa.RecordBatch) -> Predictions:
+    def predict(self, batch: pa.RecordBatch) -> ClassPredictions | ValuePredictions:
         """Return the predictions of canonical rows, with or without answers.
 
         Raises DataError for rows that nothing can be predicted of, and for a model that fails,

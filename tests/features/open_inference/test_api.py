@@ -8,9 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from assay.features.open_inference.convert import infer_request
 from assay.features.open_inference.layout import Layouts
@@ -20,7 +22,10 @@ from assay.features.open_inference.prediction import answers_of, tensors_of
 from assay.foreign.inference import open_inference_grpc_pb2 as oip
 from assay.kernel.errors import InvalidArgument
 from assay.learning.rows import TaskType
+from tests.features.artifacts.test_api import upload
 from tests.support.learning_rows import trained
+from tests.support.oip_server import BAD, OipServer
+from tests.support.onnx_files import FEATURES, X, Y, converted
 from tests.support.open_inference import outputs, request
 from tests.support.rpc_service import Caller, Running
 from tests.support.trained_versions import put_version
@@ -221,6 +226,84 @@ def test_texts_and_images_come_as_bytes(served: Served) -> None:
     found = served.infer("images", ("image", "BYTES", [[one] for one in pictures]))
     assert found["scores"].shape == (4, 10)
     assert np.allclose(found["scores"].sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", ["diabetes", "texts", "images", "invoices"])
+def test_rows_of_other_tasks_have_their_bits_too(served: Served, name: str) -> None:
+    """Each row gets alone, beside other callers' rows, the bits that it gets in a batch."""
+    tensors = sent_rows(name)
+    output = {"diabetes": "value", "invoices": "confidences"}.get(name, "scores")
+    whole = served.infer(name, *tensors)[output]
+    with ThreadPoolExecutor(8) as pool:
+        alone = list(pool.map(
+            lambda row: served.infer(name, *(
+                (tensor, datatype, values[row : row + 1]) for tensor, datatype, values in tensors
+            ))[output], range(len(whole)),
+        ))  # fmt: skip  # as short as it is
+    assert np.vstack(alone).tobytes() == whole.tobytes()
+
+
+def sent_rows(name: str) -> list[Any]:
+    """Return the tensors of some rows of a task."""
+    rows = {"diabetes": diabetes, "texts": texts, "images": images, "invoices": invoices}
+    table = rows[name]()["test"].slice(0, 6)
+    if name == "texts":
+        pages = table.column("pages").to_pylist()
+        return [("text", "BYTES", [page[0].encode() for page in pages])]
+    if name == "images":
+        return [("image", "BYTES", table.column("image").to_pylist())]
+    if name == "invoices":
+        documents = table.column("words").to_pylist()
+        return [("words", "BYTES", [[word.encode() for word in one[:9]] for one in documents])]
+    numbers = [one for one in table.column_names if one not in {"row_id", "target", "site"}]
+    sites = [(one or "none").encode() for one in table.column("site").to_pylist()]
+    columns = [(one, "FP64", table.column(one).to_numpy()) for one in numbers]
+    return [("site", "BYTES", sites), *columns]
+
+
+def test_an_onnx_file_is_called_as_any_other_version(rpc: Running) -> None:
+    """Its tensors are told, and a row has the same bits alone and in a batch."""
+    call = rpc.organization(f"open-inference-{uuid4().hex}")
+    model_id = call("CreateModel", name="file", task_type="classification").model_id
+    fitted = RandomForestClassifier(9, random_state=0).fit(X, Y)
+    upload(call, model_id, converted(fitted), features=FEATURES)
+    told = call("ModelMetadata", name=model_id)
+    assert (told.platform, [one.name for one in told.inputs]) == ("assay_onnx", list(FEATURES))
+
+    def scores(rows: np.ndarray) -> Any:
+        sent = request(model_id, ("features", "FP64", rows))
+        return outputs(call.raw("ModelInfer", sent))["scores"]
+
+    whole = scores(X[::7])
+    np.testing.assert_allclose(whole, fitted.predict_proba(X[::7]), atol=1e-5)
+    with ThreadPoolExecutor(8) as pool:
+        alone = list(pool.map(lambda row: scores(row[np.newaxis]), X[::7]))
+    assert np.vstack(alone).tobytes() == whole.tobytes()
+
+
+def test_a_remote_version_is_called_as_any_other(rpc: Running) -> None:
+    """What its endpoint refuses is the caller's to mend, and an endpoint that is away is told of."""
+    call = rpc.organization(f"open-inference-{uuid4().hex}")
+    with OipServer() as server:
+        model_id = call("CreateModel", name="remote", task_type="classification").model_id
+        for label, name in (("good", "picky-INTERNAL"), ("nan", "nan")):
+            remote = {
+                "endpoint": server.endpoint, "model_name": name, "output": "scores",
+                "inputs": [{"name": "x", "datatype": "FP32", "columns": ["a", "b"]}],
+                "labels": ["no", "yes"],
+            }  # fmt: skip  # as short as it is
+            call("CreateVersion", model_id=model_id, label=label, remote=remote)
+
+        def sent(first: float, version: str = "good") -> Any:
+            return request(model_id, ("features", "FP64", [[first, 1.0]]), version=version)
+
+        found = outputs(call.raw("ModelInfer", sent(3.0)))
+        assert found["label"] == ["yes"]
+        assert found["scores"][0, 1] == 1 / (1 + np.exp(-3.0))
+        refused = call.refused("ModelInfer", sent(BAD))
+        assert (refused.code, "row of 666" in refused.message) == ("INVALID_ARGUMENT", True)
+        refused = call.refused("ModelInfer", sent(1.0, "nan"))
+        assert (refused.code, "NaN" in refused.message) == ("INVALID_ARGUMENT", True)
 
 
 def test_words_are_labelled(served: Served) -> None:
