@@ -58,6 +58,7 @@ METHODS = {
     "GetServerInfo": "info",
     "ListBenchmarkResults": "results",
     "ListDatasetRevisions": "revisions",
+    "ListInferenceJobs": "history",
     "ListMisclassificationErrors": "misclassification_errors",
     "ServeEvaluation": "serve",
     "StartComparison": "start",

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from importlib import metadata
 import pytest
 
 from assay.cli.interrupted import request
+from assay.cli.name_lookup import model_id_of
 from assay.client import NotFound
 from tools import service as services
 
@@ -283,7 +285,7 @@ def test_ids_are_whole_in_pipes(assay, client, fresh):
     assert job in assay("jobs", "list", "-n", "500", COLUMNS="40").stdout
 
 
-def test_models_and_versions_are_made_and_listed(assay):
+def test_models_and_versions_are_made_and_listed(assay, tmp_path):
     """Creating prints the id alone, so that a script can take it."""
     model = assay("models", "create", "From the shell", "--label", "a", "--label", "b")
     assert model.stdout.startswith("mdl-")
@@ -293,6 +295,14 @@ def test_models_and_versions_are_made_and_listed(assay):
     assert "From the shell" in assay("models", "list").stdout
     listed = json.loads(assay("versions", "list", "--model", name, "--json").stdout)
     assert (listed["version_id"], listed["algorithm"]) == (version, "tree")
+    served = tmp_path / "served.json"
+    served.write_text(
+        '{"endpoint": "127.0.0.1:1", "protocol": "oip-v2-grpc", "model_name": "m", "output": "p",'
+        ' "inputs": [{"name": "t", "datatype": "BYTES", "content": "text"}], "labels": ["a", "b"]}'
+    )
+    refused = assay("versions", "create", "--model", name, "--remote", served)
+    assert refused.returncode == 2
+    assert "ADDRESS_NOT_ALLOWED" in refused.stderr  # so it was sent
     early = assay("promote", version, "--model", name)
     assert early.returncode == 2
     assert "VERSION_NOT_READY" in early.stderr
@@ -301,8 +311,10 @@ def test_models_and_versions_are_made_and_listed(assay):
 def test_a_model_is_made_with_a_project_path(assay, client):
     """A project path is given when a model is made, kept with its spaces, and changed later."""
     path = "shell/fs/Instabase Drive/Paystubs"
-    made = assay("models", "create", "With a path", "--path", path).stdout.strip()
+    made = assay("models", "create", "With a path", "--path", path, "--tag", "shell").stdout.strip()
+    assert client.models.get(made).tags == ("shell",)
     assert [one.model_id for one in client.models.list(project_path=path)] == [made]
+    assert model_id_of(client, path) == model_id_of(client, made) == made
     assert path in assay("models", "list").stdout
     taken = assay("models", "create", "Again", "--path", path)
     assert taken.returncode == 2
@@ -425,3 +437,16 @@ def test_a_rerun_takes_up_what_has_not_ended(client, fresh, tmp_path):
     file.write_text(GOOD + "no,no,0.1\n")
     assert request(client, file, model, version, "test").request_id not in {first, later}
     assert request(client, tmp_path / "absent.csv", model, version, "test").request_id == ""
+
+
+def test_a_pipe_that_nobody_reads_exits_with_141(service, fresh):
+    """A command whose reader is gone, as behind `head`, does not end as one whose gate does not hold."""
+    fresh()
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "assay", "models", "list"]
+    streams = {"stdout": writing, "stderr": subprocess.PIPE, "env": service.environment()}
+    running = [subprocess.Popen([*command, *more], **streams) for more in ([], ["--json"])]
+    os.close(writing)
+    assert [one.communicate()[1] for one in running] == [b"", b""]
+    assert [one.returncode for one in running] == [141, 141]

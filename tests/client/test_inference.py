@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from dataclasses import dataclass
 
 import pytest
 
-from assay.client import BadInput, Client, NotFound, types
+from assay.cli.infer import going_on, infer, milliseconds
+from assay.client import BadInput, Client, NotFound, Refusal, ServiceUnavailable, types
 from assay.client.aio import Client as AsyncClient
 from tests.support.small_models import train_tickets
 
@@ -138,7 +140,62 @@ def test_the_command_shows_results_and_fails_with_an_input(tickets, assay, tmp_p
     assert told["job_id"] == job_id
 
 
-def test_the_command_says_what_is_missing(tickets, assay):
-    """Nothing to predict, and a file that is not there, are wrong usage."""
-    for arguments in ((PATH,), (PATH, "absent.txt")):
-        assert assay("infer", *arguments).returncode == 2
+def test_the_command_says_what_is_missing(tickets, client, tmp_path):
+    """Nothing, an absent file, a folder, two inputs of one name and a time without end are wrong usage."""
+    named, folder = tmp_path / "text-1", tmp_path / "folder"
+    named.write_text("my parcel")
+    folder.mkdir()
+    for files, texts, says in (
+        ([], [], "Nothing is to be predicted"),
+        ([tmp_path / "absent.txt"], [], "no file"),
+        ([folder], [], "no file"),
+        ([named, named], [], "Two files are called text-1"),
+        ([named], ["my parcel"], "A file is called text-1"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            infer(client, PATH, files, text=texts)
+    with pytest.raises(BadInput, match="--timeout"):
+        infer(client, PATH, [named], timeout=math.inf)
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(0.0, 0), (0.0001, 1), (1.5, 1500)])
+def test_a_short_timeout_is_not_none(seconds, sent):
+    """Any time is a millisecond at least; 0 alone is no limit."""
+    assert milliseconds(seconds) == sent
+
+
+def test_jobs_are_listed_over_all_pages(tickets, client):
+    """Each job comes once, newest first, however many a page holds."""
+    made = [client.inference.submit({"identifier": tickets.model_id}).job_id for _ in range(3)]
+    listed = [one.job_id for one in client.inference.list(status="pending", per_page=2)]
+    assert [one for one in listed if one in made] == made[::-1]
+    assert len(set(listed)) == len(listed)
+    for job_id in made:
+        client.inference.cancel(job_id)
+
+
+def test_what_goes_on_is_noted(tickets, client):
+    """An interrupt, and a connection that is lost, name the job that goes on without the command."""
+    job = next(client.inference.list(model=tickets.model_id))
+    lost = ServiceUnavailable(Refusal(message="gone"))
+    for jobs, error, says in (
+        ([job], KeyboardInterrupt(), f"assay results {job.job_id}"),
+        ([job], lost, f"assay jobs cancel {job.job_id}"),
+        ([], KeyboardInterrupt(), "assay jobs list --kind inference"),
+    ):
+        with pytest.raises(type(error)) as raised, going_on(jobs):
+            raise error
+        assert says in raised.value.__notes__[-1]
+
+
+def test_rows_are_predicted_by_a_version_that_is_named_in_any_way(tickets, client, tmp_path):
+    """A version's id, its label and its number mean the same to predictions as to inference jobs."""
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"row_id": "a", "text": "refund"}) + "\n")
+    told = [
+        list(client.predictions.rows(tickets.model_id, rows, version_id=name))
+        for name in (tickets.version_id, "1.0.0")
+    ]
+    assert told[0] == told[1]
+    with pytest.raises(NotFound, match=r"77\.0\.0"):
+        list(client.predictions.rows(tickets.model_id, rows, version_id="77.0.0"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from assay.cli.mask_files import OUTLINE, write_mask
+from assay.cli.masks import file_names, mask_drawing
+from assay.client import BadInput
 
 HEIGHT, WIDTH = 40, 60
 GREEN = (30, 200, 60)
@@ -76,3 +79,25 @@ def test_what_does_not_fit_is_refused(tmp_path, image, runs, says):
     with pytest.raises(ValueError, match=says):
         write_mask(image, runs, height=HEIGHT, width=WIDTH, file=tmp_path / "mask.png")
     assert not (tmp_path / "mask.png").exists()
+
+
+def masked(name, label="a/b"):
+    """A result with a mask, as far as the names of pictures need it."""
+    explanation = {"maskRLE": [RUNS], "dimensions": {"height": HEIGHT, "width": WIDTH}}
+    return SimpleNamespace(input_name=name, label=label, explanation=explanation)
+
+
+def test_each_picture_has_a_name_of_its_own():
+    """Inputs that differ by folder or ending alone, and labels with slashes, give other files."""
+    results = [masked(name) for name in ("x/cat.png", "y/cat.png", "cat.jpg", "x/dog.png")]
+    names = [name for _, name in file_names(results)]
+    assert names == ["x_cat.png.a_b.png", "y_cat.png.a_b.png", "cat.jpg.a_b.png", "dog.a_b.png"]
+
+
+def test_where_nothing_can_be_drawn_is_said_before_anything_is_sent(tmp_path, capsys):
+    """A file in place of the folder is wrong usage; results without masks are told of."""
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(BadInput, match="no folder to draw into"):
+        mask_drawing(tmp_path / "taken")
+    mask_drawing(tmp_path / "made")([], {})
+    assert "Nothing is drawn" in capsys.readouterr().err

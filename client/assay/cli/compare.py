@@ -11,6 +11,7 @@ from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.max_drop import PROMOTED, MaxDrop, metric_drops
 from assay.cli.metric_direction import better, catalogue_of, require_direction
+from assay.cli.name_lookup import model_id_of
 from assay.cli.requirement import conclude
 from assay.client import BadInput, Client, PermissionDenied
 from assay.client.types import Comparison
@@ -26,7 +27,7 @@ MaxDrops = Annotated[
 
 def compare(
     client: Client,
-    model: Annotated[str, typer.Argument(help="The model's id.")],
+    model: Annotated[str, typer.Argument(help="The model: its project path or its id.")],
     version_a: Annotated[str, typer.Argument(help="The base: an id, or 'promoted'.")],
     version_b: Annotated[str, typer.Argument(help="What is compared with it, likewise.")],
     *,
@@ -55,6 +56,7 @@ def compare(
     catalogue = catalogue_of(client)
     drops = [MaxDrop.parse(text, needs_name=True) for text in max_drop or []]
     require_direction([*required, *(one.name for one in drops)], catalogue)
+    model = model_id_of(client, model)
     a, b = (version_of(client, model, text) for text in (version_a, version_b))
     found = _compared(client, model, a, b, tests=tests)
     outcomes = [better(found, metric, catalogue) for metric in required]

@@ -11,7 +11,15 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.console import INTERRUPTED, TERMINATED, exit_code_of, show_failure, show_interrupt
+from assay.cli.console import (
+    INTERRUPTED,
+    PIPE_CLOSED,
+    TERMINATED,
+    exit_code_of,
+    let_go_of_output,
+    show_failure,
+    show_interrupt,
+)
 from assay.client import BadInput, Client, RetryPolicy, ServiceError
 from assay.client.settings import ClientSettings
 
@@ -50,6 +58,9 @@ def connected(url: str | None, api_key: str | None, *, as_json: bool = False) ->
     except (ServiceError, BadInput) as error:
         show_failure(error, target, as_json=as_json)
         raise typer.Exit(exit_code_of(error)) from error
+    except BrokenPipeError as error:  # 1, which typer would choose here too, means something else
+        let_go_of_output()
+        raise typer.Exit(PIPE_CLOSED) from error
     except KeyboardInterrupt as error:  # 1, which typer would choose, means a failed requirement
         code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
         show_interrupt(error, code, as_json=as_json)

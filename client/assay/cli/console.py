@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -42,13 +43,23 @@ NOT_ALLOWED = 4  # no credential, a wrong one, or one that may not do this
 TOO_MANY = 5  # over the rate limit: later the same command may succeed
 FAULT = 6  # the service or the command broke; trying again is of no use until it is mended
 INTERRUPTED = 130
+PIPE_CLOSED = 141
 TERMINATED = 143
 
 UNCUT = 10_000  # columns where nothing is wrapped or cut
 NONE = "[dim]–[/]"  # in a table, of a value that is absent
 
-out = Console(highlight=False, soft_wrap=True, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+class Output(Console):
+    """A console that raises BrokenPipeError, as other writes do, when nobody reads on."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise it."""
+        raise BrokenPipeError
+
+
+out = Output(highlight=False, soft_wrap=True, emoji=False)
+err = Output(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 _EXIT_CODES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
     (BAD_INPUT, (BadInput, InvalidRequest, NotFound, Conflict, TooLarge)),
@@ -82,7 +93,7 @@ def show_failure(error: Exception, url: str | None = None, *, as_json: bool = Fa
     err.print(f"[bold red]{escape(error.reason)}:[/] {escape(error.message)}")
     for violation in error.violations:
         line = f"{violation.field}: {violation.description}"
-        if line not in error.message:
+        if line.removesuffix("…") not in error.message:
             err.print(f"  {escape(line)}")
     if error.retry_after is not None:
         err.print(f"  retry after {error.retry_after:g} s")
@@ -92,6 +103,13 @@ def show_failure(error: Exception, url: str | None = None, *, as_json: bool = Fa
     _show_notes(error)
     if error.request_id:
         err.print(f"  request id: {escape(error.request_id)}", style="dim")
+
+
+def let_go_of_output() -> None:
+    """Have what is still to be written to a closed standard output go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def show_interrupt(error: KeyboardInterrupt, code: int, *, as_json: bool = False) -> None:

@@ -17,6 +17,7 @@ from assay.cli.connection import Json
 from assay.cli.console import err
 from assay.cli.live import live_progress
 from assay.cli.markdown import code
+from assay.cli.name_lookup import model_id_of
 from assay.cli.report import evaluation_report
 from assay.cli.requirement import Outcome, conclude
 from assay.cli.version_gate import VersionGate
@@ -31,7 +32,9 @@ def evaluate(
         Path, typer.Argument(help="CSV, JSON Lines, Parquet or Arrow file of predictions.")
     ],
     *,
-    model: Annotated[str, typer.Option("--model", "-m", help="The model's id.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="The model: its id, or its project path.")
+    ],
     version: Annotated[
         str, typer.Option("--version", "-v", help="The version's id; with --create a new one.")
     ] = "",
@@ -101,7 +104,7 @@ def evaluate(
     if not version and not create:
         raise BadInput("name a version with --version, or make a new one with --create")
     check_file(file, {**TEXTS, **TABLES})
-    gate.check(client, model, task)
+    gate.check(client, model := model_id_of(client, model), task)
     # Read first: measuring the served version again may replace what it is held against.
     base = gate.baseline_of(client, model, split)
     told = Console(quiet=True) if as_json else err  # where what is made is told

@@ -10,6 +10,7 @@ import typer
 from assay.cli.connection import Json, command
 from assay.cli.console import number, out, print_items, print_json, show
 from assay.cli.metric_direction import catalogue_of, in_order
+from assay.cli.name_lookup import model_id_of
 from assay.cli.report import evaluation_report
 from assay.client import BadInput, Client
 from assay.client.types import Evaluation
@@ -21,7 +22,7 @@ evaluations = typer.Typer(
 Which = Annotated[
     str, typer.Argument(help="The evaluation's id; or give --model, --version and --revision.")
 ]
-Model = Annotated[str, typer.Option("--model", "-m", help="The model's id.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="The model: its project path or its id.")]
 Version = Annotated[str, typer.Option("--version", "-v", help="The version's id.")]
 Split = Annotated[str, typer.Option("--split", "-s", help="train, validation or test.")]
 Revision = Annotated[int, typer.Option("--revision", "-n", help="The revision's number.")]
@@ -48,7 +49,7 @@ def list_evaluations(
         return one.evaluation_id, one.dataset_split, str(one.revision), status, served, metrics
 
     columns = ("evaluation", "split", "revision", "status", "served", "metrics")
-    found = client.evaluations.list(model, version, split)
+    found = client.evaluations.list(model_id_of(client, model), version, split)
     print_items(found, columns, cells, as_json=as_json)
 
 
@@ -114,4 +115,4 @@ def _found(client: Client, evaluation: str, place: tuple[str, str, str, int]) ->
     model, version, split, revision = place
     if not (model and version and revision > 0):
         raise BadInput("Name an evaluation by its id, or by --model, --version and --revision.")
-    return client.evaluations.revision(model, version, split, revision)
+    return client.evaluations.revision(model_id_of(client, model), version, split, revision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -71,7 +72,7 @@ def infer(
         inputs,
         version=version,
         explain=explain or png is not None,
-        timeout_ms=round(timeout * 1000),
+        timeout_ms=milliseconds(timeout),
         on_submitted=submitted.append,
     )
     with going_on(submitted):
@@ -113,6 +114,13 @@ def results(
         told = shown(client.inference.results(job), [standing], standing.total, as_json=as_json)
     files = {one.input_name: images / Path(one.input_name).name for one in told}
     concluded(standing, told, drawing and partial(drawing, told, files), as_json=as_json)
+
+
+def milliseconds(timeout: float) -> int:
+    """Return seconds as whole milliseconds, one at least of any time; raises BadInput."""
+    if not math.isfinite(timeout):
+        raise BadInput("--timeout is a number of seconds; 0 is no limit.")
+    return math.ceil(timeout * 1000)
 
 
 def named_inputs(files: Iterable[Path], texts: Iterable[str]) -> dict[str, Content]:

@@ -34,7 +34,7 @@ USE = "Use a running service"
 EXIT_CODES = (
     "Exit codes: 0 done, 1 a requirement does not hold, 2 the usage, a file or what is asked for is"
     " wrong, 3 nothing answers, 4 the credential, 5 over the rate limit, 6 a fault, 130 and 143"
-    " interrupted."
+    " interrupted, 141 nobody reads the output."
 )
 NO_PLUGIN = "The service itself, with the command `assay up`, is the package assay-quality."
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from uuid import UUID
 
-from assay.client import BadInput, Client, NotFound
+from assay.client import BadInput, Client, NotFound, PermissionDenied
 from assay.client.types import Model
 
 _BACK = re.compile(r"(.+)@-(\d{1,9})")
@@ -24,6 +25,15 @@ def model_of(client: Client, text: str) -> Model:
         return client.models.get(text)
     except NotFound as error:
         raise BadInput(f"No model has the project path or the id '{text}'.") from error
+
+
+def model_id_of(client: Client, text: str) -> str:
+    """Return the id of the model with this project path, or else the text itself as an id."""
+    with suppress(PermissionDenied):  # of a credential that may not list, an id is taken
+        found = next(iter(client.models.list(project_path=text)), None)
+        if found is not None:
+            return found.model_id
+    return text
 
 
 def dataset_id_of(client: Client, text: str) -> str:

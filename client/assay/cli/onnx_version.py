@@ -10,6 +10,7 @@ import typer
 from assay.cli.connection import Json
 from assay.cli.console import print_made
 from assay.cli.interrupted import deferred
+from assay.cli.name_lookup import model_id_of
 from assay.cli.resources import ModelId
 from assay.client import Client
 
@@ -75,7 +76,7 @@ def upload_onnx(
     }
     with deferred() as passed_on:
         made = client.versions.upload_onnx(
-            model,
+            model_id_of(client, model),
             file,
             label=label,
             version_id=version_id,

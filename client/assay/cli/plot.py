@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.console import err, out, refuse
+from assay.cli.name_lookup import model_id_of
 from assay.cli.plot_data import Plot, PlotKind, plot_of
 from assay.cli.plot_text import text_plot
 from assay.client import BadInput, Client
@@ -17,7 +18,7 @@ from assay.client import BadInput, Client
 def plot(
     client: Client,
     kind: Annotated[PlotKind, typer.Argument(help="What to draw.")],
-    model: Annotated[str, typer.Argument(help="The model's id; of losses its project path too.")],
+    model: Annotated[str, typer.Argument(help="The model: its project path or its id.")],
     *,
     version: Annotated[
         str, typer.Option("--version", "-v", help="The version's id; the promoted one without.")
@@ -37,7 +38,8 @@ def plot(
     With --out it becomes a PNG file, which needs the extra `plots`.
     """
     write = None if to is None else png_writer(to)
-    drawn = plot_of(client, kind, model, version=version, split=split, class_label=class_label)
+    of = model_id_of(client, model)
+    drawn = plot_of(client, kind, of, version=version, split=split, class_label=class_label)
     if to is None or write is None:
         out.print(text_plot(drawn, braille=speaks_unicode()))
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.console import err, refuse
+from assay.cli.console import err
 from assay.cli.name_lookup import model_of
 from assay.client import BadInput, Client
 
@@ -24,7 +24,7 @@ def predict(
     ],
     *,
     version: Annotated[
-        str, typer.Option("--version", "-v", help="The version's id; the promoted one without.")
+        str, typer.Option("--version", "-v", help="Id, label or N.0.0; the promoted one without.")
     ] = "",
     form: Annotated[
         str, typer.Option("--format", "-f", help="jsonl or csv; that of --out without.")
@@ -60,7 +60,7 @@ def predict(
             opened.writelines(parts)
         unfinished.replace(to)
     except OSError as error:
-        raise refuse(error) from error
+        raise BadInput(f"{to} cannot be written: {error.strerror or error}.") from error
     finally:
         unfinished.unlink(missing_ok=True)
     err.print(f"wrote {to}", style="dim", markup=False)

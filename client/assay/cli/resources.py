@@ -25,6 +25,7 @@ from assay.cli.console import (
 from assay.cli.interrupted import deferred
 from assay.cli.json_file import read_json
 from assay.cli.metric_direction import catalogue_of, in_order
+from assay.cli.name_lookup import model_id_of
 from assay.client import BadInput, Client
 from assay.client.types import ApiKey, JobEvent, JobStatus, Model, Version
 
@@ -36,7 +37,9 @@ MAX_NAMED = 10  # versions that a refusal names
 IfAbsent = Annotated[
     bool, typer.Option("--if-absent", help="Take the one that has the id, if there is one.")
 ]
-ModelId = Annotated[str, typer.Option("--model", "-m", help="The model's id.")]
+ModelId = Annotated[
+    str, typer.Option("--model", "-m", help="The model: its project path or its id.")
+]
 
 
 @command(models, "create")
@@ -82,7 +85,7 @@ def create_model(
 @command(models, "update")
 def update_model(
     client: Client,
-    model: Annotated[str, typer.Argument(help="The model's id.")],
+    model: Annotated[str, typer.Argument(help="The model: its project path or its id.")],
     *,
     name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
     description: Annotated[
@@ -109,7 +112,7 @@ def update_model(
     Labels that were inferred from predictions can be declared so; they hold all that are there.
     """
     changed = client.models.update(
-        model,
+        model_id_of(client, model),
         name=name,
         description=description,
         project_path=project_path,
@@ -135,13 +138,14 @@ def list_models(client: Client, as_json: Json = False) -> None:
 @command(models, "delete")
 def delete_model(
     client: Client,
-    model: Annotated[str, typer.Argument(help="The model's id.")],
+    model: Annotated[str, typer.Argument(help="The model: its project path or its id.")],
     *,
     cascade: Annotated[
         bool, typer.Option("--cascade", help="With its versions and their evaluations.")
     ] = False,
 ) -> None:
     """Delete a model; one that has versions goes with --cascade alone."""
+    model = model_id_of(client, model)
     held = [one.version_id for one in islice(client.versions.list(model), MAX_NAMED)]
     if held and not cascade:
         names = ", ".join(held)
@@ -171,6 +175,7 @@ def create_version(
     ready at once. The file holds an object with endpoint, protocol, model_name, inputs, output,
     labels and whatever else of a remote model there is to say.
     """
+    model = model_id_of(client, model)
     served = None if remote is None else read_json(remote)
     if not isinstance(served, dict | None):
         raise BadInput(f"{remote} does not hold an object of JSON, which a remote model is.")
@@ -195,6 +200,7 @@ def delete_version(
     cascade: Annotated[bool, typer.Option("--cascade", help="With its evaluations.")] = False,
 ) -> None:
     """Delete a version; the promoted one stays, and one with evaluations needs --cascade."""
+    model = model_id_of(client, model)
     client.versions.delete(model, version, cascade=cascade)
     out.print(f"{escape(version)} of {escape(model)} is deleted")
 
@@ -202,16 +208,17 @@ def delete_version(
 @command(versions, "list")
 def list_versions(client: Client, model: ModelId, as_json: Json = False) -> None:
     """List the versions of a model, newest first, with their numbers on the test split."""
-    columns = ("version", "number", "status", "promoted", "metrics")
+    columns = ("version", "number", "label", "status", "promoted", "metrics")
     catalogue = catalogue_of(client)
 
     def cells(one: Version) -> Sequence[str]:
         names = in_order(one.metrics, catalogue)[:4]
         metrics = "  ".join(f"{name} {number(one.metrics[name])}" for name in names)
         promoted = "yes" if one.is_promoted else ""
-        return one.version_id, str(one.version_number), one.status or "", promoted, metrics
+        number_, label = str(one.version_number), escape(one.label or "")
+        return one.version_id, number_, label, one.status or "", promoted, metrics
 
-    print_items(client.versions.list(model), columns, cells, as_json=as_json)
+    print_items(client.versions.list(model_id_of(client, model)), columns, cells, as_json=as_json)
 
 
 def promote(
@@ -221,7 +228,7 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Make a ready version the one that is served."""
-    done = client.versions.promote(model, version)
+    done = client.versions.promote(model_id_of(client, model), version)
     if as_json:
         print_json(done)
     else:

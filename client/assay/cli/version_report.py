@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from assay.cli.connection import Json
 from assay.cli.console import counted, out, print_json
+from assay.cli.name_lookup import model_id_of
 from assay.cli.report import (
     calibration_table,
     class_table,
@@ -24,7 +25,7 @@ from assay.client import Client
 
 def report(
     client: Client,
-    model: Annotated[str, typer.Argument(help="The model's id.")],
+    model: Annotated[str, typer.Argument(help="The model: its project path or its id.")],
     *,
     version: Annotated[
         str, typer.Option("--version", "-v", help="The version's id; the promoted one without.")
@@ -41,7 +42,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show a version's quality: metrics with intervals, classes, calibration, slices, mistakes."""
-    page = read_page(client, model, version, split, mistakes=mistakes)
+    page = read_page(client, model_id_of(client, model), version, split, mistakes=mistakes)
     if as_json:
         print_json(page)
     elif as_markdown:

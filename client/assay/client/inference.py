@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import grpc
 
@@ -14,6 +15,7 @@ from assay.client import calls, types
 from assay.client.concurrency import off_loop
 from assay.client.connection import is_cut
 from assay.client.errors import from_rpc
+from assay.client.groups import PAGE_SIZE
 from assay.client.inferring import (
     BINARY,
     Content,
@@ -103,6 +105,30 @@ class Inference(calls.Inference, FileSender):
         except BaseException:
             self.cancel(opened.job_id)  # nobody else knows of it
             raise
+
+    def list(self, **filters: Any) -> Iterator[types.InferenceJob]:
+        """Yield jobs, newest first, page by page.
+
+        Args:
+            filters: those of `history`, but for its page.
+
+        Raises:
+            ServiceError: refused.
+
+        Example:
+            >>> for job in client.inference.list(status="pending", model="tickets"):
+            ...     print(job.job_id, job.status)
+        """
+        page, before = 0, frozenset[str]()
+        has_more = True
+        while has_more:
+            page += 1
+            found = self.history(**{"per_page": PAGE_SIZE, **filters, "page": page})
+            for job in found.jobs:
+                if job.job_id not in before:  # jobs that are made meanwhile push it a page on
+                    yield job
+            before = frozenset(job.job_id for job in found.jobs)
+            has_more = found.has_more
 
     def watch(self, job_id: str, after_sequence: int = 0) -> Iterator[types.InferenceResult]:
         """Yield the results of a job as its inputs finish, each once, to the end of the job.

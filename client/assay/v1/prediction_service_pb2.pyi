@@ -31,7 +31,7 @@ class PredictFileRequest(_message.Message):
     model_id: _builtins.str
     """Required. The model."""
     version_id: _builtins.str
-    """Optional. The version; absent, the promoted one."""
+    """Optional. The version: its id, its label or N.0.0; absent, the promoted one."""
     format: _builtins.str
     """Optional. jsonl, which is the default, or csv."""
     scores: _builtins.bool

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import grpc
 
 from assay.client import types
 from assay.client.aio import calls
 from assay.client.aio.concurrency import off_loop
+from assay.client.aio.groups import PAGE_SIZE
 from assay.client.aio.sending import FileSender
 from assay.client.connection import is_cut
 from assay.client.errors import from_rpc
@@ -103,6 +105,30 @@ class Inference(calls.Inference, FileSender):
         except BaseException:
             await self.cancel(opened.job_id)  # nobody else knows of it
             raise
+
+    async def list(self, **filters: Any) -> AsyncIterator[types.InferenceJob]:
+        """Yield jobs, newest first, page by page.
+
+        Args:
+            filters: those of `history`, but for its page.
+
+        Raises:
+            ServiceError: refused.
+
+        Example:
+            >>> for job in client.inference.list(status="pending", model="tickets"):
+            ...     print(job.job_id, job.status)
+        """
+        page, before = 0, frozenset[str]()
+        has_more = True
+        while has_more:
+            page += 1
+            found = await self.history(**{"per_page": PAGE_SIZE, **filters, "page": page})
+            for job in found.jobs:
+                if job.job_id not in before:  # jobs that are made meanwhile push it a page on
+                    yield job
+            before = frozenset(job.job_id for job in found.jobs)
+            has_more = found.has_more
 
     async def watch(
         self, job_id: str, after_sequence: int = 0

@@ -28,7 +28,7 @@ class Predictions(FileSender):
         Args:
             model_id: the model.
             path: a file of rows as a dataset has them, with or without what is learned.
-            version_id: the version; "" is the promoted one.
+            version_id: the version's id or label, or N.0.0; "" is the promoted one.
             scores: of a classification: tells the probability of every class.
 
         Raises:
@@ -59,7 +59,7 @@ class Predictions(FileSender):
         Args:
             model_id: the model.
             path: a file of rows as a dataset has them, with or without what is learned.
-            version_id: the version; "" is the promoted one.
+            version_id: the version's id or label, or N.0.0; "" is the promoted one.
             form: jsonl or csv.
             scores: of a classification: tells the probability of every class.
 

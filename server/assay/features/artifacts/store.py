@@ -78,9 +78,9 @@ class VersionArtifacts(SqlStore):
         found = self.find(model.organization_id, model.model_id, wanted)
         if found is None:
             raise FailedPrecondition(
-                f"The version '{wanted}' has no artifact: it is {version.status}, and only a ready "
-                "version has one that was trained here, uploaded as an ONNX file, or is served "
-                "elsewhere.",
+                f"The version '{wanted}' is {version.status} and has no artifact, so it cannot be "
+                "run. Versions that are trained here, uploaded as ONNX files or served elsewhere "
+                "have one, once they are ready.",
                 metadata={"version_id": wanted, "status": version.status},
             )
         return found

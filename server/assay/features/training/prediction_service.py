@@ -9,6 +9,7 @@ from functools import partial
 from assay.features.artifacts.model import VersionArtifact
 from assay.features.artifacts.store import VersionArtifacts
 from assay.features.models.store import Models
+from assay.features.models.versions_store import Versions
 from assay.features.training.prediction import PredictionWork, predict_file
 from assay.features.training.prediction_rows import Format
 from assay.kernel.body_reader import Receiver
@@ -27,7 +28,7 @@ class PredictionRequest:
     """What is asked."""
 
     model_id: str
-    version_id: str  # "": the promoted one
+    version_id: str  # its id, its label or N.0.0; "": the promoted one
     source: str  # a format of assay.tabular.opening
     format: Format
     scores: bool
@@ -95,4 +96,7 @@ class FilePredictions:
         """Return what predicts."""
         with self._store.read() as uow:
             model = uow[Models].get(organization_id, request.model_id)
-            return uow[VersionArtifacts].of(model, request.version_id)
+            chosen = request.version_id
+            if chosen:
+                chosen = uow[Versions].find(organization_id, model.model_id, chosen).version_id
+            return uow[VersionArtifacts].of(model, chosen)
