@@ -1074,7 +1074,7 @@ class Inference(Group):
         """
         return self._one(types.InferenceJob, "CloseInferenceJob", {"job_id": job_id})
 
-    def list(
+    def history(
         self,
         *,
         user: str = "",

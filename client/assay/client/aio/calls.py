@@ -1084,7 +1084,7 @@ class Inference(Group):
         """
         return await self._one(types.InferenceJob, "CloseInferenceJob", {"job_id": job_id})
 
-    async def list(
+    async def history(
         self,
         *,
         user: str = "",
