@@ -7,7 +7,6 @@ families         `family_of`: the family that trains a task type with given hype
 text             texts as n-grams; image_family, word_tagging: images, and words of extraction
 predictor        what predicts rows, wherever it is from
 onnx_model       a model of an ONNX file; onnx_examination: whether a file can be one
-prediction_blocks  predictions whose bits do not depend on how many rows are asked for
 model            a trained model: `Model.predict`, `encode` and `decode`
 calibration      Platt scaling of probabilities on held-out rows
 artifact         canonical bytes of facts and arrays, without pickle, read without a copy
