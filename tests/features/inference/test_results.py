@@ -22,6 +22,7 @@ from assay.features.inference.results_service import ResultReader
 from assay.features.inference.results_store import InferenceResults, read
 from assay.features.inference.store import InferenceJobs
 from assay.features.models.declared import RESERVED
+from assay.kernel.errors import DataMissing
 from assay.kernel.jobs.job import NewJob
 from assay.kernel.jobs.ledger_runs import Jobs
 from assay.kernel.storage.blobs import LocalBlobs
@@ -128,7 +129,21 @@ def test_large_outputs_are_parts_of_the_document(store, reader, tmp_path) -> Non
     path = f"/api/results/{job.job_id}/datasource/vote/output/a%20b%2F%C3%BC.wav"
     assert shown["vote"]["a b/ü.wav"] == path  # of which the short one is that of its votes
     assert list(shown) == ["a/1", "b", "vote"]
-    assert b"".join(reader.data(ORG, large)) == text.encode()
+    assert b"".join(reader.data(ORG, job.job_id, large)) == text.encode()
+
+
+def test_a_lost_output_is_told_as_the_jobs(store, reader, tmp_path) -> None:
+    """An output whose file is gone names its job, and no blob."""
+    gone = replace(OUTPUT, inline=None, blob="sha256:" + "0" * 64)
+    with store.write() as uow:
+        job = add(uow, "a")
+        uow[InferenceJobs].finish_inputs(ORG, job.job_id, [succeeded(0, "a", gone)])
+    document = DocumentWriter(reader, reader.results(ORG, job.job_id)).whole()
+    for parts in (reader.data(ORG, job.job_id, gone), document):
+        with pytest.raises(DataMissing) as refused:
+            list(parts)
+        whose = {"resource_type": "inference job", "resource_id": job.job_id}
+        assert refused.value.published.metadata == whose
 
 
 def test_a_document_of_many_inputs_is_written_page_by_page(store, reader) -> None:

@@ -169,7 +169,8 @@ class ResultWriter:
 
     def _data(self, output: InputOutput) -> bytes:
         self._take(output.size)
-        return b"".join(self._reader.data(self._found.job.organization_id, output))
+        job = self._found.job
+        return b"".join(self._reader.data(job.organization_id, job.job_id, output))
 
     def _take(self, size: int) -> None:
         self._left -= size

@@ -195,7 +195,7 @@ class DocumentWriter:
 
     def __init__(self, reader: ResultReader, found: JobResults) -> None:
         self._reader, self._found = reader, found
-        blob = partial(reader.blob, found.job.organization_id)
+        blob = partial(reader.blob, found.job.organization_id, found.job.job_id)
         self._entry = EntryWriter(found.job, blob, found.votes).entry
 
     def whole(self) -> Iterator[bytes]:

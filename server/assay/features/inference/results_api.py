@@ -83,7 +83,7 @@ class InferenceResultService:
         call.headers["x-content-type-options"] = "nosniff"
         if output.media_type != JSON_TYPE:
             call.headers["content-disposition"] = "attachment"  # a browser shows none of it
-        data = self._reader.data(call.organization_id, output)
+        data = self._reader.data(call.organization_id, request.job_id, output)
         async with aclosing(in_parts(call, data)) as stream:
             async for part in stream:
                 body = httpbody_pb2.HttpBody(content_type=output.media_type, data=part)

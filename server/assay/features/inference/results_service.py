@@ -12,6 +12,7 @@ from assay.features.inference.store import InferenceJobs
 from assay.features.inference.votes_store import InferenceVotes
 from assay.kernel.clock import Clock
 from assay.kernel.errors import NotFound, clip
+from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.storage.blobs import BlobStore
 from assay.kernel.storage.sql import Row
 from assay.kernel.storage.store import Store
@@ -108,16 +109,17 @@ class ResultReader:
             metadata={"resource_type": "output", "resource_id": output_name, "input": name},
         )
 
-    def data(self, organization_id: str, output: InputOutput) -> Iterator[bytes]:
-        """Yield the bytes of an output."""
+    def data(self, organization_id: str, job_id: str, output: InputOutput) -> Iterator[bytes]:
+        """Yield the bytes of an output of a job; raises as `blob`."""
         if output.blob is None:
             yield (output.inline or "").encode()
             return
-        yield from self.blob(organization_id, output.blob)
+        yield from self.blob(organization_id, job_id, output.blob)
 
-    def blob(self, organization_id: str, address: str) -> Iterator[bytes]:
-        """Yield the bytes of a blob."""
-        with self._blobs.open(organization_id, address) as file:
+    def blob(self, organization_id: str, job_id: str, address: str) -> Iterator[bytes]:
+        """Yield the bytes of a blob of a job; DataDamaged, which names the job, if it is not as stored."""
+        whose = (InferenceJobs.noun, job_id)
+        with JobBlobs(self._blobs, organization_id, whose=whose).open(address) as file:
             while block := file.read(BLOB_BYTES):
                 yield block
 
