@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from assay.client import BadInput, InvalidRequest
+from assay.client.versions import OnnxFiles
 from tests.support.onnx_files import FEATURES, SPECIES, X, Y, converted
 
 
@@ -39,6 +40,17 @@ def test_the_client_uploads_and_predicts(client, model, data, tmp_path):
         client.versions.upload_onnx(model, path, features=FEATURES)
     with pytest.raises(BadInput, match=r"allowed: \.onnx\.$"):
         client.versions.upload_onnx(model, rows)
+
+
+def test_a_long_check_is_watched_by_its_job(client, model, data, tmp_path):
+    """A version whose check goes on is waited for by the job that checks it."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    asked = {"model_id": model, "features": FEATURES, "no_wait": True}
+    made = OnnxFiles(client.versions._transport).upload(asked, path)
+    assert made.status in {"training", "ready"}
+    client.versions._check_of(made.version_id)
+    assert client.versions.get(model, made.version_id).status == "ready"
 
 
 def test_the_command_uploads(assay, client, model, data, tmp_path):
