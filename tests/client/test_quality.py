@@ -220,7 +220,7 @@ def test_digits_are_kept(client):
         ([("a", {}), ("b",)], "row 1 is"),
         ([("a", {"x": {1, 2}})], "row 0"),
         ({"document_id": "a"}, "Pass a path"),
-        ("truth.xlsx", ".xlsx is of a format"),
+        (__file__, ".py is of a format"),
         ("absent.jsonl", "cannot be read"),
     ],
 )

@@ -80,6 +80,7 @@ def test_a_dataset_lives(admin):
     assert found(admin.get(path)) == {**made, "samples": []}
     changed = found(admin.patch(path, json={"name": f"Bills {made['id']}"}))
     assert (changed["name"], changed["description"]) == (f"Bills {made['id']}", "d")
+    assert found(admin.patch(path, json={"description": "d"})) == changed  # updated_at too
     assert found(admin.delete(path)) == {"deleted": True}
     check(admin.get(path), 404, "not_found", path)
     check(admin.delete(path), 404, "not_found", path)
@@ -203,6 +204,7 @@ def test_a_schema_lives(admin, dataset):
     changed = found(admin.patch(path, json={"distinct_empties": ["null"]}))
     assert (changed["fields"], changed["distinct_empties"]) == (FIELDS, ["null"])
     assert changed["schema_hash"] != made["schema_hash"]
+    assert found(admin.patch(path, json={"distinct_empties": ["null"]})) == changed
     assert found(admin.get(SCHEMAS, params={"limit": 1}))["data"] == [changed]
     assert found(admin.patch(dataset, json={"user_schema_id": made["id"]}))["user_schema_id"]
     shown = found(admin.get(f"{dataset}/schema"))

@@ -92,6 +92,8 @@ class FieldSchemas:
                 ),
                 definition=definition.encoded(),
             )
+            if changed == schema:
+                return schema
             return uow[UserSchemas].update(organization_id, changed)
 
     def delete(self, organization_id: str, user_schema_id: str) -> None:

@@ -130,7 +130,10 @@ class GroundTruthUseCases:
             AlreadyExists: another dataset has the name.
         """
         with self._store.write() as uow:
-            dataset = change.apply(uow[GroundTruthDatasets].get(organization_id, dataset_id))
+            before = uow[GroundTruthDatasets].get(organization_id, dataset_id)
+            dataset = change.apply(before)
+            if dataset == before:
+                return before
             return uow[GroundTruthDatasets].update(organization_id, dataset)
 
     def delete(self, organization_id: str, dataset_id: str) -> None:
