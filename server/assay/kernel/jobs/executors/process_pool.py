@@ -124,8 +124,9 @@ class LocalPool:
         self._clock = clock or Clock()
         self._settings = ChildSettings(memory_bytes=memory_bytes, preload=preload, warm=warm)
         self._context = multiprocessing.get_context("forkserver")
-        # Heard by the first pool of a process; what a later one adds, its children import.
-        self._context.set_forkserver_preload([WORKER, *preload])
+        if preload:
+            # Heard until the first child of any pool; what a later one adds, its children import.
+            self._context.set_forkserver_preload([WORKER, *preload])
         self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
         self._rung = False
         self._bell, self._ring = self._context.Pipe(duplex=False)
