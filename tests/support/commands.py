@@ -48,6 +48,12 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run `assay` to its end, and return how it ended and what it said."""
     command = ["assay", *map(str, arguments)]
+    if any(name in environment for name in ("PYTHONIOENCODING", "PYTHONPATH")):
+        # What the interpreter itself reads needs one that starts.
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE,
+        )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "stdout"), Path(folder, "stderr")
         process = multiprocessing.get_context("forkserver").Process(
