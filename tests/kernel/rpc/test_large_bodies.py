@@ -73,7 +73,7 @@ def test_what_calls_hold_of_large_bodies_is_bounded(pool: LocalPool):
         first, again = call(), call()
         assert len((await bodies.read(first, data)).rows) == PROCESS_BYTES // 12
         await bodies.read(call(), data)
-        with pytest.raises(RateLimited, match=f"hold {2 * size} bytes of large bodies"):
+        with pytest.raises(RateLimited, match=f"hold {2 * size} bytes of large requests"):
             await bodies.read(again, data)
         await bodies.read(call("b"), data)
         with pytest.raises(RateLimited, match=f"{3 * size} for all organizations"):

@@ -7,7 +7,12 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 
-from assay.features.models.declared import DeclaredInput, DeclaredOutput, media_types
+from assay.features.models.declared import (
+    DeclaredInput,
+    DeclaredOutput,
+    check_counts,
+    media_types,
+)
 from assay.features.models.model import NewModel, NewVersion, TaskType, Version
 from assay.features.models.service import KnownModel, ModelChange
 from assay.features.remote.convert import remote_message, remote_spec
@@ -92,6 +97,7 @@ def _declared(
     request: model_service_pb2.CreateModelRequest | model_service_pb2.UpdateModelRequest,
 ) -> dict[str, Any]:
     """Return what a request declares of a model; samples that are null are None."""
+    check_counts(len(request.inputs), len(request.outputs))  # before each is converted
     return {
         "inputs": _inputs(request.inputs),
         "outputs": tuple(value_of(DeclaredOutput, one) for one in request.outputs),

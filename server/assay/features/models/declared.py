@@ -83,10 +83,16 @@ def check_tags(tags: tuple[str, ...]) -> None:
 
 def check_items(inputs: tuple[DeclaredInput, ...], outputs: tuple[DeclaredOutput, ...]) -> None:
     """Raise InvalidArgument for too many inputs or outputs, and for two of one name."""
+    check_counts(len(inputs), len(outputs))
     for field, declared in (("inputs", inputs), ("outputs", outputs)):
-        if len(declared) > MAX_DECLARED:
-            raise _too_many(field, len(declared), MAX_DECLARED)
         _refuse_twice(field, [one.name for one in declared])
+
+
+def check_counts(inputs: int, outputs: int) -> None:
+    """Raise InvalidArgument for too many inputs or outputs."""
+    for field, count in (("inputs", inputs), ("outputs", outputs)):
+        if count > MAX_DECLARED:
+            raise _too_many(field, count, MAX_DECLARED)
 
 
 def _refuse_twice(field: str, names: list[str]) -> None:

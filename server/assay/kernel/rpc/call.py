@@ -41,7 +41,7 @@ class Call:
     trace_id: str = ""  # of the traceparent that the caller sent; empty: none was sent
     principal: Principal | None = None
     place: tuple[str, bool] | None = None  # held among those of its organization
-    body_bytes: int = 0  # of its large body, which count against its organization
+    held_bytes: int = 0  # of its large request, which count against its organization
     headers: dict[str, str] = field(default_factory=dict)  # sent once, with the reply
 
     @property

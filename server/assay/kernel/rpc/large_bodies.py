@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 THREAD_BYTES = 8 * 1024  # a body from this size on is read in a thread
 PROCESS_BYTES = 128 * 1024  # and from this size on in another process
-# Of bodies that calls hold until they are answered: what is made of one takes many times its bytes.
+# Of large requests that calls hold until they are answered: what is made of one takes many times its bytes.
 ORGANIZATION_BYTES = 64 * 1024 * 1024
 SERVER_BYTES = 4 * ORGANIZATION_BYTES
 
@@ -56,7 +56,7 @@ class LargeBodies:
 
         Args:
             processes: that read bodies from PROCESS_BYTES on.
-            of_organization: bytes of such bodies that the calls of one may hold.
+            of_organization: bytes of requests of that size that the calls of one may hold.
             of_server: bytes that all calls may hold.
         """
         self._processes = processes
@@ -77,42 +77,53 @@ class LargeBodies:
         encoding = call.metadata.get("content-encoding", "")
         if len(data) < PROCESS_BYTES:
             # One at a time of an organization, so that those of others need not wait for all of them.
-            lock = self._locks.setdefault(call.organization_id, asyncio.Lock())
+            lock = self._locks.setdefault(_holder(call), asyncio.Lock())
             async with lock:
                 return await call.run_in_thread(
                     lambda: rest_request_of(call.method, data, encoding)
                 )
-        self._hold(call, len(data))
+        self.hold(call, data)
         self._trimmer.soon()
         found = await self._processes.run(
             _read, _module_of(call.method), call.method.path, data, encoding
         )
         return await call.run_in_thread(lambda: message_of(call.method, found))
 
-    def leave(self, call: Call) -> None:
-        """Forget what a call held that has ended."""
-        organization_id = call.organization_id
-        self._held[organization_id] -= call.body_bytes
-        if not self._held[organization_id]:
-            del self._held[organization_id]
-        call.body_bytes = 0
+    def hold(self, call: Call, data: bytes) -> None:
+        """Count a large request against who calls, until `leave`.
 
-    def _hold(self, call: Call, size: int) -> None:
-        held = self._held[call.organization_id]
+        Raises:
+            RateLimited: the calls of the organization hold too much already.
+        """
+        holder, size = _holder(call), len(data)
+        held = self._held[holder]
         if held + size > self._of_organization or self._held.total() + size > self._of_server:
             raise RateLimited(
                 f"{size} bytes were sent while calls of your organization that are not answered yet "
-                f"hold {held} bytes of large bodies; {self._of_organization} are the limit, and "
+                f"hold {held} bytes of large requests; {self._of_organization} are the limit, and "
                 f"{self._of_server} for all organizations. Try again when others are answered.",
                 metadata={
-                    "rate_class": "large_bodies",
+                    "rate_class": "large_requests",
                     "limit": self._of_organization,
                     "remaining": 0,
                 },
                 retry_after=1.0,
             )
-        self._held[call.organization_id] = held + size
-        call.body_bytes = size
+        self._held[holder] = held + size
+        call.held_bytes = size
+
+    def leave(self, call: Call) -> None:
+        """Forget what a call held that has ended."""
+        holder = _holder(call)
+        self._held[holder] -= call.held_bytes
+        if not self._held[holder]:
+            del self._held[holder]
+        call.held_bytes = 0
+
+
+def _holder(call: Call) -> str:
+    """Return the organization of a call; all strangers are one."""
+    return "" if call.principal is None else call.principal.organization_id
 
 
 def _module_of(method: Method) -> str:

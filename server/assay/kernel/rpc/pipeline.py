@@ -27,7 +27,7 @@ from assay.kernel.errors import (
 )
 from assay.kernel.rpc.call import Call, believe
 from assay.kernel.rpc.interceptors.base import Interceptor
-from assay.kernel.rpc.large_bodies import THREAD_BYTES, LargeBodies
+from assay.kernel.rpc.large_bodies import PROCESS_BYTES, THREAD_BYTES, LargeBodies
 from assay.kernel.rpc.methods import Method
 from assay.kernel.rpc.patience import (
     BODY_SECONDS,
@@ -238,6 +238,8 @@ class Pipeline:
         """Return the request that a message holds, with the body of a REST call."""
         http = call.method.http
         if not call.is_rest or http is None or http.read is None:
+            if len(incoming) >= PROCESS_BYTES:
+                self._bodies.hold(call, incoming)
             return request_of(call.method, incoming)
         if len(incoming) < THREAD_BYTES:
             encoding = call.metadata.get("content-encoding", "")
@@ -245,7 +247,7 @@ class Pipeline:
         return await self._bodies.read(call, incoming)
 
     def _leave(self, call: Call, error: AssayError | None) -> None:
-        if call.body_bytes:
+        if call.held_bytes:
             self._bodies.leave(call)
         for after in self._after:
             after(call, error)
