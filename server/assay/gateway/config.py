@@ -52,6 +52,25 @@ _REQUEST_ID = (
     " ? request.headers['x-request-id'] : request.headers['x-assay-new-id'])%"
 )
 
+# Of the access log.
+_LINE: Json = {
+    "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
+    "path": "%PATH(NQ:ORIG_OR_PATH)%",  # a query may hold a watch token
+    "protocol": "%PROTOCOL%",
+    "status": "%RESPONSE_CODE%",
+    "why": "%RESPONSE_CODE_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
+    "bytes_received": "%BYTES_RECEIVED%",
+    "bytes_sent": "%BYTES_SENT%",
+    "milliseconds": "%DURATION%",
+    "upstream": "%UPSTREAM_HOST%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "user_agent": "%REQ(USER-AGENT)%",
+}
+
 # A read changes nothing, so it may be sent again however a server left: refusing, draining, or
 # killed with the read in its hands. A host is picked at random, so that the hosts already tried are
 # passed over only as often as a new pick is allowed: with two servers each pick has even odds.
@@ -101,6 +120,8 @@ def render(settings: GatewaySettings, rules: Json | None = None) -> str:
         "grpc_port": settings.grpc_port,
         "admin_port": settings.admin_port,
         "access_log": _access_log(settings.access_log),
+        "rest_line": _LINE,
+        "grpc_line": {**_LINE, "grpc_status": "%GRPC_STATUS(SNAKE_STRING)%"},
         "max_body_bytes": settings.max_body_bytes,
         "rest_tls": envoy_tls.listener(settings.tls, "h2", "http/1.1"),
         "grpc_tls": envoy_tls.listener(settings.tls, "h2"),
