@@ -402,3 +402,17 @@ def test_a_tls_connection_that_is_cut_is_tried_again(tmp_path, monkeypatch):
         opened = storage(f"https://localhost:{port}", allowed=(*LOOPBACK, "::1/128"))
         assert read(opened, "a") == b"whole"
         assert len(asked) == 2
+
+
+def test_a_name_of_several_addresses_is_reached_at_one_that_answers(monkeypatch):
+    """An address that takes no connection is passed by, and one that may not be reached as well."""
+    with answering(reply(b"whole")) as (port, _):
+        found = [(2, 1, 6, "", (one, 0)) for one in ("10.0.0.1", "127.0.0.9", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", _resolving("two.example", found))
+        assert read(storage(f"http://two.example:{port}"), "a") == b"whole"
+
+
+def _resolving(name, found):
+    """Return a resolver that knows one more name."""
+    resolve = socket.getaddrinfo
+    return lambda host, *more, **named: found if host == name else resolve(host, *more, **named)

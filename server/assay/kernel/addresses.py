@@ -34,7 +34,12 @@ def networks(ranges: Iterable[str]) -> tuple[Network, ...]:
 
 
 def check_address(host: str, port: int, allowed: Iterable[str] = ()) -> Address:
-    """Resolve a host, and return the address to connect to: the first that may be reached.
+    """Return the first of `check_addresses`."""
+    return check_addresses(host, port, allowed)[0]
+
+
+def check_addresses(host: str, port: int, allowed: Iterable[str] = ()) -> list[Address]:
+    """Resolve a host, and return the addresses that may be connected to, one or more, in order.
 
     It waits for the resolver, so it must not run on an event loop.
 
@@ -49,10 +54,10 @@ def check_address(host: str, port: int, allowed: Iterable[str] = ()) -> Address:
     """
     open_to = networks(allowed)
     found = _resolved(host, port)
-    for address in found:
-        if is_allowed(address, open_to):
-            return address
-    raise refused(host, found[0])
+    reached = [address for address in found if is_allowed(address, open_to)]
+    if not reached:
+        raise refused(host, found[0])
+    return reached
 
 
 def check_literal(host: str, allowed: Iterable[str] = ()) -> None:

@@ -27,7 +27,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
-from assay.kernel.addresses import check_address, check_literal
+from assay.kernel.addresses import check_addresses, check_literal
 from assay.kernel.clock import Clock
 from assay.kernel.errors import InvalidArgument, RemoteFailed, TooLarge, clip
 from assay.kernel.object_listing import MAX_KEY_BYTES, ListingPage, StoredObject
@@ -42,6 +42,7 @@ ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.2  # doubled with each attempt
 _MOST_LISTING_BYTES = 8 * 1024 * 1024  # of one page, of at most 1000 keys
 _MOST_ERROR_BYTES = 64 * 1024
+_MOST_ADDRESSES = 3  # of a name that has many
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _IN_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")  # a bucket that TLS names allow
@@ -321,32 +322,39 @@ class ObjectStorage:
     def _connected(self, url: str, ends_at: float) -> HTTPConnection:
         """Return a connection to the host of a URL, at an address that was checked."""
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        key = f"{parts.scheme}://{parts.netloc}"
-        found = self._connections.get(key)
-        if found is None:
-            address = check_address(host, port, self._allowed)
-            place = f"[{address}]" if address.version == 6 else str(address)
-            found = (
-                HTTPSConnection(place, port, server_hostname=host)
-                if parts.scheme == "https"
-                else HTTPConnection(place, port)
-            )
-            self._connections[key] = found
         left = ends_at - self._clock.monotonic()
         if left <= 0:
             raise _AgainError(_TOO_LATE)
-        if not found.is_connected:
-            # Of a name with several addresses the next attempt may get one that answers.
-            del self._connections[key]
-            with _again(connecting=True):
+        key = f"{parts.scheme}://{parts.netloc}"
+        found = self._connections.get(key)
+        if found is None or not found.is_connected:
+            if found is not None:
                 found.close()
-                found.timeout = min(left, self._patience.connect)
-                found.connect()
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            found = self._connect(parts.scheme, parts.hostname or "", port, left)
             self._connections[key] = found
         found.timeout = min(left, self._patience.read)
         return found
+
+    def _connect(self, scheme: str, host: str, port: int, seconds: float) -> HTTPConnection:
+        """Connect to the first address of a host that takes a connection, of those that may be reached."""
+        failed = _AgainError(_TOO_LATE)
+        for address in check_addresses(host, port, self._allowed)[:_MOST_ADDRESSES]:
+            place = f"[{address}]" if address.version == 6 else str(address)
+            made = (
+                HTTPSConnection(place, port, server_hostname=host)
+                if scheme == "https"
+                else HTTPConnection(place, port)
+            )
+            made.timeout = min(seconds, self._patience.connect)
+            try:
+                with _again(connecting=True):
+                    made.connect()
+            except _AgainError as error:
+                failed = error
+            else:
+                return made
+        raise failed
 
     def _blocks(
         self, answer: HTTPResponse, said: str, limit: int, ends_at: float

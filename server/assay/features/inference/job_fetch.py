@@ -28,7 +28,7 @@ from assay.features.inference.model import (
 )
 from assay.features.inference.store import InferenceJobs
 from assay.kernel.clock import Clock
-from assay.kernel.errors import AddressNotAllowed, RemoteFailed, TooLarge
+from assay.kernel.errors import AddressNotAllowed, AssayError, RemoteFailed, TooLarge
 from assay.kernel.jobs.job import Job
 from assay.kernel.jobs.kind import ComputeContext, JobView, Stage, StageInputs, TaskOutput
 from assay.kernel.object_storage import ObjectStorage, Patience
@@ -42,6 +42,7 @@ UNTRIED = (
     "The storage did not answer for the inputs before this one, so it was not asked for this one. "
     "Submit it again."
 )
+_ANSWERED = frozenset({"status", "content_encoding"})  # of errors that an answer made
 
 
 class Fetched(Record):
@@ -116,7 +117,7 @@ class _Fetching:
                 raise RemoteFailed(UNTRIED)
             items = tuple(self._fetched(one))
         except (AddressNotAllowed, RemoteFailed, TooLarge) as error:
-            self._silent += "attempts" in error.metadata
+            self._silent += _is_unanswered(error)
             self.failed.append(
                 FinishedInput(
                     position=position,
@@ -149,6 +150,11 @@ class _Fetching:
         for block in blocks:
             self._writer.write(block)
         return Piece(blob="", offset=offset, size=self._writer.size - offset)
+
+
+def _is_unanswered(error: AssayError) -> bool:
+    """Say whether an error came without an answer, and so after a wait: the next may last as long."""
+    return isinstance(error, RemoteFailed) and _ANSWERED.isdisjoint(error.metadata)
 
 
 def _placed(one: NewInput, address: str | None) -> NewInput:
