@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -185,14 +185,16 @@ class _Texts:
                 scores += sums[:, code, np.newaxis] * each[:, :, code]
             return scores
         features, ends = part.features.indices, part.features.indptr
-        weights = np.zeros((len(features) + 1, shares.shape[1]), np.float32)  # of none at the end
-        for chunk, share in enumerate(shares):
+        weights = np.zeros((len(features) + 1, shares.shape[1]), np.float32)  # of none at the start
+        found = weights[1:]
+        by_class = np.ascontiguousarray(shares.transpose(0, 2, 1))  # as they are multiplied fastest
+        for chunk, share in enumerate(by_class):
             mine = slice(ends[chunk], ends[chunk + 1])
-            np.matmul(_rows(self.weights, features[mine]), share.T, out=weights[mine])
-        weights[:-1] *= self.idf[features, np.newaxis]
-        found = self._entries(part, grams)
-        ones = np.ones(max(map(len, found), default=0), np.float32)
-        entries = [(one, ones[: len(one)]) for one in found]
+            np.matmul(_rows(self.weights, features[mine]), share, out=found[mine])
+        found *= self.idf[features, np.newaxis]
+        rows = self._entries(part, grams)
+        ones = np.ones(max(map(len, rows), default=0), np.float32)
+        entries = [(one, ones[: len(one)]) for one in rows]
         return _sums(len(part.grams.index), grams, entries, weights)
 
     def _grams(self, part: _Part) -> list[_Grams]:
@@ -208,28 +210,29 @@ class _Texts:
         return [
             _Grams(
                 words=words,
-                ends=np.concatenate([[0], np.cumsum(count)]).astype(np.int32),
+                ends=_ends(count),
                 places=each & mask,
             )
             for (words, count), each in zip(counts, keys, strict=True)
         ]
 
     def _entries(self, part: _Part, grams: list[_Grams]) -> list[NDArray[np.int32]]:
-        """Return which of the features of all chunks each n-gram is, the one behind all for none."""
-        bounds, none = part.features.indptr.tolist(), len(part.features.indices)
+        """Return which of the features of all chunks each n-gram is, from 1 on, and 0 for none."""
+        bounds = part.features.indptr.tolist()
         places = self.places[part.features.indices]
-        table = np.full(len(self.column_of), none, np.int32)
+        numbers = np.arange(1, len(places) + 1, dtype=np.int32)
+        table = np.zeros(len(self.column_of), np.int32)
         last_words = np.cumsum(part.grams.sizes)
         stops = [[0, *gram.ends[last_words].tolist()] for gram in grams]
         found = [np.empty(len(gram.places), np.int32) for gram in grams]
         for chunk in range(len(part.lengths)):
-            start, end = bounds[chunk], bounds[chunk + 1]
-            mine = places[start:end]
-            table[mine] = np.arange(start, end)
+            features = slice(bounds[chunk], bounds[chunk + 1])
+            mine = places[features]
+            table[mine] = numbers[features]
             for gram, stop, entries in zip(grams, stops, found, strict=True):
                 own = slice(stop[chunk], stop[chunk + 1])
-                entries[own] = table[gram.places[own]]
-            table[mine] = none
+                entries[own] = table.take(gram.places[own])
+            table[mine] = 0
         return found
 
 
@@ -281,12 +284,19 @@ def _rows(weights: Matrix, columns: NDArray[np.integer]) -> NDArray[np.float32]:
     return found
 
 
-def _run_of(words: Words) -> NDArray[np.int32]:
-    """Return the number of the run between white space that each word is part of, in all texts."""
-    black = ~_white()[words.codes]
-    number = np.cumsum(black & ~np.concatenate([[False], black[:-1]]), dtype=np.int32)
-    found: NDArray[np.int32] = number[words.starts] - 1
+def _ends(counts: NDArray[Any]) -> NDArray[np.int32]:
+    """Return where each of some runs starts that have these counts, and the end of all."""
+    found = np.zeros(len(counts) + 1, np.int32)
+    np.cumsum(counts, out=found[1:])
     return found
+
+
+def _run_of(words: Words) -> NDArray[np.int64]:
+    """Return the number of the run between white space that each word is part of, in all texts."""
+    white = np.ones(len(words.codes) + 1, np.bool_)
+    _white().take(words.codes, out=white[1:])
+    runs = np.flatnonzero(white[:-1] > white[1:])
+    return np.searchsorted(runs, words.starts, side="right") - 1
 
 
 @cache
