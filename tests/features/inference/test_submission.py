@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from assay.features.inference.submission_service import (
     SentInput,
     SentItem,
 )
+from assay.features.models.versions_store import Versions
 from assay.kernel.clock import Clock
 from assay.kernel.errors import NotFound, QuotaExceeded
 from assay.kernel.jobs.ledger_runs import Jobs
-from assay.kernel.object_storage import StorageAccess
+from assay.kernel.object_storage import ObjectLocation, StorageAccess
 from assay.kernel.sealing import Sealer
 from assay.kernel.storage.blobs import BlobStore, open_blobs
 from assay.kernel.storage.store import Store, open_store
@@ -132,3 +134,35 @@ def test_what_tells_a_repeat_holds_no_secret():
     assert b"hidden" not in encode(body)
     assert b"too" not in encode(body)
     assert b"known" in encode(body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealerOfALostVersion(Sealer):
+    """Deletes the version of a desk while it seals, between the look for it and the commit."""
+
+    desk: Desk
+
+    def seal(self, secret: bytes) -> str:
+        """Delete, and seal."""
+        version = self.desk.version
+        with self.desk.store.write() as uow:
+            uow[Versions].delete(ORG, version.model_id, version.version_id)
+        return super().seal(secret)
+
+
+def test_a_version_deleted_meanwhile_is_not_found(desk: Desk):
+    """A version that is deleted while contents come to rest is absent, and no job is made of it."""
+    storage = StorageAccess(access_key_id="a", secret_access_key="b")
+    location = ObjectLocation(bucket="mails", key="a")
+    item = SentItem(name="input.txt", form=ItemForm.FILE, data=b"", location=location)
+    request = InferenceRequest(
+        model_id=desk.version.model_id,
+        input_type=InputType.AWS_S3,
+        inputs=(SentInput(name="a", items=(item,)),),
+        storage=storage,
+    )
+    sealer = SealerOfALostVersion(key=Sealer.of("tests").key, desk=desk)
+    with pytest.raises(NotFound, match=desk.version.version_id):
+        InferenceSubmissions(desk.store, desk.blobs, Clock(), sealer=sealer).submit(ORG, request)
+    with desk.store.read() as uow:
+        assert [one.kind for one in uow[Jobs].list(ORG, limit=9).items] == ["made"]

@@ -37,7 +37,7 @@ from assay.kernel.storage.unit_of_work import UnitOfWork
 from assay.records import Record, replace
 
 PATIENCE = Patience(whole=120.0)
-MOST_SILENT = 2  # inputs in a row that the storage does not answer for, until a task gives up
+MOST_SILENT = 2  # inputs without an answer, none fetched between them, until a task gives up
 UNTRIED = (
     "The storage did not answer for the inputs before this one, so it was not asked for this one. "
     "Submit it again."
@@ -105,7 +105,7 @@ class _Fetching:
 
     def __init__(self, storage: ObjectStorage, writer: BlobWriter, clock: Clock) -> None:
         self._storage, self._writer, self._clock = storage, writer, clock
-        self._silent = 0  # inputs in a row without an answer
+        self._silent = 0  # inputs without an answer since the last one that was fetched
         self.found: list[FetchedInput] = []
         self.failed: list[FinishedInput] = []
 

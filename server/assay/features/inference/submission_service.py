@@ -212,6 +212,8 @@ class InferenceSubmissions:
         blobs: Sequence[str],
     ) -> InferenceJob:
         new, is_open = target.new, not inputs
+        # It may have been deleted while the contents came to rest; from now on the job keeps it.
+        uow[Versions].get(organization_id, new.model_id, new.version_id)
         job = uow[Jobs].submit(
             organization_id,
             NewJob(
