@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
+
+import pytest
 
 from assay.features.inference.model import InputState, InputType, ItemForm
 from assay.features.inference.store import InferenceJobs
@@ -22,6 +25,8 @@ from assay.kernel.object_storage import ObjectLocation, StorageAccess
 from assay.kernel.sealing import Sealer
 from assay.learning.rows import TaskType
 from tests.fixtures.jobs import ORG, JobHarness
+from tests.kernel.jobs.test_superseded_blobs import kept_by
+from tests.support.killed_runner import run_until_killed
 from tests.support.seaweedfs import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SeaweedFs
 from tests.support.trained_versions import put_version
 
@@ -67,6 +72,45 @@ def queued(harness: JobHarness, seaweedfs: SeaweedFs) -> Job:
         return uow[Jobs].get(ORG, made.job_id)
 
 
+def check_whole(harness: JobHarness, job: Job) -> None:
+    """Check that each input has one outcome, one event and its size, and that no object is kept."""
+    with harness.store.read() as uow:
+        found = uow[InferenceJobs].get(ORG, job.job_id)
+        inputs = uow[InferenceJobs].inputs(ORG, job.job_id, limit=100)
+    missing = INPUTS // 10
+    assert (found.status, found.completed, found.failed) == (
+        *("COMPLETED", INPUTS - missing, missing),
+    )
+    assert found.input_bytes == (INPUTS - missing) * len(OBJECT)
+    assert [one.position for one in inputs if one.state is InputState.FAILED] == [0, 10, 20, 30]
+    positions = [data["position"] for kind, data in harness.events(job) if kind == "input"]
+    assert sorted(positions) == list(range(INPUTS))
+    assert kept_by(harness, job) == []
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        ("checkpoint", 3),
+        pytest.param(("claimed", 1), marks=pytest.mark.slow),
+        pytest.param(("checkpoint", 1), marks=pytest.mark.slow),
+        pytest.param(("checkpoint", 6), marks=pytest.mark.slow),
+        pytest.param(("ended", 1), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_a_killed_runner_leaves_the_next_what_it_fetched(
+    boundary: tuple[str, int], harness: JobHarness, blob_folder: Path, seaweedfs: SeaweedFs
+) -> None:
+    """Killed between fetching and predicting, each input still has one outcome and one size."""
+    job = queued(harness, seaweedfs)
+    run_until_killed(harness, blob_folder, *boundary, settings=SETTINGS)
+    if boundary[0] != "ended":
+        harness.runner(settings=SETTINGS)
+        harness.signals.wait("ended", job)
+    check_whole(harness, job)
+
+
 def test_children_that_die_lose_no_fetched_input(harness: JobHarness, seaweedfs: SeaweedFs) -> None:
     """Killed while they fetch and while they predict, each input still has one outcome and one size."""
     job = queued(harness, seaweedfs)
@@ -82,14 +126,4 @@ def test_children_that_die_lose_no_fetched_input(harness: JobHarness, seaweedfs:
 
     harness.runner(listener=listener, settings=SETTINGS)
     harness.signals.wait("ended", job)
-    with harness.store.read() as uow:
-        found = uow[InferenceJobs].get(ORG, job.job_id)
-        inputs = uow[InferenceJobs].inputs(ORG, job.job_id, limit=100)
-    missing = INPUTS // 10
-    assert (found.status, found.completed, found.failed) == (
-        *("COMPLETED", INPUTS - missing, missing),
-    )
-    assert found.input_bytes == (INPUTS - missing) * len(OBJECT)
-    assert [one.position for one in inputs if one.state is InputState.FAILED] == [0, 10, 20, 30]
-    positions = [data["position"] for kind, data in harness.events(job) if kind == "input"]
-    assert sorted(positions) == list(range(INPUTS))
+    check_whole(harness, job)

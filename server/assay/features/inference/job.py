@@ -136,7 +136,7 @@ class InferenceKind(JobKind[InferenceSpec, InferenceResult]):
     def finish(
         self, job: JobView[InferenceSpec], inputs: StageInputs, context: ComputeContext
     ) -> InferenceResult:
-        """Count the inputs that finished."""
+        """Count the inputs that came to be predicted."""
         del job, context
         return InferenceResult(inputs=sum(one.inputs for one in inputs.partials(PredictStage)))
 

@@ -13,6 +13,7 @@ from assay.features.inference.job_prediction import engine_name
 from assay.features.inference.job_spec import (
     FetchedInput,
     FetchTask,
+    InferenceSpec,
     PredictTask,
     fetch_tasks_of,
     fetched_tasks_of,
@@ -83,9 +84,9 @@ class FetchStage(Stage[FetchTask, Fetched]):
             allowed_networks=context.settings.allowed_networks,
             patience=PATIENCE,
         )
-        limit = MAX_INPUT_BYTES * len(payload.inputs) * 2  # with attempts that were cut off
+        limit = _room(job.spec) * len(payload.inputs) * 2  # with attempts that were cut off
         with closing(opened) as storage, context.blobs.put_stream(limit=limit) as writer:
-            fetching = _Fetching(storage, writer, self._clock)
+            fetching = _Fetching(storage, writer, self._clock, _room(job.spec))
             for position, one in enumerate(payload.inputs, start=payload.first):
                 fetching.add(position, one)
             address = writer.finish() if any(one.input.size for one in fetching.found) else None
@@ -103,8 +104,9 @@ class FetchStage(Stage[FetchTask, Fetched]):
 class _Fetching:
     """The inputs of one task, as they are fetched into one blob."""
 
-    def __init__(self, storage: ObjectStorage, writer: BlobWriter, clock: Clock) -> None:
+    def __init__(self, storage: ObjectStorage, writer: BlobWriter, clock: Clock, room: int) -> None:
         self._storage, self._writer, self._clock = storage, writer, clock
+        self._room = room  # bytes of one input
         self._silent = 0  # inputs without an answer since the last one that was fetched
         self.found: list[FetchedInput] = []
         self.failed: list[FinishedInput] = []
@@ -137,7 +139,7 @@ class _Fetching:
             )
 
     def _fetched(self, one: NewInput) -> Iterator[Item]:
-        room = MAX_INPUT_BYTES
+        room = self._room
         for item in one.items:
             assert item.location is not None, "every item of such a job is an object"
             piece = self._storage.read(item.location, partial(self._write), limit=room)
@@ -150,6 +152,11 @@ class _Fetching:
         for block in blocks:
             self._writer.write(block)
         return Piece(blob="", offset=offset, size=self._writer.size - offset)
+
+
+def _room(spec: InferenceSpec) -> int:
+    """Return how many bytes of an input are fetched: more the version does not take."""
+    return min(MAX_INPUT_BYTES, sum(one.maximum_size for one in spec.inputs))
 
 
 def _is_unanswered(error: AssayError) -> bool:

@@ -141,4 +141,4 @@ def fetched_tasks_of(
 class InferenceResult(Record):
     """What came of a job: everything else rests with its inputs."""
 
-    inputs: int  # that finished
+    inputs: int  # that came to be predicted

@@ -121,6 +121,7 @@ _FAIL_REST = Prepared(
     .values(
         {
             **bound("state", "updated_at", "ended_at", "error"),
+            "contents": null(),  # of a job that ended open
             # Of those that ran; of the others, which have no start, it is null too.
             "elapsed_ms": (bindparam("ended_at", type_=_I.started_at.type) - _I.started_at) // 1000,
         }
