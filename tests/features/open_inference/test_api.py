@@ -340,7 +340,7 @@ def test_words_are_labelled(served: Served) -> None:
         ("digits", [("p00", "FP64", [0.0]), ("p00", "FP64", [0.0])], {}, "given twice"),
         ("texts", [("text", "BYTES", [b"a"]), ("text2", "BYTES", [b"a"])], {}, "'text2' was sent"),
         ("texts", [("text", "INT64", [1])], {}, "'text' is BYTES"),
-        ("texts", [("text", "BYTES", [b"a\xff"])], {}, "UTF-8"),
+        ("texts", [("text", "BYTES", [b"a", b"a\xff"])], {}, "string 1 is not UTF-8"),
         ("texts", [("text", "BYTES", [b"a", b"b"])], {"shapes": {"text": [3]}}, "2 elements"),
         ("images", [("image", "BYTES", [b"no image"])], {}, "row '0'"),
         ("invoices", [("words", "BYTES", [b"a"])], {}, "[documents, words]"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from assay.kernel.errors import InvalidArgument
 from assay.kernel.sealing import Sealer
 from assay.learning.rows import TaskType, canonical_schema
 from assay.records import replace
+from tests.support.certificates import Authority
 from tests.support.oip_server import BAD, OipServer
 from tests.support.rpc_service import Caller, Running, message
 from tests.support.training_project import Project, project
@@ -76,11 +78,12 @@ def made(project: Project, sent: dict[str, Any], **fields: Any) -> Any:
 
 
 def test_a_remote_version_is_ready_and_shows_all_but_its_secrets(
-    rpc: Running, mine: Project, server: OipServer
+    rpc: Running, mine: Project, server: OipServer, tmp_path: Path
 ):
     """It can be promoted at once; the reply and later reads have the endpoint, and no secret rests in clear."""
-    pem = "-----BEGIN {}-----"
-    tls = {"client_certificate": pem.format("OURS"), "client_key": pem.format("KEY-OF-MINE")}
+    own = Authority(tmp_path, "authority").issue("client")
+    key = own.key.read_text()
+    tls = {"client_certificate": own.certificate.read_text(), "client_key": key}
     sent = remote(server, token=SECRET, max_rows=7, tls=tls)
     version = made(mine, sent, label="2.0")
     assert (version.status, version.label) == ("ready", "2.0")
@@ -95,7 +98,8 @@ def test_a_remote_version_is_ready_and_shows_all_but_its_secrets(
     with rpc.backend.store.read() as uow:
         rows = uow.select(text("select artifact from version_artifacts"))
         assert any("s1." in row.artifact for row in rows)
-        assert not any(SECRET in row.artifact or "KEY-OF" in row.artifact for row in rows)
+        part = key.splitlines()[1]
+        assert not any(SECRET in row.artifact or part in row.artifact for row in rows)
     assert SECRET not in json.dumps(rpc.lines())
 
 
@@ -155,6 +159,32 @@ def test_what_cannot_be_called_is_refused_by_field(
     assert refused.code == "INVALID_ARGUMENT"
     assert refused.violations[0][0] == field
     assert "secret" not in refused.message
+
+
+def test_certificates_that_cannot_be_read_are_refused(
+    mine: Project, server: OipServer, tmp_path: Path
+):
+    """Cut ones, a key with a password, and that of another certificate; the field is named."""
+    authority = Authority(tmp_path, "authority")
+    own, other = authority.issue("own"), authority.issue("other")
+    pem, key = own.certificate.read_text(), own.key.read_text()
+    for tls, field in (
+        ({"ca_certificate": pem[:200]}, "ca_certificate"),
+        ({"client_certificate": pem[:200], "client_key": key}, "client_certificate"),
+        ({"client_certificate": pem, "client_key": key[:90]}, "client_key"),
+        ({"client_certificate": pem, "client_key": other.key.read_text()}, "client_key"),
+        (
+            {
+                "client_certificate": pem,
+                "client_key": authority.issue("shut", password=b"p").key.read_text(),
+            },
+            "client_key",
+        ),
+    ):
+        sent = {"model_id": mine.model_id, "remote": remote(server, tls=tls)}
+        refused = mine.caller.refused("CreateVersion", **sent)
+        assert refused.violations[0][0] == f"remote.tls.{field}"
+        assert "BEGIN" not in refused.message
 
 
 def test_a_token_without_tls_needs_a_network_that_the_operator_allows(

@@ -46,7 +46,7 @@ from assay.learning.predictor import Predictor
 from assay.learning.rows import BOXES, CATEGORY, IMAGE, NUMBER, PAGES, ROW_ID, WORDS, TaskType
 
 Texts = list[bytes]
-Contents = Numbers | Texts  # of a tensor, its elements one after the other
+Contents = Numbers | Texts | list[str]  # of a tensor, its elements one after the other
 Answer = tuple[bytes, ...] | AssayError  # the contents of each output, or the refusal
 FEW = 256  # rows whose ids are kept
 
@@ -110,9 +110,19 @@ def _read(layout: Layout, request: RequestRows) -> list[Contents]:
 
 def _elements(tensor: TensorLayout, contents: bytes, *, is_typed: bool) -> Contents:
     if tensor.datatype is Datatype.BYTES:
-        return texts_of(contents) if is_typed else read_raw_texts(contents)
+        found = texts_of(contents) if is_typed else read_raw_texts(contents)
+        return found if tensor.content is Content.IMAGE else _decoded(found)
     read = numbers_of if is_typed else read_raw_numbers
     return read(contents, tensor.datatype)
+
+
+def _decoded(sent: Sequence[bytes]) -> list[str]:
+    texts: list[str] = []
+    try:
+        texts.extend(text.decode() for text in sent)
+    except UnicodeDecodeError:
+        raise ValueError(f"string {len(texts)} is not UTF-8, in which texts are sent") from None
+    return texts
 
 
 def _wrong(layout: Layout, at: int, description: str) -> InvalidArgument:
@@ -128,7 +138,7 @@ def _answers(
 ) -> list[Answer]:
     try:
         found = _predicted(predictor, _batch(layout, sum(rows), contents))
-    except (DataError, UnicodeDecodeError) as error:
+    except DataError as error:
         if len(rows) == 1:
             return [_refusal(error)]
         return [  # one by one it is found out which
@@ -158,9 +168,7 @@ def _predicted(predictor: Predictor, batch: pa.RecordBatch) -> Predictions:
     )
 
 
-def _refusal(error: DataError | UnicodeDecodeError) -> InvalidArgument:
-    if isinstance(error, UnicodeDecodeError):
-        return InvalidArgument("A string of the inputs is not UTF-8, in which texts are sent.")
+def _refusal(error: DataError) -> InvalidArgument:
     metadata = {} if error.row_id is None else {"row": error.row_id}
     return InvalidArgument(f"Nothing can be predicted of a row: {error}.", metadata=metadata)
 
@@ -199,18 +207,17 @@ def _add_numbers(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, number
         columns[name] = whole.slice(place * rows, rows)
 
 
-def _add_texts(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, texts: Texts) -> None:
-    if tensor.content is Content.IMAGE:
-        columns[IMAGE] = pa.array(texts, pa.large_binary())
-        return
-    decoded = [text.decode() for text in texts]
-    if tensor.content is Content.TEXT:
-        columns[PAGES] = pa.array([[text] for text in decoded], pa.list_(pa.large_string()))
-    elif tensor.content is Content.WORDS:
-        ends = _ends(len(texts) // tensor.elements, tensor.elements)
-        columns[WORDS] = pa.ListArray.from_arrays(ends, pa.array(decoded, pa.string()))
-    else:
-        columns[tensor.columns[0]] = pa.array(decoded, CATEGORY)
+def _add_texts(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, sent: list[Any]) -> None:
+    match tensor.content:
+        case Content.IMAGE:
+            columns[IMAGE] = pa.array(sent, pa.large_binary())
+        case Content.TEXT:
+            columns[PAGES] = pa.array([[text] for text in sent], pa.list_(pa.large_string()))
+        case Content.WORDS:
+            ends = _ends(len(sent) // tensor.elements, tensor.elements)
+            columns[WORDS] = pa.ListArray.from_arrays(ends, pa.array(sent, pa.string()))
+        case _:
+            columns[tensor.columns[0]] = pa.array(sent, CATEGORY)
 
 
 _OF_WORDS = frozenset({Output.LABELS, Output.CONFIDENCES})  # have an element for each word

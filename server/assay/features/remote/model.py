@@ -298,12 +298,5 @@ def _check_pem(field: str, text: str) -> None:
         _refuse(field, "PEM is allowed, which begins with -----BEGIN")
 
 
-def check_pair(spec: RemoteSpec, credentials: RemoteCredentials) -> None:
-    """Raise InvalidArgument for a client's certificate without its key, or a key without it."""
-    has_certificate = spec.tls is not None and bool(spec.tls.client_certificate)
-    if has_certificate != bool(credentials.client_key):
-        _refuse("tls.client_key", "a client's certificate and its key go together")
-
-
 def _refuse(field: str, description: str) -> NoReturn:
     raise InvalidArgument.of(f"remote.{field}", description)

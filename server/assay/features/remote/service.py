@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from assay.features.remote.model import RemoteCredentials, RemoteSpec, check_pair
+from assay.features.remote.certificates import check_certificates
+from assay.features.remote.model import RemoteCredentials, RemoteSpec, RemoteTls
 from assay.kernel.addresses import check_literal, is_allowed
 from assay.kernel.errors import InvalidArgument, clip
 from assay.kernel.sealing import Sealer
@@ -28,10 +29,10 @@ class RemoteEndpoints:
 
         Raises:
             AddressNotAllowed: the endpoint has an address that may not be reached.
-            InvalidArgument: a client's certificate came without its key, or a key without it; a
-                token would travel in the clear; or all names together are too long.
+            InvalidArgument: a certificate or key cannot be read, or one of a client's came without
+                the other; a token would travel in the clear; or all names together are too long.
         """
-        check_pair(spec, credentials)
+        check_certificates(spec.tls or RemoteTls(), credentials)
         size = len(encode(spec))
         if size > MAX_BYTES:
             description = f"it has {size} bytes; at most {MAX_BYTES} are allowed"
