@@ -70,6 +70,8 @@ RATES = {
     "AddInferenceInput": "chunk",  # one of many short calls
     "ListInferenceJobs": "read",  # a page whose items are sent one by one
     "ListInferenceJobSummaries": "read",  # likewise
+    "GetInferenceJobHistory": "read",  # likewise
+    "CancelInferenceJobs": "write",  # likewise
     "GetInferenceResults": "read",  # likewise
     "GetInferenceResult": "read",  # likewise
     "GetInferenceOutput": "read",  # likewise

@@ -33,7 +33,8 @@ class Concurrency(Interceptor):
         """Take a place for the call."""
         if call.principal is None:
             return
-        is_watch = call.method.server_streaming
+        # A read may send its reply in pieces too, and ends when it is sent.
+        is_watch = call.method.server_streaming and call.method.rate_class == "stream"
         key = (call.principal.organization_id, is_watch)
         held = self._held.get(key, 0)
         if held >= (self._places.watches if is_watch else self._places.calls):
