@@ -40,7 +40,13 @@ def rows_of(count, classes=3, seed=1):
 def fitted(probabilities, targets, labels=LABELS):
     """The calibration of single-chunk records."""
     block = block_of(targets)
-    return platt.fit([platt.held_out(class_predictions(labels, probabilities, block), block)])
+    return platt.fit(
+        [
+            platt.held_out(
+                class_predictions(labels, probabilities, block.row_ids, block.record_of), block
+            )
+        ]
+    )
 
 
 def top_ece(probabilities, targets):
@@ -89,7 +95,12 @@ def test_how_rows_are_cut_changes_no_bit():
     parts = []
     for rows in (slice(0, 1), slice(1, 500), slice(500, None)):
         block = block_of(targets[rows])
-        parts.append(platt.held_out(class_predictions(LABELS, probabilities[rows], block), block))
+        parts.append(
+            platt.held_out(
+                class_predictions(LABELS, probabilities[rows], block.row_ids, block.record_of),
+                block,
+            )
+        )
     assert encode(platt.fit(parts).artifact()) == encode(whole.artifact())
 
 
@@ -99,7 +110,12 @@ def test_of_many_rows_some_are_enough():
     parts = []
     for rows in (slice(0, 100), slice(100, None)):
         block = block_of(targets[rows])
-        parts.append(platt.held_out(class_predictions(LABELS, probabilities[rows], block), block))
+        parts.append(
+            platt.held_out(
+                class_predictions(LABELS, probabilities[rows], block.row_ids, block.record_of),
+                block,
+            )
+        )
     some = platt.fit(parts, most_rows=300)
     third = fitted(probabilities[::3], targets[::3])
     assert encode(some.artifact()) == encode(third.artifact())
@@ -112,12 +128,16 @@ def test_records_and_chunks_have_their_own_sigmoids():
     targets = np.repeat(targets[::3], 3)
     block = block_of(targets, record_of)
     calibration = platt.fit(
-        [platt.held_out(class_predictions(LABELS, probabilities, block), block)]
+        [
+            platt.held_out(
+                class_predictions(LABELS, probabilities, block.row_ids, block.record_of), block
+            )
+        ]
     )
     means = probabilities.reshape(400, 3, 3).mean(axis=1)
     assert np.allclose(calibration.records.slopes, fitted(means, targets[::3]).records.slopes)
     assert np.allclose(calibration.chunks.slopes, fitted(probabilities, targets).chunks.slopes)
-    found = class_predictions(LABELS, probabilities, block, calibration)
+    found = class_predictions(LABELS, probabilities, block.row_ids, block.record_of, calibration)
     assert np.allclose(found.probabilities, calibration.records.apply(means))
     assert np.allclose(found.chunk_probabilities, calibration.chunks.apply(probabilities))
 

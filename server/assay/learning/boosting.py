@@ -175,7 +175,10 @@ class BoostingLearner:
         found = raw_predictions(state, np.asarray(block.features, np.float64))
         if not self.labels:
             return ValuePredictions(row_ids=tuple(block.row_ids), values=found[:, 0].copy())
-        return class_predictions(self.labels, self._probabilities(found), block, calibration)
+        probabilities = self._probabilities(found)
+        return class_predictions(
+            self.labels, probabilities, block.row_ids, block.record_of, calibration
+        )
 
     def _probabilities(self, found: Floats) -> Floats:
         if self.outputs > 1 and len(found) == 1:

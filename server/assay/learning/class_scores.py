@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.learning.calibration import Calibration
-from assay.learning.feature_block import FeatureBlock
-from assay.learning.predictions import ClassPredictions, Floats
+from assay.learning.predictions import ClassPredictions, Codes, Floats
 
 
 def softmax(outputs: NDArray[Any]) -> NDArray[Any]:
@@ -23,34 +23,36 @@ def softmax(outputs: NDArray[Any]) -> NDArray[Any]:
 def class_predictions(
     labels: tuple[str, ...],
     probabilities: Floats,
-    block: FeatureBlock,
+    row_ids: Sequence[str],
+    record_of: Codes,
     calibration: Calibration | None = None,
 ) -> ClassPredictions:
-    """Return the predictions of a block.
+    """Return the predictions of records.
 
     Args:
         labels: The classes.
         probabilities: (chunks, classes), not calibrated.
-        block: Whose chunks they are of.
+        row_ids: Of the records.
+        record_of: (chunks,), the number of each chunk's record, rising.
         calibration: Applied to chunks, and to the records' means.
     """
-    records = record_means(probabilities, block)
+    records = record_means(probabilities, record_of, len(row_ids))
     if calibration is not None:
         records = calibration.records.apply(records)
         probabilities = calibration.chunks.apply(probabilities)
     return ClassPredictions(
-        row_ids=tuple(block.row_ids),
+        row_ids=tuple(row_ids),
         labels=labels,
         probabilities=records,
         chunk_probabilities=probabilities,
-        record_of=block.record_of,
+        record_of=record_of,
     )
 
 
-def record_means(probabilities: Floats, block: FeatureBlock) -> Floats:
+def record_means(probabilities: Floats, record_of: Codes, records: int) -> Floats:
     """Return (records, classes) means over each record's chunks, of which it has at least one."""
-    counts = np.bincount(block.record_of, minlength=block.records)
-    if len(probabilities) == block.records:
+    counts = np.bincount(record_of, minlength=records)
+    if len(probabilities) == records:
         return probabilities.copy()
     starts = np.cumsum(counts) - counts
     means: Floats = np.add.reduceat(probabilities, starts, axis=0) / counts[:, np.newaxis]

@@ -120,7 +120,9 @@ class LinearLearner:
         """Return probabilities of classes, or numbers in the unit of the target."""
         found = outputs(state, block.features).astype(np.float64)
         if self.labels:
-            return class_predictions(self.labels, softmax(found), block, calibration)
+            return class_predictions(
+                self.labels, softmax(found), block.row_ids, block.record_of, calibration
+            )
         values = found[:, 0] * self.target_scale + self.target_mean
         return ValuePredictions(row_ids=tuple(block.row_ids), values=values)
 

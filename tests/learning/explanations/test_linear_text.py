@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from assay.learning.calibration import Calibration, Sigmoids
-from assay.learning.explanations.explaining import explain, explain_batch
+from assay.learning.explanations.explaining import explain, explain_batch, predict_and_explain
 from assay.learning.feature_block import unpack_matrix
 from assay.learning.ngrams import hash_chunks, words_of
 from assay.learning.pruning import prune
@@ -138,6 +138,23 @@ def test_a_text_is_explained_as_it_is_alone(languages, classes):
     for row in (0, 7, 39, 40, 41, 42):
         alone = explain(model, batch.slice(row, 1), classes=classes)
         assert alone.document() == together[row].document()
+
+
+def test_predictions_told_with_explanations_have_their_bits(languages):
+    """Predictions and explanations of one reading are those of two, also of several groups."""
+    model, batch = languages
+    sigmoids = Sigmoids(slopes=np.array([1.5, 0.7, 1.1]), intercepts=np.array([0.2, -0.1, 0.0]))
+    calibrated = replace(model, calibration=Calibration(records=sigmoids, chunks=sigmoids))
+    dots = "." * 600_000
+    long = text_rows([f"de Euro {dots}", "", f"{dots} in Nederland"], ["de", "de", "nl"])
+    for each, rows in ((model, batch), (calibrated, batch), (model, long)):
+        found, explanations = predict_and_explain(each, rows)
+        expected = each.predict(rows)
+        assert np.array_equal(found.probabilities, expected.probabilities)
+        assert np.array_equal(found.chunk_probabilities, expected.chunk_probabilities)
+        assert np.array_equal(found.record_of, expected.record_of)
+        assert found.row_ids == expected.row_ids
+        assert len(explanations) == rows.num_rows
 
 
 def test_pages_are_explained_as_the_text_that_was_read():

@@ -27,12 +27,14 @@ from assay.kernel.errors import RemoteFailed
 from assay.kernel.jobs.blobs import JobBlobs
 from assay.kernel.jobs.kind import ComputeContext
 from assay.learning.errors import DataError
-from assay.learning.explanations.explaining import explain_batch
+from assay.learning.explanations.explaining import explain_batch, predict_and_explain
+from assay.learning.model import Model
 from assay.learning.predictions import Predictions
 from assay.learning.predictor import Predictor
 from assay.learning.rows import NUMBER
 
 Outputs = dict[int, tuple[InputOutput, ...]]  # of inputs by position
+Documents = dict[int, dict[str, Any]]  # explanations, likewise
 
 _CHILD = re.compile(r"(?:pool|network|engine)-\d+")  # names of compute processes
 NO_MEMORY = (
@@ -115,8 +117,7 @@ def _predict(
     outputs: Outputs = {}
     faults: Faults = {}
     for rows in _reader(spec, predictor).read(inputs, blobs, faults):
-        for part, found in _predicted(predictor, rows, faults):
-            explained = _explained(predictor, part, faults) if spec.explain else {}
+        for part, found, explained in _told(predictor, rows, spec, faults):
             for at, position in enumerate(part.positions):
                 if position not in faults:
                     why = explained.get(position)
@@ -139,6 +140,27 @@ def _reader(spec: InferenceSpec, predictor: Predictor) -> RowReader:
     )
 
 
+def _told(
+    predictor: Predictor, rows: Rows, spec: InferenceSpec, faults: Faults
+) -> Iterator[tuple[Rows, Predictions, Documents]]:
+    """Yield the predictions of rows, and their explanations by position.
+
+    A trained model is asked for both at once, as it reads each row once for them; where it cannot
+    tell of a row, and of others in any case, the row that is to blame is found first.
+    """
+    if spec.explain and isinstance(predictor, Model):
+        try:
+            found, whys = predict_and_explain(predictor, rows.batch)
+        except DataError:
+            pass
+        else:
+            documents = (why.document() for why in whys)
+            yield rows, found, dict(zip(rows.positions, documents, strict=True))
+            return
+    for part, found in _predicted(predictor, rows, faults):
+        yield part, found, _explained(predictor, part, faults) if spec.explain else {}
+
+
 def _predicted(
     predictor: Predictor, rows: Rows, faults: Faults
 ) -> Iterator[tuple[Rows, Predictions]]:
@@ -156,7 +178,7 @@ def _predicted(
             yield from _predicted(predictor, part, faults)
 
 
-def _explained(predictor: Predictor, rows: Rows, faults: Faults) -> dict[int, dict[str, Any]]:
+def _explained(predictor: Predictor, rows: Rows, faults: Faults) -> Documents:
     """Return the explanations of rows that were predicted, by position.
 
     Models from elsewhere are asked about parts of an input, and may refuse one.

@@ -31,7 +31,7 @@ from assay.learning.image_family import ImageFeaturizer
 from assay.learning.images import decode_image, image_features, upright_size
 from assay.learning.linear import outputs
 from assay.learning.model import Model
-from assay.learning.predictions import ClassPredictions
+from assay.learning.predictions import ClassPredictions, Predictions
 from assay.learning.predictor import Predictor
 from assay.learning.randomness import generator
 from assay.learning.rows import IMAGE, ROW_ID, TaskType, canonical_schema, row_ids
@@ -51,7 +51,11 @@ Scorer = Callable[[Pixels], Floats]  # (images, side, side, 3) to (images, expla
 
 
 def explain_trained(
-    model: Model, featurizer: ImageFeaturizer, batch: pa.RecordBatch, classes: int
+    model: Model,
+    featurizer: ImageFeaturizer,
+    batch: pa.RecordBatch,
+    found: Predictions,
+    classes: int,
 ) -> Iterator[ImageExplanation]:
     """Yield the explanation of each image, by a linear model whose featurizer is of images.
 
@@ -59,9 +63,9 @@ def explain_trained(
         model: The model.
         featurizer: That of the model.
         batch: Canonical rows.
+        found: The predictions of them.
         classes: How many classes of each row are explained.
     """
-    found = model.predict(batch)
     assert isinstance(found, ClassPredictions)
     slopes = np.ones(len(model.labels))
     if model.calibration is not None:
@@ -80,13 +84,12 @@ def explain_trained(
 
 
 def explain_sampled(
-    predictor: Predictor, batch: pa.RecordBatch, classes: int
+    predictor: Predictor, batch: pa.RecordBatch, found: Predictions, classes: int
 ) -> Iterator[ImageExplanation]:
     """Yield the explanation of each image, by a predictor that is asked for each covered image.
 
     It is shown squares of SIDE × SIDE pixels.
     """
-    found = predictor.predict(batch)
     assert isinstance(found, ClassPredictions)
     for row, codes in enumerate(top_classes(found.probabilities, classes)):
 

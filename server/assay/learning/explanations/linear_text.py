@@ -20,13 +20,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
+from assay.learning.class_scores import class_predictions, softmax
 from assay.learning.explanations.log_odds import ClassLogOdds, class_log_odds, settled
 from assay.learning.explanations.values import TextExplanation
 from assay.learning.feature_block import Matrix, unpack_matrix
 from assay.learning.linear import product
 from assay.learning.model import Model
 from assay.learning.ngrams import ChunkGrams, Words
-from assay.learning.rows import PAGES
+from assay.learning.predictions import ClassPredictions
+from assay.learning.rows import PAGES, row_ids
 from assay.learning.text import ChunkedText, TextFeaturizer, stacked, texts_of
 
 AT_ONCE: Final = (
@@ -37,18 +39,33 @@ AT_ONCE: Final = (
 Floats = NDArray[np.float64]
 
 
-def explain_texts(model: Model, batch: pa.RecordBatch, classes: int) -> Iterator[TextExplanation]:
-    """Yield the explanation of each row of text, by a model whose featurizer is of texts.
+def predict_and_explain(
+    model: Model, batch: pa.RecordBatch, classes: int
+) -> tuple[ClassPredictions, list[TextExplanation]]:
+    """Return the predictions of rows of text, and the explanation of each.
 
     Args:
-        model: The model.
+        model: One whose featurizer is of texts.
         batch: Canonical rows.
         classes: How many classes of each row are explained.
     """
     texts = list(texts_of(batch, model.hyperparameters.integer("npages_to_filter")))
     pages = batch.column(PAGES).to_pylist()
+    explanations: list[TextExplanation] = []
+    values, record_of = [], []
     for start, end in _groups(list(map(len, texts))):
-        yield from _Texts.of(model, texts[start:end], pages[start:end]).explanations(classes)
+        found = _Texts.of(model, texts[start:end], pages[start:end])
+        values.append(found.decision_values())
+        record_of.append(found.chunked.record_of + start)
+        explanations += found.explanations(values[-1], classes)
+    predictions = class_predictions(
+        model.labels,
+        softmax(np.concatenate(values)),
+        row_ids(batch),
+        np.concatenate(record_of).astype(np.int32),
+        model.calibration,
+    )
+    return predictions, explanations
 
 
 def _groups(lengths: list[int]) -> Iterator[tuple[int, int]]:
@@ -102,8 +119,16 @@ class _Texts:
             places=featurizer.places,
         )
 
-    def explanations(self, classes: int) -> Iterator[TextExplanation]:
-        found = self._log_odds(classes)
+    def decision_values(self) -> Floats:
+        """Return the (chunks, classes) decision values, as they are predicted with."""
+        features = stacked([part.features for part in self.parts], self.weights.shape[0])
+        sums = product(features, self.weights) + self.model.state.arrays["intercepts"]
+        found: Floats = sums.astype(np.float64)
+        return found
+
+    def explanations(self, values: Floats, classes: int) -> Iterator[TextExplanation]:
+        """Yield the explanation of each text by the decision values of all."""
+        found = self._log_odds(values, classes)
         words = [tuple(text.split()) for text in self.texts]
         ends = np.cumsum([len(one) for one in words])
         scores = self._run_scores(found, ends)
@@ -139,13 +164,11 @@ class _Texts:
         record_of = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
         return settled(scores, record_of, found.totals - found.bases)
 
-    def _log_odds(self, classes: int) -> ClassLogOdds:
-        intercepts = self.model.state.arrays["intercepts"]
-        features = stacked([part.features for part in self.parts], self.weights.shape[0])
+    def _log_odds(self, values: Floats, classes: int) -> ClassLogOdds:
         calibration = self.model.calibration
         return class_log_odds(
-            (product(features, self.weights) + intercepts).astype(np.float64),
-            intercepts.astype(np.float64),
+            values,
+            self.model.state.arrays["intercepts"].astype(np.float64),
             self.chunked.record_of,
             None if calibration is None else calibration.records,
             classes,
