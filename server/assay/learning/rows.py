@@ -26,6 +26,8 @@ from assay.learning.errors import DataError, shortened
 ROW_ID = "row_id"
 GROUP = "group"
 PAGES = "pages"
+PAGE_BREAK = "\f"  # between the pages of a text that is sent whole
+MAX_PAGES = 10_000  # of a text; the last one has the rest
 LABEL = "label"
 TARGET = "target"
 IMAGE = "image"
@@ -139,6 +141,11 @@ def _check_features(schema: pa.Schema) -> None:
             raise DataError(
                 f"feature {shortened(field.name)} is {field.type}; a feature is float64 or string"
             )
+
+
+def pages_of(text: str) -> list[str]:
+    """Return the pages of a text that was sent whole."""
+    return text.split(PAGE_BREAK, MAX_PAGES - 1)
 
 
 def row_ids(batch: pa.RecordBatch) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from assay.features.artifacts.model import Artifact, ArtifactKind
 from assay.features.catalogue.model import declaration_of
+from assay.features.inference.input_rows import RowReader
 from assay.features.inference.item_content import content_of
 from assay.features.inference.job import InferenceKind, PredictStage
 from assay.features.inference.job_prediction import predict_inputs
@@ -262,6 +263,22 @@ def test_an_input_that_ends_its_process_fails_alone() -> None:
     assert stage.together([left.partial] * 3).inputs == 3
     for event in left.events:
         InferenceKind().check_emitted(event)
+
+
+def test_form_feeds_divide_the_pages_of_a_text(blobs: JobBlobs) -> None:
+    """A text is the pages that a row of a dataset may be, so that a version reads as many of both."""
+    reader = RowReader(
+        task_type=TaskType.TEXT_CLASSIFICATION,
+        inputs=declaration_of((), (), TaskType.TEXT_CLASSIFICATION).inputs,
+        kinds={},
+    )
+    texts = [b"so it goes", b"so\fit\n\fgoes", b"", b"\f" * 20_000]
+    task_type = TaskType.TEXT_CLASSIFICATION
+    inputs = [(at, file("a", one, task_type=task_type)) for at, one in enumerate(texts)]
+    (rows,) = reader.read(inputs, blobs, {})
+    *pages, many = rows.batch.column("pages").to_pylist()
+    assert pages == [["so it goes"], ["so", "it\n", "goes"], [""]]
+    assert (len(many), len(many[-1])) == (10_000, 10_001)
 
 
 def test_a_content_in_pieces_is_one(blobs: JobBlobs) -> None:

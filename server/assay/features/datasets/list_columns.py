@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from assay.features.datasets.json_lists import BOX
 from assay.features.datasets.row_sizes import Column, Sizes, list_sizes
-from assay.learning.rows import BOXES, WORDS
+from assay.learning.rows import BOXES, WORDS, pages_of
 from assay.tabular.arrays import from_numbers, numbers, one_array
 from assay.tabular.errors import ErrorLocation, InputError, bad_column
 from assay.tabular.labels import FILL_IN, is_text, refuse_null
+from assay.tabular.values import text_array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,15 @@ def one_page_each(texts: Column) -> Column:
     lists: Any = pa.ListArray
     offsets: Column = pc.cast(from_numbers(np.arange(len(texts) + 1)), pa.int32())
     return lists.from_arrays(offsets, texts)
+
+
+def divided_pages(texts: Sequence[str]) -> Column:
+    """Return texts as lists of their pages."""
+    pages = [pages_of(text) for text in texts]
+    lists: Any = pa.ListArray
+    ends = np.cumsum([0, *map(len, pages)], dtype=np.int64)
+    flat = text_array([page for one in pages for page in one])
+    return lists.from_arrays(pc.cast(from_numbers(ends), pa.int32()), flat)
 
 
 def boxes_of(sent: Column, words: Sizes, location: ErrorLocation) -> Column:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from assay.features.datasets.canonical import CanonicalRows
 from assay.features.datasets.dataset_columns import DatasetColumns, Kinds
 from assay.features.datasets.images import MAX_PIXELS, MAX_SIDE, image_size
-from assay.features.datasets.list_columns import one_page_each
+from assay.features.datasets.list_columns import divided_pages
 from assay.features.datasets.stored_split import FeatureKind
 from assay.features.inference.item_content import ANY_TYPE, Content, InputFault, content_of
 from assay.features.inference.model import NewInput
@@ -157,7 +157,7 @@ def _grouped(
 
 def _texts(ids: list[str], texts: list[str]) -> pa.RecordBatch:
     schema = canonical_schema(TaskType.TEXT_CLASSIFICATION, answers=False)
-    pages: Any = one_page_each(text_array(texts))
+    pages: Any = divided_pages(texts)
     return pa.RecordBatch.from_arrays([_ids(ids), pages], schema=schema)
 
 

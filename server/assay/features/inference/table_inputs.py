@@ -22,10 +22,9 @@ from assay.kernel.errors import BadRows
 from assay.kernel.input_errors import input_refused
 from assay.kernel.jobs.blobs import JobDraft
 from assay.kernel.jobs.kind import ComputeContext
-from assay.learning.rows import GROUP, IMAGE, PAGES, ROW_ID, TaskType
+from assay.learning.rows import GROUP, IMAGE, PAGE_BREAK, PAGES, ROW_ID, TaskType
 from assay.records import encode
 
-PAGE_BREAK = "\f"  # between the pages of a text
 JSON = "application/json"
 
 
@@ -102,7 +101,8 @@ def _contents(batch: pa.RecordBatch, task_type: TaskType) -> Iterator[bytes]:
         yield from cast(list[bytes], batch.column(IMAGE).to_pylist())
     elif task_type is TaskType.TEXT_CLASSIFICATION:
         for pages in cast(list[list[str]], batch.column(PAGES).to_pylist()):
-            yield PAGE_BREAK.join(pages).encode()
+            # A break inside a page would divide it.
+            yield PAGE_BREAK.join(page.replace(PAGE_BREAK, "\n") for page in pages).encode()
     else:
         names = [name for name in batch.schema.names if name not in (ROW_ID, GROUP)]
         yield from map(encode, batch.select(names).to_pylist())

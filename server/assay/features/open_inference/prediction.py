@@ -43,7 +43,17 @@ from assay.learning.predictions import (
     WordPredictions,
 )
 from assay.learning.predictor import Predictor
-from assay.learning.rows import BOXES, CATEGORY, IMAGE, NUMBER, PAGES, ROW_ID, WORDS, TaskType
+from assay.learning.rows import (
+    BOXES,
+    CATEGORY,
+    IMAGE,
+    NUMBER,
+    PAGES,
+    ROW_ID,
+    WORDS,
+    TaskType,
+    pages_of,
+)
 
 Texts = list[bytes]
 Contents = Numbers | Texts | list[str]  # of a tensor, its elements one after the other
@@ -212,7 +222,7 @@ def _add_texts(columns: dict[str, pa.Array[Any]], tensor: TensorLayout, sent: li
         case Content.IMAGE:
             columns[IMAGE] = pa.array(sent, pa.large_binary())
         case Content.TEXT:
-            columns[PAGES] = pa.array([[text] for text in sent], pa.list_(pa.large_string()))
+            columns[PAGES] = pa.array(map(pages_of, sent), pa.list_(pa.large_string()))
         case Content.WORDS:
             ends = _ends(len(sent) // tensor.elements, tensor.elements)
             columns[WORDS] = pa.ListArray.from_arrays(ends, pa.array(sent, pa.string()))

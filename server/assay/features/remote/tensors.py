@@ -15,10 +15,18 @@ from numpy.typing import NDArray
 from assay.features.remote.model import Content, Datatype, RemoteInput, RemoteSpec
 from assay.learning.errors import DataError, shortened
 from assay.learning.images import decode_images
-from assay.learning.rows import BOXES, CATEGORY, IMAGE, PAGES, ROW_ID, WORDS, row_ids
+from assay.learning.rows import (
+    BOXES,
+    CATEGORY,
+    IMAGE,
+    PAGE_BREAK,
+    PAGES,
+    ROW_ID,
+    WORDS,
+    row_ids,
+)
 
 HEAD_BYTES: Final = 64  # of a request, beside names and contents, for each tensor
-PAGE_BREAK: Final = "\f"
 STRIPE: Final = 512  # rows
 NUMBERS: Final[Mapping[Datatype, np.dtype[Any]]] = {
     Datatype.BOOL: np.dtype("?"),
