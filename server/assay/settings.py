@@ -64,10 +64,13 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the database. When absent: SQLite in `data_dir`.",
+        description="`postgresql://user:password@host/database`, or `sqlite:///` and a path."
+        " When absent: SQLite in `data_dir`.",
     )
     blobs_url: str | None = Field(
-        default=None, description="Folder or URL of the blobs. When absent: `blobs` in `data_dir`."
+        default=None,
+        description="Folder of the blobs, by its path or as `file://` and the path; the same for all"
+        " servers and runners. When absent: `blobs` in `data_dir`.",
     )
 
     # --- where the server listens

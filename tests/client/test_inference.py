@@ -114,6 +114,8 @@ def test_what_cannot_be_sent_is_said_before_anything_is(tickets, client, tmp_pat
             list(client.infer(tickets.model_id, {"a": wrong}))
     with pytest.raises(BadInput, match="mapping of their names"):
         list(client.infer(tickets.model_id, ["my parcel is late"]))
+    with pytest.raises(BadInput, match="no inputs"):
+        list(client.infer(tickets.model_id, {}))  # without inputs a job would wait for some
     with pytest.raises(NotFound):
         list(client.infer("no-such-model", {"a": "b"}))
 

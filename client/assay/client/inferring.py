@@ -31,13 +31,16 @@ def fits_one_request(inputs: Inputs) -> bool:
     """Return whether inputs travel together.
 
     Raises:
-        BadInput: they have no names, one is nothing that can be sent, or a file cannot be read.
+        BadInput: there are none, they have no names, one is nothing that can be sent, or a file
+            cannot be read.
     """
     if not isinstance(inputs, Mapping):
         raise BadInput(
             f"The inputs are of the type {type(inputs).__name__}; send a mapping of their names to "
             "their contents."
         )
+    if not inputs:
+        raise BadInput("There are no inputs; send one at least, by a name of its own.")
     return sum(_size(one) + OVERHEAD_BYTES for one in inputs.values()) <= ONE_REQUEST_BYTES
 
 
