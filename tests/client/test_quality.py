@@ -224,8 +224,10 @@ def test_digits_are_kept(client):
         ("absent.jsonl", "cannot be read"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_at_once(client, rows, told):
+def test_what_cannot_be_sent_is_refused_at_once(client, rows, told, tmp_path, monkeypatch):
     """What is no document is refused by the client, with the row, before anything is stored."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "truth.xlsx").touch()
     dataset = client.ground_truth.create("Refused", if_absent=True).dataset_id
     with pytest.raises(BadInput, match=told):
         client.ground_truth.import_entries(dataset, rows)

@@ -110,7 +110,8 @@ class Training:
         """Have the trained model read invoices that it has not seen, and compare what it reads."""
         version = self.client.training.get(job).version_id
         unseen = list(invoices(INVOICES + UNSEEN, SEED))[INVOICES:]
-        rows = self._file("unseen-pages.jsonl", page_rows(pages(unseen, SEED)))
+        unseen_pages = page_rows(pages(unseen, SEED))
+        rows = self._file("unseen-pages.jsonl", unseen_pages)
         truth = self._file("unseen-truth.jsonl", json_lines(map(_expected, unseen)))
         schema = self._file("unseen-schema.json", json.dumps(_printed_fields()).encode())
         read = self.service.data_dir / "read.jsonl"
@@ -118,6 +119,17 @@ class Training:
         self._does(["truth", "create", "Unseen invoices", str(truth), "--schema", str(schema)])
         gate = ["--require", "total_amount:recall>=0.9", "--require", "accuracy_overall>=0.9"]
         self._does(["bench", "run", "Unseen invoices", str(read), "--name", "trained", *gate])
+        self._dataset("Unseen pages", "extraction", {"test": unseen_pages})
+        by_itself = ["--model", INVOICES_PATH, "--version", version, "--documents", "Unseen pages"]
+        self._does(["bench", "run", "Unseen invoices", *by_itself, "--name", "by itself", *gate])
+        stored, own = [
+            next(one for one in self.client.benchmarks.list() if one.name == name)
+            for name in ("trained", "by itself")
+        ]
+        self.that(
+            own.accuracy_overall == stored.accuracy_overall,
+            "a version that a benchmark runs has the accuracy of its predictions, uploaded",
+        )
 
     def _dataset(self, name: str, task_type: str, rows: Mapping[str, bytes]) -> str:
         made = self.curl(DATASETS, method="POST", body={"name": name, "task_type": task_type})
