@@ -192,8 +192,8 @@ def test_what_cannot_be_run_is_refused(mine: Mine, changes: dict[str, str], code
     assert mine.runs() == []
 
 
-def test_versions_that_extract_nothing_are_refused(mine: Mine, server: OipServer, other: Caller):
-    """One without an artifact, one of another task type or rows of one, and everything of others."""
+def test_versions_that_extract_nothing_are_refused(mine: Mine, server: OipServer):
+    """One without an artifact, one of another task type, and rows of one."""
     bare = mine.caller("CreateVersion", model_id=mine.model_id, label="bare").version_id
     refused = mine.caller.refused("CreateBenchmark", **mine.sent(version=bare))
     assert refused.code == "FAILED_PRECONDITION"
@@ -205,4 +205,19 @@ def test_versions_that_extract_nothing_are_refused(mine: Mine, server: OipServer
         refused = mine.caller.refused("CreateBenchmark", **mine.sent(**changes))
         assert refused.told == ("FAILED_PRECONDITION", "WRONG_TASK_TYPE")
         assert "evaluation job" in refused.message
-    assert other.refused("CreateBenchmark", **mine.sent()).code == "NOT_FOUND"
+
+
+def test_another_organizations_model_and_documents_are_absent(
+    rpc: Running, mine: Mine, server: OipServer, other: Caller
+):
+    """Who has a ground truth, or a model too, cannot run what is of others, nor read their rows."""
+    truth = Pair(entry_id="", document_id="d1", expected="{}")
+    own = {"dataset_id": add_dataset(rpc, other, [truth])}
+    model_id = other("CreateModel", name="own", task_type="extraction").model_id
+    other("CreateVersion", model_id=model_id, remote=remote(server))
+    for sent, kind in (
+        ({}, "ground-truth dataset"), (own, "model"), (own | {"model_id": model_id}, "dataset"),
+    ):  # fmt: skip  # a table
+        refused = other.refused("CreateBenchmark", **mine.sent(**sent))
+        assert refused.code == "NOT_FOUND"
+        assert refused.metadata["resource_type"] == kind
