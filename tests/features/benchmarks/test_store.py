@@ -28,7 +28,12 @@ def add_benchmark(
 ) -> Benchmark:
     """Store a benchmark of the dataset `d` with its job; the id begins as its name."""
     job = uow[Jobs].submit(organization_id, NewJob(kind=KIND, spec=b"{}"))
-    keys = {"benchmark_id": f"{name}-id", "job_id": job.job_id, "documents_total": 50}
+    keys = {
+        "benchmark_id": f"{name}-id",
+        "job_id": job.job_id,
+        "documents_total": 50,
+        "unmatched": None,
+    }
     keys |= {key: changes.pop(key) for key in list(changes) if key in keys}
     new = NewBenchmark(**{"name": name, "dataset_id": "d", **changes})
     return uow[Benchmarks].create(organization_id, new, **keys)
@@ -49,22 +54,6 @@ def fail(uow: UnitOfWork, runner: Any) -> None:
     assert job is not None
     error = JobError(reason="BAD", message="no")
     uow[Jobs].end(ORG, job.job_id, job.epoch, JobState.FAILED, error=error)
-
-
-def test_what_does_not_match_may_be_known_later(store):
-    """What has no counterpart is stored once a job has found it, of one benchmark alone."""
-    found = Unmatched(
-        extractions=1,
-        extraction_document_ids=(" d",),
-        similar_document_ids=("d",),
-        entries=1,
-        entry_document_ids=("d",),
-    )
-    with store.write() as uow:
-        first, second = add_benchmark(uow, "one"), add_benchmark(uow, "two")
-        uow[Benchmarks].set_unmatched(ORG, first.benchmark_id, found)
-        assert uow[Benchmarks].get(ORG, first.benchmark_id).unmatched == found
-        assert uow[Benchmarks].get(ORG, second.benchmark_id).unmatched is None
 
 
 def test_a_new_benchmark_is_queued_and_has_no_numbers(store):
@@ -307,3 +296,21 @@ def test_no_page_of_a_listing_is_sorted_or_scanned(store, engine):
                 assert "SCAN" not in plan, plan
                 assert "TEMP B-TREE" not in plan, plan
         assert len(said) == 3
+
+
+def test_what_does_not_match_may_be_known_at_the_end(store):
+    """What has no counterpart is stored with the scores, where the job found it."""
+    found = Unmatched(
+        extractions=1,
+        extraction_document_ids=(" d",),
+        similar_document_ids=("d",),
+        entries=1,
+        entry_document_ids=("d",),
+    )
+    with store.write() as uow:
+        first = add_benchmark(uow, "one")
+        second = add_benchmark(uow, "two", unmatched=found)
+        uow[Benchmarks].finish(ORG, first.benchmark_id, SCORES, found)
+        uow[Benchmarks].finish(ORG, second.benchmark_id, SCORES)
+        assert uow[Benchmarks].get(ORG, first.benchmark_id).unmatched == found
+        assert uow[Benchmarks].get(ORG, second.benchmark_id).unmatched == found

@@ -180,8 +180,10 @@ class BenchmarkKind(JobKind[BenchmarkJob, BenchmarkResult]):
         if job.result is None:
             return
         asked = decode(self.spec, job.spec)
-        scores = decode(BenchmarkResult, job.result).scores
-        uow[Benchmarks].finish(job.organization_id, asked.benchmark_id, scores)
+        result = decode(BenchmarkResult, job.result)
+        uow[Benchmarks].finish(
+            job.organization_id, asked.benchmark_id, result.scores, result.unmatched
+        )
 
 
 def _result_refs(inputs: StageInputs) -> Iterator[ResultBlobRef]:

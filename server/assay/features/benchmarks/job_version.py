@@ -21,7 +21,6 @@ from assay.features.benchmarks.job_predictions import (
 from assay.features.benchmarks.job_spec import VERSION_BENCHMARK_KIND, VersionBenchmarkJob
 from assay.features.benchmarks.model import BenchmarkJob, BenchmarkResult
 from assay.features.benchmarks.snapshot_artifact import read_blob, read_line, with_extraction
-from assay.features.benchmarks.store import Benchmarks
 from assay.features.benchmarks.unmatched import NAMED, Unmatched, folded
 from assay.features.extraction_runs.model import NewExtraction
 from assay.features.extraction_runs.store import ExtractionRuns, Extractions
@@ -145,15 +144,10 @@ class VersionBenchmarkKind(BenchmarkKind):
             uow[Extractions].add_many(job.organization_id, asked.run_id, new)
 
     def on_finished(self, uow: UnitOfWork, job: Job) -> None:
-        """Store scores and what does not match; without a result the run is deleted."""
+        """Store the scores, or delete the run of a job without a result."""
         super().on_finished(uow, job)
-        asked = decode(VersionBenchmarkJob, job.spec)
         if job.result is None:
-            _drop_run(uow, job.organization_id, asked)
-            return
-        unmatched = decode(BenchmarkResult, job.result).unmatched
-        if unmatched is not None:
-            uow[Benchmarks].set_unmatched(job.organization_id, asked.benchmark_id, unmatched)
+            _drop_run(uow, job)
 
 
 class RunsOfCanceledBenchmarks(Cancellation):
@@ -162,13 +156,14 @@ class RunsOfCanceledBenchmarks(Cancellation):
     def canceled(self, uow: UnitOfWork, job: Job) -> None:
         """Delete the run."""
         if job.kind == VERSION_BENCHMARK_KIND:
-            _drop_run(uow, job.organization_id, decode(VersionBenchmarkJob, job.spec))
+            _drop_run(uow, job)
 
 
-def _drop_run(uow: UnitOfWork, organization_id: str, asked: VersionBenchmarkJob) -> None:
+def _drop_run(uow: UnitOfWork, job: Job) -> None:
     """Delete a run of which a part is missing: who compared it would take that for missed."""
+    asked = decode(VersionBenchmarkJob, job.spec)
     with suppress(NotFound):
-        uow[ExtractionRuns].delete(organization_id, asked.run_id)
+        uow[ExtractionRuns].delete(job.organization_id, asked.run_id)
 
 
 def _first_id(address: str, blobs: JobBlobs) -> str:

@@ -204,8 +204,16 @@ class Benchmarks(SqlStore):
         self._db.run(_DELETE, **key)
         self._db[BlobReferences].remove(organization_id, job_owner(found.job_id))
 
-    def finish(self, organization_id: str, benchmark_id: str, scores: Scores) -> Benchmark:
+    def finish(
+        self,
+        organization_id: str,
+        benchmark_id: str,
+        scores: Scores,
+        unmatched: Unmatched | None = None,
+    ) -> Benchmark:
         """Store the scores of a benchmark whose job succeeds in the same commit.
+
+        So is what has no counterpart, where the job found it: else it is known from the start.
 
         Its delta is taken against the benchmark that it asked to be compared with, else
         against the newest completed one of its dataset that was created before it and has an
@@ -239,11 +247,10 @@ class Benchmarks(SqlStore):
             delta=delta,
             against=against,
         )
+        if unmatched is not None:
+            found = encode_text(unmatched)
+            self._db.run(_SET_UNMATCHED, org=organization_id, id=benchmark_id, found=found)
         return self.get(organization_id, benchmark_id)
-
-    def set_unmatched(self, organization_id: str, benchmark_id: str, found: Unmatched) -> None:
-        """Store what has no counterpart, where that was not known at the start."""
-        self._db.run(_SET_UNMATCHED, org=organization_id, id=benchmark_id, found=encode_text(found))
 
 
 def _in_use(benchmark_id: str, why: str) -> ResourceInUse:
