@@ -218,7 +218,11 @@ class InferenceJobs(SqlStore):
         """
         job = self.get(organization_id, job_id)
         check_count("input", job.total + len(inputs))
-        taken = {row.name for row in self._db.all(_ITEMS, org=organization_id, job=job_id)}
+        names = [one.name for one in inputs]
+        same = select(_I.name).where(
+            _I.organization_id == organization_id, _I.job_id == job_id, _I.name.in_(names)
+        )
+        taken = {row.name for row in self._db.select(same)}
         for one in inputs:
             check_size(one.name, one.size)
             if one.name in taken:
