@@ -21,6 +21,7 @@ from assay.client.types import InferenceJob, InferenceResult
 NEWEST = 15  # results of a live table
 LARGEST = 4  # contributions that are shown of an explanation
 OnResult = Callable[[InferenceResult], None]
+Cells = tuple[str, ...]  # of one result, in a table
 
 
 @contextmanager
@@ -42,36 +43,44 @@ def live_results(console: Console, total: int, *, hidden: bool) -> Iterator[OnRe
         TimeElapsedColumn(),
     )
     bar = Progress(*columns, console=console)
-    task, newest = bar.add_task("inputs", total=total), deque[InferenceResult](maxlen=NEWEST)
+    task, newest = bar.add_task("inputs", total=total), deque[Cells](maxlen=NEWEST)
     with Live(
         bar, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND
     ) as screen:
 
         def draw(result: InferenceResult) -> None:
-            newest.append(result)
+            newest.append(_cells(result))  # of a result once: its output may be large
             bar.update(task, advance=1)
-            screen.update(Group(bar, result_table(newest)))
+            screen.update(Group(bar, _table(newest)))
 
         yield draw
 
 
 def result_table(results: Iterable[InferenceResult]) -> Table:
     """Return a row for each result: what was found, or why nothing was."""
+    return _table(map(_cells, results))
+
+
+def _table(rows: Iterable[Cells]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("input", "status", "result"):
         table.add_column(name, overflow="fold")
     table.add_column("ms", justify="right")
     table.add_column("engine", style="dim")
-    for one in results:
-        failed = one.status == "FAILED"
-        table.add_row(
-            escape(one.input_name),
-            f"[{'red' if failed else 'green'}]{one.status}[/]",
-            escape(one.failure or "") if failed else escape(_found(one)),
-            NONE if one.elapsed_ms is None else str(one.elapsed_ms),
-            one.engine or NONE,
-        )
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def _cells(one: InferenceResult) -> Cells:
+    failed = one.status == "FAILED"
+    return (
+        escape(one.input_name),
+        f"[{'red' if failed else 'green'}]{one.status}[/]",
+        escape(one.failure or "") if failed else escape(_found(one.document)),
+        NONE if one.elapsed_ms is None else str(one.elapsed_ms),
+        one.engine or NONE,
+    )
 
 
 def conclusion(job: InferenceJob) -> str:
@@ -100,25 +109,25 @@ def as_json_line(job_id: str, result: InferenceResult) -> Mapping[str, Any]:
     }
 
 
-def _found(result: InferenceResult) -> str:
+def _found(document: Mapping[str, Any]) -> str:
     """Return what an output says, and what moved it most."""
-    found = result.document.get("result", {})
-    if result.label is not None:
-        text = f"{result.label} {result.predictions[result.label]:.4f}"
+    found = document.get("result", {})
+    best = next(iter(found.get("classPredictions", ())), None)  # the highest score comes first
+    if best is not None:
+        text = f"{best['class']} {best['score']:.4f}"
     elif "value" in found:
         text = number(found["value"])
     else:
         fields = found.get("fields", found)
         text = ", ".join(f"{name}: {value}" for name, value in fields.items()) or "nothing"
-    moved = _moved(result)
+    moved = _moved(document.get("explanation") or {}, best and best["class"])
     return f"{text}   {moved}" if moved else text
 
 
-def _moved(result: InferenceResult) -> str:
+def _moved(explanation: Mapping[str, Any], label: str | None) -> str:
     """Return the largest contributions to the class that was found, such as `+late 2.3`."""
-    explanation = result.explanation or {}
     of_classes = explanation.get("wordImportances") or explanation.get("featureImportances") or {}
-    entries = of_classes.get(result.label, ()) if isinstance(of_classes, Mapping) else of_classes
+    entries = of_classes.get(label, ()) if isinstance(of_classes, Mapping) else of_classes
     largest = sorted(entries, key=lambda one: -abs(one["score"]))[:LARGEST]
     return " ".join(
         f"{'+' if one['score'] >= 0 else '−'}{one.get('word', one.get('feature'))}"
