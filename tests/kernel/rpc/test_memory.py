@@ -8,7 +8,13 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from types import FrameType
 
+import grpc
+import pytest
+from google.protobuf.message import Message
+
+from assay.foreign.inference import open_inference_grpc_pb2 as oip
 from assay.kernel import memory
 from assay.kernel.rpc.http_binding import decode
 from tests.support.rpc_service import Running
@@ -59,3 +65,29 @@ def test_a_large_body_is_read_without_walking_all_that_it_makes(rpc: Running):
     before = sum(one["collections"] for one in gc.get_stats())
     assert len(decode(body)) == 100_000
     assert sum(one["collections"] for one in gc.get_stats()) - before < 40
+
+
+def test_a_refused_call_holds_nothing_of_its_request(rpc: Running):
+    """What was sent is gone with the refusal, and does not wait for the collector of garbage."""
+    caller = rpc.organization("refused-and-forgotten")
+    sent = oip.ModelInferRequest(model_name="absent", raw_input_contents=[bytes(4_000_000)])
+    check = rpc.channel.unary_unary("/grpc.health.v1.Health/Check")
+    gc.collect()
+    gc.disable()
+    try:
+        assert caller.refused("ModelInfer", sent).code == "INVALID_ARGUMENT"
+        with pytest.raises(grpc.RpcError, match="not a message"):
+            check(b"\xff" * 4_000_000, timeout=30)
+        frames = [one for one in gc.get_objects() if isinstance(one, FrameType)]
+        ours = [one for one in frames if "/server/assay/" in one.f_code.co_filename]
+        held = [size(value) for one in ours for value in one.f_locals.values()]
+    finally:
+        gc.enable()
+    assert max(held, default=0) < 1_000_000
+
+
+def size(value: object) -> int:
+    """Return the bytes of a message, or of what one is decoded from."""
+    if isinstance(value, Message):
+        return value.ByteSize()
+    return len(value) if isinstance(value, bytes) else 0

@@ -21,7 +21,7 @@ from assay.kernel.clock import Clock
 from assay.kernel.errors import AssayError, InvalidArgument, Unimplemented, clip
 from assay.kernel.rpc.interceptors.request_id import RequestId
 from assay.kernel.rpc.patience import STRANGER_SECONDS, Context, Deadlines, Strangers
-from assay.kernel.rpc.refusal import refuse
+from assay.kernel.rpc.refusal import forget_frames, refuse
 
 HEALTH_WATCHES = 128  # at a server
 HEALTH_WATCHES_OF_CONNECTION = 4
@@ -62,6 +62,7 @@ class Refusals:
             rest=False,
             x_request_id=request_id,
         )
+        forget_frames(error)
         await context.abort(refusal.code, refusal.message, refusal.trailers)
         raise AssertionError("abort raises")  # for the type checker: abort is typed to return
 

@@ -38,7 +38,7 @@ from assay.kernel.rpc.patience import (
     Deadlines,
     Strangers,
 )
-from assay.kernel.rpc.refusal import Refusal, refuse
+from assay.kernel.rpc.refusal import Refusal, forget_frames, refuse
 from assay.kernel.rpc.reply_cache import Key, ReplyCache
 from assay.kernel.rpc.request_reading import message_of, request_of, rest_request_of
 from assay.kernel.storage.failures import of_disk
@@ -128,6 +128,7 @@ class Pipeline:
                 if call.headers:
                     await _send_headers(call, context)
             except Exception as error:  # noqa: BLE001 - the one place where errors become refusals
+                incoming = b""  # this frame outlives the call, see forget_frames
                 await self._abort(call, context, error)
             except asyncio.CancelledError:
                 self._leave(call, _canceled())
@@ -172,6 +173,7 @@ class Pipeline:
                         if call.is_head:
                             break
             except Exception as error:  # noqa: BLE001 - the one place where errors become refusals
+                incoming, request, reply = b"", None, b""  # as above
                 await self._abort(call, context, error)
             except (asyncio.CancelledError, GeneratorExit):
                 self._leave(call, _canceled())
@@ -256,6 +258,7 @@ class Pipeline:
         published = self._published(call, error)
         self._leave(call, published)
         refusal = self._refusal(call, published)
+        forget_frames(error)
         await context.abort(refusal.code, refusal.message, refusal.trailers)
         raise AssertionError("abort raises")  # for the type checker: abort is typed to return
 

@@ -102,6 +102,20 @@ class _ErrorPayload:
         )
 
 
+def forget_frames(error: BaseException) -> None:
+    """Let go of the frames that an error came through, and of those before it.
+
+    What ends a call is part of a cycle that gRPC makes with the call's context: whatever hangs on it,
+    such as a request of megabytes in a handler's frame, stays until garbage is collected.
+    """
+    one: BaseException | None = error
+    seen: set[int] = set()
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+
+
 def code_of(status: StatusMapping) -> grpc.StatusCode:
     """Return the gRPC code of a status."""
     return grpc.StatusCode[status.grpc_code]
