@@ -277,6 +277,17 @@ def test_one_row_and_no_rows_are_predicted():
 NAN, INF = float("nan"), float("inf")
 
 
+def test_a_number_too_far_from_training_for_single_precision_is_refused():
+    """A linear model names the row and the feature where its sums would not be finite."""
+    batch = table({"a": [1.0, 2.0, 3.0, 4.0]}, label=["x", "y", "x", "y"])
+    model = trained(CLASSES, [batch], algorithm="linear", num_train_epochs=1)
+    far = table({"a": [1.0, -1e100]}, label=["x", "x"])
+    with pytest.raises(DataError, match=r"row 'r1': feature 'a' is .* standard deviations"):
+        model.predict(far)
+    found = model.predict(table({"a": [-1e29]}, label=["x"]))
+    assert np.isfinite(found.probabilities).all()
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize(
     ("batch", "says"),

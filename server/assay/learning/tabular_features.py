@@ -39,6 +39,7 @@ from assay.records import replace as replace_record
 
 KIND = "featurizer"
 MAX_COLUMNS = 2048
+FARTHEST = 1e30  # standard deviations from a mean, so that sums of weighted features are finite
 MAX_TREE_CATEGORIES = 255  # what a byte can number, less one for what is missing
 MAX_COLUMN_CATEGORIES = 255
 
@@ -255,13 +256,17 @@ class TableFeaturizer:
         return whole if self.kept is None else whole[list(self.kept)]
 
     def transform(self, batch: pa.RecordBatch) -> FeatureBlock:
-        """Return the features of rows, float64 for trees and else float32."""
+        """Return the features of rows, float64 for trees and else float32.
+
+        Raises DataError for a number that is larger than LARGEST, or further than FARTHEST.
+        """
         values = self.table.values(batch)
         if self.kept is not None:
             values = values[:, list(self.kept)]
+        ids = row_ids(batch)
         return FeatureBlock(
-            row_ids=row_ids(batch),
-            features=values if self.table.trees else values.astype(np.float32),
+            row_ids=ids,
+            features=self._features(values, ids),
             record_of=np.arange(batch.num_rows, dtype=np.int32),
             targets=self._targets(batch),
         )
@@ -270,7 +275,7 @@ class TableFeaturizer:
         """Return the features of (rows, columns) numbers, of a table that has no category.
 
         Rows are called by their numbers, and have no targets. Raises DataError for a number that
-        is larger than LARGEST.
+        is larger than LARGEST, or further than FARTHEST.
         """
         beyond = np.argwhere(np.abs(raw) > LARGEST)
         if len(beyond):
@@ -280,12 +285,27 @@ class TableFeaturizer:
         values = self.table.of_numbers(numeric, raw)
         if self.kept is not None:
             values = values[:, list(self.kept)]
+        ids = _row_numbers(len(raw))
         return FeatureBlock(
-            row_ids=_row_numbers(len(raw)),
-            features=values if self.table.trees else values.astype(np.float32),
+            row_ids=ids,
+            features=self._features(values, ids),
             record_of=np.arange(len(raw), dtype=np.int32),
             targets=np.full(len(raw), UNKNOWN) if self.labels else np.full(len(raw), np.nan),
         )
+
+    def _features(self, values: NDArray[np.float64], ids: Sequence[str]) -> NDArray[Any]:
+        """Return features in the type that is computed with; raises DataError beyond FARTHEST."""
+        if self.table.trees:
+            return values
+        if values.max(initial=0.0) > FARTHEST or values.min(initial=0.0) < -FARTHEST:
+            row, column = np.argwhere(np.abs(values) > FARTHEST)[0].tolist()
+            name = self.table.columns[self.feature_of()[column]].name
+            raise DataError(
+                f"feature {shortened(name)} is {values[row, column]:.3g} standard deviations from"
+                f" its mean in training; at most {FARTHEST:g} are computed with",
+                ids[row],
+            )
+        return values.astype(np.float32)
 
     def _targets(self, batch: pa.RecordBatch) -> NDArray[Any]:
         if self.task_type is not TaskType.TABULAR_REGRESSION:

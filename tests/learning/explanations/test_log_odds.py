@@ -78,6 +78,18 @@ def test_decision_values_far_apart_are_finite():
     assert np.allclose(found.totals[:, 0], log_odds(np.array([1.0])))
 
 
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e30])
+def test_gradients_reach_what_is_far_away(far):
+    """However far values go, the gradients tell which of them make the difference."""
+    values = np.array([[far, 0.0, -far / 2]])
+    found = class_log_odds(values, np.zeros(3), np.zeros(1, np.int64), None, 3)
+    parts = found.gradients[0] * values
+    assert found.classes[0].tolist() == [0, 1, 2]
+    assert parts[0, 0] > 10
+    assert parts[2, 0] < -10
+    assert (np.abs(parts) < 1e4).all()
+
+
 def test_what_is_missing_is_spread_in_proportion():
     """Scores that do not add up to a difference are changed in proportion to their size."""
     scores = settled(np.array([[3.0, -1.0, 0.0]]), np.array([0, 0, 1]), np.array([[4.0], [0.0]]))

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from assay.learning.errors import DataError
 from assay.learning.explanations.explaining import explain, explain_batch
 from assay.learning.explanations.shapley import shapley
 from assay.learning.predictions import ClassPredictions, ValuePredictions
@@ -131,6 +132,12 @@ def test_sampling_agrees_with_what_is_exact():
     assert np.allclose(sampled.totals, exact.totals, atol=1e-6)
     order = [np.argsort(one.scores[0]).tolist() for one in (exact, sampled)]
     assert order[0] == order[1]
+
+
+def test_answers_too_far_apart_are_refused():
+    """Differences that no number holds are no values of players."""
+    with pytest.raises(DataError, match="more than a number can hold"):
+        shapley(2, lambda present: np.where(present[:, :1], 1.5e308, -1.5e308))
 
 
 @pytest.mark.parametrize("players", [1, 4, 9, 30])

@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 TOP_CLASSES: Final = 5  # explained of each input, the most probable first
 NEAR: Final = 2.0**-24  # what is nearer to 0 counts as this: float32 is no finer near 1
 _POINTS: Final = 6
+_FAR: Final = 300.0  # of decision values: differences further on leave no trace in float64
 _TINY: Final = np.finfo(np.float64).tiny
 
 
@@ -147,13 +148,19 @@ def _means(probabilities: Floats, record_of: NDArray[np.integer]) -> Floats:
 def _gradients(
     values: Floats, start: Floats, record_of: NDArray[np.integer], classes: NDArray[np.int64]
 ) -> Floats:
-    """Return (chunks, explained, classes) gradients of log(p / (1 - p)) by decision values."""
+    """Return (chunks, explained, classes) gradients of log(p / (1 - p)) by decision values.
+
+    Where a chunk's values go further than _FAR, nothing changes on the rest of the way.
+    """
+    way = values - start
+    part = _FAR / np.maximum(np.abs(way).max(axis=1, keepdims=True, initial=0.0), _FAR)
+    way *= part
     sizes = np.bincount(record_of)[record_of][:, np.newaxis]
     own = classes[record_of]
     found = np.zeros((*own.shape, values.shape[1]))
     steepest = np.zeros(own.shape)
     for at, weight in _points():
-        shares = softmax(start + at * (values - start))
+        shares = softmax(start + at * way)
         others = np.repeat(shares[:, np.newaxis], own.shape[1], axis=1)
         np.put_along_axis(others, own[..., np.newaxis], 0.0, axis=2)
         chance = np.take_along_axis(shares, own, axis=1)
@@ -164,6 +171,7 @@ def _gradients(
         others *= chance[..., np.newaxis]
         found -= others
     np.put_along_axis(found, own[..., np.newaxis], steepest[..., np.newaxis], axis=2)
+    found *= part[..., np.newaxis]
     return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import comb
 
+from assay.learning.errors import DataError
 from assay.learning.randomness import generator
 
 Floats = NDArray[np.float64]
@@ -41,8 +42,14 @@ def shapley(players: int, game: Game, *, coalitions: int = COALITIONS) -> Shaple
         players: How many there are.
         game: What each of some coalitions is worth; it is asked once.
         coalitions: About how many are asked for of more than ALL_OF players; at least two orders.
+
+    Raises DataError where the game's answers are too far apart for their differences to be finite.
     """
-    return _exact(players, game) if players <= ALL_OF else _sampled(players, game, coalitions)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _exact(players, game) if players <= ALL_OF else _sampled(players, game, coalitions)
+    if not np.isfinite(found.values).all():
+        raise DataError("what the model says of parts of it differs by more than a number can hold")
+    return found
 
 
 def _exact(players: int, game: Game) -> Shapley:
