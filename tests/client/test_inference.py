@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from assay.cli.infer import going_on, infer, milliseconds
-from assay.client import BadInput, Client, NotFound, Refusal, ServiceUnavailable, types
+from assay.client import BadInput, Client, NotFound, Refusal, RetryPolicy, ServiceUnavailable, types
 from assay.client.aio import Client as AsyncClient
 from tests.support.small_models import train_tickets
 
@@ -114,6 +114,8 @@ def test_what_cannot_be_sent_is_said_before_anything_is(tickets, client, tmp_pat
             list(client.infer(tickets.model_id, {"a": wrong}))
     with pytest.raises(BadInput, match="mapping of their names"):
         list(client.infer(tickets.model_id, ["my parcel is late"]))
+    with pytest.raises(BadInput, match="name of an input is a text"):
+        list(client.infer(tickets.model_id, {3: "my parcel is late"}))
     with pytest.raises(BadInput, match="no inputs"):
         list(client.infer(tickets.model_id, {}))  # without inputs a job would wait for some
     with pytest.raises(NotFound):
@@ -164,6 +166,15 @@ def test_the_command_says_what_is_missing(tickets, client, tmp_path):
 def test_a_short_timeout_is_not_none(seconds, sent):
     """Any time is a millisecond at least; 0 alone is no limit."""
     assert milliseconds(seconds) == sent
+
+
+def test_streams_of_an_absent_service_name_the_way_out():
+    """They say what calls say, whichever comes first."""
+    with (
+        Client("127.0.0.1:1", retry=RetryPolicy(seconds=0)) as client,
+        pytest.raises(ServiceUnavailable, match="Nothing answers at grpc"),
+    ):
+        list(client.inference.watch("job"))
 
 
 def test_jobs_are_listed_over_all_pages(tickets, client):

@@ -14,7 +14,6 @@ import grpc
 from assay.client import calls, types
 from assay.client.concurrency import off_loop
 from assay.client.connection import is_cut
-from assay.client.errors import from_rpc
 from assay.client.groups import PAGE_SIZE
 from assay.client.inferring import (
     BINARY,
@@ -157,7 +156,7 @@ class Inference(calls.Inference, FileSender):
                         return
             except grpc.RpcError as error:
                 if not is_cut(error) or not self._transport.pause(waits):
-                    raise from_rpc(error) from error
+                    raise self._transport.failure(error) from error
             else:
                 # A watch that starts behind the end of the job ends at once, without an error.
                 if state.is_quiet and (self.get(job_id)).ended_at is not None:
@@ -179,7 +178,7 @@ class Inference(calls.Inference, FileSender):
                 for message in answer.results:
                     yield self.whole(job_id, from_message(types.InferenceResult, message))
         except grpc.RpcError as error:
-            raise from_rpc(error) from error
+            raise self._transport.failure(error) from error
         finally:
             call.cancel()
 
@@ -196,7 +195,7 @@ class Inference(calls.Inference, FileSender):
         try:
             return b"".join([part.data for part in call])
         except grpc.RpcError as error:
-            raise from_rpc(error) from error
+            raise self._transport.failure(error) from error
         finally:
             call.cancel()
 

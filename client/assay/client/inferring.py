@@ -41,6 +41,10 @@ def fits_one_request(inputs: Inputs) -> bool:
         )
     if not inputs:
         raise BadInput("There are no inputs; send one at least, by a name of its own.")
+    names: list[object] = list(inputs)
+    unnamed = next((name for name in names if not isinstance(name, str)), None)
+    if unnamed is not None:
+        raise BadInput(f"The name of an input is a text, which {unnamed!r:.100} is not.")
     return sum(_size(one) + OVERHEAD_BYTES for one in inputs.values()) <= ONE_REQUEST_BYTES
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 
 from assay.client.concurrency import off_loop
-from assay.client.errors import from_rpc
 from assay.client.files import TABLES, TEXTS, open_file
 from assay.client.sending import FileSender, bodies
 
@@ -82,6 +81,6 @@ class Predictions(FileSender):
                 for part in call:
                     yield part.data
             except grpc.RpcError as error:
-                raise from_rpc(error) from error
+                raise self._transport.failure(error) from error
             finally:
                 call.cancel()

@@ -12,7 +12,6 @@ import grpc
 
 from assay.client import calls, types
 from assay.client.concurrency import off_loop
-from assay.client.errors import from_rpc
 from assay.client.training_progress import (
     OnTraining,
     TrainingProgress,
@@ -192,7 +191,7 @@ class Training(calls.Training):
                     off_loop(partial(opened.write, block.data))
         except grpc.RpcError as error:
             part.unlink()
-            raise from_rpc(error) from error
+            raise self._transport.failure(error) from error
         finally:
             call.cancel()
         return part.replace(file).stat().st_size

@@ -11,7 +11,7 @@ import grpc
 
 from assay.client import types
 from assay.client.connection import is_cut
-from assay.client.errors import Refusal, ServiceUnavailable, from_rpc
+from assay.client.errors import Refusal, ServiceUnavailable
 from assay.client.messages import from_message
 from assay.client.transport import Transport
 
@@ -74,7 +74,7 @@ def followed(
                     return
         except grpc.RpcError as error:
             if not is_cut(error) or not transport.pause(waits):
-                raise from_rpc(error) from error
+                raise transport.failure(error) from error
         else:
             # A watch that starts behind the terminal event ends at once, without an error.
             if state.is_quiet and is_over(state.after_sequence):

@@ -14,7 +14,7 @@ from assay.client.aio.jobs import Jobs
 from assay.client.aio.sending import FileSender
 from assay.client.connection import is_cut
 from assay.client.dataset_rows import opened_rows
-from assay.client.errors import BadInput, Conflict, ServiceError, from_rpc
+from assay.client.errors import BadInput, Conflict, ServiceError
 from assay.client.evaluating import EvaluationPlan, Measuring, UploadWindow, succeeded
 
 
@@ -90,7 +90,7 @@ class Evaluations(calls.Evaluations, FileSender):
                 await self._stream(window, total, plan)
             except grpc.RpcError as error:
                 if not is_cut(error) or not await self._transport.pause(waits):
-                    raise from_rpc(error) from error
+                    raise self._transport.failure(error) from error
                 # Acknowledgements may have been lost: the service says where the upload stands.
                 window.reconnect((await self.get(window.evaluation_id)).next_row)
                 if window.next_row > before:  # it worked for a while: patience starts anew

@@ -15,7 +15,6 @@ from assay.client.aio.concurrency import off_loop
 from assay.client.aio.groups import PAGE_SIZE
 from assay.client.aio.sending import FileSender
 from assay.client.connection import is_cut
-from assay.client.errors import from_rpc
 from assay.client.inferring import (
     BINARY,
     Content,
@@ -159,7 +158,7 @@ class Inference(calls.Inference, FileSender):
                         return
             except grpc.RpcError as error:
                 if not is_cut(error) or not await self._transport.pause(waits):
-                    raise from_rpc(error) from error
+                    raise self._transport.failure(error) from error
             else:
                 # A watch that starts behind the end of the job ends at once, without an error.
                 if state.is_quiet and (await self.get(job_id)).ended_at is not None:
@@ -181,7 +180,7 @@ class Inference(calls.Inference, FileSender):
                 for message in answer.results:
                     yield await self.whole(job_id, from_message(types.InferenceResult, message))
         except grpc.RpcError as error:
-            raise from_rpc(error) from error
+            raise self._transport.failure(error) from error
         finally:
             call.cancel()
 
@@ -198,7 +197,7 @@ class Inference(calls.Inference, FileSender):
         try:
             return b"".join([part.data async for part in call])
         except grpc.RpcError as error:
-            raise from_rpc(error) from error
+            raise self._transport.failure(error) from error
         finally:
             call.cancel()
 

@@ -11,7 +11,6 @@ import grpc
 
 from assay.client.aio.concurrency import off_loop
 from assay.client.aio.sending import FileSender, bodies
-from assay.client.errors import from_rpc
 from assay.client.files import TABLES, TEXTS, open_file
 
 
@@ -80,6 +79,6 @@ class Predictions(FileSender):
                 async for part in call:
                     yield part.data
             except grpc.RpcError as error:
-                raise from_rpc(error) from error
+                raise self._transport.failure(error) from error
             finally:
                 call.cancel()

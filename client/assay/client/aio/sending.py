@@ -11,7 +11,6 @@ from google.api import httpbody_pb2
 from assay.client.aio.concurrency import off_loop
 from assay.client.aio.groups import Group
 from assay.client.connection import Headers, is_cut, is_unreachable
-from assay.client.errors import from_rpc
 from assay.client.messages import from_message
 
 BLOCK_BYTES = 256 * 1024
@@ -57,7 +56,7 @@ class FileSender(Group):
                         waits, breaks = self._transport.retry.waits(), breaks + 1
                     again = is_cut(error) and breaks <= MOST_BREAKS
                     if not (again and await self._transport.pause(waits)):
-                        raise from_rpc(error) from error
+                        raise self._transport.failure(error) from error
 
 
 async def bodies(file: IO[bytes], kind: str) -> AsyncIterator[httpbody_pb2.HttpBody]:

@@ -12,7 +12,6 @@ from assay.client import types
 from assay.client.aio import calls
 from assay.client.aio.concurrency import off_loop
 from assay.client.aio.watching import Item, WatchState, followed
-from assay.client.errors import from_rpc
 from assay.client.training_progress import (
     OnTraining,
     TrainingProgress,
@@ -193,7 +192,7 @@ class Training(calls.Training):
                     await off_loop(partial(opened.write, block.data))
         except grpc.RpcError as error:
             part.unlink()
-            raise from_rpc(error) from error
+            raise self._transport.failure(error) from error
         finally:
             call.cancel()
         return part.replace(file).stat().st_size

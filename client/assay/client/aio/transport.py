@@ -63,13 +63,13 @@ class Transport:
                 away = is_away(error)
                 self._has_answered = self._has_answered or not away
                 if not (rpc.is_repeatable and away and await self.pause(waits)):
-                    raise self._failure(error) from error
+                    raise self.failure(error) from error
             else:
                 self._has_answered = True
                 return answer
 
-    def _failure(self, error: grpc.RpcError) -> ServiceError:
-        """Return the exception of a call; of a service that never answered, with the way out."""
+    def failure(self, error: grpc.RpcError) -> ServiceError:
+        """Return the exception of a call or stream; of a service that is away, with the way out."""
         found = from_rpc(error)
         if self._has_answered or not is_unreachable(error):
             return found

@@ -10,7 +10,7 @@ import grpc
 from assay.client import types
 from assay.client.aio.transport import Transport
 from assay.client.connection import is_cut
-from assay.client.errors import Refusal, ServiceUnavailable, from_rpc
+from assay.client.errors import Refusal, ServiceUnavailable
 from assay.client.messages import from_message
 
 Item = types.JobEvent | types.JobStatus
@@ -73,7 +73,7 @@ async def followed(
                     return
         except grpc.RpcError as error:
             if not is_cut(error) or not await transport.pause(waits):
-                raise from_rpc(error) from error
+                raise transport.failure(error) from error
         else:
             # A watch that starts behind the terminal event ends at once, without an error.
             if state.is_quiet and await is_over(state.after_sequence):
