@@ -43,17 +43,16 @@ class VotingView(CamelRecord):
 class InputResultView(CamelRecord):
     """An input item. Beside these keys it has one for each output, by the output's name: JSON as it is, of any other media type the URL to download it from."""
 
-    # FETCHING_DATA, PROCESSING, SUCCESSFUL or FAILED.
-    status: InputState
+    status: InputState  # FETCHING_DATA, PROCESSING, SUCCESSFUL or FAILED.
     engine: str  # The process that ran it; empty where none did.
-    input_fetching: Count  # What fetching it took.
-    output_uploading: Count | None  # What storing its outputs took; null: it is not told.
-    model_latency: float  # Count that the model ran.
-    queue_time: Count  # From the job's submission until it began to run.
+    input_fetching: Count  # Milliseconds that fetching it took.
+    output_uploading: Count | None  # Milliseconds that storing outputs took; null: untold.
+    model_latency: float  # Milliseconds that the model ran.
+    queue_time: Count  # Milliseconds from the job's submission until it began to run.
     start_time: Instant | UnsetType  # When it began to run; absent until then.
     update_time: Instant  # When its status changed last.
     end_time: Instant | UnsetType  # When it finished; absent until then.
-    elapsed_time: Count  # Between its start and its end.
+    elapsed_time: Count  # Milliseconds between its start and its end.
     error: str | UnsetType  # Why it failed.
     voting: VotingView
 
@@ -71,15 +70,15 @@ class ResultsHeader(CamelRecord):
     submitted_by_key: str  # The public prefix of the API key; empty for a token.
     explained: bool  # Whether each output is explained.
     submitted_at: Instant | UnsetType  # When the inputs were complete; absent until then.
-    initial_queue_time: Count  # From the submission until the job began to run, or until now.
-    total_queue_time: Count  # The queueTime of all inputs that ran.
-    average_model_latency: float  # Count, of the inputs that ran.
-    total_model_latency: float  # Count, of the inputs that ran.
-    elapsed_time: Count  # From the submission to the end, or until now.
+    initial_queue_time: Count  # Milliseconds from the submission until it began to run, or now.
+    total_queue_time: Count  # The queueTime of all inputs that ran, together.
+    average_model_latency: float  # Milliseconds that the model ran for an input.
+    total_model_latency: float  # Milliseconds that it ran for all of them together.
+    elapsed_time: Count  # Milliseconds from the submission to the end, or until now.
     starting_result_summarizing: Instant  # When an input finished last.
-    result_summarizing: Count  # From then to the end of the job.
+    result_summarizing: Count  # Milliseconds from then to the end of the job.
     job_queue_time: Count  # As initialQueueTime.
-    job_processed_time: Count  # From the job's start to its end, or until now.
+    job_processed_time: Count  # Milliseconds from the job's start to its end, or until now.
     job_elapsed_time: Count  # As elapsedTime.
     input_size: Count  # Bytes of all inputs as they were sent.
 
