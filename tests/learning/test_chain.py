@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.learning.chain import Chains, best_paths, marginals, path_score
+from assay.learning.chain import Chains, best_paths, marginals
+from tests.support.chain_paths import path_score
 
 KINDS = 2
 

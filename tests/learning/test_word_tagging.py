@@ -11,7 +11,7 @@ from scipy import sparse
 
 from assay.learning import artifact
 from assay.learning.calibration import Calibration, Sigmoids
-from assay.learning.chain import Chains, path_score
+from assay.learning.chain import Chains
 from assay.learning.errors import DamagedArtifact, DataError, Diverged
 from assay.learning.feature_block import FeatureBlock, pack_matrix, unpack_matrix
 from assay.learning.hyperparameters import resolve
@@ -20,6 +20,7 @@ from assay.learning.rows import TaskType
 from assay.learning.window_order import WindowSample
 from assay.learning.word_tagger import KINDS
 from assay.learning.word_tagging import WordFamily
+from tests.support.chain_paths import path_score
 from tests.support.word_rows import word_batch
 
 GIVEN = {"hash_bits": 14, "batch_size": 8, "min_document_frequency": 1}

@@ -10,7 +10,6 @@ from assay.extraction.comparison import DocumentComparison
 from assay.extraction.outcome import Outcome
 
 OUTCOMES: Final = tuple(Outcome)
-TRACKS: Final = ("exact", "normalised")
 KEPT_UNEXPECTED: Final = 200
 """Paths of unexpected fields that are counted each by itself: the first ones by their letters."""
 

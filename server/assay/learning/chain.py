@@ -136,12 +136,3 @@ def best_paths(emissions: Floats, transitions: Floats, chains: Chains) -> NDArra
         codes[words] = last[: len(words)]
         last[: len(words)] = pointers[words, codes[words]]
     return codes
-
-
-def path_score(emissions: Floats, transitions: Floats, chains: Chains, codes: Indices) -> float:
-    """Return the summed score of one path through each sequence."""
-    inner = np.ones(len(codes), np.bool_)
-    inner[chains.starts[:-1][np.diff(chains.starts) > 0]] = False
-    at = np.flatnonzero(inner)
-    moves = transitions[chains.kinds[at], codes[at - 1], codes[at]]
-    return float(emissions[np.arange(len(codes)), codes].sum() + moves.sum())

@@ -40,11 +40,6 @@ class SplitOverlap(Record):
     groups: int = 0  # groups that stand in both
     examples: tuple[str, ...] = ()  # ids of some of the equal rows
 
-    @property
-    def is_leakage(self) -> bool:
-        """Whether a model that learned from one split has seen something of the other."""
-        return bool(self.equal_rows or self.row_ids or self.groups)
-
 
 def overlaps(
     splits: Mapping[str, SplitManifest], blobs: SplitBlobs, *, range_rows: int = RANGE_ROWS
