@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
+from weakref import ReferenceType, ref
 
 import pytest
 
@@ -132,6 +134,35 @@ def test_what_nobody_waits_for_is_not_computed():
         assert doubling.batches == [[1], [3]]
 
     asyncio.run(story())
+
+
+def test_what_was_given_up_is_not_held():
+    """The rows of a request whose caller went away are gone at once, not with the next collection."""
+
+    class Rows:
+        pass
+
+    async def wait(_: Sequence[Rows]) -> list[int]:
+        await asyncio.Event().wait()
+        return []
+
+    async def give_up() -> ReferenceType[Rows]:
+        batches, rows = Batches[Rows, int](), Rows()
+        call = batches.run("key", rows, owner="a", rows=1, size=1, compute=wait)
+        task = asyncio.create_task(call)
+        for _ in range(3):  # until it is computed
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0)  # for the batch to end
+        return ref(rows)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(give_up())() is None
+    finally:
+        gc.enable()
 
 
 def test_what_waits_is_bounded():

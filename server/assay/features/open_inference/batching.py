@@ -185,10 +185,12 @@ async def _answers(compute: Compute[T, R], items: Sequence[T]) -> Sequence[R | A
 def _let_go(line: _Line[T, R], one: _Waiting[T, R]) -> None:
     """Forget a request that was answered, or whose caller went away; give up a batch of such."""
     line.waiting.pop(one, None)
-    if one.batch is not None:
-        one.batch.wanted -= 1
-        if not one.batch.wanted and one.batch.task is not None:
-            one.batch.task.cancel()  # which does nothing where it has ended
+    # Let go of here: a canceled task has the frame that has the request, which would have the task.
+    batch, one.batch = one.batch, None
+    if batch is not None:
+        batch.wanted -= 1
+        if not batch.wanted and batch.task is not None:
+            batch.task.cancel()  # which does nothing where it has ended
 
 
 def _taken(waiting: dict[_Waiting[T, R], None], most: int) -> list[_Waiting[T, R]]:
