@@ -1,10 +1,15 @@
 """The pages under docs/ name everything there is."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from assay.cli.main import application
 from assay.settings import documented_settings
 from assay.v1 import errors_pb2
 from tools import protos
@@ -65,14 +70,35 @@ def test_the_glossary_gives_each_word_one_meaning():
 
 
 def test_the_commands_that_pages_name_exist():
-    """Each `assay …` command that a page names is a command."""
-    from typer.main import get_command
+    """Each `assay …` in the code of a page is a command, with options that it takes."""
+    app: Any = get_command(application())
+    found = [words for path in PAGES for words in commands_in(path.read_text())]
+    assert len(found) > 50
+    assert [words for words in found if not is_command(app, words)] == []
 
-    from assay.cli.main import application
 
-    known = set(get_command(application()).commands)
-    named = {
-        word for path in PAGES for word in re.findall(r"\bassay ([a-z]+)\b(?!\.)", path.read_text())
-    }
-    prose = {"is", "reads", "does", "was"}
-    assert named - known - prose == set()
+def commands_in(page: str) -> Iterator[list[str]]:
+    """Yield the words behind each `assay` in blocks of code and in code within lines."""
+    for code in re.findall(r"```.*?```|`[^`\n]+`", page, re.DOTALL):
+        for command in re.findall(r"\bassay ([a-z][^`\n|)]*)", code.replace("\\\n", " ")):
+            yield shlex.split(command, comments=True)
+
+
+def is_command(command: Any, words: list[str]) -> bool:
+    """Say whether words name a command and options of it; arguments are not looked at."""
+    for word in words:
+        if word.startswith("-"):
+            option = word.partition("=")[0]
+            if all(option not in (*one.opts, *one.secondary_opts) for one in command.params):
+                return False
+        elif hasattr(command, "commands"):
+            if word not in command.commands:
+                return False
+            command = command.commands[word]
+    return True
+
+
+@pytest.mark.parametrize("words", ["nothing", "infer m --nothing", "versions nothing", "up --text"])
+def test_a_command_that_is_none_is_found(words):
+    """A wrong command, a wrong one of a group, and another command's option are none."""
+    assert not is_command(get_command(application()), words.split())
