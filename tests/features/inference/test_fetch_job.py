@@ -88,15 +88,10 @@ def check_whole(harness: JobHarness, job: Job) -> None:
     assert kept_by(harness, job) == []
 
 
+@pytest.mark.slow  # runner processes of their own
 @pytest.mark.parametrize(
     "boundary",
-    [
-        ("checkpoint", 3),
-        pytest.param(("claimed", 1), marks=pytest.mark.slow),
-        pytest.param(("checkpoint", 1), marks=pytest.mark.slow),
-        pytest.param(("checkpoint", 6), marks=pytest.mark.slow),
-        pytest.param(("ended", 1), marks=pytest.mark.slow),
-    ],
+    [("claimed", 1), ("checkpoint", 1), ("checkpoint", 3), ("checkpoint", 6), ("ended", 1)],
     ids=str,
 )
 def test_a_killed_runner_leaves_the_next_what_it_fetched(

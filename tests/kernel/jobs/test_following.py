@@ -174,14 +174,14 @@ def test_few_blobs_are_stored_at_a_time(harness: JobHarness, alike: bool) -> Non
             kept.append(len(kept_by(harness, job)))
         harness.signals(signal)
 
-    spec = PourSpec(name="few", cups=60, alike=alike)
+    spec = PourSpec(name="few", cups=24, alike=alike)
     job = submit(harness, spec)
     harness.runner(kinds=KINDS, listener=listener)
     harness.signals.wait("ended", job)
-    check_ended(harness, job, 60)
+    check_ended(harness, job, 24)
     assert 1 <= max(kept) <= 3 * harness.pool.parallelism
     if not alike:  # of those that several tasks put some are left to the collector
-        assert not any(there(harness, address(spec, number)) for number in range(60))
+        assert not any(there(harness, address(spec, number)) for number in range(24))
 
 
 def address(spec: PourSpec, number: int) -> str:
