@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import select
 import signal
@@ -262,6 +263,30 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
     assert not alive
     parent.stdout.close()
     parent.stdin.close()
+
+
+def test_a_pool_outlives_the_process_that_its_children_are_forks_of() -> None:
+    """When the fork server is killed its children are too, and the pool goes on with another."""
+    # In a process of its own: the tests of this one fork from one server.
+    owner = multiprocessing.get_context("forkserver").Process(target=_lose_the_fork_server)
+    owner.start()
+    owner.join(PATIENCE)
+    assert owner.exitcode == 0
+
+
+def _lose_the_fork_server() -> None:
+    pool = LocalPool(workers=2)
+    pool.warm_up()
+    before = pool.pids()
+    children = [psutil.Process(pid) for pid in before]
+    (server,) = {child.ppid() for child in children}
+    assert server not in {os.getpid(), os.getppid()}
+    kill(server)
+    pids = [pool.submit(tasks.pid).result(PATIENCE) for _ in range(4)]
+    assert not before.intersection(pids)
+    _, alive = psutil.wait_procs(children, PATIENCE)
+    assert not alive
+    pool.close()
 
 
 def test_decoding_a_chunk_imports_no_pandas(pool: LocalPool) -> None:
