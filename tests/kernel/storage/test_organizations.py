@@ -37,6 +37,7 @@ from assay.features.inference.model import (
     Vote,
 )
 from assay.features.inference.results_store import InferenceResults
+from assay.features.inference.statistics_store import InferenceStatistics
 from assay.features.inference.store import InferenceJobs
 from assay.features.inference.votes_store import InferenceVotes
 from assay.features.keys.store import Keys
@@ -292,6 +293,10 @@ EMPTY = {
     ),
     "inference_history.page": lambda uow: uow[InferenceHistory].page(OTHER, HistoryQuery()),
     "inference_history.jobs": lambda uow: uow[InferenceHistory].jobs(OTHER, ["opened"]),
+    "inference_statistics.of_keys": lambda uow: uow[InferenceStatistics].of_keys(OTHER),
+    "inference_statistics.of_key": lambda uow: (
+        uow[InferenceStatistics].of_key(OTHER, "key").versions
+    ),
     "inference_votes.put": lambda uow: uow[InferenceVotes].put(
         OTHER, "opened", 0, "x", Vote.NO_VOTES
     ),
