@@ -93,6 +93,8 @@ class Inference:
         """Every other route of jobs and results, by curl."""
         for path in (
             f"{JOBS}/{job}", JOBS, f"{JOBS}/features", f"{JOBS}/history?per-page=2&sort-by=createdAt",
+            f"{JOBS}/history/{job}", f"{JOBS}/statistics",
+            f"{JOBS}/statistics/{self.service.key.partition('.')[0]}",
             f"{RESULTS}/{job}/german", f"{RESULTS}/{job}/datasource/danish",
             f"{RESULTS}/{job}/german/results.json",
             f"{RESULTS}/{job}/datasource/danish/output/results.json",
