@@ -135,9 +135,9 @@ def test_a_refused_file_leaves_a_failed_version(uploaded: Uploaded):
     assert "has a cycle" in refused.message
     version = caller("GetVersion", model_id=model_id, version_id=refused.metadata["version_id"])
     assert (version.status, version.failure_message) == ("failed", refused.message)
-    assert caller.refused(
-        "GetVersionArtifact", model_id=model_id, version_id=version.version_id
-    ).message.endswith("is served elsewhere.")
+    absent = caller.refused("GetVersionArtifact", model_id=model_id, version_id=version.version_id)
+    assert absent.code == "FAILED_PRECONDITION"
+    assert "is failed and has no artifact" in absent.message
 
 
 def test_an_endless_file_hurts_nobody(uploaded: Uploaded):
