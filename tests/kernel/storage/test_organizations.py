@@ -115,7 +115,7 @@ INFERENCE = NewInferenceJob(
     explain=False,
     timeout_ms=None,
     submitted_by="x",
-    key_prefix=None,
+    key_prefix="key",
 )
 FINISHED = FinishedInput(
     position=0,
