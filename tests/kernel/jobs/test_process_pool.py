@@ -232,23 +232,29 @@ def test_a_closed_pool_gives_up_what_waits(tmp_path: Path) -> None:
 
 
 PARENT = """
+import os
 import sys
+import time
 from assay.kernel.jobs.executors.process_pool import LocalPool
 from tests.support import job_kinds as tasks
 if __name__ == "__main__":
     pool = LocalPool(workers=2)
     pool.warm_up()
+    os.mkfifo(sys.argv[1])
+    pool.submit(tasks.wait_for, sys.argv[1])
+    while not os.path.exists(sys.argv[1] + ".pid"):
+        time.sleep(0.01)
     print(*pool.pids(), flush=True)
     sys.stdin.read()
 """
 
 
 def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
-    """Kill -9 of the parent leaves no child behind."""
+    """Kill -9 of the parent leaves no child behind, neither an idle one nor one in a task."""
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     parent = subprocess.Popen(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), str(tmp_path / "gate")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'client'}:{ROOT / 'server'}:{ROOT}"},

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 
 from assay.kernel import memory, trace
@@ -97,9 +98,14 @@ def _perform(payload: bytes) -> bytes:
 def _die_with_parent() -> None:
     """Ask the kernel for SIGKILL when the fork server ends, and check that it lives.
 
-    It ends with the process whose pool this is. A killed process cannot stop its children;
+    It ends with the process whose pool this is, of which it knows by the end of a pipe: our own copy
+    of that is closed, or a task would keep it from ending. A killed process cannot stop its children;
     without this they would stay for ever.
     """
+    server = vars(forkserver._forkserver)  # there is no public way
+    if server["_forkserver_alive_fd"] is not None:
+        os.close(server["_forkserver_alive_fd"])
+        server["_forkserver_alive_fd"] = None
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
