@@ -2,7 +2,8 @@
 
 The image, as a square, is cut into 16 × 16 cells. Every second window of 4 × 4 cells is covered and
 the loss of the class's log-odds is what the window is worth; a cell has the mean of the windows
-over it. What covers a window may speak for a class itself, and its edges do; so it is covered in
+over it. Where any part of a thing is enough, no small window costs much: so windows of 8 × 8 cells
+add what they lose beyond the sum of the small ones within them. What covers a window may speak for a class itself, and its edges do; so it is covered in
 four ways, by the median colour of the image, by its colours as a plane, by pixels drawn from all
 over it and by what is half an image away, and is worth what it costs in the cheapest of them.
 
@@ -37,9 +38,8 @@ from assay.learning.randomness import generator
 from assay.learning.rows import IMAGE, ROW_ID, TaskType, canonical_schema, row_ids
 
 GRID: Final = 16  # cells to a side, by which windows are laid
-WINDOW: Final = 4  # cells to a side of what is covered
+WINDOW: Final = 4  # cells to a side of a small window; a large one has twice as many
 SIDE: Final = 128  # pixels of the square that a model from elsewhere is shown
-_STEP: Final = 2  # cells between one window and the next
 _FINE: Final = 32  # cells to a side of a mask, and of segments; pixels where there are fewer
 _SEGMENTS: Final = (4, 8, 16, 32)
 _TURNS: Final = 6  # in which a plane is fitted
@@ -47,6 +47,7 @@ _AT_ONCE: Final = 128  # images that are in memory as features
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
+Window = tuple[slice, slice]  # rows and columns of cells
 Scorer = Callable[[Pixels], Floats]  # (images, side, side, 3) to (images, explained) log-odds
 
 
@@ -147,23 +148,55 @@ def attribution(pixels: Pixels, score: Scorer) -> Floats:
 
 
 def _worth(pixels: Pixels, score: Scorer) -> Floats:
-    """Return the mean losses of the windows over each cell, (explained, GRID, GRID)."""
-    edges = np.arange(GRID + 1) * len(pixels) // GRID
-    places = range(_STEP - WINDOW, GRID, _STEP)
-    windows = [
-        (slice(max(0, y), min(GRID, y + WINDOW)), slice(max(0, x), min(GRID, x + WINDOW)))
-        for y in places
-        for x in places
+    """Return what the windows over each cell are worth on average, (explained, GRID, GRID).
+
+    That of the large ones is what they lose beyond the sum of the small ones that they are made of.
+    """
+    windows, large = _windows(WINDOW), _windows(2 * WINDOW)
+    losses = _losses(pixels, [*windows, *large], score)
+    alone = {
+        (rows.start, columns.start): loss
+        for (rows, columns), loss in zip(windows, losses[: len(windows)], strict=True)
+        if rows.stop - rows.start == columns.stop - columns.start == WINDOW
+    }
+    beyond = [
+        np.maximum(loss - sum(alone[y, x] for y in _steps(rows) for x in _steps(columns)), 0.0)
+        for (rows, columns), loss in zip(large, losses[len(windows) :], strict=True)
     ]
+    return _spread(windows, losses[: len(windows)]) + _spread(large, np.array(beyond))
+
+
+def _windows(size: int) -> list[Window]:
+    """Return the windows of a size, each of which starts in the middle of another."""
+    places = [
+        slice(max(0, start), min(GRID, start + size))
+        for start in range(-size // 2, GRID, size // 2)
+    ]
+    return [(rows, columns) for rows in places for columns in places]
+
+
+def _steps(cells: slice) -> range:
+    """Return where the small windows start that a large one is made of."""
+    return range(cells.start, cells.stop, WINDOW)
+
+
+def _losses(pixels: Pixels, windows: list[Window], score: Scorer) -> Floats:
+    """Return the (windows, explained) losses of log-odds by the cheapest way to cover each."""
+    edges = np.arange(GRID + 1) * len(pixels) // GRID
     whole = score(pixels[np.newaxis])[0]
-    losses = np.min(
+    found: Floats = np.min(
         [
             np.maximum(whole - _covered(pixels, fill, windows, edges, score), 0.0)
             for fill in _fills(pixels)
         ],
         axis=0,
     )
-    sums, counts = np.zeros((len(whole), GRID, GRID)), np.zeros((GRID, GRID))
+    return found
+
+
+def _spread(windows: list[Window], losses: Floats) -> Floats:
+    """Return the means of the losses over each cell, each shared by the cells of its window."""
+    sums, counts = np.zeros((losses.shape[1], GRID, GRID)), np.zeros((GRID, GRID))
     for (rows, columns), loss in zip(windows, losses, strict=True):
         cells = (rows.stop - rows.start) * (columns.stop - columns.start)
         sums[:, rows, columns] += (loss / cells)[:, np.newaxis, np.newaxis]
@@ -182,7 +215,7 @@ def _finer(worth: Floats, cells: int) -> Floats:
 def _covered(
     pixels: Pixels,
     fill: Pixels,
-    windows: list[tuple[slice, slice]],
+    windows: list[Window],
     edges: NDArray[np.int64],
     score: Scorer,
 ) -> Floats:
