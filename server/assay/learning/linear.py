@@ -187,6 +187,9 @@ def product(features: Matrix, weights: Matrix) -> Floats:
     found = np.empty((len(features), weights.shape[1]), np.float32)
     for start in range(0, len(features), _ROWS):
         rows = features[start : start + _ROWS]
+        if len(rows) == _ROWS and rows.dtype == np.float32 and rows.flags.c_contiguous:
+            np.matmul(rows, weights, out=found[start : start + _ROWS])
+            continue
         padded = np.zeros((_ROWS, features.shape[1]), np.float32)
         padded[: len(rows)] = rows
         found[start : start + _ROWS] = (padded @ weights)[: len(rows)]

@@ -138,7 +138,7 @@ class TableColumns(Record):
         for at, one in enumerate(numeric):
             found: Any = batch.column(one.name)
             raw[:, at] = found.to_numpy(zero_copy_only=False)
-        if (np.abs(raw) > LARGEST).any():
+        if len(_beyond(raw)):
             for one in numeric:
                 numbers(batch, one.name)  # raises at the first that is too large
         block = self.of_numbers(numeric, raw)
@@ -172,7 +172,7 @@ class TableColumns(Record):
         found: NDArray[np.float64] = raw if wide.all() else raw[:, wide]
         found = np.subtract(found, np.array([column.mean for column in columns])[wide])
         found /= deviations[wide]
-        found[np.isnan(found)] = 0.0
+        np.copyto(found, 0.0, where=np.isnan(found))
         missing = np.array([column.missing for column in columns], bool)
         if not missing.any():
             return found
@@ -194,6 +194,14 @@ class TableColumns(Record):
 
 
 _FEW: Final = tuple(map(str, range(4096)))
+
+
+def _beyond(raw: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return row and column of each number that is larger than LARGEST."""
+    largest = np.abs(raw).max(initial=0.0)
+    if largest <= LARGEST:  # NaN, where one is missing, is not
+        return np.empty((0, 2), np.int64)
+    return np.argwhere(np.abs(raw) > LARGEST)
 
 
 def _row_numbers(rows: int) -> tuple[str, ...]:
@@ -277,7 +285,7 @@ class TableFeaturizer:
         Rows are called by their numbers, and have no targets. Raises DataError for a number that
         is larger than LARGEST, or further than FARTHEST.
         """
-        beyond = np.argwhere(np.abs(raw) > LARGEST)
+        beyond = _beyond(raw)
         if len(beyond):
             row, column = beyond[0].tolist()
             raise too_large(self.table.columns[column].name, raw[row, column], str(row))

@@ -31,7 +31,7 @@ def light_answers(model: Model, layout: Layout, requests: Sequence[RequestRows])
     """Return the answer to each request of raw numbers, in their order."""
     tensors = [_numbers(layout, requests, at) for at in range(len(layout.tensors))]
     if len(tensors) == 1:
-        raw = tensors[0].astype(np.float64)
+        raw = tensors[0].astype(np.float64, copy=False)
     else:
         place = {tensor.columns[0]: at for at, tensor in enumerate(layout.tensors)}
         raw = np.hstack([tensors[place[one.name]] for one in model.features]).astype(np.float64)
