@@ -5,6 +5,7 @@ Start and stop have one order each, here and nowhere else.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -180,7 +181,7 @@ class ServerProcess:
         drain = self._backend.settings.drain_seconds
         await self._storage_health.stop()
         await self._server.stop(notice=min(notice, drain), grace=drain)
-        await self._threads(self._bodies.close)
+        await asyncio.to_thread(self._bodies.close)
         self._threads.close()
 
 

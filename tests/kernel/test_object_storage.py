@@ -223,7 +223,7 @@ def answering(
                         if context is None
                         else context.wrap_socket(peer, server_side=True) as speaker
                     ):
-                        asked.append(speaker.recv(65536))
+                        asked.append(head(speaker))
                         speaker.sendall(answer)
                         while drip and not over.wait(0.02):
                             speaker.sendall(b"a")
@@ -238,6 +238,14 @@ def answering(
         over.set()
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def head(speaker: socket.socket) -> bytes:
+    """Read a request whole: a connection that is closed before that is reset."""
+    read = b""
+    while not read.endswith(b"\r\n\r\n") and (data := speaker.recv(65536)):
+        read += data
+    return read
 
 
 @contextmanager
