@@ -63,7 +63,7 @@ class City:
         return Client(
             f"127.0.0.1:{self.port}",
             api_key=self.key,
-            retry=RetryPolicy(seconds=WAIT, first_wait=0.05, longest_wait=0.2),
+            retry=RetryPolicy(seconds=WAIT, first_seconds=WAIT, first_wait=0.05, longest_wait=0.2),
         )
 
     def kill_one(self) -> None:
