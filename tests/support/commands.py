@@ -8,7 +8,6 @@ test_interrupts.py, which start `python -m assay`.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from assay.features.registry import FEATURES
 from assay.kernel.feature import preload_of
-from assay.kernel.jobs.executors.process_pool import WORKER
+from assay.kernel.jobs.executors import fork_server
 from assay.settings import prepare_compute_environment
 
 # Not assay.cli: its consoles read the environment when they are imported.
@@ -30,8 +29,7 @@ PATIENCE = 60.0  # seconds
 def start_fork_server() -> None:
     """Start the process of which compute processes and commands are forks."""
     prepare_compute_environment()
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([WORKER, *preload_of(FEATURES), *COMMAND_MODULES, __name__])
+    fork_server.preload([*preload_of(FEATURES), *COMMAND_MODULES, __name__])
     kept = {name: os.environ.get(name) for name in ("GRPC_VERBOSITY", "GRPC_EXPERIMENTS")}
     # As `assay` sets them before gRPC is imported.
     os.environ.update(GRPC_VERBOSITY="ERROR", GRPC_EXPERIMENTS="-event_engine_listener")
@@ -56,7 +54,7 @@ def run(
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "stdout"), Path(folder, "stderr")
-        process = multiprocessing.get_context("forkserver").Process(
+        process = fork_server.CONTEXT.Process(
             target=_be_command, args=(command, dict(environment), cwd, out, err), daemon=True
         )
         process.start()

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 import pickle
 import queue
 import threading
@@ -39,6 +38,7 @@ from typing import Any, ParamSpec, TypeVar
 from assay.kernel import owner, trace
 from assay.kernel.clock import Clock
 from assay.kernel.errors import Unavailable
+from assay.kernel.jobs.executors import fork_server
 from assay.kernel.jobs.executors.base import (
     AbandonedError,
     ChildKilledError,
@@ -53,7 +53,6 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-WORKER = "assay.kernel.jobs.executors.worker"
 MOST_DEATHS = 2  # children that one task may kill before it is refused
 MOST_FAILED_STARTS = 3  # children in a row that may end before they are ready
 MOST_SECONDS_BROKEN = 30.0  # until a pool that cannot start children tries it again
@@ -123,13 +122,10 @@ class LocalPool:
         self._least = workers if least is None else least
         self._clock = clock or Clock()
         self._settings = ChildSettings(memory_bytes=memory_bytes, preload=preload, warm=warm)
-        self._context = multiprocessing.get_context("forkserver")
-        if preload:
-            # Heard until the first child of any pool; what a later one adds, its children import.
-            self._context.set_forkserver_preload([WORKER, *preload])
+        fork_server.preload(preload)
         self._inbox: queue.SimpleQueue[_Task | _Abandoned | None] = queue.SimpleQueue()
         self._rung = False
-        self._bell, self._ring = self._context.Pipe(duplex=False)
+        self._bell, self._ring = fork_server.CONTEXT.Pipe(duplex=False)
         self._awaited = FairLine[_Task]()
         self._waiting = FairLine[_Task]()
         self._wanted = self._least  # children, beside the spares
@@ -353,12 +349,12 @@ class LocalPool:
         )
 
     def _start_child(self) -> None:
-        ours, theirs = self._context.Pipe()
+        ours, theirs = fork_server.CONTEXT.Pipe()
         try:
-            process = self._context.Process(
+            process = fork_server.CONTEXT.Process(
                 target=serve, args=(theirs, self._settings), name=next(self._numbered), daemon=True
             )
-            process.start()
+            fork_server.start(process)
         except (OSError, EOFError):
             ours.close()
             raise
